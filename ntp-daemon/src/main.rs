@@ -1,0 +1,3 @@
+//! The NTP client and server daemon of Truechimer.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reading and steering the system clock, and a virtual clock with the same interface.

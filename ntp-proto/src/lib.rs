@@ -1,0 +1,6 @@
+//! The NTP state machines of Truechimer, free of any input or output.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+
+pub mod packet;
+pub mod time;

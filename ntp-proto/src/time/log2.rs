@@ -1,0 +1,148 @@
+//! Spans that a packet tells as powers of two.
+
+use super::Seconds;
+use std::time::Duration;
+
+/// A poll interval as log₂ of seconds (RFC 5905 §7.3 "poll").
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PollInterval(i8);
+
+impl PollInterval {
+    /// The shortest interval that we support: 1 s.
+    pub const MIN: Self = Self(0);
+    /// The longest interval of the protocol: 2¹⁷ s, about 36 h (RFC 5905 §7.2 MAXPOLL).
+    pub const MAX: Self = Self(17);
+
+    /// From log₂ of seconds; `None` outside 0…17.
+    #[must_use]
+    pub const fn new(log2_seconds: i8) -> Option<Self> {
+        if log2_seconds >= Self::MIN.0 && log2_seconds <= Self::MAX.0 { Some(Self(log2_seconds)) } else { None }
+    }
+
+    /// From log₂ of seconds as a packet tells it, moved into 0…17.
+    #[must_use]
+    pub fn clamped(log2_seconds: i8) -> Self {
+        Self(log2_seconds.clamp(Self::MIN.0, Self::MAX.0))
+    }
+
+    /// log₂ of seconds.
+    #[must_use]
+    pub const fn log2(self) -> i8 {
+        self.0
+    }
+
+    /// The interval itself.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(1 << self.0)
+    }
+
+    /// The interval itself, for calculations.
+    #[must_use]
+    pub fn seconds(self) -> Seconds {
+        Seconds::from(self.duration())
+    }
+
+    /// Twice as long, up to the protocol's limit.
+    #[must_use]
+    pub fn longer(self) -> Self {
+        Self::clamped(self.0 + 1)
+    }
+
+    /// Half as long, down to 1 s.
+    #[must_use]
+    pub fn shorter(self) -> Self {
+        Self::clamped(self.0 - 1)
+    }
+}
+
+/// The range in which a source adapts its poll interval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PollLimits {
+    min: PollInterval,
+    max: PollInterval,
+}
+
+impl PollLimits {
+    /// From the two ends; `None` if `min` is longer than `max`.
+    #[must_use]
+    pub fn new(min: PollInterval, max: PollInterval) -> Option<Self> {
+        (min <= max).then_some(Self { min, max })
+    }
+
+    /// The shortest interval.
+    #[must_use]
+    pub const fn min(self) -> PollInterval {
+        self.min
+    }
+
+    /// The longest interval.
+    #[must_use]
+    pub const fn max(self) -> PollInterval {
+        self.max
+    }
+
+    /// The nearest interval within the limits.
+    #[must_use]
+    pub fn clamp(self, poll: PollInterval) -> PollInterval {
+        poll.clamp(self.min, self.max)
+    }
+}
+
+impl Default for PollLimits {
+    /// 16 s to 1024 s, as users of ntpd-rs know it and within RFC 5905's MINPOLL and MAXPOLL.
+    fn default() -> Self {
+        Self { min: PollInterval(4), max: PollInterval(10) }
+    }
+}
+
+/// The precision of a clock as log₂ of seconds (RFC 5905 §7.3 "precision"); −20 is about a microsecond.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Precision(i8);
+
+impl Precision {
+    /// From log₂ of seconds, any value that a packet may hold.
+    #[must_use]
+    pub const fn from_log2(log2_seconds: i8) -> Self {
+        Self(log2_seconds)
+    }
+
+    /// The value that covers a span, rounded up to a power of two.
+    #[must_use]
+    pub fn covering(span: Seconds) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "clamped before the cast")]
+        Self(span.to_f64().max(1e-30).log2().ceil().clamp(-32.0, 0.0) as i8)
+    }
+
+    /// log₂ of seconds.
+    #[must_use]
+    pub const fn log2(self) -> i8 {
+        self.0
+    }
+
+    /// In seconds; what a packet claims is limited to 1 s at most.
+    #[must_use]
+    pub fn seconds(self) -> Seconds {
+        Seconds::new(f64::from(self.0.min(0)).exp2())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poll_intervals_stay_within_the_protocol() {
+        assert_eq!(PollInterval::new(18), None);
+        assert_eq!(PollInterval::new(-1), None);
+        assert_eq!(PollInterval::MAX.longer(), PollInterval::MAX);
+        assert_eq!(PollInterval::clamped(127).log2(), 17);
+        assert_eq!(PollInterval::clamped(6).duration(), Duration::from_secs(64));
+    }
+
+    #[test]
+    fn a_microsecond_has_precision_minus_nineteen() {
+        assert_eq!(Precision::covering(Seconds::new(1e-6)).log2(), -19);
+        assert_eq!(Precision::covering(Seconds::ZERO).log2(), -32);
+    }
+}

@@ -1,0 +1,21 @@
+//! Points and spans of time, each with a type of its own.
+//!
+//! Wire types ([`NtpTimestamp`], [`NtpDuration`], [`NtpShort`]) are integers with `from_bits` and `to_bits`; estimators
+//! calculate in [`Seconds`] and [`Frequency`]; timers run on [`MonoTime`]. Nothing in this crate reads a clock.
+//!
+//! Signs, once and for all: an *offset* is `server − client`, so a positive offset means that our clock is behind. A
+//! positive [`Frequency`] means that a clock gains time.
+
+mod duration;
+mod log2;
+mod mono;
+mod seconds;
+mod short;
+mod timestamp;
+
+pub use duration::NtpDuration;
+pub use log2::{PollInterval, PollLimits, Precision};
+pub use mono::MonoTime;
+pub use seconds::{Frequency, Seconds};
+pub use short::NtpShort;
+pub use timestamp::{NtpTimestamp, UNIX_EPOCH_IN_NTP_SECONDS};
