@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod clock;
 pub mod packet;
+pub mod source;
 pub mod time;

@@ -1,0 +1,95 @@
+//! What may be done to the clock, and who is believed: the settings of `[synchronization]`.
+
+use crate::packet::{ReferenceId, Stratum};
+use crate::time::Seconds;
+
+/// A limit for each direction in which the clock can be set. `None`: no limit.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StepLimits {
+    /// The largest step into the future (our clock was behind).
+    pub forward: Option<Seconds>,
+    /// The largest step into the past (our clock was ahead), as a positive number.
+    pub backward: Option<Seconds>,
+}
+
+impl StepLimits {
+    /// The same limit both ways.
+    #[must_use]
+    pub const fn both(limit: Option<Seconds>) -> Self {
+        Self { forward: limit, backward: limit }
+    }
+
+    /// The limit that this correction (positive: forwards) breaks, if it does.
+    #[must_use]
+    pub fn exceeded_by(&self, correction: Seconds) -> Option<Seconds> {
+        let limit = if correction < Seconds::ZERO { self.backward } else { self.forward };
+        limit.filter(|limit| correction.abs() > *limit)
+    }
+}
+
+/// When the clock is set in one go, and when never.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StepPolicy {
+    /// Panic limits of the step that the first synchronisation may make.
+    pub startup: StepLimits,
+    /// Panic limits of every later correction.
+    pub running: StepLimits,
+    /// Panic limit of the sum of all steps without their signs, the first one of each start excepted; kept across
+    /// restarts.
+    pub accumulated: Option<Seconds>,
+    /// At the first synchronisation, an offset above this is stepped, one below it is slewed.
+    pub startup_threshold: Seconds,
+    /// Later, an offset that stays above this is stepped, as RFC 5905 §11.3 does at STEPT; `None`: never again.
+    pub threshold: Option<Seconds>,
+}
+
+impl Default for StepPolicy {
+    /// The limits of ntpd-rs 1.x and the step threshold of RFC 5905.
+    fn default() -> Self {
+        Self {
+            startup: StepLimits { forward: None, backward: Some(Seconds::new(86_400.0)) },
+            running: StepLimits::both(Some(Seconds::new(1000.0))),
+            accumulated: None,
+            startup_threshold: Seconds::new(0.001),
+            threshold: Some(Seconds::new(0.128)),
+        }
+    }
+}
+
+/// Which algorithm turns offsets into corrections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DisciplineKind {
+    /// The phase- and frequency-locked loops of RFC 5905 §11.3.
+    #[default]
+    PllFll,
+}
+
+/// How the clock is disciplined.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClockConfig {
+    /// How many sources must agree, beyond the strict majority of the usable ones that always must.
+    pub minimum_agreeing: usize,
+    /// A source further away than this (root distance) is not used (RFC 5905 §11.2.3 MAXDIST).
+    pub maximum_distance: Seconds,
+    /// When to step and when to give up.
+    pub steps: StepPolicy,
+    /// The stratum that we claim while no source is used; 16 means "not synchronised".
+    pub local_stratum: Stratum,
+    /// The reference identifier that we show at a local stratum of 1.
+    pub local_reference_id: ReferenceId,
+    /// The algorithm.
+    pub discipline: DisciplineKind,
+}
+
+impl Default for ClockConfig {
+    fn default() -> Self {
+        Self {
+            minimum_agreeing: 1,
+            maximum_distance: Seconds::new(1.5),
+            steps: StepPolicy::default(),
+            local_stratum: Stratum::UNSYNCHRONIZED,
+            local_reference_id: ReferenceId::NONE,
+            discipline: DisciplineKind::PllFll,
+        }
+    }
+}

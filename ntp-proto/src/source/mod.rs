@@ -1,0 +1,5 @@
+//! One association with one server address.
+
+mod config;
+
+pub use config::SourceConfig;
