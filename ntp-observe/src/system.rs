@@ -1,0 +1,231 @@
+//! The state of the system: whether the clock can be relied on, how far, and why (not).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Date, SteeringObstacle};
+
+/// The system's variables (RFC 5905 §11.2) and the verdict about them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SystemFacts {
+    /// Whether the clock is synchronised now. If not, `reasons` says why.
+    pub synchronized: bool,
+    /// Our stratum; 16 while the clock is not synchronised.
+    pub stratum: u8,
+    /// The leap indicator that we announce.
+    pub leap: Leap,
+    /// Where our time comes from: an IPv4 address, four letters, or eight hexadecimal digits (RFC 5905 §7.3, refid).
+    pub reference_id: Option<String>,
+    /// When the clock was last set or corrected.
+    pub reference_time: Option<Date>,
+    /// How long ago the clock was last updated from measurements.
+    pub last_update_ago_s: Option<f64>,
+    /// The offset still to be corrected; positive when our clock is behind.
+    pub offset_s: Option<f64>,
+    /// The system jitter (RFC 5905 §11.2.3, PSI).
+    pub jitter_s: Option<f64>,
+    /// The error of the clock's rate that is being corrected; positive when our clock, left alone, runs fast.
+    pub frequency_ratio: Option<f64>,
+    /// How far `frequency_ratio` may be wrong.
+    pub frequency_uncertainty_ratio: Option<f64>,
+    /// The delay of the round trip to the primary source (RFC 5905 §7.3, rootdelay).
+    pub root_delay_s: Option<f64>,
+    /// The dispersion to the primary source, as of now (RFC 5905 §7.3, rootdisp).
+    pub root_dispersion_s: Option<f64>,
+    /// The greatest error that the clock may have now: |offset| + root dispersion + root delay / 2.
+    pub error_bound_s: Option<f64>,
+    /// The smallest interval between two readings of the clock.
+    pub precision_s: Option<f64>,
+    /// The poll interval that the discipline has come to.
+    pub poll_s: Option<f64>,
+    /// The sum of the magnitudes of all steps after the first.
+    pub accumulated_steps_s: f64,
+    /// The limit of `accumulated_steps_s`; `null` when there is none.
+    pub accumulated_steps_threshold_s: Option<f64>,
+    /// How many times the clock has been stepped.
+    pub step_count: u64,
+    /// The control loop that steers the clock.
+    pub discipline: DisciplineFacts,
+    /// How many sources there are, and how many take part.
+    pub source_counts: SourceCounts,
+    /// Why the clock is not synchronised, the most important first; empty when it is.
+    #[serde(default)]
+    pub reasons: Vec<SystemReason>,
+    /// What is not as it should be although the clock may be synchronised.
+    #[serde(default)]
+    pub warnings: Vec<SystemReason>,
+}
+
+/// The control loop that steers the clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisciplineFacts {
+    /// Its name (`pll-fll`).
+    pub name: String,
+    /// Its state, one word (RFC 5905 §11.3: `never-set`, `frequency-measured`, `synchronized`, `spike`, …).
+    pub state: String,
+}
+
+/// How many sources there are, and how many take part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCounts {
+    /// All associations, those without an address included.
+    pub known: u32,
+    /// Those that pass the tests for use (RFC 5905 §11.2.1).
+    pub usable: u32,
+    /// Those whose intervals agree with one another: the truechimers.
+    pub agreeing: u32,
+    /// How many have to agree before the clock is touched.
+    pub needed: u32,
+}
+
+/// The warning of a leap second (RFC 5905 §7.3, leap).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leap {
+    /// No leap second is announced.
+    None,
+    /// The last minute of the day has 61 seconds.
+    Insert,
+    /// The last minute of the day has 59 seconds.
+    Delete,
+    /// The clock is not synchronised.
+    #[default]
+    Unsynchronized,
+    /// A word of a newer daemon.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Leap {
+    /// The two bits of the packet header; `None` for a word of a newer daemon.
+    #[must_use]
+    pub fn bits(&self) -> Option<u8> {
+        match self {
+            Self::None => Some(0),
+            Self::Insert => Some(1),
+            Self::Delete => Some(2),
+            Self::Unsynchronized => Some(3),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// Why the clock is not synchronised, or what else the operator should know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum SystemReason {
+    /// The daemon has just been started and has not asked anybody yet.
+    Starting,
+    /// The configuration names no source.
+    NoSourcesConfigured,
+    /// Requests are out, no source has answered yet.
+    WaitingForFirstReplies {
+        /// How many sources have been asked.
+        asked: u32,
+    },
+    /// Sources answer, but they have not given enough samples yet.
+    WaitingForSamples,
+    /// Not one source can be used; each one's reason stands with it.
+    NoSourceUsable {
+        /// How many sources there are.
+        known: u32,
+    },
+    /// The usable sources contradict one another and no majority agrees.
+    NoMajority {
+        /// How many sources are usable.
+        usable: u32,
+        /// How many of them agree, at most.
+        agreeing: u32,
+        /// How many would be a majority.
+        needed: u32,
+        /// The sources that are not in the largest group, by [`SourceFacts::id`](crate::SourceFacts::id).
+        #[serde(default)]
+        disagreeing: Vec<u64>,
+    },
+    /// The sources that agree are fewer than the configuration demands.
+    TooFewAgreeing {
+        /// How many agree.
+        agreeing: u32,
+        /// How many have to agree.
+        needed: u32,
+    },
+    /// The clock cannot be steered.
+    ClockNotSteerable {
+        /// Why not.
+        cause: SteeringObstacle,
+    },
+    /// The daemon measures and steers nothing, because it was told to.
+    MeasuringOnly,
+    /// The clock is so far off that the daemon will not step it without being told.
+    PanicThreshold {
+        /// The offset measured; positive when our clock is behind.
+        offset_s: f64,
+        /// The largest step allowed in this direction.
+        limit_s: f64,
+    },
+    /// The clock has been stepped too far in sum.
+    AccumulatedStepsExceeded {
+        /// The sum of all steps with the one that was refused.
+        sum_s: f64,
+        /// The limit of the sum.
+        limit_s: f64,
+    },
+    /// The operating system refused a correction.
+    ClockSetError {
+        /// What it answered.
+        error: String,
+    },
+    /// Fewer than three sources: two cannot outvote a liar, one cannot be checked at all.
+    FewSources {
+        /// How many sources there are.
+        count: u32,
+    },
+    /// The error bound is too large to call the clock synchronised.
+    DistanceTooLarge {
+        /// The root distance (RFC 5905 §11.2.3, LAMBDA).
+        distance_s: f64,
+        /// Its limit (RFC 5905 §11.1, MAXDIST).
+        limit_s: f64,
+    },
+    /// The last measurement is too long ago.
+    LastUpdateTooOld {
+        /// How long ago it was.
+        age_s: f64,
+    },
+    /// Something other than this daemon moved the clock.
+    ClockMovedByOther {
+        /// By how much; positive when it was moved forward.
+        by_s: f64,
+    },
+    /// A reason of a newer daemon.
+    #[serde(untagged)]
+    Unknown {
+        /// Its word.
+        code: String,
+    },
+}
+
+impl SystemReason {
+    /// The stable word of this reason, as it stands in the document under `code`.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Starting => "starting",
+            Self::NoSourcesConfigured => "no-sources-configured",
+            Self::WaitingForFirstReplies { .. } => "waiting-for-first-replies",
+            Self::WaitingForSamples => "waiting-for-samples",
+            Self::NoSourceUsable { .. } => "no-source-usable",
+            Self::NoMajority { .. } => "no-majority",
+            Self::TooFewAgreeing { .. } => "too-few-agreeing",
+            Self::ClockNotSteerable { .. } => "clock-not-steerable",
+            Self::MeasuringOnly => "measuring-only",
+            Self::PanicThreshold { .. } => "panic-threshold",
+            Self::AccumulatedStepsExceeded { .. } => "accumulated-steps-exceeded",
+            Self::ClockSetError { .. } => "clock-set-error",
+            Self::FewSources { .. } => "few-sources",
+            Self::DistanceTooLarge { .. } => "distance-too-large",
+            Self::LastUpdateTooOld { .. } => "last-update-too-old",
+            Self::ClockMovedByOther { .. } => "clock-moved-by-other",
+            Self::Unknown { code } => code,
+        }
+    }
+}
