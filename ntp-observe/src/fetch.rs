@@ -79,6 +79,23 @@ pub enum FetchError {
     },
 }
 
+impl FetchError {
+    /// A stable word for this refusal, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSocket { .. } => "no-socket",
+            Self::Permission { .. } => "no-permission",
+            Self::Stale { .. } => "stale-socket",
+            Self::TimedOut { .. } => "timed-out",
+            Self::TooLarge { .. } => "too-large",
+            Self::UnknownSchema { .. } => "unknown-schema",
+            Self::BadJson(_) => "bad-json",
+            Self::Io { .. } => "io-error",
+        }
+    }
+}
+
 /// Asks the daemon at `path` for its state, and takes no longer than about `timeout`.
 ///
 /// # Errors

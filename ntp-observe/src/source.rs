@@ -93,13 +93,19 @@ pub struct PacketCounts {
     pub unanswered: u64,
 }
 
-/// Who made our timestamps: the kernel's are the better ones.
+/// Who made our timestamps: the network card's are better than the kernel's, and those better than the daemon's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimestampCounts {
+    /// Transmit timestamps of the network card.
+    #[serde(default)]
+    pub transmit_hardware: u64,
     /// Transmit timestamps of the kernel.
     pub transmit_kernel: u64,
     /// Transmit timestamps that the daemon took itself.
     pub transmit_daemon: u64,
+    /// Receive timestamps of the network card.
+    #[serde(default)]
+    pub receive_hardware: u64,
     /// Receive timestamps of the kernel.
     pub receive_kernel: u64,
     /// Receive timestamps that the daemon took itself.
