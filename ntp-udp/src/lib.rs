@@ -1,1 +1,35 @@
-//! UDP sockets with kernel timestamps and batched receive and send.
+//! UDP sockets with kernel timestamps and batched receive and send, for Linux.
+//!
+//! One [`Socket`] type serves both sides of NTP:
+//!
+//! - A **client** binds with [`BindOptions::client`], keeps the [`SendId`] that [`Socket::send`] hands out, and redeems
+//!   it with the [`TransmitStamp`] that [`Socket::notice`] finds on the error queue.
+//! - A **server worker** binds with [`BindOptions::server`] and moves whole batches: [`Socket::receive_batch`] fills a
+//!   [`ReceiveBatch`], [`Socket::send_batch`] sends a [`SendBatch`]. Nothing allocates per datagram.
+//!
+//! A timestamp that the kernel does not deliver is a `None`, never an error: the caller reads its own clock instead and
+//! keeps count in [`StampCounters`]. Nothing that arrives over the network, ICMP included, can break a socket.
+//!
+//! Every system call goes through a symbol of the C library, so that simulators and fault injectors that are preloaded
+//! see all of them. All `unsafe` is in the private module `sys`; control messages are read and written by safe code.
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+
+mod address;
+mod bind;
+mod control;
+mod notice;
+mod receive_batch;
+mod send_batch;
+mod socket;
+mod stamp;
+#[allow(unsafe_code, reason = "the one module that talks to the C library")]
+mod sys;
+
+pub use bind::{BindError, BindOptions, BindStep};
+pub use notice::{Notice, SendId, TransmitStamp, Unreachable};
+pub use receive_batch::ReceiveBatch;
+pub use send_batch::{BatchFull, SendBatch, SentReport};
+pub use socket::{Destination, Received, Socket, Source, Stamping};
+pub use stamp::{Stamp, StampCounters, StampOrigin};
+pub use sys::MAX_BATCH;

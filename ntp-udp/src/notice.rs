@@ -1,0 +1,123 @@
+//! What the kernel tells us about datagrams that we sent, by way of the socket's error queue.
+
+use crate::control::{ExtendedError, Told};
+use crate::stamp::Stamp;
+use crate::sys::Envelope;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The point in a datagram's way at which it is handed to the driver (`linux/errqueue.h`).
+const SCM_TSTAMP_SND: u32 = 0;
+
+/// Which datagram of its socket a transmit timestamp belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SendId(u32);
+
+/// When a datagram left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransmitStamp {
+    /// The datagram, as [`crate::Socket::send`] named it.
+    pub id: SendId,
+    /// When it was handed to the network card.
+    pub stamp: Stamp,
+}
+
+/// A datagram could not be delivered, or so says whoever sent the ICMP message.
+///
+/// Anybody can forge one: good for telling an operator why there are no replies, and for nothing else.
+#[derive(Debug)]
+pub struct Unreachable {
+    /// Where the datagram was sent.
+    pub destination: SocketAddr,
+    /// What is said to be the matter, `ECONNREFUSED` for a closed port for example.
+    pub error: io::Error,
+}
+
+/// One entry of a socket's error queue.
+#[derive(Debug)]
+pub enum Notice {
+    /// A datagram left.
+    Transmitted(TransmitStamp),
+    /// A datagram was not delivered; informative only.
+    Unreachable(Unreachable),
+}
+
+/// Gives out [`SendId`]s in step with the kernel, which numbers the datagrams of a socket from 0.
+///
+/// Whether a failed send takes a number depends on where in the kernel it fails. So after a failure the kernel's count
+/// is put back to 0, and `base` remembers which of our numbers that 0 stands for.
+#[derive(Debug, Default)]
+pub(crate) struct Numbering {
+    next: AtomicU32,
+    base: AtomicU32,
+}
+
+impl Numbering {
+    /// The number of the datagram that was just sent.
+    pub(crate) fn take(&self) -> SendId {
+        SendId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The kernel counts from 0 again.
+    pub(crate) fn restarted(&self) {
+        self.base.store(self.next.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Our number for the kernel's, unless it is left over from before the last restart.
+    fn resolve(&self, kernel: u32) -> Option<SendId> {
+        let base = self.base.load(Ordering::Relaxed);
+        let since = self.next.load(Ordering::Relaxed).wrapping_sub(base);
+        (kernel < since).then(|| SendId(base.wrapping_add(kernel)))
+    }
+}
+
+/// What an entry of the error queue says, if it is of a kind that we know.
+pub(crate) fn interpret(envelope: &Envelope, numbering: &Numbering) -> Option<Notice> {
+    let (mut time, mut error) = (None, None);
+    for told in envelope.told() {
+        match told {
+            Told::Time(stamp) => time = Some(stamp),
+            Told::Error(entry) => error = Some(entry),
+            Told::Arrival(_) => {}
+        }
+    }
+    match error? {
+        ExtendedError { origin: libc::SO_EE_ORIGIN_TIMESTAMPING, info: SCM_TSTAMP_SND, data, .. } => {
+            let id = numbering.resolve(data)?;
+            Some(Notice::Transmitted(TransmitStamp { id, stamp: Stamp::kernel(time?) }))
+        }
+        ExtendedError { origin: libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6, error, .. } => {
+            let error = io::Error::from_raw_os_error(i32::try_from(error).ok()?);
+            Some(Notice::Unreachable(Unreachable { destination: envelope.address()?, error }))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_not_given_out_since_the_restart_is_refused() {
+        let numbering = Numbering::default();
+        let first = numbering.take();
+        assert_eq!(numbering.resolve(0), Some(first));
+        assert_eq!(numbering.resolve(1), None);
+
+        numbering.restarted();
+        assert_eq!(numbering.resolve(0), None);
+        let second = numbering.take();
+        assert_eq!(numbering.resolve(0), Some(second));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        let numbering = Numbering { next: u32::MAX.into(), base: u32::MAX.into() };
+        let (last, first) = (numbering.take(), numbering.take());
+        assert_eq!((last, first), (SendId(u32::MAX), SendId(0)));
+        assert_eq!(numbering.resolve(1), Some(first));
+    }
+}

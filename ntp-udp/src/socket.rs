@@ -1,0 +1,392 @@
+//! The socket: opening it, its options, and one datagram at a time.
+
+use crate::bind::{BindError, BindOptions, BindStep};
+use crate::control::{Arrival, Told};
+use crate::notice::{Notice, Numbering, SendId, interpret};
+use crate::stamp::Stamp;
+use crate::sys::{self, Envelope};
+use std::ffi::{CString, c_int};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// How often a call is repeated that an ICMP error ended in place of its own outcome.
+///
+/// The kernel hands such an error to whichever call comes next. One repetition is enough unless more errors arrive
+/// meanwhile, and somebody may be forging them as fast as they can.
+const REPETITIONS: usize = 8;
+
+/// The most entries of the error queue that one call passes over, so that a flood of them cannot hold the caller.
+const MAX_PASSED_OVER: usize = 64;
+
+/// Which timestamps the kernel agreed to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamping {
+    /// When datagrams arrive.
+    pub receive: bool,
+    /// When datagrams leave.
+    pub transmit: bool,
+}
+
+/// What the kernel writes along with a received datagram about its way to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The destination address in the datagram's header, which may be a multicast or broadcast address.
+    pub address: IpAddr,
+    /// The index of the interface that it arrived on.
+    pub interface: u32,
+    local: IpAddr,
+}
+
+impl Destination {
+    /// What a reply to the datagram should leave from; none where only the kernel can choose, as for IPv6 multicast.
+    #[must_use]
+    pub const fn reply_source(&self) -> Option<Source> {
+        // The interface is left to the routing table, which may well lead back by another one; but a link-local
+        // address means nothing without its interface.
+        match self.local {
+            IpAddr::V6(address) if address.is_multicast() => None,
+            IpAddr::V6(address) if address.is_unicast_link_local() => {
+                Some(Source { address: self.local, interface: self.interface })
+            }
+            _ => Some(Source { address: self.local, interface: 0 }),
+        }
+    }
+}
+
+/// What a datagram shall leave from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// One of our own addresses, of the socket's family.
+    pub address: IpAddr,
+    /// The index of the interface to leave by; 0 lets the routing table decide.
+    pub interface: u32,
+}
+
+/// All about a received datagram except its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// How many bytes of the buffer it fills.
+    pub length: usize,
+    /// Whence it came; for link-local addresses with the interface as scope.
+    pub from: SocketAddr,
+    /// Where it was sent to; only known on sockets bound to a wildcard address.
+    pub destination: Option<Destination>,
+    /// When it arrived; none if the kernel took no timestamp, and the caller has to read its own clock.
+    pub stamp: Option<Stamp>,
+    /// Whether it was longer than the buffer, so that its end is lost.
+    pub truncated: bool,
+}
+
+impl Received {
+    /// What the kernel told about a datagram; none if it came from an address of neither IPv4 nor IPv6.
+    pub(crate) fn read(envelope: &Envelope) -> Option<Self> {
+        let (mut stamp, mut destination) = (None, None);
+        for told in envelope.told() {
+            match told {
+                Told::Time(time) => stamp = Some(Stamp::kernel(time)),
+                Told::Arrival(Arrival { address, local, interface }) => {
+                    destination = Some(Destination { address, interface, local });
+                }
+                Told::Error(_) => {}
+            }
+        }
+        let (length, truncated) = (envelope.length, envelope.is_truncated());
+        Some(Self { length, from: envelope.address()?, destination, stamp, truncated })
+    }
+}
+
+/// A bound, unconnected UDP socket of one address family.
+///
+/// It may be shared between threads. Only with transmit timestamps must sends not overlap, or the numbers of two
+/// datagrams that leave at the same time may be exchanged.
+#[derive(Debug)]
+pub struct Socket {
+    fd: OwnedFd,
+    local: SocketAddr,
+    stamping: Stamping,
+    report_unreachable: bool,
+    pub(crate) numbering: Numbering,
+}
+
+impl Socket {
+    /// Opens a socket.
+    ///
+    /// # Errors
+    ///
+    /// Says what was tried and what may help. That the kernel offers no timestamps or less room than asked for is no
+    /// error: see [`Self::stamping`] and [`Self::granted_receive_buffer`].
+    pub fn bind(options: &BindOptions) -> Result<Self, BindError> {
+        let refused = |step| {
+            move |error| BindError { step, address: options.address, interface: options.interface.clone(), error }
+        };
+        let v6 = options.address.is_ipv6();
+        let family = if v6 { libc::AF_INET6 } else { libc::AF_INET };
+        let owned = sys::open(family, options.blocking).map_err(refused(BindStep::Open))?;
+        let fd = owned.as_fd();
+
+        configure(fd, options).map_err(refused(BindStep::Configure))?;
+        if let Some(interface) = &options.interface {
+            sys::set_text_option(fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface)
+                .map_err(refused(BindStep::Interface))?;
+        }
+        if let Some(bytes) = options.receive_buffer {
+            ask_for_receive_buffer(fd, bytes);
+        }
+        // Before binding, so that the first datagram already has its timestamp.
+        let stamping = ask_for_stamps(fd, options.transmit_stamps);
+        sys::bind(fd, scoped(options)).map_err(refused(BindStep::Bind))?;
+        let local = sys::local_address(fd).map_err(refused(BindStep::Bind))?;
+        let report_unreachable = options.report_unreachable;
+        Ok(Self { fd: owned, local, stamping, report_unreachable, numbering: Numbering::default() })
+    }
+
+    /// The address and port that the socket is bound to.
+    #[must_use]
+    pub const fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Which timestamps the kernel agreed to take. Even then single ones may be missing.
+    #[must_use]
+    pub const fn stamping(&self) -> Stamping {
+        self.stamping
+    }
+
+    /// How much the kernel holds for us, in bytes of its own bookkeeping: about twice the datagrams' own size.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockopt`.
+    pub fn granted_receive_buffer(&self) -> io::Result<usize> {
+        let bytes = sys::option(self.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF)?;
+        Ok(usize::try_from(bytes).unwrap_or(0))
+    }
+
+    /// How long a receive on a blocking socket waits before it ends with [`io::ErrorKind::WouldBlock`]; `None` is for
+    /// ever. Rounded up to a whole microsecond, and at least one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `setsockopt`.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let (seconds, micros) = timeout.map_or((0, 0), |timeout| {
+            let rounded = timeout.max(Duration::from_nanos(1)).saturating_add(Duration::from_nanos(999));
+            (rounded.as_secs(), rounded.subsec_micros())
+        });
+        sys::set_receive_timeout(self.as_fd(), seconds, micros)
+    }
+
+    /// Receives one datagram; what does not fit into `buffer` is lost, and said to be.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] if there is none (yet); ICMP errors are never reported here.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        let mut envelope = Envelope::EMPTY;
+        self.past_icmp(|| sys::receive(self.as_fd(), buffer, &mut envelope, 0))?;
+        Received::read(&envelope).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Sends one datagram. Its transmit timestamp, if the kernel takes one, comes by [`Self::notice`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `sendmsg`; the datagram was not sent, and the socket remains usable.
+    pub fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<SendId> {
+        self.send_from(bytes, to, None)
+    }
+
+    /// Like [`Self::send`], but leaves from `from` if the socket is bound to a wildcard address.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sendmsg`; the datagram was not sent, and the socket remains usable.
+    pub fn send_from(&self, bytes: &[u8], to: SocketAddr, from: Option<Source>) -> io::Result<SendId> {
+        let mut envelope = Envelope::EMPTY;
+        address(&mut envelope, bytes.len(), to, from);
+        self.past_icmp(|| self.send_once(bytes, &envelope))
+    }
+
+    /// The oldest entry of the error queue that tells us something. Never waits.
+    ///
+    /// When it returns `None`, the queue is empty or has been so often passed over that the caller should see to its
+    /// other work first. The entries take room from received datagrams, so it has to be emptied regularly.
+    ///
+    /// # Errors
+    ///
+    /// Those of `recvmsg`, apart from an empty queue.
+    pub fn notice(&self) -> io::Result<Option<Notice>> {
+        for _ in 0..MAX_PASSED_OVER {
+            let mut envelope = Envelope::EMPTY;
+            match sys::receive(self.as_fd(), &mut [], &mut envelope, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+                Ok(()) => {}
+            }
+            let notice = interpret(&envelope, &self.numbering);
+            if notice.is_some() {
+                return Ok(notice);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tries to send once, and keeps the numbering in step whatever comes of it.
+    fn send_once(&self, bytes: &[u8], envelope: &Envelope) -> io::Result<SendId> {
+        loop {
+            match sys::send(self.as_fd(), bytes, envelope) {
+                Ok(()) => return Ok(self.numbering.take()),
+                Err(error) => {
+                    self.restart_numbering();
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the kernel's count of datagrams back to 0 after a failed send, see [`Numbering`].
+    ///
+    /// What is in the error queue by then would be taken for later datagrams, so it is thrown away: their timestamps
+    /// will be missing.
+    pub(crate) fn restart_numbering(&self) {
+        if !self.stamping.transmit {
+            return;
+        }
+        let stamping = ask_for_stamps(self.as_fd(), false);
+        debug_assert!(stamping.receive, "what was granted once is granted again");
+        for _ in 0..MAX_PASSED_OVER {
+            if !matches!(self.notice(), Ok(Some(_))) {
+                break;
+            }
+        }
+        ask_for_stamps(self.as_fd(), true);
+        self.numbering.restarted();
+    }
+
+    /// Repeats a call that an ICMP error, which is about an earlier datagram, ended in place of its own outcome.
+    pub(crate) fn past_icmp<T>(&self, mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let repetitions = if self.report_unreachable { REPETITIONS } else { 0 };
+        for _ in 0..repetitions {
+            match call() {
+                Err(error) if is_from_icmp(&error) => {}
+                outcome => return outcome,
+            }
+        }
+        call()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Sets what the socket cannot do without.
+fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
+    let v6 = options.address.is_ipv6();
+    let on = |level, name| sys::set_option(fd, level, name, 1);
+    if v6 {
+        on(libc::SOL_IPV6, libc::IPV6_V6ONLY)?;
+    }
+    if options.reuse_port {
+        on(libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
+    }
+    if options.address.ip().is_unspecified() {
+        if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)? } else { on(libc::SOL_IP, libc::IP_PKTINFO)? }
+    }
+    if options.report_unreachable {
+        if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVERR)? } else { on(libc::SOL_IP, libc::IP_RECVERR)? }
+    }
+    Ok(())
+}
+
+/// Asks for room past the administrator's limit, for which we may lack the right, and else for as much as it allows.
+fn ask_for_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) {
+    let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+    if sys::set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
+        // What was granted can be asked for; less than wished is no reason not to serve.
+        let _ = sys::set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes);
+    }
+}
+
+/// Asks for as many of the timestamps as the kernel offers.
+fn ask_for_stamps(fd: BorrowedFd<'_>, transmit: bool) -> Stamping {
+    let receive = libc::SOF_TIMESTAMPING_SOFTWARE | libc::SOF_TIMESTAMPING_RX_SOFTWARE;
+    let both = receive
+        | libc::SOF_TIMESTAMPING_TX_SOFTWARE
+        | libc::SOF_TIMESTAMPING_OPT_ID
+        | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+    let granted =
+        |flags: u32| sys::set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, flags.cast_signed()).is_ok();
+    if transmit && granted(both) {
+        return Stamping { receive: true, transmit: true };
+    }
+    Stamping { receive: granted(receive), transmit: false }
+}
+
+/// The address to bind to, with the interface as scope where a link-local address lacks one.
+fn scoped(options: &BindOptions) -> SocketAddr {
+    let mut address = options.address;
+    if let (SocketAddr::V6(v6), Some(interface)) = (&mut address, &options.interface)
+        && v6.ip().is_unicast_link_local()
+        && v6.scope_id() == 0
+        && let Some(index) = CString::new(interface.as_str()).ok().and_then(|name| sys::interface_index(&name))
+    {
+        v6.set_scope_id(index);
+    }
+    address
+}
+
+/// Addresses a datagram of `length` bytes, with packet information if it has to leave from a certain address.
+pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, from: Option<Source>) {
+    envelope.address_to(to, length);
+    match from {
+        None => {}
+        Some(Source { address: IpAddr::V4(address), interface }) => {
+            // `in_pktinfo`: interface, source, and a destination that is not read.
+            let mut information = [0; 12];
+            let (index, rest) = information.split_at_mut(4);
+            index.copy_from_slice(&interface.to_ne_bytes());
+            rest.split_at_mut(4).0.copy_from_slice(&address.octets());
+            envelope.set_control(libc::SOL_IP, libc::IP_PKTINFO, &information);
+        }
+        Some(Source { address: IpAddr::V6(address), interface }) => {
+            // `in6_pktinfo`: source, interface.
+            let mut information = [0; 20];
+            let (source, index) = information.split_at_mut(16);
+            source.copy_from_slice(&address.octets());
+            index.copy_from_slice(&interface.to_ne_bytes());
+            envelope.set_control(libc::SOL_IPV6, libc::IPV6_PKTINFO, &information);
+        }
+    }
+}
+
+/// Whether an error is among those that the kernel makes of an ICMP message.
+fn is_from_icmp(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNREFUSED
+                | libc::EHOSTUNREACH
+                | libc::ENETUNREACH
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::ENOPROTOOPT
+                | libc::EOPNOTSUPP
+                | libc::EMSGSIZE
+                | libc::EPROTO
+                | libc::EACCES
+        )
+    )
+}

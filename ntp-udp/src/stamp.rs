@@ -1,0 +1,76 @@
+//! Timestamps that say where they come from.
+
+use ntp_proto::time::NtpTimestamp;
+
+/// Who took a timestamp, which also says which clock it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StampOrigin {
+    /// The daemon itself, from the system clock, some time before sending or after receiving.
+    Daemon,
+    /// The kernel, from the system clock, close to the driver of the network card.
+    Kernel,
+    /// The network card, from its own clock, which is neither steered nor counted in UTC by itself.
+    Hardware,
+}
+
+/// A point in time and who read it from which clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The time that the clock of `origin` showed.
+    pub at: NtpTimestamp,
+    /// Who read which clock.
+    pub origin: StampOrigin,
+}
+
+impl Stamp {
+    /// A stamp that the kernel took from the system clock.
+    #[must_use]
+    pub const fn kernel(at: NtpTimestamp) -> Self {
+        Self { at, origin: StampOrigin::Kernel }
+    }
+
+    /// A reading of the system clock by the daemon, for when the kernel gave no stamp.
+    #[must_use]
+    pub const fn daemon(at: NtpTimestamp) -> Self {
+        Self { at, origin: StampOrigin::Daemon }
+    }
+}
+
+/// How many timestamps the kernel delivered and how many it owed; plain numbers for the owner of a socket to keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StampCounters {
+    /// Timestamps that the kernel took.
+    pub kernel: u64,
+    /// Timestamps that the network card took.
+    pub hardware: u64,
+    /// Datagrams without a timestamp, for which the daemon read its own clock.
+    pub missing: u64,
+}
+
+impl StampCounters {
+    /// Counts the stamp of one datagram, or its absence.
+    pub const fn record(&mut self, stamp: Option<Stamp>) {
+        let counter = match stamp {
+            Some(Stamp { origin: StampOrigin::Kernel, .. }) => &mut self.kernel,
+            Some(Stamp { origin: StampOrigin::Hardware, .. }) => &mut self.hardware,
+            Some(Stamp { origin: StampOrigin::Daemon, .. }) | None => &mut self.missing,
+        };
+        *counter = counter.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_of_the_daemon_counts_as_missing() {
+        let mut counters = StampCounters::default();
+
+        counters.record(Some(Stamp::kernel(NtpTimestamp::UNKNOWN)));
+        counters.record(Some(Stamp::daemon(NtpTimestamp::UNKNOWN)));
+        counters.record(None);
+
+        assert_eq!(counters, StampCounters { kernel: 1, hardware: 0, missing: 2 });
+    }
+}

@@ -1,0 +1,300 @@
+//! The calls into the C library, each behind a safe function; no policy.
+
+use crate::address::RawAddress;
+use crate::control::{ControlBuffer, RawMessage, Told};
+use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+/// The most datagrams that one system call receives or sends.
+pub const MAX_BATCH: usize = 64;
+
+/// All about one datagram except its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Envelope {
+    name: RawAddress,
+    name_length: usize,
+    control: ControlBuffer,
+    control_length: usize,
+    flags: c_int,
+    /// How many bytes were received or shall be sent.
+    pub(crate) length: usize,
+}
+
+impl Envelope {
+    /// Nothing received and nothing to send.
+    pub(crate) const EMPTY: Self = Self {
+        name: RawAddress::EMPTY,
+        name_length: 0,
+        control: ControlBuffer::EMPTY,
+        control_length: 0,
+        flags: 0,
+        length: 0,
+    };
+
+    /// Addresses the datagram, without any control message.
+    pub(crate) fn address_to(&mut self, to: SocketAddr, length: usize) {
+        (self.name, self.name_length) = RawAddress::encode(to);
+        self.control_length = 0;
+        self.length = length;
+    }
+
+    /// Adds the one control message that a datagram may leave with.
+    pub(crate) fn set_control(&mut self, level: c_int, kind: c_int, payload: &[u8]) {
+        self.control_length = self.control.write(level, kind, payload);
+    }
+
+    /// Whence a received datagram came, or where one in the error queue was sent.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.name.decode(self.name_length)
+    }
+
+    /// What the control messages that came with it tell.
+    pub(crate) fn told(&self) -> impl Iterator<Item = Told> {
+        self.control.messages(self.control_length).filter_map(|message: RawMessage<'_>| message.told())
+    }
+
+    /// Whether the datagram was longer than the buffer.
+    pub(crate) const fn is_truncated(&self) -> bool {
+        self.flags & libc::MSG_TRUNC != 0
+    }
+
+    /// Takes over what the kernel wrote about a received datagram.
+    fn note(&mut self, header: &libc::msghdr, length: usize) {
+        self.name_length = header.msg_namelen as usize;
+        // Its type differs between C libraries.
+        #[allow(clippy::unnecessary_cast)]
+        let control_length = header.msg_controllen as usize;
+        self.control_length = control_length;
+        self.flags = header.msg_flags;
+        self.length = length;
+    }
+
+    /// A header for receiving, which points at this envelope and at `vector`.
+    fn header_in(&mut self, vector: &mut libc::iovec) -> libc::msghdr {
+        let mut header = empty_header();
+        header.msg_name = self.name.as_mut_ptr().cast();
+        header.msg_namelen = RawAddress::CAPACITY as libc::socklen_t;
+        header.msg_iov = vector;
+        header.msg_iovlen = 1;
+        header.msg_control = self.control.as_mut_ptr().cast();
+        header.msg_controllen = ControlBuffer::CAPACITY as _;
+        header
+    }
+
+    /// A header for sending, which points at this envelope and at `vector`; the kernel only reads through it.
+    fn header_out(&self, vector: &mut libc::iovec) -> libc::msghdr {
+        let mut header = empty_header();
+        header.msg_name = self.name.as_ptr().cast_mut().cast();
+        header.msg_namelen = self.name_length as libc::socklen_t;
+        header.msg_iov = vector;
+        header.msg_iovlen = 1;
+        if self.control_length > 0 {
+            header.msg_control = self.control.as_ptr().cast_mut().cast();
+            header.msg_controllen = self.control_length as _;
+        }
+        header
+    }
+}
+
+/// A header that points at nothing.
+fn empty_header() -> libc::msghdr {
+    // SAFETY: `msghdr` consists of integers and raw pointers (and, in some C libraries, padding), for all of which zero
+    // bytes are a valid value.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+/// A batch of headers that point at nothing.
+fn empty_headers() -> [libc::mmsghdr; MAX_BATCH] {
+    // SAFETY: `mmsghdr` is a `msghdr` and an integer, for all of whose fields zero bytes are a valid value.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
+/// A vector of one buffer to receive into.
+const fn vector_in(data: &mut [u8]) -> libc::iovec {
+    libc::iovec { iov_base: data.as_mut_ptr().cast(), iov_len: data.len() }
+}
+
+/// A vector of one buffer to send from; the kernel only reads through it.
+const fn vector_out(data: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() }
+}
+
+/// The number that a call returned, or the error that it left in `errno`.
+fn checked(status: isize) -> io::Result<usize> {
+    usize::try_from(status).map_err(|_| io::Error::last_os_error())
+}
+
+/// Repeats a call that a signal interrupted.
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Receives one datagram, or with `MSG_ERRQUEUE` one entry of the error queue.
+pub(crate) fn receive(fd: BorrowedFd<'_>, data: &mut [u8], envelope: &mut Envelope, flags: c_int) -> io::Result<()> {
+    let mut vector = vector_in(data);
+    let mut header = envelope.header_in(&mut vector);
+    let length = uninterrupted(|| {
+        // SAFETY: `BorrowedFd` keeps the descriptor open. The header points at the vector, at `data` and at the two
+        // buffers of `envelope`, all borrowed exclusively by this function and given with their true sizes.
+        checked(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) })
+    })?;
+    envelope.note(&header, length);
+    Ok(())
+}
+
+/// Receives up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and waits only for the first.
+pub(crate) fn receive_many(
+    fd: BorrowedFd<'_>,
+    data: &mut [u8],
+    size: usize,
+    envelopes: &mut [Envelope],
+) -> io::Result<usize> {
+    let mut vectors = [const { vector_in(&mut []) }; MAX_BATCH];
+    let mut headers = empty_headers();
+    let mut room = 0;
+    let slots = headers.iter_mut().zip(&mut vectors);
+    for ((header, vector), (buffer, envelope)) in slots.zip(data.chunks_exact_mut(size).zip(envelopes.iter_mut())) {
+        *vector = vector_in(buffer);
+        header.msg_hdr = envelope.header_in(vector);
+        room += 1;
+    }
+    let count = uninterrupted(|| {
+        // SAFETY: `BorrowedFd` keeps the descriptor open. The first `room` headers have been pointed at vectors, parts
+        // of `data` and envelopes, each one's own, all borrowed exclusively by this function and given with their true
+        // sizes. Without a time-out the kernel reads no `timespec`.
+        let status = unsafe {
+            libc::recvmmsg(
+                fd.as_raw_fd(),
+                headers.as_mut_ptr(),
+                room,
+                libc::MSG_WAITFORONE as _,
+                ptr::null_mut::<libc::timespec>(),
+            )
+        };
+        checked(status as isize)
+    })?;
+    for (header, envelope) in headers.iter().zip(envelopes).take(count) {
+        envelope.note(&header.msg_hdr, header.msg_len as usize);
+    }
+    Ok(count)
+}
+
+/// Sends one datagram, the first `envelope.length` bytes of `data`. Does not repeat what a signal interrupted.
+pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], envelope: &Envelope) -> io::Result<()> {
+    let mut vector = vector_out(data.get(..envelope.length).unwrap_or(data));
+    let header = envelope.header_out(&mut vector);
+    // SAFETY: `BorrowedFd` keeps the descriptor open. The header points at the vector, at `data` and at the filled parts
+    // of the two buffers of `envelope`, which live through the call and which the kernel only reads.
+    let status = unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) };
+    checked(status).map(|_| ())
+}
+
+/// Sends up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and tells how many went before
+/// the first that failed; an error is that of the first. Does not repeat what a signal interrupted.
+pub(crate) fn send_many(fd: BorrowedFd<'_>, data: &[u8], size: usize, envelopes: &[Envelope]) -> io::Result<usize> {
+    let mut vectors = [const { vector_in(&mut []) }; MAX_BATCH];
+    let mut headers = empty_headers();
+    let mut filled = 0;
+    let slots = headers.iter_mut().zip(&mut vectors);
+    for ((header, vector), (buffer, envelope)) in slots.zip(data.chunks_exact(size).zip(envelopes)) {
+        *vector = vector_out(buffer.get(..envelope.length).unwrap_or(buffer));
+        header.msg_hdr = envelope.header_out(vector);
+        filled += 1;
+    }
+    // SAFETY: `BorrowedFd` keeps the descriptor open. The first `filled` headers have been pointed at vectors, parts of
+    // `data` and envelopes, which live through the call; of these the kernel writes only `msg_len` in the headers, which
+    // this function owns.
+    let status = unsafe { libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), filled, libc::MSG_NOSIGNAL as _) };
+    checked(status as isize)
+}
+
+/// Opens a datagram socket of an address family, closed on `exec`.
+pub(crate) fn open(family: c_int, blocking: bool) -> io::Result<OwnedFd> {
+    let nonblocking = if blocking { 0 } else { libc::SOCK_NONBLOCK };
+    // SAFETY: `socket` takes three integers and touches no memory of ours.
+    let fd = unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | nonblocking, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `fd` has just been opened by us, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Binds a socket to an address.
+pub(crate) fn bind(fd: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
+    let (raw, length) = RawAddress::encode(address);
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel reads `length` bytes from `raw`, which has as many.
+    let status = unsafe { libc::bind(fd.as_raw_fd(), raw.as_ptr().cast(), length as libc::socklen_t) };
+    checked(status as isize).map(|_| ())
+}
+
+/// The address that a socket is bound to.
+pub(crate) fn local_address(fd: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+    let mut raw = RawAddress::EMPTY;
+    let mut length = RawAddress::CAPACITY as libc::socklen_t;
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel writes at most `length` bytes, the true size, to
+    // `raw` and the length to `length`; both live through the call.
+    let status = unsafe { libc::getsockname(fd.as_raw_fd(), raw.as_mut_ptr().cast(), &raw mut length) };
+    checked(status as isize)?;
+    raw.decode(length as usize).ok_or_else(|| io::ErrorKind::Unsupported.into())
+}
+
+/// Sets an option to `length` bytes at `value`.
+fn set_bytes(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &[u8]) -> io::Result<()> {
+    let length = value.len() as libc::socklen_t;
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel reads exactly `length` bytes from `value`, which
+    // lives through the call.
+    let status = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast::<c_void>(), length) };
+    checked(status as isize).map(|_| ())
+}
+
+/// Sets an option that is an integer.
+pub(crate) fn set_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    set_bytes(fd, level, name, &value.to_ne_bytes())
+}
+
+/// Sets an option that is a text.
+pub(crate) fn set_text_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &str) -> io::Result<()> {
+    set_bytes(fd, level, name, value.as_bytes())
+}
+
+/// Sets how long a blocking receive waits, in seconds and microseconds; both zero wait for ever.
+pub(crate) fn set_receive_timeout(fd: BorrowedFd<'_>, seconds: u64, micros: u32) -> io::Result<()> {
+    let value = libc::timeval {
+        tv_sec: libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX),
+        tv_usec: libc::suseconds_t::from(micros.cast_signed()),
+    };
+    let length = size_of::<libc::timeval>() as libc::socklen_t;
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel reads exactly the size of a `timeval` from `value`,
+    // which lives through the call.
+    let status = unsafe {
+        libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVTIMEO, (&raw const value).cast(), length)
+    };
+    checked(status as isize).map(|_| ())
+}
+
+/// Reads an option that is an integer.
+pub(crate) fn option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
+    let mut value: c_int = 0;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel writes at most `length` bytes, the size of `value`,
+    // to `value` and the length to `length`; both live through the call.
+    let status = unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut length) };
+    checked(status as isize).map(|_| value)
+}
+
+/// The index of the interface of a name, if there is one.
+pub(crate) fn interface_index(name: &CStr) -> Option<c_uint> {
+    // SAFETY: `name` ends with a zero byte and lives through the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
