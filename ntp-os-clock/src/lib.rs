@@ -1,1 +1,35 @@
 //! Reading and steering the system clock, and a virtual clock with the same interface.
+//!
+//! * [`Clock`] is the one object that owns a clock and may steer it: the system clock, a virtual clock that runs in
+//!   this process only, or the system clock merely looked at.
+//! * [`ClockReader`] is what everybody else takes: cloneable, lock-free, and able to bring the kernel's packet
+//!   timestamps to our clock's time.
+//! * [`monotonic_now`] drives timers; [`suspended_time`] tells of a suspend.
+//!
+//! Signs are those of [`ntp_proto::time`]: a positive step moves our clock into the future, a positive frequency makes
+//! it run faster. Every call goes through libc's `clock_gettime` and `clock_adjtime`, so that a preloaded simulator or
+//! fault injector sees all of them. Only `src/sys.rs` contains unsafe code.
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+
+mod clock;
+mod error;
+mod kernel;
+mod monotonic;
+mod precision;
+mod reader;
+mod status;
+#[allow(unsafe_code, reason = "this is the one file that talks to the kernel")]
+mod sys;
+mod system;
+mod timeline;
+mod virtual_clock;
+
+pub use clock::{Clock, ClockKind, MeasuringClock};
+pub use error::{ClockAttempt, ClockError};
+pub use kernel::FREQUENCY_LIMIT;
+pub use monotonic::{monotonic_now, suspended_time};
+pub use reader::ClockReader;
+pub use status::ClockStatus;
+pub use system::{SystemClock, steering_permission};
+pub use virtual_clock::{VirtualClock, VirtualSettings};

@@ -1,0 +1,262 @@
+//! The one object that owns a clock.
+
+use crate::error::ClockError;
+use crate::precision;
+use crate::reader::ClockReader;
+use crate::status::ClockStatus;
+use crate::system::{self, SystemClock};
+use crate::virtual_clock::{VirtualClock, VirtualSettings};
+use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
+use std::fmt;
+
+/// A clock and the right to steer it, as far as there is one.
+#[derive(Debug)]
+pub enum Clock {
+    /// The system's clock.
+    System(SystemClock),
+    /// A clock of this process alone.
+    Virtual(VirtualClock),
+    /// The system's clock, looked at only.
+    MeasureOnly(MeasuringClock),
+}
+
+/// Which clock is steered; displayed as the configuration names it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ClockKind {
+    /// "system": the system's clock.
+    System,
+    /// "virtual": a clock of this process.
+    Virtual,
+    /// "none": no clock at all.
+    None,
+}
+
+impl ClockKind {
+    /// The stable lower-case word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Virtual => "virtual",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for ClockKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The system clock without steering, and why.
+#[derive(Debug, Default)]
+pub struct MeasuringClock {
+    obstacle: Option<ClockError>,
+}
+
+impl MeasuringClock {
+    /// What kept us from steering; `None` if nobody wanted to.
+    #[must_use]
+    pub const fn obstacle(&self) -> Option<&ClockError> {
+        self.obstacle.as_ref()
+    }
+}
+
+impl Clock {
+    /// The system's clock; nothing is touched yet.
+    ///
+    /// # Errors
+    /// If this process may not steer it.
+    pub fn system() -> Result<Self, ClockError> {
+        SystemClock::new().map(Self::System)
+    }
+
+    /// A virtual clock.
+    ///
+    /// # Errors
+    /// If the settings make no sense, or the system has no raw clock.
+    pub fn simulated(settings: VirtualSettings) -> Result<Self, ClockError> {
+        VirtualClock::new(settings).map(Self::Virtual)
+    }
+
+    /// The system's clock, never steered.
+    #[must_use]
+    pub fn measuring() -> Self {
+        Self::MeasureOnly(MeasuringClock::default())
+    }
+
+    /// The system's clock, steered if this process may; otherwise only measured, and [`Clock::obstacle`] says why. The
+    /// caller must say so loudly.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self::system().unwrap_or_else(|error| Self::MeasureOnly(MeasuringClock { obstacle: Some(error) }))
+    }
+
+    /// Which clock is steered.
+    #[must_use]
+    pub const fn kind(&self) -> ClockKind {
+        match self {
+            Self::System(_) => ClockKind::System,
+            Self::Virtual(_) => ClockKind::Virtual,
+            Self::MeasureOnly(_) => ClockKind::None,
+        }
+    }
+
+    /// Whether steering has any effect; if not, every steering call is refused.
+    #[must_use]
+    pub const fn steers(&self) -> bool {
+        !matches!(self, Self::MeasureOnly(_))
+    }
+
+    /// What kept [`Clock::auto`] from steering.
+    #[must_use]
+    pub const fn obstacle(&self) -> Option<&ClockError> {
+        match self {
+            Self::MeasureOnly(clock) => clock.obstacle(),
+            Self::System(_) | Self::Virtual(_) => None,
+        }
+    }
+
+    /// The virtual clock, if it is one.
+    #[must_use]
+    pub const fn as_virtual(&self) -> Option<&VirtualClock> {
+        match self {
+            Self::Virtual(clock) => Some(clock),
+            Self::System(_) | Self::MeasureOnly(_) => None,
+        }
+    }
+
+    /// The time shown.
+    #[must_use]
+    pub fn now(&self) -> NtpTimestamp {
+        self.reader().now()
+    }
+
+    /// A reader for whoever needs the time only.
+    #[must_use]
+    pub fn reader(&self) -> ClockReader {
+        match self {
+            Self::Virtual(clock) => clock.reader(),
+            Self::System(_) | Self::MeasureOnly(_) => ClockReader::realtime(),
+        }
+    }
+
+    /// How finely the clock can be read, measured now in a few microseconds (at worst some milliseconds).
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        let reader = self.reader();
+        precision::measured(|| reader.now())
+    }
+
+    /// Adds `by` to the clock. Afterwards [`Clock::set_status`] must follow: the kernel takes a clock that was stepped
+    /// for unsynchronised.
+    ///
+    /// # Errors
+    /// If the clock is only measured, or the kernel refuses.
+    pub fn step(&mut self, by: NtpDuration) -> Result<(), ClockError> {
+        match self {
+            Self::System(clock) => clock.step(by),
+            Self::Virtual(clock) => {
+                clock.step(by);
+                Ok(())
+            }
+            Self::MeasureOnly(_) => Err(ClockError::MeasuringOnly),
+        }
+    }
+
+    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was really applied,
+    /// after rounding and within ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
+    ///
+    /// # Errors
+    /// If the clock is only measured, `frequency` is not a number, or the kernel refuses.
+    pub fn set_frequency(&mut self, frequency: Frequency) -> Result<Frequency, ClockError> {
+        match self {
+            Self::System(clock) => clock.set_frequency(frequency),
+            Self::Virtual(clock) => clock.set_frequency(frequency),
+            Self::MeasureOnly(_) => Err(ClockError::MeasuringOnly),
+        }
+    }
+
+    /// The steering applied now, by whomever: for the system clock the kernel is asked.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell, as it may in a sandbox.
+    pub fn frequency(&self) -> Result<Frequency, ClockError> {
+        match self {
+            Self::Virtual(clock) => Ok(clock.frequency()),
+            Self::System(clock) => clock.frequency(),
+            Self::MeasureOnly(_) => system::applied_frequency(),
+        }
+    }
+
+    /// Tells the kernel (a virtual clock: notes) how good the clock is.
+    ///
+    /// # Errors
+    /// If the clock is only measured, or the kernel refuses.
+    pub fn set_status(&mut self, status: &ClockStatus) -> Result<(), ClockError> {
+        match self {
+            Self::System(clock) => clock.set_status(status),
+            Self::Virtual(clock) => {
+                clock.set_status(status);
+                Ok(())
+            }
+            Self::MeasureOnly(_) => Err(ClockError::MeasuringOnly),
+        }
+    }
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measuring_clock_refuses_to_be_steered_but_tells_the_time() {
+        let mut clock = Clock::measuring();
+        assert!(!clock.steers() && clock.obstacle().is_none());
+        assert_eq!(clock.to_string(), "none");
+
+        assert!(matches!(clock.step(NtpDuration::SECOND), Err(ClockError::MeasuringOnly)));
+        assert!(matches!(clock.set_frequency(Frequency::ZERO), Err(ClockError::MeasuringOnly)));
+        assert!(matches!(clock.set_status(&ClockStatus::UNSYNCHRONIZED), Err(ClockError::MeasuringOnly)));
+        assert!(!clock.now().is_unknown());
+    }
+
+    #[test]
+    fn auto_measures_only_where_it_may_not_steer_and_says_why() {
+        let clock = Clock::auto();
+        match system::steering_permission() {
+            Ok(()) => assert_eq!(clock.kind(), ClockKind::System),
+            Err(_) => {
+                assert_eq!(clock.kind(), ClockKind::None);
+                assert!(clock.obstacle().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_virtual_clock_is_steered_like_the_system_clock() {
+        let mut clock = Clock::simulated(VirtualSettings::default()).unwrap();
+        assert_eq!(clock.to_string(), "virtual");
+        assert!(clock.steers());
+
+        clock.step(NtpDuration::from_seconds(10.0)).unwrap();
+        assert_eq!(clock.set_frequency(Frequency::new(1e-5)).unwrap(), Frequency::new(1e-5));
+        assert_eq!(clock.frequency().unwrap(), Frequency::new(1e-5));
+        assert!((clock.as_virtual().unwrap().true_offset().to_f64() - 10.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn clocks_can_be_read_finer_than_a_millisecond() {
+        for clock in [Clock::measuring(), Clock::simulated(VirtualSettings::default()).unwrap()] {
+            let precision = clock.precision().log2();
+            assert!((-32..=-10).contains(&precision), "{clock}: {precision}");
+        }
+    }
+}

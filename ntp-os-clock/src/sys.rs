@@ -1,0 +1,72 @@
+//! The calls to the kernel, all through libc's symbols.
+
+use std::io;
+
+/// A clock of the kernel that we read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum KernelClock {
+    /// The system's time of day, which we may steer.
+    Realtime,
+    /// The hardware counter as it runs by itself, steered by nobody.
+    MonotonicRaw,
+    /// Time since boot without suspends.
+    Monotonic,
+    /// Time since boot with suspends.
+    Boottime,
+}
+
+impl KernelClock {
+    /// The name as the manual page clock_gettime(2) has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Realtime => "CLOCK_REALTIME",
+            Self::MonotonicRaw => "CLOCK_MONOTONIC_RAW",
+            Self::Monotonic => "CLOCK_MONOTONIC",
+            Self::Boottime => "CLOCK_BOOTTIME",
+        }
+    }
+
+    const fn id(self) -> libc::clockid_t {
+        match self {
+            Self::Realtime => libc::CLOCK_REALTIME,
+            Self::MonotonicRaw => libc::CLOCK_MONOTONIC_RAW,
+            Self::Monotonic => libc::CLOCK_MONOTONIC,
+            Self::Boottime => libc::CLOCK_BOOTTIME,
+        }
+    }
+}
+
+/// The time on a clock, in nanoseconds since its epoch. The kernel itself keeps every clock within 63 bits of them.
+pub(crate) fn read_clock(clock: KernelClock) -> io::Result<i64> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one `timespec` to the address, which is that of a live, exclusively borrowed one.
+    let status = unsafe { libc::clock_gettime(clock.id(), &raw mut time) };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    #[allow(clippy::unnecessary_cast, reason = "these fields are narrower on 32-bit machines")]
+    let (seconds, nanos) = (time.tv_sec as i64, time.tv_nsec as i64);
+    Ok(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+}
+
+/// A request that reads the state of the system clock and changes nothing.
+pub(crate) fn reading_request() -> libc::timex {
+    // SAFETY: `timex` is a C structure of integers (padding included), for which all bits zero are a value.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Does to the system clock what `request.modes` asks for, and fills the other fields with the state afterwards.
+pub(crate) fn adjust_realtime(request: &mut libc::timex) -> io::Result<()> {
+    // SAFETY: the kernel reads and writes one `timex` at the address, which comes from an exclusive reference.
+    let state = unsafe { libc::clock_adjtime(libc::CLOCK_REALTIME, &raw mut *request) };
+    // Any other value tells the state of the leap second, not a failure.
+    if state == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// USER_HZ: how many ticks per second the interface of `timex` counts, whatever the kernel does inside.
+pub(crate) fn user_hz() -> libc::c_long {
+    // SAFETY: `sysconf` takes a plain number and touches no memory of ours.
+    let hz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    // Every architecture but one has had 100 for ever; a simulator that knows nothing of it answers -1.
+    if hz > 0 { hz } else { 100 }
+}

@@ -1,0 +1,223 @@
+//! The system clock, steered through clock_adjtime(2).
+
+use crate::error::{ClockAttempt, ClockError};
+use crate::kernel::{self, KernelRate};
+use crate::reader::{self, ClockReader};
+use crate::status::ClockStatus;
+use crate::sys;
+use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
+
+/// Whether this process may steer the system clock. Nothing is changed: the kernel is asked for a tick of zero, and it
+/// checks the right before the range, so it answers EPERM without the right and EINVAL with it.
+///
+/// # Errors
+/// [`ClockError::NotPermitted`] without the right; its text says how to grant it. [`ClockError::Refused`] where the
+/// system has no such call.
+pub fn steering_permission() -> Result<(), ClockError> {
+    let mut request = sys::reading_request();
+    request.modes = libc::ADJ_TICK;
+    match sys::adjust_realtime(&mut request) {
+        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
+            Err(ClockError::from_os(ClockAttempt::AskPermission, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The system's clock, CLOCK_REALTIME. There should be one owner on the whole machine.
+///
+/// The first steering call turns off the kernel's own loops, so that nobody else pulls. Dropping this changes nothing:
+/// the clock runs on at the frequency last set.
+#[derive(Debug)]
+pub struct SystemClock {
+    user_hz: libc::c_long,
+    taken_over: bool,
+}
+
+impl SystemClock {
+    /// The system clock, without touching it.
+    ///
+    /// # Errors
+    /// As [`steering_permission`].
+    pub fn new() -> Result<Self, ClockError> {
+        steering_permission()?;
+        Ok(Self { user_hz: sys::user_hz(), taken_over: false })
+    }
+
+    /// The time shown.
+    #[must_use]
+    pub fn now(&self) -> NtpTimestamp {
+        reader::realtime_now()
+    }
+
+    /// A reader for other threads.
+    #[must_use]
+    pub const fn reader(&self) -> ClockReader {
+        ClockReader::realtime()
+    }
+
+    /// Adds `by` to the clock, rounded down to a nanosecond. The kernel then takes the clock for unsynchronised, so
+    /// [`SystemClock::set_status`] must follow.
+    ///
+    /// # Errors
+    /// If the kernel refuses: without the right, or when the new time is before 1970 or beyond 2232.
+    pub fn step(&mut self, by: NtpDuration) -> Result<(), ClockError> {
+        self.take_over()?;
+        let (seconds, nanos) = kernel::step_parts(by);
+        let mut request = sys::reading_request();
+        request.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
+        request.time.tv_sec = seconds as libc::time_t;
+        // With ADJ_NANO the kernel takes this field for nanoseconds.
+        request.time.tv_usec = nanos as libc::suseconds_t;
+        adjust(&mut request, ClockAttempt::Step(by))
+    }
+
+    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was applied: the nearest
+    /// rate within ±10 % that the kernel can hold (in steps of 2⁻¹⁶ ppm).
+    ///
+    /// # Errors
+    /// If `frequency` is not a number, or the kernel refuses.
+    pub fn set_frequency(&mut self, frequency: Frequency) -> Result<Frequency, ClockError> {
+        if frequency.to_f64().is_nan() {
+            return Err(ClockError::UnusableFrequency(frequency));
+        }
+        self.take_over()?;
+        let rate = KernelRate::nearest(frequency, self.user_hz);
+        let mut request = sys::reading_request();
+        request.modes = libc::ADJ_FREQUENCY | libc::ADJ_TICK;
+        request.freq = rate.fine;
+        request.tick = rate.tick;
+        adjust(&mut request, ClockAttempt::SetFrequency(frequency))?;
+        Ok(kernel_frequency(&request, self.user_hz))
+    }
+
+    /// The frequency applied now, by whomever.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub fn frequency(&self) -> Result<Frequency, ClockError> {
+        applied_frequency()
+    }
+
+    /// Tells the kernel how good the clock is.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn set_status(&mut self, status: &ClockStatus) -> Result<(), ClockError> {
+        self.take_over()?;
+        let mut request = sys::reading_request();
+        request.modes = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR;
+        request.status = kernel::status_bits(status);
+        request.maxerror = kernel::error_micros(status.max_error);
+        request.esterror = kernel::error_micros(status.estimated_error);
+        if let Some(offset) = kernel::tai_seconds(status) {
+            request.modes |= libc::ADJ_TAI;
+            request.constant = offset;
+        }
+        adjust(&mut request, ClockAttempt::SetStatus)
+    }
+
+    /// Turns off whatever pulls the clock besides us: the kernel's loops, what is left of their last correction, and a
+    /// pending adjtime(3). Its frequency stays.
+    fn take_over(&mut self) -> Result<(), ClockError> {
+        if self.taken_over {
+            return Ok(());
+        }
+        let mut state = sys::reading_request();
+        adjust(&mut state, ClockAttempt::ReadState)?;
+        let others = state.status & (libc::STA_INS | libc::STA_DEL | libc::STA_UNSYNC);
+        if state.offset != 0 {
+            // The kernel lets a correction run out even with its loop off, and takes a new one only with its loop on.
+            let mut request = sys::reading_request();
+            request.modes = libc::ADJ_STATUS | libc::ADJ_OFFSET;
+            request.status = others | libc::STA_PLL;
+            adjust(&mut request, ClockAttempt::TakeOver)?;
+        }
+        if state.offset != 0 || state.status & kernel::LOOP_BITS != 0 {
+            let mut request = sys::reading_request();
+            request.modes = libc::ADJ_STATUS;
+            request.status = others;
+            adjust(&mut request, ClockAttempt::TakeOver)?;
+        }
+        let mut request = sys::reading_request();
+        request.modes = libc::ADJ_OFFSET_SINGLESHOT;
+        adjust(&mut request, ClockAttempt::TakeOver)?;
+        self.taken_over = true;
+        Ok(())
+    }
+}
+
+/// The frequency of the system clock as the kernel tells it.
+pub(crate) fn applied_frequency() -> Result<Frequency, ClockError> {
+    let mut state = sys::reading_request();
+    adjust(&mut state, ClockAttempt::ReadState)?;
+    Ok(kernel_frequency(&state, sys::user_hz()))
+}
+
+fn kernel_frequency(state: &libc::timex, user_hz: libc::c_long) -> Frequency {
+    KernelRate { fine: state.freq, tick: state.tick }.frequency(user_hz)
+}
+
+fn adjust(request: &mut libc::timex, attempt: ClockAttempt) -> Result<(), ClockError> {
+    sys::adjust_realtime(request).map_err(|error| ClockError::from_os(attempt, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// The kernel's frequency, tick and status, for comparison.
+    fn kernel_state() -> Option<(libc::c_long, libc::c_long, libc::c_int)> {
+        let mut state = sys::reading_request();
+        adjust(&mut state, ClockAttempt::ReadState).ok()?;
+        Some((state.freq, state.tick, state.status))
+    }
+
+    #[test]
+    fn asking_for_permission_changes_nothing_and_a_refusal_says_what_to_do() {
+        let before = kernel_state();
+        let answer = steering_permission();
+        assert_eq!(kernel_state(), before);
+
+        match answer {
+            Ok(()) => println!("skipped: this process may steer the clock, so nothing is refused"),
+            Err(error) if error.is_missing_permission() => {
+                let text = error.to_string();
+                for word in ["CAP_SYS_TIME", "setcap cap_sys_time+ep", "--cap-add SYS_TIME", "\"virtual\"", "\"none\""]
+                {
+                    assert!(text.contains(word), "{word} is missing in {text}");
+                }
+                assert!(SystemClock::new().is_err());
+            }
+            Err(error) => println!("skipped: this system cannot steer its clock at all: {error}"),
+        }
+    }
+
+    #[test]
+    fn the_frequency_can_be_read_without_any_right() {
+        match applied_frequency() {
+            Ok(frequency) => assert!(frequency.abs() <= kernel::FREQUENCY_LIMIT + Frequency::new(500e-6)),
+            Err(error) => println!("skipped: this system does not tell its frequency: {error}"),
+        }
+    }
+
+    #[test]
+    fn the_real_kernel_applies_a_frequency_to_the_last_bit_but_one() {
+        if std::env::var("TRUECHIMER_TEST_KERNEL_FREQUENCY").as_deref() != Ok("1") {
+            println!("skipped: TRUECHIMER_TEST_KERNEL_FREQUENCY=1 is not set, so the real clock is left alone");
+            return;
+        }
+        let mut clock = SystemClock::new().expect("the test was asked for, so it needs the right to steer");
+        let before = clock.frequency().unwrap();
+        let wanted = before + Frequency::new(if before > Frequency::ZERO { -1e-6 } else { 1e-6 });
+        let applied = clock.set_frequency(wanted);
+        std::thread::sleep(Duration::from_millis(100));
+        let read_back = clock.frequency();
+        let restored = clock.set_frequency(before);
+
+        let close = |frequency: Frequency, to: Frequency| (frequency - to).abs() < Frequency::new(4e-11);
+        assert!(close(applied.unwrap(), wanted) && close(read_back.unwrap(), wanted));
+        assert!(close(restored.unwrap(), before));
+    }
+}
