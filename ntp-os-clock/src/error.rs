@@ -39,7 +39,7 @@ impl fmt::Display for ClockAttempt {
     }
 }
 
-/// Why a clock did not do what it was asked for. Nothing has changed then.
+/// Why a clock did not do what it was asked for. The step, rate or status that was asked for is not applied then.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
     /// The process lacks the right to steer the system clock.

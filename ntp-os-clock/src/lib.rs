@@ -18,6 +18,7 @@ mod kernel;
 mod monotonic;
 mod precision;
 mod reader;
+mod request;
 mod status;
 #[allow(unsafe_code, reason = "this is the one file that talks to the kernel")]
 mod sys;

@@ -1,8 +1,9 @@
 //! The system clock, steered through clock_adjtime(2).
 
 use crate::error::{ClockAttempt, ClockError};
-use crate::kernel::{self, KernelRate};
+use crate::kernel::KernelRate;
 use crate::reader::{self, ClockReader};
+use crate::request;
 use crate::status::ClockStatus;
 use crate::sys;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
@@ -14,9 +15,7 @@ use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 /// [`ClockError::NotPermitted`] without the right; its text says how to grant it. [`ClockError::Refused`] where the
 /// system has no such call.
 pub fn steering_permission() -> Result<(), ClockError> {
-    let mut request = sys::reading_request();
-    request.modes = libc::ADJ_TICK;
-    match sys::adjust_realtime(&mut request) {
+    match sys::adjust_realtime(&mut request::permission()) {
         Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
             Err(ClockError::from_os(ClockAttempt::AskPermission, error))
         }
@@ -63,13 +62,7 @@ impl SystemClock {
     /// If the kernel refuses: without the right, or when the new time is before 1970 or beyond 2232.
     pub fn step(&mut self, by: NtpDuration) -> Result<(), ClockError> {
         self.take_over()?;
-        let (seconds, nanos) = kernel::step_parts(by);
-        let mut request = sys::reading_request();
-        request.modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
-        request.time.tv_sec = seconds as libc::time_t;
-        // With ADJ_NANO the kernel takes this field for nanoseconds.
-        request.time.tv_usec = nanos as libc::suseconds_t;
-        adjust(&mut request, ClockAttempt::Step(by))
+        adjust(&mut request::step(by), ClockAttempt::Step(by))
     }
 
     /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was applied: the nearest
@@ -83,10 +76,7 @@ impl SystemClock {
         }
         self.take_over()?;
         let rate = KernelRate::nearest(frequency, self.user_hz);
-        let mut request = sys::reading_request();
-        request.modes = libc::ADJ_FREQUENCY | libc::ADJ_TICK;
-        request.freq = rate.fine;
-        request.tick = rate.tick;
+        let mut request = request::frequency(rate);
         adjust(&mut request, ClockAttempt::SetFrequency(frequency))?;
         Ok(kernel_frequency(&request, self.user_hz))
     }
@@ -105,43 +95,17 @@ impl SystemClock {
     /// If the kernel refuses.
     pub fn set_status(&mut self, status: &ClockStatus) -> Result<(), ClockError> {
         self.take_over()?;
-        let mut request = sys::reading_request();
-        request.modes = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR;
-        request.status = kernel::status_bits(status);
-        request.maxerror = kernel::error_micros(status.max_error);
-        request.esterror = kernel::error_micros(status.estimated_error);
-        if let Some(offset) = kernel::tai_seconds(status) {
-            request.modes |= libc::ADJ_TAI;
-            request.constant = offset;
-        }
-        adjust(&mut request, ClockAttempt::SetStatus)
+        adjust(&mut request::status(status), ClockAttempt::SetStatus)
     }
 
-    /// Turns off whatever pulls the clock besides us: the kernel's loops, what is left of their last correction, and a
-    /// pending adjtime(3). Its frequency stays.
+    /// Makes us the only one who pulls the clock.
     fn take_over(&mut self) -> Result<(), ClockError> {
         if self.taken_over {
             return Ok(());
         }
-        let mut state = sys::reading_request();
-        adjust(&mut state, ClockAttempt::ReadState)?;
-        let others = state.status & (libc::STA_INS | libc::STA_DEL | libc::STA_UNSYNC);
-        if state.offset != 0 {
-            // The kernel lets a correction run out even with its loop off, and takes a new one only with its loop on.
-            let mut request = sys::reading_request();
-            request.modes = libc::ADJ_STATUS | libc::ADJ_OFFSET;
-            request.status = others | libc::STA_PLL;
+        for mut request in request::take_over(&kernel_state()?) {
             adjust(&mut request, ClockAttempt::TakeOver)?;
         }
-        if state.offset != 0 || state.status & kernel::LOOP_BITS != 0 {
-            let mut request = sys::reading_request();
-            request.modes = libc::ADJ_STATUS;
-            request.status = others;
-            adjust(&mut request, ClockAttempt::TakeOver)?;
-        }
-        let mut request = sys::reading_request();
-        request.modes = libc::ADJ_OFFSET_SINGLESHOT;
-        adjust(&mut request, ClockAttempt::TakeOver)?;
         self.taken_over = true;
         Ok(())
     }
@@ -149,9 +113,14 @@ impl SystemClock {
 
 /// The frequency of the system clock as the kernel tells it.
 pub(crate) fn applied_frequency() -> Result<Frequency, ClockError> {
+    Ok(kernel_frequency(&kernel_state()?, sys::user_hz()))
+}
+
+/// All that the kernel tells of the system clock.
+fn kernel_state() -> Result<libc::timex, ClockError> {
     let mut state = sys::reading_request();
     adjust(&mut state, ClockAttempt::ReadState)?;
-    Ok(kernel_frequency(&state, sys::user_hz()))
+    Ok(state)
 }
 
 fn kernel_frequency(state: &libc::timex, user_hz: libc::c_long) -> Frequency {
@@ -167,18 +136,17 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// The kernel's frequency, tick and status, for comparison.
-    fn kernel_state() -> Option<(libc::c_long, libc::c_long, libc::c_int)> {
-        let mut state = sys::reading_request();
-        adjust(&mut state, ClockAttempt::ReadState).ok()?;
+    /// What a steering call could have changed.
+    fn frequency_tick_and_status() -> Option<(libc::c_long, libc::c_long, libc::c_int)> {
+        let state = kernel_state().ok()?;
         Some((state.freq, state.tick, state.status))
     }
 
     #[test]
     fn asking_for_permission_changes_nothing_and_a_refusal_says_what_to_do() {
-        let before = kernel_state();
+        let before = frequency_tick_and_status();
         let answer = steering_permission();
-        assert_eq!(kernel_state(), before);
+        assert_eq!(frequency_tick_and_status(), before);
 
         match answer {
             Ok(()) => println!("skipped: this process may steer the clock, so nothing is refused"),
@@ -197,7 +165,7 @@ mod tests {
     #[test]
     fn the_frequency_can_be_read_without_any_right() {
         match applied_frequency() {
-            Ok(frequency) => assert!(frequency.abs() <= kernel::FREQUENCY_LIMIT + Frequency::new(500e-6)),
+            Ok(frequency) => assert!(frequency.abs() <= crate::FREQUENCY_LIMIT + Frequency::new(500e-6)),
             Err(error) => println!("skipped: this system does not tell its frequency: {error}"),
         }
     }

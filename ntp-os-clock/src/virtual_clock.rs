@@ -19,7 +19,8 @@ pub struct VirtualSettings {
     pub frequency: Frequency,
 }
 
-/// A clock that exists in this process only, over CLOCK_MONOTONIC_RAW. It runs at (1 + own error) · (1 + steering).
+/// A clock that exists in this process only, over CLOCK_MONOTONIC_RAW. It runs at (1 + own error) · (1 + steering),
+/// and stands still while the machine sleeps.
 ///
 /// Its owner is one thread; [`ClockReader`]s follow every change. A reader that overlaps a change of the rate may read
 /// up to (duration of the change · change of the rate) too much, far below a nanosecond unless the owner is interrupted.
