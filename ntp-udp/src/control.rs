@@ -29,17 +29,17 @@ impl ControlBuffer {
         ControlMessages(self.bytes.get(..length).unwrap_or(&self.bytes))
     }
 
-    /// Writes one message to the start of the buffer and tells how many bytes it takes with its padding.
-    pub(crate) fn write(&mut self, level: i32, kind: i32, payload: &[u8]) -> usize {
+    /// Writes one message behind the first `at` bytes and tells where the next may begin.
+    pub(crate) fn write(&mut self, mut at: usize, (level, kind): (i32, i32), payload: &[u8]) -> usize {
+        let end = at + (HEADER + payload.len()).next_multiple_of(WORD);
         let length = HEADER + payload.len();
         let fields: [&[u8]; 4] = [&length.to_ne_bytes(), &level.to_ne_bytes(), &kind.to_ne_bytes(), payload];
-        let mut at = 0;
         for field in fields {
             let room = self.bytes.get_mut(at..at + field.len());
-            room.expect("invariant: one message of packet information fits").copy_from_slice(field);
+            room.expect("invariant: packet information and a number fit").copy_from_slice(field);
             at += field.len();
         }
-        length.next_multiple_of(WORD)
+        end
     }
 
     /// For the kernel to write to.
@@ -183,7 +183,7 @@ mod tests {
         let mut buffer = ControlBuffer::EMPTY;
         let payload = [7, 0, 0, 0, 127, 0, 0, 2, 224, 0, 1, 1];
 
-        let length = buffer.write(libc::SOL_IP, libc::IP_PKTINFO, &payload);
+        let length = buffer.write(0, (libc::SOL_IP, libc::IP_PKTINFO), &payload);
         let told: Vec<_> = buffer.messages(length).filter_map(|message| message.told()).collect();
 
         let arrival = Arrival {
@@ -199,7 +199,7 @@ mod tests {
         for lie in [0, HEADER - 1, HEADER + 13, usize::MAX] {
             let mut buffer = ControlBuffer::EMPTY;
             let length = HEADER + 12;
-            buffer.write(libc::SOL_IP, libc::IP_PKTINFO, &[1; 12]);
+            buffer.write(0, (libc::SOL_IP, libc::IP_PKTINFO), &[1; 12]);
             buffer.bytes[..WORD].copy_from_slice(&lie.to_ne_bytes());
             assert_eq!(buffer.messages(length).count(), 0, "length {lie}");
         }

@@ -3,9 +3,11 @@
 use crate::control::{ExtendedError, Told};
 use crate::stamp::Stamp;
 use crate::sys::Envelope;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The point in a datagram's way at which it is handed to the driver (`linux/errqueue.h`).
 const SCM_TSTAMP_SND: u32 = 0;
@@ -43,32 +45,81 @@ pub enum Notice {
     Unreachable(Unreachable),
 }
 
-/// Gives out [`SendId`]s in step with the kernel, which numbers the datagrams of a socket from 0.
+/// Gives out [`SendId`]s and finds them again in what the kernel reports.
 ///
-/// Whether a failed send takes a number depends on where in the kernel it fails. So after a failure the kernel's count
-/// is put back to 0, and `base` remembers which of our numbers that 0 stands for.
+/// Since Linux 6.13 we tell the kernel the number of each datagram. Before, the kernel counts the datagrams of a socket
+/// from 0; and whether a failed send takes a number depends on where in the kernel it fails. So after a failure the
+/// kernel's count is put back to 0, and `base` remembers which of our numbers that 0 stands for.
 #[derive(Debug, Default)]
 pub(crate) struct Numbering {
     next: AtomicU32,
     base: AtomicU32,
+    naming: AtomicU8,
+    /// What was in the error queue when the count was put back, in terms of the old count.
+    kept: Mutex<VecDeque<Notice>>,
+}
+
+/// Whether the kernel lets us number the datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// No send has succeeded yet.
+    Untried,
+    /// It does.
+    Ours,
+    /// It does not and counts by itself.
+    Kernels,
 }
 
 impl Numbering {
-    /// The number of the datagram that was just sent.
+    /// The number of the next datagram.
     pub(crate) fn take(&self) -> SendId {
         SendId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The kernel counts from 0 again.
-    pub(crate) fn restarted(&self) {
+    /// Who numbers the datagrams.
+    pub(crate) fn naming(&self) -> Naming {
+        match self.naming.load(Ordering::Relaxed) {
+            0 => Naming::Untried,
+            1 => Naming::Ours,
+            _ => Naming::Kernels,
+        }
+    }
+
+    /// A send has shown who numbers the datagrams.
+    pub(crate) fn learn(&self, naming: Naming) {
+        self.naming.store(naming as u8, Ordering::Relaxed);
+    }
+
+    /// The kernel counts from 0 again; `left` was in the error queue before that.
+    pub(crate) fn restarted(&self, left: impl Iterator<Item = Notice>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).extend(left);
         self.base.store(self.next.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The oldest notice from before a restart.
+    pub(crate) fn kept(&self) -> Option<Notice> {
+        // Only old kernels ever take this path.
+        if self.naming() == Naming::Ours {
+            return None;
+        }
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     /// Our number for the kernel's, unless it is left over from before the last restart.
     fn resolve(&self, kernel: u32) -> Option<SendId> {
+        if self.naming() == Naming::Ours {
+            return Some(SendId(kernel));
+        }
         let base = self.base.load(Ordering::Relaxed);
         let since = self.next.load(Ordering::Relaxed).wrapping_sub(base);
         (kernel < since).then(|| SendId(base.wrapping_add(kernel)))
+    }
+}
+
+impl SendId {
+    /// As the kernel is told it.
+    pub(crate) const fn to_bits(self) -> u32 {
+        self.0
     }
 }
 
@@ -106,7 +157,7 @@ mod tests {
         assert_eq!(numbering.resolve(0), Some(first));
         assert_eq!(numbering.resolve(1), None);
 
-        numbering.restarted();
+        numbering.restarted(std::iter::empty());
         assert_eq!(numbering.resolve(0), None);
         let second = numbering.take();
         assert_eq!(numbering.resolve(0), Some(second));
@@ -115,7 +166,7 @@ mod tests {
 
     #[test]
     fn numbers_wrap() {
-        let numbering = Numbering { next: u32::MAX.into(), base: u32::MAX.into() };
+        let numbering = Numbering { next: u32::MAX.into(), base: u32::MAX.into(), ..Numbering::default() };
         let (last, first) = (numbering.take(), numbering.take());
         assert_eq!((last, first), (SendId(u32::MAX), SendId(0)));
         assert_eq!(numbering.resolve(1), Some(first));

@@ -90,8 +90,8 @@ impl SendBatch {
         Ok(())
     }
 
-    /// The numbers of the datagrams in the order in which they were added, once sent; none for those that failed.
-    /// They are of use only on sockets with transmit timestamps.
+    /// The numbers of the datagrams in the order in which they were added, once sent; none for those that failed, nor on
+    /// a socket without transmit timestamps.
     pub fn sent_ids(&self) -> impl Iterator<Item = Option<SendId>> {
         self.ids.iter().take(self.filled).copied()
     }
@@ -134,30 +134,27 @@ impl Socket {
     /// Sends the datagrams from `at` up to the first that fails; the error is that of the one at `at`.
     fn send_some(&self, batch: &mut SendBatch, at: usize) -> io::Result<usize> {
         let data = batch.data.get(at * batch.size..).unwrap_or_default();
-        let envelopes = batch.envelopes.get(at..batch.filled).unwrap_or_default();
-        let count = self.past_icmp(|| self.send_many_once(data, batch.size, envelopes))?;
-        for id in batch.ids.iter_mut().skip(at).take(count) {
-            *id = Some(self.numbering.take());
-        }
-        if count < batch.filled - at {
-            self.restart_numbering();
-        }
-        Ok(count)
-    }
-
-    /// Tries to send once, and keeps the numbering in step if nothing was sent.
-    fn send_many_once(&self, data: &[u8], size: usize, envelopes: &[Envelope]) -> io::Result<usize> {
-        loop {
-            match sys::send_many(self.as_fd(), data, size, envelopes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => return Ok(count),
-                Err(error) => {
-                    self.restart_numbering();
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        return Err(error);
-                    }
+        let envelopes = batch.envelopes.get_mut(at..batch.filled).unwrap_or_default();
+        let ids = batch.ids.get_mut(at..batch.filled).unwrap_or_default();
+        let count = self.past_icmp(|| {
+            self.numbered(|ours| {
+                for (id, envelope) in ids.iter_mut().zip(&mut *envelopes) {
+                    *id = ours.then(|| self.numbering.take());
+                    envelope.set_number(id.map(SendId::to_bits));
                 }
+                let count = sys::send_many(self.as_fd(), data, batch.size, envelopes)?;
+                if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
+            })
+        });
+        let sent = *count.as_ref().unwrap_or(&0);
+        ids.iter_mut().skip(sent).for_each(|id| *id = None);
+        if self.takes_transmit_stamps() {
+            // Datagrams that the kernel counts take their numbers only once they are sent.
+            ids.iter_mut().take(sent).for_each(|id| *id = id.or_else(|| Some(self.numbering.take())));
+            if sent < ids.len() {
+                self.restart_numbering();
             }
         }
+        count
     }
 }

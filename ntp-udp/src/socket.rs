@@ -2,7 +2,7 @@
 
 use crate::bind::{BindError, BindOptions, BindStep};
 use crate::control::{Arrival, Told};
-use crate::notice::{Notice, Numbering, SendId, interpret};
+use crate::notice::{Naming, Notice, Numbering, SendId, interpret};
 use crate::stamp::Stamp;
 use crate::sys::{self, Envelope};
 use std::ffi::{CString, c_int};
@@ -99,8 +99,8 @@ impl Received {
 
 /// A bound, unconnected UDP socket of one address family.
 ///
-/// It may be shared between threads. Only with transmit timestamps must sends not overlap, or the numbers of two
-/// datagrams that leave at the same time may be exchanged.
+/// It may be shared between threads. Only with transmit timestamps must sends not overlap, or on kernels before 6.13 the
+/// numbers of two datagrams that leave at the same time may be exchanged.
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
@@ -206,7 +206,15 @@ impl Socket {
     pub fn send_from(&self, bytes: &[u8], to: SocketAddr, from: Option<Source>) -> io::Result<SendId> {
         let mut envelope = Envelope::EMPTY;
         address(&mut envelope, bytes.len(), to, from);
-        self.past_icmp(|| self.send_once(bytes, &envelope))
+        self.past_icmp(|| {
+            self.numbered(|ours| {
+                // A datagram that the kernel counts takes its number only once it is sent.
+                let id = ours.then(|| self.numbering.take());
+                envelope.set_number(id.map(SendId::to_bits));
+                sys::send(self.as_fd(), bytes, &envelope)?;
+                Ok(id.unwrap_or_else(|| self.numbering.take()))
+            })
+        })
     }
 
     /// The oldest entry of the error queue that tells us something. Never waits.
@@ -218,6 +226,14 @@ impl Socket {
     ///
     /// Those of `recvmsg`, apart from an empty queue.
     pub fn notice(&self) -> io::Result<Option<Notice>> {
+        match self.numbering.kept() {
+            Some(kept) => Ok(Some(kept)),
+            None => self.queued_notice(),
+        }
+    }
+
+    /// The oldest entry of the error queue proper.
+    fn queued_notice(&self) -> io::Result<Option<Notice>> {
         for _ in 0..MAX_PASSED_OVER {
             let mut envelope = Envelope::EMPTY;
             match sys::receive(self.as_fd(), &mut [], &mut envelope, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) {
@@ -233,38 +249,51 @@ impl Socket {
         Ok(None)
     }
 
-    /// Tries to send once, and keeps the numbering in step whatever comes of it.
-    fn send_once(&self, bytes: &[u8], envelope: &Envelope) -> io::Result<SendId> {
+    /// Whether datagrams need numbers at all.
+    pub(crate) const fn takes_transmit_stamps(&self) -> bool {
+        self.stamping.transmit
+    }
+
+    /// Sends by `call`, which is told whether to number the datagrams for the kernel, and keeps the numbering in step
+    /// whatever comes of it.
+    pub(crate) fn numbered<T>(&self, mut call: impl FnMut(bool) -> io::Result<T>) -> io::Result<T> {
         loop {
-            match sys::send(self.as_fd(), bytes, envelope) {
-                Ok(()) => return Ok(self.numbering.take()),
-                Err(error) => {
-                    self.restart_numbering();
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        return Err(error);
+            let naming = self.numbering.naming();
+            let ours = self.stamping.transmit && naming != Naming::Kernels;
+            let error = match call(ours) {
+                Ok(sent) => {
+                    if ours && naming == Naming::Untried {
+                        self.numbering.learn(Naming::Ours);
                     }
+                    return Ok(sent);
                 }
+                Err(error) => error,
+            };
+            if error.kind() == io::ErrorKind::Interrupted {
+                self.restart_numbering();
+            } else if ours && naming == Naming::Untried && error.raw_os_error() == Some(libc::EINVAL) {
+                // Either the kernel knows no numbers of ours, or something else is wrong with the datagram.
+                self.restart_numbering();
+                let sent = call(false)?;
+                self.numbering.learn(Naming::Kernels);
+                return Ok(sent);
+            } else {
+                self.restart_numbering();
+                return Err(error);
             }
         }
     }
 
     /// Puts the kernel's count of datagrams back to 0 after a failed send, see [`Numbering`].
-    ///
-    /// What is in the error queue by then would be taken for later datagrams, so it is thrown away: their timestamps
-    /// will be missing.
     pub(crate) fn restart_numbering(&self) {
-        if !self.stamping.transmit {
+        if !self.stamping.transmit || self.numbering.naming() == Naming::Ours {
             return;
         }
-        let stamping = ask_for_stamps(self.as_fd(), false);
-        debug_assert!(stamping.receive, "what was granted once is granted again");
-        for _ in 0..MAX_PASSED_OVER {
-            if !matches!(self.notice(), Ok(Some(_))) {
-                break;
-            }
-        }
+        // Without new timestamps in between, what is in the error queue can be told from what comes later.
+        ask_for_stamps(self.as_fd(), false);
+        let left: Vec<Notice> = std::iter::from_fn(|| self.queued_notice().ok()?).take(MAX_PASSED_OVER).collect();
         ask_for_stamps(self.as_fd(), true);
-        self.numbering.restarted();
+        self.numbering.restarted(left.into_iter());
     }
 
     /// Repeats a call that an ICMP error, which is about an earlier datagram, ended in place of its own outcome.
@@ -359,7 +388,7 @@ pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, fr
             let (index, rest) = information.split_at_mut(4);
             index.copy_from_slice(&interface.to_ne_bytes());
             rest.split_at_mut(4).0.copy_from_slice(&address.octets());
-            envelope.set_control(libc::SOL_IP, libc::IP_PKTINFO, &information);
+            envelope.add_control((libc::SOL_IP, libc::IP_PKTINFO), &information);
         }
         Some(Source { address: IpAddr::V6(address), interface }) => {
             // `in6_pktinfo`: source, interface.
@@ -367,7 +396,7 @@ pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, fr
             let (source, index) = information.split_at_mut(16);
             source.copy_from_slice(&address.octets());
             index.copy_from_slice(&interface.to_ne_bytes());
-            envelope.set_control(libc::SOL_IPV6, libc::IPV6_PKTINFO, &information);
+            envelope.add_control((libc::SOL_IPV6, libc::IPV6_PKTINFO), &information);
         }
     }
 }

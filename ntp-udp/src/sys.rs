@@ -12,6 +12,9 @@ use std::ptr;
 /// The most datagrams that one system call receives or sends.
 pub const MAX_BATCH: usize = 64;
 
+/// Gives a datagram its number for the transmit timestamp (`asm-generic/socket.h`, since Linux 6.13).
+const SCM_TS_OPT_ID: c_int = 81;
+
 /// All about one datagram except its bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Envelope {
@@ -19,6 +22,8 @@ pub(crate) struct Envelope {
     name_length: usize,
     control: ControlBuffer,
     control_length: usize,
+    /// The control messages without the number of the datagram, which comes last.
+    unnumbered_length: usize,
     flags: c_int,
     /// How many bytes were received or shall be sent.
     pub(crate) length: usize,
@@ -31,6 +36,7 @@ impl Envelope {
         name_length: 0,
         control: ControlBuffer::EMPTY,
         control_length: 0,
+        unnumbered_length: 0,
         flags: 0,
         length: 0,
     };
@@ -39,12 +45,22 @@ impl Envelope {
     pub(crate) fn address_to(&mut self, to: SocketAddr, length: usize) {
         (self.name, self.name_length) = RawAddress::encode(to);
         self.control_length = 0;
+        self.unnumbered_length = 0;
         self.length = length;
     }
 
-    /// Adds the one control message that a datagram may leave with.
-    pub(crate) fn set_control(&mut self, level: c_int, kind: c_int, payload: &[u8]) {
-        self.control_length = self.control.write(level, kind, payload);
+    /// Adds a control message for it to leave with.
+    pub(crate) fn add_control(&mut self, message: (c_int, c_int), payload: &[u8]) {
+        self.unnumbered_length = self.control.write(self.unnumbered_length, message, payload);
+        self.control_length = self.unnumbered_length;
+    }
+
+    /// Has the kernel call the datagram by this number in its transmit timestamp, or by one of its own.
+    pub(crate) fn set_number(&mut self, number: Option<u32>) {
+        self.control_length = number.map_or(self.unnumbered_length, |number| {
+            let message = (libc::SOL_SOCKET, SCM_TS_OPT_ID);
+            self.control.write(self.unnumbered_length, message, &number.to_ne_bytes())
+        });
     }
 
     /// Whence a received datagram came, or where one in the error queue was sent.
