@@ -28,7 +28,7 @@ impl fmt::Display for ClockAttempt {
         match self {
             Self::Read(clock) => write!(f, "read the clock {clock}"),
             Self::ReadState => f.write_str("read frequency and status of the system clock"),
-            Self::AskPermission => f.write_str("find out whether the system clock may be steered"),
+            Self::AskPermission => f.write_str("steer the system clock"),
             Self::TakeOver => f.write_str("turn off the kernel's own steering of the system clock"),
             Self::Step(by) => write!(f, "step the system clock by {:+.9} s", by.to_seconds()),
             Self::SetFrequency(rate) => {
