@@ -1,3 +1,67 @@
 //! Ask a running ntp-daemon how it is doing, and check configuration files.
+//!
+//! # Module map
+//! | module | concept |
+//! |---|---|
+//! | `args` | the command line |
+//! | `ask` | finding the daemon and reading its state |
+//! | `status` | the pages that `status` and `sources` print |
+//! | `table` | the table of sources |
+//! | `words` | reasons of the system and of the clock, in sentences with a remedy |
+//! | `source_words` | reasons of a source, in sentences with a remedy |
+//! | `units` | numbers for people |
+//! | `validate` | checking a configuration file |
+//! | `terminal` | width, colour, and output that cannot harm a terminal |
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod args;
+mod ask;
+#[cfg(test)]
+mod samples;
+mod source_words;
+mod status;
+mod table;
+mod terminal;
+mod units;
+mod validate;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+
+/// How the program ends. Usage errors end it with 2, which is clap's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The clock is synchronised; the configuration is valid.
+    Fine,
+    /// The configuration is not valid, or the command failed otherwise.
+    Failed,
+    /// The daemon could not be reached.
+    Unreachable,
+    /// The daemon says that the clock is not synchronised.
+    NotSynchronized,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Failed => 1,
+            Outcome::Unreachable => 3,
+            Outcome::NotSynchronized => 4,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match &args.command {
+        Command::Status => ask::run(&args, status::Page::Status),
+        Command::Sources => ask::run(&args, status::Page::Sources),
+        Command::Validate { file } => validate::run(&args, file.as_deref()),
+    }
+    .into()
+}

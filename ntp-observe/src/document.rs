@@ -81,6 +81,8 @@ pub enum ClockMode {
     Virtual,
     /// No clock at all: measuring only.
     None,
+    /// The machine's clock where the daemon may set it, a virtual clock otherwise; only ever `requested`.
+    Auto,
     /// A word of a newer daemon.
     #[serde(untagged)]
     Other(String),

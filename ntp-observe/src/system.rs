@@ -196,6 +196,11 @@ pub enum SystemReason {
         /// By how much; positive when it was moved forward.
         by_s: f64,
     },
+    /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`.
+    LocalClock {
+        /// The stratum that it claims.
+        stratum: u8,
+    },
     /// A reason of a newer daemon.
     #[serde(untagged)]
     Unknown {
@@ -225,6 +230,7 @@ impl SystemReason {
             Self::DistanceTooLarge { .. } => "distance-too-large",
             Self::LastUpdateTooOld { .. } => "last-update-too-old",
             Self::ClockMovedByOther { .. } => "clock-moved-by-other",
+            Self::LocalClock { .. } => "local-clock",
             Self::Unknown { code } => code,
         }
     }

@@ -1,0 +1,71 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Exit codes as `--help` shows them.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the clock is synchronised; the configuration is valid
+  1  the configuration is not valid, or the command failed otherwise
+  2  the command line was not understood
+  3  the daemon could not be reached
+  4  the clock is not synchronised";
+
+/// Ask a running ntp-daemon how it is doing, and check configuration files.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// Configuration file of the daemon, which says where its observation socket is
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Observation socket of the daemon, if it is not the one of the configuration
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Is the clock synchronised, and if not, why not? Then the clock and the sources
+    Status,
+    /// Everything about each source
+    Sources,
+    /// Check a configuration file without starting anything
+    Validate {
+        /// The file; otherwise that of --config, otherwise the daemon's default
+        file: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_before_and_after_the_command() {
+        for line in [["ntp-ctl", "--json", "-c", "x", "status"], ["ntp-ctl", "status", "-c", "x", "--json"]] {
+            let args = Args::try_parse_from(line).unwrap();
+            assert!(args.json);
+            assert_eq!(args.config, Some("x".into()));
+        }
+    }
+
+    #[test]
+    fn no_command_is_a_mistake_that_shows_the_help() {
+        assert_eq!(Args::try_parse_from(["ntp-ctl"]).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,84 @@
+//! Finding the daemon and reading its state.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ntp_observe::{DEFAULT_OBSERVATION_PATH, Document, FetchError, SCHEMA};
+use serde_json::json;
+
+use crate::args::Args;
+use crate::status::{Page, render};
+use crate::{Outcome, terminal};
+
+/// How long the daemon may take to send its state.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Prints the page with the daemon's state.
+pub(crate) fn run(args: &Args, page: Page) -> Outcome {
+    let path = match socket(args) {
+        Ok(path) => path,
+        Err(error) => {
+            let advice = "mend the configuration file, or name the socket with --socket";
+            return fail(args, Failure::new("bad-configuration", format!("{error}\n{advice}")), Outcome::Failed);
+        }
+    };
+    match ntp_observe::fetch(&path, PATIENCE) {
+        Ok(document) => {
+            show(args, &document, page);
+            if document.system.synchronized { Outcome::Fine } else { Outcome::NotSynchronized }
+        }
+        Err(error) => fail(args, Failure::from(error), Outcome::Unreachable),
+    }
+}
+
+/// The daemon's socket: the one named, that of the configuration named, or the default.
+fn socket(args: &Args) -> Result<PathBuf, ntp_config::ConfigError> {
+    match (&args.socket, &args.config) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Some(config)) => {
+            Ok(ntp_config::load(config)?.config.observability.observation_path_or_default().to_owned())
+        }
+        (None, None) => Ok(DEFAULT_OBSERVATION_PATH.into()),
+    }
+}
+
+fn show(args: &Args, document: &Document, page: Page) {
+    if !args.json {
+        return terminal::print_page(&render(document, page, terminal::width()), document.system.synchronized);
+    }
+    let json = match page {
+        Page::Status => serde_json::to_string_pretty(document),
+        Page::Sources => serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "sources": document.sources })),
+    };
+    let json = json.expect("invariant: every key is a string and writing to memory cannot fail");
+    terminal::print(&format!("{json}\n"));
+}
+
+/// Why there is nothing to show.
+struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, message: String) -> Self {
+        Self { code, message }
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+fn fail(args: &Args, failure: Failure, outcome: Outcome) -> Outcome {
+    let Failure { code, message } = failure;
+    if args.json {
+        let json = json!({ "schema": SCHEMA, "error": { "code": code, "message": message } });
+        terminal::print(&format!("{json:#}\n"));
+    } else {
+        terminal::complain(&message);
+    }
+    outcome
+}

@@ -1,0 +1,168 @@
+//! Documents of daemons in typical states, for tests.
+
+use ntp_observe::{
+    ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts, Document, Leap, OneWay, PacketCounts,
+    ServerFacts, SourceCounts, SourceFacts, SourceReason, SourceState, SteeringObstacle, SystemFacts, SystemReason,
+    TimestampCounts,
+};
+
+fn daemon() -> DaemonFacts {
+    DaemonFacts {
+        version: "0.1.0".into(),
+        pid: 1234,
+        started: Date::from_unix(1_767_225_600, 0),
+        uptime_s: 11_105.0,
+        config_path: Some("/etc/truechimer/ntp.toml".into()),
+    }
+}
+
+pub(crate) fn source(id: u64, name: &str, address: &str) -> SourceFacts {
+    SourceFacts {
+        id,
+        name: name.into(),
+        address: Some(address.into()),
+        mode: "server".into(),
+        ..SourceFacts::default()
+    }
+}
+
+pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
+    SourceFacts {
+        state: SourceState::Combined,
+        reason: SourceReason::UsedInTheMean,
+        stratum: Some(2),
+        leap: Some(Leap::None),
+        version: Some(4),
+        reference_id: Some("GPS".into()),
+        poll_s: Some(64.0),
+        reach: 0o377,
+        offset_s: Some(-123e-6),
+        delay_s: Some(12.34e-3),
+        dispersion_s: Some(0.9e-3),
+        jitter_s: Some(45.6e-6),
+        root_delay_s: Some(0.5e-3),
+        root_dispersion_s: Some(1e-3),
+        error_bound_s: Some(8.3e-3),
+        one_way: Some(OneWay { outbound_s: 6.1e-3, inbound_s: 6.24e-3 }),
+        last_reply_ago_s: Some(12.0),
+        next_poll_in_s: Some(52.0),
+        packets: PacketCounts { sent: 20, received: 21, valid: 20, unanswered: 0 },
+        discards: [("duplicate".to_owned(), 1)].into(),
+        timestamps: TimestampCounts { transmit_kernel: 20, receive_kernel: 21, ..TimestampCounts::default() },
+        ..source(id, name, address)
+    }
+}
+
+/// Three sources agree, one lies; the daemon serves time.
+pub(crate) fn synchronized() -> Document {
+    let liar = SourceFacts {
+        state: SourceState::Falseticker,
+        reason: SourceReason::IntervalDisagrees { offset_s: 0.103, by_s: 0.09, majority: 3 },
+        offset_s: Some(0.103),
+        ..good_source(4, "ntp4.example.org", "[2001:db8:85a3::8a2e:370:7334]:123")
+    };
+    let peer = SourceFacts {
+        state: SourceState::Selected,
+        reason: SourceReason::SystemPeer,
+        ..good_source(1, "ntp1.example.org", "192.0.2.1:123")
+    };
+    Document {
+        daemon: daemon(),
+        clock: ClockFacts { steering: true, now: Date::from_unix(1_767_236_705, 250_000_000), ..ClockFacts::default() },
+        system: SystemFacts {
+            synchronized: true,
+            stratum: 3,
+            leap: Leap::None,
+            reference_id: Some("192.0.2.1".into()),
+            last_update_ago_s: Some(12.0),
+            offset_s: Some(-12.3e-6),
+            jitter_s: Some(3.1e-6),
+            frequency_ratio: Some(-12.345e-6),
+            frequency_uncertainty_ratio: Some(0.01e-6),
+            root_delay_s: Some(1.38e-3),
+            root_dispersion_s: Some(0.5e-3),
+            error_bound_s: Some(1.2e-3),
+            poll_s: Some(64.0),
+            accumulated_steps_s: 1.5,
+            accumulated_steps_threshold_s: Some(1800.0),
+            step_count: 2,
+            discipline: DisciplineFacts { name: "pll-fll".into(), state: "synchronized".into() },
+            source_counts: SourceCounts { known: 4, usable: 4, agreeing: 3, needed: 3 },
+            ..SystemFacts::default()
+        },
+        sources: vec![
+            peer,
+            good_source(2, "ntp2.example.org", "192.0.2.2:123"),
+            good_source(3, "ntp3.example.org", "192.0.2.3:1123"),
+            liar,
+        ],
+        servers: vec![ServerFacts {
+            listen_address: "0.0.0.0:123".into(),
+            received: 1000,
+            answered: 990,
+            denied: 4,
+            rate_limited: 1,
+            dropped: [("too-short".to_owned(), 5)].into(),
+            clients: Some(ClientTable { size: 1024, used: 7 }),
+            ..ServerFacts::default()
+        }],
+        ..Document::default()
+    }
+}
+
+/// Not synchronised for one reason.
+pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
+    Document {
+        daemon: daemon(),
+        clock: ClockFacts { steering: true, ..ClockFacts::default() },
+        system: SystemFacts { stratum: 16, reasons: vec![reason], ..SystemFacts::default() },
+        sources: vec![
+            good_source(1, "ntp1.example.org", "192.0.2.1:123"),
+            source(2, "ntp2.example.org", "192.0.2.2:123"),
+        ],
+        ..Document::default()
+    }
+}
+
+/// Two servers that never answer.
+pub(crate) fn dead() -> Document {
+    let dead = |id, name, address| SourceFacts {
+        state: SourceState::Waiting,
+        reason: SourceReason::NoReplyYet { sent: 3 },
+        poll_s: Some(16.0),
+        ..source(id, name, address)
+    };
+    Document {
+        sources: vec![dead(1, "ntp1.example.org", "192.0.2.1:123"), dead(2, "ntp2.example.org", "192.0.2.2:123")],
+        ..unsynchronized(SystemReason::WaitingForFirstReplies { asked: 2 })
+    }
+}
+
+/// A daemon without the right to set the clock that only measures.
+pub(crate) fn measuring() -> Document {
+    let obstacle = SteeringObstacle::AsConfigured;
+    let mut document = synchronized();
+    document.clock = ClockFacts {
+        mode: ClockMode::None,
+        requested: ClockMode::None,
+        steering: false,
+        obstacle: Some(obstacle),
+        ..document.clock
+    };
+    document.system.synchronized = false;
+    document.system.reasons = vec![SystemReason::MeasuringOnly];
+    document
+}
+
+/// A daemon that keeps a virtual clock because it may not set the machine's.
+pub(crate) fn virtual_clock() -> Document {
+    let mut document = synchronized();
+    document.clock = ClockFacts {
+        mode: ClockMode::Virtual,
+        requested: ClockMode::Auto,
+        obstacle: Some(SteeringObstacle::NotPermitted { error: "Operation not permitted".into() }),
+        virtual_minus_system_s: Some(-0.012),
+        ..document.clock
+    };
+    document
+}

@@ -1,0 +1,142 @@
+//! Numbers for people.
+
+/// What stands for a number that is not known.
+pub(crate) const UNKNOWN: &str = "-";
+
+/// A time with three digits and the unit that fits: `812 ns`, `1.23 ms`, `4000 s`.
+pub(crate) fn seconds(value: f64) -> String {
+    let magnitude = value.abs();
+    let sign = if value < 0.0 { "-" } else { "" };
+    if magnitude < 0.5e-9 {
+        return "0 s".to_owned();
+    }
+    for (unit, name) in [(1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms")] {
+        let scaled = magnitude / unit;
+        if scaled < 999.5 {
+            let decimals = if unit < 5e-9 { 0 } else { decimals(scaled) };
+            return format!("{sign}{scaled:.decimals$} {name}");
+        }
+    }
+    format!("{sign}{magnitude:.*} s", decimals(magnitude))
+}
+
+/// A time with its sign, whichever it is: `+1.23 ms`.
+pub(crate) fn signed_seconds(value: f64) -> String {
+    let text = seconds(value);
+    if value > 0.0 && text != "0 s" { format!("+{text}") } else { text }
+}
+
+/// How our clock stands, from an offset: `1.23 ms behind`. Long times are also given in hours and days.
+pub(crate) fn behind(offset: f64) -> String {
+    let side = if offset < 0.0 { "ahead" } else { "behind" };
+    let long = if offset.abs() >= 600.0 { format!(" ({})", span(offset.abs())) } else { String::new() };
+    format!("{}{long} {side}", seconds(offset.abs()))
+}
+
+/// A poll interval: whole seconds where they are whole.
+pub(crate) fn poll(value: f64) -> String {
+    if value < 1.0 { seconds(value) } else { format!("{value:.0} s") }
+}
+
+/// A length of time in at most two units: `12 s`, `3 min 5 s`, `2 d 4 h`.
+pub(crate) fn span(value: f64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    if value < 9.95 {
+        return seconds(value);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; the value is positive")]
+    let whole = value.round() as u64;
+    let first = UNITS.iter().position(|(length, _)| whole >= *length).unwrap_or(3);
+    let (length, name) = UNITS[first];
+    let rest = whole % length;
+    match UNITS.get(first + 1) {
+        Some((shorter, shorter_name)) if rest / shorter > 0 => {
+            format!("{} {name} {} {shorter_name}", whole / length, rest / shorter)
+        }
+        _ => format!("{} {name}", whole / length),
+    }
+}
+
+/// A rate in parts per million, with its sign.
+pub(crate) fn ppm(ratio: f64) -> String {
+    format!("{:+.3} ppm", ratio * 1e6)
+}
+
+/// A count with its noun: `1 source`, `3 sources`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The number as `format` writes it, or [`UNKNOWN`].
+pub(crate) fn known(value: Option<f64>, format: fn(f64) -> String) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), format)
+}
+
+/// Decimals for three digits in all.
+fn decimals(scaled: f64) -> usize {
+    if scaled < 9.995 {
+        2
+    } else if scaled < 99.95 {
+        1
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits_and_the_unit_that_fits() {
+        let claims = [
+            (0.0, "0 s"),
+            (1e-12, "0 s"),
+            (8.12e-7, "812 ns"),
+            (9.999e-7, "1.00 µs"),
+            (1.234e-5, "12.3 µs"),
+            (-0.001_234, "-1.23 ms"),
+            (0.999_6, "1.00 s"),
+            (0.999_4, "999 ms"),
+            (12.34, "12.3 s"),
+            (4000.0, "4000 s"),
+        ];
+        for (value, text) in claims {
+            assert_eq!(seconds(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn offsets_always_show_their_sign() {
+        assert_eq!(signed_seconds(0.001_5), "+1.50 ms");
+        assert_eq!(signed_seconds(-0.001_5), "-1.50 ms");
+        assert_eq!(signed_seconds(0.0), "0 s");
+    }
+
+    #[test]
+    fn a_positive_offset_means_that_our_clock_is_behind() {
+        assert_eq!(behind(0.25), "250 ms behind");
+        assert_eq!(behind(-7200.0), "7200 s (2 h) ahead");
+    }
+
+    #[test]
+    fn spans_have_at_most_two_units() {
+        let claims = [
+            (0.25, "250 ms"),
+            (12.4, "12 s"),
+            (185.0, "3 min 5 s"),
+            (7200.0, "2 h"),
+            (187_200.0, "2 d 4 h"),
+            (86_405.0, "1 d"),
+        ];
+        for (value, text) in claims {
+            assert_eq!(span(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "source"), "1 source");
+        assert_eq!(count(0, "source"), "0 sources");
+    }
+}
