@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod packet;
+pub mod server;
 pub mod source;
 pub mod time;

@@ -66,10 +66,17 @@ impl<'a> Packet<'a> {
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(octets);
         let header = Header::take(&mut reader)?;
+        Self::after(header, &mut reader)
+    }
+
+    /// Reads all that follows a header that has been taken already.
+    ///
+    /// # Errors
+    /// Says which part is not as its version demands.
+    pub fn after(header: Header, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let framing = Framing::of(header.version).ok_or(DecodeError::UnknownVersion(header.version))?;
-        let extensions =
-            if framing.extensions { Extensions::take(&mut reader, MAX_MAC_LENGTH)? } else { Extensions::NONE };
-        let mac = Mac::take(&mut reader)?;
+        let extensions = if framing.extensions { Extensions::take(reader, MAX_MAC_LENGTH)? } else { Extensions::NONE };
+        let mac = Mac::take(reader)?;
         Ok(Self { header, extensions, mac })
     }
 }

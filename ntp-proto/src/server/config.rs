@@ -1,0 +1,53 @@
+//! What can be set for a server.
+
+use super::{AccessPolicy, RateLimit};
+use crate::packet::Version;
+
+/// The versions of the protocol that a server answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VersionSet(u8);
+
+impl VersionSet {
+    /// No version at all.
+    pub const NONE: Self = Self(0);
+    /// NTPv3 and NTPv4: all that we speak.
+    pub const ALL: Self = Self::NONE.with(Version::V3).with(Version::V4);
+
+    /// This set and one more version.
+    #[must_use]
+    pub const fn with(self, version: Version) -> Self {
+        Self(self.0 | 1 << version.to_bits())
+    }
+
+    /// Whether the version is in the set.
+    #[must_use]
+    pub const fn contains(self, version: Version) -> bool {
+        self.0 & 1 << version.to_bits() != 0
+    }
+}
+
+impl FromIterator<Version> for VersionSet {
+    fn from_iter<T: IntoIterator<Item = Version>>(versions: T) -> Self {
+        versions.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// The settings of one server. The default answers everybody, in every version that we speak, without limit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerConfig {
+    /// Who may ask.
+    pub access: AccessPolicy,
+    /// How often each may ask; without it as often as they like.
+    pub rate_limit: Option<RateLimit>,
+    /// The versions that are answered; what we do not speak stays unanswered even if it is in the set.
+    pub versions: VersionSet,
+    /// The most RATE kisses per second and, apart from them, the most DENY kisses; beyond that there is silence. 0 means
+    /// none.
+    pub kisses_per_second: u32,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self { access: AccessPolicy::default(), rate_limit: None, versions: VersionSet::ALL, kisses_per_second: 100 }
+    }
+}

@@ -1,0 +1,119 @@
+//! Replies: decided upon receipt, stamped at the last moment.
+
+use super::ServedState;
+use crate::packet::{BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer};
+use crate::time::{NtpShort, NtpTimestamp};
+
+/// What a reply tells.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ReplyKind {
+    /// The time.
+    Time,
+    /// The time, to somebody who asks too often: the random leak of the rate limiter.
+    TimeOverLimit,
+    /// That the client asks too often.
+    RateKiss,
+    /// That the client may not ask.
+    DenyKiss,
+}
+
+impl ReplyKind {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::Time, Self::TimeOverLimit, Self::RateKiss, Self::DenyKiss];
+
+    /// The word by which the outside world knows it; it never changes.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Time => "answered",
+            Self::TimeOverLimit => "answered-over-limit",
+            Self::RateKiss => "rate-kiss",
+            Self::DenyKiss => "deny-kiss",
+        }
+    }
+}
+
+/// A reply that only lacks its transmit timestamp.
+///
+/// Its length is fixed and never more than that of the request: all of them have 48 octets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "emit it, or the client waits in vain"]
+pub struct PendingReply {
+    header: Header,
+    kind: ReplyKind,
+}
+
+impl PendingReply {
+    /// The time, for a request that arrived at `receive` by our clock.
+    pub(super) fn time(request: &Header, receive: NtpTimestamp, state: &ServedState) -> Self {
+        let header = Header {
+            leap: state.leap,
+            version: request.version,
+            mode: Mode::Server,
+            stratum: state.stratum,
+            poll: request.poll,
+            precision: state.precision,
+            root_delay: NtpShort::from_seconds_up(state.root_delay),
+            root_dispersion: NtpShort::from_seconds_up(state.root_dispersion_at(receive)),
+            reference_id: state.reference_id,
+            reference_time: state.reference_time,
+            origin: request.transmit,
+            receive,
+            transmit: NtpTimestamp::UNKNOWN,
+        };
+        Self { header, kind: ReplyKind::Time }
+    }
+
+    /// The same time, marked as told to somebody who had better ask no more often than `poll` (log₂ of seconds).
+    pub(super) fn over_limit(self, poll: i8) -> Self {
+        Self { header: Header { poll: self.header.poll.max(poll), ..self.header }, kind: ReplyKind::TimeOverLimit }
+    }
+
+    /// A RATE kiss that tells the shortest poll interval that we bear (log₂ of seconds).
+    pub(super) fn rate_kiss(self, poll: i8) -> Self {
+        let header = Header { poll: self.header.poll.max(poll), ..self.kiss(KissCode::Rate) };
+        Self { header, kind: ReplyKind::RateKiss }
+    }
+
+    /// A DENY kiss.
+    pub(super) fn deny_kiss(self) -> Self {
+        Self { header: self.kiss(KissCode::Deny), kind: ReplyKind::DenyKiss }
+    }
+
+    /// A kiss instead of the time (RFC 5905 §7.4). Origin, receive and transmit stay true: clients take no kiss without
+    /// them, and whoever overlooks that it is a kiss must not get a wrong time.
+    fn kiss(self, code: KissCode) -> Header {
+        Header {
+            leap: LeapIndicator::Unsynchronized,
+            stratum: Stratum::UNSPECIFIED,
+            root_delay: NtpShort::ZERO,
+            root_dispersion: NtpShort::ZERO,
+            reference_id: code.to_reference_id(),
+            reference_time: NtpTimestamp::UNKNOWN,
+            ..self.header
+        }
+    }
+
+    /// What the reply tells.
+    #[must_use]
+    pub const fn kind(&self) -> ReplyKind {
+        self.kind
+    }
+
+    /// How many octets [`emit`](Self::emit) will write.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]
+    pub const fn len(&self) -> usize {
+        HEADER_LENGTH
+    }
+
+    /// Writes the reply with `transmit`, the reading of our clock that the driver has just taken, and tells its length.
+    ///
+    /// # Errors
+    /// [`BufferFull`] if `buffer` is shorter than [`len`](Self::len).
+    pub fn emit(self, transmit: NtpTimestamp, buffer: &mut [u8]) -> Result<usize, BufferFull> {
+        let mut writer = Writer::new(buffer);
+        writer.header(&Header { transmit, ..self.header })?;
+        Ok(writer.written())
+    }
+}

@@ -1,0 +1,173 @@
+//! One counter for each thing that can become of a request.
+
+use super::{ReplyKind, Verdict};
+use crate::packet::DecodeError;
+use std::ops::AddAssign;
+
+/// Why a request gets no reply.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DropReason {
+    /// It has fewer than 48 octets.
+    TooShort,
+    /// It is longer than any request that we understand, or not a whole number of 32-bit words.
+    BadSize,
+    /// It is no client request: mode 3 alone is answered, so that two servers can never answer each other.
+    NotClientMode,
+    /// We do not speak its version, or are not to answer it.
+    BadVersion,
+    /// No reply could reach the sender, or it would reach many: port 0, an unspecified, multicast or broadcast address.
+    BadSource,
+    /// An extension field tells an impossible length, or there are too many fields.
+    BadExtension,
+    /// It ends in octets that are neither an extension field nor a message authentication code.
+    BadTrailer,
+    /// It has a message authentication code of a key that we do not know.
+    UnverifiableMac,
+    /// The sender may not ask, and is not told so.
+    Ignored,
+    /// The sender may not ask, and so many have just been told so that it was not.
+    Denied,
+    /// The sender asks too often, and has been told so or cannot be for now.
+    RateLimited,
+}
+
+impl DropReason {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 11] = [
+        Self::TooShort,
+        Self::BadSize,
+        Self::NotClientMode,
+        Self::BadVersion,
+        Self::BadSource,
+        Self::BadExtension,
+        Self::BadTrailer,
+        Self::UnverifiableMac,
+        Self::Ignored,
+        Self::Denied,
+        Self::RateLimited,
+    ];
+
+    /// The word by which the outside world knows it; it never changes.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TooShort => "too-short",
+            Self::BadSize => "bad-size",
+            Self::NotClientMode => "not-client-mode",
+            Self::BadVersion => "bad-version",
+            Self::BadSource => "bad-source",
+            Self::BadExtension => "bad-extension",
+            Self::BadTrailer => "bad-trailer",
+            Self::UnverifiableMac => "unverifiable-mac",
+            Self::Ignored => "ignored",
+            Self::Denied => "denied",
+            Self::RateLimited => "rate-limited",
+        }
+    }
+}
+
+impl From<DecodeError> for DropReason {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Truncated { .. } => Self::TooShort,
+            DecodeError::UnknownVersion(_) => Self::BadVersion,
+            DecodeError::BadExtensionLength { .. } | DecodeError::TooManyExtensions => Self::BadExtension,
+            DecodeError::BadTrailer { .. } => Self::BadTrailer,
+        }
+    }
+}
+
+/// How many requests met which verdict since the start. Each request is in exactly one counter, so all totals are sums.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ServerStats {
+    replies: [u64; ReplyKind::ALL.len()],
+    drops: [u64; DropReason::ALL.len()],
+}
+
+impl ServerStats {
+    pub(super) fn count(&mut self, verdict: &Verdict) {
+        let counter = match verdict {
+            Verdict::Reply(reply) => self.replies.get_mut(reply.kind() as usize),
+            Verdict::Drop(reason) => self.drops.get_mut(*reason as usize),
+        };
+        if let Some(counter) = counter {
+            *counter = counter.saturating_add(1);
+        }
+    }
+
+    /// All requests that came.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.replies.iter().chain(&self.drops).fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The replies of one kind.
+    #[must_use]
+    pub fn replied(&self, kind: ReplyKind) -> u64 {
+        self.replies.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    /// The requests dropped for one reason.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.drops.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// All requests of clients that asked too often, whether they were answered all the same, kissed or dropped.
+    #[must_use]
+    pub fn over_limit(&self) -> u64 {
+        self.replied(ReplyKind::TimeOverLimit)
+            .saturating_add(self.replied(ReplyKind::RateKiss))
+            .saturating_add(self.dropped(DropReason::RateLimited))
+    }
+
+    /// All counters with the words for them: first the kinds of reply, then the reasons to drop.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let replies = ReplyKind::ALL.iter().map(|kind| kind.word()).zip(self.replies);
+        let drops = DropReason::ALL.iter().map(|reason| reason.word()).zip(self.drops);
+        replies.chain(drops)
+    }
+}
+
+impl AddAssign for ServerStats {
+    fn add_assign(&mut self, other: Self) {
+        let ours = self.replies.iter_mut().chain(&mut self.drops);
+        for (count, more) in ours.zip(other.replies.into_iter().chain(other.drops)) {
+            *count = count.saturating_add(more);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_verdict_has_a_counter_and_a_word_of_its_own() {
+        let mut stats = ServerStats::default();
+        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+            stats.count(&Verdict::Drop(reason));
+            assert_eq!(stats.dropped(reason), 1);
+        }
+        for (place, kind) in ReplyKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place);
+        }
+        let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
+        assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
+        assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn the_counters_of_two_workers_add_up() {
+        let mut one = ServerStats::default();
+        one.count(&Verdict::Drop(DropReason::TooShort));
+        let mut other = one;
+        other.count(&Verdict::Drop(DropReason::RateLimited));
+        one += other;
+        assert_eq!(one.dropped(DropReason::TooShort), 2);
+        assert_eq!(one.received(), 3);
+        assert_eq!(one.over_limit(), 1);
+    }
+}
