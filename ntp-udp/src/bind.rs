@@ -102,7 +102,9 @@ impl BindError {
                 "no interface has the address {} (yet); see `ip address`, or listen on 0.0.0.0 or [::]",
                 self.address.ip()
             ),
-            (libc::EINVAL, BindStep::Bind) => "a link-local address needs its interface".to_owned(),
+            (libc::EINVAL, BindStep::Bind) if is_link_local(self.address) => {
+                "a link-local address needs its interface".to_owned()
+            }
             (libc::ENODEV, _) => "there is no interface of this name (yet); see `ip link`".to_owned(),
             (libc::EAFNOSUPPORT, _) if self.address.is_ipv6() => {
                 "IPv6 is switched off on this machine; use an IPv4 address".to_owned()
@@ -112,6 +114,11 @@ impl BindError {
         };
         Some(advice)
     }
+}
+
+/// Whether an address means something on one interface only.
+fn is_link_local(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }
 
 impl fmt::Display for BindError {
@@ -124,7 +131,7 @@ impl fmt::Display for BindError {
         };
         write!(f, "cannot {doing} for UDP {}", self.address)?;
         if let Some(interface) = &self.interface {
-            write!(f, " on {interface}")?;
+            write!(f, " on {interface:?}")?;
         }
         write!(f, ": {}", self.error)?;
         match self.advice() {

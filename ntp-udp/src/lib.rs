@@ -7,6 +7,33 @@
 //! - A **server worker** binds with [`BindOptions::server`] and moves whole batches: [`Socket::receive_batch`] fills a
 //!   [`ReceiveBatch`], [`Socket::send_batch`] sends a [`SendBatch`]. Nothing allocates per datagram.
 //!
+//! ```
+//! use ntp_udp::{BindOptions, ReceiveBatch, SendBatch, Socket};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Socket::bind(&BindOptions::server("127.0.0.1:0".parse()?))?;
+//! let client = Socket::bind(&BindOptions::client("127.0.0.1:0".parse()?))?;
+//! let _id = client.send(b"request", server.local_address())?;
+//!
+//! let (mut requests, mut replies) = (ReceiveBatch::new(64, 1024), SendBatch::new(64, 1024));
+//! server.receive_batch(&mut requests)?;
+//! for (_bytes, request) in requests.iter() {
+//!     let from = request.destination.and_then(|destination| destination.reply_source());
+//!     let pushed = replies.push(request.from, from, |room| {
+//!         room[..5].copy_from_slice(b"reply");
+//!         5
+//!     });
+//!     assert!(pushed.is_ok());
+//! }
+//! assert_eq!(server.send_batch(&mut replies).sent, 1);
+//!
+//! let mut buffer = [0; 1024];
+//! let reply = client.receive(&mut buffer)?;
+//! assert_eq!(&buffer[..reply.length], b"reply");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A timestamp that the kernel does not deliver is a `None`, never an error: the caller reads its own clock instead and
 //! keeps count in [`StampCounters`]. Nothing that arrives over the network, ICMP included, can break a socket.
 //!
@@ -18,6 +45,7 @@
 mod address;
 mod bind;
 mod control;
+mod datagram;
 mod notice;
 mod receive_batch;
 mod send_batch;
@@ -27,9 +55,10 @@ mod stamp;
 mod sys;
 
 pub use bind::{BindError, BindOptions, BindStep};
+pub use datagram::{Destination, Received, Source};
 pub use notice::{Notice, SendId, TransmitStamp, Unreachable};
 pub use receive_batch::ReceiveBatch;
 pub use send_batch::{BatchFull, SendBatch, SentReport};
-pub use socket::{Destination, Received, Socket, Source, Stamping};
+pub use socket::{Socket, Stamping};
 pub use stamp::{Stamp, StampCounters, StampOrigin};
 pub use sys::MAX_BATCH;

@@ -1,15 +1,20 @@
 //! Many datagrams received by one system call.
 
-use crate::socket::{Received, Socket};
+use crate::datagram::Received;
+use crate::socket::Socket;
 use crate::sys::{self, Envelope, MAX_BATCH};
 use std::io;
 use std::os::fd::AsFd;
+
+/// The least number of datagrams to offer the kernel room for. Each costs some time even if none comes.
+const MIN_OFFER: usize = 8;
 
 /// Room for received datagrams, allocated once and used again for every batch.
 pub struct ReceiveBatch {
     data: Box<[u8]>,
     envelopes: Box<[Envelope]>,
     size: usize,
+    offered: usize,
     filled: usize,
 }
 
@@ -22,6 +27,7 @@ impl ReceiveBatch {
             data: vec![0; capacity * size].into(),
             envelopes: vec![Envelope::EMPTY; capacity].into(),
             size,
+            offered: MIN_OFFER.min(capacity),
             filled: 0,
         }
     }
@@ -42,6 +48,12 @@ impl ReceiveBatch {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.filled == 0
+    }
+
+    /// Whether the last receive brought as many as it could, so that more may be waiting.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.filled == self.offered
     }
 
     /// The datagrams of the last receive, in the order of their arrival.
@@ -69,16 +81,19 @@ impl std::fmt::Debug for ReceiveBatch {
 }
 
 impl Socket {
-    /// Receives what is there, up to the batch's capacity, after waiting for the first datagram if the socket blocks.
-    /// What the batch held before is gone.
+    /// Receives what is there, after waiting for the first datagram if the socket blocks. The first calls take only a
+    /// part of the batch's capacity, see [`ReceiveBatch::is_full`]. What the batch held before is gone.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] if there is none (yet); the batch is empty then.
     pub fn receive_batch(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+        // Twice what came last time, so that the whole capacity is reached within a few calls when it is needed.
+        batch.offered = (2 * batch.filled).max(MIN_OFFER).min(batch.capacity());
         batch.filled = 0;
-        let ReceiveBatch { data, envelopes, size, .. } = batch;
-        batch.filled = self.past_icmp(|| sys::receive_many(self.as_fd(), data, *size, envelopes))?;
+        let ReceiveBatch { data, envelopes, size, offered, .. } = batch;
+        let envelopes = envelopes.get_mut(..*offered).unwrap_or_default();
+        batch.filled = self.received(|| sys::receive_many(self.as_fd(), data, *size, envelopes))?;
         Ok(batch.filled)
     }
 }

@@ -1,7 +1,8 @@
 //! Many datagrams sent by one system call.
 
+use crate::datagram::{Source, address};
 use crate::notice::SendId;
-use crate::socket::{Socket, Source, address};
+use crate::socket::Socket;
 use crate::sys::{self, Envelope, MAX_BATCH};
 use std::io;
 use std::net::SocketAddr;

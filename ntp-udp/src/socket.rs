@@ -1,13 +1,12 @@
 //! The socket: opening it, its options, and one datagram at a time.
 
 use crate::bind::{BindError, BindOptions, BindStep};
-use crate::control::{Arrival, Told};
+use crate::datagram::{Received, Source, address};
 use crate::notice::{Naming, Notice, Numbering, SendId, interpret};
-use crate::stamp::Stamp;
 use crate::sys::{self, Envelope};
 use std::ffi::{CString, c_int};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -27,74 +26,6 @@ pub struct Stamping {
     pub receive: bool,
     /// When datagrams leave.
     pub transmit: bool,
-}
-
-/// What the kernel writes along with a received datagram about its way to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Destination {
-    /// The destination address in the datagram's header, which may be a multicast or broadcast address.
-    pub address: IpAddr,
-    /// The index of the interface that it arrived on.
-    pub interface: u32,
-    local: IpAddr,
-}
-
-impl Destination {
-    /// What a reply to the datagram should leave from; none where only the kernel can choose, as for IPv6 multicast.
-    #[must_use]
-    pub const fn reply_source(&self) -> Option<Source> {
-        // The interface is left to the routing table, which may well lead back by another one; but a link-local
-        // address means nothing without its interface.
-        match self.local {
-            IpAddr::V6(address) if address.is_multicast() => None,
-            IpAddr::V6(address) if address.is_unicast_link_local() => {
-                Some(Source { address: self.local, interface: self.interface })
-            }
-            _ => Some(Source { address: self.local, interface: 0 }),
-        }
-    }
-}
-
-/// What a datagram shall leave from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// One of our own addresses, of the socket's family.
-    pub address: IpAddr,
-    /// The index of the interface to leave by; 0 lets the routing table decide.
-    pub interface: u32,
-}
-
-/// All about a received datagram except its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// How many bytes of the buffer it fills.
-    pub length: usize,
-    /// Whence it came; for link-local addresses with the interface as scope.
-    pub from: SocketAddr,
-    /// Where it was sent to; only known on sockets bound to a wildcard address.
-    pub destination: Option<Destination>,
-    /// When it arrived; none if the kernel took no timestamp, and the caller has to read its own clock.
-    pub stamp: Option<Stamp>,
-    /// Whether it was longer than the buffer, so that its end is lost.
-    pub truncated: bool,
-}
-
-impl Received {
-    /// What the kernel told about a datagram; none if it came from an address of neither IPv4 nor IPv6.
-    pub(crate) fn read(envelope: &Envelope) -> Option<Self> {
-        let (mut stamp, mut destination) = (None, None);
-        for told in envelope.told() {
-            match told {
-                Told::Time(time) => stamp = Some(Stamp::kernel(time)),
-                Told::Arrival(Arrival { address, local, interface }) => {
-                    destination = Some(Destination { address, interface, local });
-                }
-                Told::Error(_) => {}
-            }
-        }
-        let (length, truncated) = (envelope.length, envelope.is_truncated());
-        Some(Self { length, from: envelope.address()?, destination, stamp, truncated })
-    }
 }
 
 /// A bound, unconnected UDP socket of one address family.
@@ -128,8 +59,7 @@ impl Socket {
 
         configure(fd, options).map_err(refused(BindStep::Configure))?;
         if let Some(interface) = &options.interface {
-            sys::set_text_option(fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface)
-                .map_err(refused(BindStep::Interface))?;
+            bind_to_interface(fd, interface).map_err(refused(BindStep::Interface))?;
         }
         if let Some(bytes) = options.receive_buffer {
             ask_for_receive_buffer(fd, bytes);
@@ -185,7 +115,7 @@ impl Socket {
     /// [`io::ErrorKind::WouldBlock`] if there is none (yet); ICMP errors are never reported here.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         let mut envelope = Envelope::EMPTY;
-        self.past_icmp(|| sys::receive(self.as_fd(), buffer, &mut envelope, 0))?;
+        self.received(|| sys::receive(self.as_fd(), buffer, &mut envelope, 0))?;
         Received::read(&envelope).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
@@ -220,7 +150,8 @@ impl Socket {
     /// The oldest entry of the error queue that tells us something. Never waits.
     ///
     /// When it returns `None`, the queue is empty or has been so often passed over that the caller should see to its
-    /// other work first. The entries take room from received datagrams, so it has to be emptied regularly.
+    /// other work first. While it is not empty, `poll` reports `POLLERR`. The entries take room from received datagrams,
+    /// so it has to be emptied regularly.
     ///
     /// # Errors
     ///
@@ -296,6 +227,13 @@ impl Socket {
         self.numbering.restarted(left.into_iter());
     }
 
+    /// Receives by `call`, unless ICMP errors arrive faster than we can look past them.
+    pub(crate) fn received<T>(&self, call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let outcome = self.past_icmp(call);
+        let is_icmp = self.report_unreachable && outcome.as_ref().is_err_and(is_from_icmp);
+        if is_icmp { Err(io::ErrorKind::WouldBlock.into()) } else { outcome }
+    }
+
     /// Repeats a call that an ICMP error, which is about an earlier datagram, ended in place of its own outcome.
     pub(crate) fn past_icmp<T>(&self, mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         let repetitions = if self.report_unreachable { REPETITIONS } else { 0 };
@@ -335,9 +273,19 @@ fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
         if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)? } else { on(libc::SOL_IP, libc::IP_PKTINFO)? }
     }
     if options.report_unreachable {
-        if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVERR)? } else { on(libc::SOL_IP, libc::IP_RECVERR)? }
+        // For information only, so that it does not matter if the kernel refuses.
+        let _ = if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVERR) } else { on(libc::SOL_IP, libc::IP_RECVERR) };
     }
     Ok(())
+}
+
+/// Ties a socket to an interface by name.
+fn bind_to_interface(fd: BorrowedFd<'_>, interface: &str) -> io::Result<()> {
+    // The kernel would cut a name that is too long, and take an empty one for "any interface".
+    if interface.is_empty() || interface.len() >= libc::IFNAMSIZ || interface.contains('\0') {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    sys::set_text_option(fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface)
 }
 
 /// Asks for room past the administrator's limit, for which we may lack the right, and else for as much as it allows.
@@ -377,30 +325,6 @@ fn scoped(options: &BindOptions) -> SocketAddr {
     address
 }
 
-/// Addresses a datagram of `length` bytes, with packet information if it has to leave from a certain address.
-pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, from: Option<Source>) {
-    envelope.address_to(to, length);
-    match from {
-        None => {}
-        Some(Source { address: IpAddr::V4(address), interface }) => {
-            // `in_pktinfo`: interface, source, and a destination that is not read.
-            let mut information = [0; 12];
-            let (index, rest) = information.split_at_mut(4);
-            index.copy_from_slice(&interface.to_ne_bytes());
-            rest.split_at_mut(4).0.copy_from_slice(&address.octets());
-            envelope.add_control((libc::SOL_IP, libc::IP_PKTINFO), &information);
-        }
-        Some(Source { address: IpAddr::V6(address), interface }) => {
-            // `in6_pktinfo`: source, interface.
-            let mut information = [0; 20];
-            let (source, index) = information.split_at_mut(16);
-            source.copy_from_slice(&address.octets());
-            index.copy_from_slice(&interface.to_ne_bytes());
-            envelope.add_control((libc::SOL_IPV6, libc::IPV6_PKTINFO), &information);
-        }
-    }
-}
-
 /// Whether an error is among those that the kernel makes of an ICMP message.
 fn is_from_icmp(error: &io::Error) -> bool {
     matches!(
@@ -418,4 +342,104 @@ fn is_from_icmp(error: &io::Error) -> bool {
                 | libc::EACCES
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SendBatch, StampCounters};
+    use std::collections::HashSet;
+    use std::time::Instant;
+
+    /// A client on a kernel before 6.13, as far as the numbering is concerned.
+    fn old_client() -> Socket {
+        let client = Socket::bind(&BindOptions::client("127.0.0.1:0".parse().unwrap())).unwrap();
+        client.numbering.learn(Naming::Kernels);
+        client
+    }
+
+    /// Whether the kernel of this machine takes transmit timestamps; says so if not.
+    fn stamps_transmits(client: &Socket) -> bool {
+        if !client.stamping().transmit {
+            println!("skipped: the kernel takes no transmit timestamps");
+        }
+        client.stamping().transmit
+    }
+
+    /// Waits until each of `ids` has its transmit timestamp; none may have two, and there must be no others.
+    fn expect_stamps(client: &Socket, ids: &[SendId]) {
+        let (start, mut left): (_, HashSet<SendId>) = (Instant::now(), ids.iter().copied().collect());
+        while !left.is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(10), "{left:?} got no timestamp");
+            match client.notice().unwrap() {
+                Some(Notice::Transmitted(transmitted)) => assert!(left.remove(&transmitted.id), "{transmitted:?}"),
+                Some(Notice::Unreachable(_)) => {}
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_kernel_counts_a_failed_send_does_not_shift_the_count() {
+        let (client, server) = (old_client(), old_client());
+        if !stamps_transmits(&client) {
+            return;
+        }
+        let to = server.local_address();
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(client.send(b"before", to).unwrap());
+            client.send(b"no port", "127.0.0.1:0".parse().unwrap()).unwrap_err();
+            client.send(&[0; 70_000], to).unwrap_err();
+            ids.push(client.send(b"after", to).unwrap());
+        }
+        expect_stamps(&client, &ids);
+        assert_eq!(client.numbering.naming(), Naming::Kernels);
+    }
+
+    #[test]
+    fn where_the_kernel_counts_a_failing_datagram_does_not_shift_the_count_of_its_batch() {
+        let (client, server) = (old_client(), old_client());
+        if !stamps_transmits(&client) {
+            return;
+        }
+        let mut batch = SendBatch::new(5, 8);
+        for port in [server.local_address().port(), 0, 9, 0, server.local_address().port()] {
+            batch.push(SocketAddr::from(([127, 0, 0, 1], port)), None, |_| 8).unwrap();
+        }
+        for _ in 0..3 {
+            let report = client.send_batch(&mut batch);
+            assert_eq!((report.sent, report.failed), (3, 2));
+            let ids: Vec<SendId> = batch.sent_ids().flatten().collect();
+            assert_eq!(ids.len(), 3);
+            expect_stamps(&client, &ids);
+        }
+    }
+
+    #[test]
+    fn a_timestamp_that_the_kernel_does_not_take_is_missing_and_counted() {
+        let server = Socket::bind(&BindOptions::server("127.0.0.1:0".parse().unwrap())).unwrap();
+        sys::set_option(server.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPING, 0).unwrap();
+        server.send(b"request", server.local_address()).unwrap();
+
+        let mut counters = StampCounters::default();
+        counters.record(server.receive(&mut [0; 64]).unwrap().stamp);
+
+        assert_eq!(counters, StampCounters { missing: 1, ..StampCounters::default() });
+    }
+
+    #[test]
+    fn a_first_send_that_fails_teaches_nothing_about_the_kernel() {
+        let client = Socket::bind(&BindOptions::client("127.0.0.1:0".parse().unwrap())).unwrap();
+        if !stamps_transmits(&client) {
+            return;
+        }
+        let nowhere = "127.0.0.1:0".parse().unwrap();
+        client.send(b"no port", nowhere).unwrap_err();
+        assert_eq!(client.numbering.naming(), Naming::Untried);
+
+        let ids = [(); 2].map(|()| client.send(b"request", client.local_address()).unwrap());
+        expect_stamps(&client, &ids);
+        assert_ne!(client.numbering.naming(), Naming::Untried);
+    }
 }

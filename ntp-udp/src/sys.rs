@@ -123,10 +123,14 @@ fn empty_header() -> libc::msghdr {
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
-/// A batch of headers that point at nothing.
-fn empty_headers() -> [libc::mmsghdr; MAX_BATCH] {
-    // SAFETY: `mmsghdr` is a `msghdr` and an integer, for all of whose fields zero bytes are a valid value.
-    unsafe { MaybeUninit::zeroed().assume_init() }
+/// Room for the headers of a batch; only those in use are ever written.
+const fn headers() -> [MaybeUninit<libc::mmsghdr>; MAX_BATCH] {
+    [const { MaybeUninit::uninit() }; MAX_BATCH]
+}
+
+/// Room for the vectors of a batch, likewise.
+const fn vectors() -> [MaybeUninit<libc::iovec>; MAX_BATCH] {
+    [const { MaybeUninit::uninit() }; MAX_BATCH]
 }
 
 /// A vector of one buffer to receive into.
@@ -174,23 +178,22 @@ pub(crate) fn receive_many(
     size: usize,
     envelopes: &mut [Envelope],
 ) -> io::Result<usize> {
-    let mut vectors = [const { vector_in(&mut []) }; MAX_BATCH];
-    let mut headers = empty_headers();
+    let (mut headers, mut vectors) = (headers(), vectors());
     let mut room = 0;
     let slots = headers.iter_mut().zip(&mut vectors);
     for ((header, vector), (buffer, envelope)) in slots.zip(data.chunks_exact_mut(size).zip(envelopes.iter_mut())) {
-        *vector = vector_in(buffer);
-        header.msg_hdr = envelope.header_in(vector);
+        let vector = vector.write(vector_in(buffer));
+        header.write(libc::mmsghdr { msg_hdr: envelope.header_in(vector), msg_len: 0 });
         room += 1;
     }
     let count = uninterrupted(|| {
-        // SAFETY: `BorrowedFd` keeps the descriptor open. The first `room` headers have been pointed at vectors, parts
+        // SAFETY: `BorrowedFd` keeps the descriptor open. The first `room` headers have been written and point at vectors, parts
         // of `data` and envelopes, each one's own, all borrowed exclusively by this function and given with their true
         // sizes. Without a time-out the kernel reads no `timespec`.
         let status = unsafe {
             libc::recvmmsg(
                 fd.as_raw_fd(),
-                headers.as_mut_ptr(),
+                headers.as_mut_ptr().cast(),
                 room,
                 libc::MSG_WAITFORONE as _,
                 ptr::null_mut::<libc::timespec>(),
@@ -199,6 +202,8 @@ pub(crate) fn receive_many(
         checked(status as isize)
     })?;
     for (header, envelope) in headers.iter().zip(envelopes).take(count) {
+        // SAFETY: the kernel filled `count` headers, no more than the first `room`, which were all written above.
+        let header = unsafe { header.assume_init_ref() };
         envelope.note(&header.msg_hdr, header.msg_len as usize);
     }
     Ok(count)
@@ -217,19 +222,19 @@ pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], envelope: &Envelope) -> io::
 /// Sends up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and tells how many went before
 /// the first that failed; an error is that of the first. Does not repeat what a signal interrupted.
 pub(crate) fn send_many(fd: BorrowedFd<'_>, data: &[u8], size: usize, envelopes: &[Envelope]) -> io::Result<usize> {
-    let mut vectors = [const { vector_in(&mut []) }; MAX_BATCH];
-    let mut headers = empty_headers();
+    let (mut headers, mut vectors) = (headers(), vectors());
     let mut filled = 0;
     let slots = headers.iter_mut().zip(&mut vectors);
     for ((header, vector), (buffer, envelope)) in slots.zip(data.chunks_exact(size).zip(envelopes)) {
-        *vector = vector_out(buffer.get(..envelope.length).unwrap_or(buffer));
-        header.msg_hdr = envelope.header_out(vector);
+        let vector = vector.write(vector_out(buffer.get(..envelope.length).unwrap_or(buffer)));
+        header.write(libc::mmsghdr { msg_hdr: envelope.header_out(vector), msg_len: 0 });
         filled += 1;
     }
-    // SAFETY: `BorrowedFd` keeps the descriptor open. The first `filled` headers have been pointed at vectors, parts of
+    // SAFETY: `BorrowedFd` keeps the descriptor open. The first `filled` headers have been written and point at vectors, parts of
     // `data` and envelopes, which live through the call; of these the kernel writes only `msg_len` in the headers, which
     // this function owns.
-    let status = unsafe { libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), filled, libc::MSG_NOSIGNAL as _) };
+    let status =
+        unsafe { libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr().cast(), filled, libc::MSG_NOSIGNAL as _) };
     checked(status as isize)
 }
 

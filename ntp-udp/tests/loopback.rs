@@ -2,11 +2,12 @@
 
 use ntp_proto::time::{NtpDuration, NtpTimestamp};
 use ntp_udp::{
-    BindError, BindOptions, Notice, ReceiveBatch, Received, SendBatch, SendId, Socket, Source, Stamp, StampOrigin,
+    BindError, BindOptions, BindStep, Notice, ReceiveBatch, Received, SendBatch, SendId, Socket, Source, Stamp,
+    StampOrigin,
 };
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long to wait for what has to come, on the busiest of machines.
@@ -28,8 +29,14 @@ fn client(address: &str) -> Socket {
     patient(&BindOptions::client(address.parse().unwrap())).unwrap()
 }
 
+/// A server whose port no other test can happen to share.
 fn server(address: &str) -> Socket {
-    patient(&BindOptions::server(address.parse().unwrap())).unwrap()
+    patient(&BindOptions { reuse_port: false, ..BindOptions::server(address.parse().unwrap()) }).unwrap()
+}
+
+#[expect(clippy::print_stdout, reason = "the reader of a test run should see what was not tried")]
+fn skipped(why: impl std::fmt::Display) {
+    println!("skipped: {why}");
 }
 
 /// Whether this machine has IPv6 on its loopback interface; says so if not.
@@ -37,10 +44,20 @@ fn has_ipv6() -> bool {
     match patient(&BindOptions::client(V6.parse().unwrap())) {
         Ok(_) => true,
         Err(error) => {
-            println!("skipped: {error}");
+            skipped(error);
             false
         }
     }
+}
+
+/// Whether the kernel of this machine takes timestamps at all; says so if not.
+fn has_stamps() -> bool {
+    let stamping = client(V4).stamping();
+    let all = stamping.receive && stamping.transmit;
+    if !all {
+        skipped("the kernel takes no timestamps");
+    }
+    all
 }
 
 fn now() -> NtpTimestamp {
@@ -98,7 +115,8 @@ fn transmit_stamps(socket: &Socket, ids: &[SendId]) -> HashMap<SendId, Stamp> {
 
 fn round_trip(address: &str) {
     let (client, server) = (client(address), server(address));
-    assert!(client.stamping().receive && client.stamping().transmit && server.stamping().receive);
+    assert!(client.stamping().receive && client.stamping().transmit);
+    assert!(server.stamping().receive && !server.stamping().transmit);
 
     let (request, sent) = receive_stamped(&client, &server);
     let stamp = request.stamp.unwrap();
@@ -116,18 +134,24 @@ fn round_trip(address: &str) {
 
 #[test]
 fn a_round_trip_over_ipv4_has_kernel_timestamps() {
+    if !has_stamps() {
+        return;
+    }
     round_trip(V4);
 }
 
 #[test]
 fn a_round_trip_over_ipv6_has_kernel_timestamps() {
-    if has_ipv6() {
+    if has_ipv6() && has_stamps() {
         round_trip(V6);
     }
 }
 
 #[test]
 fn each_transmit_timestamp_belongs_to_its_datagram() {
+    if !has_stamps() {
+        return;
+    }
     let (client, server) = (client(V4), server(V4));
     let mut spans = HashMap::new();
     for _ in 0..5 {
@@ -148,6 +172,9 @@ fn each_transmit_timestamp_belongs_to_its_datagram() {
 
 #[test]
 fn transmit_timestamps_still_match_after_a_failed_send() {
+    if !has_stamps() {
+        return;
+    }
     let (client, server) = (client(V4), server(V4));
     let to = server.local_address();
     let nowhere = "127.0.0.1:0".parse().unwrap();
@@ -161,7 +188,7 @@ fn transmit_timestamps_still_match_after_a_failed_send() {
 
         let stamps = transmit_stamps(&client, &[early, late]);
         assert!(is_between(stamps[&late], before, now()));
-        assert!(is_between(stamps[&early], before - NtpDuration::SECOND - NtpDuration::SECOND, before));
+        assert!(before - stamps[&early].at >= NtpDuration::ZERO);
     }
 }
 
@@ -298,18 +325,24 @@ fn batch_round_trip(client_address: &str, server_address: &str) {
 
 #[test]
 fn a_batch_of_64_makes_the_round_trip_over_ipv4() {
+    if !has_stamps() {
+        return;
+    }
     batch_round_trip(V4, "0.0.0.0:0");
 }
 
 #[test]
 fn a_batch_of_64_makes_the_round_trip_over_ipv6() {
-    if has_ipv6() {
+    if has_ipv6() && has_stamps() {
         batch_round_trip(V6, "[::]:0");
     }
 }
 
 #[test]
 fn a_failing_datagram_does_not_hold_up_its_batch() {
+    if !has_stamps() {
+        return;
+    }
     let (client, server) = (client(V4), server(V4));
     let to = server.local_address();
     let nowhere = "127.0.0.1:0".parse().unwrap();
@@ -370,17 +403,20 @@ fn a_port_in_use_is_said_to_be() {
 
 #[test]
 fn workers_share_a_port() {
-    let first = server(V4);
+    let first = Socket::bind(&BindOptions::server(V4.parse().unwrap())).unwrap();
     let second = Socket::bind(&BindOptions::server(first.local_address())).unwrap();
     assert_eq!(first.local_address(), second.local_address());
 }
 
 #[test]
 fn an_interface_that_is_not_there_is_said_to_be() {
-    let interface = Some("no-such-if0".to_owned());
-    let error = Socket::bind(&BindOptions { interface, ..BindOptions::client(V4.parse().unwrap()) }).unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("on no-such-if0"), "{text}");
+    // The kernel would cut the second to 15 bytes and take the last for "any interface".
+    for name in ["no-such-if0", "lo-and-then-something-longer", "lo\0", ""] {
+        let interface = Some(name.to_owned());
+        let error = Socket::bind(&BindOptions { interface, ..BindOptions::client(V4.parse().unwrap()) }).unwrap_err();
+        assert_eq!(error.step, BindStep::Interface);
+        assert!(error.to_string().contains(&format!("on {name:?}")), "{error}");
+    }
 }
 
 #[test]
@@ -388,20 +424,24 @@ fn a_socket_can_be_tied_to_an_interface() {
     let options = BindOptions { interface: Some("lo".to_owned()), ..BindOptions::server("0.0.0.0:0".parse().unwrap()) };
     let server = match patient(&options) {
         Ok(server) => server,
-        Err(error) => return println!("skipped: {error}"),
+        Err(error) => return skipped(error),
     };
     let client = client(V4);
     client.send(b"request", SocketAddr::new(client.local_address().ip(), server.local_address().port())).unwrap();
     assert_eq!(server.receive(&mut [0; 64]).unwrap().from, client.local_address());
 }
 
-/// A port on loopback that nobody listens on.
-fn closed_port(address: &str) -> SocketAddr {
-    server(address).local_address()
+/// A port on loopback on which nobody answers us: it is taken, so that no other test can open it, but by a socket that
+/// is connected elsewhere.
+fn closed_port(address: &str) -> (UdpSocket, SocketAddr) {
+    let holder = UdpSocket::bind(address).unwrap();
+    let closed = holder.local_addr().unwrap();
+    holder.connect(SocketAddr::new(closed.ip(), 9)).unwrap();
+    (holder, closed)
 }
 
 fn survives_a_closed_port(address: &str) {
-    let (client, closed) = (client(address), closed_port(address));
+    let (client, (_holder, closed)) = (client(address), closed_port(address));
     let server = server(address);
     for _ in 0..4 {
         client.send(b"request", closed).unwrap();
@@ -443,7 +483,7 @@ fn a_closed_port_is_told_and_breaks_nothing_over_ipv6() {
 
 #[test]
 fn a_server_hears_nothing_of_closed_ports() {
-    let (server, closed) = (server(V4), closed_port(V4));
+    let (server, (_holder, closed)) = (server(V4), closed_port(V4));
     server.set_read_timeout(Some(SILENCE)).unwrap();
     server.send(b"reply", closed).unwrap();
     server.send(b"reply", closed).unwrap();
