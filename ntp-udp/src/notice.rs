@@ -12,6 +12,9 @@ use std::sync::{Mutex, PoisonError};
 /// The point in a datagram's way at which it is handed to the driver (`linux/errqueue.h`).
 const SCM_TSTAMP_SND: u32 = 0;
 
+/// The most notices kept over restarts of the kernel's count, for a caller that does not fetch them.
+const MAX_KEPT: usize = 256;
+
 /// Which datagram of its socket a transmit timestamp belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SendId(u32);
@@ -92,7 +95,11 @@ impl Numbering {
 
     /// The kernel counts from 0 again; `left` was in the error queue before that.
     pub(crate) fn restarted(&self, left: impl Iterator<Item = Notice>) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).extend(left);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(left);
+        let surplus = kept.len().saturating_sub(MAX_KEPT);
+        kept.drain(..surplus);
+        drop(kept);
         self.base.store(self.next.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
@@ -162,6 +169,19 @@ mod tests {
         let second = numbering.take();
         assert_eq!(numbering.resolve(0), Some(second));
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn notices_that_nobody_fetches_do_not_pile_up() {
+        let numbering = Numbering::default();
+        let refusal = || Unreachable {
+            destination: SocketAddr::from(([192, 0, 2, 1], 123)),
+            error: io::ErrorKind::ConnectionRefused.into(),
+        };
+        for _ in 0..MAX_KEPT {
+            numbering.restarted((0..10).map(|_| Notice::Unreachable(refusal())));
+        }
+        assert_eq!(std::iter::from_fn(|| numbering.kept()).count(), MAX_KEPT);
     }
 
     #[test]
