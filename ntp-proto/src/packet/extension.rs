@@ -5,10 +5,10 @@ use super::{DecodeError, Reader};
 /// The type and the length of a field in octets.
 pub(super) const FIELD_HEADER_LENGTH: usize = 4;
 
-/// The shortest field with its own header, in octets (RFC 7822 §3).
+/// The shortest field with its own header, in octets (RFC 7822).
 pub const MINIMUM_FIELD_LENGTH: usize = 16;
 
-/// The shortest last field of a packet without a MAC, in octets: anything shorter could be a MAC (RFC 7822 §3).
+/// The shortest last field of a packet without a MAC, in octets: anything shorter could be a MAC (RFC 7822).
 pub const MINIMUM_LAST_FIELD_LENGTH: usize = 28;
 
 /// The most fields that we read in one packet, so that the work per packet has a bound. The largest NTS request has a

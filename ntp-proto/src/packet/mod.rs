@@ -45,7 +45,7 @@ impl Framing {
 
 /// A packet whose framing has been checked.
 ///
-/// Nothing marks the border between extension fields and a MAC, so their lengths must tell (RFC 7822 §3, which rewrites
+/// Nothing marks the border between extension fields and a MAC, so their lengths must tell (RFC 7822, which rewrites
 /// RFC 5905 §7.5). A MAC has 4, 20 or 24 octets; a last field without a MAC has 28 at least. So whenever more than 24
 /// octets are left, a field must follow; of 24 or fewer, 4, 20 and 24 are a MAC and anything else is an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

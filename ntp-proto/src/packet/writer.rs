@@ -41,7 +41,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes an extension field that another field or a MAC follows, padded with zero octets to a multiple of four and
-    /// to 16 octets at least (RFC 7822 §3).
+    /// to 16 octets at least (RFC 7822).
     ///
     /// # Errors
     /// [`BufferFull`], also if the value is too long for any field; then nothing was written.
@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the extension field that ends a packet without a MAC: it is padded to 28 octets at least, because fewer
-    /// could be taken for a MAC (RFC 7822 §3).
+    /// could be taken for a MAC (RFC 7822).
     ///
     /// # Errors
     /// [`BufferFull`], also if the value is too long for any field; then nothing was written.

@@ -16,7 +16,8 @@ pub struct ServedState {
     pub root_delay: Seconds,
     /// The error that our clock may have had at the time `at`, half of the root delay aside.
     pub root_dispersion: Seconds,
-    /// How fast the root dispersion grows without a further measurement (RFC 5905 §11.2.3, PHI and more).
+    /// How fast the root dispersion grows without a further measurement: PHI (RFC 5905 §7.2) and what else our frequency
+    /// may be wrong by.
     pub dispersion_rate: Frequency,
     /// The time by our clock that `root_dispersion` is told for.
     pub at: NtpTimestamp,

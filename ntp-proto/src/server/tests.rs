@@ -164,6 +164,8 @@ fn requests_of_absurd_sizes_are_dropped() {
     for length in [0, 1, 12, 47] {
         assert_eq!(ask_once(&request(Version::V4)[..length]), Verdict::Drop(DropReason::TooShort), "{length}");
     }
+    let longest = [vec![0x12, 0x34, 0x04, 0xD0], vec![0; 1228]].concat();
+    assert_eq!(kind(ask_once(&request_with(&longest))), Ok(ReplyKind::Time));
     for length in [1, 3, 1233, 1280 - 48 + 4, 9000, 65_507 - 48] {
         assert_eq!(ask_once(&request_with(&vec![0; length])), Verdict::Drop(DropReason::BadSize), "{length}");
     }
@@ -246,6 +248,20 @@ fn a_rate_kiss_tells_the_limit_and_is_sent_once_per_admitted_request() {
     assert_eq!(kind_of_reply, ReplyKind::RateKiss);
     assert_eq!((kiss.kiss(), kiss.poll, kiss.origin), (Some(KissCode::Rate), 10, ORIGIN));
     assert!(verdicts[4..].iter().all(|verdict| *verdict == Verdict::Drop(DropReason::RateLimited)));
+}
+
+#[test]
+fn a_client_that_means_to_ask_less_often_than_it_may_is_not_told_to_ask_more() {
+    let mut octets = request(Version::V4);
+    octets[2] = 14;
+    for leak_log2 in [0, 64] {
+        let limit = RateLimit { interval: Duration::from_secs(1000), burst: 1, leak_log2, ..RateLimit::default() };
+        let mut server = server(limited(limit));
+        for _ in 0..2 {
+            let (_, reply) = emitted(ask(&mut server, &octets, client("192.0.2.7"), MonoTime::ZERO));
+            assert_eq!(reply.poll, 14);
+        }
+    }
 }
 
 #[test]
