@@ -18,22 +18,22 @@ pub struct Destination {
 impl Destination {
     /// What a reply to the datagram should leave from; none where only the kernel can choose, as for IPv6 multicast.
     #[must_use]
-    pub const fn reply_source(&self) -> Option<Source> {
+    pub const fn reply_source(&self) -> Option<SourceAddress> {
         // The interface is left to the routing table, which may well lead back by another one; but a link-local
         // address means nothing without its interface.
         match self.local {
             IpAddr::V6(address) if address.is_multicast() => None,
             IpAddr::V6(address) if address.is_unicast_link_local() => {
-                Some(Source { address: self.local, interface: self.interface })
+                Some(SourceAddress { address: self.local, interface: self.interface })
             }
-            _ => Some(Source { address: self.local, interface: 0 }),
+            _ => Some(SourceAddress { address: self.local, interface: 0 }),
         }
     }
 }
 
 /// What a datagram shall leave from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceAddress {
     /// One of our own addresses, of the socket's family.
     pub address: IpAddr,
     /// The index of the interface to leave by; 0 lets the routing table decide.
@@ -74,11 +74,11 @@ impl Received {
 }
 
 /// Addresses a datagram of `length` bytes, with packet information if it has to leave from a certain address.
-pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, from: Option<Source>) {
+pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, from: Option<SourceAddress>) {
     envelope.address_to(to, length);
     match from {
         None => {}
-        Some(Source { address: IpAddr::V4(address), interface }) => {
+        Some(SourceAddress { address: IpAddr::V4(address), interface }) => {
             // `in_pktinfo`: interface, source, and a destination that is not read.
             let mut information = [0; 12];
             let (index, rest) = information.split_at_mut(4);
@@ -86,7 +86,7 @@ pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, fr
             rest.split_at_mut(4).0.copy_from_slice(&address.octets());
             envelope.add_control((libc::SOL_IP, libc::IP_PKTINFO), &information);
         }
-        Some(Source { address: IpAddr::V6(address), interface }) => {
+        Some(SourceAddress { address: IpAddr::V6(address), interface }) => {
             // `in6_pktinfo`: source, interface.
             let mut information = [0; 20];
             let (source, index) = information.split_at_mut(16);

@@ -55,7 +55,7 @@ mod stamp;
 mod sys;
 
 pub use bind::{BindError, BindOptions, BindStep};
-pub use datagram::{Destination, Received, Source};
+pub use datagram::{Destination, Received, SourceAddress};
 pub use notice::{Notice, SendId, TransmitStamp, Unreachable};
 pub use receive_batch::ReceiveBatch;
 pub use send_batch::{BatchFull, SendBatch, SentReport};

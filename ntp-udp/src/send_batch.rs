@@ -1,6 +1,6 @@
 //! Many datagrams sent by one system call.
 
-use crate::datagram::{Source, address};
+use crate::datagram::{SourceAddress, address};
 use crate::notice::SendId;
 use crate::socket::Socket;
 use crate::sys::{self, Envelope, MAX_BATCH};
@@ -80,7 +80,7 @@ impl SendBatch {
     pub fn push(
         &mut self,
         to: SocketAddr,
-        from: Option<Source>,
+        from: Option<SourceAddress>,
         write: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<(), BatchFull> {
         let envelope = self.envelopes.get_mut(self.filled).ok_or(BatchFull)?;

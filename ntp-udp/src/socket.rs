@@ -1,7 +1,7 @@
 //! The socket: opening it, its options, and one datagram at a time.
 
 use crate::bind::{BindError, BindOptions, BindStep};
-use crate::datagram::{Received, Source, address};
+use crate::datagram::{Received, SourceAddress, address};
 use crate::notice::{Naming, Notice, Numbering, SendId, interpret};
 use crate::sys::{self, Envelope};
 use std::ffi::{CString, c_int};
@@ -133,7 +133,7 @@ impl Socket {
     /// # Errors
     ///
     /// Those of `sendmsg`; the datagram was not sent, and the socket remains usable.
-    pub fn send_from(&self, bytes: &[u8], to: SocketAddr, from: Option<Source>) -> io::Result<SendId> {
+    pub fn send_from(&self, bytes: &[u8], to: SocketAddr, from: Option<SourceAddress>) -> io::Result<SendId> {
         let mut envelope = Envelope::EMPTY;
         address(&mut envelope, bytes.len(), to, from);
         self.past_icmp(|| {

@@ -2,7 +2,7 @@
 
 use ntp_proto::time::{NtpDuration, NtpTimestamp};
 use ntp_udp::{
-    BindError, BindOptions, BindStep, Notice, ReceiveBatch, Received, SendBatch, SendId, Socket, Source, Stamp,
+    BindError, BindOptions, BindStep, Notice, ReceiveBatch, Received, SendBatch, SendId, Socket, SourceAddress, Stamp,
     StampOrigin,
 };
 use std::collections::HashMap;
@@ -356,7 +356,7 @@ fn a_failing_datagram_does_not_hold_up_its_batch() {
     batch.push(to, None, plain).unwrap();
     batch.push(to, None, |room| room.len()).unwrap();
     batch.push(nowhere, None, plain).unwrap();
-    batch.push(to, Some(Source { address: "192.0.2.1".parse().unwrap(), interface: 0 }), plain).unwrap();
+    batch.push(to, Some(SourceAddress { address: "192.0.2.1".parse().unwrap(), interface: 0 }), plain).unwrap();
     batch.push(to, None, plain).unwrap();
 
     let report = client.send_batch(&mut batch);
