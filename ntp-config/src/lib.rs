@@ -1,1 +1,37 @@
 //! The configuration file of Truechimer: reading, validating, and errors that say how to mend it.
+//!
+//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files exactly as they are, with the place
+//! of each key and value, and lays the files of `conf.d` over the main one. The sections are then validated into a
+//! [`Config`], which is complete and consistent: no program has to check it again, and what one program refuses, all
+//! refuse. Every problem that is found is in one [`ConfigError`]: file, line, column, the line itself with a mark, and
+//! what to write instead. What is accepted but doubtful comes as a [`Warning`] of the same form.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `config` | what a validated configuration says |
+//! | `load` | files, texts and command lines |
+//! | `raw` | TOML with places; laying files over each other |
+//! | `fields` | reading one table key by key |
+//! | `section` | each section of the file |
+//! | `checks` | what can only be seen from several sections together |
+//! | `diagnostic` | errors and warnings |
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+
+mod address;
+mod checks;
+mod config;
+mod diagnostic;
+mod fields;
+mod load;
+mod raw;
+mod section;
+mod suggest;
+
+pub use config::{
+    ClockMode, ClockSection, Config, DEFAULT_CONFIG_PATH, DEFAULT_OBSERVATION_PATH, DEFAULT_POOL_COUNT,
+    DEFAULT_STORAGE_DIRECTORY, HostPort, LogLevel, NTP_PORT, Observability, ServerEntry, SourceEntry, SourceKind,
+    Storage, Synchronization, UnknownLogLevel,
+};
+pub use diagnostic::{ConfigError, Warning};
+pub use load::{Loaded, for_pools, load, parse_str};

@@ -1,0 +1,196 @@
+//! Hosts and addresses the way that people write them.
+
+use crate::config::{HostPort, NTP_PORT};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The most characters of a host name (RFC 1035 §2.3.4, without the root's dot).
+const LONGEST_NAME: usize = 253;
+
+/// The most characters of one part of a host name (RFC 1035 §2.3.4).
+const LONGEST_LABEL: usize = 63;
+
+/// Why a text is no host, with what to write instead.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoHost {
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+}
+
+impl NoHost {
+    fn new(message: impl Into<String>, help: &'static str) -> Self {
+        Self { message: message.into(), help }
+    }
+}
+
+/// A host and, if the text says one, a port.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct HostText {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl HostText {
+    pub(crate) fn or_ntp_port(self) -> HostPort {
+        HostPort { host: self.host, port: self.port.unwrap_or(NTP_PORT) }
+    }
+}
+
+/// Reads `host`, `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `[2001:db8::1]` or `2001:db8::1`.
+pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
+    const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123\"";
+    if text.contains("://") {
+        return Err(NoHost::new(
+            format!("`{}` is a URL", text.escape_debug()),
+            "write only the host name, as \"ntp.example.org\"",
+        ));
+    }
+    if is_v6(text) {
+        return Ok(HostText { host: text.to_owned(), port: None });
+    }
+    if let Some(inner) = text.strip_prefix('[') {
+        let no_address =
+            || NoHost::new(format!("`{}` is not an IPv6 address in brackets", text.escape_debug()), BRACKETS);
+        let (host, rest) = inner.split_once(']').ok_or_else(no_address)?;
+        if !is_v6(host) {
+            return Err(no_address());
+        }
+        let port = match rest.strip_prefix(':') {
+            Some(digits) => Some(port(digits)?),
+            None if rest.is_empty() => None,
+            None => return Err(no_address()),
+        };
+        return Ok(HostText { host: host.to_owned(), port });
+    }
+    let (host, port) = match text.split_once(':') {
+        None => (text, None),
+        Some((_, rest)) if rest.contains(':') => {
+            return Err(NoHost::new(format!("`{}` is not an IPv6 address", text.escape_debug()), BRACKETS));
+        }
+        Some((host, digits)) => (host, Some(port(digits)?)),
+    };
+    check_name(host)?;
+    Ok(HostText { host: host.to_owned(), port })
+}
+
+/// An IPv6 address, perhaps with a zone such as `%eth0` (RFC 4007 §11).
+fn is_v6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
+    let zone_is_plain = |zone: &str| !zone.is_empty() && zone.bytes().all(|octet| octet.is_ascii_graphic());
+    address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(zone_is_plain)
+}
+
+fn port(digits: &str) -> Result<u16, NoHost> {
+    let digits_only = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
+    let port = digits.parse().ok().filter(|port| digits_only && *port != 0);
+    port.ok_or_else(|| {
+        NoHost::new(
+            format!("`{}` is not a port", digits.escape_debug()),
+            "write a port from 1 to 65535, or none for 123",
+        )
+    })
+}
+
+fn check_name(name: &str) -> Result<(), NoHost> {
+    const HELP: &str = "write a host name such as \"ntp.example.org\" or an IP address";
+    let shown = name.escape_debug();
+    if name.is_empty() {
+        return Err(NoHost::new("the host name is empty", HELP));
+    }
+    if !name.is_ascii() {
+        return Err(NoHost::new(
+            format!("`{shown}` has characters beyond ASCII"),
+            "write the name in its \"xn--\" form",
+        ));
+    }
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    let good = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+    let good_label = |label: &str| !label.is_empty() && label.len() <= LONGEST_LABEL && label.bytes().all(good);
+    if bare.len() > LONGEST_NAME || !bare.split('.').all(good_label) {
+        return Err(NoHost::new(format!("`{shown}` is not a host name"), HELP));
+    }
+    // A name whose last part is a number is an IPv4 address to every resolver, here one with a slip in it.
+    let numeric_end = bare.rsplit('.').next().is_some_and(|label| label.bytes().all(|octet| octet.is_ascii_digit()));
+    if numeric_end && name.parse::<Ipv4Addr>().is_err() {
+        return Err(NoHost::new(
+            format!("`{shown}` is not an IPv4 address"),
+            "write four numbers from 0 to 255, as \"192.0.2.1\"",
+        ));
+    }
+    Ok(())
+}
+
+/// Reads the address of a socket; without a port it gets `default_port`.
+pub(crate) fn socket(text: &str, default_port: Option<u16>) -> Option<SocketAddr> {
+    let with_default = || {
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        Some(SocketAddr::new(bare.parse::<IpAddr>().ok()?, default_port?))
+    };
+    text.parse().ok().or_else(with_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> (String, Option<u16>) {
+        let host = host(text).unwrap();
+        (host.host, host.port)
+    }
+
+    #[test]
+    fn hosts_are_read_with_and_without_a_port() {
+        for (text, host, port) in [
+            ("ntp.example.org", "ntp.example.org", None),
+            ("ntp.example.org.:1230", "ntp.example.org.", Some(1230)),
+            ("192.0.2.1:124", "192.0.2.1", Some(124)),
+            ("2001:db8::1", "2001:db8::1", None),
+            ("[2001:db8::1]", "2001:db8::1", None),
+            ("[2001:db8::1]:123", "2001:db8::1", Some(123)),
+            ("fe80::1%eth0", "fe80::1%eth0", None),
+            ("localhost", "localhost", None),
+            ("my_server", "my_server", None),
+        ] {
+            assert_eq!(parts(text), (host.to_owned(), port), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_resolver_could_take_is_refused() {
+        let long = "a".repeat(64);
+        for text in [
+            "",
+            " ",
+            "a b",
+            "ntp://host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:+1",
+            "host:1:2",
+            "[::1",
+            "[::1]x",
+            "[host]:1",
+            "..",
+            "a..b",
+            "192.0.2.256",
+            "192.0.2",
+            "münchen.example",
+            "fe80::1%",
+            "a/24",
+            &long,
+        ] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_listening_address_gets_the_port_of_ntp() {
+        let read = |text| socket(text, Some(NTP_PORT)).map(|address| address.to_string());
+        assert_eq!(read("0.0.0.0").as_deref(), Some("0.0.0.0:123"));
+        assert_eq!(read("::").as_deref(), Some("[::]:123"));
+        assert_eq!(read("[::]").as_deref(), Some("[::]:123"));
+        assert_eq!(read("127.0.0.1:0").as_deref(), Some("127.0.0.1:0"));
+        assert_eq!(read("localhost:123"), None);
+        assert_eq!(socket("127.0.0.1", None), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! What can only be seen from several sections together.
+
+use crate::config::{Config, ServerEntry, SourceEntry};
+use crate::diagnostic::{Located, Report};
+use ntp_proto::packet::Stratum;
+
+/// The fewest sources of which a majority can outvote a false one.
+const OUTVOTING: usize = 3;
+
+pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
+    for (index, source) in sources.iter().enumerate() {
+        let address = source.value.kind.address();
+        let same = |earlier: &&Located<SourceEntry>| {
+            let earlier = earlier.value.kind.address();
+            earlier.port == address.port && earlier.host.eq_ignore_ascii_case(&address.host)
+        };
+        if sources.iter().take(index).find(same).is_some() {
+            let help =
+                "name another server, or remove this section: the same clock asked twice counts twice in every vote";
+            report.warning(&source.span, format!("`{address}` is a source already"), help);
+        }
+    }
+}
+
+pub(crate) fn servers(servers: &[Located<ServerEntry>], report: &mut Report) {
+    for (index, server) in servers.iter().enumerate() {
+        let (listen, interface) = (server.value.listen, &server.value.interface);
+        let taken =
+            |earlier: &Located<ServerEntry>| earlier.value.listen == listen && earlier.value.interface == *interface;
+        // Port 0 gets a port of its own each time.
+        if listen.port() != 0 && servers.iter().take(index).any(taken) {
+            let help = "use another address, port or `interface`, or remove this section";
+            report.error(&server.span, format!("another `[[server]]` listens on {listen} already"), help);
+        }
+    }
+}
+
+pub(crate) fn whole(config: &Config, minimum_agreeing: Option<&Located<usize>>, report: &mut Report) {
+    let usable = config.most_usable_sources();
+    if usable == 0 {
+        no_sources(config, report);
+        return;
+    }
+    if let Some(minimum) = minimum_agreeing.filter(|minimum| minimum.value > usable) {
+        let message = format!(
+            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronised",
+            minimum.value,
+            if usable == 1 { "is" } else { "are" },
+        );
+        let help = "add sources, or remove this line (a strict majority of the usable sources must always agree; ntpd-rs \
+                    asks for three by default)";
+        report.error(&minimum.span, message, help);
+    }
+    if usable < OUTVOTING {
+        let message = match usable {
+            1 => "with one source, a wrong one is believed",
+            _ => "with two sources, a wrong one cannot be told from the right one",
+        };
+        report.warning_anywhere(
+            message,
+            "configure three or more, so that a majority outvotes a false one (four survive the loss of one)",
+        );
+    }
+}
+
+fn no_sources(config: &Config, report: &mut Report) {
+    if config.servers.is_empty() {
+        let help = "add a source, such as\n\n            [[source]]\n            mode = \"pool\"\n            address = \"pool.ntp.org\"";
+        report.error_anywhere("there is nothing to do: no `[[source]]` and no `[[server]]`", help);
+    } else if config.synchronization.settings.local_stratum == Stratum::UNSYNCHRONIZED {
+        let help = "add a [[source]]; or, if this clock is right by other means, write local-stratum = 10 in [synchronization]";
+        report.warning_anywhere("without a source, the servers answer that they are not synchronised", help);
+    }
+}

@@ -1,0 +1,54 @@
+//! `[clock]`.
+
+use super::{no_effect, refuse};
+use crate::config::{ClockMode, ClockSection};
+use crate::diagnostic::Report;
+use crate::fields::{Fields, Section};
+use ntp_proto::time::{Frequency, Seconds};
+
+pub(crate) const CLOCK: Section = Section {
+    name: "[clock]",
+    keys: &["mode", "virtual-offset", "virtual-frequency", "clock", "interface", "timestamp-mode"],
+};
+
+const MODES: [(&str, ClockMode); 4] = [
+    ("auto", ClockMode::Auto),
+    ("system", ClockMode::System),
+    ("virtual", ClockMode::Virtual),
+    ("none", ClockMode::None),
+];
+
+/// The largest offset of a virtual clock: beyond half an era of NTP its sign would be lost.
+const LARGEST_OFFSET: f64 = 2_000_000_000.0;
+
+/// The largest rate of a virtual clock, far beyond what any discipline can correct.
+const LARGEST_FREQUENCY: f64 = 0.1;
+
+pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
+    let mode = fields.word("mode", &MODES, report).map_or(ClockMode::default(), |mode| mode.value);
+    if mode != ClockMode::Virtual {
+        for key in ["virtual-offset", "virtual-frequency"] {
+            if let Some(entry) = fields.peek(key) {
+                let message = format!("`{key}` has no effect: the clock is not a virtual one");
+                report.warning(&entry.key.span, message, "write mode = \"virtual\" in [clock] or remove this line");
+            }
+        }
+    }
+    let offset = fields.signed("virtual-offset", LARGEST_OFFSET, report);
+    let frequency = fields.signed("virtual-frequency", LARGEST_FREQUENCY, report);
+    let other_clock = ("this version steers the system's clock only", "remove this line");
+    refuse(&mut fields, "clock", other_clock, report);
+    let other_interface = (
+        "this version takes packets from every interface",
+        "remove this line; a [[server]] can be tied to one by its own `interface`",
+    );
+    refuse(&mut fields, "interface", other_interface, report);
+    let why = "the kernel's software timestamps are used wherever it gives them, and hardware ones never";
+    no_effect(&mut fields, "timestamp-mode", why, report);
+    fields.finish(report);
+    ClockSection {
+        mode,
+        virtual_offset: Seconds::new(offset.map_or(0.0, |offset| offset.value)),
+        virtual_frequency: Frequency::new(frequency.map_or(0.0, |frequency| frequency.value)),
+    }
+}

@@ -1,0 +1,95 @@
+//! The sections of the file, each validated on its own.
+
+mod clock;
+mod not_yet;
+mod observability;
+mod server;
+mod source;
+mod storage;
+mod synchronization;
+
+use crate::checks;
+use crate::config::Config;
+use crate::diagnostic::{Located, Report, Span};
+use crate::fields::{Fields, Section};
+use crate::raw::Table;
+
+const ROOT: Section = Section {
+    name: "the file",
+    keys: &["source-defaults", "source", "server", "synchronization", "clock", "observability", "storage"],
+};
+
+/// Every kind of table with the keys that it may hold; the documentation is tested against it.
+#[cfg(test)]
+pub(crate) const ALL: [&Section; 13] = [
+    &ROOT,
+    &source::DEFAULTS,
+    &source::SOURCE,
+    &source::POLL_LIMITS,
+    &server::SERVER,
+    &server::FILTER,
+    &synchronization::SYNCHRONIZATION,
+    &synchronization::THRESHOLD,
+    &synchronization::ALGORITHM,
+    &clock::CLOCK,
+    &observability::OBSERVABILITY,
+    &storage::STORAGE,
+    &not_yet::NOT_YET,
+];
+
+/// Makes the configuration out of the merged files; whether it may be used is in the report.
+pub(crate) fn read(root: Table, report: &mut Report) -> Config {
+    let mut root = Fields::new(&ROOT, root, Span { file: 0, range: 0..0 });
+    let sources = source::read(&mut root, report);
+    let servers = server::read(&mut root, report);
+    let synchronization = synchronization::read(section(&mut root, &synchronization::SYNCHRONIZATION, report), report);
+    let config = Config {
+        clock: clock::read(section(&mut root, &clock::CLOCK, report), report),
+        observability: observability::read(section(&mut root, &observability::OBSERVABILITY, report), report),
+        storage: storage::read(section(&mut root, &storage::STORAGE, report), report),
+        synchronization: synchronization.value,
+        sources: sources.iter().map(|source| source.value.clone()).collect(),
+        servers: servers.iter().map(|server| server.value.clone()).collect(),
+    };
+    not_yet::refuse(&mut root, report);
+    root.finish(report);
+    if !report.has_errors() {
+        checks::sources(&sources, report);
+        checks::servers(&servers, report);
+        checks::whole(&config, synchronization.minimum_agreeing.as_ref(), report);
+    }
+    config
+}
+
+/// One of the tables at the top, whose key is its name without the brackets.
+fn section(root: &mut Fields, section: &'static Section, report: &mut Report) -> Fields {
+    let key = section.name.trim_matches(['[', ']']);
+    root.table(section, key, report).unwrap_or(Fields::absent(section))
+}
+
+/// Says that a key is accepted without effect.
+fn no_effect(fields: &mut Fields, key: &'static str, why: &str, report: &mut Report) {
+    if let Some(entry) = fields.take(key) {
+        let message = format!("`{key}` has no effect: {why}");
+        report.warning(&entry.key.span, message, "remove this line");
+    }
+}
+
+/// Refuses a key that ntpd-rs knows and we do not.
+fn refuse(fields: &mut Fields, key: &'static str, (message, help): (&str, &str), report: &mut Report) {
+    if let Some(entry) = fields.take(key) {
+        report.error(&entry.key.span, format!("`{key}`: {message}"), help);
+    }
+}
+
+/// A list in which each item is read on its own; `None` if the key is absent.
+fn list<T>(
+    fields: &mut Fields,
+    key: &'static str,
+    report: &mut Report,
+    mut item: impl FnMut(&Located<crate::raw::Value>, &mut Report) -> Option<T>,
+) -> Option<Located<Vec<T>>> {
+    let items = fields.array(key, report)?;
+    let read: Vec<T> = items.value.iter().filter_map(|value| item(value, report)).collect();
+    Some(Located { value: read, span: items.span })
+}

@@ -1,0 +1,78 @@
+//! `[observability]`.
+
+use super::no_effect;
+use crate::address;
+use crate::config::{LogLevel, Observability};
+use crate::diagnostic::Report;
+use crate::fields::{Fields, Section};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub(crate) const OBSERVABILITY: Section = Section {
+    name: "[observability]",
+    keys: &[
+        "log-level",
+        "ansi-colors",
+        "observation-path",
+        "observation-permissions",
+        "metrics-exporter-listen",
+        "log-path",
+        "log-path-metrics-exporter",
+    ],
+};
+
+/// The longest path of a Unix socket: Linux has 108 octets with a zero at the end (unix(7)), others have less.
+const LONGEST_SOCKET_PATH: usize = 103;
+
+pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {
+    let defaults = Observability::default();
+    for key in ["log-path", "log-path-metrics-exporter"] {
+        no_effect(&mut fields, key, "the log goes to standard error, which systemd keeps in its journal", report);
+    }
+    let levels = LogLevel::ALL.map(|level| (level.as_str(), level));
+    let section = Observability {
+        log_level: fields.word("log-level", &levels, report).map_or(defaults.log_level, |level| level.value),
+        ansi_colors: fields.boolean("ansi-colors", report).map(|colors| colors.value),
+        observation_path: observation_path(&mut fields, report),
+        observation_permissions: permissions(&mut fields, report).unwrap_or(defaults.observation_permissions),
+        metrics_exporter_listen: exporter(&mut fields, report).unwrap_or(defaults.metrics_exporter_listen),
+    };
+    fields.finish(report);
+    section
+}
+
+fn observation_path(fields: &mut Fields, report: &mut Report) -> Option<PathBuf> {
+    let text = fields.string("observation-path", report)?;
+    let help = "write an absolute path such as \"/run/truechimer/observe.sock\"";
+    if !text.value.starts_with('/') {
+        report.error(&text.span, "`observation-path` must be an absolute path", help);
+    } else if text.value.len() > LONGEST_SOCKET_PATH || text.value.contains('\0') {
+        let message = format!("`observation-path` is longer than the {LONGEST_SOCKET_PATH} octets of a socket's path");
+        report.error(&text.span, message, help);
+    }
+    Some(PathBuf::from(text.value))
+}
+
+fn permissions(fields: &mut Fields, report: &mut Report) -> Option<u32> {
+    let entry = fields.peek("observation-permissions")?;
+    let span = entry.value.span.clone();
+    let bits = fields.integer("observation-permissions", 0..=i64::from(u32::MAX), report)?;
+    match u32::try_from(bits.value) {
+        Ok(bits) if bits <= 0o777 => Some(bits),
+        _ => {
+            let help = "write permissions as an octal number, from 0o000 to 0o777, as 0o666";
+            report.error(&span, "`observation-permissions` is out of range", help);
+            None
+        }
+    }
+}
+
+fn exporter(fields: &mut Fields, report: &mut Report) -> Option<SocketAddr> {
+    let text = fields.string("metrics-exporter-listen", report)?;
+    let listen = address::socket(&text.value, None);
+    if listen.is_none() {
+        let message = format!("`{}` is not an IP address with a port", text.value.escape_debug());
+        report.error(&text.span, message, "write it as \"127.0.0.1:9975\" or \"[::1]:9975\"");
+    }
+    listen
+}

@@ -1,0 +1,200 @@
+//! `[[server]]`.
+
+use super::list;
+use crate::address;
+use crate::config::{NTP_PORT, ServerEntry};
+use crate::diagnostic::{Located, Report};
+use crate::fields::{Fields, Section, integer, string, wrong_kind};
+use crate::raw::Value;
+use ntp_proto::packet::Version;
+use ntp_proto::server::{
+    AccessList, AccessPolicy, FilterAction, Prefix, PrefixError, RateLimit, ServerConfig, VersionSet,
+};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(crate) const SERVER: Section = Section {
+    name: "[[server]]",
+    keys: &[
+        "listen",
+        "interface",
+        "allowlist",
+        "denylist",
+        "rate-limiting-cache-size",
+        "rate-limiting-cutoff-ms",
+        "rate-limiting-burst",
+        "require-nts",
+        "accept-ntp-versions",
+    ],
+};
+
+pub(crate) const FILTER: Section = Section { name: "a list of addresses", keys: &["filter", "action"] };
+
+const ACTIONS: [(&str, FilterAction); 2] = [("ignore", FilterAction::Ignore), ("deny", FilterAction::Deny)];
+
+/// The most octets of an interface's name on Linux (IFNAMSIZ without the zero at the end).
+const LONGEST_INTERFACE: usize = 15;
+
+/// The most clients that one rate limiter remembers: what ntp-proto takes.
+const LARGEST_CACHE: i64 = 1 << 24;
+
+/// The longest time between two requests, one day in milliseconds.
+const LONGEST_CUTOFF: i64 = 86_400_000;
+
+/// The largest burst that a client may be allowed.
+const LARGEST_BURST: i64 = 1000;
+
+/// All servers, each with the place of its `listen`.
+pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<ServerEntry>> {
+    let servers = root.tables(&SERVER, "server", report);
+    servers.into_iter().filter_map(|server| read_one(server, report)).collect()
+}
+
+fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<ServerEntry>> {
+    let listen = listen(&mut fields, report);
+    let interface = interface(&mut fields, report);
+    let config = ServerConfig {
+        access: access(&mut fields, report),
+        rate_limit: rate_limit(&mut fields, report),
+        versions: versions(&mut fields, report).unwrap_or(VersionSet::ALL),
+        ..ServerConfig::default()
+    };
+    require_nts(&mut fields, report);
+    fields.finish(report);
+    let listen = listen?;
+    Some(listen.with(ServerEntry { listen: listen.value, interface, config }))
+}
+
+fn listen(fields: &mut Fields, report: &mut Report) -> Option<Located<SocketAddr>> {
+    const HELP: &str = "write listen = \"[::]:123\" or \"0.0.0.0:123\", or the address of one interface";
+    if fields.peek("listen").is_none() {
+        report.error(fields.span(), "a `[[server]]` without `listen`", HELP);
+        return None;
+    }
+    let text = fields.string("listen", report)?;
+    match address::socket(&text.value, Some(NTP_PORT)) {
+        Some(address) => Some(text.with(address)),
+        None => {
+            let message = format!("`{}` is not an IP address with or without a port", text.value.escape_debug());
+            report.error(&text.span, message, HELP);
+            None
+        }
+    }
+}
+
+fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {
+    let text = fields.string("interface", report)?;
+    let good = |octet: u8| octet.is_ascii_graphic() && octet != b'/';
+    if (1..=LONGEST_INTERFACE).contains(&text.value.len()) && text.value.bytes().all(good) {
+        return Some(text.value);
+    }
+    let message = format!("`{}` is not the name of a network interface", text.value.escape_debug());
+    report.error(&text.span, message, "write a name as `ip link` shows it, as \"eth0\"");
+    None
+}
+
+fn access(fields: &mut Fields, report: &mut Report) -> AccessPolicy {
+    let (deny, deny_action) = filter(fields, "denylist", report).unwrap_or_default();
+    let (allow, allow_action) = match filter(fields, "allowlist", report) {
+        Some((list, action)) => (Some(list), action),
+        None => (None, FilterAction::default()),
+    };
+    AccessPolicy { deny, deny_action, allow, allow_action }
+}
+
+fn filter(fields: &mut Fields, key: &'static str, report: &mut Report) -> Option<(AccessList, FilterAction)> {
+    let mut table = fields.table(&FILTER, key, report)?;
+    let span = table.span().clone();
+    if table.peek("filter").is_none() {
+        let help = "write it as { filter = [\"192.0.2.0/24\"], action = \"ignore\" }";
+        report.error(&span, format!("`{key}` without `filter`"), help);
+    }
+    let blocks = list(&mut table, "filter", report, prefix);
+    let action = table.word("action", &ACTIONS, report).map_or(FilterAction::default(), |action| action.value);
+    table.finish(report);
+    let blocks = blocks?;
+    if key == "allowlist" && blocks.value.is_empty() {
+        report.warning(&blocks.span, "an empty `allowlist` lets nobody in", "name whom to answer, or remove the list");
+    }
+    Some((blocks.value.into_iter().collect(), action))
+}
+
+fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
+    let text = string(value, "filter", report)?;
+    match text.value.parse::<Prefix>() {
+        Ok(prefix) => Some(prefix),
+        Err(reason) => {
+            let help = match reason {
+                PrefixError::HostBits { meant } => format!("write \"{meant}\" or the single address"),
+                PrefixError::NotALength { longest } | PrefixError::TooLong { longest } => {
+                    format!("write a number of bits from 0 to {longest} after the slash")
+                }
+                PrefixError::NotAnAddress => {
+                    "write an address or a block, as \"192.0.2.0/24\" or \"2001:db8::/32\"".to_owned()
+                }
+            };
+            report.error(&text.span, format!("`{}`: {reason}", text.value.escape_debug()), help);
+            None
+        }
+    }
+}
+
+/// A limit is set by any of its keys, and taken away by a `rate-limiting-cache-size` or cutoff of 0.
+fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
+    let defaults = RateLimit::default();
+    let keys = ["rate-limiting-cache-size", "rate-limiting-cutoff-ms", "rate-limiting-burst"];
+    let asked_for = keys.iter().any(|key| fields.peek(key).is_some());
+    let entries = fields.integer("rate-limiting-cache-size", 0..=LARGEST_CACHE, report);
+    let cutoff = fields.integer("rate-limiting-cutoff-ms", 0..=LONGEST_CUTOFF, report);
+    let burst = fields.integer("rate-limiting-burst", 1..=LARGEST_BURST, report);
+    let off = |value: &Option<Located<i64>>| value.as_ref().is_some_and(|value| value.value == 0);
+    if !asked_for || off(&entries) || off(&cutoff) {
+        let idle = if off(&entries) { cutoff.as_ref().filter(|cutoff| cutoff.value > 0) } else { entries.as_ref() };
+        if let Some(idle) = idle.or(burst.as_ref()).filter(|_| asked_for) {
+            let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above 0, or remove them";
+            report.warning(&idle.span, "there is no rate limit, because the other key of it is 0", help);
+        }
+        return None;
+    }
+    let millis = cutoff.and_then(|cutoff| u64::try_from(cutoff.value).ok());
+    Some(RateLimit {
+        interval: millis.map_or(defaults.interval, Duration::from_millis),
+        burst: burst.and_then(|burst| u32::try_from(burst.value).ok()).unwrap_or(defaults.burst),
+        table_entries: entries
+            .and_then(|entries| usize::try_from(entries.value).ok())
+            .unwrap_or(defaults.table_entries),
+        ..defaults
+    })
+}
+
+fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
+    let numbers = list(fields, "accept-ntp-versions", report, |value, report| {
+        let number = integer(value, "accept-ntp-versions", 3..=5, report)?.value;
+        if number == 5 {
+            let help = "remove the 5; requests of that version stay unanswered";
+            report.warning(&value.span, "version 5 has no effect: this version speaks no NTPv5", help);
+        }
+        Some(number)
+    })?;
+    let pairs = [(3, Version::V3), (4, Version::V4)];
+    let spoken = pairs.into_iter().filter(|(number, _)| numbers.value.contains(number)).map(|(_, version)| version);
+    let spoken: VersionSet = spoken.collect();
+    if spoken == VersionSet::NONE {
+        report.error(&numbers.span, "`accept-ntp-versions` would answer nobody", "write [3, 4] or remove this line");
+    }
+    Some(spoken)
+}
+
+fn require_nts(fields: &mut Fields, report: &mut Report) {
+    let Some(entry) = fields.take("require-nts") else { return };
+    match &entry.value.value {
+        Value::Boolean(false) => {}
+        Value::Boolean(true) | Value::String(_) => {
+            let message = "`require-nts`: this version speaks plain NTP only, so that nobody could be answered";
+            let help =
+                "write false or remove this line to answer without authentication, or wait for the version with NTS";
+            report.error(&entry.value.span, message, help);
+        }
+        _ => wrong_kind(&entry.value, "require-nts", "false", report),
+    }
+}

@@ -1,0 +1,230 @@
+//! `[source-defaults]` and `[[source]]`.
+
+use super::{list, refuse};
+use crate::address;
+use crate::config::{DEFAULT_POOL_COUNT, HostPort, SourceEntry, SourceKind};
+use crate::diagnostic::{Located, Report};
+use crate::fields::{Fields, Section, integer, string};
+use crate::raw::Value;
+use ntp_proto::packet::Version;
+use ntp_proto::source::SourceConfig;
+use ntp_proto::time::{PollInterval, PollLimits};
+use std::net::IpAddr;
+
+pub(crate) const DEFAULTS: Section =
+    Section { name: "[source-defaults]", keys: &["poll-interval-limits", "initial-poll-interval", "burst"] };
+
+pub(crate) const SOURCE: Section = Section {
+    name: "[[source]]",
+    keys: &[
+        "mode",
+        "address",
+        "port",
+        "count",
+        "ignore",
+        "poll-interval-limits",
+        "initial-poll-interval",
+        "burst",
+        "ntp-version",
+    ],
+};
+
+pub(crate) const POLL_LIMITS: Section = Section { name: "`poll-interval-limits`", keys: &["min", "max"] };
+
+/// The most servers of one pool that may be used at a time; more would only be a burden for the pool.
+const LARGEST_POOL_COUNT: i64 = 16;
+
+/// The most requests of a burst; more than fill the clock filter's eight places would only be a burden for the server.
+const LARGEST_BURST: i64 = 8;
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Server,
+    Pool,
+    Nts,
+    NtsPool,
+    Sock,
+    Pps,
+    Csptp,
+}
+
+const MODES: [(&str, Mode); 7] = [
+    ("server", Mode::Server),
+    ("pool", Mode::Pool),
+    ("nts", Mode::Nts),
+    ("nts-pool", Mode::NtsPool),
+    ("sock", Mode::Sock),
+    ("pps", Mode::Pps),
+    ("csptp", Mode::Csptp),
+];
+
+/// All sources, each with the place of its address.
+pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<SourceEntry>> {
+    let mut defaults = root.table(&DEFAULTS, "source-defaults", report).unwrap_or(Fields::absent(&DEFAULTS));
+    let settings = settings(&mut defaults, SourceConfig::default(), report);
+    defaults.finish(report);
+    let sources = root.tables(&SOURCE, "source", report);
+    sources.into_iter().filter_map(|source| read_one(source, settings, report)).collect()
+}
+
+fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> Option<Located<SourceEntry>> {
+    let Some(entry) = fields.peek("mode") else {
+        let help = "write mode = \"server\" for one server or mode = \"pool\" for a name behind which there are many";
+        report.error(fields.span(), "a `[[source]]` without a `mode`", help);
+        return None;
+    };
+    let mode_span = entry.value.span.clone();
+    let mode = fields.word("mode", &MODES, report)?.value;
+    if let Some((message, help)) = not_in_this_version(mode) {
+        report.error(&mode_span, message, help);
+        return None;
+    }
+    let address = read_address(&mut fields, report);
+    let mut settings = settings(&mut fields, defaults, report);
+    settings.version = version(&mut fields, report).unwrap_or(settings.version);
+    let pool = match mode {
+        Mode::Pool => Some(pool(&mut fields, report)),
+        _ => None,
+    };
+    if pool.is_none() {
+        for key in ["count", "ignore"] {
+            refuse(&mut fields, key, ("only a pool has it", "write mode = \"pool\" or remove this line"), report);
+        }
+    }
+    fields.finish(report);
+    let address = address?;
+    let host = address.value.clone();
+    let kind = match pool {
+        Some((count, ignore)) => SourceKind::Pool { address: host, count, ignore },
+        None => SourceKind::Server { address: host },
+    };
+    Some(address.with(SourceEntry { kind, settings }))
+}
+
+const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)> {
+    Some(match mode {
+        Mode::Server | Mode::Pool => return None,
+        Mode::Nts => (
+            "this version speaks plain NTP only and has no NTS",
+            "write mode = \"server\" for time without authentication, or wait for the version with NTS",
+        ),
+        Mode::NtsPool => (
+            "this version speaks plain NTP only and has no NTS",
+            "write mode = \"pool\" for time without authentication, or wait for the version with NTS",
+        ),
+        Mode::Sock => (
+            "this version has no reference clocks, such as gpsd's socket",
+            "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
+        ),
+        Mode::Pps => (
+            "this version has no reference clocks, such as pulses per second",
+            "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
+        ),
+        Mode::Csptp => ("this version does not speak CSPTP", "write mode = \"server\" if the host speaks NTP as well"),
+    })
+}
+
+fn read_address(fields: &mut Fields, report: &mut Report) -> Option<Located<HostPort>> {
+    let port = fields.integer("port", 1..=i64::from(u16::MAX), report);
+    if fields.peek("address").is_none() {
+        let help = "write address = \"ntp.example.org\", with another port than 123 as \"ntp.example.org:1123\"";
+        report.error(fields.span(), "a `[[source]]` without an `address`", help);
+        return None;
+    }
+    let text = fields.string("address", report)?;
+    let mut host = match address::host(&text.value) {
+        Ok(host) => host,
+        Err(reason) => {
+            report.error(&text.span, reason.message, reason.help);
+            return None;
+        }
+    };
+    if let Some(port) = port {
+        if host.port.is_some() {
+            report.error(&port.span, "the port is said twice", "remove `port` or the port at the end of `address`");
+        }
+        host.port = u16::try_from(port.value).ok();
+    }
+    Some(text.with(host.or_ntp_port()))
+}
+
+fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) -> SourceConfig {
+    let limits = poll_limits(fields, defaults.poll_limits, report);
+    let initial = fields.integer("initial-poll-interval", log2(PollInterval::MIN)..=log2(PollInterval::MAX), report);
+    let initial = initial.and_then(|initial| Some(initial.with(poll(initial.value)?)));
+    let initial_poll = match initial {
+        Some(initial) if limits.clamp(initial.value) != initial.value => {
+            let used = limits.clamp(initial.value);
+            let message = format!("`initial-poll-interval` is outside `poll-interval-limits`; {} is used", used.log2());
+            let help = format!("write a value from {} to {}", limits.min().log2(), limits.max().log2());
+            report.warning(&initial.span, message, help);
+            used
+        }
+        Some(initial) => initial.value,
+        None => limits.clamp(defaults.initial_poll),
+    };
+    let burst = fields.integer("burst", 1..=LARGEST_BURST, report).and_then(|burst| u8::try_from(burst.value).ok());
+    SourceConfig { poll_limits: limits, initial_poll, burst: burst.unwrap_or(defaults.burst), ..defaults }
+}
+
+fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -> PollLimits {
+    let Some(mut table) = fields.table(&POLL_LIMITS, "poll-interval-limits", report) else { return defaults };
+    let range = log2(PollInterval::MIN)..=log2(PollInterval::MAX);
+    let min = table.integer("min", range.clone(), report);
+    let max = table.integer("max", range, report);
+    let at = min.as_ref().or(max.as_ref()).map_or(table.span(), |bound| &bound.span).clone();
+    table.finish(report);
+    let min = min.and_then(|min| poll(min.value)).unwrap_or(defaults.min());
+    let max = max.and_then(|max| poll(max.value)).unwrap_or(defaults.max());
+    PollLimits::new(min, max).unwrap_or_else(|| {
+        let message = format!("`min` ({}) is longer than `max` ({})", min.log2(), max.log2());
+        report.error(&at, message, "write a `min` that is at most `max`; both are powers of two of seconds");
+        defaults
+    })
+}
+
+fn poll(log2_seconds: i64) -> Option<PollInterval> {
+    i8::try_from(log2_seconds).ok().and_then(PollInterval::new)
+}
+
+fn log2(poll: PollInterval) -> i64 {
+    i64::from(poll.log2())
+}
+
+fn version(fields: &mut Fields, report: &mut Report) -> Option<Version> {
+    const HELP: &str = "write 4, or 3 for a very old server, or remove this line";
+    let entry = fields.take("ntp-version")?;
+    match &entry.value.value {
+        Value::String(word) if word == "auto" => {
+            report.warning(&entry.value.span, "`ntp-version` \"auto\" means 4: this version speaks no NTPv5", HELP);
+            Some(Version::V4)
+        }
+        Value::Integer(5) => {
+            report.error(&entry.value.span, "this version speaks no NTPv5", HELP);
+            None
+        }
+        Value::String(_) => {
+            report.error(&entry.value.span, "`ntp-version` must be a number", HELP);
+            None
+        }
+        _ => {
+            let number = integer(&entry.value, "ntp-version", 3..=4, report)?;
+            Some(if number.value == 3 { Version::V3 } else { Version::V4 })
+        }
+    }
+}
+
+fn pool(fields: &mut Fields, report: &mut Report) -> (usize, Vec<IpAddr>) {
+    let count = fields.integer("count", 1..=LARGEST_POOL_COUNT, report);
+    let count = count.and_then(|count| usize::try_from(count.value).ok()).unwrap_or(DEFAULT_POOL_COUNT);
+    let ignore = list(fields, "ignore", report, |value, report| {
+        let text = string(value, "ignore", report)?;
+        let address = text.value.parse::<IpAddr>().ok();
+        if address.is_none() {
+            let message = format!("`{}` is not an IP address", text.value.escape_debug());
+            report.error(&text.span, message, "write addresses without ports, as \"192.0.2.1\" or \"2001:db8::1\"");
+        }
+        address.map(|address| address.to_canonical())
+    });
+    (count, ignore.map_or(Vec::new(), |ignore| ignore.value))
+}

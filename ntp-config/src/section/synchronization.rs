@@ -1,0 +1,189 @@
+//! `[synchronization]`.
+
+use crate::config::Synchronization;
+use crate::diagnostic::{Located, Report};
+use crate::fields::{Fields, Section, limit};
+use crate::raw::Value;
+use ntp_proto::clock::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};
+use ntp_proto::packet::{ReferenceId, Stratum};
+use ntp_proto::time::Seconds;
+
+pub(crate) const SYNCHRONIZATION: Section = Section {
+    name: "[synchronization]",
+    keys: &[
+        "minimum-agreeing-sources",
+        "single-step-panic-threshold",
+        "startup-step-panic-threshold",
+        "accumulated-step-panic-threshold",
+        "warn-on-jump",
+        "local-stratum",
+        "reference-id",
+        "discipline",
+        "step-threshold",
+        "startup-step-threshold",
+        "maximum-root-distance",
+        "algorithm",
+    ],
+};
+
+pub(crate) const THRESHOLD: Section = Section { name: "a panic threshold", keys: &["forward", "backward"] };
+
+/// What tunes the filter of ntpd-rs 1.x.
+pub(crate) const ALGORITHM: Section = Section {
+    name: "[synchronization.algorithm]",
+    keys: &[
+        "precision-low-probability",
+        "precision-high-probability",
+        "precision-hysteresis",
+        "precision-minimum-weight",
+        "poll-interval-low-weight",
+        "poll-interval-high-weight",
+        "poll-interval-hysteresis",
+        "poll-interval-step-threshold",
+        "delay-outlier-threshold",
+        "initial-wander",
+        "initial-frequency-uncertainty",
+        "maximum-source-uncertainty",
+        "range-statistical-weight",
+        "range-delay-weight",
+        "steer-offset-threshold",
+        "steer-offset-leftover",
+        "steer-frequency-threshold",
+        "steer-frequency-leftover",
+        "step-threshold",
+        "slew-maximum-frequency-offset",
+        "slew-minimum-duration",
+        "maximum-frequency-steer",
+        "ignore-server-dispersion",
+        "meddling-threshold",
+    ],
+};
+
+/// Beyond this a source says nothing about the time of day.
+const LARGEST_ROOT_DISTANCE: Seconds = Seconds::new(16.0);
+
+/// The section, and where the number of agreeing sources was asked for.
+pub(super) struct Read {
+    pub(super) value: Synchronization,
+    pub(super) minimum_agreeing: Option<Located<usize>>,
+}
+
+pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
+    let defaults = ClockConfig::default();
+    let minimum_agreeing = fields.integer("minimum-agreeing-sources", 1..=1000, report);
+    let minimum_agreeing = minimum_agreeing.and_then(|min| Some(min.with(usize::try_from(min.value).ok()?)));
+    let settings = ClockConfig {
+        minimum_agreeing: minimum_agreeing.as_ref().map_or(defaults.minimum_agreeing, |minimum| minimum.value),
+        maximum_distance: root_distance(&mut fields, report).unwrap_or(defaults.maximum_distance),
+        steps: steps(&mut fields, report),
+        local_stratum: local_stratum(&mut fields, report).unwrap_or(defaults.local_stratum),
+        local_reference_id: reference_id(&mut fields, report).unwrap_or(defaults.local_reference_id),
+        discipline: fields
+            .word("discipline", &[("pll-fll", DisciplineKind::PllFll)], report)
+            .map_or(defaults.discipline, |kind| kind.value),
+    };
+    let warn_on_jump = fields.boolean("warn-on-jump", report).is_none_or(|warn| warn.value);
+    algorithm(&mut fields, report);
+    fields.finish(report);
+    Read { value: Synchronization { settings, warn_on_jump }, minimum_agreeing }
+}
+
+fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
+    let defaults = StepPolicy::default();
+    let running = step_limits(fields, "single-step-panic-threshold", report);
+    if let Some(running) = &running
+        && [running.value.forward, running.value.backward].contains(&Some(Seconds::ZERO))
+    {
+        let message = "`single-step-panic-threshold` of 0 would stop the daemon at the first correction";
+        report.error(&running.span, message, "write a number of seconds above 0, or \"inf\" for no limit");
+    }
+    let startup = step_limits(fields, "startup-step-panic-threshold", report);
+    StepPolicy {
+        startup: startup.map_or(defaults.startup, |limits| limits.value),
+        running: running.map_or(defaults.running, |limits| limits.value),
+        accumulated: fields
+            .limit("accumulated-step-panic-threshold", report)
+            .map_or(defaults.accumulated, |limit| limit.value),
+        startup_threshold: fields
+            .seconds("startup-step-threshold", report)
+            .map_or(defaults.startup_threshold, |threshold| threshold.value),
+        threshold: step_threshold(fields, report).map_or(defaults.threshold, |threshold| threshold.value),
+    }
+}
+
+/// Other daemons read a threshold of 0 as "never step", so that it is better not left to guesses.
+fn step_threshold(fields: &mut Fields, report: &mut Report) -> Option<Located<Option<Seconds>>> {
+    let threshold = fields.limit("step-threshold", report)?;
+    if threshold.value != Some(Seconds::ZERO) {
+        return Some(threshold);
+    }
+    let help = "write \"inf\" to never step, or a small number such as 0.001 to step nearly always";
+    report.error(&threshold.span, "`step-threshold` must not be 0", help);
+    None
+}
+
+/// One limit for both directions, or a table with one for each.
+fn step_limits(fields: &mut Fields, key: &'static str, report: &mut Report) -> Option<Located<StepLimits>> {
+    if !matches!(fields.peek(key)?.value.value, Value::Table(_)) {
+        let both = fields.limit(key, report)?;
+        return Some(both.with(StepLimits::both(both.value)));
+    }
+    let mut table = fields.table(&THRESHOLD, key, report)?;
+    let span = table.span().clone();
+    let complete = THRESHOLD.keys.iter().all(|direction| table.peek(direction).is_some());
+    let forward = table.take("forward").and_then(|entry| limit(&entry.value, "forward", report));
+    let backward = table.take("backward").and_then(|entry| limit(&entry.value, "backward", report));
+    table.finish(report);
+    if !complete {
+        let help = "write both, as { forward = 1800, backward = \"inf\" }, or one number for both";
+        report.error(&span, format!("`{key}` needs both `forward` and `backward`"), help);
+    }
+    Some(Located { value: StepLimits { forward: forward?.value, backward: backward?.value }, span })
+}
+
+fn root_distance(fields: &mut Fields, report: &mut Report) -> Option<Seconds> {
+    let distance = fields.seconds("maximum-root-distance", report)?;
+    if distance.value > Seconds::ZERO && distance.value <= LARGEST_ROOT_DISTANCE {
+        return Some(distance.value);
+    }
+    let help = format!("write a number of seconds above 0 and up to {}", LARGEST_ROOT_DISTANCE.to_f64());
+    report.error(&distance.span, "`maximum-root-distance` is out of range", help);
+    None
+}
+
+fn local_stratum(fields: &mut Fields, report: &mut Report) -> Option<Stratum> {
+    let stratum = fields.integer("local-stratum", 1..=16, report)?;
+    u8::try_from(stratum.value).ok().map(Stratum::from_bits)
+}
+
+fn reference_id(fields: &mut Fields, report: &mut Report) -> Option<ReferenceId> {
+    let text = fields.string("reference-id", report)?;
+    let fits = (1..=4).contains(&text.value.len()) && text.value.bytes().all(|octet| octet.is_ascii_graphic());
+    if !fits {
+        let help = "write up to four letters of ASCII without blanks, as \"GPS\"";
+        report.error(&text.span, format!("`{}` is not a reference id", text.value.escape_debug()), help);
+        return None;
+    }
+    let mut letters = [0; 4];
+    letters.iter_mut().zip(text.value.bytes()).for_each(|(place, letter)| *place = letter);
+    Some(ReferenceId::from_letters(letters))
+}
+
+/// The keys of another algorithm are accepted, so that a file for ntpd-rs works, and said to be without effect.
+fn algorithm(fields: &mut Fields, report: &mut Report) {
+    let Some(mut table) = fields.table(&ALGORITHM, "algorithm", report) else { return };
+    let tuned: Vec<_> = ALGORITHM.keys.iter().filter_map(|key| Some((*key, table.take(key)?))).collect();
+    table.finish(report);
+    let Some(first) = tuned.iter().map(|(_, entry)| &entry.key.span).min_by_key(|span| span.range.start) else {
+        return;
+    };
+    let keys: Vec<&str> = tuned.iter().map(|(key, _)| *key).collect();
+    let message = format!(
+        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, and the clock is disciplined by another one here",
+        crate::suggest::listed(&keys),
+        if keys.len() == 1 { "has" } else { "have" },
+        if keys.len() == 1 { "it tunes" } else { "they tune" },
+    );
+    let help = "remove the section; when to step is `step-threshold` in [synchronization]";
+    report.warning(first, message, help);
+}
