@@ -1,5 +1,28 @@
-//! What happens to measurements: filter, select, cluster, combine, discipline.
+//! What happens to measurements: [filter](ClockFilter), [select](decide), cluster, combine, [discipline](Discipline),
+//! steer. [`Clock`] is the whole process.
 
+mod cluster;
+mod combine;
+mod discipline;
+mod filter;
+mod leap;
+mod measurement;
 mod policy;
+mod process;
+mod select;
+mod selection;
+mod steer;
+mod system;
+mod timescale;
 
+pub use combine::Combined;
+pub use discipline::{ClockUpdate, Correction, Discipline, LoopState, MAXIMUM_FREQUENCY, PllFll};
+pub use filter::{ClockFilter, Filtered};
+pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
 pub use policy::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};
+pub(crate) use process::LOCAL_REFERENCE;
+pub use process::{Clock, ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
+pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
+pub use steer::MAXIMUM_SLEW;
+pub use system::SystemVariables;
+pub use timescale::{FreeTime, Timescale};

@@ -19,6 +19,11 @@ pub struct SourceConfig {
 
 impl Default for SourceConfig {
     fn default() -> Self {
-        Self { poll_limits: PollLimits::default(), initial_poll: PollLimits::default().min(), burst: 6, version: Version::V4 }
+        Self {
+            poll_limits: PollLimits::default(),
+            initial_poll: PollLimits::default().min(),
+            burst: 6,
+            version: Version::V4,
+        }
     }
 }

@@ -1,5 +1,17 @@
-//! One association with one server address.
+//! One association with one server address: the exchange in flight, validation, reach and pace.
 
+mod association;
 mod config;
+mod discard;
+mod id;
+mod pacing;
+mod reach;
+mod validate;
 
+pub(crate) use association::Context;
+pub use association::{Accepted, Datagram, Heard, Source, SourceCounters, Transmit, TransmitToken};
 pub use config::SourceConfig;
+pub use discard::{Discard, DiscardCounters};
+pub use id::SourceId;
+pub use reach::Reach;
+pub use validate::Ourselves;

@@ -25,6 +25,14 @@ impl PollInterval {
         Self(log2_seconds.clamp(Self::MIN.0, Self::MAX.0))
     }
 
+    /// As [`PollInterval::clamped`], for constants.
+    pub(crate) const fn clamped_const(log2_seconds: i8) -> Self {
+        match Self::new(log2_seconds) {
+            Some(poll) => poll,
+            None => Self::MAX,
+        }
+    }
+
     /// log₂ of seconds.
     #[must_use]
     pub const fn log2(self) -> i8 {

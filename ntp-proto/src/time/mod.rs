@@ -15,7 +15,7 @@ mod timestamp;
 
 pub use duration::NtpDuration;
 pub use log2::{PollInterval, PollLimits, Precision};
-pub use mono::MonoTime;
+pub use mono::{MonoTime, Now};
 pub use seconds::{Frequency, Seconds};
 pub use short::NtpShort;
 pub use timestamp::{NtpTimestamp, UNIX_EPOCH_IN_NTP_SECONDS};

@@ -44,3 +44,12 @@ impl Sub<Duration> for MonoTime {
         Self(self.0.saturating_sub(span))
     }
 }
+
+/// One instant, as both of our clocks tell it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Now {
+    /// By the clock of timers.
+    pub mono: MonoTime,
+    /// By the clock that we discipline.
+    pub local: super::NtpTimestamp,
+}

@@ -1,0 +1,113 @@
+//! From offsets to corrections: the inner seam behind which algorithms can be exchanged.
+//!
+//! An algorithm sees one [`ClockUpdate`] after the other and answers each with a [`Correction`]. It neither reads a clock
+//! nor sets one, and it decides nothing about limits: those are the [policy's](super::StepPolicy).
+
+mod line_fit;
+mod pll_fll;
+
+pub use pll_fll::{LoopState, PllFll};
+
+use super::policy::{DisciplineKind, StepPolicy};
+use super::timescale::FreeTime;
+use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
+
+/// The largest frequency error that we correct (RFC 5905 §7.2 MAXFREQ).
+pub const MAXIMUM_FREQUENCY: Frequency = Frequency::new(500e-6);
+
+/// What the sources in use say about our clock, combined.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClockUpdate {
+    /// Now.
+    pub now: FreeTime,
+    /// Server minus our clock, now.
+    pub offset: Seconds,
+    /// Server minus the free-running clock, now.
+    pub free_offset: NtpDuration,
+    /// How much this may be wrong by chance.
+    pub jitter: Seconds,
+    /// The interval at which the system peer is asked.
+    pub poll: PollInterval,
+}
+
+/// What is to be done with the clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Correction {
+    /// Nothing yet: an offset this large is watched before it is believed.
+    Watch,
+    /// Set the clock by the whole offset.
+    Step,
+    /// Run at `frequency` from now on, and make up for `slew` on top of it, in `within` if limits allow.
+    Steer {
+        /// The correction of the clock's rate; positive makes it run faster.
+        frequency: Frequency,
+        /// The part of the offset to make up for.
+        slew: Seconds,
+        /// The time in which to do that.
+        within: Seconds,
+    },
+}
+
+/// The algorithm in use.
+#[derive(Clone, Debug)]
+pub enum Discipline {
+    /// RFC 5905 §11.3.
+    PllFll(PllFll),
+}
+
+impl Discipline {
+    /// A new one; `frequency` is the correction known from an earlier run.
+    #[must_use]
+    pub fn new(kind: DisciplineKind, policy: &StepPolicy, frequency: Option<Frequency>) -> Self {
+        match kind {
+            DisciplineKind::PllFll => Self::PllFll(PllFll::new(policy, frequency)),
+        }
+    }
+
+    /// Takes in what the sources say and answers what to do about it.
+    #[must_use]
+    pub fn update(&mut self, update: &ClockUpdate) -> Correction {
+        match self {
+            Self::PllFll(it) => it.update(update),
+        }
+    }
+
+    /// The step that [`Correction::Step`] asked for was made.
+    pub fn handle_step(&mut self) {
+        match self {
+            Self::PllFll(it) => it.handle_step(),
+        }
+    }
+
+    /// The correction of the clock's rate that is believed to be right; positive makes the clock run faster.
+    #[must_use]
+    pub fn frequency(&self) -> Frequency {
+        match self {
+            Self::PllFll(it) => it.frequency(),
+        }
+    }
+
+    /// The interval at which it wants to hear from the sources.
+    #[must_use]
+    pub fn poll(&self) -> PollInterval {
+        match self {
+            Self::PllFll(it) => it.poll(),
+        }
+    }
+
+    /// Where it stands, for people.
+    #[must_use]
+    pub fn state(&self) -> LoopState {
+        match self {
+            Self::PllFll(it) => it.state(),
+        }
+    }
+
+    /// Whether the frequency is known well enough to be kept for the next start.
+    #[must_use]
+    pub fn frequency_is_worth_keeping(&self) -> bool {
+        match self {
+            Self::PllFll(it) => it.frequency_is_worth_keeping(),
+        }
+    }
+}

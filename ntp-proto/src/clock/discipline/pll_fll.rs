@@ -1,0 +1,343 @@
+//! The classic loops of RFC 5905 §11.3: phase-locked for short poll intervals, frequency-locked for long ones.
+//!
+//! Two things differ from the RFC's example code. While it measures the frequency directly at start (the RFC's state
+//! FREQ, 900 s), the clock does not run free: it is already steered by the line through all offsets so far. And the
+//! phase correction is handed out as one slew per poll interval in place of an adjustment every second, so that a
+//! daemon can sleep between polls; the amount is the same.
+
+use super::line_fit::LineFit;
+use super::{ClockUpdate, Correction, MAXIMUM_FREQUENCY};
+use crate::clock::policy::StepPolicy;
+use crate::clock::timescale::FreeTime;
+use crate::time::{Frequency, PollInterval, Seconds};
+
+/// How long the frequency is measured directly (RFC 5905 §7.2 WATCH).
+const MEASURING_TIME: Seconds = Seconds::new(900.0);
+/// How long a large offset must persist before the clock is stepped ("stepout"; RFC 5905 says 900 s, today's
+/// implementations 300 s).
+const STEPOUT: Seconds = Seconds::new(300.0);
+/// Loop gain of the PLL (RFC 5905 §7.2 PLL).
+const PLL_GAIN: f64 = 16.0;
+/// Loop gain of the FLL (RFC 5905 §7.2 FLL, at the longest intervals).
+const FLL_GAIN: f64 = 4.0;
+/// Where the frequency-locked loop becomes the better one (RFC 5905 §7.2 ALLAN).
+const ALLAN_INTERCEPT: Seconds = Seconds::new(2048.0);
+/// An offset below this many jitters speaks for a longer poll interval (RFC 5905 §7.2 PGATE).
+const POLL_GATE: f64 = 4.0;
+/// Votes needed to change the poll interval (RFC 5905 §7.2 LIMIT).
+const POLL_HYSTERESIS: i32 = 30;
+/// What a clock may be off by when nothing is known.
+const UNKNOWN_FREQUENCY: Frequency = Frequency::new(100e-6);
+/// What a frequency from the last run may be off by, as temperatures change.
+const KEPT_FREQUENCY: Frequency = Frequency::new(1e-6);
+/// The smallest jitter that we believe in.
+const LEAST_JITTER: Seconds = Seconds::new(1e-6);
+/// A frequency is kept for the next start once it is known to this.
+const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
+
+/// The states of the clock state machine (RFC 5905 §11.3 figure 24).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoopState {
+    /// NSET or FSET: never updated.
+    Unset,
+    /// FREQ: the frequency is being measured.
+    Measuring,
+    /// SYNC: the loops run.
+    Synchronized,
+    /// SPIK: a large offset is being watched.
+    Spike,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Unset,
+    Measuring(LineFit),
+    Synchronized,
+    Spike { since: FreeTime },
+}
+
+/// The loop filter and its state.
+#[derive(Clone, Debug)]
+pub struct PllFll {
+    phase: Phase,
+    startup_threshold: Seconds,
+    threshold: Option<Seconds>,
+    frequency: Frequency,
+    /// The standard deviation of `frequency` when it was last measured.
+    uncertainty: Frequency,
+    last_update: Option<FreeTime>,
+    poll: PollInterval,
+    poll_votes: i32,
+}
+
+impl PllFll {
+    pub(super) fn new(policy: &StepPolicy, frequency: Option<Frequency>) -> Self {
+        Self {
+            phase: Phase::Unset,
+            startup_threshold: policy.startup_threshold,
+            threshold: policy.threshold,
+            frequency: frequency.unwrap_or(Frequency::ZERO).limited(MAXIMUM_FREQUENCY),
+            uncertainty: if frequency.is_some() { KEPT_FREQUENCY } else { UNKNOWN_FREQUENCY },
+            last_update: None,
+            poll: PollInterval::MIN,
+            poll_votes: 0,
+        }
+    }
+
+    pub(super) fn frequency(&self) -> Frequency {
+        self.frequency
+    }
+
+    pub(super) fn poll(&self) -> PollInterval {
+        self.poll
+    }
+
+    pub(super) fn frequency_is_worth_keeping(&self) -> bool {
+        self.uncertainty <= WORTH_KEEPING
+    }
+
+    pub(super) fn state(&self) -> LoopState {
+        match self.phase {
+            Phase::Unset => LoopState::Unset,
+            Phase::Measuring(_) => LoopState::Measuring,
+            Phase::Synchronized => LoopState::Synchronized,
+            Phase::Spike { .. } => LoopState::Spike,
+        }
+    }
+
+    pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
+        let since_last = self.last_update.map_or(update.poll.seconds(), |last| update.now - last);
+        let too_far = self.step_threshold().is_some_and(|threshold| update.offset.abs() > threshold);
+        let correction = match (&mut self.phase, too_far) {
+            (Phase::Unset, true) => Correction::Step,
+            (Phase::Unset, false) => {
+                self.measure_afresh();
+                self.measure(update)
+            }
+            (Phase::Measuring(_) | Phase::Synchronized, true) => {
+                self.phase = Phase::Spike { since: update.now };
+                Correction::Watch
+            }
+            (Phase::Spike { since }, true) if update.now - *since < STEPOUT => Correction::Watch,
+            (Phase::Spike { .. }, true) => Correction::Step,
+            (Phase::Spike { .. }, false) => {
+                self.phase = Phase::Synchronized;
+                self.track(update, since_last)
+            }
+            (Phase::Measuring(_), false) => self.measure(update),
+            (Phase::Synchronized, false) => self.track(update, since_last),
+        };
+        self.last_update = Some(update.now);
+        correction
+    }
+
+    pub(super) fn handle_step(&mut self) {
+        self.measure_afresh();
+    }
+
+    fn step_threshold(&self) -> Option<Seconds> {
+        if matches!(self.phase, Phase::Unset) { Some(self.startup_threshold) } else { self.threshold }
+    }
+
+    fn measure_afresh(&mut self) {
+        self.phase = Phase::Measuring(LineFit::new(self.frequency, self.uncertainty));
+    }
+
+    /// The state FREQ: the line through all offsets tells rate and offset.
+    fn measure(&mut self, update: &ClockUpdate) -> Correction {
+        let Phase::Measuring(fit) = &mut self.phase else { return Correction::Watch };
+        fit.push(update.now, update.free_offset, update.jitter.max(LEAST_JITTER));
+        let Some(line) = fit.line(update.now) else { return Correction::Watch };
+        let finished = fit.span() >= MEASURING_TIME;
+        self.frequency = line.slope.limited(MAXIMUM_FREQUENCY);
+        self.uncertainty = line.slope_uncertainty;
+        self.poll = update.poll;
+        // The line's offset against the free-running clock, seen from our steered clock.
+        let slew = update.offset + Seconds::from(line.offset - update.free_offset);
+        if finished {
+            self.phase = Phase::Synchronized;
+        }
+        Correction::Steer {
+            frequency: self.frequency,
+            slew,
+            within: Seconds::new(1.0).max(update.poll.seconds() * 0.25),
+        }
+    }
+
+    /// The state SYNC: PLL and FLL.
+    fn track(&mut self, update: &ClockUpdate, since_last: Seconds) -> Correction {
+        let interval = update.poll.seconds();
+        let time_constant = interval * PLL_GAIN;
+        // Far beyond what noise explains and not allowed to step, the loops would wind up.
+        let in_range = update.offset.abs() <= Seconds::new(0.128).max(update.jitter * POLL_GATE);
+        if in_range {
+            self.frequency += pll(update.offset, since_last.min(interval), time_constant);
+            if interval > ALLAN_INTERCEPT * 0.5 {
+                self.frequency += update.offset.per(since_last.max(ALLAN_INTERCEPT)) / FLL_GAIN;
+            }
+            self.frequency = self.frequency.limited(MAXIMUM_FREQUENCY);
+        }
+        self.adapt_poll(update);
+        let share = 1.0 - (-(interval / time_constant)).exp();
+        Correction::Steer { frequency: self.frequency, slew: update.offset * share, within: interval }
+    }
+
+    /// Offsets within the noise speak for asking less often, offsets beyond it for asking more often.
+    fn adapt_poll(&mut self, update: &ClockUpdate) {
+        self.poll = update.poll;
+        let step = i32::from(self.poll.log2()).max(1);
+        if update.offset.abs() <= update.jitter * POLL_GATE {
+            self.poll_votes += step;
+        } else {
+            self.poll_votes -= 2 * step;
+        }
+        if self.poll_votes > POLL_HYSTERESIS {
+            self.poll = self.poll.longer();
+            self.poll_votes = 0;
+        } else if self.poll_votes < -POLL_HYSTERESIS {
+            self.poll = self.poll.shorter();
+            self.poll_votes = 0;
+        }
+    }
+}
+
+/// The frequency change of the phase-locked loop (RFC 5905 §11.3): offset · interval / (4 · time constant)².
+fn pll(offset: Seconds, interval: Seconds, time_constant: Seconds) -> Frequency {
+    let squared = (time_constant.to_f64() * 4.0).powi(2);
+    Frequency::new(offset.to_f64() * interval.to_f64() / squared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{NtpDuration, NtpTimestamp};
+
+    /// A clock that the loop steers, one update per poll interval, with nothing but its own error.
+    struct World {
+        pll: PllFll,
+        now: FreeTime,
+        offset: f64,
+        steered: f64,
+        drift: f64,
+        poll: PollInterval,
+    }
+
+    impl World {
+        fn new(offset: f64, drift: f64) -> Self {
+            Self {
+                pll: PllFll::new(&StepPolicy::default(), None),
+                now: FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0)),
+                offset,
+                steered: 0.0,
+                drift,
+                poll: PollInterval::clamped(4),
+            }
+        }
+
+        fn update(&mut self) -> Correction {
+            let correction = self.pll.update(&ClockUpdate {
+                now: self.now,
+                offset: Seconds::new(self.offset),
+                free_offset: NtpDuration::from_seconds(self.offset + self.steered),
+                jitter: Seconds::new(1e-6),
+                poll: self.poll,
+            });
+            let interval = self.poll.seconds();
+            let moved = match correction {
+                Correction::Watch => self.pll.frequency() * interval,
+                Correction::Step => {
+                    self.steered += self.offset;
+                    self.offset = 0.0;
+                    self.pll.handle_step();
+                    self.pll.frequency() * interval
+                }
+                Correction::Steer { frequency, slew, .. } => frequency * interval + slew,
+            };
+            self.now = self.now + interval;
+            self.offset += self.drift * interval.to_f64() - moved.to_f64();
+            self.steered += moved.to_f64();
+            correction
+        }
+
+        fn run(&mut self, updates: usize) {
+            for _ in 0..updates {
+                self.update();
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_stepped_once_and_then_steered() {
+        let mut world = World::new(0.35, -40e-6);
+        assert_eq!(world.update(), Correction::Step);
+        for _ in 0..20 {
+            assert!(matches!(world.update(), Correction::Steer { .. }));
+        }
+        assert!(world.offset.abs() < 5e-6, "{}", world.offset);
+        assert!((world.pll.frequency().to_f64() + 40e-6).abs() < 1e-7);
+    }
+
+    #[test]
+    fn the_loop_takes_over_after_nine_hundred_seconds_and_holds_the_clock() {
+        let mut world = World::new(0.0, 25e-6);
+        world.run(60);
+        assert_eq!(world.pll.state(), LoopState::Synchronized);
+        world.run(200);
+        assert!(world.offset.abs() < 1e-6, "{}", world.offset);
+        assert!(world.pll.frequency_is_worth_keeping());
+    }
+
+    #[test]
+    fn the_loop_follows_a_change_of_rate() {
+        let mut world = World::new(0.0, 0.0);
+        world.run(60);
+        world.drift = 1e-6;
+        world.run(5000);
+        assert!((world.pll.frequency().to_f64() - 1e-6).abs() < 1e-8);
+        assert!(world.offset.abs() < 5e-6, "{}", world.offset);
+    }
+
+    #[test]
+    fn a_spike_is_watched_and_forgotten_when_it_passes() {
+        let mut world = World::new(0.0, 0.0);
+        world.run(60);
+        let before = world.pll.frequency();
+        world.offset = 0.5;
+        assert_eq!(world.update(), Correction::Watch);
+        assert_eq!(world.pll.state(), LoopState::Spike);
+        world.offset = 0.0;
+        world.update();
+        assert_eq!(world.pll.state(), LoopState::Synchronized);
+        assert_eq!(world.pll.frequency(), before);
+    }
+
+    #[test]
+    fn a_large_offset_that_stays_is_stepped_after_the_stepout() {
+        let mut world = World::new(0.0, 0.0);
+        world.run(60);
+        world.offset = 0.5;
+        let steps = (0..30).map(|_| world.update()).position(|correction| correction == Correction::Step);
+        assert_eq!(steps, Some(19), "300 s at 16 s each");
+    }
+
+    #[test]
+    fn without_a_step_threshold_a_large_offset_does_not_wind_up_the_frequency() {
+        let mut world = World::new(0.0, 0.0);
+        world.pll.threshold = None;
+        world.run(60);
+        let before = world.pll.frequency();
+        world.offset = 10.0;
+        assert!(matches!(world.update(), Correction::Steer { slew, .. } if slew.to_f64() > 0.5));
+        assert_eq!(world.pll.frequency(), before);
+    }
+
+    #[test]
+    fn a_quiet_clock_is_asked_less_often() {
+        let mut world = World::new(0.0, 0.0);
+        for _ in 0..100 {
+            world.update();
+            world.poll = world.poll.max(world.pll.poll());
+        }
+        assert!(world.poll > PollInterval::clamped(4));
+    }
+}

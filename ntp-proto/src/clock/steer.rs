@@ -1,0 +1,94 @@
+//! Turning corrections into commands: a base rate, and at most one slew on top of it.
+
+use super::discipline::MAXIMUM_FREQUENCY;
+use crate::time::{Frequency, MonoTime, Seconds};
+use std::time::Duration;
+
+/// The fastest slew, on top of the base rate. Together they stay within what the kernel's frequency and tick can do.
+pub const MAXIMUM_SLEW: Frequency = MAXIMUM_FREQUENCY;
+
+#[derive(Clone, Copy, Debug)]
+struct Slew {
+    rate: Frequency,
+    ends: MonoTime,
+}
+
+/// The rate that the clock should run at, now and later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steering {
+    base: Frequency,
+    slew: Option<Slew>,
+}
+
+impl Steering {
+    pub(super) fn new(base: Frequency) -> Self {
+        Self { base, slew: None }
+    }
+
+    /// Runs at `base` from now on and makes up for `slew` within `within`, or as soon as the fastest slew allows.
+    pub(super) fn steer(&mut self, now: MonoTime, base: Frequency, slew: Seconds, within: Seconds) {
+        self.base = base.limited(MAXIMUM_FREQUENCY);
+        let shortest = Seconds::new(slew.abs().to_f64() / MAXIMUM_SLEW.to_f64());
+        let span = within.max(shortest);
+        // Beyond three years nobody waits; the bound keeps the conversion from failing.
+        let ends = now + Duration::try_from_secs_f64(span.to_f64().min(1e8)).unwrap_or_default();
+        self.slew = (slew != Seconds::ZERO).then(|| Slew { rate: slew.per(span).limited(MAXIMUM_SLEW), ends });
+    }
+
+    /// Lets a slew in progress go.
+    pub(super) fn stop_slew(&mut self) {
+        self.slew = None;
+    }
+
+    /// The plain rate, without any slew.
+    pub(super) fn base(&self) -> Frequency {
+        self.base
+    }
+
+    /// The rate to run at now. A slew ends here when its time has come.
+    pub(super) fn rate(&mut self, now: MonoTime) -> Frequency {
+        if self.slew.is_some_and(|slew| now >= slew.ends) {
+            self.slew = None;
+        }
+        self.base + self.slew.map_or(Frequency::ZERO, |slew| slew.rate)
+    }
+
+    /// When the rate changes by itself.
+    pub(super) fn timeout(&self) -> Option<MonoTime> {
+        self.slew.map(|slew| slew.ends)
+    }
+
+    /// What a slew in progress still has to make up for.
+    pub(super) fn remaining(&self, now: MonoTime) -> Seconds {
+        self.slew.map_or(Seconds::ZERO, |slew| slew.rate * Seconds::from(slew.ends.since(now)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: MonoTime = MonoTime::ZERO;
+
+    #[test]
+    fn a_slew_makes_up_for_the_offset_and_leaves_the_base_rate() {
+        let mut steering = Steering::default();
+        steering.steer(START, Frequency::new(10e-6), Seconds::new(-0.001), Seconds::new(16.0));
+
+        let during = steering.rate(START).to_f64();
+        assert!((during - (10e-6 - 62.5e-6)).abs() < 1e-12);
+        assert_eq!(steering.remaining(START), Seconds::new(-0.001));
+        let end = steering.timeout().unwrap();
+        assert_eq!(end, START + Duration::from_secs(16));
+        assert_eq!(steering.rate(end), Frequency::new(10e-6));
+        assert_eq!(steering.timeout(), None);
+    }
+
+    #[test]
+    fn a_large_offset_takes_as_long_as_the_fastest_slew_needs() {
+        let mut steering = Steering::default();
+        steering.steer(START, Frequency::ZERO, Seconds::new(1.0), Seconds::new(16.0));
+        assert_eq!(steering.rate(START), MAXIMUM_SLEW);
+        assert_eq!(steering.timeout(), Some(START + Duration::from_secs(2000)));
+    }
+}

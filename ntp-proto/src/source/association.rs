@@ -1,0 +1,495 @@
+//! The state machine of one association: one request in flight at most, and its reply accepted at most once.
+
+use super::discard::{Discard, DiscardCounters};
+use super::pacing::Pacing;
+use super::reach::Reach;
+use super::validate::{Ourselves, ValidReply, check_exchange, check_header};
+use super::{SourceConfig, SourceId};
+use crate::clock::{ClockFilter, Exchange, Measurement, RootFacts, Stamp, StampOrigin, Timescale};
+use crate::packet::{Header, KissCode, Mode, Packet, Version};
+use crate::time::{MonoTime, NtpTimestamp, PollInterval, Precision};
+use rand::{Rng, RngExt};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A reply later than this is of no use.
+const REPLY_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Redeems one transmitted request for its transmit timestamp.
+#[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct TransmitToken {
+    pub(crate) source: SourceId,
+    sequence: u32,
+}
+
+impl TransmitToken {
+    /// Whose request it was.
+    #[must_use]
+    pub const fn source(&self) -> SourceId {
+        self.source
+    }
+}
+
+/// A datagram to send from a fresh random port (RFC 9109); it lies in the caller's buffer.
+#[derive(Debug)]
+pub struct Transmit {
+    /// Whose request it is.
+    pub source: SourceId,
+    /// Where to send it.
+    pub to: SocketAddr,
+    /// Octets in the buffer.
+    pub length: usize,
+    /// To be redeemed.
+    pub token: TransmitToken,
+    /// The socket can be closed then, or as soon as a reply has been accepted.
+    pub expires: MonoTime,
+}
+
+/// A datagram that came in at the port of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Our address that it was sent to, where known.
+    pub to: Option<IpAddr>,
+    /// When it arrived.
+    pub received: Stamp,
+    /// What it holds.
+    pub bytes: &'a [u8],
+}
+
+/// What is needed to judge a reply, beyond the reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) now: MonoTime,
+    pub(crate) timescale: &'a Timescale,
+    pub(crate) precision: Precision,
+    pub(crate) ourselves: Ourselves<'a>,
+}
+
+/// What became of an accepted reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accepted {
+    /// It was measured; the filter holds it.
+    Measured,
+    /// It overtook the transmit timestamp of its request and waits for it.
+    Parked,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    origin: NtpTimestamp,
+    sequence: u32,
+    deadline: MonoTime,
+    transmitted: Option<Stamp>,
+    parked: Option<(ValidReply, Stamp)>,
+}
+
+/// Counters of one association.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SourceCounters {
+    /// Requests handed out for sending.
+    pub sent: u64,
+    /// Requests that could not be sent.
+    pub send_failures: u64,
+    /// Datagrams that came in.
+    pub received: u64,
+    /// Replies that became measurements.
+    pub measured: u64,
+    /// Transmit timestamps taken by the daemon, the kernel, and the network card.
+    pub transmit_stamps: [u64; 3],
+    /// Receive timestamps taken by the daemon, the kernel, and the network card.
+    pub receive_stamps: [u64; 3],
+    /// Datagrams that were not believed, by reason.
+    pub discards: DiscardCounters,
+}
+
+/// What a server last said about itself, usable or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// The header of its reply.
+    pub header: Header,
+    /// When it came.
+    pub at: MonoTime,
+}
+
+/// One association with one server address.
+#[derive(Debug)]
+pub struct Source {
+    id: SourceId,
+    address: SocketAddr,
+    version: Version,
+    pacing: Pacing,
+    next_poll: MonoTime,
+    sequence: u32,
+    in_flight: Option<InFlight>,
+    last_origin: Option<NtpTimestamp>,
+    reach: Reach,
+    filter: ClockFilter,
+    demobilized: Option<KissCode>,
+    problem: Option<Discard>,
+    useless: u32,
+    send_error: Option<i32>,
+    port_unreachable: bool,
+    heard: Option<Heard>,
+    counters: SourceCounters,
+}
+
+impl Source {
+    /// A new association that polls for the first time at `start`.
+    #[must_use]
+    pub(crate) fn new(id: SourceId, address: SocketAddr, config: SourceConfig, start: MonoTime) -> Self {
+        Self {
+            id,
+            address,
+            version: config.version,
+            pacing: Pacing::new(config),
+            next_poll: start,
+            sequence: 0,
+            in_flight: None,
+            last_origin: None,
+            reach: Reach::default(),
+            filter: ClockFilter::default(),
+            demobilized: None,
+            problem: None,
+            useless: 0,
+            send_error: None,
+            port_unreachable: false,
+            heard: None,
+            counters: SourceCounters::default(),
+        }
+    }
+
+    /// Writes the next request into `buffer` if one is due. The buffer must hold a header; a smaller one sends nothing.
+    pub(crate) fn poll_transmit(&mut self, now: MonoTime, rng: &mut impl Rng, buffer: &mut [u8]) -> Option<Transmit> {
+        if self.demobilized.is_some() || now < self.next_poll {
+            return None;
+        }
+        let origin = unpredictable(rng);
+        let octets = Header::request(self.version, self.pacing.poll(), origin).encode();
+        buffer.first_chunk_mut().map(|head| *head = octets)?;
+        self.give_up();
+        self.sequence = self.sequence.wrapping_add(1);
+        self.pacing.sent();
+        self.reach.polled();
+        self.counters.sent += 1;
+        let deadline = now + REPLY_DEADLINE;
+        self.next_poll = now + self.pacing.interval(rng.random());
+        self.in_flight = Some(InFlight { origin, sequence: self.sequence, deadline, transmitted: None, parked: None });
+        let token = TransmitToken { source: self.id, sequence: self.sequence };
+        Some(Transmit { source: self.id, to: self.address, length: octets.len(), token, expires: deadline })
+    }
+
+    /// Takes in the transmit timestamp of a request. Returns what became of a reply that waited for it.
+    ///
+    /// # Errors
+    /// Why the waiting reply cannot be used.
+    #[expect(clippy::needless_pass_by_value, reason = "a token can be redeemed once")]
+    pub(crate) fn handle_transmitted(
+        &mut self,
+        token: TransmitToken,
+        stamp: Stamp,
+        context: &Context<'_>,
+    ) -> Result<Option<Accepted>, Discard> {
+        let Some(request) = self.in_flight.as_mut().filter(|request| request.sequence == token.sequence) else {
+            return Ok(None);
+        };
+        request.transmitted = Some(stamp);
+        self.send_error = None;
+        count_stamp(&mut self.counters.transmit_stamps, stamp.origin);
+        let Some((reply, received)) = request.parked.take() else { return Ok(None) };
+        self.conclude(&reply, stamp, received, context).map(Some)
+    }
+
+    /// The request could not be sent, for the reason of this operating system error number.
+    #[expect(clippy::needless_pass_by_value, reason = "a token can be redeemed once")]
+    pub(crate) fn handle_send_failed(&mut self, token: TransmitToken, os_error: i32) {
+        if self.in_flight.take_if(|request| request.sequence == token.sequence).is_some() {
+            self.counters.send_failures += 1;
+            self.send_error = Some(os_error);
+            self.lost();
+        }
+    }
+
+    /// The network says that nobody listens there. Anybody can forge that, so it is only shown.
+    pub(crate) fn handle_port_unreachable(&mut self) {
+        self.port_unreachable = true;
+    }
+
+    /// Takes in a datagram that came in at the port of a request of ours.
+    ///
+    /// # Errors
+    /// Why it is not believed; up to [`Discard::TooLate`] the association is then unchanged but for its counters.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        datagram: &Datagram<'_>,
+        context: &Context<'_>,
+    ) -> Result<Accepted, Discard> {
+        self.counters.received += 1;
+        let outcome = self.judge(datagram, context);
+        if let Err(discard) = outcome {
+            self.counters.discards.count(discard);
+        }
+        outcome
+    }
+
+    fn judge(&mut self, datagram: &Datagram<'_>, context: &Context<'_>) -> Result<Accepted, Discard> {
+        let header = self.answer_to_our_request(datagram, context.now)?;
+        // From here on the reply has used up the request, for better or worse.
+        self.last_origin = Some(header.origin);
+        self.heard = Some(Heard { header, at: context.now });
+        self.port_unreachable = false;
+        let ourselves = Ourselves { address: datagram.to, ..context.ourselves };
+        let reply = check_header(&header, &ourselves).map_err(|discard| self.refuse(discard, &header))?;
+        count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
+        match self.in_flight.as_mut().map(|request| request.transmitted) {
+            Some(Some(sent)) => self.conclude(&reply, sent, datagram.received, context),
+            _ => {
+                if let Some(request) = &mut self.in_flight {
+                    request.parked = Some((reply, datagram.received));
+                }
+                Ok(Accepted::Parked)
+            }
+        }
+    }
+
+    /// Packet tests 1 and 2, and that it is a packet of our server at all.
+    fn answer_to_our_request(&self, datagram: &Datagram<'_>, now: MonoTime) -> Result<Header, Discard> {
+        if !same_endpoint(datagram.from, self.address) {
+            return Err(Discard::WrongAddress);
+        }
+        let header = Packet::decode(datagram.bytes).map_err(|_| Discard::Malformed)?.header;
+        if header.mode != Mode::Server {
+            return Err(Discard::NotAReply);
+        }
+        if !header.origin.is_unknown() && self.last_origin == Some(header.origin) {
+            return Err(Discard::Duplicate);
+        }
+        let request =
+            self.in_flight.as_ref().filter(|request| request.origin == header.origin).ok_or(Discard::Bogus)?;
+        if now > request.deadline {
+            return Err(Discard::TooLate);
+        }
+        Ok(header)
+    }
+
+    /// The right server answered the right request, but there is no time in it.
+    fn refuse(&mut self, discard: Discard, header: &Header) -> Discard {
+        self.in_flight = None;
+        self.useless = self.useless.saturating_add(1);
+        self.problem = Some(discard);
+        match discard {
+            Discard::Kiss(KissCode::Rate) => {
+                self.pacing.slow_down(header.poll);
+                self.next_poll =
+                    self.next_poll.max(self.heard.map_or(self.next_poll, |heard| heard.at) + self.pacing.interval(0.0));
+            }
+            Discard::Kiss(kiss @ (KissCode::Deny | KissCode::Rstr)) => self.demobilized = Some(kiss),
+            _ => {}
+        }
+        discard
+    }
+
+    fn conclude(
+        &mut self,
+        reply: &ValidReply,
+        sent: Stamp,
+        received: Stamp,
+        context: &Context<'_>,
+    ) -> Result<Accepted, Discard> {
+        let header = reply.header();
+        let exchange = Exchange {
+            sent: context.timescale.to_free(sent.at),
+            server_received: header.receive,
+            server_sent: header.transmit,
+            received: context.timescale.to_free(received.at),
+        };
+        check_exchange(&exchange).map_err(|discard| self.refuse(discard, header))?;
+        self.in_flight = None;
+        self.filter.push(Measurement::new(&exchange, (sent.origin, received.origin), reply.root(), context.precision));
+        self.pacing.answered(self.reach.is_reachable());
+        self.reach.answered();
+        self.problem = None;
+        self.useless = 0;
+        self.counters.measured += 1;
+        Ok(Accepted::Measured)
+    }
+
+    /// Gives up on a request whose deadline has passed.
+    pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
+        if self.in_flight.as_ref().is_some_and(|request| now > request.deadline) {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        if self.in_flight.take().is_some() {
+            self.lost();
+        }
+    }
+
+    fn lost(&mut self) {
+        self.pacing.lost();
+        self.useless = self.useless.saturating_add(1);
+    }
+
+    /// The local clock was stepped: timestamps of the exchange in flight no longer fit together.
+    pub(crate) fn handle_step(&mut self) {
+        self.in_flight = None;
+    }
+
+    /// The discipline wants to hear from us at this interval.
+    pub(crate) fn want_poll(&mut self, poll: PollInterval) {
+        self.pacing.want(poll);
+    }
+
+    /// Tries a demobilised association again, from the start.
+    pub(crate) fn revive(&mut self, config: SourceConfig, now: MonoTime) {
+        let counters = self.counters;
+        *self = Self { counters, heard: self.heard, ..Self::new(self.id, self.address, config, now) };
+    }
+
+    /// When something is due: the next request, or the deadline of the one in flight.
+    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+        let deadline = self.in_flight.as_ref().map(|request| request.deadline + Duration::from_millis(1));
+        let next_poll = self.demobilized.is_none().then_some(self.next_poll);
+        [deadline, next_poll].into_iter().flatten().min()
+    }
+}
+
+/// What can be read of an association.
+impl Source {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> SourceId {
+        self.id
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The last measurements.
+    #[must_use]
+    pub fn filter(&self) -> &ClockFilter {
+        &self.filter
+    }
+
+    /// The regular poll interval now.
+    #[must_use]
+    pub fn poll(&self) -> PollInterval {
+        self.pacing.poll()
+    }
+
+    /// When the next request is due.
+    #[must_use]
+    pub fn next_poll(&self) -> MonoTime {
+        self.next_poll
+    }
+
+    /// The last eight polls.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The kiss that ended the association, if one did.
+    #[must_use]
+    pub fn demobilized(&self) -> Option<KissCode> {
+        self.demobilized
+    }
+
+    /// Why the last reply could not be used.
+    #[must_use]
+    pub fn problem(&self) -> Option<Discard> {
+        self.problem
+    }
+
+    /// Polls in a row that brought no measurement.
+    #[must_use]
+    pub fn useless_polls(&self) -> u32 {
+        self.useless
+    }
+
+    /// Polls in a row that nobody answered.
+    #[must_use]
+    pub fn unanswered(&self) -> u32 {
+        self.pacing.unanswered()
+    }
+
+    /// Whether the server has asked us to slow down, and we still do.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.pacing.is_rate_limited()
+    }
+
+    /// The operating system error number of the last attempt to send, if it failed.
+    #[must_use]
+    pub fn send_error(&self) -> Option<i32> {
+        self.send_error
+    }
+
+    /// Whether the network says that nobody listens at the server's port.
+    #[must_use]
+    pub fn is_port_unreachable(&self) -> bool {
+        self.port_unreachable
+    }
+
+    /// What the server last said.
+    #[must_use]
+    pub fn heard(&self) -> Option<&Heard> {
+        self.heard.as_ref()
+    }
+
+    /// What the server said with the newest measurement.
+    #[must_use]
+    pub fn root(&self) -> Option<RootFacts> {
+        self.filter.samples().next().map(|sample| sample.root)
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn counters(&self) -> &SourceCounters {
+        &self.counters
+    }
+
+    /// Whether it has yet to have its first say, and may still have it soon.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.counters.measured == 0 && self.demobilized.is_none() && self.useless < 2
+    }
+
+    /// Whether its measurements may be used: the server answers, and its last answer was usable.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let heeded = matches!(self.problem, None | Some(Discard::Kiss(KissCode::Rate)));
+        self.reach.is_reachable() && self.demobilized.is_none() && heeded
+    }
+}
+
+/// 64 unpredictable bits; never zero, as that is what a packet without origin holds.
+fn unpredictable(rng: &mut impl Rng) -> NtpTimestamp {
+    NtpTimestamp::from_bits(rng.random::<u64>().max(1))
+}
+
+/// Addresses are compared without the scope and flow of IPv6, which differ between what we asked for and what came.
+fn same_endpoint(a: SocketAddr, b: SocketAddr) -> bool {
+    a.ip().to_canonical() == b.ip().to_canonical() && a.port() == b.port()
+}
+
+fn count_stamp(counters: &mut [u64; 3], origin: StampOrigin) {
+    let place = match origin {
+        StampOrigin::Daemon => 0,
+        StampOrigin::Kernel => 1,
+        StampOrigin::Hardware => 2,
+    };
+    if let Some(counter) = counters.get_mut(place) {
+        *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

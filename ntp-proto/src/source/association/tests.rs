@@ -1,0 +1,272 @@
+//! What an association promises, told as exchanges with a server that can misbehave.
+
+use super::*;
+use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::time::{Frequency, NtpDuration, NtpShort, Seconds};
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
+const SERVER: &str = "192.0.2.1:123";
+
+/// A source, its clock and a network without delay surprises: 10 ms each way.
+struct Bench {
+    source: Source,
+    rng: ChaCha12Rng,
+    timescale: Timescale,
+    now: MonoTime,
+}
+
+fn local(now: MonoTime) -> NtpTimestamp {
+    NtpTimestamp::from_unix(1_800_000_000, 0) + NtpDuration::from(now.since_epoch())
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = SourceConfig { burst: 1, ..SourceConfig::default() };
+        Self {
+            source: Source::new(SourceId::new(1), SERVER.parse().unwrap(), config, MonoTime::ZERO),
+            rng: ChaCha12Rng::seed_from_u64(1),
+            timescale: Timescale::new(local(MonoTime::ZERO), Frequency::ZERO),
+            now: MonoTime::ZERO,
+        }
+    }
+
+    fn request(&mut self) -> (Header, TransmitToken) {
+        self.now = self.now.max(self.source.next_poll());
+        let mut buffer = [0; 64];
+        let transmit = self.source.poll_transmit(self.now, &mut self.rng, &mut buffer).expect("a request is due");
+        (Header::decode(&buffer[..transmit.length]).unwrap(), transmit.token)
+    }
+
+    /// Sends a request and redeems its token.
+    fn ask(&mut self) -> Header {
+        let (request, token) = self.request();
+        self.redeem(token).unwrap();
+        request
+    }
+
+    fn redeem(&mut self, token: TransmitToken) -> Result<Option<Accepted>, Discard> {
+        let stamp = Stamp { at: local(self.now), origin: StampOrigin::Kernel };
+        let context = context(&self.timescale, self.now);
+        self.source.handle_transmitted(token, stamp, &context)
+    }
+
+    /// The reply of a server whose clock is 0.25 s ahead of ours.
+    fn reply(&self, request: &Header) -> Header {
+        let arrival = local(self.now) + NtpDuration::from_seconds(0.26);
+        Header {
+            mode: Mode::Server,
+            stratum: Stratum::from_bits(2),
+            reference_id: ReferenceId::from_letters(*b"GPS\0"),
+            origin: request.transmit,
+            receive: arrival,
+            transmit: arrival,
+            ..*request
+        }
+    }
+
+    fn deliver(&mut self, reply: &Header) -> Result<Accepted, Discard> {
+        self.deliver_bytes(SERVER, &reply.encode())
+    }
+
+    fn deliver_bytes(&mut self, from: &str, bytes: &[u8]) -> Result<Accepted, Discard> {
+        let arrived = self.now + Duration::from_millis(20);
+        let received = Stamp { at: local(arrived), origin: StampOrigin::Kernel };
+        let datagram = Datagram { from: from.parse().unwrap(), to: None, received, bytes };
+        let context = context(&self.timescale, arrived);
+        self.source.handle_datagram(&datagram, &context)
+    }
+
+    fn exchange(&mut self) -> Result<Accepted, Discard> {
+        let request = self.ask();
+        self.deliver(&self.reply(&request))
+    }
+
+    fn kiss(&mut self, code: &[u8; 4]) -> Result<Accepted, Discard> {
+        let request = self.ask();
+        let reply = self.reply(&request);
+        self.deliver(&Header {
+            leap: LeapIndicator::Unsynchronized,
+            stratum: Stratum::UNSPECIFIED,
+            reference_id: ReferenceId::from_letters(*code),
+            ..reply
+        })
+    }
+}
+
+fn context(timescale: &Timescale, now: MonoTime) -> Context<'_> {
+    let ourselves = Ourselves { address: None, system: None };
+    Context { now, timescale, precision: Precision::from_log2(-25), ourselves }
+}
+
+#[test]
+fn an_honest_exchange_becomes_a_measurement() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+    let sample = *bench.source.filter().samples().next().unwrap();
+    assert!((sample.offset().to_seconds() - 0.25).abs() < 1e-6);
+    assert!((sample.delay() - Seconds::new(0.02)).abs() < Seconds::new(1e-6));
+    assert!(bench.source.is_usable());
+}
+
+#[test]
+fn a_request_tells_nothing_about_us() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    assert_ne!(request.transmit, local(bench.now));
+    let blank = Header::request(Version::V4, PollInterval::clamped(request.poll), request.transmit);
+    assert_eq!(request, blank);
+    assert_ne!(bench.ask().transmit, request.transmit);
+}
+
+#[test]
+fn a_replayed_reply_is_discarded() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let reply = bench.reply(&request);
+    assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
+    assert_eq!(bench.deliver(&reply), Err(Discard::Duplicate));
+    assert_eq!(bench.source.counters().measured, 1);
+}
+
+#[test]
+fn a_flood_of_forgeries_changes_nothing_and_the_true_reply_still_counts() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let truth = bench.reply(&request);
+    let (poll, next) = (bench.source.poll(), bench.source.next_poll());
+    for guess in 0..10_000_u64 {
+        let forged = Header { origin: NtpTimestamp::from_bits(guess.wrapping_mul(0x9e37_79b9_7f4a_7c15)), ..truth };
+        assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
+    }
+    assert_eq!((bench.source.poll(), bench.source.next_poll()), (poll, next));
+    assert!(!bench.source.reach().is_reachable());
+    assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
+}
+
+#[test]
+fn an_origin_of_zero_never_matches() {
+    let mut bench = Bench::new();
+    let unasked = Header {
+        origin: NtpTimestamp::UNKNOWN,
+        ..bench.reply(&Header::request(Version::V4, PollInterval::MIN, NtpTimestamp::UNKNOWN))
+    };
+    assert_eq!(bench.deliver(&unasked), Err(Discard::Bogus));
+    bench.ask();
+    assert_eq!(bench.deliver(&unasked), Err(Discard::Bogus));
+}
+
+#[test]
+fn stray_short_and_foreign_datagrams_have_no_effect() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let truth = bench.reply(&request);
+    assert_eq!(bench.deliver_bytes(SERVER, &[]), Err(Discard::Malformed));
+    assert_eq!(bench.deliver_bytes(SERVER, &[0x24]), Err(Discard::Malformed));
+    assert_eq!(bench.deliver_bytes("192.0.2.9:123", &truth.encode()), Err(Discard::WrongAddress));
+    assert_eq!(bench.deliver_bytes("192.0.2.1:124", &truth.encode()), Err(Discard::WrongAddress));
+    assert_eq!(bench.deliver(&Header { mode: Mode::Client, ..truth }), Err(Discard::NotAReply));
+    assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
+}
+
+#[test]
+fn a_late_reply_has_no_effect_and_the_next_poll_works() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let late = bench.reply(&request);
+    bench.now = bench.now + Duration::from_secs(10);
+    assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
+    bench.source.handle_timeout(bench.now);
+    assert_eq!(bench.source.unanswered(), 1);
+    assert_eq!(bench.deliver(&late), Err(Discard::Bogus));
+    assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+}
+
+#[test]
+fn a_reply_that_overtakes_its_transmit_timestamp_waits_for_it() {
+    let mut bench = Bench::new();
+    let (request, token) = bench.request();
+    let reply = bench.reply(&request);
+    assert_eq!(bench.deliver(&reply), Ok(Accepted::Parked));
+    assert_eq!(bench.deliver(&reply), Err(Discard::Duplicate));
+    assert_eq!(bench.redeem(token), Ok(Some(Accepted::Measured)));
+}
+
+#[test]
+fn deny_ends_the_association_until_it_is_revived() {
+    for code in [b"DENY", b"RSTR"] {
+        let mut bench = Bench::new();
+        assert!(matches!(bench.kiss(code), Err(Discard::Kiss(_))));
+        assert!(bench.source.demobilized().is_some());
+        let later = bench.now + Duration::from_secs(1_000_000);
+        assert!(bench.source.poll_transmit(later, &mut bench.rng, &mut [0; 64]).is_none());
+        bench.source.revive(SourceConfig::default(), later);
+        assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+    }
+}
+
+#[test]
+fn a_kiss_with_a_forged_origin_is_ignored() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let forged = Header {
+        origin: NtpTimestamp::from_bits(1),
+        stratum: Stratum::UNSPECIFIED,
+        reference_id: ReferenceId::from_letters(*b"DENY"),
+        ..bench.reply(&request)
+    };
+    assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
+    assert_eq!(bench.source.demobilized(), None);
+}
+
+#[test]
+fn rate_slows_the_association_down_and_it_relaxes_later() {
+    let mut bench = Bench::new();
+    let before = bench.source.poll();
+    assert_eq!(bench.kiss(b"RATE"), Err(Discard::Kiss(KissCode::Rate)));
+    assert!(bench.source.is_rate_limited());
+    assert!(bench.source.next_poll() >= bench.now + before.longer().duration());
+    for _ in 0..20 {
+        assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+    }
+    assert_eq!(bench.source.poll(), before);
+}
+
+#[test]
+fn an_unsynchronised_server_is_not_used_and_says_why() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let reply = Header { leap: LeapIndicator::Unsynchronized, ..bench.reply(&request) };
+    assert_eq!(bench.deliver(&reply), Err(Discard::Unsynchronized));
+    assert_eq!(bench.source.problem(), Some(Discard::Unsynchronized));
+    assert!(!bench.source.is_usable());
+    assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+    assert!(bench.source.is_usable());
+}
+
+#[test]
+fn a_forged_port_unreachable_does_not_end_the_poll() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    bench.source.handle_port_unreachable();
+    let reply = bench.reply(&request);
+    assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
+    assert!(!bench.source.is_port_unreachable());
+}
+
+#[test]
+fn a_server_with_an_absurd_distance_is_refused() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let reply = Header { root_dispersion: NtpShort::from_bits(20 << 16), ..bench.reply(&request) };
+    assert_eq!(bench.deliver(&reply), Err(Discard::RootDistance));
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_counts_as_lost() {
+    let mut bench = Bench::new();
+    let (_, token) = bench.request();
+    bench.source.handle_send_failed(token, 101);
+    assert_eq!(bench.source.send_error(), Some(101));
+    assert_eq!(bench.source.unanswered(), 1);
+}

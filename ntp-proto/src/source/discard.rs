@@ -1,0 +1,90 @@
+//! Why a datagram did not become a measurement.
+
+use crate::packet::KissCode;
+
+/// Why a datagram was not believed. The variants up to [`Discard::TooLate`] had no effect on the association; the others
+/// answered the request in flight, but cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Discard {
+    /// It came from somebody else.
+    WrongAddress,
+    /// It is no NTP packet.
+    Malformed,
+    /// It is no reply of a server (mode 4).
+    NotAReply,
+    /// It repeats a reply that was already used (RFC 5905 packet test 1).
+    Duplicate,
+    /// It answers nothing that we asked (RFC 5905 packet test 2).
+    Bogus,
+    /// It answers a request that we have given up.
+    TooLate,
+    /// It is a kiss-o'-death.
+    Kiss(KissCode),
+    /// A timestamp is missing or runs backwards (RFC 5905 packet test 3).
+    InvalidTimestamps,
+    /// The server says that it is not synchronised (RFC 5905 packet test 6).
+    Unsynchronized,
+    /// The server's own distance from a reference clock is absurd (RFC 5905 packet test 7).
+    RootDistance,
+    /// The reply came back sooner than the server says to have worked on it.
+    NegativeDelay,
+    /// The server follows us.
+    Loop,
+}
+
+impl Discard {
+    /// Number of kinds, all kisses counting as one.
+    pub const KINDS: usize = 12;
+
+    /// Every kind's stable word, in the order of [`Discard::index`].
+    pub const WORDS: [&'static str; Self::KINDS] = [
+        "wrong-address",
+        "malformed",
+        "not-a-reply",
+        "duplicate",
+        "bogus-origin",
+        "too-late",
+        "kiss",
+        "invalid-timestamps",
+        "server-unsynchronized",
+        "root-distance",
+        "negative-delay",
+        "synchronization-loop",
+    ];
+
+    /// The kind's place in counters.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::WrongAddress => 0,
+            Self::Malformed => 1,
+            Self::NotAReply => 2,
+            Self::Duplicate => 3,
+            Self::Bogus => 4,
+            Self::TooLate => 5,
+            Self::Kiss(_) => 6,
+            Self::InvalidTimestamps => 7,
+            Self::Unsynchronized => 8,
+            Self::RootDistance => 9,
+            Self::NegativeDelay => 10,
+            Self::Loop => 11,
+        }
+    }
+}
+
+/// How often each kind was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DiscardCounters([u64; Discard::KINDS]);
+
+impl DiscardCounters {
+    pub(super) fn count(&mut self, discard: Discard) {
+        if let Some(counter) = self.0.get_mut(discard.index()) {
+            *counter += 1;
+        }
+    }
+
+    /// Each kind's word and how often it was seen.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Discard::WORDS.into_iter().zip(self.0)
+    }
+}

@@ -1,0 +1,189 @@
+//! When to ask next.
+
+use super::SourceConfig;
+use crate::time::PollInterval;
+use std::time::Duration;
+
+/// The spacing of a burst (RFC 5905 §7.2 BTIME).
+const BURST_SPACING: Duration = Duration::from_secs(2);
+/// Replies at a slowed-down pace before we try a faster one; doubled each time that this fails.
+const PATIENCE: u32 = 8;
+/// The most patience.
+const MOST_PATIENCE: u32 = 64;
+/// While nobody answers, the interval grows up to this or the regular one, so that a network that comes back is noticed.
+const LONGEST_SEARCH: PollInterval = PollInterval::clamped_const(6);
+
+/// The pace of one association.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pacing {
+    config: SourceConfig,
+    burst_left: u8,
+    wanted: PollInterval,
+    /// The shortest interval that the server has not complained about.
+    floor: Option<PollInterval>,
+    patience: u32,
+    calm_replies: u32,
+    unanswered: u32,
+}
+
+impl Pacing {
+    pub(super) fn new(config: SourceConfig) -> Self {
+        Self {
+            config,
+            burst_left: config.burst,
+            wanted: config.poll_limits.clamp(config.initial_poll),
+            floor: None,
+            patience: PATIENCE,
+            calm_replies: 0,
+            unanswered: 0,
+        }
+    }
+
+    /// The regular interval now.
+    pub(super) fn poll(&self) -> PollInterval {
+        self.floor.map_or(self.wanted, |floor| floor.max(self.wanted))
+    }
+
+    /// Whether the server has asked us to slow down, and we still do.
+    pub(super) fn is_rate_limited(&self) -> bool {
+        self.floor.is_some()
+    }
+
+    /// Requests in a row that nobody answered.
+    pub(super) fn unanswered(&self) -> u32 {
+        self.unanswered
+    }
+
+    /// The discipline wants to hear from us at this interval.
+    pub(super) fn want(&mut self, poll: PollInterval) {
+        self.wanted = self.config.poll_limits.clamp(poll);
+    }
+
+    /// The time until the next request. `spread` in 0…1 keeps many clients from marching in step; it never shortens the
+    /// interval, as servers count seconds.
+    pub(super) fn interval(&self, spread: f64) -> Duration {
+        if self.burst_left > 0 && self.floor.is_none() {
+            return BURST_SPACING;
+        }
+        let search = self.poll().log2().saturating_add(i8::try_from(self.unanswered / 4).unwrap_or(i8::MAX));
+        let poll = PollInterval::clamped(search).min(LONGEST_SEARCH.max(self.poll()));
+        poll.duration().mul_f64(1.0 + 0.03 * spread.clamp(0.0, 1.0))
+    }
+
+    pub(super) fn sent(&mut self) {
+        self.burst_left = self.burst_left.saturating_sub(1);
+    }
+
+    pub(super) fn lost(&mut self) {
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+
+    /// A usable reply has come; after an outage this starts a new burst.
+    pub(super) fn answered(&mut self, was_reachable: bool) {
+        if !was_reachable && self.unanswered > 0 && self.floor.is_none() {
+            self.burst_left = self.config.burst.saturating_sub(1);
+        }
+        self.unanswered = 0;
+        self.relax();
+    }
+
+    fn relax(&mut self) {
+        let Some(floor) = self.floor else { return };
+        self.calm_replies += 1;
+        if self.calm_replies >= self.patience {
+            self.calm_replies = 0;
+            self.floor = (floor > self.wanted).then(|| floor.shorter()).filter(|floor| *floor > self.wanted);
+        }
+    }
+
+    /// The server says RATE and, in its poll field, perhaps what it would accept.
+    pub(super) fn slow_down(&mut self, servers_poll: i8) {
+        if self.calm_replies > 0 || self.floor.is_some() {
+            self.patience = (self.patience * 2).min(MOST_PATIENCE);
+        }
+        self.calm_replies = 0;
+        self.burst_left = 0;
+        let asked = PollInterval::clamped(servers_poll).min(self.poll().longer().longer());
+        self.floor = Some(self.poll().longer().max(asked));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::PollLimits;
+
+    fn pacing() -> Pacing {
+        Pacing::new(SourceConfig::default())
+    }
+
+    fn calm(pacing: &mut Pacing, replies: usize) {
+        for _ in 0..replies {
+            pacing.answered(true);
+        }
+    }
+
+    #[test]
+    fn a_burst_comes_first_and_the_regular_interval_after_it() {
+        let mut pacing = pacing();
+        for _ in 1..SourceConfig::default().burst {
+            pacing.sent();
+            assert_eq!(pacing.interval(0.0), BURST_SPACING);
+        }
+        pacing.sent();
+        assert_eq!(pacing.interval(0.0), Duration::from_secs(16));
+    }
+
+    #[test]
+    fn rate_slows_down_and_calm_relaxes_again() {
+        let mut pacing = pacing();
+        pacing.slow_down(0);
+        assert_eq!(pacing.poll().log2(), 5);
+        assert!(pacing.interval(0.0) >= Duration::from_secs(32), "the burst is over");
+        calm(&mut pacing, 8);
+        assert!(!pacing.is_rate_limited());
+        assert_eq!(pacing.poll().log2(), 4);
+    }
+
+    #[test]
+    fn a_server_that_complains_again_is_tried_less_often() {
+        let mut pacing = pacing();
+        pacing.slow_down(0);
+        calm(&mut pacing, 8);
+        pacing.slow_down(0);
+        pacing.slow_down(0);
+        assert_eq!(pacing.poll().log2(), 6);
+        calm(&mut pacing, 8);
+        assert_eq!(pacing.poll().log2(), 6, "patience has grown");
+    }
+
+    #[test]
+    fn a_thousand_kisses_stay_within_the_protocol_and_are_forgiven() {
+        let mut pacing = pacing();
+        for _ in 0..1000 {
+            pacing.slow_down(127);
+        }
+        assert_eq!(pacing.poll(), PollInterval::MAX);
+        calm(&mut pacing, 2000);
+        assert!(!pacing.is_rate_limited());
+    }
+
+    #[test]
+    fn silence_slows_the_search_but_never_beyond_a_minute_or_the_regular_interval() {
+        let mut pacing = pacing();
+        for _ in 0..SourceConfig::default().burst {
+            pacing.sent();
+        }
+        for _ in 0..100 {
+            pacing.lost();
+        }
+        assert_eq!(pacing.interval(0.0), Duration::from_secs(64));
+    }
+
+    #[test]
+    fn the_limits_of_the_source_bind_the_discipline() {
+        let mut pacing = pacing();
+        pacing.want(PollInterval::MAX);
+        assert_eq!(pacing.poll(), PollLimits::default().max());
+    }
+}

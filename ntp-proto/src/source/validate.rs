@@ -1,0 +1,170 @@
+//! The packet tests (RFC 5905 §9.2 and figure 26) that a reply with the right origin still has to pass.
+
+use super::discard::Discard;
+use crate::clock::{Exchange, RootFacts, SystemVariables};
+use crate::packet::{Header, KissCode, LeapIndicator, ReferenceId};
+use crate::time::{NtpDuration, NtpShort, Seconds};
+use std::net::IpAddr;
+
+/// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2 MAXDISP).
+const MAXIMUM_DISPERSION: Seconds = Seconds::new(16.0);
+/// A round trip may come out negative by this much, as clocks are read in steps.
+const NEGATIVE_DELAY_TOLERANCE: NtpDuration = NtpDuration::from_bits(-(1 << 12));
+
+/// What is known about ourselves, to notice that a server follows us.
+#[derive(Clone, Copy, Debug)]
+pub struct Ourselves<'a> {
+    /// The address that the reply was sent to.
+    pub address: Option<IpAddr>,
+    /// What we tell our own clients.
+    pub system: Option<&'a SystemVariables>,
+}
+
+/// A reply that passed all tests of its header. Only [`check_header`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ValidReply {
+    header: Header,
+}
+
+impl ValidReply {
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) fn root(&self) -> RootFacts {
+        RootFacts {
+            leap: self.header.leap,
+            stratum: self.header.stratum,
+            delay: self.header.root_delay.to_seconds(),
+            dispersion: self.header.root_dispersion.to_seconds(),
+            reference_id: self.header.reference_id,
+            precision: self.header.precision,
+        }
+    }
+}
+
+/// Tests 3, 6 and 7, and the loop test.
+pub(super) fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply, Discard> {
+    match header.kiss() {
+        // Stratum 0 with any other identifier is how some servers say that they are not synchronised.
+        None | Some(KissCode::Other(_)) => {}
+        Some(kiss) => return Err(Discard::Kiss(kiss)),
+    }
+    if header.leap == LeapIndicator::Unsynchronized || !header.stratum.is_synchronized() {
+        return Err(Discard::Unsynchronized);
+    }
+    if header.receive.is_unknown()
+        || header.transmit.is_unknown()
+        || header.transmit - header.receive < NtpDuration::ZERO
+    {
+        return Err(Discard::InvalidTimestamps);
+    }
+    if root_distance(header.root_delay, header.root_dispersion) >= MAXIMUM_DISPERSION {
+        return Err(Discard::RootDistance);
+    }
+    if follows_us(header, ourselves) {
+        return Err(Discard::Loop);
+    }
+    Ok(ValidReply { header: *header })
+}
+
+/// The round trip must not be negative beyond what coarse clocks explain.
+pub(super) fn check_exchange(exchange: &Exchange) -> Result<(), Discard> {
+    let outbound = exchange.server_received - exchange.sent.shown();
+    let inbound = exchange.server_sent - exchange.received.shown();
+    if outbound - inbound < NEGATIVE_DELAY_TOLERANCE { Err(Discard::NegativeDelay) } else { Ok(()) }
+}
+
+fn root_distance(delay: NtpShort, dispersion: NtpShort) -> Seconds {
+    delay.to_seconds() * 0.5 + dispersion.to_seconds()
+}
+
+/// A server follows us if it names our address as its reference, or if it is our own server: then it tells exactly what we
+/// tell. On the loopback interface, all hosts share their addresses, so names prove nothing there.
+fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
+    let above_primary = header.stratum.to_bits() > 1;
+    let names_us = ourselves
+        .address
+        .filter(|address| !address.to_canonical().is_loopback())
+        .is_some_and(|address| header.reference_id == ReferenceId::from_address(address));
+    let is_us = ourselves.system.is_some_and(|system| {
+        header.stratum == system.stratum
+            && header.reference_id == system.reference_id
+            && header.reference_time == system.reference_time
+    });
+    above_primary && (names_us || is_us)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Mode, Stratum, Version};
+    use crate::time::{NtpTimestamp, PollInterval};
+
+    const NOBODY: Ourselves<'_> = Ourselves { address: None, system: None };
+
+    fn reply() -> Header {
+        let at = NtpTimestamp::from_unix(1_800_000_000, 0);
+        Header {
+            mode: Mode::Server,
+            stratum: Stratum::from_bits(2),
+            receive: at,
+            transmit: at + NtpDuration::from_nanos(20_000),
+            reference_time: at,
+            reference_id: ReferenceId::from_bits(0xc000_0201),
+            ..Header::request(Version::V4, PollInterval::clamped(4), at)
+        }
+    }
+
+    fn verdict(change: impl FnOnce(&mut Header)) -> Option<Discard> {
+        let mut header = reply();
+        change(&mut header);
+        check_header(&header, &NOBODY).err()
+    }
+
+    #[test]
+    fn a_good_reply_passes() {
+        assert_eq!(verdict(|_| ()), None);
+    }
+
+    #[test]
+    fn missing_or_backward_timestamps_fail_test_3() {
+        assert_eq!(verdict(|h| h.receive = NtpTimestamp::UNKNOWN), Some(Discard::InvalidTimestamps));
+        assert_eq!(verdict(|h| h.transmit = NtpTimestamp::UNKNOWN), Some(Discard::InvalidTimestamps));
+        assert_eq!(verdict(|h| h.transmit = h.receive - NtpDuration::SECOND), Some(Discard::InvalidTimestamps));
+    }
+
+    #[test]
+    fn an_unsynchronised_server_fails_test_6() {
+        assert_eq!(verdict(|h| h.leap = LeapIndicator::Unsynchronized), Some(Discard::Unsynchronized));
+        assert_eq!(verdict(|h| h.stratum = Stratum::UNSYNCHRONIZED), Some(Discard::Unsynchronized));
+        assert_eq!(verdict(|h| h.stratum = Stratum::from_bits(200)), Some(Discard::Unsynchronized));
+    }
+
+    #[test]
+    fn an_absurd_root_distance_fails_test_7() {
+        assert_eq!(verdict(|h| h.root_dispersion = NtpShort::from_bits(16 << 16)), Some(Discard::RootDistance));
+        assert_eq!(verdict(|h| h.root_delay = NtpShort::from_bits(32 << 16)), Some(Discard::RootDistance));
+    }
+
+    #[test]
+    fn a_server_that_follows_us_is_a_loop() {
+        let ours = Ourselves { address: Some("192.0.2.1".parse().unwrap()), system: None };
+        assert_eq!(check_header(&reply(), &ours).err(), Some(Discard::Loop));
+        let other = Ourselves { address: Some("192.0.2.2".parse().unwrap()), system: None };
+        assert!(check_header(&reply(), &other).is_ok());
+    }
+
+    #[test]
+    fn a_reply_faster_than_the_servers_own_work_is_refused() {
+        use crate::clock::FreeTime;
+        let at = NtpTimestamp::from_unix(1_800_000_000, 0);
+        let exchange = Exchange {
+            sent: FreeTime::new(at),
+            server_received: at,
+            server_sent: at + NtpDuration::SECOND,
+            received: FreeTime::new(at + NtpDuration::from_nanos(1_000_000)),
+        };
+        assert_eq!(check_exchange(&exchange), Err(Discard::NegativeDelay));
+    }
+}
