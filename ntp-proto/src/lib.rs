@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod client;
 pub mod clock;
 pub mod packet;
+pub mod pool;
 pub mod server;
 pub mod source;
 pub mod time;

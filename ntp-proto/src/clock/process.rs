@@ -429,6 +429,12 @@ impl Clock {
         Some(offset - (moved - wanted))
     }
 
+    /// Whether the clock has been corrected since the start, so that the discipline's wishes count.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// The typical error of one update.
     #[must_use]
     pub fn jitter(&self) -> Seconds {

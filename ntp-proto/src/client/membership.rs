@@ -1,0 +1,177 @@
+//! Which addresses are asked: filling groups, replacing useless members, reviving demobilised ones.
+
+use super::{Client, Event, Member, Removal};
+use crate::clock::Standing;
+use crate::pool::{Group, GroupId};
+use crate::source::{Source, SourceId};
+use crate::time::MonoTime;
+use rand::RngExt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Polls without any use after which a member that has been of use before is replaced.
+const PATIENCE: u32 = 8;
+/// The same for one that has never been of use.
+const PATIENCE_WITH_STRANGERS: u32 = 4;
+/// Opinions in a row against the majority after which a pool member is replaced.
+const PATIENCE_WITH_LIARS: u32 = 8;
+/// The first back-off after a kiss that ended an association; doubled each time.
+const DENIAL_BACK_OFF: Duration = Duration::from_secs(3600);
+/// Doublings of that, up to 16 hours.
+const DENIAL_DOUBLINGS: u32 = 4;
+
+impl Client {
+    /// Takes in the result of a look-up that [`Event::Resolve`] asked for: addresses with the port set, or why it failed.
+    pub fn handle_resolved(&mut self, now: crate::time::Now, group: GroupId, found: Result<&[SocketAddr], String>) {
+        let in_use = self.addresses();
+        let own = self.addresses_of(group);
+        let Some(entry) = self.groups.get_mut(group.place()) else { return };
+        match found {
+            Err(error) => entry.handle_failure(now.mono, error, &mut self.rng),
+            Ok([]) => entry.handle_failure(now.mono, "the name has no addresses".into(), &mut self.rng),
+            Ok(found) => {
+                entry.handle_addresses(now.mono, found, &in_use);
+                if !entry.is_pool() {
+                    self.move_server(now.mono, group, found, &own);
+                }
+            }
+        }
+        self.maintain(now.mono);
+        self.tell_transitions();
+    }
+
+    /// A configured server whose useless address is gone from its name, or that has others, is asked there instead.
+    fn move_server(&mut self, now: MonoTime, group: GroupId, found: &[SocketAddr], own: &[SocketAddr]) {
+        let useless = self.members_of(group).find(|member| is_useless(&member.source)).map(|member| member.source.id());
+        let gone = own.iter().any(|address| !found.iter().map(crate::pool::canonical).any(|other| other == *address));
+        let elsewhere = self.groups.get(group.place()).is_some_and(|entry| entry.has_candidate(own));
+        if let Some(id) = useless.filter(|_| elsewhere || gone) {
+            self.remove(id, Removal::Moved, now);
+        }
+    }
+
+    /// Brings every group up to strength and asks for look-ups where that needs more addresses.
+    pub(super) fn maintain(&mut self, now: MonoTime) {
+        self.replace_useless(now);
+        self.revive(now);
+        for place in 0..self.groups.len() {
+            let id = GroupId::new(place);
+            while self.members_of(id).count() < self.groups.get(place).map_or(0, Group::wanted) {
+                let (members, in_use) = (self.addresses_of(id), self.addresses());
+                let Some(group) = self.groups.get_mut(place) else { break };
+                let Some(address) = group.take_candidate(&members, &in_use) else {
+                    group.want_addresses(now, &mut self.rng);
+                    break;
+                };
+                self.add(id, address, now);
+            }
+        }
+        for group in &mut self.groups {
+            if group.poll_resolve(now) {
+                let (host, port) = (group.config().host.clone(), group.config().port);
+                self.events.push_back(Event::Resolve { group: group.id(), host, port });
+            }
+        }
+    }
+
+    fn add(&mut self, group: GroupId, address: SocketAddr, now: MonoTime) {
+        let Some(config) = self.groups.get(group.place()).map(|entry| entry.config().source) else { return };
+        let id = SourceId::new(self.next_id);
+        self.next_id += 1;
+        let source = Source::new(id, address, config, now);
+        let member = Member { source, group, lies: 0, denials: 0, revive_at: None, told: None };
+        self.members.insert(id, member);
+        self.events.push_back(Event::SourceAdded { id, address, group });
+    }
+
+    fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
+        let Some(member) = self.members.remove(&id) else { return };
+        let address = member.source.address();
+        // Somebody chose a configured server's name, so all its addresses stay welcome.
+        if let Some(group) = self.groups.get_mut(member.group.place()).filter(|group| group.is_pool()) {
+            group.shun(address.ip(), now);
+        }
+        self.events.push_back(Event::SourceRemoved { id, address, reason });
+    }
+
+    /// Members of pools are replaced as soon as there is somebody to replace them with; configured servers are looked up
+    /// again.
+    fn replace_useless(&mut self, now: MonoTime) {
+        let in_use = self.addresses();
+        let mut out = Vec::new();
+        for (id, member) in &self.members {
+            let Some(reason) = reason_to_replace(member) else { continue };
+            let Some(group) = self.groups.get_mut(member.group.place()) else { continue };
+            if group.is_pool() && group.has_candidate(&in_use) {
+                out.push((*id, reason));
+            } else if group.is_pool() || reason == Removal::Useless {
+                group.want_addresses(now, &mut self.rng);
+            }
+        }
+        // One at a time and group, so that each is weighed against the candidates that are left.
+        if let Some((id, reason)) = out.first() {
+            self.remove(*id, *reason, now);
+        }
+    }
+
+    /// A configured server that denied us is tried again after a long time: the kiss may have been forged.
+    fn revive(&mut self, now: MonoTime) {
+        for member in self.members.values_mut() {
+            if member.source.demobilized().is_none() {
+                continue;
+            }
+            match member.revive_at {
+                None => {
+                    let doubled = DENIAL_BACK_OFF * 2_u32.pow(member.denials.min(DENIAL_DOUBLINGS));
+                    member.denials += 1;
+                    member.revive_at = Some(now + doubled.mul_f64(self.rng.random_range(1.0..1.25)));
+                }
+                Some(at) if now >= at => {
+                    member.revive_at = None;
+                    if let Some(group) = self.groups.get(member.group.place()) {
+                        member.source.revive(group.config().source, now);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Counts how often a source with a new opinion has been contradicted in a row.
+    pub(super) fn judge_honesty(&mut self, id: SourceId, now: MonoTime) {
+        let lies = matches!(self.clock.selection().standing(id), Some(Standing::Falseticker { .. }));
+        if let Some(member) = self.members.get_mut(&id) {
+            member.lies = if lies { member.lies + 1 } else { 0 };
+        }
+        self.maintain(now);
+    }
+
+    fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(move |member| member.group == group)
+    }
+
+    fn addresses_of(&self, group: GroupId) -> Vec<SocketAddr> {
+        self.members_of(group).map(|member| member.source.address()).collect()
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.members.values().map(|member| member.source.address()).collect()
+    }
+}
+
+fn is_useless(source: &Source) -> bool {
+    let patience = if source.counters().measured == 0 { PATIENCE_WITH_STRANGERS } else { PATIENCE };
+    source.useless_polls() >= patience
+}
+
+fn reason_to_replace(member: &Member) -> Option<Removal> {
+    if member.source.demobilized().is_some() {
+        Some(Removal::Denied)
+    } else if is_useless(&member.source) {
+        Some(Removal::Useless)
+    } else if member.lies >= PATIENCE_WITH_LIARS {
+        Some(Removal::Falseticker)
+    } else {
+        None
+    }
+}

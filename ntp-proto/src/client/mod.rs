@@ -1,0 +1,356 @@
+//! The client: sources, pools and the clock in one object, which the daemon and simulators drive alike.
+//!
+//! Inputs are `handle_*`, outputs are `poll_*`, getters take `&self`. After any input, drain
+//! [`poll_transmit`](Client::poll_transmit), then [`poll_action`](Client::poll_action) and
+//! [`poll_event`](Client::poll_event), then arm a timer for [`poll_timeout`](Client::poll_timeout) and call
+//! [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a clock, sends, or blocks.
+
+mod event;
+mod membership;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Event, Removal};
+pub use state::SourceState;
+
+use crate::clock::{Candidate, Clock, ClockAction, ClockChange, ClockConfig, InitialClock, LOCAL_REFERENCE, Stamp};
+use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::pool::{Group, GroupConfig, GroupId};
+use crate::server::ServedState;
+use crate::source::{Accepted, Context, Datagram, Discard, Ourselves, Source, SourceId, Transmit, TransmitToken};
+use crate::time::{MonoTime, Now, Seconds};
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// After this long, the first decision no longer waits for sources that have not answered.
+const QUORUM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything that a client needs to know from its configuration.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The entries of `[[source]]`.
+    pub groups: Vec<GroupConfig>,
+    /// How the clock is disciplined.
+    pub clock: ClockConfig,
+}
+
+/// One association and what the client remembers about it.
+#[derive(Debug)]
+pub struct Member {
+    source: Source,
+    group: GroupId,
+    /// Opinions in a row that the majority disagreed with.
+    lies: u32,
+    /// How often it was demobilised.
+    denials: u32,
+    revive_at: Option<MonoTime>,
+    told: Option<SourceState>,
+}
+
+impl Member {
+    /// The association.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The entry that it belongs to.
+    #[must_use]
+    pub fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// When a demobilised association will be tried again.
+    #[must_use]
+    pub fn revive_at(&self) -> Option<MonoTime> {
+        self.revive_at
+    }
+}
+
+/// The whole client.
+#[derive(Debug)]
+pub struct Client {
+    clock: Clock,
+    groups: Vec<Group>,
+    members: BTreeMap<SourceId, Member>,
+    next_id: u32,
+    rng: ChaCha12Rng,
+    started: MonoTime,
+    events: VecDeque<Event>,
+}
+
+impl Client {
+    /// A client that starts at `now`; `seed` must be unpredictable, since all its randomness comes from it.
+    #[must_use]
+    pub fn new(config: ClientConfig, initial: &InitialClock, seed: [u8; 32], now: Now) -> Self {
+        let groups = config.groups.into_iter().enumerate().map(|(place, group)| Group::new(GroupId::new(place), group));
+        let mut client = Self {
+            clock: Clock::new(config.clock, initial, now),
+            groups: groups.collect(),
+            members: BTreeMap::new(),
+            next_id: 1,
+            rng: ChaCha12Rng::from_seed(seed),
+            started: now.mono,
+            events: VecDeque::new(),
+        };
+        client.maintain(now.mono);
+        client
+    }
+
+    /// Writes the next datagram to send into `buffer`, which should hold at least 1 kB.
+    pub fn poll_transmit(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
+        self.members.values_mut().find_map(|member| member.source.poll_transmit(now.mono, &mut self.rng, buffer))
+    }
+
+    /// Takes in when a request left. Returns what became of a reply that was waiting for this, if one was.
+    ///
+    /// # Errors
+    /// Why the waiting reply cannot be used; it has been counted.
+    pub fn handle_transmitted(
+        &mut self,
+        now: Now,
+        token: TransmitToken,
+        stamp: Stamp,
+    ) -> Result<Option<Accepted>, Discard> {
+        let id = token.source();
+        let Some(member) = self.members.get_mut(&id) else { return Ok(None) };
+        let outcome = member.source.handle_transmitted(token, stamp, &context(&self.clock, now.mono));
+        self.conclude(now, id, outcome.map(|accepted| accepted.unwrap_or(Accepted::Parked)))?;
+        outcome
+    }
+
+    /// A request could not be sent; `os_error` is the operating system's error number.
+    pub fn handle_send_failed(&mut self, now: Now, token: TransmitToken, os_error: i32) {
+        let id = token.source();
+        if let Some(member) = self.members.get_mut(&id) {
+            member.source.handle_send_failed(token, os_error);
+        }
+        self.maintain(now.mono);
+        self.tell_transitions();
+    }
+
+    /// The network says that nobody listens at the server's port. It is shown and otherwise ignored, since anybody can
+    /// forge that.
+    pub fn handle_port_unreachable(&mut self, id: SourceId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.source.handle_port_unreachable();
+        }
+    }
+
+    /// Takes in a datagram that came in at the port of a request of `id`.
+    ///
+    /// # Errors
+    /// Why it is not believed; it has been counted.
+    pub fn handle_datagram(&mut self, now: Now, id: SourceId, datagram: &Datagram<'_>) -> Result<Accepted, Discard> {
+        let Some(member) = self.members.get_mut(&id) else { return Err(Discard::TooLate) };
+        let outcome = member.source.handle_datagram(datagram, &context(&self.clock, now.mono));
+        self.conclude(now, id, outcome)
+    }
+
+    fn conclude(&mut self, now: Now, id: SourceId, outcome: Result<Accepted, Discard>) -> Result<Accepted, Discard> {
+        match outcome {
+            Ok(Accepted::Measured) => self.decide(now, Some(id)),
+            Ok(Accepted::Parked) => {}
+            Err(_) => {
+                self.maintain(now.mono);
+                self.tell_transitions();
+            }
+        }
+        outcome
+    }
+
+    /// Goes on when [`Client::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        for member in self.members.values_mut() {
+            member.source.handle_timeout(now.mono);
+        }
+        self.maintain(now.mono);
+        self.decide(now, None);
+        self.clock.handle_timeout(now);
+        self.collect_clock_events();
+    }
+
+    /// Takes in what became of a [`ClockAction`].
+    pub fn handle_clock_change(&mut self, change: ClockChange) {
+        self.clock.handle_clock_change(change);
+        if matches!(change, ClockChange::Stepped { .. }) {
+            for member in self.members.values_mut() {
+                member.source.handle_step();
+            }
+        }
+        self.collect_clock_events();
+    }
+
+    /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`] afterwards.
+    pub fn handle_shutdown(&mut self, now: Now) {
+        self.clock.handle_shutdown(now);
+    }
+
+    /// The next thing to do to our clock; report it with [`Client::handle_clock_change`].
+    pub fn poll_action(&mut self) -> Option<ClockAction> {
+        self.clock.poll_action()
+    }
+
+    /// The next thing that the driver must do or tell.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Client::handle_timeout`] and [`Client::poll_transmit`] want to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
+        let sources = self.members.values().filter_map(|member| member.source.poll_timeout());
+        let revivals = self.members.values().filter_map(Member::revive_at);
+        let groups = self.groups.iter().filter_map(Group::poll_timeout);
+        let quorum = (now.mono < self.quorum_ends()).then(|| self.quorum_ends());
+        sources.chain(revivals).chain(groups).chain(self.clock.poll_timeout(now)).chain(quorum).min()
+    }
+
+    fn quorum_ends(&self) -> MonoTime {
+        self.started + QUORUM_PATIENCE
+    }
+
+    /// Asks everybody for their opinion; `changed` has a new one.
+    fn decide(&mut self, now: Now, changed: Option<SourceId>) {
+        let free = self.clock.timescale().to_free(now.local);
+        let drift = self.clock.drift();
+        let mut candidates = Vec::with_capacity(self.members.len());
+        for (id, member) in &self.members {
+            let source = &member.source;
+            let filtered = source.filter().filtered(free, drift).filter(|_| source.is_usable());
+            candidates.extend(filtered.map(|filtered| Candidate {
+                id: *id,
+                offset: self.clock.offset_of(&filtered, now.local),
+                filtered,
+                poll: source.poll(),
+                reference_id: ReferenceId::from_address(source.address().ip()),
+            }));
+        }
+        self.clock.handle_opinions(now, &candidates, changed, self.pending(now.mono));
+        self.spread_poll();
+        if let Some(id) = changed {
+            self.judge_honesty(id, now.mono);
+        }
+        self.collect_clock_events();
+        self.tell_transitions();
+    }
+
+    /// How many sources have yet to have their first say.
+    fn pending(&self, now: MonoTime) -> usize {
+        if now >= self.quorum_ends() {
+            return 0;
+        }
+        let unresolved = self.groups.iter().filter(|group| group.is_pending()).map(Group::wanted).sum::<usize>();
+        unresolved + self.members.values().filter(|member| member.source.is_pending()).count()
+    }
+
+    fn spread_poll(&mut self) {
+        if self.clock.has_begun() {
+            let poll = self.clock.poll();
+            for member in self.members.values_mut() {
+                member.source.want_poll(poll);
+            }
+        }
+    }
+
+    fn collect_clock_events(&mut self) {
+        while let Some(event) = self.clock.poll_event() {
+            self.events.push_back(Event::Clock(event));
+        }
+    }
+
+    /// Reports every change of a source's state once.
+    fn tell_transitions(&mut self) {
+        for (id, member) in &mut self.members {
+            let state = state::state_of(&member.source, self.clock.selection());
+            let news = member.told.is_none_or(|told| std::mem::discriminant(&told) != std::mem::discriminant(&state));
+            if news {
+                let from = member.told.replace(state);
+                self.events.push_back(Event::SourceChanged {
+                    id: *id,
+                    address: member.source.address(),
+                    from,
+                    to: state,
+                });
+            }
+        }
+    }
+}
+
+/// What can be read of a client.
+impl Client {
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The configured entries.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The associations.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// What is to be said about an association now.
+    #[must_use]
+    pub fn state_of(&self, member: &Member) -> SourceState {
+        state::state_of(&member.source, self.clock.selection())
+    }
+
+    /// Server minus our clock according to one association, and its jitter.
+    #[must_use]
+    pub fn opinion_of(&self, member: &Member, now: Now) -> Option<(Seconds, crate::clock::Filtered)> {
+        let free = self.clock.timescale().to_free(now.local);
+        let filtered = member.source.filter().filtered(free, self.clock.drift())?;
+        Some((self.clock.offset_of(&filtered, now.local), filtered))
+    }
+
+    /// What our server tells its clients.
+    #[must_use]
+    pub fn served_state(&self, now: Now) -> ServedState {
+        let clock = &self.clock;
+        let free = clock.timescale().to_free(now.local);
+        let unsynchronized = ServedState { precision: clock.precision(), at: now.local, ..ServedState::UNSYNCHRONIZED };
+        match clock.system() {
+            Some(system) if clock.is_synchronized(free) => ServedState {
+                leap: system.leap,
+                stratum: system.stratum,
+                root_delay: system.root_delay,
+                root_dispersion: system.root_dispersion_at(free),
+                dispersion_rate: crate::clock::FREQUENCY_TOLERANCE,
+                reference_id: system.reference_id,
+                reference_time: system.reference_time,
+                ..unsynchronized
+            },
+            _ if clock.is_local_reference(free) => local_reference(clock.config(), unsynchronized),
+            _ => unsynchronized,
+        }
+    }
+}
+
+/// What a server says that trusts its own clock for want of anything better.
+fn local_reference(config: &ClockConfig, state: ServedState) -> ServedState {
+    let primary = config.local_stratum == Stratum::PRIMARY;
+    ServedState {
+        leap: LeapIndicator::NoWarning,
+        stratum: config.local_stratum,
+        root_delay: Seconds::ZERO,
+        root_dispersion: Seconds::ZERO,
+        reference_id: if primary { config.local_reference_id } else { LOCAL_REFERENCE },
+        reference_time: state.at,
+        ..state
+    }
+}
+
+fn context(clock: &Clock, now: MonoTime) -> Context<'_> {
+    let ourselves = Ourselves { address: None, system: clock.system() };
+    Context { now, timescale: clock.timescale(), precision: clock.precision(), ourselves }
+}

@@ -1,0 +1,52 @@
+//! What is to be said about an association: one state, and in it the reason.
+
+use crate::clock::{Selection, Standing};
+use crate::packet::KissCode;
+use crate::source::{Discard, Source};
+
+/// The state of an association with its reason.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum SourceState {
+    /// It takes part in the selection, with this result.
+    Judged(Standing),
+    /// It answers, but has not been judged yet.
+    Measured,
+    /// It has never answered.
+    NoReplyYet {
+        /// Requests sent so far.
+        sent: u64,
+    },
+    /// It does not answer any more.
+    Unreachable {
+        /// Requests in a row without an answer.
+        unanswered: u32,
+    },
+    /// It answers, but nothing that can be used, for this reason.
+    Unusable(Discard),
+    /// It told us to go away.
+    Demobilized(KissCode),
+    /// Requests to it cannot be sent, with this operating system error number.
+    SendFailed(i32),
+}
+
+pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
+    if let Some(kiss) = source.demobilized() {
+        return SourceState::Demobilized(kiss);
+    }
+    if let Some(error) = source.send_error() {
+        return SourceState::SendFailed(error);
+    }
+    match source.problem() {
+        // A plea to slow down says nothing about the time.
+        None | Some(Discard::Kiss(KissCode::Rate)) => {}
+        Some(problem) if source.unanswered() == 0 => return SourceState::Unusable(problem),
+        Some(_) => {}
+    }
+    if source.reach().is_reachable() {
+        selection.standing(source.id()).map_or(SourceState::Measured, SourceState::Judged)
+    } else if source.counters().measured == 0 {
+        SourceState::NoReplyYet { sent: source.counters().sent }
+    } else {
+        SourceState::Unreachable { unanswered: source.unanswered() }
+    }
+}

@@ -1,0 +1,194 @@
+//! A configured name and the addresses behind it: how many to use, which, and when to look for others.
+
+mod resolution;
+
+use crate::source::SourceConfig;
+use crate::time::MonoTime;
+use rand::{Rng, RngExt};
+pub(crate) use resolution::Resolution;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// An address that was of no use is not taken again for this long.
+const SHUNNED_FOR: Duration = Duration::from_secs(3600);
+/// No name is believed to have more addresses than this.
+const MAXIMUM_ADDRESSES: usize = 64;
+
+/// Names one configured entry: its place in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupId(usize);
+
+impl GroupId {
+    /// The entry at this place, counted from zero.
+    #[must_use]
+    pub const fn new(place: usize) -> Self {
+        Self(place)
+    }
+
+    /// Its place in the configuration.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.0
+    }
+}
+
+/// What kind of entry it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GroupKind {
+    /// One server; it is kept even if it is of no use, as somebody chose it.
+    Server,
+    /// As many servers as `count`, and useless ones are replaced.
+    Pool {
+        /// How many addresses to use.
+        count: usize,
+        /// Addresses never to use.
+        ignore: Vec<IpAddr>,
+    },
+}
+
+/// One configured entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupConfig {
+    /// A host name or an address.
+    pub host: String,
+    /// The UDP port.
+    pub port: u16,
+    /// One server or a pool.
+    pub kind: GroupKind,
+    /// How its associations behave.
+    pub source: SourceConfig,
+}
+
+/// One configured entry at work.
+#[derive(Debug)]
+pub struct Group {
+    id: GroupId,
+    config: GroupConfig,
+    resolution: Resolution,
+    candidates: Vec<SocketAddr>,
+    shunned: Vec<(IpAddr, MonoTime)>,
+}
+
+impl Group {
+    pub(crate) fn new(id: GroupId, config: GroupConfig) -> Self {
+        let literal = config.host.parse::<IpAddr>().ok();
+        let candidates = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
+        let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
+        Self { id, config, resolution, candidates, shunned: Vec::new() }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> GroupId {
+        self.id
+    }
+
+    /// What was configured.
+    #[must_use]
+    pub fn config(&self) -> &GroupConfig {
+        &self.config
+    }
+
+    /// How many addresses it wants to use.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        match &self.config.kind {
+            GroupKind::Server => 1,
+            GroupKind::Pool { count, .. } => *count,
+        }
+    }
+
+    /// Whether useless members are replaced at once.
+    #[must_use]
+    pub fn is_pool(&self) -> bool {
+        matches!(self.config.kind, GroupKind::Pool { .. })
+    }
+
+    /// Whether its name is still being looked up for the first time.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.resolution.is_first_attempt()
+    }
+
+    /// Why the last look-up failed, and when the next one is due.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&str, MonoTime)> {
+        self.resolution.failure()
+    }
+
+    /// Whether a look-up is due now; then it counts as begun.
+    pub(crate) fn poll_resolve(&mut self, now: MonoTime) -> bool {
+        self.resolution.poll(now)
+    }
+
+    /// Asks for a look-up: at once if the last one is old, else after its back-off.
+    pub(crate) fn want_addresses(&mut self, now: MonoTime, rng: &mut impl Rng) {
+        self.resolution.want(now, rng.random());
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+        self.resolution.timeout()
+    }
+
+    pub(crate) fn handle_failure(&mut self, now: MonoTime, error: String, rng: &mut impl Rng) {
+        self.resolution.failed(now, error, rng.random());
+    }
+
+    /// Takes in the addresses of a look-up. `in_use` are not taken.
+    pub(crate) fn handle_addresses(&mut self, now: MonoTime, found: &[SocketAddr], in_use: &[SocketAddr]) {
+        self.resolution.succeeded(now);
+        self.shunned.retain(|(_, until)| *until > now);
+        let mut fresh: Vec<SocketAddr> = Vec::new();
+        for address in found.iter().map(canonical).take(MAXIMUM_ADDRESSES) {
+            let known = fresh.contains(&address) || in_use.contains(&address);
+            if !known && !self.is_refused(address.ip()) {
+                fresh.push(address);
+            }
+        }
+        self.candidates = fresh;
+    }
+
+    fn is_refused(&self, ip: IpAddr) -> bool {
+        let ignored = match &self.config.kind {
+            GroupKind::Server => false,
+            GroupKind::Pool { ignore, .. } => ignore.contains(&ip),
+        };
+        ignored || self.shunned.iter().any(|(shunned, _)| *shunned == ip)
+    }
+
+    /// The next address to use, of the family that has fewer of `members`, if any is left that nobody uses.
+    pub(crate) fn take_candidate(&mut self, members: &[SocketAddr], in_use: &[SocketAddr]) -> Option<SocketAddr> {
+        self.candidates.retain(|candidate| !in_use.contains(candidate));
+        let v6 = members.iter().filter(|member| member.is_ipv6()).count();
+        let prefer_v6 = v6 * 2 < members.len();
+        let place = self.candidates.iter().position(|candidate| candidate.is_ipv6() == prefer_v6).unwrap_or(0);
+        if place >= self.candidates.len() {
+            return None;
+        }
+        self.resolution.forgive();
+        Some(self.candidates.remove(place))
+    }
+
+    /// Whether there is an address to replace a member with.
+    pub(crate) fn has_candidate(&self, in_use: &[SocketAddr]) -> bool {
+        self.candidates.iter().any(|candidate| !in_use.contains(candidate))
+    }
+
+    /// Does not use an address again for a while.
+    pub(crate) fn shun(&mut self, ip: IpAddr, now: MonoTime) {
+        self.shunned.retain(|(shunned, until)| *shunned != ip && *until > now);
+        self.shunned.push((ip, now + SHUNNED_FOR));
+    }
+}
+
+/// The form in which addresses are compared.
+pub(crate) fn canonical(address: &SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // Keeps the scope, without which a link-local address is of no use.
+        IpAddr::V6(_) => *address,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What an entry promises about the addresses behind its name.
+
+use super::*;
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
+fn pool(count: usize) -> Group {
+    let kind = GroupKind::Pool { count, ignore: vec!["192.0.2.66".parse().unwrap()] };
+    let config = GroupConfig { host: "pool.example".into(), port: 123, kind, source: SourceConfig::default() };
+    Group::new(GroupId::new(0), config)
+}
+
+fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn resolved(group: &mut Group, found: &[&str]) {
+    assert!(group.poll_resolve(MonoTime::ZERO));
+    group.handle_addresses(MonoTime::ZERO, &addresses(found), &[]);
+}
+
+#[test]
+fn addresses_are_distinct_and_ignored_ones_left_out() {
+    let mut group = pool(4);
+    resolved(&mut group, &["192.0.2.1:123", "192.0.2.1:123", "[::ffff:192.0.2.1]:123", "192.0.2.66:123"]);
+    assert_eq!(group.take_candidate(&[], &[]), Some("192.0.2.1:123".parse().unwrap()));
+    assert_eq!(group.take_candidate(&[], &[]), None);
+}
+
+#[test]
+fn members_are_spread_over_both_families() {
+    let mut group = pool(4);
+    resolved(
+        &mut group,
+        &["192.0.2.1:123", "192.0.2.2:123", "192.0.2.3:123", "[2001:db8::1]:123", "[2001:db8::2]:123"],
+    );
+    let mut members = Vec::new();
+    while members.len() < 4 {
+        members.push(group.take_candidate(&members, &members.clone()).unwrap());
+    }
+    assert_eq!(members.iter().filter(|member| member.is_ipv6()).count(), 2);
+}
+
+#[test]
+fn an_address_that_somebody_uses_is_not_taken() {
+    let mut group = pool(4);
+    resolved(&mut group, &["192.0.2.1:123"]);
+    let in_use = addresses(&["192.0.2.1:123"]);
+    assert!(!group.has_candidate(&in_use));
+    assert_eq!(group.take_candidate(&[], &in_use), None);
+}
+
+#[test]
+fn a_shunned_address_comes_back_after_an_hour() {
+    let mut group = pool(1);
+    group.shun("192.0.2.1".parse().unwrap(), MonoTime::ZERO);
+    resolved(&mut group, &["192.0.2.1:123"]);
+    assert!(!group.has_candidate(&[]));
+    let later = MonoTime::ZERO + Duration::from_secs(3601);
+    group.want_addresses(later, &mut ChaCha12Rng::seed_from_u64(1));
+    assert!(group.poll_resolve(later));
+    group.handle_addresses(later, &addresses(&["192.0.2.1:123"]), &[]);
+    assert!(group.has_candidate(&[]));
+}
+
+#[test]
+fn failures_back_off_exponentially_up_to_minutes() {
+    let mut group = pool(1);
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    let (mut now, mut waits) = (MonoTime::ZERO, Vec::new());
+    for _ in 0..14 {
+        assert!(group.poll_resolve(now));
+        assert!(!group.poll_resolve(now), "one look-up at a time");
+        group.handle_failure(now, "no such host".into(), &mut rng);
+        let (error, at) = group.failure().unwrap();
+        assert_eq!(error, "no such host");
+        waits.push(at.since(now).as_secs_f64());
+        now = at;
+    }
+    assert!((1.5..=2.5).contains(&waits[0]), "{waits:?}");
+    assert!((768.0..=1280.0).contains(&waits[13]), "{waits:?}");
+}
+
+#[test]
+fn a_literal_address_needs_no_look_up() {
+    let config = GroupConfig {
+        host: "2001:db8::1".into(),
+        port: 1123,
+        kind: GroupKind::Server,
+        source: SourceConfig::default(),
+    };
+    let mut group = Group::new(GroupId::new(0), config);
+    assert!(!group.poll_resolve(MonoTime::ZERO));
+    assert_eq!(group.take_candidate(&[], &[]), Some("[2001:db8::1]:1123".parse().unwrap()));
+}
