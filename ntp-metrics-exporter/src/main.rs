@@ -1,3 +1,140 @@
 //! OpenMetrics and health endpoints for a running ntp-daemon.
+//!
+//! Every request asks the daemon anew through its observation socket; the exporter keeps no state of its own.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/metrics` | OpenMetrics; always 200, with `ntp_up 0` when the daemon cannot be reached |
+//! | `/healthz` | 200 as long as the exporter runs |
+//! | `/readyz` | 200 when the clock is synchronised, otherwise 503 with the reason |
+//!
+//! # Module map
+//! | module | concept |
+//! |---|---|
+//! | `args` | the command line |
+//! | `exposition` | a document as OpenMetrics |
+//! | `metrics` | the metrics: names, meaning, and where in the document they stand |
+//! | `answer` | which answer a request gets |
+//! | `http` | connections: how many, how long, and how they end |
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod answer;
+mod args;
+mod exposition;
+mod http;
+mod metrics;
+#[cfg(test)]
+mod samples;
+
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::net::TcpListener;
+use tracing::error;
+
+use args::Args;
+
+/// Why the exporter cannot run.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("{0}")]
+    Config(#[from] ntp_config::ConfigError),
+    #[error(
+        "cannot listen on {address}: {error}; is another exporter running? Choose another address with --listen or \
+         `[observability] metrics-exporter-listen`"
+    )]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+/// Where the daemon is asked, and where we answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
+    socket: PathBuf,
+    listen: SocketAddr,
+}
+
+impl Settings {
+    /// The command line goes before the configuration file.
+    fn new(args: Args) -> Result<Self, ntp_config::ConfigError> {
+        let observability = match &args.config {
+            Some(file) => ntp_config::load(file)?.config.observability,
+            None => ntp_config::Observability::default(),
+        };
+        Ok(Self {
+            socket: args.socket.unwrap_or_else(|| observability.observation_path_or_default().to_owned()),
+            listen: args.listen.unwrap_or(observability.metrics_exporter_listen),
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_max_level(tracing::Level::INFO)
+        .with_target(false)
+        // Otherwise a log that nobody reads any more would be complained about to itself, which panics.
+        .log_internal_errors(false)
+        .init();
+    match start(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> Result<(), StartError> {
+    let settings = Settings::new(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let outcome = runtime.block_on(run(settings));
+    // A fetch from a daemon that hangs must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(settings: Settings) -> Result<(), StartError> {
+    let address = settings.listen;
+    let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
+    http::serve(listener, settings.socket).await.map_err(StartError::Runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(line: &[&str]) -> Settings {
+        let line = ["ntp-metrics-exporter"].iter().chain(line);
+        Settings::new(Args::try_parse_from(line).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_local() {
+        let defaults = settings(&[]);
+
+        assert_eq!(defaults.listen, "127.0.0.1:9975".parse().unwrap());
+        assert_eq!(defaults.socket, PathBuf::from(ntp_observe::DEFAULT_OBSERVATION_PATH));
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ntp.toml");
+        let text = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n[observability]\n\
+                    observation-path = \"/run/x.sock\"\nmetrics-exporter-listen = \"127.0.0.1:1234\"\n";
+        std::fs::write(&file, text).unwrap();
+        let file = file.display().to_string();
+
+        let configured = settings(&["-c", &file]);
+        let told = settings(&["-c", &file, "-s", "/run/y.sock", "-l", "[::1]:0"]);
+
+        assert_eq!(configured, Settings { socket: "/run/x.sock".into(), listen: "127.0.0.1:1234".parse().unwrap() });
+        assert_eq!(told, Settings { socket: "/run/y.sock".into(), listen: "[::1]:0".parse().unwrap() });
+    }
+}

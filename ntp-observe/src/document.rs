@@ -88,6 +88,20 @@ pub enum ClockMode {
     Other(String),
 }
 
+impl ClockMode {
+    /// The stable word of this mode, as it stands in the document.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::System => "system",
+            Self::Virtual => "virtual",
+            Self::None => "none",
+            Self::Auto => "auto",
+            Self::Other(word) => word,
+        }
+    }
+}
+
 /// Why the machine's clock is not steered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]

@@ -1,0 +1,71 @@
+//! Which answer a request gets.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use ntp_observe::{Document, FetchError};
+use tracing::debug;
+
+use crate::exposition;
+
+/// How long the daemon may take to send its state; shorter than the ten seconds that Prometheus waits.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+/// What is sent back.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// The answer to `method` on `path`; the daemon is asked through `socket` where that is needed.
+pub(crate) async fn answer(method: &Method, path: &str, socket: &Path) -> Answer {
+    if method != Method::GET {
+        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return answer;
+    }
+    match path {
+        "/metrics" => respond(StatusCode::OK, exposition::CONTENT_TYPE, exposition::render(ask(socket).await)),
+        "/healthz" => plain(StatusCode::OK, "the exporter is running\n"),
+        "/readyz" => ready(ask(socket).await),
+        _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz and /readyz\n"),
+    }
+}
+
+/// Asks the daemon, off the thread that serves connections.
+async fn ask(socket: &Path) -> Result<Document, FetchError> {
+    let path: PathBuf = socket.to_owned();
+    let fetched = tokio::task::spawn_blocking(move || ntp_observe::fetch(&path, PATIENCE)).await;
+    fetched
+        .expect("invariant: fetching does not panic, and is not cancelled while the runtime lives")
+        .inspect_err(|error| debug!(%error, "the daemon could not be asked"))
+}
+
+/// Whether the machine can be relied on for the time.
+fn ready(fetched: Result<Document, FetchError>) -> Answer {
+    match fetched {
+        Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronised\n"),
+        Ok(document) => {
+            let codes: Vec<&str> = document.system.reasons.iter().map(ntp_observe::SystemReason::code).collect();
+            plain(StatusCode::SERVICE_UNAVAILABLE, format!("not synchronised: {}\n", codes.join(", ")))
+        }
+        Err(error) => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, format!("daemon unreachable: {}: {error}\n", error.code()))
+        }
+    }
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    respond(status, PLAIN_TEXT, text)
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

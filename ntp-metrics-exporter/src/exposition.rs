@@ -1,0 +1,401 @@
+//! A document as OpenMetrics.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ntp_observe::{Document, FetchError, ServerFacts, SourceFacts, SystemReason, TimestampCounts};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::metrics::{Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS};
+
+/// The media type of [`render`].
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Names and values of the labels of one series.
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// The exposition of what the daemon said, or of why it said nothing.
+pub(crate) fn render(fetched: Result<Document, FetchError>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Exposition(fetched)));
+    let mut text = String::new();
+    text::encode(&mut text, &registry).expect("invariant: writing to a string cannot fail");
+    text
+}
+
+#[derive(Debug)]
+struct Exposition(Result<Document, FetchError>);
+
+impl Collector for Exposition {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        let up = if self.0.is_ok() { 1.0 } else { 0.0 };
+        page.gauges("ntp_up", "1 if the daemon could be asked, otherwise 0.", [(vec![], up)])?;
+        match &self.0 {
+            Ok(document) => page.document(document),
+            Err(error) => page.gauges(
+                "ntp_fetch_error",
+                "1, with the reason why the daemon could not be asked.",
+                [(vec![("reason", error.code())], 1.0)],
+            ),
+        }
+    }
+}
+
+/// The page while it is written. Series stand in the order of the document.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn document(&mut self, document: &Document) -> fmt::Result {
+        self.identity(document)?;
+        self.reasons(document)?;
+        for metric in SYSTEM {
+            self.gauge_of(metric, &[(vec![], document)])?;
+        }
+        for metric in SYSTEM_COUNTERS {
+            self.counter_of(metric, &[(vec![], document)])?;
+        }
+        self.sources(&document.sources)?;
+        self.servers(&document.servers)
+    }
+
+    /// Who the daemon is and what it looks after.
+    fn identity(&mut self, document: &Document) -> fmt::Result {
+        let daemon = &document.daemon;
+        let version = daemon.version.as_str();
+        self.info(
+            "ntp_build",
+            "The releases of the daemon and of this exporter.",
+            &vec![("version", version), ("exporter_version", env!("CARGO_PKG_VERSION"))],
+        )?;
+        self.gauges(
+            "ntp_uptime_seconds",
+            "How long the daemon has been running, in seconds.",
+            [(vec![("version", version)], daemon.uptime_s)],
+        )?;
+        let clock = &document.clock;
+        self.info(
+            "ntp_clock",
+            "The clock that is looked after, and the one that the configuration asked for.",
+            &vec![("mode", clock.mode.word()), ("requested", clock.requested.word())],
+        )
+    }
+
+    /// Why the clock is not synchronised, and what else is not as it should be.
+    fn reasons(&mut self, document: &Document) -> fmt::Result {
+        let system = &document.system;
+        self.gauges(
+            "ntp_system_reason",
+            "1 for each reason why the clock is not synchronised.",
+            codes(&system.reasons).map(|code| (vec![("reason", code)], 1.0)),
+        )?;
+        self.gauges(
+            "ntp_system_warning",
+            "1 for each thing that is not as it should be although the clock may be synchronised.",
+            codes(&system.warnings).map(|code| (vec![("reason", code)], 1.0)),
+        )
+    }
+
+    fn sources(&mut self, sources: &[SourceFacts]) -> fmt::Result {
+        let ids: Vec<String> = sources.iter().map(|source| source.id.to_string()).collect();
+        let labelled: Vec<(Labels<'_>, &SourceFacts)> =
+            sources.iter().zip(&ids).map(|(source, id)| (source_labels(source, id), source)).collect();
+        self.gauges(
+            "ntp_source_state",
+            "1, with the state of the source and the reason for it.",
+            labelled.iter().map(|(labels, source)| {
+                (with(labels, &[("state", source.state.word()), ("reason", source.reason.code())]), 1.0)
+            }),
+        )?;
+        for metric in SOURCE {
+            self.gauge_of(metric, &labelled)?;
+        }
+        for metric in SOURCE_COUNTERS {
+            self.counter_of(metric, &labelled)?;
+        }
+        self.counters(
+            "ntp_source_discarded_packets",
+            "Replies thrown away, by the test that they failed.",
+            labelled.iter().flat_map(|(labels, source)| {
+                source.discards.iter().map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
+            }),
+        )?;
+        self.counters(
+            "ntp_source_timestamps",
+            "Our timestamps, by who made them.",
+            labelled.iter().flat_map(|(labels, source)| {
+                timestamps(&source.timestamps).map(move |(direction, origin, number)| {
+                    (with(labels, &[("direction", direction), ("origin", origin)]), number)
+                })
+            }),
+        )
+    }
+
+    fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {
+        let labelled: Vec<(Labels<'_>, &ServerFacts)> =
+            servers.iter().map(|server| (vec![("listen_address", server.listen_address.as_str())], server)).collect();
+        for metric in SERVER {
+            self.gauge_of(metric, &labelled)?;
+        }
+        for metric in SERVER_COUNTERS {
+            self.counter_of(metric, &labelled)?;
+        }
+        self.counters(
+            "ntp_server_dropped_packets",
+            "Datagrams thrown away, by the test that they failed.",
+            labelled.iter().flat_map(|(labels, server)| {
+                server.dropped.iter().map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
+            }),
+        )?;
+        self.counters(
+            "ntp_server_receive_timestamps",
+            "Receive timestamps of requests, by who made them.",
+            labelled.iter().flat_map(|(labels, server)| {
+                [("kernel", server.receive_timestamps_kernel), ("daemon", server.receive_timestamps_daemon)]
+                    .map(|(origin, number)| (with(labels, &[("origin", origin)]), number))
+            }),
+        )
+    }
+
+    fn gauge_of<T>(&mut self, metric: &Metric<T, f64>, facts: &[(Labels<'_>, &T)]) -> fmt::Result {
+        let series = facts.iter().filter_map(|(labels, fact)| Some((labels.clone(), (metric.value)(fact)?)));
+        self.gauges(metric.name, metric.help, series)
+    }
+
+    fn counter_of<T>(&mut self, metric: &Metric<T, u64>, facts: &[(Labels<'_>, &T)]) -> fmt::Result {
+        let series = facts.iter().filter_map(|(labels, fact)| Some((labels.clone(), (metric.value)(fact)?)));
+        self.counters(metric.name, metric.help, series)
+    }
+
+    fn gauges<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Labels<'l>, f64)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, MetricType::Gauge)?;
+        for (labels, value) in series {
+            if labels.is_empty() {
+                gauge(&mut family, value)?;
+            } else {
+                gauge(&mut family.encode_family(&labels)?, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counters<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Labels<'l>, u64)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, MetricType::Counter)?;
+        for (labels, value) in series {
+            if labels.is_empty() {
+                family.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
+            } else {
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn info(&mut self, name: &str, help: &str, labels: &Labels<'_>) -> fmt::Result {
+        self.family(name, help, MetricType::Info)?.encode_info(labels)
+    }
+
+    /// Opens a family. The encoder appends the unit to the name by itself.
+    fn family<'s>(&'s mut self, name: &'s str, help: &str, kind: MetricType) -> Result<MetricEncoder<'s>, fmt::Error> {
+        let (stem, unit) = match (name.strip_suffix("_seconds"), name.strip_suffix("_bytes")) {
+            (Some(stem), _) => (stem, Some(&Unit::Seconds)),
+            (_, Some(stem)) => (stem, Some(&Unit::Bytes)),
+            _ => (name, None),
+        };
+        self.0.encode_descriptor(stem, help, unit, kind)
+    }
+}
+
+/// Writes whole numbers without a fraction, as people and ntpd-rs write them.
+fn gauge(series: &mut MetricEncoder<'_>, value: f64) -> fmt::Result {
+    /// Below this an `f64` holds every whole number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "the value is whole and in range")]
+        return series.encode_gauge(&(value as i64));
+    }
+    series.encode_gauge(&value)
+}
+
+/// The labels that ntpd-rs puts on every metric of a source.
+fn source_labels<'a>(source: &'a SourceFacts, id: &'a str) -> Labels<'a> {
+    vec![("name", &source.name), ("address", source.address.as_deref().unwrap_or_default()), ("id", id)]
+}
+
+fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a> {
+    labels.iter().chain(more).copied().collect()
+}
+
+/// The words of the reasons, each once: a series must not come twice.
+fn codes(reasons: &[SystemReason]) -> impl Iterator<Item = &str> {
+    let codes: BTreeSet<&str> = reasons.iter().map(SystemReason::code).collect();
+    codes.into_iter()
+}
+
+fn timestamps(counts: &TimestampCounts) -> [(&'static str, &'static str, u64); 6] {
+    [
+        ("transmit", "hardware", counts.transmit_hardware),
+        ("transmit", "kernel", counts.transmit_kernel),
+        ("transmit", "daemon", counts.transmit_daemon),
+        ("receive", "hardware", counts.receive_hardware),
+        ("receive", "kernel", counts.receive_kernel),
+        ("receive", "daemon", counts.receive_daemon),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn lines(document: &Document) -> Vec<String> {
+        render(Ok(document.clone())).lines().map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn assert_line(lines: &[String], line: &str) {
+        assert!(lines.iter().any(|one| one == line), "no line\n{line}\nin\n{}", lines.join("\n"));
+    }
+
+    #[test]
+    fn the_exposition_ends_with_its_end_mark() {
+        assert!(render(Ok(Document::default())).ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn names_of_ntpd_rs_are_kept_where_they_mean_the_same() {
+        let lines = lines(&samples::synchronized());
+        let source = r#"{name="ntp1.example.org",address="192.0.2.1:123",id="1"}"#;
+        let server = r#"{listen_address="0.0.0.0:123"}"#;
+
+        for line in [
+            "ntp_system_stratum 3".to_owned(),
+            "ntp_system_leap_indicator 0".to_owned(),
+            "ntp_system_root_delay_seconds 0.001".to_owned(),
+            "ntp_system_root_dispersion_seconds 0.0005".to_owned(),
+            "ntp_system_poll_interval_seconds 64".to_owned(),
+            "ntp_system_accumulated_steps_seconds 1.5".to_owned(),
+            "ntp_system_accumulated_steps_threshold_seconds -1".to_owned(),
+            r#"ntp_uptime_seconds{version="0.1.0"} 100"#.to_owned(),
+            format!("ntp_source_poll_interval_seconds{source} 64"),
+            format!("ntp_source_unanswered_polls{source} 2"),
+            format!("ntp_source_offset_seconds{source} -0.000123"),
+            format!("ntp_source_delay_seconds{source} 0.012"),
+            format!("ntp_source_uncertainty_seconds{source} 0.00004"),
+            format!("ntp_source_root_delay_seconds{source} 0.002"),
+            format!("ntp_source_root_dispersion_seconds{source} 0.003"),
+            format!("ntp_server_received_packets_total{server} 1000"),
+            format!("ntp_server_accepted_packets_total{server} 990"),
+            format!("ntp_server_denied_packets_total{server} 4"),
+            format!("ntp_server_ignored_packets_total{server} 0"),
+            format!("ntp_server_rate_limited_packets_total{server} 1"),
+            format!("ntp_server_response_send_errors_total{server} 3"),
+        ] {
+            assert_line(&lines, &line);
+        }
+    }
+
+    #[test]
+    fn our_own_metrics_say_whether_and_how_well_the_clock_is_synchronised() {
+        let lines = lines(&samples::synchronized());
+
+        for line in [
+            "ntp_up 1",
+            "ntp_synchronized 1",
+            "ntp_clock_steering 1",
+            "ntp_clock_error_bound_seconds 0.0012",
+            "ntp_clock_offset_seconds -0.000012",
+            "ntp_clock_frequency_ratio 0.00001",
+            r#"ntp_clock_info{mode="system",requested="auto"} 1"#,
+            "ntp_system_steps_total 2",
+            r#"ntp_system_warning{reason="few-sources"} 1"#,
+        ] {
+            assert_line(&lines, line);
+        }
+        assert!(lines.iter().any(|line| line.starts_with(r#"ntp_build_info{version="0.1.0",exporter_version=""#)));
+    }
+
+    #[test]
+    fn each_source_shows_its_state_with_the_reason_and_its_counters() {
+        let lines = lines(&samples::synchronized());
+        let source = r#"name="ntp1.example.org",address="192.0.2.1:123",id="1""#;
+
+        for line in [
+            format!(r#"ntp_source_state{{{source},state="selected",reason="system-peer"}} 1"#),
+            format!("ntp_source_reach_ratio{{{source}}} 0.5"),
+            format!(r#"ntp_source_discarded_packets_total{{{source},reason="bogus-origin"}} 7"#),
+            format!(r#"ntp_source_timestamps_total{{{source},direction="receive",origin="kernel"}} 21"#),
+            r#"ntp_source_state{name="ntp2.example.org",address="",id="2",state="unresolved",reason="resolving"} 1"#
+                .to_owned(),
+            r#"ntp_server_dropped_packets_total{listen_address="0.0.0.0:123",reason="too-short"} 5"#.to_owned(),
+        ] {
+            assert_line(&lines, &line);
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_not_known_has_no_series() {
+        let text = render(Ok(samples::synchronized()));
+
+        assert!(!text.contains("NaN"));
+        assert!(!text.contains(r#"ntp_source_offset_seconds{name="ntp2.example.org""#));
+    }
+
+    #[test]
+    fn every_reason_of_an_unsynchronised_clock_is_shown_once() {
+        let mut document = Document::default();
+        let reason = SystemReason::TooFewAgreeing { agreeing: 1, needed: 3 };
+        document.system.reasons = vec![reason.clone(), SystemReason::Starting, reason];
+
+        let lines = lines(&document);
+
+        assert_line(&lines, "ntp_synchronized 0");
+        assert_line(&lines, r#"ntp_system_reason{reason="starting"} 1"#);
+        assert_eq!(lines.iter().filter(|line| line.contains("too-few-agreeing")).count(), 1);
+    }
+
+    #[test]
+    fn a_daemon_that_cannot_be_asked_is_down_with_the_reason() {
+        let text = render(Err(FetchError::NoSocket { path: "/run/x.sock".into() }));
+
+        assert!(text.contains("ntp_up 0\n"), "{text}");
+        assert!(text.contains("ntp_fetch_error{reason=\"no-socket\"} 1\n"), "{text}");
+        assert!(!text.contains("ntp_synchronized"), "{text}");
+    }
+
+    #[test]
+    fn units_are_declared_and_every_family_is_described_once() {
+        let lines = lines(&samples::synchronized());
+        assert_line(&lines, "# UNIT ntp_clock_error_bound_seconds seconds");
+        assert_line(&lines, "# TYPE ntp_server_received_packets counter");
+
+        let mut described: Vec<&String> = lines.iter().filter(|line| line.starts_with("# TYPE ")).collect();
+        let all = described.len();
+        described.sort();
+        described.dedup();
+        assert_eq!(described.len(), all);
+    }
+
+    #[test]
+    fn quotes_in_a_name_cannot_break_the_format() {
+        let mut document = samples::synchronized();
+        document.sources[0].name = "a\"b\nc".into();
+
+        let lines = lines(&document);
+
+        assert!(lines.iter().any(|line| line.contains(r#"name="a\"b\nc""#)), "{}", lines.join("\n"));
+    }
+}
