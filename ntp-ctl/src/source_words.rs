@@ -135,7 +135,7 @@ fn quality(reason: &SourceReason) -> Words {
         ),
         SourceReason::DistanceTooLarge { distance_s, limit_s } => Words::new(
             format!("its time may be wrong by {}, and the limit is {}", seconds(*distance_s), seconds(*limit_s)),
-            "use a server that is nearer or better, or raise [synchronization] maximum-distance",
+            "use a server that is nearer or better, or raise [synchronization] maximum-root-distance",
         ),
         SourceReason::SynchronizationLoop => {
             Words::new("the server takes its time from us", "it cannot be followed while it does; use another server")

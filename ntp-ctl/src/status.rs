@@ -226,8 +226,9 @@ fn servers(servers: &[ServerFacts], width: usize) -> String {
 }
 
 fn server_line(server: &ServerFacts) -> String {
+    let interface = server.interface.as_deref().map(|name| format!(" on {name}")).unwrap_or_default();
     let mut line = format!(
-        "{}: {} received, {} answered",
+        "{}{interface}: {} received, {} answered",
         server.listen_address,
         count(server.received, "request"),
         server.answered

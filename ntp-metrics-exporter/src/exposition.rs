@@ -136,7 +136,7 @@ impl Page<'_> {
 
     fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {
         let labelled: Vec<(Labels<'_>, &ServerFacts)> =
-            servers.iter().map(|server| (vec![("listen_address", server.listen_address.as_str())], server)).collect();
+            servers.iter().map(|server| (server_labels(server), server)).collect();
         for metric in SERVER {
             self.gauge_of(metric, &labelled)?;
         }
@@ -233,6 +233,12 @@ fn gauge(series: &mut MetricEncoder<'_>, value: f64) -> fmt::Result {
 /// The labels that ntpd-rs puts on every metric of a source.
 fn source_labels<'a>(source: &'a SourceFacts, id: &'a str) -> Labels<'a> {
     vec![("name", &source.name), ("address", source.address.as_deref().unwrap_or_default()), ("id", id)]
+}
+
+/// The label that ntpd-rs puts on every metric of a server, and the interface where one address is used on several.
+fn server_labels(server: &ServerFacts) -> Labels<'_> {
+    let interface = server.interface.as_deref().map(|name| ("interface", name));
+    [("listen_address", server.listen_address.as_str())].into_iter().chain(interface).collect()
 }
 
 fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a> {
@@ -344,6 +350,19 @@ mod tests {
         ] {
             assert_line(&lines, &line);
         }
+    }
+
+    #[test]
+    fn one_address_on_two_interfaces_is_told_apart() {
+        let mut document = samples::synchronized();
+        let mut other = document.servers[0].clone();
+        other.interface = Some("eth1".into());
+        document.servers.push(other);
+
+        let lines = lines(&document);
+
+        let server = r#"listen_address="0.0.0.0:123",interface="eth1""#;
+        assert_line(&lines, &format!("ntp_server_received_packets_total{{{server}}} 1000"));
     }
 
     #[test]

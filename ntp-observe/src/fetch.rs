@@ -17,8 +17,8 @@ pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 pub enum FetchError {
     /// There is nothing at the path.
     #[error(
-        "there is no socket at {path}: the daemon is not running, or its `[observability] observation-path` is not set \
-         or is another path"
+        "there is no socket at {path}: the daemon is not running, or its `[observability] observation-path` is another \
+         one (name the daemon's configuration with -c, or the socket with -s)"
     )]
     NoSocket {
         /// The path that was tried.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct ServerFacts {
     /// Address and port (`0.0.0.0:123`, `[::]:123`).
     pub listen_address: String,
+    /// The network interface to which the socket is bound; `null` for all.
+    pub interface: Option<String>,
     /// Datagrams received.
     pub received: u64,
     /// Requests answered with the time.
