@@ -39,17 +39,13 @@ impl HostText {
 pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
     const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123\"";
     if text.contains("://") {
-        return Err(NoHost::new(
-            format!("`{}` is a URL", text.escape_debug()),
-            "write only the host name, as \"ntp.example.org\"",
-        ));
+        return Err(NoHost::new(format!("`{}` is a URL", text), "write only the host name, as \"ntp.example.org\""));
     }
     if is_v6(text) {
         return Ok(HostText { host: text.to_owned(), port: None });
     }
     if let Some(inner) = text.strip_prefix('[') {
-        let no_address =
-            || NoHost::new(format!("`{}` is not an IPv6 address in brackets", text.escape_debug()), BRACKETS);
+        let no_address = || NoHost::new(format!("`{}` is not an IPv6 address in brackets", text), BRACKETS);
         let (host, rest) = inner.split_once(']').ok_or_else(no_address)?;
         if !is_v6(host) {
             return Err(no_address());
@@ -64,7 +60,7 @@ pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
     let (host, port) = match text.split_once(':') {
         None => (text, None),
         Some((_, rest)) if rest.contains(':') => {
-            return Err(NoHost::new(format!("`{}` is not an IPv6 address", text.escape_debug()), BRACKETS));
+            return Err(NoHost::new(format!("`{}` is not an IPv6 address", text), BRACKETS));
         }
         Some((host, digits)) => (host, Some(port(digits)?)),
     };
@@ -83,22 +79,18 @@ fn port(digits: &str) -> Result<u16, NoHost> {
     let digits_only = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
     let port = digits.parse().ok().filter(|port| digits_only && *port != 0);
     port.ok_or_else(|| {
-        NoHost::new(
-            format!("`{}` is not a port", digits.escape_debug()),
-            "write a port from 1 to 65535, or none for 123",
-        )
+        NoHost::new(format!("`{}` is not a port", digits), "write a port from 1 to 65535, or none for 123")
     })
 }
 
 fn check_name(name: &str) -> Result<(), NoHost> {
     const HELP: &str = "write a host name such as \"ntp.example.org\" or an IP address";
-    let shown = name.escape_debug();
     if name.is_empty() {
         return Err(NoHost::new("the host name is empty", HELP));
     }
     if !name.is_ascii() {
         return Err(NoHost::new(
-            format!("`{shown}` has characters beyond ASCII"),
+            format!("`{name}` has characters beyond ASCII"),
             "write the name in its \"xn--\" form",
         ));
     }
@@ -106,13 +98,13 @@ fn check_name(name: &str) -> Result<(), NoHost> {
     let good = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
     let good_label = |label: &str| !label.is_empty() && label.len() <= LONGEST_LABEL && label.bytes().all(good);
     if bare.len() > LONGEST_NAME || !bare.split('.').all(good_label) {
-        return Err(NoHost::new(format!("`{shown}` is not a host name"), HELP));
+        return Err(NoHost::new(format!("`{name}` is not a host name"), HELP));
     }
     // A name whose last part is a number is an IPv4 address to every resolver, here one with a slip in it.
     let numeric_end = bare.rsplit('.').next().is_some_and(|label| label.bytes().all(|octet| octet.is_ascii_digit()));
     if numeric_end && name.parse::<Ipv4Addr>().is_err() {
         return Err(NoHost::new(
-            format!("`{shown}` is not an IPv4 address"),
+            format!("`{name}` is not an IPv4 address"),
             "write four numbers from 0 to 255, as \"192.0.2.1\"",
         ));
     }

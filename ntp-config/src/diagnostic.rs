@@ -10,6 +10,9 @@ const MOST_SHOWN: usize = 20;
 /// Characters of a long line that are shown on each side of what is marked.
 const CONTEXT: usize = 60;
 
+/// Characters of a message that are shown; what a file says can be in it.
+const LONGEST_MESSAGE: usize = 800;
+
 /// A place in one of the files that were read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Span {
@@ -17,6 +20,18 @@ pub(crate) struct Span {
     pub(crate) file: usize,
     /// Octets of the file's text.
     pub(crate) range: Range<usize>,
+}
+
+/// Text of a file in a message: cut, and without characters that could control a terminal.
+struct Shown<'t>(&'t str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars().take(LONGEST_MESSAGE) {
+            if c.is_control() { write!(f, "{}", c.escape_debug())? } else { write!(f, "{c}")? }
+        }
+        if self.0.chars().nth(LONGEST_MESSAGE).is_some() { write!(f, "…") } else { Ok(()) }
+    }
 }
 
 /// A value and where it stands.
@@ -100,7 +115,7 @@ impl Problem {
     }
 
     fn render(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
-        writeln!(f, "{severity}: {}", self.message)?;
+        writeln!(f, "{severity}: {}", Shown(&self.message))?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "{excerpt}")?;
         }

@@ -174,7 +174,7 @@ impl Fields {
         for entry in self.table.entries {
             let key = &entry.key.value;
             let guess = nearest(key, keys).map_or(String::new(), |known| format!("; did you mean `{known}`?"));
-            let message = format!("unknown key `{}` in {name}{guess}", key.escape_debug());
+            let message = format!("unknown key `{}` in {name}{guess}", key);
             report.error(&entry.key.span, message, format!("possible here: {}", listed(keys)));
         }
     }

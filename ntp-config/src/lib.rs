@@ -22,6 +22,8 @@ mod address;
 mod checks;
 mod config;
 mod diagnostic;
+#[cfg(test)]
+mod documentation;
 mod fields;
 mod load;
 mod raw;

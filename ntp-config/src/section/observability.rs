@@ -71,7 +71,7 @@ fn exporter(fields: &mut Fields, report: &mut Report) -> Option<SocketAddr> {
     let text = fields.string("metrics-exporter-listen", report)?;
     let listen = address::socket(&text.value, None);
     if listen.is_none() {
-        let message = format!("`{}` is not an IP address with a port", text.value.escape_debug());
+        let message = format!("`{}` is not an IP address with a port", text.value);
         report.error(&text.span, message, "write it as \"127.0.0.1:9975\" or \"[::1]:9975\"");
     }
     listen

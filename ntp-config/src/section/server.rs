@@ -75,7 +75,7 @@ fn listen(fields: &mut Fields, report: &mut Report) -> Option<Located<SocketAddr
     match address::socket(&text.value, Some(NTP_PORT)) {
         Some(address) => Some(text.with(address)),
         None => {
-            let message = format!("`{}` is not an IP address with or without a port", text.value.escape_debug());
+            let message = format!("`{}` is not an IP address with or without a port", text.value);
             report.error(&text.span, message, HELP);
             None
         }
@@ -88,7 +88,7 @@ fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {
     if (1..=LONGEST_INTERFACE).contains(&text.value.len()) && text.value.bytes().all(good) {
         return Some(text.value);
     }
-    let message = format!("`{}` is not the name of a network interface", text.value.escape_debug());
+    let message = format!("`{}` is not the name of a network interface", text.value);
     report.error(&text.span, message, "write a name as `ip link` shows it, as \"eth0\"");
     None
 }
@@ -133,7 +133,7 @@ fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
                     "write an address or a block, as \"192.0.2.0/24\" or \"2001:db8::/32\"".to_owned()
                 }
             };
-            report.error(&text.span, format!("`{}`: {reason}", text.value.escape_debug()), help);
+            report.error(&text.span, format!("`{}`: {reason}", text.value), help);
             None
         }
     }

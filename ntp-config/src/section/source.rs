@@ -221,7 +221,7 @@ fn pool(fields: &mut Fields, report: &mut Report) -> (usize, Vec<IpAddr>) {
         let text = string(value, "ignore", report)?;
         let address = text.value.parse::<IpAddr>().ok();
         if address.is_none() {
-            let message = format!("`{}` is not an IP address", text.value.escape_debug());
+            let message = format!("`{}` is not an IP address", text.value);
             report.error(&text.span, message, "write addresses without ports, as \"192.0.2.1\" or \"2001:db8::1\"");
         }
         address.map(|address| address.to_canonical())

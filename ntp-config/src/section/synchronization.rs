@@ -161,7 +161,7 @@ fn reference_id(fields: &mut Fields, report: &mut Report) -> Option<ReferenceId>
     let fits = (1..=4).contains(&text.value.len()) && text.value.bytes().all(|octet| octet.is_ascii_graphic());
     if !fits {
         let help = "write up to four letters of ASCII without blanks, as \"GPS\"";
-        report.error(&text.span, format!("`{}` is not a reference id", text.value.escape_debug()), help);
+        report.error(&text.span, format!("`{}` is not a reference id", text.value), help);
         return None;
     }
     let mut letters = [0; 4];
