@@ -35,37 +35,40 @@ impl HostText {
     }
 }
 
+const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123\"";
+
 /// Reads `host`, `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `[2001:db8::1]` or `2001:db8::1`.
 pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
-    const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123\"";
     if text.contains("://") {
-        return Err(NoHost::new(format!("`{}` is a URL", text), "write only the host name, as \"ntp.example.org\""));
+        return Err(NoHost::new(format!("`{text}` is a URL"), "write only the host name, as \"ntp.example.org\""));
     }
     if is_v6(text) {
         return Ok(HostText { host: text.to_owned(), port: None });
     }
     if let Some(inner) = text.strip_prefix('[') {
-        let no_address = || NoHost::new(format!("`{}` is not an IPv6 address in brackets", text), BRACKETS);
-        let (host, rest) = inner.split_once(']').ok_or_else(no_address)?;
-        if !is_v6(host) {
-            return Err(no_address());
-        }
-        let port = match rest.strip_prefix(':') {
-            Some(digits) => Some(port(digits)?),
-            None if rest.is_empty() => None,
-            None => return Err(no_address()),
-        };
-        return Ok(HostText { host: host.to_owned(), port });
+        return bracketed(inner)
+            .unwrap_or_else(|| Err(NoHost::new(format!("`{text}` is not an IPv6 address in brackets"), BRACKETS)));
     }
     let (host, port) = match text.split_once(':') {
         None => (text, None),
         Some((_, rest)) if rest.contains(':') => {
-            return Err(NoHost::new(format!("`{}` is not an IPv6 address", text), BRACKETS));
+            return Err(NoHost::new(format!("`{text}` is not an IPv6 address"), BRACKETS));
         }
         Some((host, digits)) => (host, Some(port(digits)?)),
     };
     check_name(host)?;
     Ok(HostText { host: host.to_owned(), port })
+}
+
+/// What follows an opening bracket; `None` if that is no IPv6 address, a closing bracket and perhaps a port.
+fn bracketed(inner: &str) -> Option<Result<HostText, NoHost>> {
+    let (host, rest) = inner.split_once(']').filter(|(host, _)| is_v6(host))?;
+    let host = host.to_owned();
+    if rest.is_empty() {
+        return Some(Ok(HostText { host, port: None }));
+    }
+    let port = port(rest.strip_prefix(':')?);
+    Some(port.map(|port| HostText { host, port: Some(port) }))
 }
 
 /// An IPv6 address, perhaps with a zone such as `%eth0` (RFC 4007 §11).
@@ -79,7 +82,7 @@ fn port(digits: &str) -> Result<u16, NoHost> {
     let digits_only = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
     let port = digits.parse().ok().filter(|port| digits_only && *port != 0);
     port.ok_or_else(|| {
-        NoHost::new(format!("`{}` is not a port", digits), "write a port from 1 to 65535, or none for 123")
+        NoHost::new(format!("`{digits}` is not a port"), "write a port from 1 to 65535, or none for 123")
     })
 }
 

@@ -265,7 +265,7 @@ impl Storage {
         self.directory.as_deref().map(|directory| directory.join("drift"))
     }
 
-    /// The file with the other state, such as the sum of all steps.
+    /// The file with the rest: the last known time and the sum of all steps.
     #[must_use]
     pub fn state_file(&self) -> Option<PathBuf> {
         self.directory.as_deref().map(|directory| directory.join("state"))

@@ -168,13 +168,19 @@ impl Fields {
         tables.collect()
     }
 
+    /// Gives the table up, and reports only the keys that it cannot have: one of them may be what is missing, misspelled.
+    pub(crate) fn abandon(mut self, report: &mut Report) {
+        self.table.entries.retain(|entry| !self.section.keys.contains(&entry.key.value.as_str()));
+        self.finish(report);
+    }
+
     /// Reports every key that has not been taken.
     pub(crate) fn finish(self, report: &mut Report) {
         let Section { name, keys } = self.section;
         for entry in self.table.entries {
             let key = &entry.key.value;
             let guess = nearest(key, keys).map_or(String::new(), |known| format!("; did you mean `{known}`?"));
-            let message = format!("unknown key `{}` in {name}{guess}", key);
+            let message = format!("unknown key `{key}` in {name}{guess}");
             report.error(&entry.key.span, message, format!("possible here: {}", listed(keys)));
         }
     }

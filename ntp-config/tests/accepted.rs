@@ -4,7 +4,7 @@ use ntp_config::{ClockMode, Loaded, LogLevel, SourceKind, for_pools, load, parse
 use ntp_proto::packet::{ReferenceId, Version};
 use ntp_proto::server::{FilterAction, ServerConfig};
 use ntp_proto::source::SourceConfig;
-use ntp_proto::time::Seconds;
+use ntp_proto::time::{PollInterval, Seconds};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -69,14 +69,14 @@ fn every_key_of_a_source_reaches_its_entry() {
     assert_eq!(server.kind.most_servers(), 1);
     let settings = &server.settings;
     let polls = [settings.poll_limits.min(), settings.initial_poll, settings.poll_limits.max()];
-    assert_eq!(polls.map(|poll| poll.log2()), [5, 6, 8]);
+    assert_eq!(polls.map(PollInterval::log2), [5, 6, 8]);
     assert_eq!((settings.version, settings.burst), (Version::V3, 4));
     let SourceKind::Pool { address, count, ignore } = &pool.kind else { panic!("a pool") };
     assert_eq!((address.port, *count), (124, 7));
     assert_eq!(ignore.iter().map(ToString::to_string).collect::<Vec<_>>(), ["192.0.2.1", "192.0.2.2"]);
     let settings = &pool.settings;
     let polls = [settings.poll_limits.min(), settings.initial_poll, settings.poll_limits.max()];
-    assert_eq!(polls.map(|poll| poll.log2()), [5, 7, 9]);
+    assert_eq!(polls.map(PollInterval::log2), [5, 7, 9]);
     assert_eq!((settings.version, settings.burst), (Version::V4, 1));
 }
 

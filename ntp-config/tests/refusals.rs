@@ -498,6 +498,14 @@ fn sources_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn a_misspelled_mode_is_recognised() {
+    let shown = refusal("[[source]]\nmod = \"server\"\naddress = \"a\"\n");
+    assert!(shown.contains("without a `mode`"), "{shown}");
+    assert!(shown.contains("unknown key `mod` in [[source]]; did you mean `mode`?"), "{shown}");
+    assert_eq!(shown.matches("error:").count(), 2, "{shown}");
+}
+
+#[test]
 fn what_ntpd_rs_has_and_we_do_not_is_refused_and_never_weakened() {
     const WITH_NTS: &str = "or wait for the version with NTS";
     check(&[

@@ -71,6 +71,7 @@ fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> 
     let Some(entry) = fields.peek("mode") else {
         let help = "write mode = \"server\" for one server or mode = \"pool\" for a name behind which there are many";
         report.error(fields.span(), "a `[[source]]` without a `mode`", help);
+        fields.abandon(report);
         return None;
     };
     let mode_span = entry.value.span.clone();
