@@ -1,0 +1,176 @@
+//! Our daemon, with a clock of its own and everything else in a temporary folder.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ntp_observe::{Document, SourceFacts, fetch};
+use tempfile::TempDir;
+
+use super::{Network, Running, Side, Skip, binary, confined_in, folder, until};
+
+/// How long a busy machine may take to answer.
+const FETCH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The configuration of a daemon, section by section.
+#[derive(Clone, Debug)]
+pub struct DaemonConfig {
+    clock: String,
+    sections: String,
+}
+
+impl DaemonConfig {
+    /// A daemon with a virtual clock that is off by `offset` seconds and runs too fast by `frequency` s/s.
+    #[must_use]
+    pub fn with_virtual_clock(offset: f64, frequency: f64) -> Self {
+        let clock = format!("mode = \"virtual\"\nvirtual-offset = {offset:?}\nvirtual-frequency = {frequency:?}\n");
+        Self { clock, sections: String::new() }
+    }
+
+    /// A daemon with another `[clock] mode`.
+    #[must_use]
+    pub fn with_clock_mode(mode: &str) -> Self {
+        Self { clock: format!("mode = \"{mode}\"\n"), sections: String::new() }
+    }
+
+    /// Adds sections in TOML.
+    #[must_use]
+    pub fn and(mut self, sections: &str) -> Self {
+        self.sections.push_str(sections);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Adds a server to take the time from, asked every second and later every two, so that a test sees much in little
+    /// time.
+    #[must_use]
+    pub fn and_source(self, address: &str) -> Self {
+        let limits = "poll-interval-limits = { min = 0, max = 1 }";
+        self.and(&format!("[[source]]\nmode = \"server\"\naddress = \"{address}\"\n{limits}\n"))
+    }
+
+    /// Adds an address to serve time on, at stratum 1 whatever the sources say.
+    #[must_use]
+    pub fn and_server(self, listen: &str) -> Self {
+        self.and(&format!("[[server]]\nlisten = \"{listen}\"\n"))
+    }
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Running,
+    folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts a daemon.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn start(config: &DaemonConfig) -> Result<Self, Skip> {
+        Self::start_in(None, folder(), config)
+    }
+
+    /// Starts a daemon at one end of a network.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn start_at(network: &Network, side: Side, config: &DaemonConfig) -> Result<Self, Skip> {
+        Self::start_in(Some(network.namespace(side)), folder(), config)
+    }
+
+    /// Starts a daemon with a folder that another one has left, see [`Self::into_folder`].
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn start_again(folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
+        Self::start_in(None, folder, config)
+    }
+
+    fn start_in(namespace: Option<&str>, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
+        let file = folder.path().join("ntp.toml");
+        std::fs::write(&file, whole_text(config, folder.path())).expect("the configuration can be written");
+        let mut command = confined_in(namespace, binary("ntp-daemon"))?;
+        command.arg("-c").arg(file);
+        Ok(Self { process: Running::start("ntp-daemon", command), folder })
+    }
+
+    /// Its process.
+    pub const fn process(&mut self) -> &mut Running {
+        &mut self.process
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("ntp.toml")
+    }
+
+    /// The folder of what survives a restart.
+    #[must_use]
+    pub fn storage(&self) -> PathBuf {
+        self.folder.path().join("storage")
+    }
+
+    /// Kills it, and keeps its folder.
+    #[must_use]
+    pub fn into_folder(mut self) -> TempDir {
+        self.process.kill();
+        self.folder
+    }
+
+    /// Its state; `None` while it cannot be had.
+    #[must_use]
+    pub fn state(&self) -> Option<Document> {
+        fetch(&self.folder.path().join("o.sock"), FETCH_PATIENCE).ok()
+    }
+
+    /// Waits for a state in which `claim` holds, and returns it.
+    ///
+    /// # Panics
+    /// If that does not happen in time, or the daemon ends before.
+    pub fn wait_until(&mut self, what: &str, patience: Duration, claim: impl Fn(&Document) -> bool) -> Document {
+        let mut last = None;
+        let reached = until(patience, || {
+            last = self.state().or(last.take());
+            let ended = self.process.exited();
+            assert!(ended.is_none(), "the daemon ended ({ended:?}) before this came true: {what}");
+            last.as_ref().filter(|state| claim(state)).cloned()
+        });
+        reached.unwrap_or_else(|| panic!("not within {patience:?}: {what}. The last state was {last:#?}"))
+    }
+
+    /// Waits until its clock is synchronised and right by `within` seconds.
+    ///
+    /// # Panics
+    /// If that does not happen in time, or the daemon ends before.
+    pub fn wait_until_right(&mut self, within: f64, patience: Duration) -> Document {
+        self.wait_until(&format!("synchronised and right within {within} s"), patience, |state| {
+            state.system.synchronized && state.clock.virtual_minus_system_s.is_some_and(|off| off.abs() < within)
+        })
+    }
+}
+
+/// The source at an address in a state.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn source_at<'a>(state: &'a Document, address: &str) -> &'a SourceFacts {
+    let found = state.sources.iter().find(|source| source.address.as_deref() == Some(address));
+    found.unwrap_or_else(|| panic!("no source at {address} in {:#?}", state.sources))
+}
+
+fn whole_text(config: &DaemonConfig, folder: &Path) -> String {
+    let mut text = config.sections.clone();
+    let folder = folder.display();
+    let written = write!(
+        text,
+        "\n[clock]\n{}\n[observability]\nobservation-path = \"{folder}/o.sock\"\nlog-level = \"debug\"\n\
+         ansi-colors = false\n\n[storage]\ndirectory = \"{folder}/storage\"\n",
+        config.clock
+    );
+    written.expect("invariant: writing to memory cannot fail");
+    text
+}

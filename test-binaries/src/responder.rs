@@ -1,0 +1,121 @@
+//! A small NTP server: it reads requests, and somebody else decides what is sent back, and when.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ntp_os_clock::{Clock, ClockReader};
+use ntp_proto::time::NtpTimestamp;
+use ntp_udp::{BindError, BindOptions, Socket, SourceAddress};
+
+use crate::Request;
+
+/// The largest request that is read whole.
+const LARGEST_REQUEST: usize = 2048;
+
+/// The most replies that wait for their time to be sent; more are dropped.
+const MOST_WAITING: usize = 1024;
+
+/// One datagram to send back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// How long to hold it back.
+    pub after: Duration,
+    /// Its octets.
+    pub octets: Vec<u8>,
+}
+
+impl Outgoing {
+    /// To be sent at once.
+    #[must_use]
+    pub fn now(octets: impl Into<Vec<u8>>) -> Self {
+        Self { after: Duration::ZERO, octets: octets.into() }
+    }
+}
+
+/// A reply that is held back.
+#[derive(Debug)]
+struct Waiting {
+    due: Instant,
+    to: SocketAddr,
+    from: Option<SourceAddress>,
+    octets: Vec<u8>,
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Responder {
+    socket: Socket,
+    clock: ClockReader,
+    waiting: VecDeque<Waiting>,
+}
+
+impl Responder {
+    /// Listens on `address`; port 0 is any free one.
+    ///
+    /// # Errors
+    /// Says what was tried and what may help.
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        let socket = Socket::bind(&BindOptions { reuse_port: false, ..BindOptions::server(address) })?;
+        Ok(Self { socket, clock: Clock::measuring().reader(), waiting: VecDeque::new() })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_address(&self) -> SocketAddr {
+        self.socket.local_address()
+    }
+
+    /// Serves for `span`, or until the process is ended. `answer` gets each request, and a clock for its reply.
+    ///
+    /// # Errors
+    /// Those of receiving; what cannot be sent is lost, as on any network.
+    pub fn serve(
+        &mut self,
+        span: Option<Duration>,
+        mut answer: impl FnMut(&Request, &ClockReader) -> Vec<Outgoing>,
+    ) -> io::Result<()> {
+        let end = span.map(|span| Instant::now() + span);
+        let mut buffer = [0; LARGEST_REQUEST];
+        while end.is_none_or(|end| Instant::now() < end) {
+            self.send_what_is_due();
+            let next = [end, self.waiting.front().map(|waiting| waiting.due)].into_iter().flatten().min();
+            self.socket.set_read_timeout(next.map(|next| next.saturating_duration_since(Instant::now())))?;
+            let received = match self.socket.receive(&mut buffer) {
+                Ok(received) => received,
+                Err(error) if [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&error.kind()) => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let arrived: NtpTimestamp = received.stamp.map_or_else(|| self.clock.now(), |stamp| stamp.at);
+            let octets = buffer.get(..received.length).unwrap_or_default();
+            let Some(request) = Request::read(octets, received.from, arrived) else { continue };
+            let from = received.destination.and_then(|destination| destination.reply_source());
+            for outgoing in answer(&request, &self.clock) {
+                self.send_or_hold(outgoing, received.from, from);
+            }
+        }
+        Ok(())
+    }
+
+    fn send_or_hold(&mut self, outgoing: Outgoing, to: SocketAddr, from: Option<SourceAddress>) {
+        let Outgoing { after, octets } = outgoing;
+        if after.is_zero() {
+            let _ = self.socket.send_from(&octets, to, from);
+        } else if self.waiting.len() < MOST_WAITING {
+            let due = Instant::now() + after;
+            let place = self.waiting.partition_point(|waiting| waiting.due <= due);
+            self.waiting.insert(place, Waiting { due, to, from, octets });
+        }
+    }
+
+    fn send_what_is_due(&mut self) {
+        let now = Instant::now();
+        let due = self.waiting.partition_point(|waiting| waiting.due <= now);
+        for waiting in self.waiting.drain(..due) {
+            let _ = self.socket.send_from(&waiting.octets, waiting.to, waiting.from);
+        }
+    }
+}
