@@ -1,3 +1,82 @@
 //! The NTP client and server daemon of Truechimer.
+//!
+//! The daemon is a dull driver: everything that it knows about NTP is in `ntp-proto`. One task owns the client and the
+//! clock ([`client_task`]), plain threads own the server's sockets ([`server`]), and whoever wants to know something asks
+//! the owner with a message.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod args;
+mod client_task;
+mod clock_choice;
+mod daemon;
+mod demo;
+mod logging;
+mod logging_of_events;
+mod observe;
+mod resolve;
+mod server;
+mod socket_pump;
+mod storage;
+
+use args::{Args, Command};
+use clap::Parser;
+use ntp_config::{ConfigError, Loaded};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The configuration is wrong (EX_CONFIG of sysexits.h, as ntpd-rs has it).
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match &args.command {
+        Some(Command::Demo(options)) => demo::run(options, args.log_level),
+        None => run(&args),
+    }
+}
+
+fn run(args: &Args) -> ExitCode {
+    let mut loaded = match load(args) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    if args.check {
+        for warning in &loaded.warnings {
+            complain(&warning.to_string());
+        }
+        complain("the configuration is valid");
+        return ExitCode::SUCCESS;
+    }
+    if let Some(level) = args.log_level {
+        loaded.config.observability.log_level = level;
+    }
+    logging::start(&loaded.config.observability);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let path = loaded.files.first().filter(|_| args.pool.is_empty()).cloned();
+    match daemon::run(loaded.config, path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(args: &Args) -> Result<Loaded, ConfigError> {
+    if args.pool.is_empty() {
+        ntp_config::load(args.config.as_deref().unwrap_or(Path::new(ntp_config::DEFAULT_CONFIG_PATH)))
+    } else {
+        ntp_config::for_pools(&args.pool)
+    }
+}
+
+/// Says something before the log is there. If even that fails, there is nobody to tell.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}

@@ -14,7 +14,9 @@ mod tests;
 pub use event::{Event, Removal};
 pub use state::SourceState;
 
-use crate::clock::{Candidate, Clock, ClockAction, ClockChange, ClockConfig, InitialClock, LOCAL_REFERENCE, Stamp};
+use crate::clock::{
+    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Filtered, InitialClock, LOCAL_REFERENCE, Stamp,
+};
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
@@ -218,16 +220,9 @@ impl Client {
         let free = self.clock.timescale().to_free(now.local);
         let drift = self.clock.drift();
         let mut candidates = Vec::with_capacity(self.members.len());
-        for (id, member) in &self.members {
-            let source = &member.source;
-            let filtered = source.filter().filtered(free, drift).filter(|_| source.is_usable());
-            candidates.extend(filtered.map(|filtered| Candidate {
-                id: *id,
-                offset: self.clock.offset_of(&filtered, now.local),
-                filtered,
-                poll: source.poll(),
-                reference_id: ReferenceId::from_address(source.address().ip()),
-            }));
+        for member in self.members.values().filter(|member| member.source.is_usable()) {
+            let filtered = member.source.filter().filtered(free, drift);
+            candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
         }
         self.clock.handle_opinions(now, &candidates, changed, self.pending(now.mono));
         self.spread_poll();
@@ -236,6 +231,17 @@ impl Client {
         }
         self.collect_clock_events();
         self.tell_transitions();
+    }
+
+    fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {
+        let source = &member.source;
+        Candidate {
+            id: source.id(),
+            offset: self.clock.offset_of(&filtered, now.local),
+            filtered,
+            poll: source.poll(),
+            reference_id: ReferenceId::from_address(source.address().ip()),
+        }
     }
 
     /// How many sources have yet to have their first say.
@@ -307,10 +313,17 @@ impl Client {
 
     /// Server minus our clock according to one association, and its jitter.
     #[must_use]
-    pub fn opinion_of(&self, member: &Member, now: Now) -> Option<(Seconds, crate::clock::Filtered)> {
+    pub fn opinion_of(&self, member: &Member, now: Now) -> Option<(Seconds, Filtered)> {
         let free = self.clock.timescale().to_free(now.local);
         let filtered = member.source.filter().filtered(free, self.clock.drift())?;
         Some((self.clock.offset_of(&filtered, now.local), filtered))
+    }
+
+    /// The bound of the error of an opinion: the root distance through this source.
+    #[must_use]
+    pub fn distance_of(&self, member: &Member, now: Now, filtered: Filtered) -> Seconds {
+        let free = self.clock.timescale().to_free(now.local);
+        self.candidate(member, now, filtered).distance(free)
     }
 
     /// What our server tells its clients.
@@ -325,7 +338,7 @@ impl Client {
                 stratum: system.stratum,
                 root_delay: system.root_delay,
                 root_dispersion: system.root_dispersion_at(free),
-                dispersion_rate: crate::clock::FREQUENCY_TOLERANCE,
+                dispersion_rate: system.dispersion_rate,
                 reference_id: system.reference_id,
                 reference_time: system.reference_time,
                 ..unsynchronized

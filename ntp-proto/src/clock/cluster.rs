@@ -8,17 +8,17 @@ const MINIMUM_SURVIVORS: usize = 3;
 
 /// A truechimer, as the cluster and combine algorithms see it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Truechimer<K> {
+pub(super) struct Truechimer<K> {
     /// Whose it is; the algorithms hand it back.
-    pub key: K,
+    pub(super) key: K,
     /// Server minus our clock.
-    pub offset: Seconds,
+    pub(super) offset: Seconds,
     /// The root distance, at least zero.
-    pub distance: Seconds,
+    pub(super) distance: Seconds,
     /// The jitter of the source, above zero.
-    pub jitter: Seconds,
+    pub(super) jitter: Seconds,
     /// Its stratum: a lower one is preferred.
-    pub stratum: Stratum,
+    pub(super) stratum: Stratum,
 }
 
 impl<K> Truechimer<K> {
@@ -37,7 +37,7 @@ impl<K> Truechimer<K> {
 
 /// Sorts the truechimers, best first, and moves outliers out of the list as long as this makes the rest more consistent
 /// and at least three remain. Returns the outliers.
-pub fn cluster<K: Copy>(survivors: &mut Vec<Truechimer<K>>, maximum_distance: Seconds) -> Vec<Truechimer<K>> {
+pub(super) fn cluster<K: Copy>(survivors: &mut Vec<Truechimer<K>>, maximum_distance: Seconds) -> Vec<Truechimer<K>> {
     survivors.sort_by(|a, b| a.merit(maximum_distance).total_cmp(&b.merit(maximum_distance)));
     let mut outliers = Vec::new();
     while survivors.len() > MINIMUM_SURVIVORS {

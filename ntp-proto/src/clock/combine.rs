@@ -14,7 +14,7 @@ pub struct Combined {
 
 /// Weighs each survivor by the reciprocal of its root distance. `None` without survivors.
 #[must_use]
-pub fn combine<K>(survivors: &[Truechimer<K>]) -> Option<Combined> {
+pub(super) fn combine<K>(survivors: &[Truechimer<K>]) -> Option<Combined> {
     let best = survivors.first()?;
     let weight = |one: &Truechimer<K>| 1.0 / one.distance.to_f64().max(1e-9);
     let total: f64 = survivors.iter().map(weight).sum();

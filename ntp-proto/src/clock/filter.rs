@@ -24,6 +24,18 @@ pub struct Filtered {
     pub samples: usize,
 }
 
+/// The share of a round trip that typically is noise.
+const NOISE_SHARE: f64 = 0.02;
+
+impl Filtered {
+    /// The typical error of a single sample over this path, as far as one sample can tell: unlike the jitter it needs
+    /// no others, so no drift between them is in it.
+    #[must_use]
+    pub fn noise(&self) -> Seconds {
+        (self.best.delay() * NOISE_SHARE).max(self.best.root.precision.seconds())
+    }
+}
+
 /// The last eight measurements of one source, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ClockFilter {

@@ -6,7 +6,11 @@ use crate::time::NtpTimestamp;
 /// The announcement that more than half of the sources in use make, if the date makes it plausible: leap seconds have
 /// only ever been inserted at the end of June and December (IERS Bulletin C).
 #[must_use]
-pub fn voted_leap(votes: impl Iterator<Item = LeapIndicator>, now: NtpTimestamp, unix_pivot: i64) -> LeapIndicator {
+pub(super) fn voted_leap(
+    votes: impl Iterator<Item = LeapIndicator>,
+    now: NtpTimestamp,
+    unix_pivot: i64,
+) -> LeapIndicator {
     let (mut insert, mut delete, mut all) = (0, 0, 0);
     for vote in votes {
         all += 1;

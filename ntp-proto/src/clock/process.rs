@@ -2,6 +2,7 @@
 
 use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use super::leap::voted_leap;
+use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::ClockConfig;
 use super::selection::{Candidate, Outcome, Requirements, Selection, decide};
 use super::steer::Steering;
@@ -196,6 +197,7 @@ impl Clock {
             offset: combined.offset,
             free_offset: NtpDuration::from(combined.offset) + self.timescale.steered_by(now.local),
             jitter: combined.jitter,
+            noise: peer.filtered.noise(),
             poll: peer.poll,
         };
         match self.discipline.update(&update) {
@@ -212,7 +214,7 @@ impl Clock {
 
     fn system_after(&self, now: Now, free: FreeTime, peer: &Candidate, offset: Seconds) -> SystemVariables {
         let best = &peer.filtered.best;
-        let age = super::measurement::FREQUENCY_TOLERANCE * (free - best.at).max(Seconds::ZERO);
+        let age = FREQUENCY_TOLERANCE * (free - best.at).max(Seconds::ZERO);
         let votes = self.selection.leap_votes.iter().copied();
         SystemVariables {
             leap: voted_leap(votes, now.local, NOMINAL_UNIX_TIME),
@@ -221,6 +223,7 @@ impl Clock {
             reference_time: now.local,
             root_delay: best.root.delay + best.delay().max(self.precision.seconds()),
             root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + self.jitter + offset.abs(),
+            dispersion_rate: FREQUENCY_TOLERANCE + self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR,
             updated: free,
         }
     }
@@ -356,7 +359,7 @@ impl Clock {
         let expiry = self.system.filter(|_| self.was_synchronized).map(|system| {
             let free = self.timescale.to_free(now.local);
             let room = self.config.maximum_distance - system.root_distance_at(free);
-            let span = room.to_f64() / super::measurement::FREQUENCY_TOLERANCE.to_f64();
+            let span = room.to_f64() / system.dispersion_rate.to_f64();
             now.mono + Duration::try_from_secs_f64(span.max(0.0) + 1.0).unwrap_or(Duration::MAX)
         });
         [expiry, self.steering.timeout()].into_iter().flatten().min()
@@ -453,6 +456,12 @@ impl Clock {
         if self.steers { self.steering.base() } else { self.timescale.rate() }
     }
 
+    /// The standard deviation of the rate correction, where the discipline has measured it.
+    #[must_use]
+    pub fn frequency_uncertainty(&self) -> Option<Frequency> {
+        self.begun.then(|| self.discipline.frequency_uncertainty())
+    }
+
     /// The rate correction to keep for the next start, once it is known well enough.
     #[must_use]
     pub fn frequency_worth_keeping(&self) -> Option<Frequency> {
@@ -496,6 +505,8 @@ impl Clock {
     }
 }
 
+/// Standard deviations of the frequency that the error bound allows for.
+const UNCERTAINTY_FACTOR: f64 = 3.0;
 /// What the operating system is told while nobody knows better (the kernel's own value of 16 s).
 const UNKNOWN_ERROR: Seconds = Seconds::new(16.0);
 /// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.

@@ -7,11 +7,11 @@ use crate::time::Seconds;
 
 /// What a source claims: the truth is within `offset ± distance`.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Claim {
+pub(super) struct Claim {
     /// Server minus our clock.
-    pub offset: Seconds,
+    pub(super) offset: Seconds,
     /// The bound of its error, at least zero.
-    pub distance: Seconds,
+    pub(super) distance: Seconds,
 }
 
 impl Claim {
@@ -31,19 +31,19 @@ impl Claim {
 
 /// The interval in which a majority agrees that the truth lies.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Agreement {
+pub(super) struct Agreement {
     /// Its lower end.
-    pub low: Seconds,
+    pub(super) low: Seconds,
     /// Its upper end.
-    pub high: Seconds,
+    pub(super) high: Seconds,
     /// How many sources agree.
-    pub truechimers: usize,
+    pub(super) truechimers: usize,
 }
 
 impl Agreement {
     /// How far a claim misses the agreed interval; `None` if it does not.
     #[must_use]
-    pub fn missed_by(&self, claim: &Claim) -> Option<Seconds> {
+    pub(super) fn missed_by(&self, claim: &Claim) -> Option<Seconds> {
         if claim.touches(self) {
             None
         } else if claim.low() > self.high.to_f64() {
@@ -56,18 +56,18 @@ impl Agreement {
 
 /// Why nobody can be believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NoMajority {
+pub(super) struct NoMajority {
     /// The largest number of sources that agree with each other.
-    pub agreeing: usize,
+    pub(super) agreeing: usize,
     /// The number that would have to.
-    pub needed: usize,
+    pub(super) needed: usize,
 }
 
 /// Finds the interval on which more than half of the claims, and at least `minimum` of them, agree.
 ///
 /// # Errors
 /// [`NoMajority`] if there is no such interval.
-pub fn intersect(claims: &[Claim], minimum: usize) -> Result<Agreement, NoMajority> {
+pub(super) fn intersect(claims: &[Claim], minimum: usize) -> Result<Agreement, NoMajority> {
     let needed = (claims.len() / 2 + 1).max(minimum);
     // RFC 5905 walks over falsetickers allowed, 0 first; the first success has the most truechimers.
     for falsetickers in 0..=claims.len().saturating_sub(needed) {

@@ -57,11 +57,6 @@ impl Steering {
     pub(super) fn timeout(&self) -> Option<MonoTime> {
         self.slew.map(|slew| slew.ends)
     }
-
-    /// What a slew in progress still has to make up for.
-    pub(super) fn remaining(&self, now: MonoTime) -> Seconds {
-        self.slew.map_or(Seconds::ZERO, |slew| slew.rate * Seconds::from(slew.ends.since(now)))
-    }
 }
 
 #[cfg(test)]
@@ -77,7 +72,6 @@ mod tests {
 
         let during = steering.rate(START).to_f64();
         assert!((during - (10e-6 - 62.5e-6)).abs() < 1e-12);
-        assert_eq!(steering.remaining(START), Seconds::new(-0.001));
         let end = steering.timeout().unwrap();
         assert_eq!(end, START + Duration::from_secs(16));
         assert_eq!(steering.rate(end), Frequency::new(10e-6));

@@ -1,9 +1,8 @@
 //! The system variables (RFC 5905 §11.1): what we know and what we tell our clients.
 
-use super::measurement::FREQUENCY_TOLERANCE;
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
-use crate::time::{NtpTimestamp, Seconds};
+use crate::time::{Frequency, NtpTimestamp, Seconds};
 
 /// The state of the clock after an update. Its uncertainty is a function of time: ask for it at an instant.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -21,15 +20,17 @@ pub struct SystemVariables {
     /// The bound of the error against the reference clock at `updated`, the round trip and the correction still to be
     /// made left out.
     pub root_dispersion: Seconds,
+    /// How fast that grows: Φ, and what our own frequency may be wrong by.
+    pub dispersion_rate: Frequency,
     /// When all this was true.
     pub updated: FreeTime,
 }
 
 impl SystemVariables {
-    /// Root dispersion at `now`: it grows by Φ, as nobody looks at the clock between updates.
+    /// Root dispersion at `now`: it grows, as nobody looks at the clock between updates.
     #[must_use]
     pub fn root_dispersion_at(&self, now: FreeTime) -> Seconds {
-        self.root_dispersion + FREQUENCY_TOLERANCE * (now - self.updated).max(Seconds::ZERO)
+        self.root_dispersion + self.dispersion_rate * (now - self.updated).max(Seconds::ZERO)
     }
 
     /// The root distance at `now`: half the round trip and the root dispersion (RFC 5905 §11.1 Λ).
@@ -53,6 +54,7 @@ mod tests {
             reference_time: updated.shown(),
             root_delay: Seconds::new(0.010),
             root_dispersion: Seconds::new(0.001),
+            dispersion_rate: Frequency::new(15e-6),
             updated,
         };
         let later = updated + Seconds::new(1000.0);

@@ -116,6 +116,12 @@ impl Group {
         self.resolution.failure()
     }
 
+    /// When the next look-up is due, if one is.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<MonoTime> {
+        self.resolution.timeout()
+    }
+
     /// Whether a look-up is due now; then it counts as begun.
     pub(crate) fn poll_resolve(&mut self, now: MonoTime) -> bool {
         self.resolution.poll(now)

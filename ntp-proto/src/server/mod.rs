@@ -119,6 +119,12 @@ impl Server {
         &self.stats
     }
 
+    /// How many clients the rate limiter remembers.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.limiter.as_ref().map_or(0, RateLimiter::used)
+    }
+
     fn judge(&mut self, request: Request<'_>, state: &ServedState) -> Result<PendingReply, DropReason> {
         let header = self.well_formed(request)?;
         let reply = PendingReply::time(&header, request.receive, state);

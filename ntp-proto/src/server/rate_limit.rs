@@ -42,6 +42,12 @@ impl RateLimit {
         self.sets() * size_of::<Set>()
     }
 
+    /// How many clients the table of one worker holds.
+    #[must_use]
+    pub fn table_size(&self) -> usize {
+        self.sets() * WAYS
+    }
+
     /// The shortest poll interval within the limit, as log₂ of seconds.
     #[must_use]
     pub fn poll(&self) -> PollInterval {
@@ -96,6 +102,7 @@ pub(super) struct RateLimiter {
     leak_mask: u64,
     hasher: SipHasher13,
     sets: Box<[Set]>,
+    used: usize,
 }
 
 impl RateLimiter {
@@ -107,12 +114,18 @@ impl RateLimiter {
             leak_mask: limit.leak_mask(),
             hasher: SipHasher13::new_with_keys(rng.next_u64(), rng.next_u64()),
             sets: vec![Set::default(); limit.sets()].into_boxed_slice(),
+            used: 0,
         }
     }
 
     /// The settings that it was made with.
     pub(super) const fn limit(&self) -> &RateLimit {
         &self.limit
+    }
+
+    /// How many entries are taken.
+    pub(super) const fn used(&self) -> usize {
+        self.used
     }
 
     /// Judges a request from `address`, which must not be an IPv4-mapped one. The leak is drawn from `rng`.
@@ -139,6 +152,7 @@ impl RateLimiter {
         let entry =
             set.iter_mut().min_by_key(|entry| (entry.tag != tag, entry.bucket)).expect("invariant: no set is empty");
         if entry.tag != tag {
+            self.used += usize::from(entry.tag == 0);
             *entry = Entry { tag, ..Entry::default() };
         }
         entry

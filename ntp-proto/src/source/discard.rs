@@ -52,6 +52,12 @@ impl Discard {
         "synchronization-loop",
     ];
 
+    /// The kind's stable word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.get(self.index()).copied().unwrap_or_default()
+    }
+
     /// The kind's place in counters.
     #[must_use]
     pub const fn index(self) -> usize {

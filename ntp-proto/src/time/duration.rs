@@ -34,13 +34,11 @@ impl NtpDuration {
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
         // A float cast saturates and maps NaN to zero.
-        #[expect(clippy::cast_possible_truncation, reason = "saturating is what we promise")]
         Self((seconds * 4_294_967_296.0).round() as i64)
     }
 
     /// In seconds.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "53 bits of mantissa are finer than any clock reading")]
     pub fn to_seconds(self) -> f64 {
         self.0 as f64 / 4_294_967_296.0
     }

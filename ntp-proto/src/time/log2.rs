@@ -118,7 +118,6 @@ impl Precision {
     /// The value that covers a span, rounded up to a power of two.
     #[must_use]
     pub fn covering(span: Seconds) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "clamped before the cast")]
         Self(span.to_f64().max(1e-30).log2().ceil().clamp(-32.0, 0.0) as i8)
     }
 

@@ -28,7 +28,6 @@ impl NtpShort {
     /// the range it saturates.
     #[must_use]
     pub fn from_seconds_up(span: Seconds) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating is what we promise")]
         Self((span.to_f64() * 65_536.0).ceil() as u32)
     }
 

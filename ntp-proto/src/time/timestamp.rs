@@ -48,9 +48,7 @@ impl NtpTimestamp {
     pub fn to_unix_near(self, pivot: i64) -> (i64, u32) {
         let nanos = ((self.0 & 0xFFFF_FFFF) * 1_000_000_000) >> 32;
         let pivot_stamp = Self::from_unix(pivot, 0);
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half has 32 bits")]
         let ahead = ((self.0 >> 32) as u32).wrapping_sub((pivot_stamp.0 >> 32) as u32).cast_signed();
-        #[expect(clippy::cast_possible_truncation, reason = "below 10⁹ by construction")]
         (pivot + i64::from(ahead), nanos as u32)
     }
 }

@@ -24,8 +24,10 @@ pub struct ClockUpdate {
     pub offset: Seconds,
     /// Server minus the free-running clock, now.
     pub free_offset: NtpDuration,
-    /// How much this may be wrong by chance.
+    /// How much the last offsets scatter. As long as the rate is not known, its error is in there, too.
     pub jitter: Seconds,
+    /// The typical error of a single sample over this path.
+    pub noise: Seconds,
     /// The interval at which the system peer is asked.
     pub poll: PollInterval,
 }
@@ -84,6 +86,14 @@ impl Discipline {
     pub fn frequency(&self) -> Frequency {
         match self {
             Self::PllFll(it) => it.frequency(),
+        }
+    }
+
+    /// The standard deviation of [`frequency`](Self::frequency), as far as it was measured.
+    #[must_use]
+    pub fn frequency_uncertainty(&self) -> Frequency {
+        match self {
+            Self::PllFll(it) => it.frequency_uncertainty(),
         }
     }
 

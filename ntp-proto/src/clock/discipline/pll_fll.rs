@@ -30,8 +30,8 @@ const POLL_HYSTERESIS: i32 = 30;
 const UNKNOWN_FREQUENCY: Frequency = Frequency::new(100e-6);
 /// What a frequency from the last run may be off by, as temperatures change.
 const KEPT_FREQUENCY: Frequency = Frequency::new(1e-6);
-/// The smallest jitter that we believe in.
-const LEAST_JITTER: Seconds = Seconds::new(1e-6);
+/// The smallest error of a sample that we believe in.
+const LEAST_NOISE: Seconds = Seconds::new(1e-6);
 /// A frequency is kept for the next start once it is known to this.
 const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
 
@@ -88,6 +88,10 @@ impl PllFll {
         self.frequency
     }
 
+    pub(super) fn frequency_uncertainty(&self) -> Frequency {
+        self.uncertainty
+    }
+
     pub(super) fn poll(&self) -> PollInterval {
         self.poll
     }
@@ -109,7 +113,12 @@ impl PllFll {
         let since_last = self.last_update.map_or(update.poll.seconds(), |last| update.now - last);
         let too_far = self.step_threshold().is_some_and(|threshold| update.offset.abs() > threshold);
         let correction = match (&mut self.phase, too_far) {
-            (Phase::Unset, true) => Correction::Step,
+            (Phase::Unset, true) => {
+                // The free-running clock does not feel the step: this is the first point of the line already.
+                self.measure_afresh();
+                let _ = self.measure(update);
+                Correction::Step
+            }
             (Phase::Unset, false) => {
                 self.measure_afresh();
                 self.measure(update)
@@ -132,7 +141,10 @@ impl PllFll {
     }
 
     pub(super) fn handle_step(&mut self) {
-        self.measure_afresh();
+        // After a spike, what was measured before is void.
+        if !matches!(self.phase, Phase::Measuring(_)) {
+            self.measure_afresh();
+        }
     }
 
     fn step_threshold(&self) -> Option<Seconds> {
@@ -146,7 +158,7 @@ impl PllFll {
     /// The state FREQ: the line through all offsets tells rate and offset.
     fn measure(&mut self, update: &ClockUpdate) -> Correction {
         let Phase::Measuring(fit) = &mut self.phase else { return Correction::Watch };
-        fit.push(update.now, update.free_offset, update.jitter.max(LEAST_JITTER));
+        fit.push(update.now, update.free_offset, update.noise.max(LEAST_NOISE));
         let Some(line) = fit.line(update.now) else { return Correction::Watch };
         let finished = fit.span() >= MEASURING_TIME;
         self.frequency = line.slope.limited(MAXIMUM_FREQUENCY);
@@ -240,6 +252,7 @@ mod tests {
                 offset: Seconds::new(self.offset),
                 free_offset: NtpDuration::from_seconds(self.offset + self.steered),
                 jitter: Seconds::new(1e-6),
+                noise: Seconds::new(1e-6),
                 poll: self.poll,
             });
             let interval = self.poll.seconds();

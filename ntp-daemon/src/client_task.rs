@@ -1,0 +1,267 @@
+//! The one owner of the client and of the clock.
+
+use crate::observe::{self, Facts};
+use crate::resolve::{self, Resolved};
+use crate::socket_pump::{self, Inbound};
+use crate::storage::Store;
+use crate::{clock_choice, logging_of_events};
+use arc_swap::ArcSwap;
+use ntp_observe::Document;
+use ntp_os_clock::{Clock, ClockReader, ClockStatus, monotonic_now};
+use ntp_proto::client::{Client, ClientConfig, Event};
+use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
+use ntp_proto::packet::ReferenceId;
+use ntp_proto::server::ServedState;
+use ntp_proto::source::{Accepted, Datagram, SourceId};
+use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+/// How often the files are written while nothing happens (the interval of chrony's drift file).
+const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
+/// Datagrams that wait for the client; more are dropped by the kernel.
+const INBOX: usize = 64;
+/// When this program was built, in Unix seconds.
+const BUILT: &str = env!("TRUECHIMER_BUILD_UNIX_SECONDS");
+
+/// What others can ask of the owner.
+pub(crate) type Question = oneshot::Sender<Document>;
+
+/// What the task is made of.
+pub(crate) struct Parts {
+    pub(crate) client: ClientConfig,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) facts: Facts,
+    pub(crate) served: Arc<ArcSwap<ServedState>>,
+}
+
+/// The task, ready to run.
+pub(crate) struct ClientTask {
+    client: Client,
+    clock: Clock,
+    reader: ClockReader,
+    store: Store,
+    facts: Facts,
+    served: Arc<ArcSwap<ServedState>>,
+    pumps: HashMap<SourceId, AbortHandle>,
+    inbound: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
+    resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
+    next_keeping: MonoTime,
+    frequency_kept: bool,
+}
+
+impl ClientTask {
+    /// Sets the clock to the last known time if it shows an earlier one, and makes the client.
+    pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
+        let Parts { client, mut clock, store, facts, served } = parts;
+        let kept = store.state();
+        never_before(&mut clock, kept.map_or(0, |kept| kept.last_known_unix_s));
+        let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
+        let initial = clock_choice::initial(&clock, store.frequency(), accumulated);
+        let reader = clock.reader();
+        let now = Now { mono: monotonic_now(), local: reader.now() };
+        Self {
+            client: Client::new(client, &initial, seed, now),
+            clock,
+            reader,
+            store,
+            facts,
+            served,
+            pumps: HashMap::new(),
+            inbound: mpsc::channel(INBOX),
+            resolved: mpsc::channel(INBOX),
+            next_keeping: now.mono + KEEPING_INTERVAL,
+            frequency_kept: false,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: monotonic_now(), local: self.reader.now() }
+    }
+
+    /// Runs until `stop` says so; then leaves the plain frequency in force and the files written.
+    pub(crate) async fn run(mut self, mut questions: mpsc::Receiver<Question>, mut stop: oneshot::Receiver<()>) {
+        loop {
+            self.drain();
+            let wake = self.wake_up();
+            tokio::select! {
+                biased;
+                _ = &mut stop => break,
+                Some(inbound) = self.inbound.1.recv() => self.take(inbound),
+                Some(resolved) = self.resolved.1.recv() => {
+                    let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
+                    self.client.handle_resolved(self.now(), resolved.group, outcome);
+                }
+                Some(question) = questions.recv() => {
+                    // Who asked may have gone meanwhile.
+                    let _ = question.send(observe::document(&self.client, &self.clock, &self.facts, self.now()));
+                }
+                () = tokio::time::sleep(wake) => self.client.handle_timeout(self.now()),
+            }
+            self.keep_if_due();
+        }
+        self.client.handle_shutdown(self.now());
+        self.obey();
+        self.keep();
+    }
+
+    /// The time until something is due.
+    fn wake_up(&self) -> Duration {
+        let now = self.now();
+        let due = self.client.poll_timeout(now).map_or(self.next_keeping, |due| due.min(self.next_keeping));
+        due.since(now.mono)
+    }
+
+    fn take(&mut self, inbound: Inbound) {
+        let now = self.now();
+        let outcome = match inbound {
+            Inbound::Unreachable(source) => return self.client.handle_port_unreachable(source),
+            Inbound::Transmitted(token, stamp) => {
+                let source = token.source();
+                self.client
+                    .handle_transmitted(now, token, stamp)
+                    .map(|accepted| accepted.map(|accepted| (source, accepted)))
+            }
+            Inbound::Datagram { source, from, to, received, bytes } => {
+                let datagram = Datagram { from, to, received, bytes: &bytes };
+                self.client.handle_datagram(now, source, &datagram).map(|accepted| Some((source, accepted)))
+            }
+        };
+        match outcome {
+            // The request has its answer; its port is closed.
+            Ok(Some((source, Accepted::Measured))) => self.close(source),
+            Ok(_) => {}
+            Err(discard) => tracing::debug!(?discard, "a datagram was not believed"),
+        }
+    }
+
+    fn close(&mut self, source: SourceId) {
+        if let Some(pump) = self.pumps.remove(&source) {
+            pump.abort();
+        }
+    }
+
+    /// Does all that the client wants done.
+    fn drain(&mut self) {
+        let mut buffer = [0; 1024];
+        self.obey();
+        while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
+            let source = transmit.source;
+            self.close(source);
+            let lifetime = transmit.expires.since(monotonic_now());
+            let bytes = buffer.get(..transmit.length).unwrap_or_default();
+            match socket_pump::launch(transmit, bytes, lifetime, &self.inbound.0, &self.reader) {
+                Ok(pump) => drop(self.pumps.insert(source, pump)),
+                Err(failure) => self.client.handle_send_failed(self.now(), failure.token, failure.os_error),
+            }
+            self.obey();
+        }
+        self.served.store(Arc::new(self.client.served_state(self.now())));
+    }
+
+    fn obey(&mut self) {
+        while let Some(action) = self.client.poll_action() {
+            if let Some(change) = self.act(action) {
+                self.client.handle_clock_change(change);
+            }
+        }
+        while let Some(event) = self.client.poll_event() {
+            logging_of_events::tell(&event, &self.facts);
+            match event {
+                Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
+                Event::SourceRemoved { id, .. } => self.close(id),
+                Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
+                Event::Clock(_) | Event::SourceAdded { .. } | Event::SourceChanged { .. } => {}
+            }
+        }
+    }
+
+    fn act(&mut self, action: ClockAction) -> Option<ClockChange> {
+        let outcome = match action {
+            ClockAction::Step(step) => {
+                let before = self.clock.now();
+                self.clock.step(step).map(|()| Some(ClockChange::Stepped { before, step }))
+            }
+            ClockAction::SetFrequency(frequency) => {
+                let applied = self.clock.set_frequency(frequency);
+                applied.map(|frequency| Some(ClockChange::FrequencySet { at: self.clock.now(), frequency }))
+            }
+            ClockAction::SetStatus(status) => self.clock.set_status(&os_status(&status)).map(|()| None),
+        };
+        match outcome {
+            Ok(change) => {
+                self.facts.clock_error = None;
+                change
+            }
+            Err(error) => {
+                if self.facts.clock_error.is_none() {
+                    tracing::error!("{error}");
+                }
+                self.facts.clock_error = Some(error.to_string());
+                Some(ClockChange::Failed)
+            }
+        }
+    }
+
+    fn keep_if_due(&mut self) {
+        let learned = !self.frequency_kept && self.client.clock().frequency_worth_keeping().is_some();
+        if learned || monotonic_now() >= self.next_keeping {
+            self.keep();
+        }
+    }
+
+    /// Writes the files.
+    fn keep(&mut self) {
+        self.next_keeping = monotonic_now() + KEEPING_INTERVAL;
+        let clock = self.client.clock();
+        if let Some(frequency) = clock.frequency_worth_keeping() {
+            self.store.keep_frequency(frequency);
+            self.frequency_kept = true;
+        }
+        let free = clock.timescale().to_free(self.reader.now());
+        // A time that nobody has confirmed must not become the lower limit of the next start.
+        if let Some(accumulated) = clock.accumulated_steps().filter(|_| clock.is_synchronized(free)) {
+            self.store.keep_state(unix_seconds(self.reader.now()), accumulated);
+        }
+    }
+}
+
+fn os_status(status: &ntp_proto::clock::ClockStatus) -> ClockStatus {
+    ClockStatus {
+        synchronized: status.synchronized,
+        leap: status.leap,
+        max_error: status.max_error,
+        estimated_error: status.estimated_error,
+        tai_offset: None,
+    }
+}
+
+/// No clock starts before this program was built, nor before the time that was last known.
+fn never_before(clock: &mut Clock, last_known: i64) {
+    let earliest = BUILT.parse::<i64>().unwrap_or(0).max(last_known);
+    let behind = NtpTimestamp::from_unix(earliest, 0) - clock.now();
+    if behind <= NtpDuration::ZERO || !clock.steers() {
+        return;
+    }
+    match clock.step(behind) {
+        Ok(()) => tracing::warn!("the clock showed a time before the last known one and was set {behind:?} forward"),
+        Err(error) => tracing::error!("{error}"),
+    }
+}
+
+fn unix_seconds(at: NtpTimestamp) -> i64 {
+    at.to_unix_near(BUILT.parse().unwrap_or(0)).0
+}
+
+/// Identifies a source in the log as people know it.
+pub(crate) fn reference_text(id: ReferenceId, stratum: u8) -> String {
+    if stratum <= 1 {
+        id.letters().unwrap_or_else(|| format!("{:08x}", id.to_bits()))
+    } else {
+        id.as_ipv4().to_string()
+    }
+}

@@ -1,0 +1,50 @@
+//! Which clock is disciplined, and whether it obeys.
+
+use ntp_config::{ClockMode, ClockSection};
+use ntp_os_clock::{Clock, ClockError, VirtualSettings};
+use ntp_proto::clock::InitialClock;
+use ntp_proto::time::{Frequency, Seconds};
+
+/// The clock that the configuration asks for.
+///
+/// # Errors
+/// The system's clock was asked for and does not obey, or the virtual one cannot be made.
+pub(crate) fn open(section: &ClockSection) -> Result<Clock, ClockError> {
+    match section.mode {
+        ClockMode::Auto => Ok(Clock::auto()),
+        ClockMode::System => {
+            ntp_os_clock::steering_permission()?;
+            Clock::system()
+        }
+        ClockMode::Virtual => {
+            Clock::simulated(VirtualSettings { offset: section.virtual_offset, frequency: section.virtual_frequency })
+        }
+        ClockMode::None => Ok(Clock::measuring()),
+    }
+}
+
+/// Says loudly, once, which clock this is about.
+pub(crate) fn announce(clock: &Clock, mode: ClockMode) {
+    match (clock, clock.obstacle()) {
+        (_, Some(obstacle)) if mode == ClockMode::Auto => {
+            tracing::warn!("MEASURING ONLY, the clock will not be corrected: {obstacle}");
+        }
+        (Clock::MeasureOnly(_), _) => tracing::warn!("measuring only, as configured: the clock will not be corrected"),
+        (Clock::Virtual(_), _) => tracing::warn!("steering a VIRTUAL clock; the machine's own clock is left alone"),
+        (Clock::System(_), _) => tracing::info!("steering the system clock"),
+    }
+}
+
+/// What the client must know about the clock at its start. `kept` is the frequency from the last run.
+pub(crate) fn initial(clock: &Clock, kept: Option<Frequency>, accumulated: Option<Seconds>) -> InitialClock {
+    let applied = clock.frequency().unwrap_or(Frequency::ZERO);
+    // Whoever steered the clock before us has left the frequency in the kernel.
+    let found = Some(applied).filter(|frequency| *frequency != Frequency::ZERO);
+    InitialClock {
+        steers: clock.steers(),
+        applied,
+        frequency: kept.or(found),
+        accumulated,
+        precision: clock.precision(),
+    }
+}

@@ -1,0 +1,209 @@
+//! Building all parts, running them, and ending when one of them ends.
+
+use crate::client_task::{ClientTask, Parts, Question};
+use crate::clock_choice;
+use crate::observe::{self, Facts, Listener};
+use crate::server::{Worker, WorkerStop};
+use crate::storage::Store;
+
+use arc_swap::ArcSwap;
+use ntp_config::{Config, SourceEntry, SourceKind};
+use ntp_os_clock::{ClockError, monotonic_now};
+use ntp_proto::client::ClientConfig;
+use ntp_proto::pool::{GroupConfig, GroupKind};
+use ntp_proto::server::ServedState;
+use ntp_udp::BindError;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+/// Questions that wait for the client task.
+const QUESTIONS: usize = 16;
+
+/// Why the daemon cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("cannot show the state at {path}: {error}; choose another place with [observability] observation-path")]
+    Observe { path: PathBuf, error: io::Error },
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(String),
+    #[error("{doing}: {error}")]
+    System { doing: &'static str, error: io::Error },
+    #[error("a server thread has ended: {0}")]
+    Worker(io::Error),
+    #[error("{0} has ended unexpectedly")]
+    TaskEnded(&'static str),
+}
+
+/// Runs the daemon until a signal ends it.
+pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
+    runtime()?.block_on(async {
+        let stop = stop_signal()?;
+        let daemon = Daemon::build(config, path)?;
+        daemon.run(stop).await
+    })
+}
+
+/// Single-threaded: the client needs no more, and the servers have threads of their own.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, DaemonError> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| DaemonError::System { doing: "cannot start", error })
+}
+
+/// Everything, ready to run.
+pub(crate) struct Daemon {
+    client: ClientTask,
+    workers: Vec<Worker>,
+    listener: Option<Listener>,
+    questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
+}
+
+impl Daemon {
+    /// Opens all that has to be open, so that what cannot work fails now.
+    ///
+    /// # Errors
+    /// Says what cannot be opened and what to do.
+    pub(crate) fn build(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
+        let clock = clock_choice::open(&config.clock)?;
+        clock_choice::announce(&clock, config.clock.mode);
+        let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
+        let mut workers = Vec::new();
+        for entry in &config.servers {
+            let worker = Worker::open(entry, clock.reader(), Arc::clone(&served), seed()?)?;
+            tracing::info!(address = worker.board().listen, "serving time");
+            workers.push(worker);
+        }
+        let listener = listen(&config)?;
+        let facts = Facts {
+            config_path: path,
+            requested_clock: config.clock.mode,
+            warn_on_jump: config.synchronization.warn_on_jump,
+            servers: workers.iter().map(Worker::board).collect(),
+            started: monotonic_now(),
+            clock_error: None,
+            sources: config.sources,
+        };
+        let client =
+            ClientConfig { groups: facts.sources.iter().map(group).collect(), clock: config.synchronization.settings };
+        let parts = Parts { client, clock, store: Store::open(&config.storage), facts, served };
+        Ok(Self { client: ClientTask::new(parts, seed()?), workers, listener, questions: mpsc::channel(QUESTIONS) })
+    }
+
+    /// Where questions about the state can be asked.
+    pub(crate) fn questions(&self) -> mpsc::Sender<Question> {
+        self.questions.0.clone()
+    }
+
+    /// Runs until `stop` resolves or a part ends, which none should.
+    ///
+    /// # Errors
+    /// Says which part has ended, and why.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+        let (worker_ended, mut worker_end) = mpsc::unbounded_channel();
+        let stop_workers = WorkerStop::default();
+        let mut threads = Vec::new();
+        for worker in self.workers {
+            let ended = worker_ended.clone();
+            let thread = worker.start(stop_workers.clone(), move |outcome| drop(ended.send(outcome)));
+            threads.push(thread.map_err(|error| DaemonError::System { doing: "cannot start a server thread", error })?);
+        }
+        let (stop_client, client_stop) = oneshot::channel();
+        let observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
+        let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
+        let outcome = tokio::select! {
+            () = stop => Ok(()),
+            _ = &mut client => Err(DaemonError::TaskEnded("the client")),
+            Some(ended) = worker_end.recv() => match ended {
+                Err(error) => Err(DaemonError::Worker(error)),
+                Ok(()) => Err(DaemonError::TaskEnded("a server thread")),
+            },
+            () = ended(observer.as_ref()) => Err(DaemonError::TaskEnded("the observation socket")),
+        };
+        // The client leaves the clock in order, whatever the reason.
+        let _ = stop_client.send(());
+        if !client.is_finished() {
+            let _ = client.await;
+        }
+        stop_workers.stop();
+        for thread in threads {
+            let _ = thread.join();
+        }
+        if let Some(observer) = observer {
+            observer.abort();
+            // Removes the socket.
+            let _ = observer.await;
+        }
+        outcome
+    }
+}
+
+/// Waits for the end of a task that should not end.
+async fn ended(task: Option<&tokio::task::JoinHandle<()>>) {
+    match task {
+        Some(task) => {
+            while !task.is_finished() {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.
+fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
+    let settings = &config.observability;
+    let path: &Path = settings.observation_path_or_default();
+    match Listener::bind(path, settings.observation_permissions) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if settings.observation_path.is_none() => {
+            tracing::warn!(
+                "ntp-ctl will not find this daemon, as {} cannot be made: {error}; set [observability] observation-path \
+                 to a place that this user can write",
+                path.display()
+            );
+            Ok(None)
+        }
+        Err(error) => Err(DaemonError::Observe { path: path.to_owned(), error }),
+    }
+}
+
+fn group(entry: &SourceEntry) -> GroupConfig {
+    let address = entry.kind.address();
+    let kind = match &entry.kind {
+        SourceKind::Server { .. } => GroupKind::Server,
+        SourceKind::Pool { count, ignore, .. } => GroupKind::Pool { count: *count, ignore: ignore.clone() },
+    };
+    GroupConfig { host: address.host.clone(), port: address.port, kind, source: entry.settings }
+}
+
+pub(crate) fn seed() -> Result<[u8; 32], DaemonError> {
+    use rand::TryRng;
+    let mut seed = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(|error| DaemonError::Random(error.to_string()))?;
+    Ok(seed)
+}
+
+/// Resolves when somebody wants the daemon to end.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, DaemonError> {
+    let on = |kind| signal(kind).map_err(|error| DaemonError::System { doing: "cannot listen to signals", error });
+    let mut terminate = on(SignalKind::terminate())?;
+    let mut interrupt = on(SignalKind::interrupt())?;
+    let mut hang_up = on(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return tracing::info!("told to terminate"),
+                _ = interrupt.recv() => return tracing::info!("interrupted"),
+                _ = hang_up.recv() => {
+                    tracing::warn!("this version does not re-read its configuration; restart it to apply changes");
+                }
+            }
+        }
+    })
+}

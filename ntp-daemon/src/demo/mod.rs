@@ -1,0 +1,160 @@
+//! The demonstration: a reference server and a client with a wrong virtual clock, on this machine's loopback interface,
+//! on free ports, without any privilege. Both are the very parts that the daemon is made of.
+
+mod display;
+mod reference;
+
+use crate::args::DemoOptions;
+use crate::client_task::Question;
+use crate::daemon::{Daemon, DaemonError, runtime, stop_signal};
+use display::Display;
+use ntp_config::LogLevel;
+use ntp_observe::Document;
+use reference::Reference;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// A clock this close to the truth counts as right.
+const RIGHT_WITHIN_S: f64 = 0.001;
+/// How often the display is renewed.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Why the demonstration fails.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    #[error("the demonstration cannot be set up: {0}")]
+    SetUp(String),
+    #[error("cannot write to the terminal: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs the demonstration.
+pub(crate) fn run(options: &DemoOptions, level: Option<LogLevel>) -> ExitCode {
+    let settings = ntp_config::Observability {
+        // The display tells the story; the log is for what goes wrong.
+        log_level: level.unwrap_or(LogLevel::Error),
+        ..ntp_config::Observability::default()
+    };
+    crate::logging::start(&settings);
+    match runtime().map_err(DemoError::from).and_then(|runtime| runtime.block_on(show(options))) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A folder of our own that goes when the demonstration ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Result<Self, DemoError> {
+        let path = std::env::temp_dir().join(format!("truechimer-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(|error| DemoError::SetUp(format!("{}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Returns whether the clock was right at the end.
+async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
+    let stop = stop_signal()?;
+    let folder = Folder::create()?;
+    let reference = Reference::start()?;
+    let file = folder.0.join("ntp.toml");
+    let metrics = free_tcp_port()?;
+    std::fs::write(&file, configuration(options, &folder.0, &reference.address().to_string(), metrics))
+        .map_err(|error| DemoError::SetUp(error.to_string()))?;
+    let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
+    let daemon = Daemon::build(loaded.config, Some(file.clone()))?;
+    let mut display = Display::new();
+    display.introduce(options, &reference.address().to_string(), &file, metrics)?;
+    let questions = daemon.questions();
+    let (end, ended) = oneshot::channel::<()>();
+    let running = tokio::spawn(daemon.run(async move { drop(ended.await) }));
+    let outcome = tokio::select! {
+        outcome = watch(&mut display, &questions, options.end_after) => outcome,
+        () = stop => last_document(&questions).await.map(|document| is_right(&document)),
+    };
+    drop(end);
+    let daemon_outcome = running.await.map_err(|error| DemoError::SetUp(error.to_string()))?;
+    drop(reference);
+    daemon_outcome?;
+    let right = outcome?;
+    display.conclude(right)?;
+    Ok(right)
+}
+
+/// Shows the state until the time is over.
+async fn watch(
+    display: &mut Display,
+    questions: &mpsc::Sender<Question>,
+    end_after: Option<Duration>,
+) -> Result<bool, DemoError> {
+    let start = Instant::now();
+    loop {
+        let document = last_document(questions).await?;
+        display.show(start.elapsed(), &document)?;
+        if end_after.is_some_and(|limit| start.elapsed() >= limit) {
+            return Ok(is_right(&document));
+        }
+        let rest = end_after.map_or(TICK, |limit| limit.saturating_sub(start.elapsed()).min(TICK));
+        tokio::time::sleep(rest).await;
+    }
+}
+
+async fn last_document(questions: &mpsc::Sender<Question>) -> Result<Document, DemoError> {
+    let (ask, answer) = oneshot::channel();
+    let gone = || DemoError::SetUp("the client has ended".into());
+    questions.send(ask).await.map_err(|_| gone())?;
+    answer.await.map_err(|_| gone())
+}
+
+/// Right means: the daemon says so, and it is true.
+fn is_right(document: &Document) -> bool {
+    let error = document.clock.virtual_minus_system_s.unwrap_or(f64::INFINITY).abs();
+    let bound = document.system.error_bound_s.unwrap_or(0.0);
+    document.system.synchronized && error < RIGHT_WITHIN_S && error <= bound
+}
+
+fn configuration(options: &DemoOptions, folder: &Path, server: &str, metrics: u16) -> String {
+    let socket = folder.join("observe.sock");
+    format!(
+        "[[source]]\n\
+         mode = \"server\"\n\
+         address = \"{server}\"\n\
+         \n\
+         [clock]\n\
+         mode = \"virtual\"\n\
+         virtual-offset = {offset:?}\n\
+         virtual-frequency = {frequency:?}\n\
+         \n\
+         [observability]\n\
+         observation-path = {socket:?}\n\
+         metrics-exporter-listen = \"127.0.0.1:{metrics}\"\n\
+         \n\
+         [storage]\n\
+         directory = \"none\"\n",
+        offset = options.offset,
+        frequency = options.drift * 1e-6,
+        socket = socket.display().to_string(),
+    )
+}
+
+/// A port for the exporter that is free now.
+fn free_tcp_port() -> Result<u16, DemoError> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.map(|address| address.port()).map_err(|error| DemoError::SetUp(error.to_string()))
+}

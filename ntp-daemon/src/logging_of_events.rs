@@ -1,0 +1,88 @@
+//! What the log says about the client's events: transitions, with their reason.
+
+use crate::observe::Facts;
+use ntp_proto::client::{Event, Removal, SourceState};
+use ntp_proto::clock::{ClockEvent, Halt, Standing};
+use std::net::SocketAddr;
+
+/// Writes an event into the log.
+pub(crate) fn tell(event: &Event, facts: &Facts) {
+    match event {
+        Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
+        Event::SourceAdded { address, group, .. } => {
+            tracing::info!(%address, name = facts.name_of(*group), "new source");
+        }
+        Event::SourceRemoved { address, reason, .. } => {
+            let why = match reason {
+                Removal::Useless => "it brought nothing of use",
+                Removal::Falseticker => "it kept contradicting the majority",
+                Removal::Denied => "it denied us",
+                Removal::Moved => "its name has another address",
+            };
+            tracing::info!(%address, "source replaced: {why}");
+        }
+        Event::SourceChanged { address, from, to, .. } => tell_source(*address, from.as_ref(), to),
+        Event::Clock(event) => tell_clock(event, facts),
+    }
+}
+
+fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState) {
+    match to {
+        SourceState::Judged(Standing::Falseticker { offset, missed_by, truechimers }) => tracing::warn!(
+            %address, offset_s = offset.to_f64(), missed_by_s = missed_by.to_f64(), majority = truechimers,
+            "falseticker: the source contradicts the majority"
+        ),
+        SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
+            %address, distance_s = distance.to_f64(), limit_s = limit.to_f64(),
+            "the source could be wrong by more than is accepted"
+        ),
+        SourceState::Judged(Standing::NoMajority) => {
+            tracing::warn!(%address, "the sources contradict each other and no majority agrees");
+        }
+        SourceState::Unreachable { unanswered } => tracing::warn!(%address, unanswered, "the source does not answer"),
+        SourceState::Unusable(discard) => {
+            tracing::warn!(%address, reason = ?discard, "the source's replies cannot be used");
+        }
+        SourceState::Demobilized(kiss) => tracing::warn!(%address, ?kiss, "the source told us to go away"),
+        SourceState::SendFailed(error) => {
+            let error = std::io::Error::from_raw_os_error(*error);
+            tracing::warn!(%address, "cannot send to the source: {error}");
+        }
+        SourceState::Judged(standing) => {
+            let recovered = matches!(from, Some(SourceState::Unreachable { .. } | SourceState::SendFailed(_)));
+            if recovered {
+                tracing::info!(%address, ?standing, "the source answers again");
+            } else {
+                tracing::debug!(%address, ?standing, "the source was judged");
+            }
+        }
+        SourceState::Measured | SourceState::NoReplyYet { .. } => tracing::debug!(%address, ?to, "source"),
+    }
+}
+
+fn tell_clock(event: &ClockEvent, facts: &Facts) {
+    match event {
+        ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
+        ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
+        ClockEvent::Resumed => tracing::info!("the clock is being corrected again"),
+        ClockEvent::Stepped(step) if facts.warn_on_jump => {
+            tracing::warn!(step_s = step.to_f64(), "the clock was stepped");
+        }
+        ClockEvent::Stepped(step) => tracing::info!(step_s = step.to_f64(), "the clock was stepped"),
+        ClockEvent::Halted(Halt::Panic { offset, limit }) => tracing::error!(
+            offset_s = offset.to_f64(),
+            limit_s = limit.to_f64(),
+            "the clock is off by more than the panic threshold and is left alone; if the sources are right, set it by \
+             hand or raise the threshold in [synchronization], then restart"
+        ),
+        ClockEvent::Halted(Halt::AccumulatedSteps { sum, limit }) => tracing::error!(
+            sum_s = sum.to_f64(),
+            limit_s = limit.to_f64(),
+            "all steps together would exceed accumulated-step-panic-threshold; the clock is left alone. If the sources \
+             are right, remove the state file or raise the threshold, then restart"
+        ),
+        ClockEvent::Halted(Halt::ClockRefused) => {
+            tracing::error!("the operating system refused a correction of the clock");
+        }
+    }
+}

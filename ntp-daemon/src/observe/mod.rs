@@ -1,0 +1,9 @@
+//! Showing the state: the document, and the socket that hands it out.
+
+mod document;
+mod socket;
+mod sources;
+mod system;
+
+pub(crate) use document::{Facts, document};
+pub(crate) use socket::{Listener, serve};

@@ -1,0 +1,194 @@
+//! The associations, one by one, and the names that have none yet.
+
+use super::document::Facts;
+use super::system::leap;
+use crate::client_task::reference_text;
+use ntp_config::SourceKind;
+use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
+use ntp_proto::client::{Client, Member, SourceState as State};
+use ntp_proto::clock::{Outcome, Standing};
+use ntp_proto::packet::KissCode;
+use ntp_proto::pool::{Group, GroupId};
+use ntp_proto::source::Discard;
+use ntp_proto::time::{Now, Seconds};
+use std::io;
+
+/// In the order of the configuration, the members of a pool together, and a line for each name without an address.
+pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts> {
+    let mut all = Vec::new();
+    for group in client.groups() {
+        let members: Vec<&Member> = client.members().filter(|member| member.group() == group.id()).collect();
+        let missing = members.len() < group.wanted();
+        all.extend(members.iter().map(|member| of_member(client, member, facts, now)));
+        if members.is_empty() || (missing && group.failure().is_some()) {
+            all.push(of_missing(group, facts, now));
+        }
+    }
+    all
+}
+
+fn mode_of(group: GroupId, facts: &Facts) -> String {
+    match facts.sources.get(group.place()).map(|entry| &entry.kind) {
+        Some(SourceKind::Pool { .. }) => "pool",
+        Some(SourceKind::Server { .. }) | None => "server",
+    }
+    .to_owned()
+}
+
+fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
+    let retry_in_s = group.failure().map(|(_, at)| at.since(now.mono).as_secs_f64());
+    let reason = match group.failure() {
+        Some((error, _)) => SourceReason::NameNotResolved { error: error.to_owned(), retry_in_s },
+        None if group.is_pending() => SourceReason::Resolving,
+        None => {
+            SourceReason::NoAddressesLeft { retry_in_s: group.retry_at().map(|at| at.since(now.mono).as_secs_f64()) }
+        }
+    };
+    SourceFacts {
+        name: facts.name_of(group.id()),
+        mode: mode_of(group.id(), facts),
+        state: SourceState::Unresolved,
+        reason,
+        retry_in_s,
+        ..SourceFacts::default()
+    }
+}
+
+fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
+    let source = member.source();
+    let (state, reason) = state_and_reason(client, &client.state_of(member));
+    let opinion = client.opinion_of(member, now);
+    let heard = source.heard();
+    let header = heard.map(|heard| heard.header);
+    let counters = source.counters();
+    let filtered = opinion.map(|(_, filtered)| filtered);
+    let best = filtered.map(|filtered| filtered.best);
+    let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
+    SourceFacts {
+        id: source.id().number().into(),
+        name: facts.name_of(member.group()),
+        address: Some(source.address().to_string()),
+        mode: mode_of(member.group(), facts),
+        state,
+        reason,
+        notes: notes(member),
+        stratum: header.map(|header| header.stratum.to_bits()),
+        leap: header.map(|header| leap(header.leap)),
+        version: header.map(|header| header.version.to_bits()),
+        reference_id: header.map(|header| reference_text(header.reference_id, header.stratum.to_bits())),
+        poll_s: Some(source.poll().seconds().to_f64()),
+        reach: source.reach().bits(),
+        unanswered_polls: source.unanswered(),
+        offset_s: opinion.map(|(offset, _)| offset.to_f64()),
+        delay_s: best.map(|best| best.delay().to_f64()),
+        dispersion_s: filtered.map(|filtered| filtered.dispersion.to_f64()),
+        jitter_s: filtered.map(|filtered| filtered.jitter.to_f64()),
+        root_delay_s: best.map(|best| best.root.delay.to_f64()),
+        root_dispersion_s: best.map(|best| best.root.dispersion.to_f64()),
+        error_bound_s: distance.map(Seconds::to_f64),
+        one_way: source.filter().samples().next().map(|sample| {
+            let steered = client.clock().timescale().steered_by(now.local);
+            // As our clock shows it now: T2 − T1 contains the offset, T4 − T3 its negative.
+            OneWay {
+                outbound_s: (sample.outbound - steered).to_seconds(),
+                inbound_s: (steered - sample.inbound).to_seconds(),
+            }
+        }),
+        last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
+        next_poll_in_s: source.demobilized().is_none().then(|| source.next_poll().since(now.mono).as_secs_f64()),
+        retry_in_s: member.revive_at().map(|at| at.since(now.mono).as_secs_f64()),
+        rate_limited: source.is_rate_limited(),
+        packets: PacketCounts {
+            sent: counters.sent,
+            received: counters.received,
+            valid: counters.measured,
+            unanswered: counters.sent.saturating_sub(counters.measured),
+        },
+        discards: counters
+            .discards
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(word, n)| (word.to_owned(), n))
+            .collect(),
+        timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
+    }
+}
+
+fn timestamps([transmit_daemon, transmit_kernel, transmit_hardware]: [u64; 3], receive: [u64; 3]) -> TimestampCounts {
+    let [receive_daemon, receive_kernel, receive_hardware] = receive;
+    TimestampCounts {
+        transmit_hardware,
+        transmit_kernel,
+        transmit_daemon,
+        receive_hardware,
+        receive_kernel,
+        receive_daemon,
+    }
+}
+
+fn notes(member: &Member) -> Vec<SourceReason> {
+    let source = member.source();
+    let mut notes = Vec::new();
+    if source.is_rate_limited() {
+        notes.push(SourceReason::RateLimited { poll_s: source.poll().seconds().to_f64() });
+    }
+    if source.is_port_unreachable() {
+        notes.push(SourceReason::PortUnreachable);
+    }
+    notes
+}
+
+fn state_and_reason(client: &Client, state: &State) -> (SourceState, SourceReason) {
+    match state {
+        State::Judged(standing) => judged(client, standing),
+        State::Measured => (SourceState::Waiting, SourceReason::TooFewSamples { have: 1, need: 2 }),
+        State::NoReplyYet { sent } => (SourceState::Waiting, SourceReason::NoReplyYet { sent: *sent }),
+        State::Unreachable { unanswered } => {
+            (SourceState::Unreachable, SourceReason::NoReply { unanswered: *unanswered })
+        }
+        State::Unusable(discard) => (SourceState::Unusable, unusable(*discard)),
+        State::Demobilized(KissCode::Deny) => (SourceState::Demobilised, SourceReason::KissDeny),
+        State::Demobilized(_) => (SourceState::Demobilised, SourceReason::KissRstr),
+        State::SendFailed(error) => {
+            let error = io::Error::from_raw_os_error(*error).to_string();
+            (SourceState::Unreachable, SourceReason::SendFailed { error })
+        }
+    }
+}
+
+fn unusable(discard: Discard) -> SourceReason {
+    match discard {
+        Discard::Unsynchronized => SourceReason::ServerUnsynchronized,
+        Discard::Loop => SourceReason::SynchronizationLoop,
+        other => SourceReason::RepliesDiscarded { last: other.word().to_owned() },
+    }
+}
+
+fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
+    match *standing {
+        Standing::SystemPeer => (SourceState::Selected, SourceReason::SystemPeer),
+        Standing::Combined => (SourceState::Combined, SourceReason::UsedInTheMean),
+        Standing::Outlier => (SourceState::Outlier, SourceReason::ClusterOutlier),
+        Standing::Falseticker { offset, missed_by, truechimers } => (
+            SourceState::Falseticker,
+            SourceReason::IntervalDisagrees {
+                offset_s: offset.to_f64(),
+                by_s: missed_by.to_f64(),
+                majority: u32::try_from(truechimers).unwrap_or(u32::MAX),
+            },
+        ),
+        Standing::TooDistant { distance, limit } => (
+            SourceState::Unusable,
+            SourceReason::DistanceTooLarge { distance_s: distance.to_f64(), limit_s: limit.to_f64() },
+        ),
+        Standing::NoMajority => (SourceState::Waiting, SourceReason::WaitingForMajority),
+        Standing::WaitingForQuorum => {
+            let (agreeing, needed) = match client.clock().selection().outcome {
+                Outcome::Waiting { usable, pending } => (usable, (usable + pending) / 2 + 1),
+                _ => (0, 0),
+            };
+            let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+            (SourceState::Waiting, SourceReason::WaitingForQuorum { agreeing: count(agreeing), needed: count(needed) })
+        }
+    }
+}

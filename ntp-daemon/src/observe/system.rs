@@ -1,0 +1,186 @@
+//! The state of the system, and why it is so.
+
+use super::document::{Facts, date, obstacle};
+use crate::client_task::reference_text;
+use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
+use ntp_os_clock::Clock;
+use ntp_proto::client::{Client, SourceState};
+use ntp_proto::clock::{Clock as ClockProcess, Halt, LoopState, Outcome, Standing};
+use ntp_proto::packet::{LeapIndicator, Stratum};
+use ntp_proto::time::{Frequency, Now, Seconds};
+
+/// Sources below which a liar cannot be outvoted.
+const ENOUGH_TO_OUTVOTE: usize = 3;
+/// Without news for this many poll intervals, somebody should know.
+const STALE_AFTER_POLLS: f64 = 8.0;
+
+pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> SystemFacts {
+    let process = client.clock();
+    let free = process.timescale().to_free(now.local);
+    let served = client.served_state(now);
+    let synchronized = process.is_synchronized(free);
+    let offset = process.remaining_offset(now);
+    let system = process.system();
+    let bound = system.map(|system| system.root_distance_at(free));
+    let all = known_reasons(client, clock, facts, now);
+    let warnings = warnings(client, now, synchronized);
+    SystemFacts {
+        synchronized,
+        stratum: served.stratum.to_bits(),
+        leap: leap(served.leap),
+        reference_id: (served.stratum < Stratum::UNSYNCHRONIZED)
+            .then(|| reference_text(served.reference_id, served.stratum.to_bits())),
+        reference_time: system.map(|system| date(system.reference_time)),
+        last_update_ago_s: system.map(|system| (free - system.updated).to_f64().max(0.0)),
+        offset_s: offset.map(Seconds::to_f64),
+        jitter_s: offset.map(|_| process.jitter().to_f64()),
+        // What is corrected runs the other way than what corrects it.
+        frequency_ratio: offset.map(|_| -process.frequency().to_f64()),
+        frequency_uncertainty_ratio: process.frequency_uncertainty().map(Frequency::to_f64),
+        root_delay_s: system.map(|system| system.root_delay.to_f64()),
+        root_dispersion_s: system.map(|system| system.root_dispersion_at(free).to_f64()),
+        error_bound_s: bound.map(|bound| bound.max(offset.unwrap_or_default().abs()).to_f64()),
+        precision_s: Some(process.precision().seconds().to_f64()),
+        poll_s: process.has_begun().then(|| process.poll().seconds().to_f64()),
+        accumulated_steps_s: process.accumulated_steps().unwrap_or_default().to_f64(),
+        accumulated_steps_threshold_s: process.config().steps.accumulated.map(Seconds::to_f64),
+        step_count: process.step_count(),
+        discipline: discipline(process),
+        source_counts: counts(client),
+        reasons: if synchronized { Vec::new() } else { all.clone() },
+        warnings: if synchronized { all.into_iter().chain(warnings).collect() } else { warnings },
+    }
+}
+
+pub(super) fn leap(leap: LeapIndicator) -> Leap {
+    match leap {
+        LeapIndicator::NoWarning => Leap::None,
+        LeapIndicator::Insert => Leap::Insert,
+        LeapIndicator::Delete => Leap::Delete,
+        LeapIndicator::Unsynchronized => Leap::Unsynchronized,
+    }
+}
+
+fn discipline(process: &ClockProcess) -> DisciplineFacts {
+    let state = match process.loop_state() {
+        LoopState::Unset => "never-set",
+        LoopState::Measuring => "measuring-frequency",
+        LoopState::Synchronized => "synchronized",
+        LoopState::Spike => "spike",
+    };
+    DisciplineFacts { name: "pll-fll".to_owned(), state: state.to_owned() }
+}
+
+fn counts(client: &Client) -> SourceCounts {
+    let known = client.members().count();
+    let (usable, agreeing, needed) = match client.clock().selection().outcome {
+        Outcome::NobodyUsable => (0, 0, 1),
+        Outcome::NoMajority { usable, agreeing, needed } => (usable, agreeing, needed),
+        Outcome::Waiting { usable, pending } => (usable, usable, (usable + pending) / 2 + 1),
+        Outcome::Agreed { usable, agreeing, .. } => (usable, agreeing, usable / 2 + 1),
+    };
+    let needed = needed.max(client.clock().config().minimum_agreeing);
+    SourceCounts { known: count(known), usable: count(usable), agreeing: count(agreeing), needed: count(needed) }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// What keeps the clock from being corrected now, the most important first.
+fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> Vec<SystemReason> {
+    let process = client.clock();
+    let mut reasons = Vec::new();
+    match process.halted() {
+        Some(Halt::Panic { offset, limit }) => {
+            reasons.push(SystemReason::PanicThreshold { offset_s: offset.to_f64(), limit_s: limit.to_f64() });
+        }
+        Some(Halt::AccumulatedSteps { sum, limit }) => {
+            reasons.push(SystemReason::AccumulatedStepsExceeded { sum_s: sum.to_f64(), limit_s: limit.to_f64() });
+        }
+        Some(Halt::ClockRefused) => {
+            reasons.push(SystemReason::ClockSetError { error: facts.clock_error.clone().unwrap_or_default() });
+        }
+        None => {}
+    }
+    reasons.extend(why_nobody_is_believed(client));
+    if !process.steers() {
+        reasons.push(match obstacle(clock, facts) {
+            Some(ntp_observe::SteeringObstacle::AsConfigured) | None => SystemReason::MeasuringOnly,
+            Some(cause) => SystemReason::ClockNotSteerable { cause },
+        });
+    }
+    let served = client.served_state(now);
+    let free = process.timescale().to_free(now.local);
+    if process.is_local_reference(free) {
+        reasons.push(SystemReason::LocalClock { stratum: served.stratum.to_bits() });
+    }
+    if let Some(system) = process.system().filter(|_| process.steers() && process.halted().is_none()) {
+        let (distance, limit) = (system.root_distance_at(free), process.config().maximum_distance);
+        if distance > limit {
+            reasons.push(SystemReason::LastUpdateTooOld { age_s: (free - system.updated).to_f64() });
+        }
+    }
+    if reasons.is_empty() && !process.is_synchronized(free) {
+        reasons.push(SystemReason::WaitingForSamples);
+    }
+    reasons
+}
+
+fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
+    let known = client.members().count();
+    let waiting = || SystemReason::WaitingForFirstReplies { asked: count(known) };
+    let anybody_measured = client.members().any(|member| member.source().counters().measured > 0);
+    match client.clock().selection().outcome {
+        Outcome::Agreed { .. } => None,
+        Outcome::Waiting { .. } => Some(waiting()),
+        Outcome::NobodyUsable if client.groups().is_empty() => Some(SystemReason::NoSourcesConfigured),
+        Outcome::NobodyUsable => {
+            let hope = client.members().any(|member| member.source().is_pending())
+                || client.groups().iter().any(ntp_proto::pool::Group::is_pending);
+            let first = hope && !anybody_measured;
+            Some(if first && known == 0 {
+                SystemReason::Starting
+            } else if first {
+                waiting()
+            } else {
+                SystemReason::NoSourceUsable { known: count(known.max(client.groups().len())) }
+            })
+        }
+        Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
+            Some(SystemReason::TooFewAgreeing { agreeing: count(agreeing), needed: count(needed) })
+        }
+        Outcome::NoMajority { usable, agreeing, needed } => {
+            let split = |member: &&ntp_proto::client::Member| {
+                matches!(client.state_of(member), SourceState::Judged(Standing::NoMajority))
+            };
+            Some(SystemReason::NoMajority {
+                usable: count(usable),
+                agreeing: count(agreeing),
+                needed: count(needed),
+                disagreeing: client
+                    .members()
+                    .filter(split)
+                    .map(|member| member.source().id().number().into())
+                    .collect(),
+            })
+        }
+    }
+}
+
+/// What is not as it should be although the clock may be right.
+fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
+    let mut warnings = Vec::new();
+    let possible: usize = client.groups().iter().map(ntp_proto::pool::Group::wanted).sum();
+    if (1..ENOUGH_TO_OUTVOTE).contains(&possible) {
+        warnings.push(SystemReason::FewSources { count: count(possible) });
+    }
+    let process = client.clock();
+    if let Some(system) = process.system().filter(|_| synchronized) {
+        let age = process.timescale().to_free(now.local) - system.updated;
+        if age > process.poll().seconds() * STALE_AFTER_POLLS {
+            warnings.push(SystemReason::LastUpdateTooOld { age_s: age.to_f64() });
+        }
+    }
+    warnings
+}

@@ -1,0 +1,57 @@
+//! What a worker shows of itself: a snapshot that it replaces now and then, never per packet.
+
+use arc_swap::ArcSwap;
+use ntp_observe::{ClientTable, ServerFacts};
+use ntp_proto::server::{DropReason, RateLimit, ReplyKind, ServerStats};
+use std::sync::Arc;
+
+/// The counters of a worker at some instant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WorkerReport {
+    pub(crate) stats: ServerStats,
+    pub(crate) send_errors: u64,
+    pub(crate) kernel_stamps: u64,
+    pub(crate) missing_stamps: u64,
+    pub(crate) clients: u64,
+}
+
+/// The board of one listening address.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerBoard {
+    pub(crate) listen: String,
+    pub(crate) interface: Option<String>,
+    pub(crate) receive_buffer: Option<u64>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) report: Arc<ArcSwap<WorkerReport>>,
+}
+
+impl ServerBoard {
+    /// What stands on the board.
+    pub(crate) fn facts(&self) -> ServerFacts {
+        let report = **self.report.load();
+        let stats = report.stats;
+        let shown_apart = [DropReason::Denied, DropReason::Ignored, DropReason::RateLimited].map(DropReason::word);
+        let kinds = ReplyKind::ALL.map(ReplyKind::word);
+        let kisses = stats.replied(ReplyKind::RateKiss) + stats.replied(ReplyKind::DenyKiss);
+        ServerFacts {
+            listen_address: self.listen.clone(),
+            interface: self.interface.clone(),
+            received: stats.received(),
+            answered: stats.replied(ReplyKind::Time) + stats.replied(ReplyKind::TimeOverLimit),
+            denied: stats.replied(ReplyKind::DenyKiss) + stats.dropped(DropReason::Denied),
+            ignored: stats.dropped(DropReason::Ignored),
+            rate_limited: stats.replied(ReplyKind::RateKiss) + stats.dropped(DropReason::RateLimited),
+            kisses_sent: kisses,
+            dropped: stats
+                .iter()
+                .filter(|(word, _)| !shown_apart.contains(word) && !kinds.contains(word))
+                .map(|(word, count)| (word.to_owned(), count))
+                .collect(),
+            send_errors: report.send_errors,
+            receive_timestamps_kernel: report.kernel_stamps,
+            receive_timestamps_daemon: report.missing_stamps,
+            receive_buffer_bytes: self.receive_buffer,
+            clients: self.rate_limit.map(|limit| ClientTable { size: limit.table_size() as u64, used: report.clients }),
+        }
+    }
+}

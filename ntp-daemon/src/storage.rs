@@ -1,0 +1,179 @@
+//! What survives a restart: the frequency of the clock, the last known time, and the sum of all steps.
+//!
+//! A file is replaced as a whole or not at all: written beside the old one, made durable, then renamed over it.
+
+use ntp_config::Storage;
+use ntp_proto::time::{Frequency, Seconds};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The drift file.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+struct Drift {
+    /// The rate correction that keeps the clock right; positive makes it run faster.
+    frequency_ratio: f64,
+}
+
+/// The state file.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct KeptState {
+    /// The latest time by our clock at which it was known to be right, in Unix seconds.
+    pub(crate) last_known_unix_s: i64,
+    /// The sum of the magnitudes of all steps, over all runs.
+    pub(crate) accumulated_steps_s: f64,
+}
+
+/// The folder of kept files; without one, nothing is kept.
+#[derive(Debug)]
+pub(crate) struct Store {
+    drift: Option<PathBuf>,
+    state: Option<PathBuf>,
+    complained: bool,
+}
+
+impl Store {
+    /// Prepares the folder. If that fails, the daemon works without it and says so.
+    pub(crate) fn open(settings: &Storage) -> Self {
+        let usable = settings.directory.as_deref().is_some_and(|directory| match prepare(directory) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(
+                    "cannot write to {}: {error}. The frequency and the last known time will not be kept over a restart; \
+                     make the folder writable for this user, or set [storage] directory",
+                    directory.display()
+                );
+                false
+            }
+        });
+        let of = |path: Option<PathBuf>| path.filter(|_| usable);
+        Self { drift: of(settings.drift_file()), state: of(settings.state_file()), complained: false }
+    }
+
+    /// The frequency from the last run.
+    pub(crate) fn frequency(&self) -> Option<Frequency> {
+        let drift: Drift = read(self.drift.as_deref()?)?;
+        let sane = drift.frequency_ratio.is_finite() && drift.frequency_ratio.abs() <= 500e-6;
+        sane.then(|| Frequency::new(drift.frequency_ratio))
+    }
+
+    /// The rest from the last run.
+    pub(crate) fn state(&self) -> Option<KeptState> {
+        let state: KeptState = read(self.state.as_deref()?)?;
+        (state.accumulated_steps_s.is_finite() && state.accumulated_steps_s >= 0.0).then_some(state)
+    }
+
+    /// Keeps the frequency.
+    pub(crate) fn keep_frequency(&mut self, frequency: Frequency) {
+        let outcome = self.drift.as_deref().map(|path| write(path, &Drift { frequency_ratio: frequency.to_f64() }));
+        self.report(outcome);
+    }
+
+    /// Keeps the rest.
+    pub(crate) fn keep_state(&mut self, last_known_unix_s: i64, accumulated: Seconds) {
+        let state = KeptState { last_known_unix_s, accumulated_steps_s: accumulated.to_f64() };
+        let outcome = self.state.as_deref().map(|path| write(path, &state));
+        self.report(outcome);
+    }
+
+    fn report(&mut self, outcome: Option<io::Result<()>>) {
+        match outcome {
+            Some(Err(error)) if !self.complained => {
+                self.complained = true;
+                tracing::warn!("cannot keep the state of the clock: {error}; the files from before are still there");
+            }
+            Some(Ok(())) => self.complained = false,
+            _ => {}
+        }
+    }
+}
+
+fn prepare(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    // Finds out now rather than in an hour.
+    let probe = directory.join(format!(".probe.{}", std::process::id()));
+    File::create(&probe)?;
+    fs::remove_file(probe)
+}
+
+/// The content of a file, `None` if there is none. A broken one is put aside, so that somebody can look at it.
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!("cannot read {}: {error}", path.display());
+            }
+            return None;
+        }
+    };
+    match serde_json::from_slice(&text) {
+        Ok(content) => Some(content),
+        Err(error) => {
+            let aside = path.with_extension("broken");
+            tracing::warn!("{} cannot be used ({error}); it is put aside as {}", path.display(), aside.display());
+            let _ = fs::rename(path, aside);
+            None
+        }
+    }
+}
+
+fn write<T: Serialize>(path: &Path, content: &T) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    serde_json::to_writer(&mut file, content)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    // The rename itself must survive a power cut, too.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Storage { directory: Some(folder.path().join("deeper")) });
+        (folder, store)
+    }
+
+    #[test]
+    fn what_is_kept_comes_back() {
+        let (_folder, mut store) = store();
+        assert_eq!(store.frequency(), None);
+        store.keep_frequency(Frequency::new(-12.5e-6));
+        store.keep_state(1_800_000_000, Seconds::new(0.5));
+        assert_eq!(store.frequency(), Some(Frequency::new(-12.5e-6)));
+        assert_eq!(store.state(), Some(KeptState { last_known_unix_s: 1_800_000_000, accumulated_steps_s: 0.5 }));
+    }
+
+    #[test]
+    fn a_broken_file_is_put_aside_and_not_believed() {
+        let (_folder, mut store) = store();
+        let path = store.drift.clone().unwrap();
+        fs::write(&path, "{\"frequency_ra").unwrap();
+        assert_eq!(store.frequency(), None);
+        assert!(path.with_extension("broken").exists());
+        store.keep_frequency(Frequency::new(1e-6));
+        assert_eq!(store.frequency(), Some(Frequency::new(1e-6)));
+    }
+
+    #[test]
+    fn an_absurd_frequency_is_not_believed() {
+        let (_folder, store) = store();
+        fs::write(store.drift.as_ref().unwrap(), "{\"frequency_ratio\": 0.5}").unwrap();
+        assert_eq!(store.frequency(), None);
+    }
+
+    #[test]
+    fn a_write_that_dies_in_the_middle_leaves_the_old_file() {
+        let (_folder, mut store) = store();
+        store.keep_frequency(Frequency::new(1e-6));
+        fs::write(store.drift.as_ref().unwrap().with_extension("new"), "{\"freq").unwrap();
+        assert_eq!(store.frequency(), Some(Frequency::new(1e-6)));
+    }
+}
