@@ -6,7 +6,7 @@ use crate::client_task::reference_text;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
 use ntp_proto::client::{Client, Member, SourceState as State};
-use ntp_proto::clock::{Outcome, Standing};
+use ntp_proto::clock::{Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
 use ntp_proto::pool::{Group, GroupId};
 use ntp_proto::source::Discard;
@@ -86,14 +86,7 @@ fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> Sourc
         root_delay_s: best.map(|best| best.root.delay.to_f64()),
         root_dispersion_s: best.map(|best| best.root.dispersion.to_f64()),
         error_bound_s: distance.map(Seconds::to_f64),
-        one_way: source.filter().samples().next().map(|sample| {
-            let steered = client.clock().timescale().steered_by(now.local);
-            // As our clock shows it now: T2 − T1 contains the offset, T4 − T3 its negative.
-            OneWay {
-                outbound_s: (sample.outbound - steered).to_seconds(),
-                inbound_s: (steered - sample.inbound).to_seconds(),
-            }
-        }),
+        one_way: opinion.map(|(offset, filtered)| one_way(&filtered, offset)),
         last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
         next_poll_in_s: source.demobilized().is_none().then(|| source.next_poll().since(now.mono).as_secs_f64()),
         retry_in_s: member.revive_at().map(|at| at.since(now.mono).as_secs_f64()),
@@ -112,6 +105,13 @@ fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> Sourc
             .collect(),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
     }
+}
+
+/// The two ways of the exchange that counts, brought to what our clock shows now.
+fn one_way(filtered: &Filtered, offset: Seconds) -> OneWay {
+    let half = filtered.best.delay() * 0.5;
+    // T2 − T1 contains the offset, T4 − T3 its negative.
+    OneWay { outbound_s: (half + offset).to_f64(), inbound_s: (half - offset).to_f64() }
 }
 
 fn timestamps([transmit_daemon, transmit_kernel, transmit_hardware]: [u64; 3], receive: [u64; 3]) -> TimestampCounts {
