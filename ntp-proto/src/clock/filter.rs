@@ -20,24 +20,8 @@ pub struct Filtered {
     pub dispersion: Seconds,
     /// The typical difference between `best` and the others (RFC 5905 §10 "peer jitter").
     pub jitter: Seconds,
-    /// The shortest round trip of all.
-    pub shortest: Seconds,
     /// How many measurements it rests upon.
     pub samples: usize,
-}
-
-/// The share of a round trip that typically is noise.
-const NOISE_SHARE: f64 = 0.02;
-
-impl Filtered {
-    /// The typical error of a single sample over this path, as far as one sample can tell: unlike the jitter it needs
-    /// no others, so no drift between them is in it. What a round trip takes longer than the shortest one may all have
-    /// been spent on one way.
-    #[must_use]
-    pub fn noise(&self) -> Seconds {
-        let queued = (self.best.delay() - self.shortest) * 0.5;
-        queued + (self.shortest * NOISE_SHARE).max(self.best.root.precision.seconds())
-    }
 }
 
 /// The last eight measurements of one source, newest first.
@@ -84,7 +68,6 @@ impl ClockFilter {
             best: *best,
             dispersion: dispersion(ranked.iter().flatten().map(|(sample, _)| *sample), now),
             jitter: jitter(best, self.samples(), drift).max(precision),
-            shortest: self.samples().map(Measurement::delay).fold(best.delay(), Seconds::min),
             samples,
         })
     }

@@ -197,7 +197,7 @@ impl Clock {
             offset: combined.offset,
             free_offset: NtpDuration::from(combined.offset) + self.timescale.steered_by(now.local),
             jitter: combined.jitter,
-            noise: peer.filtered.noise(),
+            delay: peer.filtered.best.delay().max(self.precision.seconds()),
             poll: peer.poll,
         };
         match self.discipline.update(&update) {

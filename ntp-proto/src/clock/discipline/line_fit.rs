@@ -2,20 +2,29 @@
 
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, NtpDuration, Seconds};
+use std::collections::VecDeque;
 
-/// Weighted sums from which offset and slope follow by least squares, with a prior belief about the slope.
+/// Points that are kept: the burst and then 15 minutes at one every 16 s. More of them push the oldest out.
+const POINTS: usize = 64;
+/// The share of the shortest round trip that typically is noise.
+const NOISE_SHARE: f64 = 0.02;
+/// The smallest error of a point that we believe in.
+const LEAST_NOISE: Seconds = Seconds::new(1e-6);
+
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    at: FreeTime,
+    offset: NtpDuration,
+    delay: Seconds,
+}
+
+/// Points from which offset and slope follow by weighted least squares, with a prior belief about the slope.
 #[derive(Clone, Debug)]
 pub(super) struct LineFit {
-    origin: Option<(FreeTime, NtpDuration)>,
-    weights: f64,
-    times: f64,
-    offsets: f64,
-    squares: f64,
-    products: f64,
+    points: VecDeque<Point>,
+    began: Option<FreeTime>,
     prior: Frequency,
     prior_weight: f64,
-    first: Option<FreeTime>,
-    last: Option<FreeTime>,
 }
 
 /// Offset and slope of the line at some instant.
@@ -29,61 +38,78 @@ pub(super) struct Line {
     pub slope_uncertainty: Frequency,
 }
 
+/// Sums over the points, weighted; times and offsets count from the first point.
+#[derive(Default)]
+struct Sums {
+    weights: f64,
+    times: f64,
+    offsets: f64,
+    squares: f64,
+    products: f64,
+}
+
 impl LineFit {
     /// An empty fit that believes in `prior` with a standard deviation of `uncertainty`.
     pub(super) fn new(prior: Frequency, uncertainty: Frequency) -> Self {
-        Self {
-            origin: None,
-            weights: 0.0,
-            times: 0.0,
-            offsets: 0.0,
-            squares: 0.0,
-            products: 0.0,
-            prior,
-            prior_weight: uncertainty.to_f64().powi(-2),
-            first: None,
-            last: None,
+        let prior_weight = uncertainty.to_f64().powi(-2);
+        Self { points: VecDeque::with_capacity(POINTS), began: None, prior, prior_weight }
+    }
+
+    /// Takes in an offset that took a round trip of `delay` to measure.
+    pub(super) fn push(&mut self, at: FreeTime, offset: NtpDuration, delay: Seconds) {
+        if self.points.len() >= POINTS {
+            self.points.pop_front();
         }
+        self.points.push_back(Point { at, offset, delay });
+        self.began.get_or_insert(at);
     }
 
-    /// Takes in a point whose standard deviation is `sigma`.
-    pub(super) fn push(&mut self, at: FreeTime, offset: NtpDuration, sigma: Seconds) {
-        let (origin, base) = *self.origin.get_or_insert((at, offset));
-        let time = (at - origin).to_f64();
-        let height = Seconds::from(offset - base).to_f64();
-        let weight = sigma.to_f64().powi(-2);
-        self.weights += weight;
-        self.times += weight * time;
-        self.offsets += weight * height;
-        self.squares += weight * time * time;
-        self.products += weight * time * height;
-        self.first.get_or_insert(at);
-        self.last = Some(at);
-    }
-
-    /// The time between the first and the last point.
+    /// The time since the first point.
     pub(super) fn span(&self) -> Seconds {
-        match (self.first, self.last) {
-            (Some(first), Some(last)) => last - first,
+        match (self.began, self.points.back()) {
+            (Some(began), Some(newest)) => newest.at - began,
             _ => Seconds::ZERO,
         }
     }
 
     /// The line at `at`; `None` without points.
     pub(super) fn line(&self, at: FreeTime) -> Option<Line> {
-        let (origin, base) = self.origin?;
-        let (mean_time, mean_offset) = (self.times / self.weights, self.offsets / self.weights);
-        let spread = self.squares - self.times * mean_time;
-        let covariance = self.products - self.times * mean_offset;
+        let origin = self.points.front()?;
+        let sums = self.sums(origin);
+        let (mean_time, mean_offset) = (sums.times / sums.weights, sums.offsets / sums.weights);
+        let spread = (sums.squares - sums.times * mean_time).max(0.0);
+        let covariance = sums.products - sums.times * mean_offset;
         let precision = spread + self.prior_weight;
         let slope = (covariance + self.prior_weight * self.prior.to_f64()) / precision;
-        let height = mean_offset + slope * ((at - origin).to_f64() - mean_time);
+        let height = mean_offset + slope * ((at - origin.at).to_f64() - mean_time);
         Some(Line {
-            offset: base + NtpDuration::from_seconds(height),
+            offset: origin.offset + NtpDuration::from_seconds(height),
             slope: Frequency::new(slope),
             slope_uncertainty: Frequency::new(precision.sqrt().recip()),
         })
     }
+
+    fn sums(&self, origin: &Point) -> Sums {
+        let shortest = self.points.iter().map(|point| point.delay).fold(origin.delay, Seconds::min);
+        let mut sums = Sums::default();
+        for point in &self.points {
+            let time = (point.at - origin.at).to_f64();
+            let height = Seconds::from(point.offset - origin.offset).to_f64();
+            let weight = sigma(point.delay, shortest).to_f64().powi(-2);
+            sums.weights += weight;
+            sums.times += weight * time;
+            sums.offsets += weight * height;
+            sums.squares += weight * time * time;
+            sums.products += weight * time * height;
+        }
+        sums
+    }
+}
+
+/// The standard deviation of a point: what a round trip takes longer than the shortest one may all have been spent on one
+/// way.
+fn sigma(delay: Seconds, shortest: Seconds) -> Seconds {
+    LEAST_NOISE.max(shortest * NOISE_SHARE) + (delay - shortest) * 0.5
 }
 
 #[cfg(test)]
@@ -95,31 +121,49 @@ mod tests {
         FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0)) + Seconds::new(seconds)
     }
 
-    fn fit(points: &[(f64, f64)], sigma: f64) -> LineFit {
+    fn fit(points: &[(f64, f64, f64)]) -> LineFit {
         let mut fit = LineFit::new(Frequency::ZERO, Frequency::new(100e-6));
-        for (time, offset) in points {
-            fit.push(at(*time), NtpDuration::from_seconds(*offset), Seconds::new(sigma));
+        for (time, offset, delay) in points {
+            fit.push(at(*time), NtpDuration::from_seconds(*offset), Seconds::new(*delay));
         }
         fit
     }
 
     #[test]
     fn a_perfect_line_is_found() {
-        let line = fit(&[(0.0, 0.35), (2.0, 0.35 + 80e-6), (4.0, 0.35 + 160e-6)], 1e-7).line(at(10.0)).unwrap();
-        assert!((line.slope.to_f64() - 40e-6).abs() < 1e-9);
-        assert!((line.offset.to_seconds() - (0.35 + 400e-6)).abs() < 1e-8);
+        let points = [(0.0, 0.35, 1e-4), (2.0, 0.35 + 80e-6, 1e-4), (4.0, 0.35 + 160e-6, 1e-4)];
+        let line = fit(&points).line(at(10.0)).unwrap();
+        assert!((line.slope.to_f64() - 40e-6).abs() < 0.1e-6);
+        assert!((line.offset.to_seconds() - (0.35 + 400e-6)).abs() < 1e-6);
     }
 
     #[test]
     fn one_point_leaves_the_prior_as_it_was() {
-        let line = fit(&[(0.0, 5.0)], 1e-6).line(at(0.0)).unwrap();
+        let line = fit(&[(0.0, 5.0, 1e-4)]).line(at(0.0)).unwrap();
         assert_eq!(line.slope, Frequency::ZERO);
         assert!((line.slope_uncertainty.to_f64() - 100e-6).abs() < 1e-9);
     }
 
     #[test]
     fn noise_that_drowns_the_slope_leaves_the_prior_nearly_as_it_was() {
-        let line = fit(&[(0.0, 0.0), (2.0, 0.010)], 0.010).line(at(2.0)).unwrap();
-        assert!(line.slope.abs() < Frequency::new(1e-6));
+        let line = fit(&[(0.0, 0.0, 0.5), (2.0, 0.010, 0.5)]).line(at(2.0)).unwrap();
+        assert!(line.slope.abs() < Frequency::new(5e-6));
+    }
+
+    #[test]
+    fn a_first_point_that_was_held_up_counts_little_once_that_is_seen() {
+        let late = (0.0, -80e-6, 180e-6);
+        let line = fit(&[late, (2.0, 0.0, 20e-6), (4.0, 0.0, 20e-6), (6.0, 0.0, 20e-6)]).line(at(6.0)).unwrap();
+        assert!(line.slope.abs() < Frequency::new(0.1e-6), "{:?}", line.slope);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut fit = fit(&[]);
+        for second in 0..1000 {
+            fit.push(at(f64::from(second)), NtpDuration::ZERO, Seconds::new(1e-4));
+        }
+        assert_eq!(fit.points.len(), POINTS);
+        assert_eq!(fit.span(), Seconds::new(999.0));
     }
 }

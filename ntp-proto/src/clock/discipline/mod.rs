@@ -26,8 +26,8 @@ pub struct ClockUpdate {
     pub free_offset: NtpDuration,
     /// How much the last offsets scatter. As long as the rate is not known, its error is in there, too.
     pub jitter: Seconds,
-    /// The typical error of a single sample over this path.
-    pub noise: Seconds,
+    /// The round trip of the sample that this rests upon most: the longer it took, the less it says.
+    pub delay: Seconds,
     /// The interval at which the system peer is asked.
     pub poll: PollInterval,
 }

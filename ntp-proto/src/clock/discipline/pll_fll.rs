@@ -30,8 +30,6 @@ const POLL_HYSTERESIS: i32 = 30;
 const UNKNOWN_FREQUENCY: Frequency = Frequency::new(100e-6);
 /// What a frequency from the last run may be off by, as temperatures change.
 const KEPT_FREQUENCY: Frequency = Frequency::new(1e-6);
-/// The smallest error of a sample that we believe in.
-const LEAST_NOISE: Seconds = Seconds::new(1e-6);
 /// A frequency is kept for the next start once it is known to this.
 const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
 
@@ -158,7 +156,7 @@ impl PllFll {
     /// The state FREQ: the line through all offsets tells rate and offset.
     fn measure(&mut self, update: &ClockUpdate) -> Correction {
         let Phase::Measuring(fit) = &mut self.phase else { return Correction::Watch };
-        fit.push(update.now, update.free_offset, update.noise.max(LEAST_NOISE));
+        fit.push(update.now, update.free_offset, update.delay);
         let Some(line) = fit.line(update.now) else { return Correction::Watch };
         let finished = fit.span() >= MEASURING_TIME;
         self.frequency = line.slope.limited(MAXIMUM_FREQUENCY);
@@ -252,7 +250,7 @@ mod tests {
                 offset: Seconds::new(self.offset),
                 free_offset: NtpDuration::from_seconds(self.offset + self.steered),
                 jitter: Seconds::new(1e-6),
-                noise: Seconds::new(1e-6),
+                delay: Seconds::new(1e-5),
                 poll: self.poll,
             });
             let interval = self.poll.seconds();
