@@ -10,6 +10,8 @@ pub(crate) fn start(settings: &Observability) {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
+        // A reader that has gone away is no reason to end.
+        .log_internal_errors(false)
         .with_ansi(settings.ansi_colors.unwrap_or(terminal))
         .with_max_level(filter(settings.log_level));
     // The journal and container logs stamp their lines themselves, and better than a clock that we are about to set.

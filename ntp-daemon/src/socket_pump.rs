@@ -141,14 +141,7 @@ impl Pump {
     fn local(&self, stamp: Option<ntp_udp::Stamp>) -> Stamp {
         match stamp {
             None => Stamp { at: self.reader.now(), origin: StampOrigin::Daemon },
-            Some(stamp) => Stamp {
-                at: self.reader.from_realtime(stamp.at),
-                origin: match stamp.origin {
-                    ntp_udp::StampOrigin::Daemon => StampOrigin::Daemon,
-                    ntp_udp::StampOrigin::Kernel => StampOrigin::Kernel,
-                    ntp_udp::StampOrigin::Hardware => StampOrigin::Hardware,
-                },
-            },
+            Some(stamp) => Stamp { at: self.reader.from_realtime(stamp.at), origin: stamp.origin },
         }
     }
 }

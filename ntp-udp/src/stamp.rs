@@ -1,19 +1,9 @@
 //! Timestamps that say where they come from.
 
+pub use ntp_proto::clock::StampOrigin;
 use ntp_proto::time::NtpTimestamp;
 
-/// Who took a timestamp, which also says which clock it was read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StampOrigin {
-    /// The daemon itself, from the system clock, some time before sending or after receiving.
-    Daemon,
-    /// The kernel, from the system clock, close to the driver of the network card.
-    Kernel,
-    /// The network card, from its own clock, which is neither steered nor counted in UTC by itself.
-    Hardware,
-}
-
-/// A point in time and who read it from which clock.
+/// A point in time by the clock of whoever took it; `ntp_proto::clock::Stamp` is one brought to our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The time that the clock of `origin` showed.
