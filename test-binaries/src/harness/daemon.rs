@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ntp_observe::{Document, SourceFacts, fetch};
+use ntp_observe::{Document, SourceFacts, fetch, write_document};
 use tempfile::TempDir;
 
 use super::{Network, Running, Side, Skip, binary, confined_in, folder, until};
@@ -138,7 +138,10 @@ impl Daemon {
             assert!(ended.is_none(), "the daemon ended ({ended:?}) before this came true: {what}");
             last.as_ref().filter(|state| claim(state)).cloned()
         });
-        reached.unwrap_or_else(|| panic!("not within {patience:?}: {what}. The last state was {last:#?}"))
+        let seen = || last.as_ref().map(|state| String::from_utf8_lossy(&write_document(state)).into_owned());
+        reached.unwrap_or_else(|| {
+            panic!("not within {patience:?}: {what}. The last state was {}", seen().unwrap_or_default())
+        })
     }
 
     /// Waits until its clock is synchronised and right by `within` seconds.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,19 +58,34 @@ impl Network {
         self.add_address(Side::Server, address).expect("the namespace takes an address");
     }
 
-    /// Makes names known to the programs that are started at the client's end from now on; no name server is asked.
+    /// Makes names known to the programs that are started at the client's end from now on; no name server is asked. What
+    /// is written later replaces what was written before, for running programs as well.
     ///
     /// # Panics
     /// If the files cannot be written.
     pub fn set_names(&self, names: &[(&str, IpAddr)]) {
-        let etc = etc_of(&self.client);
         let lines: Vec<String> = names.iter().map(|(name, address)| format!("{address} {name}\n")).collect();
-        let files =
-            [("hosts", lines.concat()), ("nsswitch.conf", "hosts: files\n".to_owned()), ("resolv.conf", String::new())];
+        self.show_file("hosts", &lines.concat());
+        self.show_file("nsswitch.conf", "hosts: files\npasswd: files\ngroup: files\n");
+        self.show_file("resolv.conf", "");
+    }
+
+    /// Makes a user and its group known to the programs that are started at the client's end from now on.
+    ///
+    /// # Panics
+    /// If the files cannot be written.
+    pub fn set_user(&self, name: &str, home: &Path) {
+        let root = "root:x:0:0::/root:/bin/sh";
+        let home = home.display();
+        self.show_file("passwd", &format!("{root}\n{name}:x:61234:61234::{home}:/bin/false\n"));
+        self.show_file("group", &format!("root:x:0:\n{name}:x:61234:\n"));
+    }
+
+    /// Shows another file in /etc to programs at the client's end.
+    fn show_file(&self, name: &str, content: &str) {
+        let etc = etc_of(&self.client);
         fs::create_dir_all(&etc).expect("the folder of the namespace can be made");
-        for (name, content) in files {
-            fs::write(etc.join(name), content).expect("a file of the namespace can be written");
-        }
+        fs::write(etc.join(name), content).expect("a file of the namespace can be written");
     }
 
     fn build(&self) -> Result<(), String> {

@@ -38,17 +38,17 @@ impl Peers {
         Ok(command)
     }
 
-    /// A command for Debian's Python with the peers' modules.
+    /// A command for Debian's Python with the peers' modules, in a network namespace if one is named.
     ///
     /// # Errors
     /// When Python is not there.
-    pub fn python(&self) -> Result<Command, Skip> {
+    pub fn python(&self, namespace: Option<&str>) -> Result<Command, Skip> {
         // Debian's own, as the modules are made for it.
         let python = Path::new("/usr/bin/python3");
         if !python.exists() {
             return Err(Skip("this test needs Debian's python3".into()));
         }
-        let mut command = confined_in(None, python)?;
+        let mut command = confined_in(namespace, python)?;
         command.arg("-B").env("PYTHONPATH", self.path("usr/lib/python3/dist-packages")?);
         Ok(command)
     }

@@ -1,0 +1,68 @@
+//! Our odd servers at work.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Running, Skip, binary, confined_in};
+
+/// How long a busy machine may take to start a small program.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+
+/// One of this package's servers.
+#[derive(Debug)]
+pub struct OddServer {
+    process: Running,
+    address: SocketAddr,
+}
+
+impl OddServer {
+    /// Starts `program` on any free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn start(program: &str, arguments: &[&str]) -> Result<Self, Skip> {
+        Self::start_on(None, "127.0.0.1:0", program, arguments)
+    }
+
+    /// Starts `odd-server` with a `--behaviour` on any free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn behaving(behaviour: &str, more: &[&str]) -> Result<Self, Skip> {
+        let arguments: Vec<&str> = ["--behaviour", behaviour].iter().chain(more).copied().collect();
+        Self::start("odd-server", &arguments)
+    }
+
+    /// Starts `program` on an address, in a network namespace if one is named.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    ///
+    /// # Panics
+    /// If it does not say where it listens.
+    pub fn start_on(namespace: Option<&str>, listen: &str, program: &str, arguments: &[&str]) -> Result<Self, Skip> {
+        let mut command = confined_in(namespace, binary(program))?;
+        command.args(["--listen", listen]).args(arguments);
+        let mut process = Running::start(program, command);
+        let line = process.wait_for_line("listening on ", START_PATIENCE);
+        let address = line.trim_start_matches("listening on ").parse();
+        Ok(Self { process, address: address.expect("an address after `listening on`") })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// All that it has told so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Its process.
+    pub const fn process(&mut self) -> &mut Running {
+        &mut self.process
+    }
+}

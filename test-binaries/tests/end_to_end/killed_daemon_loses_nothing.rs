@@ -1,0 +1,70 @@
+//! `kill -9` while state files are being written.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use test_binaries::harness::{Daemon, DaemonConfig, OddServer, folder};
+use test_binaries::or_skip;
+
+use crate::SOON;
+
+const KILLS: u32 = 10;
+
+/// The kept state, which must be whole.
+fn kept(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{} holds half of something ({error}): {text}", file.display()))
+}
+
+fn last_known(file: &Path) -> i64 {
+    kept(file)["last_known_unix_s"].as_i64().expect("a number of seconds")
+}
+
+#[test]
+fn ten_kills_leave_no_half_written_file() {
+    let server = or_skip!(OddServer::behaving("honest", &[]));
+    let config = DaemonConfig::with_virtual_clock(0.35, 0.0).and_source(&server.address());
+    let storage = folder();
+    let directory = storage.path().join("storage");
+    std::fs::create_dir(&directory).unwrap();
+    let (drift, state) = (directory.join("drift"), directory.join("state"));
+    // From an earlier life, long ago.
+    std::fs::write(&drift, "{\"frequency_ratio\":1.25e-5}\n").unwrap();
+    std::fs::write(&state, "{\"last_known_unix_s\":1700000000,\"accumulated_steps_s\":0.5}\n").unwrap();
+    let (mut folder, mut known) = (storage, last_known(&state));
+    let mut caught_writing = 0;
+
+    for kill in 0..KILLS {
+        let daemon = or_skip!(Daemon::start_again(folder, &config));
+        // Whatever comes first: a new file is just being written, or has just replaced the old one.
+        let patience = Instant::now() + SOON;
+        let beside = state.with_extension("new");
+        let before = std::fs::metadata(&state).and_then(|data| data.modified()).ok();
+        loop {
+            let replaced = std::fs::metadata(&state).and_then(|data| data.modified()).ok() != before;
+            let writing = beside.exists();
+            if replaced || writing {
+                caught_writing += u32::from(writing);
+                break;
+            }
+            assert!(Instant::now() < patience, "the state was never kept in run {kill}");
+            sleep(Duration::from_micros(50));
+        }
+        folder = daemon.into_folder();
+
+        let left = last_known(&state);
+        assert!(left >= known, "the last known time went back from {known} to {left}");
+        known = left;
+        assert!(kept(&drift)["frequency_ratio"].is_f64());
+        assert!(kept(&state)["accumulated_steps_s"].as_f64().is_some_and(|sum| sum >= 0.5), "the sum was forgotten");
+        for broken in ["drift.broken", "state.broken"] {
+            assert!(!directory.join(broken).exists(), "the daemon found its own file broken");
+        }
+    }
+    assert!(known > 1_700_000_000, "nothing new was ever kept");
+    // How many kills hit the moment of writing is up to the disk.
+    println!("{caught_writing} of {KILLS} kills came while a file was being written");
+}

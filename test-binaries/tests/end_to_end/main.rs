@@ -1,0 +1,22 @@
+//! Whole programs against one another and against independent implementations. One file tells one thing; all are one
+//! executable, so that they run at the same time.
+
+mod chrony;
+mod client_follows_chronyd;
+mod exporter_tells_how_the_clock_is;
+mod killed_daemon_loses_nothing;
+mod kisses_are_obeyed;
+mod mistakes_are_explained;
+mod odd_replies_do_no_harm;
+mod others_take_time_from_us;
+mod pool_sorts_out_its_members;
+mod replies_leave_from_the_address_asked;
+mod unprivileged_daemon_measures_only;
+
+use std::time::Duration;
+
+/// How long a busy machine may take for what needs no waiting.
+const PROMPTLY: Duration = Duration::from_secs(20);
+
+/// How long it may take until a clock is right, which takes some seconds on an idle machine.
+const SOON: Duration = Duration::from_secs(45);

@@ -1,0 +1,144 @@
+//! Independent clients take the time from our server, over IPv4 and IPv6.
+
+use test_binaries::harness::{
+    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, confined_in, folder, free_port, run, until,
+};
+use test_binaries::or_skip;
+
+use crate::chrony::{Chronyd, offset_by_chronyd};
+use crate::{PROMPTLY, SOON};
+
+/// How far the served clock is ahead of the machine's, so that nobody can guess it.
+const AHEAD: f64 = 0.25;
+
+/// What no client on the same machine should be wrong by, however busy it is.
+const TOLERANCE: f64 = 0.05;
+
+const LOOPBACK: [&str; 2] = ["127.0.0.1", "::1"];
+
+fn config() -> DaemonConfig {
+    DaemonConfig::with_virtual_clock(AHEAD, 0.0).and("[synchronization]\nlocal-stratum = 1\nreference-id = \"TEST\"\n")
+}
+
+/// A server on both loopback addresses, and its port.
+fn serve() -> Result<(Daemon, u16), Skip> {
+    let port = free_port();
+    let config = config().and_server(&format!("127.0.0.1:{port}")).and_server(&format!("[::1]:{port}"));
+    let mut daemon = Daemon::start(&config)?;
+    wait_until_served(&mut daemon);
+    Ok((daemon, port))
+}
+
+/// A server at port 123, for those who know no other, with loopback addresses of its own.
+fn serve_at_the_usual_port(network: &Network) -> Result<Daemon, Skip> {
+    let config = config().and_server("127.0.0.1:123").and_server("[::1]:123");
+    let mut daemon = Daemon::start_at(network, Side::Client, &config)?;
+    wait_until_served(&mut daemon);
+    Ok(daemon)
+}
+
+fn wait_until_served(daemon: &mut Daemon) {
+    daemon.wait_until("two addresses are served at stratum 1", PROMPTLY, |state| {
+        state.servers.len() == 2 && state.system.stratum == 1
+    });
+}
+
+fn assert_ahead(offset: f64, who: &str) {
+    assert!((offset - AHEAD).abs() < TOLERANCE, "{who} measures {offset} s in place of {AHEAD} s");
+}
+
+#[test]
+fn chronyd_measures_our_offset() {
+    let peers = or_skip!(Peers::find());
+    let (_daemon, port) = or_skip!(serve());
+
+    for address in LOOPBACK {
+        assert_ahead(or_skip!(offset_by_chronyd(&peers, address, port)), address);
+    }
+}
+
+#[test]
+fn chronyd_selects_us_as_its_source() {
+    let peers = or_skip!(Peers::find());
+    let (_daemon, port) = or_skip!(serve());
+    let chronyd = or_skip!(Chronyd::ask(&peers, "127.0.0.1", port, "iburst minpoll 0 maxpoll 4"));
+
+    let source = until(SOON, || chronyd.source().filter(|fields| fields[1] == "*"));
+
+    let tracking = chronyd.chronyc("tracking");
+    assert!(source.is_some(), "never selected: {:?}\n{tracking}", chronyd.source());
+    let fields: Vec<&str> = tracking.stdout.trim().split(',').collect();
+    assert_eq!(fields.get(2), Some(&"2"), "chronyd's stratum: {tracking}");
+    assert_eq!(fields.last(), Some(&"Normal"), "chronyd's leap status: {tracking}");
+}
+
+#[test]
+fn the_clients_of_ntplib_measure_our_offset() {
+    const PROGRAM: &str = "
+import sys, ntplib
+for version in (3, 4):
+    reply = ntplib.NTPClient().request(sys.argv[1], port=int(sys.argv[2]), version=version, timeout=10)
+    print(reply.offset, reply.stratum, reply.leap, reply.mode, reply.version, ntplib.ref_id_to_text(reply.ref_id, reply.stratum))
+";
+    let peers = or_skip!(Peers::find());
+    let (_daemon, port) = or_skip!(serve());
+
+    for address in LOOPBACK {
+        let mut python = or_skip!(peers.python(None));
+        python.args(["-c", PROGRAM, address, &port.to_string()]);
+        let ended = run(python);
+
+        assert!(ended.status.success(), "{ended}");
+        let lines: Vec<Vec<&str>> = ended.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines.len(), 2, "{ended}");
+        for (fields, version) in lines.iter().zip(["3", "4"]) {
+            assert_ahead(fields[0].parse().unwrap(), "ntplib");
+            assert_eq!(&fields[1..5], ["1", "0", "4", version], "stratum, leap, mode, version: {ended}");
+            assert!(ended.stdout.contains("TEST"), "the reference id: {ended}");
+        }
+    }
+}
+
+#[test]
+fn ntpdig_measures_our_offset() {
+    let peers = or_skip!(Peers::find());
+    let network = or_skip!(Network::new());
+    let program = or_skip!(peers.path("usr/bin/ntpdig"));
+    let _daemon = or_skip!(serve_at_the_usual_port(&network));
+
+    for (family, address) in [("-4", LOOPBACK[0]), ("-6", LOOPBACK[1])] {
+        let mut ntpdig = or_skip!(peers.python(Some(network.namespace(Side::Client))));
+        ntpdig.arg(&program).args(["--json", "-t", "10", family, address]);
+        let ended = run(ntpdig);
+
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended}"));
+        assert_ahead(told["offset"].as_f64().unwrap(), "ntpdig");
+        assert_eq!(told["stratum"], 1, "{ended}");
+        assert_eq!(told["leap"], "no-leap", "{ended}");
+    }
+}
+
+/// OpenNTPD wants a user of its own, and files in places that we cannot choose: both only exist for it. It has not the
+/// right to adjust the clock, and says so.
+#[test]
+fn openntpd_measures_our_offset() {
+    const IN_ITS_OWN_PLACE: &str =
+        "mount -t tmpfs tmpfs /var/lib && mkdir -p /var/lib/openntpd/run /var/lib/openntpd/db && exec \"$@\"";
+    let peers = or_skip!(Peers::find());
+    let network = or_skip!(Network::new());
+    let program = or_skip!(peers.path("usr/sbin/ntpd"));
+    let _daemon = or_skip!(serve_at_the_usual_port(&network));
+    let folder = folder();
+    let (home, file) = (folder.path().join("home"), folder.path().join("ntpd.conf"));
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(&file, "server 127.0.0.1\n").unwrap();
+    network.set_user("ntpd", &home);
+
+    let mut shell = or_skip!(confined_in(Some(network.namespace(Side::Client)), "sh"));
+    shell.args(["-c", IN_ITS_OWN_PLACE, "sh"]).arg(program).args(["-d", "-v", "-f"]).arg(file);
+    shell.arg("-p").arg(folder.path().join("pid"));
+    let line = Running::start("openntpd", shell).wait_for_line("reply from 127.0.0.1: offset ", SOON);
+
+    let offset = line.split_once("offset ").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+    assert_ahead(offset.unwrap_or_else(|| panic!("{line}")), "openntpd");
+}
