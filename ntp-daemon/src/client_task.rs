@@ -175,7 +175,10 @@ impl ClientTask {
                 Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
                 Event::SourceRemoved { id, .. } => self.close(id),
                 Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
-                Event::Clock(_) | Event::SourceAdded { .. } | Event::SourceChanged { .. } => {}
+                Event::Clock(_)
+                | Event::Unresolved { .. }
+                | Event::SourceAdded { .. }
+                | Event::SourceChanged { .. } => {}
             }
         }
     }

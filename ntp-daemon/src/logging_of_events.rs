@@ -9,6 +9,12 @@ use std::net::SocketAddr;
 pub(crate) fn tell(event: &Event, facts: &Facts) {
     match event {
         Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
+        Event::Unresolved { group, error } => {
+            tracing::warn!(
+                name = facts.name_of(*group),
+                "the name cannot be looked up and will be tried again: {error}"
+            );
+        }
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = facts.name_of(*group), "new source");
         }

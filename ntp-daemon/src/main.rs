@@ -56,7 +56,7 @@ fn run(args: &Args) -> ExitCode {
     }
     logging::start(&loaded.config.observability);
     for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}; {}", warning.message(), warning.help());
     }
     let path = loaded.files.first().filter(|_| args.pool.is_empty()).cloned();
     match daemon::run(loaded.config, path) {

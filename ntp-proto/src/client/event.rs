@@ -31,6 +31,13 @@ pub enum Event {
         /// The port to put into the addresses.
         port: u16,
     },
+    /// A host could not be looked up; told once until it works again.
+    Unresolved {
+        /// Whose host.
+        group: GroupId,
+        /// What the resolver said.
+        error: String,
+    },
     /// An association was made.
     SourceAdded {
         /// Its name.

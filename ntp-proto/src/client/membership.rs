@@ -9,6 +9,8 @@ use rand::RngExt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// What is said of a name that exists and has no addresses.
+const NO_ADDRESSES: &str = "the name has no addresses";
 /// Polls without any use after which a member that has been of use before is replaced.
 const PATIENCE: u32 = 8;
 /// The same for one that has never been of use.
@@ -26,9 +28,13 @@ impl Client {
         let in_use = self.addresses();
         let own = self.addresses_of(group);
         let Some(entry) = self.groups.get_mut(group.place()) else { return };
+        let found = found.and_then(|found| if found.is_empty() { Err(NO_ADDRESSES.to_owned()) } else { Ok(found) });
         match found {
-            Err(error) => entry.handle_failure(now.mono, error, &mut self.rng),
-            Ok([]) => entry.handle_failure(now.mono, "the name has no addresses".into(), &mut self.rng),
+            Err(error) => {
+                if entry.handle_failure(now.mono, error.clone(), &mut self.rng) {
+                    self.events.push_back(Event::Unresolved { group, error });
+                }
+            }
             Ok(found) => {
                 entry.handle_addresses(now.mono, found, &in_use);
                 if !entry.is_pool() {

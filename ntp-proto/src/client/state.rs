@@ -11,12 +11,12 @@ pub enum SourceState {
     Judged(Standing),
     /// It answers, but has not been judged yet.
     Measured,
-    /// It has never answered.
+    /// It has just been asked for the first times.
     NoReplyYet {
         /// Requests sent so far.
         sent: u64,
     },
-    /// It does not answer any more.
+    /// It does not answer, or not any more.
     Unreachable {
         /// Requests in a row without an answer.
         unanswered: u32,
@@ -28,6 +28,9 @@ pub enum SourceState {
     /// Requests to it cannot be sent, with this operating system error number.
     SendFailed(i32),
 }
+
+/// After this many requests in vain, a server that has never answered is called unreachable.
+const HOPELESS: u32 = 4;
 
 pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
     if let Some(kiss) = source.demobilized() {
@@ -44,7 +47,7 @@ pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
     }
     if source.reach().is_reachable() {
         selection.standing(source.id()).map_or(SourceState::Measured, SourceState::Judged)
-    } else if source.counters().measured == 0 {
+    } else if source.counters().measured == 0 && source.unanswered() < HOPELESS {
         SourceState::NoReplyYet { sent: source.counters().sent }
     } else {
         SourceState::Unreachable { unanswered: source.unanswered() }

@@ -304,6 +304,7 @@ fn a_name_that_does_not_resolve_is_retried_with_patience() {
     let asked = world.events.iter().filter(|event| matches!(event, Event::Resolve { .. })).count();
     assert!((7..12).contains(&asked), "{asked}");
     assert!(world.client.groups()[0].failure().is_some());
+    assert_eq!(world.events.iter().filter(|event| matches!(event, Event::Unresolved { .. })).count(), 1, "told once");
 }
 
 #[test]

@@ -67,6 +67,7 @@ pub struct Group {
     resolution: Resolution,
     candidates: Vec<SocketAddr>,
     shunned: Vec<(IpAddr, MonoTime)>,
+    failing: bool,
 }
 
 impl Group {
@@ -74,7 +75,7 @@ impl Group {
         let literal = config.host.parse::<IpAddr>().ok();
         let candidates = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
         let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
-        Self { id, config, resolution, candidates, shunned: Vec::new() }
+        Self { id, config, resolution, candidates, shunned: Vec::new(), failing: false }
     }
 
     /// Its name.
@@ -136,13 +137,16 @@ impl Group {
         self.resolution.timeout()
     }
 
-    pub(crate) fn handle_failure(&mut self, now: MonoTime, error: String, rng: &mut impl Rng) {
+    /// Returns whether this is news: the look-up before did not fail.
+    pub(crate) fn handle_failure(&mut self, now: MonoTime, error: String, rng: &mut impl Rng) -> bool {
         self.resolution.failed(now, error, rng.random());
+        !std::mem::replace(&mut self.failing, true)
     }
 
     /// Takes in the addresses of a look-up. `in_use` are not taken.
     pub(crate) fn handle_addresses(&mut self, now: MonoTime, found: &[SocketAddr], in_use: &[SocketAddr]) {
         self.resolution.succeeded(now);
+        self.failing = false;
         self.shunned.retain(|(_, until)| *until > now);
         let mut fresh: Vec<SocketAddr> = Vec::new();
         for address in found.iter().map(canonical).take(MAXIMUM_ADDRESSES) {

@@ -71,7 +71,8 @@ fn failures_back_off_exponentially_up_to_minutes() {
     for _ in 0..14 {
         assert!(group.poll_resolve(now));
         assert!(!group.poll_resolve(now), "one look-up at a time");
-        group.handle_failure(now, "no such host".into(), &mut rng);
+        let news = group.handle_failure(now, "no such host".into(), &mut rng);
+        assert_eq!(news, waits.is_empty());
         let (error, at) = group.failure().unwrap();
         assert_eq!(error, "no such host");
         waits.push(at.since(now).as_secs_f64());
