@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use test_binaries::harness::{Daemon, DaemonConfig, OddServer, folder};
@@ -17,6 +17,11 @@ fn kept(file: &Path) -> Value {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{} holds half of something ({error}): {text}", file.display()))
+}
+
+/// When a file was written last; `None` while there is none.
+fn changed(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|data| data.modified()).ok()
 }
 
 fn last_known(file: &Path) -> i64 {
@@ -35,22 +40,16 @@ fn ten_kills_leave_no_half_written_file() {
     std::fs::write(&drift, "{\"frequency_ratio\":1.25e-5}\n").unwrap();
     std::fs::write(&state, "{\"last_known_unix_s\":1700000000,\"accumulated_steps_s\":0.5}\n").unwrap();
     let (mut folder, mut known) = (storage, last_known(&state));
-    let mut caught_writing = 0;
+    let beside = state.with_extension("new");
 
     for kill in 0..KILLS {
+        // Every second kill comes as soon as the new file is begun, the others as soon as it has taken its place.
+        let watched = if kill % 2 == 0 { &beside } else { &state };
+        let before = changed(watched);
         let daemon = or_skip!(Daemon::start_again(folder, &config));
-        // Whatever comes first: a new file is just being written, or has just replaced the old one.
         let patience = Instant::now() + SOON;
-        let beside = state.with_extension("new");
-        let before = std::fs::metadata(&state).and_then(|data| data.modified()).ok();
-        loop {
-            let replaced = std::fs::metadata(&state).and_then(|data| data.modified()).ok() != before;
-            let writing = beside.exists();
-            if replaced || writing {
-                caught_writing += u32::from(writing);
-                break;
-            }
-            assert!(Instant::now() < patience, "the state was never kept in run {kill}");
+        while changed(watched) == before {
+            assert!(Instant::now() < patience, "{} was not written in run {kill}", watched.display());
             sleep(Duration::from_micros(50));
         }
         folder = daemon.into_folder();
@@ -65,6 +64,4 @@ fn ten_kills_leave_no_half_written_file() {
         }
     }
     assert!(known > 1_700_000_000, "nothing new was ever kept");
-    // How many kills hit the moment of writing is up to the disk.
-    println!("{caught_writing} of {KILLS} kills came while a file was being written");
 }
