@@ -7,7 +7,7 @@ use crate::storage::Store;
 use crate::{clock_choice, logging_of_events};
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
-use ntp_os_clock::{Clock, ClockReader, ClockStatus, monotonic_now};
+use ntp_os_clock::{Clock, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
 use ntp_proto::packet::ReferenceId;
@@ -193,7 +193,7 @@ impl ClientTask {
                 let applied = self.clock.set_frequency(frequency);
                 applied.map(|frequency| Some(ClockChange::FrequencySet { at: self.clock.now(), frequency }))
             }
-            ClockAction::SetStatus(status) => self.clock.set_status(&os_status(&status)).map(|()| None),
+            ClockAction::SetStatus(status) => self.clock.set_status(&status).map(|()| None),
         };
         match outcome {
             Ok(change) => {
@@ -230,16 +230,6 @@ impl ClientTask {
         if let Some(accumulated) = clock.accumulated_steps().filter(|_| clock.is_synchronized(free)) {
             self.store.keep_state(unix_seconds(self.reader.now()), accumulated);
         }
-    }
-}
-
-fn os_status(status: &ntp_proto::clock::ClockStatus) -> ClockStatus {
-    ClockStatus {
-        synchronized: status.synchronized,
-        leap: status.leap,
-        max_error: status.max_error,
-        estimated_error: status.estimated_error,
-        tai_offset: None,
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::error::ClockError;
 use crate::precision;
 use crate::reader::ClockReader;
-use crate::status::ClockStatus;
 use crate::system::{self, SystemClock};
 use crate::virtual_clock::{VirtualClock, VirtualSettings};
+use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
 use std::fmt;
 

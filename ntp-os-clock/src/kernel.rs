@@ -1,7 +1,7 @@
 //! How the kernel writes frequencies, spans and status: adjtimex(2) and the interface of RFC 1589.
 
-use crate::status::ClockStatus;
 use libc::{c_int, c_long};
+use ntp_proto::clock::ClockStatus;
 use ntp_proto::packet::LeapIndicator;
 use ntp_proto::time::{Frequency, NtpDuration, Seconds};
 

@@ -19,7 +19,6 @@ mod monotonic;
 mod precision;
 mod reader;
 mod request;
-mod status;
 #[allow(unsafe_code, reason = "this is the one file that talks to the kernel")]
 mod sys;
 mod system;
@@ -30,7 +29,7 @@ pub use clock::{Clock, ClockKind, MeasuringClock};
 pub use error::{ClockAttempt, ClockError};
 pub use kernel::FREQUENCY_LIMIT;
 pub use monotonic::{monotonic_now, suspended_time};
+pub use ntp_proto::clock::ClockStatus;
 pub use reader::ClockReader;
-pub use status::ClockStatus;
 pub use system::{SystemClock, steering_permission};
 pub use virtual_clock::{VirtualClock, VirtualSettings};

@@ -1,9 +1,9 @@
 //! What the kernel is asked for: requests to clock_adjtime(2), built apart from the call.
 
 use crate::kernel::{self, KernelRate, LOOP_BITS};
-use crate::status::ClockStatus;
 use crate::sys::reading_request;
 use libc::timex;
+use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::NtpDuration;
 
 /// Changes nothing: the tick is out of range. The kernel checks the right to steer first, so it answers EPERM without

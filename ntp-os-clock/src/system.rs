@@ -4,8 +4,8 @@ use crate::error::{ClockAttempt, ClockError};
 use crate::kernel::KernelRate;
 use crate::reader::{self, ClockReader};
 use crate::request;
-use crate::status::ClockStatus;
 use crate::sys;
+use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 
 /// Whether this process may steer the system clock. Nothing is changed: the kernel is asked for a tick of zero, and it

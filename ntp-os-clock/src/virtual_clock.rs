@@ -3,10 +3,10 @@
 use crate::error::{ClockAttempt, ClockError};
 use crate::kernel::FREQUENCY_LIMIT;
 use crate::reader::{ClockReader, Pairing, raw_now};
-use crate::status::ClockStatus;
 use crate::sys::{KernelClock, read_clock};
 use crate::timeline::Timeline;
 use arc_swap::ArcSwap;
+use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp, Seconds};
 use std::sync::Arc;
 

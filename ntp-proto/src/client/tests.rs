@@ -255,6 +255,17 @@ fn the_liar_of_a_pool_is_named_and_the_dead_member_replaced() {
 }
 
 #[test]
+fn a_persistent_liar_is_replaced_when_there_is_somebody_else() {
+    let servers = [(1, Server::Lying(0.3)), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
+    let mut world = World::new(vec![pool(3)], 0.0, 0.0).serve(&servers);
+    world.run(600.0);
+    let removed = |event: &&Event| matches!(event, Event::SourceRemoved { reason: Removal::Falseticker, .. });
+    assert_eq!(world.events.iter().filter(removed).count(), 1);
+    assert!(!world.states().contains_key(&address(1)));
+    assert_eq!(world.states().len(), 3);
+}
+
+#[test]
 fn a_liar_that_answers_first_cannot_set_the_clock() {
     let servers = [(1, Server::Lying(100.0)), (2, Server::Honest), (3, Server::Honest)];
     let mut world = World::new(vec![pool(3)], 0.0, 0.0).serve(&servers);

@@ -32,10 +32,19 @@ pub(super) fn voted_leap(
     }
 }
 
+/// What is to happen at the end of this very day: the announcement, if it is the last day of its month.
+pub(super) fn leap_today(announced: LeapIndicator, now: NtpTimestamp, unix_pivot: i64) -> LeapIndicator {
+    let unix = now.to_unix_near(unix_pivot).0;
+    let last_day = month_of(unix) != month_of(unix + SECONDS_PER_DAY);
+    if last_day { announced } else { LeapIndicator::NoWarning }
+}
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
 /// The month (1 to 12) of a Unix time, in the proleptic Gregorian calendar.
 fn month_of(unix_seconds: i64) -> i64 {
     // Count days from 1 March of year 0, so that the leap day is the last of its year; 146,097 days are 400 years.
-    let day_of_cycle = (unix_seconds.div_euclid(86_400) + 719_468).rem_euclid(146_097);
+    let day_of_cycle = (unix_seconds.div_euclid(SECONDS_PER_DAY) + 719_468).rem_euclid(146_097);
     let year_of_cycle = (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36_524 - day_of_cycle / 146_096) / 365;
     let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     // From March on, the months repeat 153 days every five.
@@ -66,6 +75,15 @@ mod tests {
         use LeapIndicator::{Insert, NoWarning};
         assert_eq!(vote(&[Insert, NoWarning, NoWarning, NoWarning], DECEMBER_2026), NoWarning);
         assert_eq!(vote(&[Insert, Insert, Insert, NoWarning], DECEMBER_2026), Insert);
+    }
+
+    #[test]
+    fn the_kernel_hears_of_it_on_the_last_day_only() {
+        const LAST_SECOND_OF_2026: i64 = 1_798_761_599;
+        let told = |unix| leap_today(LeapIndicator::Insert, NtpTimestamp::from_unix(unix, 0), unix);
+        assert_eq!(told(LAST_SECOND_OF_2026), LeapIndicator::Insert);
+        assert_eq!(told(LAST_SECOND_OF_2026 - 86_400), LeapIndicator::NoWarning);
+        assert_eq!(told(LAST_SECOND_OF_2026 + 1), LeapIndicator::NoWarning);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod combine;
+mod command;
 mod discipline;
 mod filter;
 mod leap;
@@ -16,12 +17,13 @@ mod system;
 mod timescale;
 
 pub use combine::Combined;
+pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
 pub use discipline::{ClockUpdate, Correction, Discipline, LoopState, MAXIMUM_FREQUENCY, PllFll};
 pub use filter::{ClockFilter, Filtered};
 pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
 pub use policy::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};
+pub use process::Clock;
 pub(crate) use process::LOCAL_REFERENCE;
-pub use process::{Clock, ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
 pub use steer::MAXIMUM_SLEW;
 pub use system::SystemVariables;

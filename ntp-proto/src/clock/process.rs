@@ -1,114 +1,21 @@
 //! The clock process: from everybody's filtered measurements to commands for our clock (RFC 5905 §11 and §12).
 
-use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
-use super::leap::voted_leap;
+mod view;
+
+use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
+use super::discipline::{ClockUpdate, Correction, Discipline};
+use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::ClockConfig;
 use super::selection::{Candidate, Outcome, Requirements, Selection, decide};
 use super::steer::Steering;
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
-use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::packet::ReferenceId;
 use crate::source::SourceId;
-use crate::time::{Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, Precision, Seconds};
+use crate::time::{Frequency, MonoTime, Now, NtpDuration, Precision, Seconds};
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// What is known about our clock when the client starts.
-#[derive(Clone, Copy, Debug)]
-pub struct InitialClock {
-    /// Whether the clock obeys; if not, we only measure.
-    pub steers: bool,
-    /// The rate correction in force now.
-    pub applied: Frequency,
-    /// The rate correction known from the last run.
-    pub frequency: Option<Frequency>,
-    /// The sum of all steps so far, if this clock has ever been synchronised before.
-    pub accumulated: Option<Seconds>,
-    /// How finely it can be read.
-    pub precision: Precision,
-}
-
-/// What the driver must do to our clock, and report with [`Clock::handle_clock_change`].
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum ClockAction {
-    /// Add this to the clock.
-    Step(NtpDuration),
-    /// Run at this correction of the rate; positive makes the clock run faster.
-    SetFrequency(Frequency),
-    /// Tell the operating system how good the clock is. Not reported back.
-    SetStatus(ClockStatus),
-}
-
-/// How good the clock is, as the operating system wants to know it.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct ClockStatus {
-    /// Whether the clock may be believed.
-    pub synchronized: bool,
-    /// The leap second to carry out at the end of the day.
-    pub leap: LeapIndicator,
-    /// The bound of its error.
-    pub max_error: Seconds,
-    /// Its typical error.
-    pub estimated_error: Seconds,
-}
-
-/// What the driver did to our clock.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum ClockChange {
-    /// It showed `before` and was moved by `step`.
-    Stepped {
-        /// The reading before the step.
-        before: NtpTimestamp,
-        /// What was added.
-        step: NtpDuration,
-    },
-    /// From `at` on it runs at `frequency`.
-    FrequencySet {
-        /// The reading when it changed.
-        at: NtpTimestamp,
-        /// The correction really in force.
-        frequency: Frequency,
-    },
-    /// It refused.
-    Failed,
-}
-
-/// Why the clock is left alone although a majority agrees that it is wrong.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Halt {
-    /// The offset is beyond the panic threshold.
-    Panic {
-        /// Server minus our clock.
-        offset: Seconds,
-        /// The threshold.
-        limit: Seconds,
-    },
-    /// One more step would be one too many.
-    AccumulatedSteps {
-        /// What the sum would be.
-        sum: Seconds,
-        /// The threshold.
-        limit: Seconds,
-    },
-    /// The operating system refused.
-    ClockRefused,
-}
-
-/// What happened to the clock, for logs.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum ClockEvent {
-    /// It is right for the first time, or again.
-    Synchronized,
-    /// Nobody has confirmed it for so long that it can no longer be called right.
-    Lost,
-    /// It was stepped.
-    Stepped(Seconds),
-    /// It is left alone from now on.
-    Halted(Halt),
-    /// The reason to leave it alone has gone.
-    Resumed,
-}
 
 /// The clock process.
 #[derive(Debug)]
@@ -334,13 +241,16 @@ impl Clock {
             return;
         }
         self.actions.retain(|action| !matches!(action, ClockAction::SetStatus(_)));
-        let max_error = self.system.map_or(UNKNOWN_ERROR, |system| system.root_distance_at(system.updated));
-        self.actions.push_back(ClockAction::SetStatus(ClockStatus {
-            synchronized: self.was_synchronized,
-            leap: self.system.map_or(LeapIndicator::NoWarning, |system| system.leap),
-            max_error,
-            estimated_error: self.jitter,
-        }));
+        let known = self.system.filter(|_| self.was_synchronized);
+        self.actions.push_back(ClockAction::SetStatus(known.map_or(ClockStatus::UNSYNCHRONIZED, |system| {
+            ClockStatus {
+                synchronized: true,
+                leap: leap_today(system.leap, system.reference_time, NOMINAL_UNIX_TIME),
+                max_error: system.root_distance_at(system.updated),
+                estimated_error: self.jitter,
+                tai_offset: None,
+            }
+        })));
     }
 
     /// The next thing to do to the clock.
@@ -364,151 +274,10 @@ impl Clock {
         });
         [expiry, self.steering.timeout()].into_iter().flatten().min()
     }
-
-    /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its error bound is still
-    /// within the maximum distance.
-    #[must_use]
-    pub fn is_synchronized(&self, free: FreeTime) -> bool {
-        let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
-        self.steers && self.awaiting_step.is_none() && self.halt.is_none() && self.system.as_ref().is_some_and(within)
-    }
-
-    /// The mapping to the free-running timescale.
-    #[must_use]
-    pub fn timescale(&self) -> &Timescale {
-        &self.timescale
-    }
-
-    /// Server minus our clock at `local`, from a filtered measurement.
-    #[must_use]
-    pub fn offset_of(&self, filtered: &super::filter::Filtered, local: NtpTimestamp) -> Seconds {
-        let free = self.timescale.to_free(local);
-        let drifted = self.drift() * (free - filtered.best.at);
-        Seconds::from(filtered.best.offset() - self.timescale.steered_by(local)) + drifted
-    }
-
-    /// The rate at which servers are believed to gain against our free-running clock.
-    #[must_use]
-    pub fn drift(&self) -> Frequency {
-        if self.steers { self.discipline.frequency() } else { Frequency::ZERO }
-    }
-
-    /// The last selection.
-    #[must_use]
-    pub fn selection(&self) -> &Selection {
-        &self.selection
-    }
-
-    /// The system variables, once there are any.
-    #[must_use]
-    pub fn system(&self) -> Option<&SystemVariables> {
-        self.system.as_ref()
-    }
-
-    /// The settings.
-    #[must_use]
-    pub fn config(&self) -> &ClockConfig {
-        &self.config
-    }
-
-    /// Whether we may steer the clock.
-    #[must_use]
-    pub fn steers(&self) -> bool {
-        self.steers
-    }
-
-    /// The correction still to be made: server minus our clock, as far as known. `None` before the first update.
-    #[must_use]
-    pub fn remaining_offset(&self, now: Now) -> Option<Seconds> {
-        let (offset, at) = self.offset?;
-        if !self.steers {
-            return Some(offset);
-        }
-        let free = self.timescale.to_free(now.local);
-        let moved = Seconds::from(
-            self.timescale.steered_by(now.local) - self.timescale.steered_by(self.timescale.to_local(at)),
-        );
-        let wanted = self.drift() * (free - at);
-        Some(offset - (moved - wanted))
-    }
-
-    /// Whether the clock has been corrected since the start, so that the discipline's wishes count.
-    #[must_use]
-    pub fn has_begun(&self) -> bool {
-        self.begun
-    }
-
-    /// The typical error of one update.
-    #[must_use]
-    pub fn jitter(&self) -> Seconds {
-        self.jitter
-    }
-
-    /// Why the clock is left alone, if it is.
-    #[must_use]
-    pub fn halted(&self) -> Option<Halt> {
-        self.halt
-    }
-
-    /// The plain rate correction in force, without any slew.
-    #[must_use]
-    pub fn frequency(&self) -> Frequency {
-        if self.steers { self.steering.base() } else { self.timescale.rate() }
-    }
-
-    /// The standard deviation of the rate correction, where the discipline has measured it.
-    #[must_use]
-    pub fn frequency_uncertainty(&self) -> Option<Frequency> {
-        self.begun.then(|| self.discipline.frequency_uncertainty())
-    }
-
-    /// The rate correction to keep for the next start, once it is known well enough.
-    #[must_use]
-    pub fn frequency_worth_keeping(&self) -> Option<Frequency> {
-        (self.steers && self.discipline.frequency_is_worth_keeping()).then(|| self.discipline.frequency())
-    }
-
-    /// The sum of all steps without their signs; `None` if there has never been one, nor a first synchronisation.
-    #[must_use]
-    pub fn accumulated_steps(&self) -> Option<Seconds> {
-        self.accumulated.or(self.was_synchronized.then_some(Seconds::ZERO))
-    }
-
-    /// How many steps were made since the start.
-    #[must_use]
-    pub fn step_count(&self) -> u64 {
-        self.steps
-    }
-
-    /// Where the discipline stands.
-    #[must_use]
-    pub fn loop_state(&self) -> LoopState {
-        self.discipline.state()
-    }
-
-    /// The poll interval that the discipline wants.
-    #[must_use]
-    pub fn poll(&self) -> PollInterval {
-        self.discipline.poll()
-    }
-
-    /// How finely our clock can be read.
-    #[must_use]
-    pub fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// Whether we serve our own clock as if it were right, for want of anything better.
-    #[must_use]
-    pub fn is_local_reference(&self, free: FreeTime) -> bool {
-        !self.is_synchronized(free) && self.config.local_stratum < Stratum::UNSYNCHRONIZED
-    }
 }
 
 /// Standard deviations of the frequency that the error bound allows for.
 const UNCERTAINTY_FACTOR: f64 = 3.0;
-/// What the operating system is told while nobody knows better (the kernel's own value of 16 s).
-const UNKNOWN_ERROR: Seconds = Seconds::new(16.0);
 /// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.
 const NOMINAL_UNIX_TIME: i64 = 1_767_225_600;
 

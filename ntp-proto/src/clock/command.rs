@@ -1,0 +1,121 @@
+//! What the clock process and its driver tell each other.
+
+use crate::packet::LeapIndicator;
+use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
+
+/// What is known about our clock when the client starts.
+#[derive(Clone, Copy, Debug)]
+pub struct InitialClock {
+    /// Whether the clock obeys; if not, we only measure.
+    pub steers: bool,
+    /// The rate correction in force now.
+    pub applied: Frequency,
+    /// The rate correction known from the last run.
+    pub frequency: Option<Frequency>,
+    /// The sum of all steps so far, if this clock has ever been synchronised before.
+    pub accumulated: Option<Seconds>,
+    /// How finely it can be read.
+    pub precision: Precision,
+}
+
+/// What the driver must do to our clock, and report with [`Clock::handle_clock_change`](super::Clock::handle_clock_change).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ClockAction {
+    /// Add this to the clock.
+    Step(NtpDuration),
+    /// Run at this correction of the rate; positive makes the clock run faster.
+    SetFrequency(Frequency),
+    /// Tell the operating system how good the clock is. Not reported back.
+    SetStatus(ClockStatus),
+}
+
+/// How good the clock is, for programs that ask the operating system.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClockStatus {
+    /// Whether the clock follows a source; while it does, the kernel also keeps the hardware clock set.
+    pub synchronized: bool,
+    /// The leap second at the end of *this UTC day*: the kernel does not know of months, so one is announced on its day
+    /// only. [`LeapIndicator::Unsynchronized`] has the effect of `synchronized: false`.
+    pub leap: LeapIndicator,
+    /// A bound for the error. The kernel lets it grow by 500 ppm and calls the clock unsynchronised at 16 s, so it
+    /// must be told anew from time to time.
+    pub max_error: Seconds,
+    /// The expected error.
+    pub estimated_error: Seconds,
+    /// TAI − UTC in seconds, where known; otherwise the kernel keeps what it has.
+    pub tai_offset: Option<i32>,
+}
+
+impl ClockStatus {
+    /// A clock about which nothing is known.
+    pub const UNSYNCHRONIZED: Self = Self {
+        synchronized: false,
+        leap: LeapIndicator::Unsynchronized,
+        max_error: Seconds::new(16.0),
+        estimated_error: Seconds::new(16.0),
+        tai_offset: None,
+    };
+}
+
+impl Default for ClockStatus {
+    fn default() -> Self {
+        Self::UNSYNCHRONIZED
+    }
+}
+
+/// What the driver did to our clock.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ClockChange {
+    /// It showed `before` and was moved by `step`.
+    Stepped {
+        /// The reading before the step.
+        before: NtpTimestamp,
+        /// What was added.
+        step: NtpDuration,
+    },
+    /// From `at` on it runs at `frequency`.
+    FrequencySet {
+        /// The reading when it changed.
+        at: NtpTimestamp,
+        /// The correction really in force.
+        frequency: Frequency,
+    },
+    /// It refused.
+    Failed,
+}
+
+/// Why the clock is left alone although a majority agrees that it is wrong.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Halt {
+    /// The offset is beyond the panic threshold.
+    Panic {
+        /// Server minus our clock.
+        offset: Seconds,
+        /// The threshold.
+        limit: Seconds,
+    },
+    /// One more step would be one too many.
+    AccumulatedSteps {
+        /// What the sum would be.
+        sum: Seconds,
+        /// The threshold.
+        limit: Seconds,
+    },
+    /// The operating system refused.
+    ClockRefused,
+}
+
+/// What happened to the clock, for logs.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ClockEvent {
+    /// It is right for the first time, or again.
+    Synchronized,
+    /// Nobody has confirmed it for so long that it can no longer be called right.
+    Lost,
+    /// It was stepped.
+    Stepped(Seconds),
+    /// It is left alone from now on.
+    Halted(Halt),
+    /// The reason to leave it alone has gone.
+    Resumed,
+}

@@ -1,0 +1,153 @@
+//! What can be read of the clock process.
+
+use super::Clock;
+use crate::clock::command::Halt;
+use crate::clock::discipline::LoopState;
+use crate::clock::filter::Filtered;
+use crate::clock::policy::ClockConfig;
+use crate::clock::selection::Selection;
+use crate::clock::system::SystemVariables;
+use crate::clock::timescale::{FreeTime, Timescale};
+use crate::packet::Stratum;
+use crate::time::{Frequency, Now, NtpTimestamp, PollInterval, Precision, Seconds};
+
+impl Clock {
+    /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its error bound is still
+    /// within the maximum distance.
+    #[must_use]
+    pub fn is_synchronized(&self, free: FreeTime) -> bool {
+        let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
+        self.steers && self.awaiting_step.is_none() && self.halt.is_none() && self.system.as_ref().is_some_and(within)
+    }
+
+    /// The mapping to the free-running timescale.
+    #[must_use]
+    pub fn timescale(&self) -> &Timescale {
+        &self.timescale
+    }
+
+    /// Server minus our clock at `local`, from a filtered measurement.
+    #[must_use]
+    pub fn offset_of(&self, filtered: &Filtered, local: NtpTimestamp) -> Seconds {
+        let free = self.timescale.to_free(local);
+        let drifted = self.drift() * (free - filtered.best.at);
+        Seconds::from(filtered.best.offset() - self.timescale.steered_by(local)) + drifted
+    }
+
+    /// The rate at which servers are believed to gain against our free-running clock.
+    #[must_use]
+    pub fn drift(&self) -> Frequency {
+        if self.steers { self.discipline.frequency() } else { Frequency::ZERO }
+    }
+
+    /// The last selection.
+    #[must_use]
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// The system variables, once there are any.
+    #[must_use]
+    pub fn system(&self) -> Option<&SystemVariables> {
+        self.system.as_ref()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &ClockConfig {
+        &self.config
+    }
+
+    /// Whether we may steer the clock.
+    #[must_use]
+    pub fn steers(&self) -> bool {
+        self.steers
+    }
+
+    /// The correction still to be made: server minus our clock, as far as known. `None` before the first update.
+    #[must_use]
+    pub fn remaining_offset(&self, now: Now) -> Option<Seconds> {
+        let (offset, at) = self.offset?;
+        if !self.steers {
+            return Some(offset);
+        }
+        let free = self.timescale.to_free(now.local);
+        let moved = Seconds::from(
+            self.timescale.steered_by(now.local) - self.timescale.steered_by(self.timescale.to_local(at)),
+        );
+        let wanted = self.drift() * (free - at);
+        Some(offset - (moved - wanted))
+    }
+
+    /// Whether the clock has been corrected since the start, so that the discipline's wishes count.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The typical error of one update.
+    #[must_use]
+    pub fn jitter(&self) -> Seconds {
+        self.jitter
+    }
+
+    /// Why the clock is left alone, if it is.
+    #[must_use]
+    pub fn halted(&self) -> Option<Halt> {
+        self.halt
+    }
+
+    /// The plain rate correction in force, without any slew.
+    #[must_use]
+    pub fn frequency(&self) -> Frequency {
+        if self.steers { self.steering.base() } else { self.timescale.rate() }
+    }
+
+    /// The standard deviation of the rate correction, where the discipline has measured it.
+    #[must_use]
+    pub fn frequency_uncertainty(&self) -> Option<Frequency> {
+        self.begun.then(|| self.discipline.frequency_uncertainty())
+    }
+
+    /// The rate correction to keep for the next start, once it is known well enough.
+    #[must_use]
+    pub fn frequency_worth_keeping(&self) -> Option<Frequency> {
+        (self.steers && self.discipline.frequency_is_worth_keeping()).then(|| self.discipline.frequency())
+    }
+
+    /// The sum of all steps without their signs; `None` if there has never been one, nor a first synchronisation.
+    #[must_use]
+    pub fn accumulated_steps(&self) -> Option<Seconds> {
+        self.accumulated.or(self.was_synchronized.then_some(Seconds::ZERO))
+    }
+
+    /// How many steps were made since the start.
+    #[must_use]
+    pub fn step_count(&self) -> u64 {
+        self.steps
+    }
+
+    /// Where the discipline stands.
+    #[must_use]
+    pub fn loop_state(&self) -> LoopState {
+        self.discipline.state()
+    }
+
+    /// The poll interval that the discipline wants.
+    #[must_use]
+    pub fn poll(&self) -> PollInterval {
+        self.discipline.poll()
+    }
+
+    /// How finely our clock can be read.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Whether we serve our own clock as if it were right, for want of anything better.
+    #[must_use]
+    pub fn is_local_reference(&self, free: FreeTime) -> bool {
+        !self.is_synchronized(free) && self.config.local_stratum < Stratum::UNSYNCHRONIZED
+    }
+}

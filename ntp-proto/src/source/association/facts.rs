@@ -1,0 +1,119 @@
+//! What can be read of an association.
+
+use super::{Heard, Source, SourceCounters};
+use crate::clock::{ClockFilter, RootFacts};
+use crate::packet::KissCode;
+use crate::source::{Discard, Reach, SourceId};
+use crate::time::{MonoTime, PollInterval};
+use std::net::SocketAddr;
+
+impl Source {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> SourceId {
+        self.id
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The last measurements.
+    #[must_use]
+    pub fn filter(&self) -> &ClockFilter {
+        &self.filter
+    }
+
+    /// The regular poll interval now.
+    #[must_use]
+    pub fn poll(&self) -> PollInterval {
+        self.pacing.poll()
+    }
+
+    /// When the next request is due.
+    #[must_use]
+    pub fn next_poll(&self) -> MonoTime {
+        self.next_poll
+    }
+
+    /// The last eight polls.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The kiss that ended the association, if one did.
+    #[must_use]
+    pub fn demobilized(&self) -> Option<KissCode> {
+        self.demobilized
+    }
+
+    /// Why the last reply could not be used.
+    #[must_use]
+    pub fn problem(&self) -> Option<Discard> {
+        self.problem
+    }
+
+    /// Polls in a row that brought no measurement.
+    #[must_use]
+    pub fn useless_polls(&self) -> u32 {
+        self.useless
+    }
+
+    /// Polls in a row that nobody answered.
+    #[must_use]
+    pub fn unanswered(&self) -> u32 {
+        self.pacing.unanswered()
+    }
+
+    /// Whether the server has asked us to slow down, and we still do.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.pacing.is_rate_limited()
+    }
+
+    /// The operating system error number of the last attempt to send, if it failed.
+    #[must_use]
+    pub fn send_error(&self) -> Option<i32> {
+        self.send_error
+    }
+
+    /// Whether the network says that nobody listens at the server's port.
+    #[must_use]
+    pub fn is_port_unreachable(&self) -> bool {
+        self.port_unreachable
+    }
+
+    /// What the server last said.
+    #[must_use]
+    pub fn heard(&self) -> Option<&Heard> {
+        self.heard.as_ref()
+    }
+
+    /// What the server said with the newest measurement.
+    #[must_use]
+    pub fn root(&self) -> Option<RootFacts> {
+        self.filter.samples().next().map(|sample| sample.root)
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn counters(&self) -> &SourceCounters {
+        &self.counters
+    }
+
+    /// Whether it has yet to have its first say, and may still have it soon.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.counters.measured == 0 && self.demobilized.is_none() && self.useless < 2
+    }
+
+    /// Whether its measurements may be used: the server answers, and its last answer was usable.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let heeded = matches!(self.problem, None | Some(Discard::Kiss(KissCode::Rate)));
+        self.reach.is_reachable() && self.demobilized.is_none() && heeded
+    }
+}
