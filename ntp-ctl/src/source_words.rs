@@ -28,7 +28,7 @@ pub(crate) fn host(source: &SourceFacts) -> Option<&str> {
 pub(crate) fn sentence(source: &SourceFacts) -> String {
     let mut sentence = reason(&source.reason, source).whole();
     for note in source.notes.iter().filter(|note| **note != source.reason) {
-        sentence.push_str(". Also: ");
+        sentence.push_str(if sentence.ends_with('?') { " Also: " } else { ". Also: " });
         sentence.push_str(&reason(note, source).whole());
     }
     sentence

@@ -82,8 +82,9 @@ fn advice(document: &Document, width: usize) -> String {
         let words = words::system(reason, document);
         // The alarm has said it, and the verdict has said the first reason.
         let said = index == 0 && !document.system.synchronized;
-        let remedy_said = alarm.is_some() && is_about_steering(reason);
-        let words = if remedy_said { Words::plain(words.what) } else { words };
+        if alarm.is_some() && is_about_steering(reason) {
+            continue;
+        }
         if !said {
             text.push_str(&advise("  ", "Also: ", &words, width));
         } else if let Some(remedy) = &words.remedy {
