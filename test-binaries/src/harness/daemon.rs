@@ -1,6 +1,7 @@
 //! Our daemon, with a clock of its own and everything else in a temporary folder.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,14 +45,14 @@ impl DaemonConfig {
     /// Adds a server to take the time from, asked every second and later every two, so that a test sees much in little
     /// time.
     #[must_use]
-    pub fn and_source(self, address: &str) -> Self {
+    pub fn and_source(self, address: impl Display) -> Self {
         let limits = "poll-interval-limits = { min = 0, max = 1 }";
         self.and(&format!("[[source]]\nmode = \"server\"\naddress = \"{address}\"\n{limits}\n"))
     }
 
-    /// Adds an address to serve time on, at stratum 1 whatever the sources say.
+    /// Adds an address to serve time on; port 0 is any free one, see [`Daemon::wait_until_serving`].
     #[must_use]
-    pub fn and_server(self, listen: &str) -> Self {
+    pub fn and_server(self, listen: impl Display) -> Self {
         self.and(&format!("[[server]]\nlisten = \"{listen}\"\n"))
     }
 }
@@ -144,6 +145,16 @@ impl Daemon {
         })
     }
 
+    /// Waits until it serves time, and returns where, in the order of the configuration.
+    ///
+    /// # Panics
+    /// If that does not happen in time, or the daemon ends before.
+    pub fn wait_until_serving(&mut self, patience: Duration) -> Vec<SocketAddr> {
+        let state = self.wait_until("it serves time", patience, |state| !state.servers.is_empty());
+        let addresses = state.servers.iter().map(|server| server.listen_address.parse());
+        addresses.collect::<Result<_, _>>().expect("the daemon tells addresses with their ports")
+    }
+
     /// Waits until its clock is synchronised and right by `within` seconds.
     ///
     /// # Panics
@@ -160,8 +171,9 @@ impl Daemon {
 /// # Panics
 /// If there is none.
 #[must_use]
-pub fn source_at<'a>(state: &'a Document, address: &str) -> &'a SourceFacts {
-    let found = state.sources.iter().find(|source| source.address.as_deref() == Some(address));
+pub fn source_at(state: &Document, address: SocketAddr) -> &SourceFacts {
+    let address = address.to_string();
+    let found = state.sources.iter().find(|source| source.address.as_ref() == Some(&address));
     found.unwrap_or_else(|| panic!("no source at {address} in {:#?}", state.sources))
 }
 

@@ -23,7 +23,7 @@ pub use network::{Network, Side};
 pub use odd::OddServer;
 pub use peers::Peers;
 pub use process::{Ended, Running, run};
-pub use wait::{free_port, until};
+pub use wait::until;
 
 use std::fmt;
 use std::io::{self, Write};

@@ -51,8 +51,8 @@ impl OddServer {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> String {
-        self.address.to_string()
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// All that it has told so far.

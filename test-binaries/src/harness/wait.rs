@@ -1,6 +1,5 @@
 //! Waiting for something to come true.
 
-use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// Looks every fifth of a second, and returns the first `Some`; `None` once `patience` is over.
@@ -15,14 +14,4 @@ pub fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Opti
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-}
-
-/// A UDP port that was free a moment ago.
-///
-/// # Panics
-/// If there is none.
-#[must_use]
-pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    socket.as_ref().map(SocketAddr::port).expect("there is a free port")
 }

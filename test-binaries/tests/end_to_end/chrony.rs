@@ -1,5 +1,6 @@
 //! chronyd and chronyc.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -33,8 +34,8 @@ impl Chronyd {
     }
 
     /// A client of one server, with these options for it.
-    pub(crate) fn ask(peers: &Peers, address: &str, port: u16, options: &str) -> Result<Self, Skip> {
-        Self::start(peers, None, &format!("port 0\nserver {address} port {port} {options}\n"))
+    pub(crate) fn ask(peers: &Peers, server: SocketAddr, options: &str) -> Result<Self, Skip> {
+        Self::start(peers, None, &format!("port 0\nserver {} port {} {options}\n", server.ip(), server.port()))
     }
 
     /// What chronyc answers, as comma-separated values.
@@ -62,12 +63,16 @@ pub(crate) fn chronyd(peers: &Peers, namespace: Option<&str>) -> Result<Command,
 }
 
 /// Asks a server some times, and returns how far chronyd says that the machine's clock is behind it.
-pub(crate) fn offset_by_chronyd(peers: &Peers, address: &str, port: u16) -> Result<f64, Skip> {
+pub(crate) fn offset_by_chronyd(peers: &Peers, server: SocketAddr) -> Result<f64, Skip> {
     let folder = folder();
     let pid: PathBuf = folder.path().join("pid");
     let mut command = chronyd(peers, None)?;
     command.args(["-Q", "-t", "20"]).args(["user root", "cmdport 0", "port 0"]);
-    command.arg(format!("pidfile {}", pid.display())).arg(format!("server {address} port {port} iburst"));
+    command.arg(format!("pidfile {}", pid.display())).arg(format!(
+        "server {} port {} iburst",
+        server.ip(),
+        server.port()
+    ));
     let ended = run(command);
     let words = "System clock wrong by ";
     let told = format!("{}{}", ended.stdout, ended.stderr);

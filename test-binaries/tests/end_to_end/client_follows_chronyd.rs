@@ -20,8 +20,8 @@ fn a_wrong_clock_becomes_right(source: &str) -> Result<(), test_binaries::harnes
 
     assert_eq!(state.system.stratum, 2);
     assert_eq!(state.system.step_count, 1, "0.35 s are stepped, and only once");
-    let state = daemon.wait_until("the frequency is known to 10 ppm", Duration::from_secs(90), |state| {
-        state.system.frequency_ratio.is_some_and(|ratio| (ratio - 40e-6).abs() < 10e-6)
+    let state = daemon.wait_until("the frequency is known to 5 ppm", Duration::from_secs(90), |state| {
+        state.system.frequency_ratio.is_some_and(|ratio| (ratio - 40e-6).abs() < 5e-6)
     });
     assert!(state.system.synchronized);
     let (true_offset, bound) = (state.clock.virtual_minus_system_s, state.system.error_bound_s);

@@ -29,20 +29,20 @@ fn metric(exposition: &str, name: &str) -> Option<f64> {
 #[test]
 fn metrics_and_readiness_follow_the_daemon() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
-    let port = free_tcp_port();
-    let address = format!("127.0.0.1:{port}");
-    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
     let mut exporter = or_skip!(confined(binary("ntp-metrics-exporter")));
-    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", &address]);
+    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", "127.0.0.1:0"]);
     let mut exporter = Running::start("ntp-metrics-exporter", exporter);
+    let line = exporter.wait_for_line("address=127.0.0.1:", PROMPTLY);
+    let address = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("an address");
 
-    let alive = until(PROMPTLY, || http(&address, "/healthz").filter(|(status, _)| *status == 200));
+    let alive = until(PROMPTLY, || http(address, "/healthz").filter(|(status, _)| *status == 200));
     assert!(alive.is_some());
     daemon.wait_until_right(0.005, SOON);
-    let (status, body) = http(&address, "/readyz").expect("the exporter answers");
+    let (status, body) = http(address, "/readyz").expect("the exporter answers");
     assert_eq!(status, 200, "{body}");
-    let (status, metrics) = http(&address, "/metrics").expect("the exporter answers");
+    let (status, metrics) = http(address, "/metrics").expect("the exporter answers");
     assert_eq!(status, 200);
     assert!(metrics.trim_end().ends_with("# EOF"), "OpenMetrics ends so: {metrics}");
     assert_eq!(metric(&metrics, "ntp_system_leap_indicator"), Some(0.0), "{metrics}");
@@ -51,15 +51,15 @@ fn metrics_and_readiness_follow_the_daemon() {
 
     daemon.process().terminate(PROMPTLY);
 
-    assert_eq!(http(&address, "/readyz").expect("the exporter answers").0, 503);
-    assert_eq!(http(&address, "/metrics").expect("the exporter answers").0, 200, "an outage is told as a metric");
+    assert_eq!(http(address, "/readyz").expect("the exporter answers").0, 503);
+    assert_eq!(http(address, "/metrics").expect("the exporter answers").0, 200, "an outage is told as a metric");
     assert_eq!(exporter.terminate(PROMPTLY).code(), Some(0));
 }
 
 #[test]
 fn ctl_tells_by_its_exit_code_how_the_clock_is() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
-    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.wait_until_right(0.005, SOON);
     let status = || {
@@ -74,14 +74,10 @@ fn ctl_tells_by_its_exit_code_how_the_clock_is() {
     let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
     assert_eq!(told["schema"], 1);
     assert_eq!(told["system"]["synchronized"], true);
-    assert_eq!(told["sources"][0]["address"], server.address());
+    assert_eq!(told["sources"][0]["address"], server.address().to_string());
     assert!(told["system"]["error_bound_s"].is_f64());
     daemon.process().terminate(PROMPTLY);
     let mut ctl = or_skip!(confined(binary("ntp-ctl")));
     ctl.arg("-c").arg(daemon.config_file()).args(["--json", "status"]);
     assert_eq!(run(ctl).status.code(), Some(3), "the daemon is gone");
-}
-
-fn free_tcp_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }

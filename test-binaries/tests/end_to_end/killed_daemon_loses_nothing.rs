@@ -31,7 +31,7 @@ fn last_known(file: &Path) -> i64 {
 #[test]
 fn ten_kills_leave_no_half_written_file() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
-    let config = DaemonConfig::with_virtual_clock(0.35, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.35, 0.0).and_source(server.address());
     let storage = folder();
     let directory = storage.path().join("storage");
     std::fs::create_dir(&directory).unwrap();

@@ -17,19 +17,19 @@ const FORCED_POLL: f64 = 32.0;
 fn our_client_goes_when_it_is_denied() {
     let server = or_skip!(OddServer::start("demobilize-server", &[]));
     let address = server.address();
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(&address);
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(address);
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("the source is demobilised", PROMPTLY, |state| {
         state.sources.iter().any(|source| source.state == SourceState::Demobilised)
     });
 
-    let before = source_at(&state, &address);
+    let before = source_at(&state, address);
     assert_eq!(before.reason, SourceReason::KissDeny);
     assert!(before.retry_in_s.is_some_and(|retry| retry > 600.0), "one forged packet must not end it for ever");
     sleep(Duration::from_secs(5));
     let state = daemon.state().expect("the daemon still runs");
-    let after = source_at(&state, &address);
+    let after = source_at(&state, address);
     assert_eq!(after.packets.sent, before.packets.sent, "it still polls");
     assert!(!state.system.synchronized);
 }
@@ -38,8 +38,7 @@ fn our_client_goes_when_it_is_denied() {
 fn chronyd_does_not_follow_a_server_that_denies() {
     let peers = or_skip!(Peers::find());
     let mut server = or_skip!(OddServer::start("demobilize-server", &[]));
-    let port = port_of(&server);
-    let chronyd = or_skip!(Chronyd::ask(&peers, "127.0.0.1", port, "iburst minpoll 0 maxpoll 4"));
+    let chronyd = or_skip!(Chronyd::ask(&peers, server.address(), "iburst minpoll 0 maxpoll 4"));
     server.process().wait_for_line("DENY", PROMPTLY);
 
     sleep(Duration::from_secs(6));
@@ -64,7 +63,7 @@ fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
         state.sources.iter().any(|source| source.poll_s == Some(FORCED_POLL))
     });
 
-    let slowed = source_at(&state, &address);
+    let slowed = source_at(&state, address);
     assert!(slowed.rate_limited, "{slowed:#?}");
     assert_eq!(slowed.discards.get("kiss"), Some(&1), "{:?}", slowed.discards);
     // Two more polls at the slow pace.
@@ -72,7 +71,7 @@ fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
     let state = daemon.wait_until("it is served at the slow pace", Duration::from_secs(120), |state| {
         Instant::now() > until_then && state.sources.iter().any(|source| source.packets.valid >= 3)
     });
-    let source = source_at(&state, &address);
+    let source = source_at(&state, address);
     assert_eq!(source.poll_s, Some(FORCED_POLL));
     assert_eq!(source.discards.get("kiss"), Some(&1), "it was told once: {:?}", source.discards);
     assert!(state.system.synchronized, "{:?}", state.system.reasons);
@@ -84,7 +83,7 @@ fn chronyd_slows_down_when_it_is_told_to() {
     let peers = or_skip!(Peers::find());
     let server = or_skip!(OddServer::start("rate-limit-server", &[]));
     // chronyd 4.3 ends its burst and then waits for four of its poll intervals, here 32 s, once for each kiss.
-    let _chronyd = or_skip!(Chronyd::ask(&peers, "127.0.0.1", port_of(&server), "iburst minpoll 3 maxpoll 3"));
+    let _chronyd = or_skip!(Chronyd::ask(&peers, server.address(), "iburst minpoll 3 maxpoll 3"));
 
     let served_again = until(Duration::from_secs(75), || {
         let told = server.output();
@@ -93,8 +92,4 @@ fn chronyd_slows_down_when_it_is_told_to() {
 
     let told = served_again.unwrap_or_else(|| panic!("it was not patient enough: {}", server.output()));
     assert_eq!(told.matches(": RATE").count(), 1, "one kiss was enough: {told}");
-}
-
-fn port_of(server: &OddServer) -> u16 {
-    server.address().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("an address ends with its port")
 }

@@ -12,7 +12,7 @@ use crate::{PROMPTLY, SOON};
 fn a_port_in_use_is_told_with_what_may_use_it() {
     let occupier = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = occupier.local_addr().unwrap();
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_server(&address.to_string());
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_server(address);
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let status = daemon.process().wait(PROMPTLY);
@@ -55,7 +55,7 @@ fn a_name_without_an_address_is_told_and_tried_again() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0)
         .and("[[source]]\nmode = \"server\"\naddress = \"no-such-host.invalid\"\n")
-        .and_source(&server.address());
+        .and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("the name is told to be unknown", SOON, |state| {

@@ -25,12 +25,12 @@ fn useless_replies_are_counted_by_their_reason_and_nothing_follows_them() {
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers
         .iter()
-        .fold(DaemonConfig::with_virtual_clock(0.0, 0.0), |config, server| config.and_source(&server.address()));
+        .fold(DaemonConfig::with_virtual_clock(0.0, 0.0), |config, server| config.and_source(server.address()));
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("each reply has been counted", SOON, |state| {
         servers.iter().zip(USELESS).all(|(server, (_, word))| {
-            source_at(state, &server.address()).discards.get(word).is_some_and(|count| *count > 1)
+            source_at(state, server.address()).discards.get(word).is_some_and(|count| *count > 1)
         })
     });
 
@@ -55,16 +55,16 @@ fn a_forger_who_is_faster_than_the_server_changes_nothing() {
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers
         .iter()
-        .fold(DaemonConfig::with_virtual_clock(0.2, 0.0), |config, server| config.and_source(&server.address()));
+        .fold(DaemonConfig::with_virtual_clock(0.2, 0.0), |config, server| config.and_source(server.address()));
     let mut daemon = or_skip!(Daemon::start(&config));
 
     daemon.wait_until("each server has been believed", SOON, |state| {
-        servers.iter().all(|server| source_at(state, &server.address()).packets.valid > 1)
+        servers.iter().all(|server| source_at(state, server.address()).packets.valid > 1)
     });
 
     let state = daemon.wait_until_right(0.005, SOON);
     for (server, (behaviour, word)) in servers.iter().zip(FORGERIES) {
-        let source = source_at(&state, &server.address());
+        let source = source_at(&state, server.address());
         assert!(source.discards.get(word).is_some_and(|count| *count > 0), "{behaviour}: {:?}", source.discards);
     }
 }
@@ -75,7 +75,7 @@ fn a_server_that_follows_us_is_not_followed() {
     let network = or_skip!(Network::new());
     let namespace = Some(network.namespace(Side::Server));
     let server = or_skip!(OddServer::start_on(namespace, "192.0.2.2:1123", "odd-server", &["--behaviour", "loop"]));
-    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &config));
 
     let state = daemon.wait_until("the loop is seen", SOON, |state| {
@@ -89,7 +89,7 @@ fn a_server_that_follows_us_is_not_followed() {
 #[test]
 fn repeated_replies_count_once() {
     let server = or_skip!(OddServer::behaving("duplicate", &[]));
-    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until_right(0.005, SOON);
@@ -101,7 +101,7 @@ fn repeated_replies_count_once() {
 #[test]
 fn a_late_reply_is_of_no_use() {
     let server = or_skip!(OddServer::behaving("late", &["--delay", "4.5", "--offset", "5"]));
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
     daemon.wait_until("some requests are unanswered", SOON, |state| state.sources[0].packets.unanswered >= 2);
@@ -115,7 +115,7 @@ fn a_late_reply_is_of_no_use() {
 #[test]
 fn silence_is_told_as_silence() {
     let server = or_skip!(OddServer::behaving("silent", &[]));
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
     daemon.wait_until(

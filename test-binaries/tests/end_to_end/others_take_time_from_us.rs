@@ -1,7 +1,9 @@
 //! Independent clients take the time from our server, over IPv4 and IPv6.
 
+use std::net::SocketAddr;
+
 use test_binaries::harness::{
-    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, confined_in, folder, free_port, run, until,
+    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, confined_in, folder, run, until,
 };
 use test_binaries::or_skip;
 
@@ -14,33 +16,23 @@ const AHEAD: f64 = 0.25;
 /// What no client on the same machine should be wrong by, however busy it is.
 const TOLERANCE: f64 = 0.05;
 
-const LOOPBACK: [&str; 2] = ["127.0.0.1", "::1"];
-
 fn config() -> DaemonConfig {
     DaemonConfig::with_virtual_clock(AHEAD, 0.0).and("[synchronization]\nlocal-stratum = 1\nreference-id = \"TEST\"\n")
 }
 
-/// A server on both loopback addresses, and its port.
-fn serve() -> Result<(Daemon, u16), Skip> {
-    let port = free_port();
-    let config = config().and_server(&format!("127.0.0.1:{port}")).and_server(&format!("[::1]:{port}"));
-    let mut daemon = Daemon::start(&config)?;
-    wait_until_served(&mut daemon);
-    Ok((daemon, port))
+/// A server on both loopback addresses, and where they are.
+fn serve() -> Result<(Daemon, Vec<SocketAddr>), Skip> {
+    let mut daemon = Daemon::start(&config().and_server("127.0.0.1:0").and_server("[::1]:0"))?;
+    let addresses = daemon.wait_until_serving(PROMPTLY);
+    Ok((daemon, addresses))
 }
 
 /// A server at port 123, for those who know no other, with loopback addresses of its own.
 fn serve_at_the_usual_port(network: &Network) -> Result<Daemon, Skip> {
     let config = config().and_server("127.0.0.1:123").and_server("[::1]:123");
     let mut daemon = Daemon::start_at(network, Side::Client, &config)?;
-    wait_until_served(&mut daemon);
+    daemon.wait_until_serving(PROMPTLY);
     Ok(daemon)
-}
-
-fn wait_until_served(daemon: &mut Daemon) {
-    daemon.wait_until("two addresses are served at stratum 1", PROMPTLY, |state| {
-        state.servers.len() == 2 && state.system.stratum == 1
-    });
 }
 
 fn assert_ahead(offset: f64, who: &str) {
@@ -50,18 +42,18 @@ fn assert_ahead(offset: f64, who: &str) {
 #[test]
 fn chronyd_measures_our_offset() {
     let peers = or_skip!(Peers::find());
-    let (_daemon, port) = or_skip!(serve());
+    let (_daemon, addresses) = or_skip!(serve());
 
-    for address in LOOPBACK {
-        assert_ahead(or_skip!(offset_by_chronyd(&peers, address, port)), address);
+    for address in addresses {
+        assert_ahead(or_skip!(offset_by_chronyd(&peers, address)), "chronyd");
     }
 }
 
 #[test]
 fn chronyd_selects_us_as_its_source() {
     let peers = or_skip!(Peers::find());
-    let (_daemon, port) = or_skip!(serve());
-    let chronyd = or_skip!(Chronyd::ask(&peers, "127.0.0.1", port, "iburst minpoll 0 maxpoll 4"));
+    let (_daemon, addresses) = or_skip!(serve());
+    let chronyd = or_skip!(Chronyd::ask(&peers, addresses[0], "iburst minpoll 0 maxpoll 4"));
 
     let source = until(SOON, || chronyd.source().filter(|fields| fields[1] == "*"));
 
@@ -81,11 +73,11 @@ for version in (3, 4):
     print(reply.offset, reply.stratum, reply.leap, reply.mode, reply.version, ntplib.ref_id_to_text(reply.ref_id, reply.stratum))
 ";
     let peers = or_skip!(Peers::find());
-    let (_daemon, port) = or_skip!(serve());
+    let (_daemon, addresses) = or_skip!(serve());
 
-    for address in LOOPBACK {
+    for address in addresses {
         let mut python = or_skip!(peers.python(None));
-        python.args(["-c", PROGRAM, address, &port.to_string()]);
+        python.args(["-c", PROGRAM, &address.ip().to_string(), &address.port().to_string()]);
         let ended = run(python);
 
         assert!(ended.status.success(), "{ended}");
@@ -106,7 +98,7 @@ fn ntpdig_measures_our_offset() {
     let program = or_skip!(peers.path("usr/bin/ntpdig"));
     let _daemon = or_skip!(serve_at_the_usual_port(&network));
 
-    for (family, address) in [("-4", LOOPBACK[0]), ("-6", LOOPBACK[1])] {
+    for (family, address) in [("-4", "127.0.0.1"), ("-6", "::1")] {
         let mut ntpdig = or_skip!(peers.python(Some(network.namespace(Side::Client))));
         ntpdig.arg(&program).args(["--json", "-t", "10", family, address]);
         let ended = run(ntpdig);

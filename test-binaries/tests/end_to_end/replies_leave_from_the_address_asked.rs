@@ -4,20 +4,18 @@ use std::net::{SocketAddr, UdpSocket};
 
 use ntp_proto::packet::{Header, Mode, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
-use test_binaries::harness::{Daemon, DaemonConfig, free_port};
+use test_binaries::harness::{Daemon, DaemonConfig};
 use test_binaries::or_skip;
 
 use crate::PROMPTLY;
 
 #[test]
 fn a_reply_leaves_from_the_address_that_was_asked() {
-    let port = free_port();
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0)
         .and("[synchronization]\nlocal-stratum = 1\n")
-        .and_server(&format!("0.0.0.0:{port}"));
+        .and_server("0.0.0.0:0");
     let mut daemon = or_skip!(Daemon::start(&config));
-    daemon.wait_until("it serves", PROMPTLY, |state| state.servers.len() == 1);
-    let asked = SocketAddr::from(([127, 0, 0, 2], port));
+    let asked = SocketAddr::from(([127, 0, 0, 2], daemon.wait_until_serving(PROMPTLY)[0].port()));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(PROMPTLY)).unwrap();
     let request = Header::request(Version::V4, PollInterval::MIN, NtpTimestamp::from_bits(0x1234_5678_9abc_def0));

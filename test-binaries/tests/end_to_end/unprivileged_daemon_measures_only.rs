@@ -9,7 +9,7 @@ use crate::{PROMPTLY, SOON};
 #[test]
 fn without_the_right_the_clock_is_only_measured_and_everybody_is_told() {
     let server = or_skip!(OddServer::behaving("honest", &["--offset", "0.3"]));
-    let config = DaemonConfig::with_clock_mode("auto").and_source(&server.address());
+    let config = DaemonConfig::with_clock_mode("auto").and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("it measures", SOON, |state| state.sources[0].offset_s.is_some());
@@ -43,7 +43,7 @@ fn the_system_clock_cannot_be_demanded_without_the_right() {
 #[test]
 fn a_daemon_that_is_asked_to_end_ends_well() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
-    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(&server.address());
+    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.wait_until_right(0.005, SOON);
 
