@@ -20,7 +20,7 @@ impl Chronyd {
     pub(crate) fn start(peers: &Peers, namespace: Option<&str>, lines: &str) -> Result<Self, Skip> {
         let folder = folder();
         let at = folder.path().display();
-        let common = format!("bindcmdaddress {at}/chronyd.sock\npidfile {at}/pid\ncmdport 0\nuser root\n");
+        let common = format!("bindcmdaddress {at}/chronyd.sock\npidfile {at}/pid\ncmdport 0\nuser {}\n", user());
         let file = folder.path().join("chrony.conf");
         std::fs::write(&file, common + lines).expect("the configuration can be written");
         let mut command = chronyd(peers, namespace)?;
@@ -67,7 +67,7 @@ pub(crate) fn offset_by_chronyd(peers: &Peers, server: SocketAddr) -> Result<f64
     let folder = folder();
     let pid: PathBuf = folder.path().join("pid");
     let mut command = chronyd(peers, None)?;
-    command.args(["-Q", "-t", "20"]).args(["user root", "cmdport 0", "port 0"]);
+    command.args(["-Q", "-t", "20"]).args([&format!("user {}", user()), "cmdport 0", "port 0"]);
     command.arg(format!("pidfile {}", pid.display())).arg(format!(
         "server {} port {} iburst",
         server.ip(),
@@ -78,4 +78,11 @@ pub(crate) fn offset_by_chronyd(peers: &Peers, server: SocketAddr) -> Result<f64
     let told = format!("{}{}", ended.stdout, ended.stderr);
     let offset = told.split_once(words).and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
     Ok(offset.unwrap_or_else(|| panic!("chronyd did not say `{words}`: {ended}")))
+}
+
+/// The name of whoever runs this, to whom the folder of its socket has to belong.
+fn user() -> String {
+    let mut id = Command::new("id");
+    id.arg("-un");
+    run(id).stdout.trim().to_owned()
 }
