@@ -11,7 +11,7 @@ use test_binaries::harness::{Ended, Peers, Running, Skip, folder, run};
 #[derive(Debug)]
 pub(crate) struct Chronyd {
     peers: Peers,
-    _process: Running,
+    process: Running,
     folder: TempDir,
 }
 
@@ -25,7 +25,7 @@ impl Chronyd {
         std::fs::write(&file, common + lines).expect("the configuration can be written");
         let mut command = chronyd(peers, namespace)?;
         command.args(["-x", "-d"]).arg("-f").arg(file);
-        Ok(Self { peers: peers.clone(), _process: Running::start("chronyd", command), folder })
+        Ok(Self { peers: peers.clone(), process: Running::start("chronyd", command), folder })
     }
 
     /// A server of stratum 1 that tells everybody the machine's time.
@@ -52,6 +52,11 @@ impl Chronyd {
         let line = answer.stdout.lines().next()?;
         let fields: Vec<String> = line.split(',').map(str::to_owned).collect();
         (fields.len() >= 8).then_some(fields)
+    }
+
+    /// All that it has logged so far.
+    pub(crate) fn output(&self) -> String {
+        self.process.output()
     }
 }
 

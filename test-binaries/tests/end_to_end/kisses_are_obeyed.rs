@@ -93,3 +93,26 @@ fn chronyd_slows_down_when_it_is_told_to() {
     let told = served_again.unwrap_or_else(|| panic!("it was not patient enough: {}", server.output()));
     assert_eq!(told.matches(": RATE").count(), 1, "one kiss was enough: {told}");
 }
+
+#[test]
+fn chronyd_that_asks_too_often_is_told_so_and_still_served() {
+    let peers = or_skip!(Peers::find());
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0)
+        .and("[synchronization]\nlocal-stratum = 1\n")
+        .and_server("127.0.0.1:0")
+        // They belong to the server above.
+        .and("rate-limiting-cache-size = 16\nrate-limiting-cutoff-ms = 2000\n");
+    let mut daemon = or_skip!(Daemon::start(&config));
+    let address = daemon.wait_until_serving(PROMPTLY)[0];
+    let chronyd = or_skip!(Chronyd::ask(&peers, address, "minpoll -3 maxpoll -3"));
+
+    let state = daemon.wait_until("it has sent a kiss and told the time afterwards", SOON, |state| {
+        let server = &state.servers[0];
+        server.kisses_sent > 0 && server.rate_limited > 10 && server.answered > 6
+    });
+
+    let server = &state.servers[0];
+    assert!(server.kisses_sent < server.rate_limited, "not each refusal is worth a datagram: {server:?}");
+    let understood = until(PROMPTLY, || chronyd.output().contains("Received KoD RATE").then_some(()));
+    assert!(understood.is_some(), "{}", chronyd.output());
+}

@@ -1,9 +1,9 @@
 //! Independent clients take the time from our server, over IPv4 and IPv6.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 use test_binaries::harness::{
-    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, confined_in, folder, run, until,
+    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, announce_skip, confined_in, folder, run, until,
 };
 use test_binaries::or_skip;
 
@@ -22,7 +22,12 @@ fn config() -> DaemonConfig {
 
 /// A server on both loopback addresses, and where they are.
 fn serve() -> Result<(Daemon, Vec<SocketAddr>), Skip> {
-    let mut daemon = Daemon::start(&config().and_server("127.0.0.1:0").and_server("[::1]:0"))?;
+    let mut config = config().and_server("127.0.0.1:0");
+    match UdpSocket::bind("[::1]:0") {
+        Ok(_) => config = config.and_server("[::1]:0"),
+        Err(error) => announce_skip(&Skip(format!("IPv6, which this machine lacks: {error}"))),
+    }
+    let mut daemon = Daemon::start(&config)?;
     let addresses = daemon.wait_until_serving(PROMPTLY);
     Ok((daemon, addresses))
 }
@@ -49,11 +54,11 @@ fn chronyd_measures_our_offset() {
     }
 }
 
-#[test]
-fn chronyd_selects_us_as_its_source() {
-    let peers = or_skip!(Peers::find());
-    let (_daemon, addresses) = or_skip!(serve());
-    let chronyd = or_skip!(Chronyd::ask(&peers, addresses[0], "iburst minpoll 0 maxpoll 4"));
+/// chronyd with these options for its server follows us.
+fn chronyd_follows_us(options: &str) -> Result<(), Skip> {
+    let peers = Peers::find()?;
+    let (_daemon, addresses) = serve()?;
+    let chronyd = Chronyd::ask(&peers, addresses[0], &format!("iburst minpoll 0 maxpoll 4 {options}"))?;
 
     let source = until(SOON, || chronyd.source().filter(|fields| fields[1] == "*"));
 
@@ -62,6 +67,23 @@ fn chronyd_selects_us_as_its_source() {
     let fields: Vec<&str> = tracking.stdout.trim().split(',').collect();
     assert_eq!(fields.get(2), Some(&"2"), "chronyd's stratum: {tracking}");
     assert_eq!(fields.last(), Some(&"Normal"), "chronyd's leap status: {tracking}");
+    Ok(())
+}
+
+#[test]
+fn chronyd_selects_us_as_its_source() {
+    or_skip!(chronyd_follows_us(""));
+}
+
+#[test]
+fn chronyd_follows_us_in_version_3() {
+    or_skip!(chronyd_follows_us("version 3"));
+}
+
+/// We do not answer in interleaved mode (RFC 9769), and a client that asks for it has to see that.
+#[test]
+fn chronyd_follows_us_when_it_asks_for_interleaved_mode() {
+    or_skip!(chronyd_follows_us("xleave"));
 }
 
 #[test]
