@@ -81,7 +81,7 @@ pub enum ClockMode {
     Virtual,
     /// No clock at all: measuring only.
     None,
-    /// The machine's clock where the daemon may set it, a virtual clock otherwise; only ever `requested`.
+    /// The machine's clock, which is only measured where the daemon may not set it; only ever `requested`.
     Auto,
     /// A word of a newer daemon.
     #[serde(untagged)]

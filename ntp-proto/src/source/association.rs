@@ -127,6 +127,8 @@ pub struct Source {
     sequence: u32,
     in_flight: Option<InFlight>,
     last_origin: Option<NtpTimestamp>,
+    /// The origin of the last request that we no longer wait for.
+    given_up: Option<NtpTimestamp>,
     reach: Reach,
     filter: ClockFilter,
     demobilized: Option<KissCode>,
@@ -151,6 +153,7 @@ impl Source {
             sequence: 0,
             in_flight: None,
             last_origin: None,
+            given_up: None,
             reach: Reach::default(),
             filter: ClockFilter::default(),
             demobilized: None,
@@ -268,6 +271,9 @@ impl Source {
         if !header.origin.is_unknown() && self.last_origin == Some(header.origin) {
             return Err(Discard::Duplicate);
         }
+        if !header.origin.is_unknown() && self.given_up == Some(header.origin) {
+            return Err(Discard::TooLate);
+        }
         let request =
             self.in_flight.as_ref().filter(|request| request.origin == header.origin).ok_or(Discard::Bogus)?;
         if now > request.deadline {
@@ -326,7 +332,8 @@ impl Source {
     }
 
     fn give_up(&mut self) {
-        if self.in_flight.take().is_some() {
+        if let Some(request) = self.in_flight.take() {
+            self.given_up = Some(request.origin);
             self.lost();
         }
     }
@@ -338,7 +345,9 @@ impl Source {
 
     /// The local clock was stepped: timestamps of the exchange in flight no longer fit together.
     pub(crate) fn handle_step(&mut self) {
-        self.in_flight = None;
+        if let Some(request) = self.in_flight.take() {
+            self.given_up = Some(request.origin);
+        }
     }
 
     /// The discipline wants to hear from us at this interval.

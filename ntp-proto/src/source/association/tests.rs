@@ -178,8 +178,18 @@ fn a_late_reply_has_no_effect_and_the_next_poll_works() {
     assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
     bench.source.handle_timeout(bench.now);
     assert_eq!(bench.source.unanswered(), 1);
-    assert_eq!(bench.deliver(&late), Err(Discard::Bogus));
+    assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
     assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+}
+
+#[test]
+fn a_reply_to_a_request_from_before_a_step_is_too_late() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    bench.source.handle_step();
+    let reply = bench.reply(&request);
+    assert_eq!(bench.deliver(&reply), Err(Discard::TooLate));
+    assert_eq!(bench.source.unanswered(), 0);
 }
 
 #[test]
