@@ -59,9 +59,9 @@ impl ClientTask {
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
         let Parts { client, mut clock, store, facts, served } = parts;
         let kept = store.state();
-        never_before(&mut clock, kept.map_or(0, |kept| kept.last_known_unix_s));
+        let assumed_step = never_before(&mut clock, kept.map_or(0, |kept| kept.last_known_unix_s));
         let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
-        let initial = clock_choice::initial(&clock, store.frequency(), accumulated);
+        let initial = clock_choice::initial(&clock, store.frequency(), accumulated, assumed_step);
         let reader = clock.reader();
         let now = Now { mono: monotonic_now(), local: reader.now() };
         Self {
@@ -233,16 +233,27 @@ impl ClientTask {
     }
 }
 
-/// No clock starts before this program was built, nor before the time that was last known.
-fn never_before(clock: &mut Clock, last_known: i64) {
+/// No clock starts before this program was built, nor before the time that was last known. Returns how far it was set
+/// forward for that reason.
+fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
     let earliest = BUILT.parse::<i64>().unwrap_or(0).max(last_known);
     let behind = NtpTimestamp::from_unix(earliest, 0) - clock.now();
     if behind <= NtpDuration::ZERO || !clock.steers() {
-        return;
+        return Seconds::ZERO;
     }
     match clock.step(behind) {
-        Ok(()) => tracing::warn!("the clock showed a time before the last known one and was set {behind:?} forward"),
-        Err(error) => tracing::error!("{error}"),
+        Ok(()) => {
+            tracing::warn!(
+                step_s = behind.to_seconds(),
+                "the clock showed a time before the last known one (in the state file, or when this program was built) and \
+                 was set forward to it; if that was wrong, the sources will set it back"
+            );
+            Seconds::from(behind)
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            Seconds::ZERO
+        }
     }
 }
 

@@ -2,8 +2,13 @@
 
 use ntp_config::{ClockMode, ClockSection};
 use ntp_os_clock::{Clock, ClockError, VirtualSettings};
-use ntp_proto::clock::InitialClock;
+use ntp_proto::clock::{InitialClock, KnownFrequency};
 use ntp_proto::time::{Frequency, Seconds};
+
+/// What a frequency from the last run may be off by, as temperatures change.
+const KEPT_UNCERTAINTY: Frequency = Frequency::new(1e-6);
+/// What a frequency that somebody has left in the kernel may be off by, at least.
+const FOUND_UNCERTAINTY: Frequency = Frequency::new(100e-6);
 
 /// The clock that the configuration asks for.
 ///
@@ -35,15 +40,24 @@ pub(crate) fn announce(clock: &Clock, mode: ClockMode) {
     }
 }
 
-/// What the client must know about the clock at its start. `kept` is the frequency from the last run.
-pub(crate) fn initial(clock: &Clock, kept: Option<Frequency>, accumulated: Option<Seconds>) -> InitialClock {
+/// What the client must know about the clock at its start. `kept` is the frequency from the last run, `assumed_step` how
+/// far the clock was just set forward to the last known time.
+pub(crate) fn initial(
+    clock: &Clock,
+    kept: Option<Frequency>,
+    accumulated: Option<Seconds>,
+    assumed_step: Seconds,
+) -> InitialClock {
     let applied = clock.frequency().unwrap_or(Frequency::ZERO);
-    // Whoever steered the clock before us has left the frequency in the kernel.
-    let found = Some(applied).filter(|frequency| *frequency != Frequency::ZERO);
+    let kept = kept.map(|frequency| KnownFrequency { frequency, uncertainty: KEPT_UNCERTAINTY });
+    // Whoever steered the clock before us has left the frequency in the kernel, perhaps with a slew in it.
+    let uncertainty = applied.abs().max(FOUND_UNCERTAINTY);
+    let found = Some(KnownFrequency { frequency: applied, uncertainty }).filter(|_| applied != Frequency::ZERO);
     InitialClock {
         steers: clock.steers(),
         applied,
         frequency: kept.or(found),
+        assumed_step,
         accumulated,
         precision: clock.precision(),
     }

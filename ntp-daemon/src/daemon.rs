@@ -43,11 +43,15 @@ pub(crate) enum DaemonError {
 
 /// Runs the daemon until a signal ends it.
 pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
         let stop = stop_signal()?;
         let daemon = Daemon::build(config, path)?;
         daemon.run(stop).await
-    })
+    });
+    // A look-up that hangs in the system's resolver must not hold up the end.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Single-threaded: the client needs no more, and the servers have threads of their own.

@@ -79,7 +79,8 @@ fn tell_clock(event: &ClockEvent, facts: &Facts) {
             offset_s = offset.to_f64(),
             limit_s = limit.to_f64(),
             "the clock is off by more than the panic threshold and is left alone; if the sources are right, set it by \
-             hand or raise the threshold in [synchronization], then restart"
+             hand (and remove the state file of [storage], if it holds a wrong time) or raise the threshold in \
+             [synchronization], then restart"
         ),
         ClockEvent::Halted(Halt::AccumulatedSteps { sum, limit }) => tracing::error!(
             sum_s = sum.to_f64(),

@@ -41,7 +41,12 @@ pub(crate) fn run(options: &DemoOptions, level: Option<LogLevel>) -> ExitCode {
         ..ntp_config::Observability::default()
     };
     crate::logging::start(&settings);
-    match runtime().map_err(DemoError::from).and_then(|runtime| runtime.block_on(show(options))) {
+    let outcome = runtime().map_err(DemoError::from).and_then(|runtime| {
+        let outcome = runtime.block_on(show(options));
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -7,7 +7,7 @@ use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
 use ntp_proto::clock::{Clock as ClockProcess, Halt, LoopState, Outcome, Standing};
 use ntp_proto::packet::{LeapIndicator, Stratum};
-use ntp_proto::time::{Frequency, Now, Seconds};
+use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
 
 /// Sources below which a liar cannot be outvoted.
 const ENOUGH_TO_OUTVOTE: usize = 3;
@@ -41,7 +41,7 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> 
         root_dispersion_s: system.map(|system| system.root_dispersion_at(free).to_f64()),
         error_bound_s: bound.map(|bound| bound.max(offset.unwrap_or_default().abs()).to_f64()),
         precision_s: Some(process.precision().seconds().to_f64()),
-        poll_s: process.has_begun().then(|| process.poll().seconds().to_f64()),
+        poll_s: process.wanted_poll().map(|_| shortest_poll(client).seconds().to_f64()),
         accumulated_steps_s: process.accumulated_steps().unwrap_or_default().to_f64(),
         accumulated_steps_threshold_s: process.config().steps.accumulated.map(Seconds::to_f64),
         step_count: process.step_count(),
@@ -168,6 +168,11 @@ fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
     }
 }
 
+/// The interval at which the clock is looked at: that of the source that is asked most often.
+fn shortest_poll(client: &Client) -> PollInterval {
+    client.members().map(|member| member.source().poll()).min().unwrap_or(PollInterval::MAX)
+}
+
 /// What is not as it should be although the clock may be right.
 fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
     let mut warnings = Vec::new();
@@ -178,7 +183,7 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
     let process = client.clock();
     if let Some(system) = process.system().filter(|_| synchronized) {
         let age = process.timescale().to_free(now.local) - system.updated;
-        if age > process.poll().seconds() * STALE_AFTER_POLLS {
+        if age > shortest_poll(client).seconds() * STALE_AFTER_POLLS {
             warnings.push(SystemReason::LastUpdateTooOld { age_s: age.to_f64() });
         }
     }

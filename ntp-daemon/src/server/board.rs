@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub(crate) struct WorkerReport {
     pub(crate) stats: ServerStats,
     pub(crate) send_errors: u64,
+    pub(crate) receive_errors: u64,
     pub(crate) kernel_stamps: u64,
     pub(crate) missing_stamps: u64,
     pub(crate) clients: u64,
@@ -46,6 +47,7 @@ impl ServerBoard {
                 .iter()
                 .filter(|(word, _)| !shown_apart.contains(word) && !kinds.contains(word))
                 .map(|(word, count)| (word.to_owned(), count))
+                .chain((report.receive_errors > 0).then(|| ("receive-error".to_owned(), report.receive_errors)))
                 .collect(),
             send_errors: report.send_errors,
             receive_timestamps_kernel: report.kernel_stamps,

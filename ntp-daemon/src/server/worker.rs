@@ -17,6 +17,10 @@ use std::time::Duration;
 const BATCH: usize = 64;
 /// How long a worker waits for requests before it looks whether it shall stop, and shows its counters.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// EBADF and ENOTSOCK: error numbers that no waiting mends.
+const DEAD_SOCKET: [i32; 2] = [9, 88];
+/// The pause after an error that passes.
+const RECOVERY: Duration = Duration::from_millis(50);
 /// How often a busy worker shows its counters.
 const SHOWING_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -44,6 +48,7 @@ pub(crate) struct Worker {
     board: ServerBoard,
     stamps: StampCounters,
     send_errors: u64,
+    receive_errors: u64,
     shown: MonoTime,
 }
 
@@ -77,6 +82,7 @@ impl Worker {
             board,
             stamps: StampCounters::default(),
             send_errors: 0,
+            receive_errors: 0,
             shown: MonoTime::ZERO,
         })
     }
@@ -107,7 +113,14 @@ impl Worker {
                 Ok(_) => self.answer(&requests, &mut replies),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {}
-                    _ => return Err(error),
+                    // These say that the socket itself is gone or was never one: a mistake of ours.
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => return Err(error),
+                    _ if DEAD_SOCKET.contains(&error.raw_os_error().unwrap_or(0)) => return Err(error),
+                    // Anything else, such as a lack of memory or a network that is down, passes.
+                    _ => {
+                        self.receive_errors += 1;
+                        std::thread::sleep(RECOVERY);
+                    }
                 },
             }
             self.show_if_due();
@@ -141,6 +154,7 @@ impl Worker {
             self.board.report.store(Arc::new(WorkerReport {
                 stats: *self.server.stats(),
                 send_errors: self.send_errors,
+                receive_errors: self.receive_errors,
                 kernel_stamps: self.stamps.kernel + self.stamps.hardware,
                 missing_stamps: self.stamps.missing,
                 clients: self.server.clients() as u64,

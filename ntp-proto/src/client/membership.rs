@@ -3,7 +3,7 @@
 use super::{Client, Event, Member, Removal};
 use crate::clock::Standing;
 use crate::pool::{Group, GroupId};
-use crate::source::{Source, SourceId};
+use crate::source::{Source, SourceConfig, SourceId};
 use crate::time::MonoTime;
 use rand::RngExt;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ const NO_ADDRESSES: &str = "the name has no addresses";
 const PATIENCE: u32 = 8;
 /// The same for one that has never been of use.
 const PATIENCE_WITH_STRANGERS: u32 = 4;
-/// Opinions in a row against the majority after which a pool member is replaced.
+/// Opinions in a row against the majority, or too vague, after which a pool member is replaced.
 const PATIENCE_WITH_LIARS: u32 = 8;
 /// The first back-off after a kiss that ended an association; doubled each time.
 const DENIAL_BACK_OFF: Duration = Duration::from_secs(3600);
@@ -84,8 +84,13 @@ impl Client {
         let Some(config) = self.groups.get(group.place()).map(|entry| entry.config().source) else { return };
         let id = SourceId::new(self.next_id);
         self.next_id += 1;
+        // Whoever takes the place of one that was of no use is asked without haste.
+        let in_vain = self.groups.get(group.place()).is_some_and(Group::is_struggling);
+        let config = if in_vain { SourceConfig { burst: 1, ..config } } else { config };
         let source = Source::new(id, address, config, now);
-        let member = Member { source, group, lies: 0, denials: 0, revive_at: None, told: None };
+        let hopeless_at = u32::MAX;
+        let member =
+            Member { source, group, lies: 0, hopeless_at, denials: 0, revive_at: None, told: None, brewing: None };
         self.members.insert(id, member);
         self.events.push_back(Event::SourceAdded { id, address, group });
     }
@@ -96,6 +101,9 @@ impl Client {
         // Somebody chose a configured server's name, so all its addresses stay welcome.
         if let Some(group) = self.groups.get_mut(member.group.place()).filter(|group| group.is_pool()) {
             group.shun(address.ip(), now);
+        }
+        if let Some(group) = self.groups.get_mut(member.group.place()) {
+            group.handle_vain();
         }
         self.events.push_back(Event::SourceRemoved { id, address, reason });
     }
@@ -143,16 +151,17 @@ impl Client {
         }
     }
 
-    /// Counts how often a source with a new opinion has been contradicted in a row.
+    /// Counts how often in a row a source with a new opinion has been contradicted, or could not be used.
     pub(super) fn judge_honesty(&mut self, id: SourceId, now: MonoTime) {
-        let lies = matches!(self.clock.selection().standing(id), Some(Standing::Falseticker { .. }));
+        let standing = self.clock.selection().standing(id);
+        let lies = matches!(standing, Some(Standing::Falseticker { .. } | Standing::TooDistant { .. }));
         if let Some(member) = self.members.get_mut(&id) {
             member.lies = if lies { member.lies + 1 } else { 0 };
         }
         self.maintain(now);
     }
 
-    fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Member> {
+    pub(super) fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Member> {
         self.members.values().filter(move |member| member.group == group)
     }
 

@@ -13,6 +13,7 @@ mod tests;
 
 pub use event::{Event, Removal};
 pub use state::SourceState;
+use state::StateClass;
 
 use crate::clock::{
     Candidate, Clock, ClockAction, ClockChange, ClockConfig, Filtered, InitialClock, LOCAL_REFERENCE, Stamp,
@@ -27,8 +28,11 @@ use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// After this long, the first decision no longer waits for sources that have not answered.
+/// This long after the first reply, the first decision no longer waits for sources that have not answered.
 const QUORUM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// After the first reply, each other source may leave this many requests unanswered before it is not waited for.
+const PATIENCE_AT_FIRST: u32 = 2;
 
 /// Everything that a client needs to know from its configuration.
 #[derive(Clone, Debug)]
@@ -44,12 +48,16 @@ pub struct ClientConfig {
 pub struct Member {
     source: Source,
     group: GroupId,
-    /// Opinions in a row that the majority disagreed with.
+    /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
     lies: u32,
+    /// It counts as pending until this many polls were useless.
+    hopeless_at: u32,
     /// How often it was demobilised.
     denials: u32,
     revive_at: Option<MonoTime>,
     told: Option<SourceState>,
+    /// What may be told soon, and since which request it has been so.
+    brewing: Option<(StateClass, u64)>,
 }
 
 impl Member {
@@ -80,7 +88,7 @@ pub struct Client {
     members: BTreeMap<SourceId, Member>,
     next_id: u32,
     rng: ChaCha12Rng,
-    started: MonoTime,
+    first_measured: Option<MonoTime>,
     events: VecDeque<Event>,
 }
 
@@ -95,7 +103,7 @@ impl Client {
             members: BTreeMap::new(),
             next_id: 1,
             rng: ChaCha12Rng::from_seed(seed),
-            started: now.mono,
+            first_measured: None,
             events: VecDeque::new(),
         };
         client.maintain(now.mono);
@@ -154,7 +162,10 @@ impl Client {
 
     fn conclude(&mut self, now: Now, id: SourceId, outcome: Result<Accepted, Discard>) -> Result<Accepted, Discard> {
         match outcome {
-            Ok(Accepted::Measured) => self.decide(now, Some(id)),
+            Ok(Accepted::Measured) => {
+                self.welcome(now.mono, id);
+                self.decide(now, Some(id));
+            }
             Ok(Accepted::Parked) => {}
             Err(_) => {
                 self.maintain(now.mono);
@@ -207,12 +218,35 @@ impl Client {
         let sources = self.members.values().filter_map(|member| member.source.poll_timeout());
         let revivals = self.members.values().filter_map(Member::revive_at);
         let groups = self.groups.iter().filter_map(Group::poll_timeout);
-        let quorum = (now.mono < self.quorum_ends()).then(|| self.quorum_ends());
+        let quorum = self.quorum_ends().filter(|end| now.mono < *end);
         sources.chain(revivals).chain(groups).chain(self.clock.poll_timeout(now)).chain(quorum).min()
     }
 
-    fn quorum_ends(&self) -> MonoTime {
-        self.started + QUORUM_PATIENCE
+    fn quorum_ends(&self) -> Option<MonoTime> {
+        self.first_measured.map(|first| first + QUORUM_PATIENCE)
+    }
+
+    /// A source has given a measurement. The first one of all tells that the network is there: whoever was asked in vain
+    /// before is asked again at once, so that the first to answer does not decide alone.
+    fn welcome(&mut self, now: MonoTime, id: SourceId) {
+        let group = self.members.get(&id).map(|member| member.group);
+        if let Some(group) = group.and_then(|group| self.groups.get_mut(group.place())) {
+            group.handle_success();
+        }
+        if self.first_measured.is_some() {
+            return;
+        }
+        self.first_measured = Some(now);
+        for member in self.members.values_mut().filter(|member| member.source.is_pending()) {
+            member.hopeless_at = member.source.useless_polls().saturating_add(PATIENCE_AT_FIRST);
+            if member.source.useless_polls() > 0 {
+                member.source.hurry(now);
+            }
+        }
+        for group in &mut self.groups {
+            group.hurry(now);
+        }
+        self.maintain(now);
     }
 
     /// Asks everybody for their opinion; `changed` has a new one.
@@ -225,7 +259,7 @@ impl Client {
             candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
         }
         self.clock.handle_opinions(now, &candidates, changed, self.pending(now.mono));
-        self.spread_poll();
+        self.spread_poll(now.mono);
         if let Some(id) = changed {
             self.judge_honesty(id, now.mono);
         }
@@ -246,18 +280,20 @@ impl Client {
 
     /// How many sources have yet to have their first say.
     fn pending(&self, now: MonoTime) -> usize {
-        if now >= self.quorum_ends() {
+        if self.quorum_ends().is_some_and(|end| now >= end) {
             return 0;
         }
-        let unresolved = self.groups.iter().filter(|group| group.is_pending()).map(Group::wanted).sum::<usize>();
-        unresolved + self.members.values().filter(|member| member.source.is_pending()).count()
+        let missing = |group: &Group| group.wanted().saturating_sub(self.members_of(group.id()).count());
+        let unresolved = self.groups.iter().filter(|group| group.is_looking()).map(missing).sum::<usize>();
+        let silent =
+            |member: &&Member| member.source.is_pending() && member.source.useless_polls() < member.hopeless_at;
+        unresolved + self.members.values().filter(silent).count()
     }
 
-    fn spread_poll(&mut self) {
-        if self.clock.has_begun() {
-            let poll = self.clock.poll();
+    fn spread_poll(&mut self, now: MonoTime) {
+        if let Some(poll) = self.clock.wanted_poll() {
             for member in self.members.values_mut() {
-                member.source.want_poll(poll);
+                member.source.want_poll(poll, now);
             }
         }
     }
@@ -268,12 +304,23 @@ impl Client {
         }
     }
 
-    /// Reports every change of a source's state once.
+    /// Reports every change of a source's state once; one for the worse only if it lasts, or a server could fill the log.
     fn tell_transitions(&mut self) {
         for (id, member) in &mut self.members {
             let state = state::state_of(&member.source, self.clock.selection());
-            let news = member.told.is_none_or(|told| std::mem::discriminant(&told) != std::mem::discriminant(&state));
-            if news {
+            let class = state.class();
+            if member.told.is_some_and(|told| told.class() == class) {
+                member.brewing = None;
+                continue;
+            }
+            let sent = member.source.counters().sent;
+            let (brewing, since) = *member.brewing.get_or_insert((class, sent));
+            if brewing != class {
+                member.brewing = Some((class, sent));
+            }
+            let lasting = brewing == class && sent >= since + class.polls_to_last();
+            if lasting {
+                member.brewing = None;
                 let from = member.told.replace(state);
                 self.events.push_back(Event::SourceChanged {
                     id: *id,
@@ -365,5 +412,5 @@ fn local_reference(config: &ClockConfig, state: ServedState) -> ServedState {
 
 fn context(clock: &Clock, now: MonoTime) -> Context<'_> {
     let ourselves = Ourselves { address: None, system: clock.system() };
-    Context { now, timescale: clock.timescale(), precision: clock.precision(), ourselves }
+    Context { now, timescale: clock.timescale(), precision: clock.precision(), drift: clock.drift(), ourselves }
 }

@@ -32,6 +32,46 @@ pub enum SourceState {
 /// After this many requests in vain, a server that has never answered is called unreachable.
 const HOPELESS: u32 = 4;
 
+/// States that are told apart in events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum StateClass {
+    Starting,
+    InUse,
+    Falseticker,
+    TooDistant,
+    NoMajority,
+    Unusable,
+    Unreachable,
+    Demobilized,
+    SendFailed,
+}
+
+impl StateClass {
+    /// Over how many polls a state must last before it is told. Those that every reply can change take three.
+    pub(super) const fn polls_to_last(self) -> u64 {
+        match self {
+            Self::Falseticker | Self::TooDistant | Self::NoMajority | Self::Unusable => 3,
+            Self::Starting | Self::InUse | Self::Unreachable | Self::Demobilized | Self::SendFailed => 0,
+        }
+    }
+}
+
+impl SourceState {
+    pub(super) const fn class(&self) -> StateClass {
+        match self {
+            Self::Judged(Standing::SystemPeer | Standing::Combined | Standing::Outlier) => StateClass::InUse,
+            Self::Judged(Standing::Falseticker { .. }) => StateClass::Falseticker,
+            Self::Judged(Standing::TooDistant { .. }) => StateClass::TooDistant,
+            Self::Judged(Standing::NoMajority) => StateClass::NoMajority,
+            Self::Judged(Standing::WaitingForQuorum) | Self::Measured | Self::NoReplyYet { .. } => StateClass::Starting,
+            Self::Unusable(_) => StateClass::Unusable,
+            Self::Unreachable { .. } => StateClass::Unreachable,
+            Self::Demobilized(_) => StateClass::Demobilized,
+            Self::SendFailed(_) => StateClass::SendFailed,
+        }
+    }
+}
+
 pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
     if let Some(kiss) = source.demobilized() {
         return SourceState::Demobilized(kiss);

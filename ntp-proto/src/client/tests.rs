@@ -15,6 +15,7 @@ enum Server {
     Honest,
     Lying(f64),
     Dead,
+    Unsynchronized,
     Kiss(&'static [u8; 4]),
 }
 
@@ -29,9 +30,11 @@ struct World {
     names: HashMap<String, Vec<SocketAddr>>,
     events: Vec<Event>,
     sent: usize,
+    /// The delay in each direction, in seconds.
+    one_way: f64,
+    /// Whether our clock refuses to be set.
+    refuses: bool,
 }
-
-const ONE_WAY: f64 = 0.001;
 
 fn truth(mono: MonoTime) -> NtpTimestamp {
     NtpTimestamp::from_unix(1_800_000_000, 0) + NtpDuration::from(mono.since_epoch())
@@ -54,6 +57,7 @@ fn initial() -> InitialClock {
         steers: true,
         applied: Frequency::ZERO,
         frequency: None,
+        assumed_step: Seconds::ZERO,
         accumulated: None,
         precision: Precision::from_log2(-25),
     }
@@ -78,6 +82,8 @@ impl World {
             names: HashMap::new(),
             events: Vec::new(),
             sent: 0,
+            one_way: 0.001,
+            refuses: false,
         }
     }
 
@@ -129,7 +135,7 @@ impl World {
     fn answer(&mut self, request: &Header, source: SourceId, to: SocketAddr) {
         let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
         let lie = if let Server::Lying(lie) = behaviour { lie } else { 0.0 };
-        self.pass(ONE_WAY);
+        self.pass(self.one_way);
         let at = truth(self.mono) + NtpDuration::from_seconds(lie);
         let honest = Header {
             mode: Mode::Server,
@@ -141,7 +147,7 @@ impl World {
             transmit: at,
             ..*request
         };
-        self.pass(ONE_WAY);
+        self.pass(self.one_way);
         let reply = match behaviour {
             Server::Dead => return,
             Server::Kiss(code) => Header {
@@ -150,6 +156,7 @@ impl World {
                 reference_id: ReferenceId::from_letters(*code),
                 ..honest
             },
+            Server::Unsynchronized => Header { leap: LeapIndicator::Unsynchronized, ..honest },
             Server::Honest | Server::Lying(_) => honest,
         };
         let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
@@ -160,6 +167,8 @@ impl World {
     fn obey(&mut self) {
         while let Some(action) = self.client.poll_action() {
             match action {
+                ClockAction::SetStatus(_) => {}
+                _ if self.refuses => self.client.handle_clock_change(ClockChange::Failed),
                 ClockAction::Step(step) => {
                     let before = self.local;
                     self.local = before + step;
@@ -169,7 +178,6 @@ impl World {
                     self.rate = frequency.to_f64();
                     self.client.handle_clock_change(ClockChange::FrequencySet { at: self.local, frequency });
                 }
-                ClockAction::SetStatus(_) => {}
             }
         }
         while let Some(event) = self.client.poll_event() {
@@ -411,4 +419,172 @@ fn a_local_stratum_serves_without_sources() {
     let world = World::with(vec![], config, &initial(), (0.0, 0.0));
     let served = world.client.served_state(world.now());
     assert_eq!((served.leap, served.stratum), (LeapIndicator::NoWarning, Stratum::from_bits(5)));
+}
+
+/// Servers that become reachable at some time.
+fn network_up_at(world: &mut World, at: f64, servers: &[(u8, Server)]) {
+    world.servers.clear();
+    world.run(at);
+    world.servers = servers.iter().map(|(last, server)| (address(*last), *server)).collect();
+}
+
+#[test]
+fn a_liar_cannot_set_the_clock_when_the_network_comes_up_late() {
+    let names = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"];
+    for liar in 1..=4 {
+        for late in [5.0, 12.0, 100.0, 1000.0] {
+            let mut world = World::new(names.iter().map(|name| server(name)).collect(), 0.05, 0.0);
+            let servers: Vec<_> =
+                (1..=4).map(|n| (n, if n == liar { Server::Lying(5000.0) } else { Server::Honest })).collect();
+            network_up_at(&mut world, late, &servers);
+            world.run(late + 200.0);
+            assert!(world.offset().abs() < 1e-3, "liar {liar}, network after {late} s: {}", world.offset());
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_resolves_late_does_not_leave_the_decision_to_one_server() {
+    let servers = [(1, Server::Lying(5000.0)), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
+    let mut world = World::new(vec![server("192.0.2.1"), pool(3)], 0.0, 0.0).serve(&servers);
+    let found = world.names.remove("pool.example").unwrap();
+    world.run(1.5);
+    world.names.insert("pool.example".into(), found);
+    world.run(60.0);
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
+}
+
+#[test]
+fn after_a_pause_of_the_machine_the_bound_is_honest_at_once_and_the_clock_right_in_minutes() {
+    for pause in [0.5, 3.0, 30.0] {
+        let servers = [(1, Server::Honest), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
+        let mut world = World::new(vec![pool(4)], 0.0, 0.0).serve(&servers);
+        world.run(86_400.0);
+        world.local = world.local - NtpDuration::from_seconds(pause);
+        let poll = world.client.members().next().unwrap().source().poll().seconds().to_f64();
+        // Nobody can know before the next two polls.
+        world.run(86_400.0 + 2.1 * poll);
+        assert!(!world.synchronized() || world.error_bound() >= world.offset().abs(), "pause {pause}");
+        world.run(86_400.0 + 2.1 * poll + 400.0);
+        assert!(world.offset().abs() < 1e-3, "pause {pause}: {}", world.offset());
+    }
+}
+
+#[test]
+fn dead_addresses_are_not_tried_in_a_frenzy() {
+    let mut world = World::new(vec![server("pool.example")], 0.0, 0.0).serve(&[(1, Server::Dead), (2, Server::Dead)]);
+    world.run(3600.0);
+    let lookups = world.events.iter().filter(|event| matches!(event, Event::Resolve { .. })).count();
+    assert!(world.sent < 200, "{} requests", world.sent);
+    assert!(lookups < 30, "{lookups} look-ups");
+}
+
+#[test]
+fn a_day_of_rate_kisses_is_forgiven_within_hours() {
+    let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Kiss(b"RATE"))]);
+    world.run(86_400.0);
+    world.servers.insert(address(1), Server::Honest);
+    world.run(86_400.0 + 8.0 * 3600.0);
+    assert!(!world.client.members().next().unwrap().source().is_rate_limited());
+    assert!(world.synchronized());
+}
+
+#[test]
+fn the_frequency_is_worth_keeping_over_long_ways_too() {
+    for one_way in [0.001, 0.03, 0.15] {
+        let mut world = World::new(vec![server("192.0.2.1")], 0.0, 10e-6).serve(&[(1, Server::Honest)]);
+        world.one_way = one_way;
+        world.run(4.0 * 3600.0);
+        let kept = world.client.clock().frequency_worth_keeping();
+        assert!(kept.is_some_and(|kept| (kept.to_f64() - 10e-6).abs() < 0.5e-6), "{one_way} s one way: {kept:?}");
+    }
+}
+
+#[test]
+fn a_source_that_turns_liar_is_told_once() {
+    let servers = [(1, Server::Honest), (2, Server::Honest), (3, Server::Honest)];
+    let mut world = World::new(vec![pool(3)], 0.0, 0.0).serve(&servers);
+    world.run(100.0);
+    world.servers.insert(address(1), Server::Lying(0.3));
+    world.run(400.0);
+    let told = |event: &&Event| {
+        matches!(event, Event::SourceChanged { to: SourceState::Judged(Standing::Falseticker { .. }), .. })
+    };
+    assert_eq!(world.events.iter().filter(told).count(), 1);
+}
+
+#[test]
+fn steps_after_a_start_without_one_count_towards_the_limit() {
+    let mut config = ClockConfig::default();
+    config.steps.accumulated = Some(Seconds::new(1.0));
+    let mut world =
+        World::with(vec![server("192.0.2.1")], config, &initial(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
+    world.run(1000.0);
+    world.servers.insert(address(1), Server::Lying(500.0));
+    world.run(3000.0);
+    assert_eq!(world.steps(), [0.0; 0]);
+    assert!(matches!(world.client.clock().halted(), Some(Halt::AccumulatedSteps { .. })));
+}
+
+#[test]
+fn a_clock_that_refuses_is_reported_once_and_no_step_is_counted() {
+    let mut world = World::new(vec![server("192.0.2.1")], 0.35, 0.0).serve(&[(1, Server::Honest)]);
+    world.refuses = true;
+    world.run(3600.0);
+    assert_eq!(world.client.clock().step_count(), 0);
+    assert!(!world.synchronized());
+    let told = world.events.iter().filter(|event| matches!(event, Event::Clock(_))).count();
+    assert!(told <= 2, "{told} events");
+    world.refuses = false;
+    world.run(7200.0);
+    assert!(world.synchronized());
+    assert!(world.offset().abs() < 1e-3);
+}
+
+#[test]
+fn when_the_leader_dies_the_others_go_on() {
+    let servers = [(1, Server::Honest), (2, Server::Honest), (3, Server::Honest)];
+    let mut world = World::new(vec![pool(3)], 0.0, 0.0).serve(&servers);
+    world.run(1000.0);
+    let leader =
+        world.states().into_iter().find(|(_, state)| *state == SourceState::Judged(Standing::SystemPeer)).unwrap();
+    world.servers.insert(leader.0, Server::Dead);
+    let mut last = world.client.clock().system().unwrap().updated;
+    for step in 1..=40 {
+        world.run(1000.0 + f64::from(step) * 100.0);
+        let updated = world.client.clock().system().unwrap().updated;
+        if updated != last {
+            last = updated;
+        }
+        let free = world.client.clock().timescale().to_free(world.local);
+        let poll = world.client.members().map(|member| member.source().poll().seconds().to_f64()).fold(0.0, f64::max);
+        assert!((free - last).to_f64() < 4.0 * poll + 100.0, "no update for {:?} at step {step}", free - last);
+    }
+}
+
+#[test]
+fn a_server_that_is_never_synchronised_says_so_even_after_a_bad_start() {
+    let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Dead)]);
+    world.run(5.0);
+    world.servers.insert(address(1), Server::Unsynchronized);
+    world.run(600.0);
+    assert_eq!(world.states()[&address(1)], SourceState::Unusable(Discard::Unsynchronized));
+}
+
+#[test]
+fn a_measuring_client_does_not_ask_all_day_as_at_its_start() {
+    let measuring = InitialClock { steers: false, ..initial() };
+    let mut world = World::with(vec![server("192.0.2.1")], ClockConfig::default(), &measuring, (0.25, 0.0))
+        .serve(&[(1, Server::Honest)]);
+    world.run(86_400.0);
+    assert!(world.sent < 500, "{}", world.sent);
+}
+
+#[test]
+fn the_way_back_from_a_wrong_last_known_time_is_no_panic() {
+    let assumed = InitialClock { assumed_step: Seconds::new(200_000.0), accumulated: Some(Seconds::ZERO), ..initial() };
+    let mut world = World::with(vec![server("192.0.2.1")], ClockConfig::default(), &assumed, (-200_000.0, 0.0))
+        .serve(&[(1, Server::Honest)]);
+    world.run(60.0);
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
 }

@@ -1,5 +1,6 @@
 //! What the clock process and its driver tell each other.
 
+use super::discipline::KnownFrequency;
 use crate::packet::LeapIndicator;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
 
@@ -10,8 +11,11 @@ pub struct InitialClock {
     pub steers: bool,
     /// The rate correction in force now.
     pub applied: Frequency,
-    /// The rate correction known from the last run.
-    pub frequency: Option<Frequency>,
+    /// What is known of its rate correction.
+    pub frequency: Option<KnownFrequency>,
+    /// How far it was just moved forward on the mere assumption that the last known time was right. Going back by up to
+    /// that much never is a panic.
+    pub assumed_step: Seconds,
     /// The sum of all steps so far, if this clock has ever been synchronised before.
     pub accumulated: Option<Seconds>,
     /// How finely it can be read.

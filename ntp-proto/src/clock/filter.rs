@@ -31,12 +31,26 @@ pub struct ClockFilter {
 }
 
 impl ClockFilter {
-    /// Takes in a new measurement; the oldest falls out.
-    pub fn push(&mut self, measurement: Measurement) {
+    /// Takes in a new measurement; the oldest falls out. `drift` is as for [`filtered`](Self::filtered).
+    ///
+    /// Two new samples in a row that agree with each other and contradict the one before tell that one of the clocks has
+    /// jumped: then all that is older is void. Returns whether the newest sample contradicts its predecessor, so that
+    /// another one is wanted soon.
+    pub fn push(&mut self, measurement: Measurement, drift: Frequency) -> bool {
         self.stages.rotate_right(1);
         if let Some(newest) = self.stages.first_mut() {
             *newest = Some(measurement);
         }
+        let [Some(newest), Some(second), third, ..] = &self.stages else { return false };
+        if contradicts(newest, second, drift) {
+            return true;
+        }
+        let jumped =
+            third.as_ref().is_some_and(|third| contradicts(second, third, drift) && contradicts(newest, third, drift));
+        if jumped {
+            self.stages.iter_mut().skip(2).for_each(|stage| *stage = None);
+        }
+        false
     }
 
     /// Forgets everything.
@@ -71,6 +85,19 @@ impl ClockFilter {
             samples,
         })
     }
+}
+
+/// What an unknown drift can explain, beyond the one that is believed in.
+const DRIFT_ALLOWANCE: Frequency = Frequency::new(50e-6);
+
+/// Whether no pair of delays can explain the difference of two samples: one of the clocks has jumped between them.
+fn contradicts(newer: &Measurement, older: &Measurement, drift: Frequency) -> bool {
+    let span = newer.at - older.at;
+    let difference = Seconds::from(newer.offset() - older.offset()) - drift * span;
+    let roots = newer.root.dispersion.max(older.root.dispersion) + newer.root.delay.max(older.root.delay) * 0.5;
+    let explained =
+        (newer.delay() + older.delay()) * 0.5 + newer.dispersion + older.dispersion + DRIFT_ALLOWANCE * span;
+    difference.abs() > explained + roots
 }
 
 /// The key by which samples are sorted: what they could be wrong by.
@@ -114,7 +141,7 @@ mod tests {
     fn filtered(samples: &[Measurement], drift: f64) -> Filtered {
         let mut filter = ClockFilter::default();
         for sample in samples {
-            filter.push(*sample);
+            let _ = filter.push(*sample, Frequency::new(drift));
         }
         filter.filtered(samples.last().unwrap().at, Frequency::new(drift)).unwrap()
     }
@@ -139,6 +166,28 @@ mod tests {
             (0..8).map(|i| measurement(f64::from(i) * 16.0, 40e-6 * 16.0 * f64::from(i), 0.01)).collect();
         assert!(filtered(&samples, 40e-6).jitter.to_f64() < 1e-7);
         assert!(filtered(&samples, 0.0).jitter.to_f64() > 1e-3);
+    }
+
+    #[test]
+    fn after_a_jump_two_samples_suffice_to_forget_the_time_before() {
+        let mut filter = ClockFilter::default();
+        for i in 0..8 {
+            assert!(!filter.push(measurement(f64::from(i) * 16.0, 0.0, 0.01), Frequency::ZERO));
+        }
+        assert!(filter.push(measurement(128.0, 0.5, 0.01), Frequency::ZERO), "another one is wanted");
+        assert_eq!(filter.samples().count(), 8);
+        assert!(!filter.push(measurement(130.0, 0.5, 0.01), Frequency::ZERO));
+        assert_eq!(filter.samples().count(), 2);
+    }
+
+    #[test]
+    fn a_single_wild_sample_does_not_empty_the_filter() {
+        let mut filter = ClockFilter::default();
+        for offset in [0.0, 0.0, 0.5, 0.0, 0.0, 0.0] {
+            let at = filter.samples().count() as f64 * 16.0;
+            let _ = filter.push(measurement(at, offset, 0.01), Frequency::ZERO);
+        }
+        assert!(filter.samples().count() >= 3);
     }
 
     #[test]

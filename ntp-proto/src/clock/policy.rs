@@ -34,8 +34,8 @@ pub struct StepPolicy {
     pub startup: StepLimits,
     /// Panic limits of every later correction.
     pub running: StepLimits,
-    /// Panic limit of the sum of all steps without their signs, the first one of each start excepted; kept across
-    /// restarts.
+    /// Panic limit of the sum of all steps without their signs, kept across restarts; the first step of a clock that was
+    /// never right before is free.
     pub accumulated: Option<Seconds>,
     /// At the first synchronisation, an offset above this is stepped, one below it is slewed.
     pub startup_threshold: Seconds,

@@ -7,7 +7,7 @@ use super::discipline::{ClockUpdate, Correction, Discipline};
 use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::ClockConfig;
-use super::selection::{Candidate, Outcome, Requirements, Selection, decide};
+use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
 use super::steer::Steering;
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
@@ -30,6 +30,11 @@ pub struct Clock {
     system: Option<SystemVariables>,
     offset: Option<(Seconds, FreeTime)>,
     jitter: Seconds,
+    /// See [`InitialClock::assumed_step`].
+    assumed_step: Seconds,
+    last_update: Option<FreeTime>,
+    /// Updates to let pass before the operating system is asked again.
+    refused: u32,
     /// Whether the clock has been corrected since the start.
     begun: bool,
     halt: Option<Halt>,
@@ -51,7 +56,10 @@ impl Clock {
             precision: initial.precision,
             timescale: Timescale::new(now.local, initial.applied),
             discipline: Discipline::new(config.discipline, &config.steps, initial.frequency),
-            steering: Steering::new(initial.frequency.unwrap_or(Frequency::ZERO)),
+            steering: Steering::new(initial.frequency.map_or(Frequency::ZERO, |known| known.frequency)),
+            assumed_step: initial.assumed_step,
+            last_update: None,
+            refused: 0,
             selection: Selection::nobody(),
             system: None,
             offset: None,
@@ -79,16 +87,28 @@ impl Clock {
         };
         self.selection = decide(candidates, free, &requirements);
         let Outcome::Agreed { peer, .. } = self.selection.outcome else { return };
-        // A source's sample may move the clock once: when it is new and its source leads.
-        let due = self.awaiting_step.is_none() && (changed == Some(peer) || self.offset.is_none());
-        if let Some(candidate) = candidates.iter().find(|candidate| due && candidate.id == peer) {
-            self.update(now, free, candidate);
+        let leader = candidates.iter().find(|candidate| candidate.id == peer);
+        if let Some(leader) = leader.filter(|leader| self.is_due(free, leader, candidates, changed)) {
+            self.update(now, free, leader);
         }
+    }
+
+    /// A sample may move the clock once: when it is new, and its source leads, or the leader is asked so seldom that another
+    /// source in use has something to say meanwhile.
+    fn is_due(&self, free: FreeTime, leader: &Candidate, all: &[Candidate], changed: Option<SourceId>) -> bool {
+        if self.awaiting_step.is_some() {
+            return false;
+        }
+        let Some(last) = self.last_update else { return true };
+        let in_use = |id| matches!(self.selection.standing(id), Some(Standing::Combined));
+        let overdue = |other: &Candidate| in_use(other.id) && free - last >= other.poll.seconds() * OVERDUE;
+        changed == Some(leader.id) || all.iter().any(|other| changed == Some(other.id) && overdue(other))
     }
 
     fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
         let Some(combined) = self.selection.combined else { return };
         self.offset = Some((combined.offset, free));
+        self.last_update = Some(free);
         self.jitter = combined.jitter;
         let system = self.system_after(now, free, peer, combined.offset);
         if !self.steers {
@@ -96,8 +116,13 @@ impl Clock {
             return;
         }
         let limits = if self.begun { self.config.steps.running } else { self.config.steps.startup };
-        if let Some(limit) = limits.exceeded_by(combined.offset) {
+        let judged = self.without_assumption(combined.offset);
+        if let Some(limit) = limits.exceeded_by(judged) {
             return self.halt(Halt::Panic { offset: combined.offset, limit });
+        }
+        if self.refused > 0 {
+            self.refused -= 1;
+            return;
         }
         let update = ClockUpdate {
             now: free,
@@ -108,10 +133,12 @@ impl Clock {
             poll: peer.poll,
         };
         match self.discipline.update(&update) {
-            Correction::Watch => {}
+            Correction::Watch => self.doubt(system),
             Correction::Step => self.request_step(now.mono, combined.offset, system),
             Correction::Steer { frequency, slew, within } => {
-                self.resume();
+                if self.halt != Some(Halt::ClockRefused) {
+                    self.resume();
+                }
                 self.steering.steer(now.mono, frequency, slew, within);
                 self.apply_rate(now.mono);
                 self.confirm(system);
@@ -136,14 +163,12 @@ impl Clock {
     }
 
     fn request_step(&mut self, mono: MonoTime, offset: Seconds, after: SystemVariables) {
-        // The first step of a clock that was never right is free: there is nothing to compare it with.
-        let sum = self.accumulated.map_or(Seconds::ZERO, |sum| sum + offset.abs());
+        let sum = self.sum_with(offset);
         if let Some(limit) = self.config.steps.accumulated.filter(|limit| sum > *limit) {
-            return self.halt(Halt::AccumulatedSteps { sum, limit });
+            // What can be slewed will be, from the next update on.
+            let slewed = self.config.steps.threshold.is_none_or(|threshold| offset.abs() <= threshold);
+            return if slewed { self.doubt(after) } else { self.halt(Halt::AccumulatedSteps { sum, limit }) };
         }
-        self.resume();
-        self.accumulated = Some(sum);
-        self.steps += 1;
         self.steering.stop_slew();
         self.apply_rate(mono);
         self.actions.push_back(ClockAction::Step(NtpDuration::from(offset)));
@@ -151,15 +176,44 @@ impl Clock {
         self.awaiting_step = Some(SystemVariables { root_dispersion, ..after });
     }
 
+    /// The sum of all steps if one more is made. The first step of a clock that was never right is free: there is nothing to
+    /// compare it with.
+    fn sum_with(&self, step: Seconds) -> Seconds {
+        self.accumulated.map_or(Seconds::ZERO, |sum| sum + step.abs())
+    }
+
+    /// An offset as the panic limits see it: the way back from a mere assumption does not count.
+    fn without_assumption(&self, offset: Seconds) -> Seconds {
+        let back = !self.begun && offset < Seconds::ZERO;
+        if back { (offset + self.assumed_step).min(Seconds::ZERO) } else { offset }
+    }
+
+    /// The clock may be off as far as the last update says, which is neither confirmed nor corrected yet.
+    fn doubt(&mut self, system: SystemVariables) {
+        if let Some(known) = self.system {
+            self.system = Some(SystemVariables { reference_time: known.reference_time, ..system });
+            self.push_status();
+        }
+    }
+
     /// Takes in what became of a [`ClockAction`].
     pub fn handle_clock_change(&mut self, change: ClockChange) {
         match change {
-            ClockChange::FrequencySet { at, frequency } => self.timescale.change_rate(at, frequency),
+            ClockChange::FrequencySet { at, frequency } => {
+                self.timescale.change_rate(at, frequency);
+                if self.halt == Some(Halt::ClockRefused) {
+                    self.resume();
+                }
+            }
             ClockChange::Failed => {
                 self.awaiting_step = None;
+                self.refused = UPDATES_AFTER_REFUSAL;
                 self.halt(Halt::ClockRefused);
             }
             ClockChange::Stepped { before, step } => {
+                self.accumulated = Some(self.sum_with(Seconds::from(step)));
+                self.steps += 1;
+                self.resume();
                 self.timescale.step(before, step);
                 self.discipline.handle_step();
                 self.events.push_back(ClockEvent::Stepped(Seconds::from(step)));
@@ -195,7 +249,11 @@ impl Clock {
 
     fn confirm(&mut self, system: SystemVariables) {
         self.begun = true;
+        self.accumulated.get_or_insert(Seconds::ZERO);
         self.system = Some(system);
+        if self.halt.is_some() {
+            return;
+        }
         if !self.was_synchronized {
             self.was_synchronized = true;
             self.events.push_back(ClockEvent::Synchronized);
@@ -222,7 +280,7 @@ impl Clock {
         let rate = self.steering.rate(mono);
         // Below 2⁻¹⁶ ppm the kernel would not notice.
         let differs = (rate - self.requested_rate()).abs() > Frequency::new(1e-12);
-        if self.steers && differs && self.halt != Some(Halt::ClockRefused) {
+        if self.steers && differs && self.refused == 0 {
             self.actions.retain(|action| !matches!(action, ClockAction::SetFrequency(_)));
             self.actions.push_back(ClockAction::SetFrequency(rate));
         }
@@ -276,6 +334,10 @@ impl Clock {
     }
 }
 
+/// A leader that was silent for this many poll intervals of another source in use is not waited for.
+const OVERDUE: f64 = 1.5;
+/// After the operating system has refused, this many updates pass before it is asked again.
+const UPDATES_AFTER_REFUSAL: u32 = 16;
 /// Standard deviations of the frequency that the error bound allows for.
 const UNCERTAINTY_FACTOR: f64 = 3.0;
 /// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.

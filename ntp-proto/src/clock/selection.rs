@@ -227,7 +227,7 @@ mod tests {
     fn candidate(id: u32, offset: f64) -> Candidate {
         let mut filter = ClockFilter::default();
         let sample = measurement(0.0, offset, 0.010);
-        filter.push(sample);
+        let _ = filter.push(sample, Frequency::ZERO);
         let filtered = filter.filtered(sample.at, Frequency::ZERO).unwrap();
         Candidate {
             id: SourceId::new(id),

@@ -68,6 +68,8 @@ pub struct Group {
     candidates: Vec<SocketAddr>,
     shunned: Vec<(IpAddr, MonoTime)>,
     failing: bool,
+    /// Addresses in a row that were of no use.
+    in_vain: u32,
 }
 
 impl Group {
@@ -75,7 +77,7 @@ impl Group {
         let literal = config.host.parse::<IpAddr>().ok();
         let candidates = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
         let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
-        Self { id, config, resolution, candidates, shunned: Vec::new(), failing: false }
+        Self { id, config, resolution, candidates, shunned: Vec::new(), failing: false, in_vain: 0 }
     }
 
     /// Its name.
@@ -109,6 +111,33 @@ impl Group {
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.resolution.is_first_attempt()
+    }
+
+    /// Whether more addresses are being looked for.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        self.resolution.is_looking()
+    }
+
+    /// Whether its last addresses were of no use.
+    pub(crate) fn is_struggling(&self) -> bool {
+        self.in_vain > 0
+    }
+
+    /// A member was of use: the next search starts without patience.
+    pub(crate) fn handle_success(&mut self) {
+        self.in_vain = 0;
+        self.resolution.forgive();
+    }
+
+    /// A member was given up.
+    pub(crate) fn handle_vain(&mut self) {
+        self.in_vain = self.in_vain.saturating_add(1);
+    }
+
+    /// The network is evidently there: a look-up that waits for its back-off is due now.
+    pub(crate) fn hurry(&mut self, now: MonoTime) {
+        self.resolution.hurry(now);
     }
 
     /// Why the last look-up failed, and when the next one is due.
@@ -175,7 +204,6 @@ impl Group {
         if place >= self.candidates.len() {
             return None;
         }
-        self.resolution.forgive();
         Some(self.candidates.remove(place))
     }
 

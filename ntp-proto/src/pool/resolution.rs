@@ -30,6 +30,16 @@ impl Resolution {
         matches!(self, Self::Due { attempts: 0, .. } | Self::Asked { attempts: 1 })
     }
 
+    pub(crate) fn is_looking(&self) -> bool {
+        matches!(self, Self::Due { .. } | Self::Asked { .. })
+    }
+
+    pub(crate) fn hurry(&mut self, now: MonoTime) {
+        if let Self::Due { at, .. } = self {
+            *at = now.min(*at);
+        }
+    }
+
     pub(crate) fn failure(&self) -> Option<(&str, MonoTime)> {
         match self {
             Self::Due { at, error: Some(error), .. } => Some((error, *at)),

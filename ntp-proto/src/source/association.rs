@@ -9,7 +9,7 @@ use super::validate::{Ourselves, ValidReply, check_exchange, check_header};
 use super::{SourceConfig, SourceId};
 use crate::clock::{ClockFilter, Exchange, Measurement, Stamp, StampOrigin, Timescale};
 use crate::packet::{Header, KissCode, Mode, Packet, Version};
-use crate::time::{MonoTime, NtpTimestamp, PollInterval, Precision};
+use crate::time::{Frequency, MonoTime, NtpTimestamp, PollInterval, Precision};
 use rand::{Rng, RngExt};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -67,6 +67,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: MonoTime,
     pub(crate) timescale: &'a Timescale,
     pub(crate) precision: Precision,
+    /// The rate at which offsets against the free-running clock are believed to grow.
+    pub(crate) drift: Frequency,
     pub(crate) ourselves: Ourselves<'a>,
 }
 
@@ -204,7 +206,11 @@ impl Source {
         self.send_error = None;
         count_stamp(&mut self.counters.transmit_stamps, stamp.origin);
         let Some((reply, received)) = request.parked.take() else { return Ok(None) };
-        self.conclude(&reply, stamp, received, context).map(Some)
+        let outcome = self.conclude(&reply, stamp, received, context);
+        if let Err(discard) = outcome {
+            self.counters.discards.count(discard);
+        }
+        outcome.map(Some)
     }
 
     /// The request could not be sent, for the reason of this operating system error number.
@@ -246,7 +252,7 @@ impl Source {
         self.heard = Some(Heard { header, at: context.now });
         self.port_unreachable = false;
         let ourselves = Ourselves { address: datagram.to, ..context.ourselves };
-        let reply = check_header(&header, &ourselves).map_err(|discard| self.refuse(discard, &header))?;
+        let reply = check_header(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
         count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
         match self.in_flight.as_mut().map(|request| request.transmitted) {
             Some(Some(sent)) => self.conclude(&reply, sent, datagram.received, context),
@@ -283,15 +289,15 @@ impl Source {
     }
 
     /// The right server answered the right request, but there is no time in it.
-    fn refuse(&mut self, discard: Discard, header: &Header) -> Discard {
+    fn refuse(&mut self, discard: Discard, header: &Header, now: MonoTime) -> Discard {
         self.in_flight = None;
         self.useless = self.useless.saturating_add(1);
         self.problem = Some(discard);
+        self.pacing.heard();
         match discard {
             Discard::Kiss(KissCode::Rate) => {
-                self.pacing.slow_down(header.poll);
-                self.next_poll =
-                    self.next_poll.max(self.heard.map_or(self.next_poll, |heard| heard.at) + self.pacing.interval(0.0));
+                self.pacing.slow_down(header.poll, now);
+                self.next_poll = self.next_poll.max(now + self.pacing.interval(0.0));
             }
             Discard::Kiss(kiss @ (KissCode::Deny | KissCode::Rstr)) => self.demobilized = Some(kiss),
             _ => {}
@@ -313,10 +319,15 @@ impl Source {
             server_sent: header.transmit,
             received: context.timescale.to_free(received.at),
         };
-        check_exchange(&exchange).map_err(|discard| self.refuse(discard, header))?;
+        let tolerance = header.precision.seconds().max(context.precision.seconds());
+        check_exchange(&exchange, tolerance).map_err(|discard| self.refuse(discard, header, context.now))?;
         self.in_flight = None;
-        self.filter.push(Measurement::new(&exchange, (sent.origin, received.origin), reply.root(), context.precision));
-        self.pacing.answered(self.reach.is_reachable());
+        let measurement = Measurement::new(&exchange, (sent.origin, received.origin), reply.root(), context.precision);
+        let surprising = self.filter.push(measurement, context.drift);
+        self.pacing.answered(self.reach.is_reachable(), context.now);
+        if surprising && self.pacing.hurry(context.now) {
+            self.next_poll = self.next_poll.min(context.now + self.pacing.interval(0.0));
+        }
         self.reach.answered();
         self.problem = None;
         self.useless = 0;
@@ -350,9 +361,20 @@ impl Source {
         }
     }
 
-    /// The discipline wants to hear from us at this interval.
-    pub(crate) fn want_poll(&mut self, poll: PollInterval) {
+    /// The network is evidently there: asks at once, and again soon.
+    pub(crate) fn hurry(&mut self, now: MonoTime) {
+        if self.demobilized.is_none() && self.pacing.hurry(now) {
+            self.next_poll = self.next_poll.min(now);
+        }
+    }
+
+    /// The discipline wants to hear from us at this interval. If that is sooner than planned, it begins now.
+    pub(crate) fn want_poll(&mut self, poll: PollInterval, now: MonoTime) {
+        let before = self.pacing.poll();
         self.pacing.want(poll);
+        if self.pacing.poll() < before {
+            self.next_poll = self.next_poll.min(now + self.pacing.interval(0.0));
+        }
     }
 
     /// Tries a demobilised association again, from the start.

@@ -1,7 +1,7 @@
 //! When to ask next.
 
 use super::SourceConfig;
-use crate::time::PollInterval;
+use crate::time::{MonoTime, PollInterval};
 use std::time::Duration;
 
 /// The spacing of a burst (RFC 5905 §7.2 BTIME).
@@ -10,6 +10,12 @@ const BURST_SPACING: Duration = Duration::from_secs(2);
 const PATIENCE: u32 = 8;
 /// The most patience.
 const MOST_PATIENCE: u32 = 64;
+/// After this long without a complaint, a faster pace is tried whatever the number of replies.
+const FORGIVENESS: Duration = Duration::from_secs(3600);
+/// No complaint slows us down further than this or the longest regular interval: kisses may be provoked by others.
+const SLOWEST: PollInterval = PollInterval::clamped_const(10);
+/// Extra bursts are this far apart at least.
+const HURRY_SPACING: Duration = Duration::from_secs(600);
 /// While nobody answers, the interval grows up to this or the regular one, so that a network that comes back is noticed.
 const LONGEST_SEARCH: PollInterval = PollInterval::clamped_const(6);
 
@@ -23,6 +29,9 @@ pub(super) struct Pacing {
     floor: Option<PollInterval>,
     patience: u32,
     calm_replies: u32,
+    /// The last complaint, or the last step towards forgetting it.
+    complained: MonoTime,
+    hurried: Option<MonoTime>,
     unanswered: u32,
 }
 
@@ -35,6 +44,8 @@ impl Pacing {
             floor: None,
             patience: PATIENCE,
             calm_replies: 0,
+            complained: MonoTime::ZERO,
+            hurried: None,
             unanswered: 0,
         }
     }
@@ -78,33 +89,53 @@ impl Pacing {
         self.unanswered = self.unanswered.saturating_add(1);
     }
 
+    /// The server has said something, if nothing of use.
+    pub(super) fn heard(&mut self) {
+        self.unanswered = 0;
+    }
+
+    /// Starts a burst out of turn, if none was started lately and the server does not mind. Returns whether it did.
+    pub(super) fn hurry(&mut self, now: MonoTime) -> bool {
+        let lately = self.hurried.is_some_and(|last| now < last + HURRY_SPACING);
+        if lately || self.floor.is_some() {
+            return false;
+        }
+        self.hurried = Some(now);
+        self.burst_left = self.burst_left.max(self.config.burst);
+        self.unanswered = 0;
+        true
+    }
+
     /// A usable reply has come; after an outage this starts a new burst.
-    pub(super) fn answered(&mut self, was_reachable: bool) {
+    pub(super) fn answered(&mut self, was_reachable: bool, now: MonoTime) {
         if !was_reachable && self.unanswered > 0 && self.floor.is_none() {
             self.burst_left = self.config.burst.saturating_sub(1);
         }
         self.unanswered = 0;
-        self.relax();
+        self.relax(now);
     }
 
-    fn relax(&mut self) {
+    fn relax(&mut self, now: MonoTime) {
         let Some(floor) = self.floor else { return };
         self.calm_replies += 1;
-        if self.calm_replies >= self.patience {
+        if self.calm_replies >= self.patience || now >= self.complained + FORGIVENESS {
             self.calm_replies = 0;
+            self.complained = now;
             self.floor = (floor > self.wanted).then(|| floor.shorter()).filter(|floor| *floor > self.wanted);
         }
     }
 
     /// The server says RATE and, in its poll field, perhaps what it would accept.
-    pub(super) fn slow_down(&mut self, servers_poll: i8) {
+    pub(super) fn slow_down(&mut self, servers_poll: i8, now: MonoTime) {
         if self.calm_replies > 0 || self.floor.is_some() {
             self.patience = (self.patience * 2).min(MOST_PATIENCE);
         }
         self.calm_replies = 0;
+        self.complained = now;
         self.burst_left = 0;
         let asked = PollInterval::clamped(servers_poll).min(self.poll().longer().longer());
-        self.floor = Some(self.poll().longer().max(asked));
+        let slowest = SLOWEST.max(self.config.poll_limits.max());
+        self.floor = Some(self.poll().longer().max(asked).min(slowest));
     }
 }
 
@@ -119,7 +150,7 @@ mod tests {
 
     fn calm(pacing: &mut Pacing, replies: usize) {
         for _ in 0..replies {
-            pacing.answered(true);
+            pacing.answered(true, MonoTime::ZERO);
         }
     }
 
@@ -137,7 +168,7 @@ mod tests {
     #[test]
     fn rate_slows_down_and_calm_relaxes_again() {
         let mut pacing = pacing();
-        pacing.slow_down(0);
+        pacing.slow_down(0, MonoTime::ZERO);
         assert_eq!(pacing.poll().log2(), 5);
         assert!(pacing.interval(0.0) >= Duration::from_secs(32), "the burst is over");
         calm(&mut pacing, 8);
@@ -148,23 +179,25 @@ mod tests {
     #[test]
     fn a_server_that_complains_again_is_tried_less_often() {
         let mut pacing = pacing();
-        pacing.slow_down(0);
+        pacing.slow_down(0, MonoTime::ZERO);
         calm(&mut pacing, 8);
-        pacing.slow_down(0);
-        pacing.slow_down(0);
+        pacing.slow_down(0, MonoTime::ZERO);
+        pacing.slow_down(0, MonoTime::ZERO);
         assert_eq!(pacing.poll().log2(), 6);
         calm(&mut pacing, 8);
         assert_eq!(pacing.poll().log2(), 6, "patience has grown");
     }
 
     #[test]
-    fn a_thousand_kisses_stay_within_the_protocol_and_are_forgiven() {
+    fn a_thousand_kisses_slow_us_down_to_the_limit_and_are_forgiven_within_hours() {
         let mut pacing = pacing();
         for _ in 0..1000 {
-            pacing.slow_down(127);
+            pacing.slow_down(127, MonoTime::ZERO);
         }
-        assert_eq!(pacing.poll(), PollInterval::MAX);
-        calm(&mut pacing, 2000);
+        assert_eq!(pacing.poll(), PollLimits::default().max());
+        for hour in 1..=6 {
+            pacing.answered(true, MonoTime::ZERO + FORGIVENESS * hour);
+        }
         assert!(!pacing.is_rate_limited());
     }
 

@@ -17,6 +17,13 @@ impl Reach {
         self.0 != 0
     }
 
+    /// Whether any of the last three polls was answered, the one in flight aside. A server that is silent for longer must
+    /// not lead.
+    #[must_use]
+    pub const fn is_fresh(self) -> bool {
+        self.0 & 0b1111 != 0
+    }
+
     pub(super) fn polled(&mut self) {
         self.0 <<= 1;
     }

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 /// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2 MAXDISP).
 const MAXIMUM_DISPERSION: Seconds = Seconds::new(16.0);
-/// A round trip may come out negative by this much, as clocks are read in steps.
-const NEGATIVE_DELAY_TOLERANCE: NtpDuration = NtpDuration::from_bits(-(1 << 12));
+/// A round trip may come out negative by the coarser clock's precision, and by this much in any case.
+const LEAST_TOLERANCE: Seconds = Seconds::new(1e-6);
 
 /// What is known about ourselves, to notice that a server follows us.
 #[derive(Clone, Copy, Debug)]
@@ -68,11 +68,15 @@ pub(super) fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result
     Ok(ValidReply { header: *header })
 }
 
-/// The round trip must not be negative beyond what coarse clocks explain.
-pub(super) fn check_exchange(exchange: &Exchange) -> Result<(), Discard> {
+/// The round trip must not be negative beyond what reading clocks in steps of `precision` explains.
+pub(super) fn check_exchange(exchange: &Exchange, precision: Seconds) -> Result<(), Discard> {
     let outbound = exchange.server_received - exchange.sent.shown();
     let inbound = exchange.server_sent - exchange.received.shown();
-    if outbound - inbound < NEGATIVE_DELAY_TOLERANCE { Err(Discard::NegativeDelay) } else { Ok(()) }
+    if Seconds::from(outbound - inbound) < -LEAST_TOLERANCE.max(precision) {
+        Err(Discard::NegativeDelay)
+    } else {
+        Ok(())
+    }
 }
 
 fn root_distance(delay: NtpShort, dispersion: NtpShort) -> Seconds {
@@ -165,6 +169,7 @@ mod tests {
             server_sent: at + NtpDuration::SECOND,
             received: FreeTime::new(at + NtpDuration::from_nanos(1_000_000)),
         };
-        assert_eq!(check_exchange(&exchange), Err(Discard::NegativeDelay));
+        assert_eq!(check_exchange(&exchange, Seconds::new(1e-6)), Err(Discard::NegativeDelay));
+        assert_eq!(check_exchange(&exchange, Seconds::new(1.0)), Ok(()), "a clock that ticks once a second");
     }
 }

@@ -2,9 +2,8 @@
 
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, NtpDuration, Seconds};
-use std::collections::VecDeque;
 
-/// Points that are kept: the burst and then 15 minutes at one every 16 s. More of them push the oldest out.
+/// Points that are kept. When there are more, every second one goes, so that the line keeps its length.
 const POINTS: usize = 64;
 /// The share of the shortest round trip that typically is noise.
 const NOISE_SHARE: f64 = 0.02;
@@ -21,7 +20,7 @@ struct Point {
 /// Points from which offset and slope follow by weighted least squares, with a prior belief about the slope.
 #[derive(Clone, Debug)]
 pub(super) struct LineFit {
-    points: VecDeque<Point>,
+    points: Vec<Point>,
     began: Option<FreeTime>,
     prior: Frequency,
     prior_weight: f64,
@@ -52,21 +51,25 @@ impl LineFit {
     /// An empty fit that believes in `prior` with a standard deviation of `uncertainty`.
     pub(super) fn new(prior: Frequency, uncertainty: Frequency) -> Self {
         let prior_weight = uncertainty.to_f64().powi(-2);
-        Self { points: VecDeque::with_capacity(POINTS), began: None, prior, prior_weight }
+        Self { points: Vec::with_capacity(POINTS), began: None, prior, prior_weight }
     }
 
     /// Takes in an offset that took a round trip of `delay` to measure.
     pub(super) fn push(&mut self, at: FreeTime, offset: NtpDuration, delay: Seconds) {
         if self.points.len() >= POINTS {
-            self.points.pop_front();
+            let mut place = 0;
+            self.points.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
         }
-        self.points.push_back(Point { at, offset, delay });
+        self.points.push(Point { at, offset, delay });
         self.began.get_or_insert(at);
     }
 
     /// The time since the first point.
     pub(super) fn span(&self) -> Seconds {
-        match (self.began, self.points.back()) {
+        match (self.began, self.points.last()) {
             (Some(began), Some(newest)) => newest.at - began,
             _ => Seconds::ZERO,
         }
@@ -74,7 +77,7 @@ impl LineFit {
 
     /// The line at `at`; `None` without points.
     pub(super) fn line(&self, at: FreeTime) -> Option<Line> {
-        let origin = self.points.front()?;
+        let origin = self.points.first()?;
         let sums = self.sums(origin);
         let (mean_time, mean_offset) = (sums.times / sums.weights, sums.offsets / sums.weights);
         let spread = (sums.squares - sums.times * mean_time).max(0.0);
@@ -163,7 +166,8 @@ mod tests {
         for second in 0..1000 {
             fit.push(at(f64::from(second)), NtpDuration::ZERO, Seconds::new(1e-4));
         }
-        assert_eq!(fit.points.len(), POINTS);
+        assert!(fit.points.len() <= POINTS);
+        assert_eq!(fit.points.first().map(|point| point.at), Some(at(0.0)));
         assert_eq!(fit.span(), Seconds::new(999.0));
     }
 }

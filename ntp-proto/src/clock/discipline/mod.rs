@@ -32,6 +32,15 @@ pub struct ClockUpdate {
     pub poll: PollInterval,
 }
 
+/// A rate correction that is known from before, and how well.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct KnownFrequency {
+    /// The correction; positive makes the clock run faster.
+    pub frequency: Frequency,
+    /// Its standard deviation.
+    pub uncertainty: Frequency,
+}
+
 /// What is to be done with the clock.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Correction {
@@ -58,11 +67,11 @@ pub enum Discipline {
 }
 
 impl Discipline {
-    /// A new one; `frequency` is the correction known from an earlier run.
+    /// A new one; `known` is what is known of the frequency beforehand.
     #[must_use]
-    pub fn new(kind: DisciplineKind, policy: &StepPolicy, frequency: Option<Frequency>) -> Self {
+    pub fn new(kind: DisciplineKind, policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
         match kind {
-            DisciplineKind::PllFll => Self::PllFll(PllFll::new(policy, frequency)),
+            DisciplineKind::PllFll => Self::PllFll(PllFll::new(policy, known)),
         }
     }
 

@@ -6,13 +6,15 @@
 //! daemon can sleep between polls; the amount is the same.
 
 use super::line_fit::LineFit;
-use super::{ClockUpdate, Correction, MAXIMUM_FREQUENCY};
+use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
 use crate::clock::policy::StepPolicy;
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
 
-/// How long the frequency is measured directly (RFC 5905 §7.2 WATCH).
+/// How long the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known well by then.
 const MEASURING_TIME: Seconds = Seconds::new(900.0);
+/// After this long, the loops must do with what is known.
+const LONGEST_MEASURING_TIME: Seconds = Seconds::new(4.0 * 3600.0);
 /// How long a large offset must persist before the clock is stepped ("stepout"; RFC 5905 says 900 s, today's
 /// implementations 300 s).
 const STEPOUT: Seconds = Seconds::new(300.0);
@@ -27,9 +29,10 @@ const POLL_GATE: f64 = 4.0;
 /// Votes needed to change the poll interval (RFC 5905 §7.2 LIMIT).
 const POLL_HYSTERESIS: i32 = 30;
 /// What a clock may be off by when nothing is known.
-const UNKNOWN_FREQUENCY: Frequency = Frequency::new(100e-6);
-/// What a frequency from the last run may be off by, as temperatures change.
-const KEPT_FREQUENCY: Frequency = Frequency::new(1e-6);
+const NOTHING_KNOWN: KnownFrequency =
+    KnownFrequency { frequency: Frequency::ZERO, uncertainty: Frequency::new(100e-6) };
+/// The poll interval that the discipline asks for is at most this much longer than the one that it gets: 2⁶ times.
+const POLL_LEAD: i8 = 6;
 /// A frequency is kept for the next start once it is known to this.
 const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
 
@@ -51,7 +54,11 @@ enum Phase {
     Unset,
     Measuring(LineFit),
     Synchronized,
-    Spike { since: FreeTime },
+    /// With the line, if it was not finished when the large offset came.
+    Spike {
+        since: FreeTime,
+        line: Option<LineFit>,
+    },
 }
 
 /// The loop filter and its state.
@@ -69,13 +76,14 @@ pub struct PllFll {
 }
 
 impl PllFll {
-    pub(super) fn new(policy: &StepPolicy, frequency: Option<Frequency>) -> Self {
+    pub(super) fn new(policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
+        let KnownFrequency { frequency, uncertainty } = known.unwrap_or(NOTHING_KNOWN);
         Self {
             phase: Phase::Unset,
             startup_threshold: policy.startup_threshold,
             threshold: policy.threshold,
-            frequency: frequency.unwrap_or(Frequency::ZERO).limited(MAXIMUM_FREQUENCY),
-            uncertainty: if frequency.is_some() { KEPT_FREQUENCY } else { UNKNOWN_FREQUENCY },
+            frequency: frequency.limited(MAXIMUM_FREQUENCY),
+            uncertainty,
             last_update: None,
             poll: PollInterval::MIN,
             poll_votes: 0,
@@ -121,16 +129,19 @@ impl PllFll {
                 self.measure_afresh();
                 self.measure(update)
             }
-            (Phase::Measuring(_) | Phase::Synchronized, true) => {
-                self.phase = Phase::Spike { since: update.now };
-                Correction::Watch
-            }
-            (Phase::Spike { since }, true) if update.now - *since < STEPOUT => Correction::Watch,
+            (Phase::Measuring(_) | Phase::Synchronized, true) => self.watch(update),
+            (Phase::Spike { since, .. }, true) if update.now - *since < STEPOUT => Correction::Watch,
             (Phase::Spike { .. }, true) => Correction::Step,
-            (Phase::Spike { .. }, false) => {
-                self.phase = Phase::Synchronized;
-                self.track(update, since_last)
-            }
+            (Phase::Spike { line, .. }, false) => match line.take() {
+                Some(line) => {
+                    self.phase = Phase::Measuring(line);
+                    self.measure(update)
+                }
+                None => {
+                    self.phase = Phase::Synchronized;
+                    self.track(update, since_last)
+                }
+            },
             (Phase::Measuring(_), false) => self.measure(update),
             (Phase::Synchronized, false) => self.track(update, since_last),
         };
@@ -153,12 +164,23 @@ impl PllFll {
         self.phase = Phase::Measuring(LineFit::new(self.frequency, self.uncertainty));
     }
 
+    /// A large offset: nothing is done before it has stayed, but more is to be learnt about it.
+    fn watch(&mut self, update: &ClockUpdate) -> Correction {
+        let before = std::mem::replace(&mut self.phase, Phase::Unset);
+        let line = if let Phase::Measuring(line) = before { Some(line) } else { None };
+        self.phase = Phase::Spike { since: update.now, line };
+        self.poll = PollInterval::MIN;
+        self.poll_votes = 0;
+        Correction::Watch
+    }
+
     /// The state FREQ: the line through all offsets tells rate and offset.
     fn measure(&mut self, update: &ClockUpdate) -> Correction {
         let Phase::Measuring(fit) = &mut self.phase else { return Correction::Watch };
         fit.push(update.now, update.free_offset, update.delay);
         let Some(line) = fit.line(update.now) else { return Correction::Watch };
-        let finished = fit.span() >= MEASURING_TIME;
+        let known = line.slope_uncertainty <= WORTH_KEEPING;
+        let finished = fit.span() >= if known { MEASURING_TIME } else { LONGEST_MEASURING_TIME };
         self.frequency = line.slope.limited(MAXIMUM_FREQUENCY);
         self.uncertainty = line.slope_uncertainty;
         self.poll = update.poll;
@@ -194,8 +216,9 @@ impl PllFll {
 
     /// Offsets within the noise speak for asking less often, offsets beyond it for asking more often.
     fn adapt_poll(&mut self, update: &ClockUpdate) {
-        self.poll = update.poll;
-        let step = i32::from(self.poll.log2()).max(1);
+        // Its own wish, not what a source with tighter limits makes of it; but within reach of that.
+        self.poll = self.poll.min(PollInterval::clamped(update.poll.log2().saturating_add(POLL_LEAD)));
+        let step = i32::from(update.poll.log2()).max(1);
         if update.offset.abs() <= update.jitter * POLL_GATE {
             self.poll_votes += step;
         } else {

@@ -11,6 +11,9 @@ use crate::clock::timescale::{FreeTime, Timescale};
 use crate::packet::Stratum;
 use crate::time::{Frequency, Now, NtpTimestamp, PollInterval, Precision, Seconds};
 
+/// How often sources are asked when nothing is done with the answers.
+const IDLE_POLL: PollInterval = PollInterval::clamped_const(8);
+
 impl Clock {
     /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its error bound is still
     /// within the maximum distance.
@@ -118,7 +121,7 @@ impl Clock {
     /// The sum of all steps without their signs; `None` if there has never been one, nor a first synchronisation.
     #[must_use]
     pub fn accumulated_steps(&self) -> Option<Seconds> {
-        self.accumulated.or(self.was_synchronized.then_some(Seconds::ZERO))
+        self.accumulated
     }
 
     /// How many steps were made since the start.
@@ -133,10 +136,12 @@ impl Clock {
         self.discipline.state()
     }
 
-    /// The poll interval that the discipline wants.
+    /// The poll interval that is wanted, once something is: the discipline's, and a calm one where nothing can be done but
+    /// measure.
     #[must_use]
-    pub fn poll(&self) -> PollInterval {
-        self.discipline.poll()
+    pub fn wanted_poll(&self) -> Option<PollInterval> {
+        let idle = !self.steers || (!self.begun && self.halt.is_some());
+        if idle { self.offset.map(|_| IDLE_POLL) } else { self.begun.then(|| self.discipline.poll()) }
     }
 
     /// How finely our clock can be read.

@@ -104,16 +104,16 @@ impl Source {
         &self.counters
     }
 
-    /// Whether it has yet to have its first say, and may still have it soon.
+    /// Whether it has yet to have its first say.
     #[must_use]
     pub fn is_pending(&self) -> bool {
-        self.counters.measured == 0 && self.demobilized.is_none() && self.useless < 2
+        self.counters.measured == 0 && self.demobilized.is_none()
     }
 
-    /// Whether its measurements may be used: the server answers, and its last answer was usable.
+    /// Whether its measurements may be used: the server has answered one of the last polls, and its last answer was usable.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         let heeded = matches!(self.problem, None | Some(Discard::Kiss(KissCode::Rate)));
-        self.reach.is_reachable() && self.demobilized.is_none() && heeded
+        self.reach.is_fresh() && self.demobilized.is_none() && heeded
     }
 }

@@ -96,7 +96,7 @@ impl Bench {
 
 fn context(timescale: &Timescale, now: MonoTime) -> Context<'_> {
     let ourselves = Ourselves { address: None, system: None };
-    Context { now, timescale, precision: Precision::from_log2(-25), ourselves }
+    Context { now, timescale, precision: Precision::from_log2(-25), drift: Frequency::ZERO, ourselves }
 }
 
 #[test]
