@@ -1,0 +1,219 @@
+//! The client against small worlds: servers on a network with fixed delays, and a clock that obeys.
+
+mod limits;
+mod servers;
+mod start;
+mod truth;
+
+use super::*;
+use crate::clock::{ClockEvent, Halt, Outcome, StampOrigin, Standing, StepLimits};
+use crate::packet::{Header, KissCode, Mode, ReferenceId};
+use crate::pool::GroupKind;
+use crate::source::SourceConfig;
+use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// How a server behaves.
+#[derive(Clone, Copy, Debug)]
+enum Server {
+    Honest,
+    Lying(f64),
+    Dead,
+    Unsynchronized,
+    Kiss(&'static [u8; 4]),
+}
+
+/// A world in steps of events: its truth, our clock in it, and its servers, 1 ms away each.
+struct World {
+    client: Client,
+    mono: MonoTime,
+    local: NtpTimestamp,
+    rate: f64,
+    error: f64,
+    servers: HashMap<SocketAddr, Server>,
+    names: HashMap<String, Vec<SocketAddr>>,
+    events: Vec<Event>,
+    sent: usize,
+    /// The delay in each direction, in seconds.
+    one_way: f64,
+    /// Whether our clock refuses to be set.
+    refuses: bool,
+}
+
+fn truth(mono: MonoTime) -> NtpTimestamp {
+    NtpTimestamp::from_unix(1_800_000_000, 0) + NtpDuration::from(mono.since_epoch())
+}
+
+fn address(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 123))
+}
+
+fn server(host: &str) -> GroupConfig {
+    GroupConfig { host: host.into(), port: 123, kind: GroupKind::Server, source: SourceConfig::default() }
+}
+
+fn pool(count: usize) -> GroupConfig {
+    GroupConfig { kind: GroupKind::Pool { count, ignore: Vec::new() }, ..server("pool.example") }
+}
+
+fn initial() -> InitialClock {
+    InitialClock {
+        steers: true,
+        applied: Frequency::ZERO,
+        frequency: None,
+        assumed_step: Seconds::ZERO,
+        accumulated: None,
+        precision: Precision::from_log2(-25),
+    }
+}
+
+impl World {
+    /// A clock that is `offset` seconds behind and loses `drift` seconds per second.
+    fn new(groups: Vec<GroupConfig>, offset: f64, drift: f64) -> Self {
+        Self::with(groups, ClockConfig::default(), &initial(), (offset, drift))
+    }
+
+    fn with(groups: Vec<GroupConfig>, clock: ClockConfig, initial: &InitialClock, (offset, drift): (f64, f64)) -> Self {
+        let local = truth(MonoTime::ZERO) - NtpDuration::from_seconds(offset);
+        let now = Now { mono: MonoTime::ZERO, local };
+        Self {
+            client: Client::new(ClientConfig { groups, clock }, initial, [7; 32], now),
+            mono: MonoTime::ZERO,
+            local,
+            rate: 0.0,
+            error: -drift,
+            servers: HashMap::new(),
+            names: HashMap::new(),
+            events: Vec::new(),
+            sent: 0,
+            one_way: 0.001,
+            refuses: false,
+        }
+    }
+
+    fn serve(mut self, servers: &[(u8, Server)]) -> Self {
+        self.servers = servers.iter().map(|(last, server)| (address(*last), *server)).collect();
+        self.names.insert("pool.example".into(), servers.iter().map(|(last, _)| address(*last)).collect());
+        self
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.mono, local: self.local }
+    }
+
+    /// Truth minus our clock.
+    fn offset(&self) -> f64 {
+        (truth(self.mono) - self.local).to_seconds()
+    }
+
+    fn pass(&mut self, seconds: f64) {
+        self.mono = self.mono + Duration::from_secs_f64(seconds);
+        self.local = self.local + NtpDuration::from_seconds(seconds * (1.0 + self.error) * (1.0 + self.rate));
+    }
+
+    /// Lives until `end` seconds after the start.
+    fn run(&mut self, end: f64) {
+        let end = MonoTime::from_epoch(Duration::from_secs_f64(end));
+        while self.mono < end {
+            self.drain();
+            let wake = self.client.poll_timeout(self.now()).unwrap_or(end).min(end);
+            self.pass(wake.since(self.mono).as_secs_f64().max(0.000_1));
+            self.client.handle_timeout(self.now());
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let mut buffer = [0; 1024];
+        while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
+            self.sent += 1;
+            let request = Header::decode(&buffer[..transmit.length]).unwrap();
+            let stamp = Stamp { at: self.local, origin: StampOrigin::Kernel };
+            self.client.handle_transmitted(self.now(), transmit.token, stamp).unwrap();
+            self.answer(&request, transmit.source, transmit.to);
+            self.obey();
+        }
+        self.obey();
+    }
+
+    fn answer(&mut self, request: &Header, source: SourceId, to: SocketAddr) {
+        let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
+        let lie = if let Server::Lying(lie) = behaviour { lie } else { 0.0 };
+        self.pass(self.one_way);
+        let at = truth(self.mono) + NtpDuration::from_seconds(lie);
+        let honest = Header {
+            mode: Mode::Server,
+            stratum: Stratum::from_bits(1),
+            reference_id: ReferenceId::from_letters(*b"GPS\0"),
+            precision: Precision::from_log2(-25),
+            origin: request.transmit,
+            receive: at,
+            transmit: at,
+            ..*request
+        };
+        self.pass(self.one_way);
+        let reply = match behaviour {
+            Server::Dead => return,
+            Server::Kiss(code) => Header {
+                leap: LeapIndicator::Unsynchronized,
+                stratum: Stratum::UNSPECIFIED,
+                reference_id: ReferenceId::from_letters(*code),
+                ..honest
+            },
+            Server::Unsynchronized => Header { leap: LeapIndicator::Unsynchronized, ..honest },
+            Server::Honest | Server::Lying(_) => honest,
+        };
+        let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
+        let datagram = Datagram { from: to, to: None, received, bytes: &reply.encode() };
+        let _ = self.client.handle_datagram(self.now(), source, &datagram);
+    }
+
+    fn obey(&mut self) {
+        while let Some(action) = self.client.poll_action() {
+            match action {
+                ClockAction::SetStatus(_) => {}
+                _ if self.refuses => self.client.handle_clock_change(ClockChange::Failed),
+                ClockAction::Step(step) => {
+                    let before = self.local;
+                    self.local = before + step;
+                    self.client.handle_clock_change(ClockChange::Stepped { before, step });
+                }
+                ClockAction::SetFrequency(frequency) => {
+                    self.rate = frequency.to_f64();
+                    self.client.handle_clock_change(ClockChange::FrequencySet { at: self.local, frequency });
+                }
+            }
+        }
+        while let Some(event) = self.client.poll_event() {
+            if let Event::Resolve { group, host, .. } = &event {
+                let found = self.names.get(host).cloned().ok_or_else(|| "no such host".to_owned());
+                let found = found.as_deref().map_err(Clone::clone);
+                self.client.handle_resolved(Now { mono: self.mono, local: self.local }, *group, found);
+            }
+            self.events.push(event);
+        }
+    }
+
+    fn synchronized(&self) -> bool {
+        let free = self.client.clock().timescale().to_free(self.local);
+        self.client.clock().is_synchronized(free)
+    }
+
+    fn states(&self) -> HashMap<SocketAddr, SourceState> {
+        self.client.members().map(|member| (member.source().address(), self.client.state_of(member))).collect()
+    }
+
+    fn steps(&self) -> Vec<f64> {
+        let step = |event: &Event| match event {
+            Event::Clock(ClockEvent::Stepped(step)) => Some(step.to_f64()),
+            _ => None,
+        };
+        self.events.iter().filter_map(step).collect()
+    }
+
+    fn error_bound(&self) -> f64 {
+        let free = self.client.clock().timescale().to_free(self.local);
+        self.client.clock().system().unwrap().root_distance_at(free).to_f64()
+    }
+}

@@ -1,0 +1,80 @@
+//! The clock becomes right, stays right, and knows how right it is.
+
+use super::*;
+
+#[test]
+fn a_wrong_clock_is_right_within_a_second_and_stays_right() {
+    let mut world = World::new(vec![server("192.0.2.1")], 0.35, 40e-6).serve(&[(1, Server::Honest)]);
+    world.run(1.0);
+    assert!(world.synchronized());
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
+    assert_eq!(world.steps().len(), 1);
+    for minute in 1..=20 {
+        world.run(60.0 * f64::from(minute));
+        assert!(world.offset().abs() < 20e-6, "minute {minute}: {}", world.offset());
+    }
+    assert_eq!(world.steps().len(), 1, "later only slews");
+    assert!((world.client.clock().frequency().to_f64() - 40e-6).abs() < 0.1e-6);
+}
+
+#[test]
+fn a_clock_decades_off_is_set_precisely() {
+    let mut world = World::new(vec![server("192.0.2.1")], 1.5e9, 40e-6).serve(&[(1, Server::Honest)]);
+    world.run(300.0);
+    assert!(world.offset().abs() < 20e-6, "{}", world.offset());
+}
+
+#[test]
+fn the_claimed_error_bound_holds_all_the_time() {
+    let mut world = World::new(vec![server("192.0.2.1")], 0.05, 80e-6).serve(&[(1, Server::Honest)]);
+    for second in 1..1500 {
+        world.run(f64::from(second));
+        assert!(world.offset().abs() <= world.error_bound(), "second {second}");
+    }
+}
+
+#[test]
+fn what_we_serve_follows_what_we_know() {
+    let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Honest)]);
+    assert_eq!(world.client.served_state(world.now()).leap, LeapIndicator::Unsynchronized);
+    world.run(10.0);
+    let served = world.client.served_state(world.now());
+    assert_eq!(served.stratum, Stratum::from_bits(2));
+    assert_eq!(served.reference_id.as_ipv4().to_string(), "192.0.2.1");
+    assert!(served.root_dispersion < Seconds::new(0.01));
+}
+
+#[test]
+fn a_local_stratum_serves_without_sources() {
+    let config = ClockConfig { local_stratum: Stratum::from_bits(5), ..ClockConfig::default() };
+    let world = World::with(vec![], config, &initial(), (0.0, 0.0));
+    let served = world.client.served_state(world.now());
+    assert_eq!((served.leap, served.stratum), (LeapIndicator::NoWarning, Stratum::from_bits(5)));
+}
+
+#[test]
+fn after_a_pause_of_the_machine_the_bound_is_honest_at_once_and_the_clock_right_in_minutes() {
+    for pause in [0.5, 3.0, 30.0] {
+        let servers = [(1, Server::Honest), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
+        let mut world = World::new(vec![pool(4)], 0.0, 0.0).serve(&servers);
+        world.run(86_400.0);
+        world.local = world.local - NtpDuration::from_seconds(pause);
+        let poll = world.client.members().next().unwrap().source().poll().seconds().to_f64();
+        // Nobody can know before the next two polls.
+        world.run(86_400.0 + 2.1 * poll);
+        assert!(!world.synchronized() || world.error_bound() >= world.offset().abs(), "pause {pause}");
+        world.run(86_400.0 + 2.1 * poll + 400.0);
+        assert!(world.offset().abs() < 1e-3, "pause {pause}: {}", world.offset());
+    }
+}
+
+#[test]
+fn the_frequency_is_worth_keeping_over_long_ways_too() {
+    for one_way in [0.001, 0.03, 0.15] {
+        let mut world = World::new(vec![server("192.0.2.1")], 0.0, 10e-6).serve(&[(1, Server::Honest)]);
+        world.one_way = one_way;
+        world.run(4.0 * 3600.0);
+        let kept = world.client.clock().frequency_worth_keeping();
+        assert!(kept.is_some_and(|kept| (kept.to_f64() - 10e-6).abs() < 0.5e-6), "{one_way} s one way: {kept:?}");
+    }
+}
