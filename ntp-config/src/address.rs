@@ -35,6 +35,22 @@ impl HostText {
     }
 }
 
+/// Why nobody can answer at this host, if it is an address of that kind.
+pub(crate) fn nobody(host: &str) -> Option<NoHost> {
+    let ip = host.parse::<IpAddr>().ok()?.to_canonical();
+    let nobody =
+        |what: &str, help| Some(NoHost::new(format!("`{host}` is {what}; no single server can answer there"), help));
+    match ip {
+        _ if ip.is_unspecified() => nobody("the address of any host", "write the address of the server"),
+        _ if ip.is_multicast() => nobody("a multicast address", "write the address of one server"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => nobody("the broadcast address", "write the address of one server"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            nobody("a link-local address without its interface", "write the interface behind it, as \"fe80::1%eth0\"")
+        }
+        _ => None,
+    }
+}
+
 const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123\"";
 
 /// Reads `host`, `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `[2001:db8::1]` or `2001:db8::1`.

@@ -7,12 +7,17 @@ use ntp_proto::packet::Stratum;
 /// The fewest sources of which a majority can outvote a false one.
 const OUTVOTING: usize = 3;
 
+/// A host name without the root's dot, which says nothing more.
+fn plain(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
 pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
     for (index, source) in sources.iter().enumerate() {
         let address = source.value.kind.address();
         let same = |earlier: &&Located<SourceEntry>| {
             let earlier = earlier.value.kind.address();
-            earlier.port == address.port && earlier.host.eq_ignore_ascii_case(&address.host)
+            earlier.port == address.port && plain(&earlier.host).eq_ignore_ascii_case(plain(&address.host))
         };
         if sources.iter().take(index).find(same).is_some() {
             let help =

@@ -5,7 +5,7 @@ use crate::config::{Config, DEFAULT_POOL_COUNT, SourceEntry, SourceKind};
 use crate::diagnostic::{ConfigError, Problem, Report, Warning};
 use crate::{checks, raw, section};
 use ntp_proto::source::SourceConfig;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -111,6 +111,10 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     let refuse =
         |what: &str, help: &str| ConfigError::single(Problem::anywhere(format!("{} {what}", path.display()), help));
+    // Opening a pipe would wait for somebody to write.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Err(refuse("is not a file", "name a regular file"));
+    }
     let mut octets = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut octets));
     match read {

@@ -828,3 +828,17 @@ fn no_control_character_of_the_file_reaches_the_terminal() {
     let shown = refusal("[clock]\nmode = \"\\u001b[31m\"\n");
     assert!(!shown.contains('\u{1b}'), "{shown:?}");
 }
+
+#[test]
+fn addresses_at_which_nobody_can_answer_are_refused() {
+    for (address, said) in [
+        ("0.0.0.0", "the address of any host"),
+        ("[::]:1123", "the address of any host"),
+        ("224.0.1.1", "a multicast address"),
+        ("255.255.255.255", "the broadcast address"),
+        ("fe80::1", "a link-local address without its interface"),
+    ] {
+        let told = refusal(&format!("[[source]]\nmode = \"server\"\naddress = \"{address}\"\n"));
+        assert!(told.contains(said) && told.contains("test.toml:3:11"), "{told}");
+    }
+}

@@ -37,7 +37,7 @@ pub(crate) fn sentence(source: &SourceFacts) -> String {
 /// One reason in words.
 pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
-        SourceReason::SystemPeer => Words::plain("the best of the sources that agree: our clock follows it"),
+        SourceReason::SystemPeer => Words::plain("the best of the sources that agree: it leads"),
         SourceReason::UsedInTheMean => Words::plain("agrees, and counts in the mean"),
         SourceReason::ClusterOutlier => {
             Words::plain("agrees, but would add more jitter than it is worth; kept in reserve")

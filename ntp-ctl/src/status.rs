@@ -198,7 +198,7 @@ fn reference_line(system: &SystemFacts) -> String {
 fn steps_line(system: &SystemFacts) -> String {
     let limit = system.accumulated_steps_threshold_s.map(|limit| format!(" of at most {}", seconds(limit)));
     format!(
-        "{}, {}{} in sum after the first",
+        "{} since the start; {}{} in sum, over all runs and after the very first",
         count(system.step_count, "step"),
         seconds(system.accumulated_steps_s),
         limit.unwrap_or_default()

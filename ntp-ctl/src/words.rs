@@ -38,6 +38,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         SystemReason::Starting
         | SystemReason::NoSourcesConfigured
         | SystemReason::WaitingForFirstReplies { .. }
+        | SystemReason::WaitingForQuorum { .. }
         | SystemReason::WaitingForSamples => beginning(reason),
         SystemReason::NoSourceUsable { .. }
         | SystemReason::NoMajority { .. }
@@ -68,6 +69,10 @@ fn beginning(reason: &SystemReason) -> Words {
             "no source is configured",
             "name at least one in the configuration file, in a section [[source]] with mode and address (three or more \
              are best), or start the daemon with -p pool.ntp.org",
+        ),
+        SystemReason::WaitingForQuorum { answered, pending } => Words::new(
+            format!("{} of {} sources have answered so far", answered, answered + pending),
+            "wait: ten seconds after the first answer, those that are there decide",
         ),
         SystemReason::WaitingForFirstReplies { asked } => Words::new(
             format!("none of {} has answered yet", count(u64::from(*asked), "source")),

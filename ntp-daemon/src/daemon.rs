@@ -7,13 +7,14 @@ use crate::server::{Worker, WorkerStop};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
-use ntp_config::{Config, SourceEntry, SourceKind};
+use ntp_config::{Config, ServerEntry, SourceEntry, SourceKind};
 use ntp_os_clock::{ClockError, monotonic_now};
 use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -79,7 +80,13 @@ impl Daemon {
         let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
         let mut workers = Vec::new();
         for entry in &config.servers {
-            let worker = Worker::open(entry, clock.reader(), Arc::clone(&served), seed()?)?;
+            let worker = Worker::open(
+                entry,
+                is_dual_stack(entry, &config.servers),
+                clock.reader(),
+                Arc::clone(&served),
+                seed()?,
+            )?;
             tracing::info!(address = worker.board().listen, "serving time");
             workers.push(worker);
         }
@@ -157,6 +164,12 @@ async fn ended(task: Option<&tokio::task::JoinHandle<()>>) {
         }
         None => std::future::pending().await,
     }
+}
+
+/// A server at `[::]` answers IPv4 as well, unless another section does that at the same port.
+fn is_dual_stack(entry: &ServerEntry, all: &[ServerEntry]) -> bool {
+    let rival = |other: &ServerEntry| other.listen.is_ipv4() && other.listen.port() == entry.listen.port();
+    entry.listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (entry.listen.port() == 0 || !all.iter().any(rival))
 }
 
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.

@@ -26,6 +26,9 @@ pub(crate) struct KeptState {
     pub(crate) accumulated_steps_s: f64,
 }
 
+/// No sum of steps comes near this: three thousand years.
+const MOST_STEPS_S: f64 = 1e11;
+
 /// The folder of kept files; without one, nothing is kept.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -56,13 +59,26 @@ impl Store {
     pub(crate) fn frequency(&self) -> Option<Frequency> {
         let drift: Drift = read(self.drift.as_deref()?)?;
         let sane = drift.frequency_ratio.is_finite() && drift.frequency_ratio.abs() <= 500e-6;
+        if !sane {
+            tracing::warn!(
+                ratio = drift.frequency_ratio,
+                "the drift file holds a frequency that no clock has; it is not used"
+            );
+        }
         sane.then(|| Frequency::new(drift.frequency_ratio))
     }
 
     /// The rest from the last run.
     pub(crate) fn state(&self) -> Option<KeptState> {
         let state: KeptState = read(self.state.as_deref()?)?;
-        (state.accumulated_steps_s.is_finite() && state.accumulated_steps_s >= 0.0).then_some(state)
+        let sane = (0.0..MOST_STEPS_S).contains(&state.accumulated_steps_s);
+        if !sane {
+            tracing::warn!(
+                sum_s = state.accumulated_steps_s,
+                "the state file holds an impossible sum of steps; it is not used"
+            );
+        }
+        sane.then_some(state)
     }
 
     /// Keeps the frequency.

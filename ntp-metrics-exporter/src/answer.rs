@@ -22,9 +22,10 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// The answer to `method` on `path`; the daemon is asked through `socket` where that is needed.
 pub(crate) async fn answer(method: &Method, path: &str, socket: &Path) -> Answer {
-    if method != Method::GET {
-        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n");
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    // The library leaves the content of answers to HEAD out.
+    if method != Method::GET && method != Method::HEAD {
+        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
     match path {

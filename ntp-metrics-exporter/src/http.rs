@@ -40,6 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, socket: PathBuf) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // There is nothing to re-read: each answer is made afresh. But it must not end us, as it would by itself.
+    let _hang_up = signal(SignalKind::hangup())?;
     info!(address = %listener.local_addr()?, socket = %socket.display(), "listening");
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS as usize));
     tokio::select! {

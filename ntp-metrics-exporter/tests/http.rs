@@ -148,7 +148,11 @@ fn other_paths_and_methods_are_refused() {
     assert_eq!(exporter.ask("GET", "/").0, "HTTP/1.1 404 Not Found");
     let (status, headers, _) = exporter.ask("POST", "/metrics");
     assert_eq!(status, "HTTP/1.1 405 Method Not Allowed");
-    assert!(headers.contains("allow: get"), "{headers}");
+    assert!(headers.contains("allow: get, head"), "{headers}");
+    assert_eq!(
+        exporter.ask("HEAD", "/healthz"),
+        ("HTTP/1.1 200 OK".into(), exporter.ask("HEAD", "/healthz").1, String::new())
+    );
 }
 
 #[test]

@@ -122,6 +122,13 @@ pub enum SystemReason {
         /// How many sources have been asked.
         asked: u32,
     },
+    /// Some sources have answered; the first decision waits, for some seconds, for enough others to make a majority.
+    WaitingForQuorum {
+        /// How many have answered.
+        answered: u32,
+        /// How many have yet to.
+        pending: u32,
+    },
     /// Sources answer, but they have not given enough samples yet.
     WaitingForSamples,
     /// Not one source can be used; each one's reason stands with it.
@@ -217,6 +224,7 @@ impl SystemReason {
             Self::Starting => "starting",
             Self::NoSourcesConfigured => "no-sources-configured",
             Self::WaitingForFirstReplies { .. } => "waiting-for-first-replies",
+            Self::WaitingForQuorum { .. } => "waiting-for-quorum",
             Self::WaitingForSamples => "waiting-for-samples",
             Self::NoSourceUsable { .. } => "no-source-usable",
             Self::NoMajority { .. } => "no-majority",

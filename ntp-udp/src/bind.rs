@@ -20,6 +20,9 @@ pub struct BindOptions {
     pub transmit_stamps: bool,
     /// Whether ICMP errors shall be reported by [`crate::Socket::notice`]. Never do they fail a send or receive.
     pub report_unreachable: bool,
+    /// Whether a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then IPv4-mapped ones. Where another
+    /// socket serves IPv4 at the same port, it must not.
+    pub dual_stack: bool,
     /// Whether calls wait, or return [`io::ErrorKind::WouldBlock`].
     pub blocking: bool,
     /// How much the kernel shall hold for us, in bytes; see [`crate::Socket::granted_receive_buffer`].
@@ -36,6 +39,7 @@ impl BindOptions {
             reuse_port: false,
             transmit_stamps: true,
             report_unreachable: true,
+            dual_stack: false,
             blocking: false,
             receive_buffer: None,
         }
@@ -50,6 +54,7 @@ impl BindOptions {
             reuse_port: true,
             transmit_stamps: false,
             report_unreachable: false,
+            dual_stack: false,
             blocking: true,
             receive_buffer: Some(SERVER_RECEIVE_BUFFER),
         }

@@ -264,7 +264,7 @@ fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
     let v6 = options.address.is_ipv6();
     let on = |level, name| sys::set_option(fd, level, name, 1);
     if v6 {
-        on(libc::SOL_IPV6, libc::IPV6_V6ONLY)?;
+        sys::set_option(fd, libc::SOL_IPV6, libc::IPV6_V6ONLY, i32::from(!options.dual_stack))?;
     }
     if options.reuse_port {
         on(libc::SOL_SOCKET, libc::SO_REUSEPORT)?;

@@ -518,3 +518,33 @@ fn the_granted_receive_buffer_is_told() {
     let large = patient(&options).unwrap().granted_receive_buffer().unwrap();
     assert!(16 << 10 <= small && small < large, "{small} {large}");
 }
+
+#[test]
+fn a_dual_stack_socket_answers_ipv4_from_the_address_asked() {
+    let any = "[::]:0".parse().unwrap();
+    let Ok(server) = Socket::bind(&BindOptions { dual_stack: true, ..BindOptions::server(any) }) else {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    };
+    let client =
+        Socket::bind(&BindOptions { blocking: true, ..BindOptions::client("127.0.0.1:0".parse().unwrap()) }).unwrap();
+    let asked = SocketAddr::from(([127, 0, 0, 2], server.local_address().port()));
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.send(b"request", asked).unwrap();
+    let (mut requests, mut replies) = (ReceiveBatch::new(4, 64), SendBatch::new(4, 64));
+    server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    server.receive_batch(&mut requests).unwrap();
+    for (bytes, request) in requests.iter() {
+        assert!(request.stamp.is_some() || cfg!(not(target_os = "linux")));
+        let from = request.destination.and_then(|destination| destination.reply_source());
+        replies
+            .push(request.from, from, |room| {
+                room[..bytes.len()].copy_from_slice(bytes);
+                bytes.len()
+            })
+            .unwrap();
+    }
+    assert_eq!(server.send_batch(&mut replies).sent, 1);
+    let reply = client.receive(&mut [0; 64]).unwrap();
+    assert_eq!(reply.from, asked);
+}

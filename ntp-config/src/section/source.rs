@@ -140,6 +140,10 @@ fn read_address(fields: &mut Fields, report: &mut Report) -> Option<Located<Host
             return None;
         }
     };
+    if let Some(nobody) = address::nobody(&host.host) {
+        report.error(&text.span, nobody.message, nobody.help);
+        return None;
+    }
     if let Some(port) = port {
         if host.port.is_some() {
             report.error(&port.span, "the port is said twice", "remove `port` or the port at the end of `address`");

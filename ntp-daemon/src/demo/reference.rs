@@ -41,7 +41,8 @@ impl Reference {
             config: ServerConfig::default(),
         };
         let served = Arc::new(ArcSwap::from_pointee(state));
-        let worker = Worker::open(&entry, clock.reader(), served, crate::daemon::seed()?).map_err(DaemonError::from)?;
+        let worker =
+            Worker::open(&entry, false, clock.reader(), served, crate::daemon::seed()?).map_err(DaemonError::from)?;
         let address = worker.board().listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
         let stop = WorkerStop::default();
         let thread = worker.start(stop.clone(), drop).map_err(|error| DemoError::SetUp(error.to_string()))?;

@@ -35,7 +35,7 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> 
         offset_s: offset.map(Seconds::to_f64),
         jitter_s: offset.map(|_| process.jitter().to_f64()),
         // What is corrected runs the other way than what corrects it.
-        frequency_ratio: offset.map(|_| -process.frequency().to_f64()),
+        frequency_ratio: process.frequency_uncertainty().map(|_| -process.frequency().to_f64()),
         frequency_uncertainty_ratio: process.frequency_uncertainty().map(Frequency::to_f64),
         root_delay_s: system.map(|system| system.root_delay.to_f64()),
         root_dispersion_s: system.map(|system| system.root_dispersion_at(free).to_f64()),
@@ -133,7 +133,9 @@ fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
     let anybody_measured = client.members().any(|member| member.source().counters().measured > 0);
     match client.clock().selection().outcome {
         Outcome::Agreed { .. } => None,
-        Outcome::Waiting { .. } => Some(waiting()),
+        Outcome::Waiting { usable, pending } => {
+            Some(SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) })
+        }
         Outcome::NobodyUsable if client.groups().is_empty() => Some(SystemReason::NoSourcesConfigured),
         Outcome::NobodyUsable => {
             let hope = client.members().any(|member| member.source().is_pending())
@@ -176,7 +178,9 @@ fn shortest_poll(client: &Client) -> PollInterval {
 /// What is not as it should be although the clock may be right.
 fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
     let mut warnings = Vec::new();
-    let possible: usize = client.groups().iter().map(ntp_proto::pool::Group::wanted).sum();
+    let wanted: usize = client.groups().iter().map(ntp_proto::pool::Group::wanted).sum();
+    let looking = client.groups().iter().any(ntp_proto::pool::Group::is_pending);
+    let possible = if looking { wanted } else { client.members().count() };
     if (1..ENOUGH_TO_OUTVOTE).contains(&possible) {
         warnings.push(SystemReason::FewSources { count: count(possible) });
     }

@@ -53,19 +53,24 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Opens the socket.
+    /// Opens the socket. With `dual_stack`, one at `[::]` serves IPv4, too.
     ///
     /// # Errors
     /// Says what was tried and what to do.
     pub(crate) fn open(
         entry: &ServerEntry,
+        dual_stack: bool,
         reader: ClockReader,
         served: Arc<ArcSwap<ServedState>>,
         seed: [u8; 32],
     ) -> Result<Self, BindError> {
         // With a single socket for each address, sharing the port would only hide that it is taken.
-        let options =
-            BindOptions { interface: entry.interface.clone(), reuse_port: false, ..BindOptions::server(entry.listen) };
+        let options = BindOptions {
+            interface: entry.interface.clone(),
+            reuse_port: false,
+            dual_stack,
+            ..BindOptions::server(entry.listen)
+        };
         let socket = Socket::bind(&options)?;
         let board = ServerBoard {
             listen: socket.local_address().to_string(),

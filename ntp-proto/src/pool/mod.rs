@@ -74,7 +74,7 @@ pub struct Group {
 
 impl Group {
     pub(crate) fn new(id: GroupId, config: GroupConfig) -> Self {
-        let literal = config.host.parse::<IpAddr>().ok();
+        let literal = config.host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
         let candidates = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
         let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
         Self { id, config, resolution, candidates, shunned: Vec::new(), failing: false, in_vain: 0 }

@@ -6,7 +6,7 @@ mod start;
 mod truth;
 
 use super::*;
-use crate::clock::{ClockEvent, Halt, Outcome, StampOrigin, Standing, StepLimits};
+use crate::clock::{ClockEvent, Halt, KnownFrequency, Outcome, StampOrigin, Standing, StepLimits};
 use crate::packet::{Header, KissCode, Mode, ReferenceId};
 use crate::pool::GroupKind;
 use crate::source::SourceConfig;

@@ -78,3 +78,20 @@ fn the_frequency_is_worth_keeping_over_long_ways_too() {
         assert!(kept.is_some_and(|kept| (kept.to_f64() - 10e-6).abs() < 0.5e-6), "{one_way} s one way: {kept:?}");
     }
 }
+
+#[test]
+fn the_error_bound_holds_even_if_the_kept_frequency_is_wrong() {
+    for (kept, drift) in [(40e-6, -40e-6), (0.0, 40e-6), (40e-6, -60e-6), (40e-6, 490e-6), (0.0, -490e-6)] {
+        let known = KnownFrequency { frequency: Frequency::new(kept), uncertainty: Frequency::new(1e-6) };
+        let initial = InitialClock { frequency: Some(known), ..initial() };
+        let mut world = World::with(vec![server("192.0.2.1")], ClockConfig::default(), &initial, (0.35, drift))
+            .serve(&[(1, Server::Honest)]);
+        world.one_way = 10e-6;
+        for tenth in 1..600 {
+            world.run(f64::from(tenth) * 0.1);
+            let (offset, bound) = (world.offset().abs(), world.error_bound());
+            assert!(offset <= bound, "kept {kept}, true {drift}, after {tenth}/10 s: {offset} > {bound}");
+        }
+        assert!((world.client.clock().frequency().to_f64() - drift).abs() < 1e-6);
+    }
+}

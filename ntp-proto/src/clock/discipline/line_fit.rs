@@ -7,6 +7,10 @@ use crate::time::{Frequency, NtpDuration, Seconds};
 const POINTS: usize = 64;
 /// The share of the shortest round trip that typically is noise.
 const NOISE_SHARE: f64 = 0.02;
+/// What a clock's rate may be wrong by when nothing is known: three times this are the 500 ppm of RFC 5905 MAXFREQ.
+pub(super) const UNKNOWN: Frequency = Frequency::new(170e-6);
+/// Standard deviations beyond which the points contradict the prior.
+const CONTRADICTION: f64 = 4.0;
 /// The smallest error of a point that we believe in.
 const LEAST_NOISE: Seconds = Seconds::new(1e-6);
 
@@ -33,7 +37,7 @@ pub(super) struct Line {
     pub offset: NtpDuration,
     /// The rate at which that grows.
     pub slope: Frequency,
-    /// The standard deviation of `slope`.
+    /// The standard deviation of the slope as far as the points alone tell it.
     pub slope_uncertainty: Frequency,
 }
 
@@ -45,6 +49,7 @@ struct Sums {
     offsets: f64,
     squares: f64,
     products: f64,
+    heights: f64,
 }
 
 impl LineFit {
@@ -82,14 +87,32 @@ impl LineFit {
         let (mean_time, mean_offset) = (sums.times / sums.weights, sums.offsets / sums.weights);
         let spread = (sums.squares - sums.times * mean_time).max(0.0);
         let covariance = sums.products - sums.times * mean_offset;
-        let precision = spread + self.prior_weight;
-        let slope = (covariance + self.prior_weight * self.prior.to_f64()) / precision;
+        let residuals = sums.heights
+            - sums.offsets * mean_offset
+            - if spread > 0.0 { covariance * covariance / spread } else { 0.0 };
+        // Where the points scatter more than their delays explain, each says less.
+        let freedom = self.points.len().saturating_sub(2).max(1) as f64;
+        let scale = (residuals.max(0.0) / freedom).max(1.0);
+        let (evidence, prior_weight) = (spread / scale, self.weight_of_prior(covariance, spread, scale));
+        let precision = evidence + prior_weight;
+        let slope = (covariance / scale + prior_weight * self.prior.to_f64()) / precision;
         let height = mean_offset + slope * ((at - origin.at).to_f64() - mean_time);
         Some(Line {
             offset: origin.offset + NtpDuration::from_seconds(height),
             slope: Frequency::new(slope),
-            slope_uncertainty: Frequency::new(precision.sqrt().recip()),
+            // What was known before is a hint and no evidence: another machine may have written it.
+            slope_uncertainty: Frequency::new(evidence.sqrt().recip()).min(UNKNOWN),
         })
+    }
+
+    /// The prior counts as long as the points do not contradict it.
+    fn weight_of_prior(&self, covariance: f64, spread: f64, scale: f64) -> f64 {
+        if spread <= 0.0 {
+            return self.prior_weight;
+        }
+        let surprise = (covariance / spread - self.prior.to_f64()).abs();
+        let expected = (scale / spread + self.prior_weight.recip()).sqrt();
+        if surprise > CONTRADICTION * expected { UNKNOWN.to_f64().powi(-2) } else { self.prior_weight }
     }
 
     fn sums(&self, origin: &Point) -> Sums {
@@ -104,6 +127,7 @@ impl LineFit {
             sums.offsets += weight * height;
             sums.squares += weight * time * time;
             sums.products += weight * time * height;
+            sums.heights += weight * height * height;
         }
         sums
     }
@@ -144,7 +168,7 @@ mod tests {
     fn one_point_leaves_the_prior_as_it_was() {
         let line = fit(&[(0.0, 5.0, 1e-4)]).line(at(0.0)).unwrap();
         assert_eq!(line.slope, Frequency::ZERO);
-        assert!((line.slope_uncertainty.to_f64() - 100e-6).abs() < 1e-9);
+        assert_eq!(line.slope_uncertainty, UNKNOWN);
     }
 
     #[test]
@@ -158,6 +182,24 @@ mod tests {
         let late = (0.0, -80e-6, 180e-6);
         let line = fit(&[late, (2.0, 0.0, 20e-6), (4.0, 0.0, 20e-6), (6.0, 0.0, 20e-6)]).line(at(6.0)).unwrap();
         assert!(line.slope.abs() < Frequency::new(0.1e-6), "{:?}", line.slope);
+    }
+
+    #[test]
+    fn a_prior_that_the_points_contradict_is_dropped() {
+        let mut fit = LineFit::new(Frequency::new(-40e-6), Frequency::new(1e-6));
+        for second in [0.0, 2.0, 4.0] {
+            fit.push(at(second), NtpDuration::from_seconds(60e-6 * second), Seconds::new(1e-4));
+        }
+        let line = fit.line(at(4.0)).unwrap();
+        assert!((line.slope.to_f64() - 60e-6).abs() < 0.5e-6, "{:?}", line.slope);
+    }
+
+    #[test]
+    fn a_prior_alone_is_no_evidence() {
+        let mut fit = LineFit::new(Frequency::new(40e-6), Frequency::new(1e-6));
+        fit.push(at(0.0), NtpDuration::ZERO, Seconds::new(1e-4));
+        let line = fit.line(at(0.0)).unwrap();
+        assert_eq!((line.slope, line.slope_uncertainty), (Frequency::new(40e-6), UNKNOWN));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! phase correction is handed out as one slew per poll interval in place of an adjustment every second, so that a
 //! daemon can sleep between polls; the amount is the same.
 
-use super::line_fit::LineFit;
+use super::line_fit::{LineFit, UNKNOWN};
 use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
 use crate::clock::policy::StepPolicy;
 use crate::clock::timescale::FreeTime;
@@ -29,8 +29,7 @@ const POLL_GATE: f64 = 4.0;
 /// Votes needed to change the poll interval (RFC 5905 §7.2 LIMIT).
 const POLL_HYSTERESIS: i32 = 30;
 /// What a clock may be off by when nothing is known.
-const NOTHING_KNOWN: KnownFrequency =
-    KnownFrequency { frequency: Frequency::ZERO, uncertainty: Frequency::new(100e-6) };
+const NOTHING_KNOWN: KnownFrequency = KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN };
 /// The poll interval that the discipline asks for is at most this much longer than the one that it gets: 2⁶ times.
 const POLL_LEAD: i8 = 6;
 /// A frequency is kept for the next start once it is known to this.
@@ -68,7 +67,9 @@ pub struct PllFll {
     startup_threshold: Seconds,
     threshold: Option<Seconds>,
     frequency: Frequency,
-    /// The standard deviation of `frequency` when it was last measured.
+    /// How far the frequency known beforehand is trusted.
+    prior_uncertainty: Frequency,
+    /// The standard deviation of `frequency` as far as it was measured here.
     uncertainty: Frequency,
     last_update: Option<FreeTime>,
     poll: PollInterval,
@@ -83,7 +84,8 @@ impl PllFll {
             startup_threshold: policy.startup_threshold,
             threshold: policy.threshold,
             frequency: frequency.limited(MAXIMUM_FREQUENCY),
-            uncertainty,
+            prior_uncertainty: uncertainty,
+            uncertainty: UNKNOWN,
             last_update: None,
             poll: PollInterval::MIN,
             poll_votes: 0,
@@ -161,7 +163,7 @@ impl PllFll {
     }
 
     fn measure_afresh(&mut self) {
-        self.phase = Phase::Measuring(LineFit::new(self.frequency, self.uncertainty));
+        self.phase = Phase::Measuring(LineFit::new(self.frequency, self.prior_uncertainty));
     }
 
     /// A large offset: nothing is done before it has stayed, but more is to be learnt about it.

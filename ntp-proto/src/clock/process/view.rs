@@ -12,7 +12,9 @@ use crate::packet::Stratum;
 use crate::time::{Frequency, Now, NtpTimestamp, PollInterval, Precision, Seconds};
 
 /// How often sources are asked when nothing is done with the answers.
-const IDLE_POLL: PollInterval = PollInterval::clamped_const(8);
+const IDLE_POLL: PollInterval = PollInterval::clamped_const(6);
+/// A frequency that may be wrong by more than this has not been measured.
+const MEASURED: Frequency = Frequency::new(100e-6);
 
 impl Clock {
     /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its error bound is still
@@ -109,7 +111,8 @@ impl Clock {
     /// The standard deviation of the rate correction, where the discipline has measured it.
     #[must_use]
     pub fn frequency_uncertainty(&self) -> Option<Frequency> {
-        self.begun.then(|| self.discipline.frequency_uncertainty())
+        let uncertainty = self.discipline.frequency_uncertainty();
+        (self.begun && uncertainty < MEASURED).then_some(uncertainty)
     }
 
     /// The rate correction to keep for the next start, once it is known well enough.
