@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod nts;
 pub mod packet;
 pub mod pool;
 pub mod server;
