@@ -187,13 +187,7 @@ impl AeadKey {
     ///
     /// # Errors
     /// [`BufferFull`] if `out` is too short, or the nonce of a length that the algorithm does not take.
-    pub fn seal(
-        &self,
-        nonce: &[u8],
-        associated: &[u8],
-        plaintext: &[u8],
-        out: &mut [u8],
-    ) -> Result<usize, BufferFull> {
+    pub fn seal(&self, nonce: &[u8], associated: &[u8], plaintext: &[u8], out: &mut [u8]) -> Result<usize, BufferFull> {
         let sealed = out.get_mut(..plaintext.len() + TAG_LENGTH).ok_or(BufferFull)?;
         let done = match self.algorithm {
             AeadAlgorithm::SivCmac256 => siv::seal_256(self.secret(), [associated, nonce], plaintext, sealed),

@@ -39,9 +39,7 @@ impl KeyPair {
         mut exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut key = |direction| {
-            AeadKey::try_make(algorithm, |place| {
-                exporter(EXPORTER_LABEL, &exporter_context(context, direction), place)
-            })
+            AeadKey::try_make(algorithm, |place| exporter(EXPORTER_LABEL, &exporter_context(context, direction), place))
         };
         Ok(Self { c2s: key(Direction::ClientToServer)?, s2c: key(Direction::ServerToClient)? })
     }
@@ -81,8 +79,7 @@ mod tests {
 
     #[test]
     fn a_refused_export_makes_no_keys() {
-        let refused =
-            KeyPair::export(AeadAlgorithm::SivCmac256, AeadAlgorithm::SivCmac256, |_, _, _| Err("handshake"));
+        let refused = KeyPair::export(AeadAlgorithm::SivCmac256, AeadAlgorithm::SivCmac256, |_, _, _| Err("handshake"));
         assert_eq!(refused.unwrap_err(), "handshake");
     }
 }

@@ -1,9 +1,48 @@
-//! Network Time Security (RFC 8915).
+//! Network Time Security (RFC 8915): packets that prove who has sent them, without TLS, sockets or clocks.
+//!
+//! **Key establishment** is talk in records over TLS, which the driver has. [`KeClient`] and [`KeServer`] take its octets as
+//! they come; TLS exports the keys through a closure.
+//!
+//! **The client** keeps the [`Cookie`]s in a [`CookieJar`], writes requests with [`protect_request`] and reads replies with
+//! [`open_response`].
+//!
+//! **The server** keeps no sessions, but a [`KeySet`] that seals their keys into cookies. [`open_request`] verifies a
+//! request, and its reply is made in two steps: cookies first, then the header with its timestamps and the seal over it.
+//!
+//! Only opening makes an [`Authenticated`] value. Keys are wiped when dropped, and neither they nor cookies can be printed.
+//! Randomness is an argument.
 
 mod aead;
+mod authenticated;
+mod cookie;
+mod cookie_jar;
 mod exporter;
+mod fields;
 mod gcm_siv;
+mod ke_client;
+mod ke_error;
+mod ke_server;
+mod key_set;
+mod record;
+mod request;
+mod response;
+mod server;
 mod siv;
 
 pub use aead::{AeadAlgorithm, AeadKey, Forged, MAX_KEY_LENGTH, MAX_NONCE_LENGTH, TAG_LENGTH};
+pub use authenticated::Authenticated;
+pub use cookie::{CookieError, MAX_OWN_COOKIE, SealedCookie, cookie_length};
+pub use cookie_jar::{Cookie, CookieJar, MAX_COOKIE_LENGTH, MAX_COOKIES};
 pub use exporter::{EXPORTER_LABEL, KeyPair, PROTOCOL_NTPV4};
+pub use fields::{FieldFault, MAX_UNIQUE_ID_LENGTH, UNIQUE_ID_LENGTH, UniqueId};
+pub use ke_client::{ClientKeys, KeClient, KeReply, MAX_KE_REPLY};
+pub use ke_error::{KeError, KeErrorCode};
+pub use ke_server::{KeRefusal, KeRequest, KeServer, KeServerConfig, MAX_KE_REQUEST};
+pub use key_set::{DEFAULT_OLD_KEYS, KeySet, KeySetError, MAX_OLD_KEYS};
+pub use record::{MAX_RECORDS, Record, RecordType};
+pub use request::{MAX_PROTECTED_REQUEST, ProtectedRequest, RequestError, protect_request};
+pub use response::{MAX_PROTECTED_REPLY, Response, ResponseRefusal, open_response};
+pub use server::{AuthenticatedRequest, NtsRefusal, PreparedReply, open_request, write_nak};
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,7 @@ type Aes192Siv = CmacSiv<Aes192>;
 /// plaintext by the tag. `None` means that a length cannot be, or that the tag is wrong.
 macro_rules! siv {
     ($cipher:ty, $seal:ident, $open:ident) => {
-        pub(super) fn $seal(
-            key: &[u8],
-            components: [&[u8]; 2],
-            plaintext: &[u8],
-            sealed: &mut [u8],
-        ) -> Option<()> {
+        pub(super) fn $seal(key: &[u8], components: [&[u8]; 2], plaintext: &[u8], sealed: &mut [u8]) -> Option<()> {
             let [_, nonce] = components;
             let (tag, text) = sealed.split_at_mut_checked(TAG_LENGTH)?;
             if nonce.is_empty() || text.len() != plaintext.len() {
@@ -29,12 +24,7 @@ macro_rules! siv {
             Some(())
         }
 
-        pub(super) fn $open(
-            key: &[u8],
-            components: [&[u8]; 2],
-            sealed: &[u8],
-            plaintext: &mut [u8],
-        ) -> Option<()> {
+        pub(super) fn $open(key: &[u8], components: [&[u8]; 2], sealed: &[u8], plaintext: &mut [u8]) -> Option<()> {
             let [_, nonce] = components;
             let (tag, text) = sealed.split_first_chunk::<TAG_LENGTH>()?;
             if nonce.is_empty() || text.len() != plaintext.len() {

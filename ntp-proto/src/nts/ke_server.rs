@@ -1,0 +1,195 @@
+//! The server's side of key establishment (RFC 8915 §4), free of TLS.
+
+use super::record::{MessageReader, MessageWriter};
+use super::{AeadAlgorithm, KeError, KeErrorCode, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4, Record, RecordType};
+use rand::CryptoRng;
+use std::sync::Arc;
+
+/// The longest request that we read, in octets. RFC 8915 §4 wants 1024 at least.
+pub const MAX_KE_REQUEST: usize = 4096;
+
+/// What a server of key establishment grants.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeServerConfig {
+    /// The algorithms that may be used. Among them, the client's taste decides.
+    pub algorithms: Vec<AeadAlgorithm>,
+    /// The host that serves NTP, if it is not this one: an ASCII name or an address.
+    pub server: Option<String>,
+    /// The port that serves NTP, if it is not 123.
+    pub port: Option<u16>,
+}
+
+/// Answers one client.
+///
+/// Hand whatever comes to [`handle_bytes`](Self::handle_bytes) until there is a request or a refusal. Deadlines and limits
+/// on the number of connections are the driver's.
+#[derive(Debug)]
+pub struct KeServer {
+    config: Arc<KeServerConfig>,
+    message: MessageReader,
+}
+
+/// A request that is not granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeRefusal {
+    /// Why.
+    pub error: KeError,
+    /// The octets to send before the connection is closed.
+    pub response: Vec<u8>,
+}
+
+/// A request that can be granted.
+#[derive(Clone, Debug)]
+pub struct KeRequest {
+    config: Arc<KeServerConfig>,
+    algorithm: AeadAlgorithm,
+    compliant_128gcm: bool,
+}
+
+impl KeServer {
+    /// Waits for a request.
+    #[must_use]
+    pub const fn new(config: Arc<KeServerConfig>) -> Self {
+        Self { config, message: MessageReader::new(MAX_KE_REQUEST) }
+    }
+
+    /// Takes what has come, in pieces of any size. `None` if more has to come.
+    ///
+    /// # Errors
+    /// Says what is wrong with the request, and what to tell the client.
+    pub fn handle_bytes(&mut self, octets: &[u8]) -> Result<Option<KeRequest>, KeRefusal> {
+        if !self.message.handle(octets).map_err(KeRefusal::new)? {
+            return Ok(None);
+        }
+        let mut draft = Draft::default();
+        for record in self.message.records() {
+            draft.handle(&record, &self.config.algorithms).map_err(KeRefusal::new)?;
+        }
+        let algorithm = draft.algorithm().map_err(KeRefusal::new)?;
+        let compliant_128gcm = draft.compliant_128gcm && algorithm == AeadAlgorithm::Aes128GcmSiv;
+        Ok(Some(KeRequest { config: Arc::clone(&self.config), algorithm, compliant_128gcm }))
+    }
+}
+
+impl KeRequest {
+    /// The algorithm that will be used.
+    #[must_use]
+    pub const fn algorithm(&self) -> AeadAlgorithm {
+        self.algorithm
+    }
+
+    /// The octets to send: the keys, exported by TLS (see [`KeyPair::export`]), in eight cookies.
+    ///
+    /// Without the record by which a client says that it exports the keys of AES-128-GCM-SIV as the RFC demands, they are
+    /// exported as older clients do.
+    ///
+    /// # Errors
+    /// Whatever `exporter` refuses with; then [`KeRefusal::internal`] tells the client.
+    pub fn respond<E>(
+        &self,
+        exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>,
+        keys: &KeySet,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, E> {
+        let older = self.algorithm == AeadAlgorithm::Aes128GcmSiv && !self.compliant_128gcm;
+        let context = if older { AeadAlgorithm::SivCmac256 } else { self.algorithm };
+        let pair = KeyPair::export(self.algorithm, context, exporter)?;
+
+        let mut message = MessageWriter::default()
+            .critical(RecordType::NEXT_PROTOCOL, &PROTOCOL_NTPV4.to_be_bytes())
+            .critical(RecordType::AEAD, &self.algorithm.id().to_be_bytes());
+        if self.compliant_128gcm {
+            message = message.optional(RecordType::COMPLIANT_128_GCM_SIV, &[]);
+        }
+        for _ in 0..MAX_COOKIES {
+            message = message.optional(RecordType::COOKIE, keys.seal_cookie(&pair, rng).octets());
+        }
+        if let Some(server) = &self.config.server {
+            message = message.critical(RecordType::SERVER, server.as_bytes());
+        }
+        if let Some(port) = self.config.port {
+            message = message.critical(RecordType::PORT, &port.to_be_bytes());
+        }
+        Ok(message.end())
+    }
+}
+
+impl KeRefusal {
+    /// Says that we have failed, not the client.
+    #[must_use]
+    pub fn internal() -> Vec<u8> {
+        error_message(KeErrorCode::InternalServerError)
+    }
+
+    fn new(error: KeError) -> Self {
+        let protocol = PROTOCOL_NTPV4.to_be_bytes();
+        let response = match error {
+            // What is not to be had is told by an empty list (RFC 8915 §4.1.2, §4.1.5).
+            KeError::NoCommonProtocol => MessageWriter::default().critical(RecordType::NEXT_PROTOCOL, &[]).end(),
+            KeError::NoCommonAead => MessageWriter::default()
+                .critical(RecordType::NEXT_PROTOCOL, &protocol)
+                .critical(RecordType::AEAD, &[])
+                .end(),
+            KeError::UnknownCritical(_) => error_message(KeErrorCode::UnrecognizedCriticalRecord),
+            _ => error_message(KeErrorCode::BadRequest),
+        };
+        Self { error, response }
+    }
+}
+
+fn error_message(code: KeErrorCode) -> Vec<u8> {
+    MessageWriter::default().critical(RecordType::ERROR, &code.to_bits().to_be_bytes()).end()
+}
+
+/// What the records have told so far.
+#[derive(Default)]
+struct Draft {
+    /// Whether NTPv4 is among the client's protocols.
+    protocol: Option<bool>,
+    /// The first of the client's algorithms that we may use.
+    algorithm: Option<Option<AeadAlgorithm>>,
+    compliant_128gcm: bool,
+}
+
+impl Draft {
+    fn handle(&mut self, record: &Record<'_>, ours: &[AeadAlgorithm]) -> Result<(), KeError> {
+        let malformed = KeError::BadBody(record.kind);
+        match record.kind {
+            RecordType::NEXT_PROTOCOL => {
+                let ntp = record.numbers().ok_or(malformed)?.any(|protocol| protocol == PROTOCOL_NTPV4);
+                once(&mut self.protocol, record, ntp)
+            }
+            RecordType::AEAD => {
+                let mut known = record.numbers().ok_or(malformed)?.filter_map(AeadAlgorithm::from_id);
+                once(&mut self.algorithm, record, known.find(|algorithm| ours.contains(algorithm)))
+            }
+            RecordType::COMPLIANT_128_GCM_SIV => {
+                self.compliant_128gcm = true;
+                Ok(())
+            }
+            // Which server and port a client would like is a wish that we need not grant (RFC 8915 §4.1.7, §4.1.8).
+            RecordType::SERVER | RecordType::PORT => Ok(()),
+            kind @ (RecordType::ERROR | RecordType::WARNING | RecordType::COOKIE) => Err(KeError::Unexpected(kind)),
+            kind if record.critical => Err(KeError::UnknownCritical(kind)),
+            _ => Ok(()),
+        }
+    }
+
+    fn algorithm(&self) -> Result<AeadAlgorithm, KeError> {
+        match self.protocol {
+            None => Err(KeError::Missing(RecordType::NEXT_PROTOCOL)),
+            Some(false) => Err(KeError::NoCommonProtocol),
+            Some(true) => self.algorithm.ok_or(KeError::Missing(RecordType::AEAD))?.ok_or(KeError::NoCommonAead),
+        }
+    }
+}
+
+fn once<T>(place: &mut Option<T>, record: &Record<'_>, value: T) -> Result<(), KeError> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(KeError::Duplicate(record.kind)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

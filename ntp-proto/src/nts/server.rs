@@ -1,0 +1,166 @@
+//! Protected requests and their replies: the server's side (RFC 8915 §5.7).
+//!
+//! [`open_request`] is called once per request. All that it refuses without cryptography it refuses first; then it costs
+//! the opening of one cookie and the verification of one authenticator, whatever the packet holds.
+//! [`AuthenticatedRequest::prepare`] seals the new cookies, so that between stamping the header and sending it there is but
+//! one sealing, in [`PreparedReply::emit`].
+
+use super::aead::Nonce;
+use super::cookie::cookie_length;
+use super::fields::{
+    FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length, packet_nonce,
+};
+use super::{Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
+use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
+use crate::server::MAX_REQUEST_LENGTH;
+use rand::CryptoRng;
+
+/// A request that the holder of its session's keys has made.
+#[derive(Clone, Debug)]
+pub struct AuthenticatedRequest {
+    /// The header of the request.
+    pub header: Header,
+    /// The keys of the session.
+    pub keys: KeyPair,
+    /// What the reply must repeat.
+    pub unique_id: UniqueId,
+    /// How many cookies the reply will bring: as many as were asked for, eight at most, and no more than leave it no longer
+    /// than the request.
+    pub cookies: usize,
+}
+
+/// Why a request gets no protected reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NtsRefusal {
+    /// It does not ask for protection. It may be answered as a plain request.
+    NotNts,
+    /// Its cookie cannot be opened: answer with [`write_nak`], not too often.
+    BadCookie(CookieError, UniqueId),
+    /// Its cookie is ours, but it was not sealed with the keys in there. RFC 8915 §5.7 would have us answer with
+    /// [`write_nak`] too; to drop it is the more careful choice, as only an attacker or a client with wrong keys sends it.
+    Forged(UniqueId),
+    /// Its fields are not as the RFC demands: drop it.
+    Malformed(FieldFault),
+}
+
+impl From<FieldFault> for NtsRefusal {
+    fn from(fault: FieldFault) -> Self {
+        Self::Malformed(fault)
+    }
+}
+
+/// Opens the request that `octets` have been decoded to.
+///
+/// # Errors
+/// Says why it gets no protected reply.
+pub fn open_request(
+    packet: &Packet<'_>,
+    octets: &[u8],
+    keys: &KeySet,
+) -> Result<Authenticated<AuthenticatedRequest>, NtsRefusal> {
+    let fields = NtsFields::read(packet, octets)?;
+    if fields.is_plain() {
+        return Err(NtsRefusal::NotNts);
+    }
+    let unique_id = UniqueId::new(fields.unique_id.ok_or(FieldFault::NoUniqueId)?).ok_or(FieldFault::BadUniqueId)?;
+    let cookie = fields.cookie.ok_or(FieldFault::NoCookie)?;
+    let authenticator = fields.authenticator.ok_or(FieldFault::NoAuthenticator)?;
+    if !fields.placeholders_match() {
+        return Err(FieldFault::BadPlaceholder.into());
+    }
+    if packet.mac.is_some() {
+        return Err(FieldFault::TrailingMac.into());
+    }
+    let session = keys.open_cookie(cookie).map_err(|error| NtsRefusal::BadCookie(error, unique_id))?;
+    // Nothing that a client may encrypt is of any use to us.
+    let mut plaintext = [0; MAX_REQUEST_LENGTH];
+    authenticator.open(&session.c2s, &mut plaintext).map_err(|_| NtsRefusal::Forged(unique_id))?;
+
+    let wanted = (1 + fields.placeholders).min(MAX_COOKIES);
+    let cookies = (0..=wanted)
+        .rev()
+        .find(|count| reply_length(&session, &unique_id, *count) <= octets.len())
+        .ok_or(FieldFault::BadAuthenticator)?;
+    Ok(Authenticated::new(AuthenticatedRequest { header: packet.header, keys: session, unique_id, cookies }))
+}
+
+/// How long the reply with so many cookies is, in octets.
+fn reply_length(session: &KeyPair, unique_id: &UniqueId, cookies: usize) -> usize {
+    let algorithm = session.algorithm();
+    let content = cookies * (FIELD_HEADER_LENGTH + cookie_length(algorithm));
+    HEADER_LENGTH
+        + FIELD_HEADER_LENGTH
+        + unique_id.octets().len()
+        + authenticator_length(algorithm.nonce_length(), content)
+}
+
+impl Authenticated<AuthenticatedRequest> {
+    /// Makes all of the reply that does not depend on the time.
+    pub fn prepare(&self, keys: &KeySet, rng: &mut impl CryptoRng) -> PreparedReply {
+        let request = self.value();
+        let mut reply = PreparedReply {
+            session: request.keys.clone(),
+            unique_id: request.unique_id,
+            nonce: packet_nonce(&request.keys.s2c, rng),
+            content: [0; MAX_REQUEST_LENGTH],
+            content_length: 0,
+        };
+        let mut writer = Writer::new(&mut reply.content);
+        for _ in 0..request.cookies {
+            let cookie = keys.seal_cookie(&request.keys, rng);
+            writer
+                .extension(FieldType::COOKIE, cookie.octets())
+                .expect("invariant: the cookies of a reply are shorter than the longest request");
+        }
+        reply.content_length = writer.written();
+        reply
+    }
+}
+
+/// A reply that only lacks its header.
+#[derive(Clone, Debug)]
+#[must_use = "emit it, or the client waits in vain"]
+pub struct PreparedReply {
+    session: KeyPair,
+    unique_id: UniqueId,
+    nonce: Nonce,
+    content: [u8; MAX_REQUEST_LENGTH],
+    content_length: usize,
+}
+
+impl PreparedReply {
+    /// How many octets [`emit`](Self::emit) will write: no more than the request had.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]
+    pub fn len(&self) -> usize {
+        HEADER_LENGTH
+            + FIELD_HEADER_LENGTH
+            + self.unique_id.octets().len()
+            + authenticator_length(self.nonce.octets().len(), self.content_length)
+    }
+
+    /// Writes the reply with a header that has just been stamped, seals it, and tells its length.
+    ///
+    /// # Errors
+    /// [`BufferFull`] if `out` is shorter than [`len`](Self::len).
+    pub fn emit(&self, header: &Header, out: &mut [u8]) -> Result<usize, BufferFull> {
+        let mut writer = Writer::new(out);
+        writer.header(header)?;
+        writer.extension(FieldType::UNIQUE_IDENTIFIER, self.unique_id.octets())?;
+        let written = writer.written();
+        let (content, _) = self.content.split_at(self.content_length);
+        append_authenticator(out, written, &self.session.s2c, &self.nonce, content)
+    }
+}
+
+/// Writes the reply that tells the client that its cookie is of no use, and tells its length, which is less than that of
+/// any request with a cookie. `header` must be a kiss of code NTSN.
+///
+/// # Errors
+/// [`BufferFull`] if `out` is too short.
+pub fn write_nak(header: &Header, unique_id: &UniqueId, out: &mut [u8]) -> Result<usize, BufferFull> {
+    let mut writer = Writer::new(out);
+    writer.header(header)?;
+    writer.last_extension(FieldType::UNIQUE_IDENTIFIER, unique_id.octets())?;
+    Ok(writer.written())
+}
