@@ -229,4 +229,4 @@ impl std::fmt::Debug for AeadKey {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,7 +10,7 @@ use super::cookie::cookie_length;
 use super::fields::{
     FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length, packet_nonce,
 };
-use super::{Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
+use super::{AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
 use crate::server::MAX_REQUEST_LENGTH;
 use rand::CryptoRng;
@@ -99,7 +99,7 @@ impl Authenticated<AuthenticatedRequest> {
     pub fn prepare(&self, keys: &KeySet, rng: &mut impl CryptoRng) -> PreparedReply {
         let request = self.value();
         let mut reply = PreparedReply {
-            session: request.keys.clone(),
+            s2c: request.keys.s2c.clone(),
             unique_id: request.unique_id,
             nonce: packet_nonce(&request.keys.s2c, rng),
             content: [0; MAX_REQUEST_LENGTH],
@@ -121,7 +121,7 @@ impl Authenticated<AuthenticatedRequest> {
 #[derive(Clone, Debug)]
 #[must_use = "emit it, or the client waits in vain"]
 pub struct PreparedReply {
-    session: KeyPair,
+    s2c: AeadKey,
     unique_id: UniqueId,
     nonce: Nonce,
     content: [u8; MAX_REQUEST_LENGTH],
@@ -149,7 +149,7 @@ impl PreparedReply {
         writer.extension(FieldType::UNIQUE_IDENTIFIER, self.unique_id.octets())?;
         let written = writer.written();
         let (content, _) = self.content.split_at(self.content_length);
-        append_authenticator(out, written, &self.session.s2c, &self.nonce, content)
+        append_authenticator(out, written, &self.s2c, &self.nonce, content)
     }
 }
 
