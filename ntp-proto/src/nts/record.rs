@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn too_many_records_are_refused() {
-        let many = vec![0x7F, 0xFF, 0, 0].repeat(MAX_RECORDS);
+        let many = [0x7F, 0xFF, 0, 0].repeat(MAX_RECORDS);
         assert_eq!(read(&many, 65_536), Err(KeError::TooManyRecords));
         let full = [&many[4..], &[0x80, 0, 0, 0]].concat();
         assert_eq!(read(&full, 65_536), Ok(true));
