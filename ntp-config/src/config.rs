@@ -1,6 +1,7 @@
 //! What a validated configuration says: the only form that the programs work with.
 
 use ntp_proto::clock::ClockConfig;
+use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::server::ServerConfig;
 use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{Frequency, Seconds};
@@ -8,6 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The configuration file that the programs read when none is named.
 pub const DEFAULT_CONFIG_PATH: &str = "/etc/truechimer/ntp.toml";
@@ -21,6 +23,9 @@ pub const DEFAULT_STORAGE_DIRECTORY: &str = "/var/lib/truechimer";
 /// The port of NTP, for sources and servers that name none.
 pub const NTP_PORT: u16 = 123;
 
+/// The TCP port of NTS key establishment, for sources and servers that name none (RFC 8915 §4).
+pub const NTS_KE_PORT: u16 = 4460;
+
 /// How many servers of a pool are used when the file does not say.
 pub const DEFAULT_POOL_COUNT: usize = 4;
 
@@ -31,6 +36,10 @@ pub struct Config {
     pub sources: Vec<SourceEntry>,
     /// Whom we tell the time: `[[server]]`.
     pub servers: Vec<ServerEntry>,
+    /// Where we hand out keys and cookies for authenticated time: `[[nts-ke-server]]`.
+    pub nts_ke_servers: Vec<NtsKeServerEntry>,
+    /// The keys that seal our cookies: `[keyset]`.
+    pub keyset: Keyset,
     /// How the clock is disciplined: `[synchronization]`.
     pub synchronization: Synchronization,
     /// Which clock is disciplined: `[clock]`.
@@ -75,6 +84,38 @@ pub enum SourceKind {
         /// Addresses that are never used.
         ignore: Vec<IpAddr>,
     },
+    /// One server whose time is authenticated by NTS (RFC 8915).
+    Nts {
+        /// The server of key establishment: its name, as in its certificate, and its TCP port.
+        address: HostPort,
+        /// Which certificates are believed, and which algorithms are offered.
+        trust: Trust,
+    },
+}
+
+/// What a source of authenticated time is held to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trust {
+    /// Files with certificates of authorities (PEM) that are believed.
+    pub certificate_authorities: Vec<PathBuf>,
+    /// Whether the authorities that the system believes are believed as well.
+    pub system_authorities: bool,
+    /// SHA-256 over the public key (SubjectPublicKeyInfo, DER) of a certificate, one of which must be in the server's
+    /// chain; empty: any key will do. This comes on top of a valid chain.
+    pub pinned_keys: Vec<[u8; 32]>,
+    /// The algorithms that are offered, the most wanted first; never empty.
+    pub aead_algorithms: Vec<AeadAlgorithm>,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            certificate_authorities: Vec::new(),
+            system_authorities: true,
+            pinned_keys: Vec::new(),
+            aead_algorithms: AeadAlgorithm::ALL.to_vec(),
+        }
+    }
 }
 
 impl SourceKind {
@@ -82,7 +123,7 @@ impl SourceKind {
     #[must_use]
     pub const fn address(&self) -> &HostPort {
         match self {
-            Self::Server { address } | Self::Pool { address, .. } => address,
+            Self::Server { address } | Self::Pool { address, .. } | Self::Nts { address, .. } => address,
         }
     }
 
@@ -90,18 +131,18 @@ impl SourceKind {
     #[must_use]
     pub const fn most_servers(&self) -> usize {
         match self {
-            Self::Server { .. } => 1,
+            Self::Server { .. } | Self::Nts { .. } => 1,
             Self::Pool { count, .. } => *count,
         }
     }
 }
 
-/// A host, by name or address, and a UDP port.
+/// A host, by name or address, and a port.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct HostPort {
     /// A host name, or an IPv4 or IPv6 address without brackets.
     pub host: String,
-    /// The UDP port, never 0.
+    /// The UDP port, or the TCP port of key establishment; never 0.
     pub port: u16,
 }
 
@@ -121,6 +162,46 @@ pub struct ServerEntry {
     pub interface: Option<String>,
     /// Who is answered, and how often.
     pub config: ServerConfig,
+}
+
+/// One `[[nts-ke-server]]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NtsKeServerEntry {
+    /// The local address and TCP port; port 0 lets the system choose a free one.
+    pub listen: SocketAddr,
+    /// The file with the certificate chain (PEM), the server's own certificate first.
+    pub certificate_chain: PathBuf,
+    /// The file with the private key (PEM).
+    pub private_key: PathBuf,
+    /// How long one connection may take from its acceptance to its end.
+    pub timeout: Duration,
+    /// The most connections at a time, at least 1.
+    pub concurrent_connections: usize,
+    /// The most connections at a time of one IPv4 address or one IPv6 network of 64 bits, at least 1.
+    pub connections_per_client: usize,
+    /// The name or address of the NTP server that clients are told to ask; `None`: the one that they asked for keys.
+    pub ntp_server: Option<String>,
+    /// The UDP port that clients are told to ask; `None`: 123, or the port of the only `[[server]]` if that is another.
+    pub ntp_port: Option<u16>,
+    /// The algorithms that clients may choose from; never empty.
+    pub aead_algorithms: Vec<AeadAlgorithm>,
+}
+
+/// `[keyset]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Keyset {
+    /// How many keys that seal no more cookies still open old ones.
+    pub stale_key_count: usize,
+    /// How long a key seals cookies.
+    pub key_rotation_interval: Duration,
+    /// The file in which the keys survive a restart; `None`: `nts-keys` in the folder of `[storage]`.
+    pub key_storage_path: Option<PathBuf>,
+}
+
+impl Default for Keyset {
+    fn default() -> Self {
+        Self { stale_key_count: 7, key_rotation_interval: Duration::from_secs(86_400), key_storage_path: None }
+    }
 }
 
 /// `[synchronization]`.
@@ -263,6 +344,18 @@ impl Storage {
     #[must_use]
     pub fn drift_file(&self) -> Option<PathBuf> {
         self.directory.as_deref().map(|directory| directory.join("drift"))
+    }
+
+    /// The file with the keys of `[keyset]`, unless that names another.
+    #[must_use]
+    pub fn nts_keys_file(&self) -> Option<PathBuf> {
+        self.directory.as_deref().map(|directory| directory.join("nts-keys"))
+    }
+
+    /// The file with keys and cookies that our sources have been granted.
+    #[must_use]
+    pub fn nts_sessions_file(&self) -> Option<PathBuf> {
+        self.directory.as_deref().map(|directory| directory.join("nts-sessions"))
     }
 
     /// The file with the rest: the last known time and the sum of all steps.

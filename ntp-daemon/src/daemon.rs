@@ -194,6 +194,7 @@ fn group(entry: &SourceEntry) -> GroupConfig {
     let address = entry.kind.address();
     let kind = match &entry.kind {
         SourceKind::Server { .. } => GroupKind::Server,
+        SourceKind::Nts { .. } => GroupKind::Nts,
         SourceKind::Pool { count, ignore, .. } => GroupKind::Pool { count: *count, ignore: ignore.clone() },
     };
     GroupConfig { host: address.host.clone(), port: address.port, kind, source: entry.settings }

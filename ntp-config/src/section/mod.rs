@@ -9,7 +9,7 @@ mod storage;
 mod synchronization;
 
 use crate::checks;
-use crate::config::Config;
+use crate::config::{Config, Keyset};
 use crate::diagnostic::{Located, Report, Span};
 use crate::fields::{Fields, Section};
 use crate::raw::Table;
@@ -50,6 +50,8 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         synchronization: synchronization.value,
         sources: sources.iter().map(|source| source.value.clone()).collect(),
         servers: servers.iter().map(|server| server.value.clone()).collect(),
+        nts_ke_servers: Vec::new(),
+        keyset: Keyset::default(),
     };
     not_yet::refuse(&mut root, report);
     root.finish(report);

@@ -37,6 +37,8 @@ impl GroupId {
 pub enum GroupKind {
     /// One server; it is kept even if it is of no use, as somebody chose it.
     Server,
+    /// One server whose time is authenticated by NTS; host and port are those of its key establishment.
+    Nts,
     /// As many servers as `count`, and useless ones are replaced.
     Pool {
         /// How many addresses to use.
@@ -96,7 +98,7 @@ impl Group {
     #[must_use]
     pub fn wanted(&self) -> usize {
         match &self.config.kind {
-            GroupKind::Server => 1,
+            GroupKind::Server | GroupKind::Nts => 1,
             GroupKind::Pool { count, .. } => *count,
         }
     }
@@ -189,7 +191,7 @@ impl Group {
 
     fn is_refused(&self, ip: IpAddr) -> bool {
         let ignored = match &self.config.kind {
-            GroupKind::Server => false,
+            GroupKind::Server | GroupKind::Nts => false,
             GroupKind::Pool { ignore, .. } => ignore.contains(&ip),
         };
         ignored || self.shunned.iter().any(|(shunned, _)| *shunned == ip)

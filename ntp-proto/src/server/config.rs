@@ -1,6 +1,6 @@
 //! What can be set for a server.
 
-use super::{AccessPolicy, RateLimit};
+use super::{AccessPolicy, FilterAction, RateLimit};
 use crate::packet::Version;
 
 /// The versions of the protocol that a server answers.
@@ -44,10 +44,18 @@ pub struct ServerConfig {
     /// The most RATE kisses per second and, apart from them, the most DENY kisses; beyond that there is silence. 0 means
     /// none.
     pub kisses_per_second: u32,
+    /// What becomes of requests without NTS; `None`: they are answered. It does not matter for those with NTS.
+    pub require_nts: Option<FilterAction>,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { access: AccessPolicy::default(), rate_limit: None, versions: VersionSet::ALL, kisses_per_second: 100 }
+        Self {
+            access: AccessPolicy::default(),
+            rate_limit: None,
+            versions: VersionSet::ALL,
+            kisses_per_second: 100,
+            require_nts: None,
+        }
     }
 }
