@@ -30,6 +30,7 @@ pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts
 fn mode_of(group: GroupId, facts: &Facts) -> String {
     match facts.sources.get(group.place()).map(|entry| &entry.kind) {
         Some(SourceKind::Pool { .. }) => "pool",
+        Some(SourceKind::Nts { .. }) => "nts",
         Some(SourceKind::Server { .. }) | None => "server",
     }
     .to_owned()
