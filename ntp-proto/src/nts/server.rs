@@ -36,8 +36,8 @@ pub enum NtsRefusal {
     NotNts,
     /// Its cookie cannot be opened: answer with [`write_nak`], not too often.
     BadCookie(CookieError, UniqueId),
-    /// Its cookie is ours, but it was not sealed with the keys in there. RFC 8915 §5.7 would have us answer with
-    /// [`write_nak`] too; to drop it is the more careful choice, as only an attacker or a client with wrong keys sends it.
+    /// Its cookie is ours, but it was not sealed with the keys in there: answer with [`write_nak`] too (RFC 8915 §5.7). A
+    /// client that has exported other keys for AES-128-GCM-SIV than we have learns of it by nothing else.
     Forged(UniqueId),
     /// Its fields are not as the RFC demands: drop it.
     Malformed(FieldFault),
@@ -151,6 +151,12 @@ impl PreparedReply {
         let (content, _) = self.content.split_at(self.content_length);
         append_authenticator(out, written, &self.s2c, &self.nonce, content)
     }
+}
+
+/// How long the reply of [`write_nak`] is, in octets.
+#[must_use]
+pub fn nak_length(unique_id: &UniqueId) -> usize {
+    HEADER_LENGTH + FIELD_HEADER_LENGTH + unique_id.octets().len().next_multiple_of(4)
 }
 
 /// Writes the reply that tells the client that its cookie is of no use, and tells its length, which is less than that of

@@ -1,6 +1,6 @@
 //! One counter for each thing that can become of a request.
 
-use super::{ReplyKind, Verdict};
+use super::ReplyKind;
 use crate::packet::DecodeError;
 use std::ops::AddAssign;
 
@@ -29,11 +29,19 @@ pub enum DropReason {
     Denied,
     /// The sender asks too often, and has been told so or cannot be for now.
     RateLimited,
+    /// It is not protected by NTS, and this server answers nothing else.
+    NtsRequired,
+    /// Its fields of NTS are not as RFC 8915 demands.
+    NtsMalformed,
+    /// Its NTS cookie cannot be opened, and so many have just been told so that the sender was not.
+    NtsBadCookie,
+    /// It was not sealed with the keys of its cookie, and so many have just been told so that the sender was not.
+    NtsForged,
 }
 
 impl DropReason {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::TooShort,
         Self::BadSize,
         Self::NotClientMode,
@@ -45,6 +53,10 @@ impl DropReason {
         Self::Ignored,
         Self::Denied,
         Self::RateLimited,
+        Self::NtsRequired,
+        Self::NtsMalformed,
+        Self::NtsBadCookie,
+        Self::NtsForged,
     ];
 
     /// The word by which the outside world knows it; it never changes.
@@ -62,6 +74,10 @@ impl DropReason {
             Self::Ignored => "ignored",
             Self::Denied => "denied",
             Self::RateLimited => "rate-limited",
+            Self::NtsRequired => "nts-required",
+            Self::NtsMalformed => "nts-malformed",
+            Self::NtsBadCookie => "nts-bad-cookie",
+            Self::NtsForged => "nts-forged",
         }
     }
 }
@@ -85,10 +101,10 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
-    pub(super) fn count(&mut self, verdict: &Verdict) {
+    pub(super) fn count(&mut self, verdict: Result<ReplyKind, DropReason>) {
         let counter = match verdict {
-            Verdict::Reply(reply) => self.replies.get_mut(reply.kind() as usize),
-            Verdict::Drop(reason) => self.drops.get_mut(*reason as usize),
+            Ok(kind) => self.replies.get_mut(kind as usize),
+            Err(reason) => self.drops.get_mut(reason as usize),
         };
         if let Some(counter) = counter {
             *counter = counter.saturating_add(1);
@@ -148,7 +164,7 @@ mod tests {
         let mut stats = ServerStats::default();
         for (place, reason) in DropReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, place);
-            stats.count(&Verdict::Drop(reason));
+            stats.count(Err(reason));
             assert_eq!(stats.dropped(reason), 1);
         }
         for (place, kind) in ReplyKind::ALL.into_iter().enumerate() {
@@ -162,9 +178,9 @@ mod tests {
     #[test]
     fn the_counters_of_two_workers_add_up() {
         let mut one = ServerStats::default();
-        one.count(&Verdict::Drop(DropReason::TooShort));
+        one.count(Err(DropReason::TooShort));
         let mut other = one;
-        other.count(&Verdict::Drop(DropReason::RateLimited));
+        other.count(Err(DropReason::RateLimited));
         one += other;
         assert_eq!(one.dropped(DropReason::TooShort), 2);
         assert_eq!(one.received(), 3);
