@@ -81,6 +81,13 @@ impl Resolution {
         }
     }
 
+    /// What would be looked for is there already.
+    pub(crate) fn satisfied(&mut self, now: MonoTime) {
+        if let Self::Due { attempts, .. } = *self {
+            *self = Self::Idle { last: now, attempts };
+        }
+    }
+
     /// What was found is of use: the next search starts without patience.
     pub(crate) fn forgive(&mut self) {
         if let Self::Idle { attempts, .. } = self {

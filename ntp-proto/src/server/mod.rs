@@ -89,6 +89,7 @@ pub struct Server {
 
 /// What protects the reply to the last request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each worker, and nothing is allocated for a packet")]
 enum Kept {
     Nothing,
     Nak(UniqueId),
