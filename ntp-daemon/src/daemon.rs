@@ -101,7 +101,12 @@ impl Daemon {
             sources: config.sources,
         };
         let client =
-            ClientConfig { groups: facts.sources.iter().map(group).collect(), clock: config.synchronization.settings };
+            ClientConfig {
+                groups: facts.sources.iter().map(group).collect(),
+                clock: config.synchronization.settings,
+                sessions: Vec::new(),
+                unproven_since: None,
+            };
         let parts = Parts { client, clock, store: Store::open(&config.storage), facts, served };
         Ok(Self { client: ClientTask::new(parts, seed()?), workers, listener, questions: mpsc::channel(QUESTIONS) })
     }

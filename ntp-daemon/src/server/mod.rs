@@ -4,4 +4,4 @@ mod board;
 mod worker;
 
 pub(crate) use board::ServerBoard;
-pub(crate) use worker::{Worker, WorkerStop};
+pub(crate) use worker::{Shared, Worker, WorkerStop};

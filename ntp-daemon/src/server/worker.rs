@@ -1,10 +1,11 @@
 //! One thread, one socket: receives batches, judges, stamps last, sends batches.
 
 use super::board::{ServerBoard, WorkerReport};
+use crate::key_ring::SharedKeys;
 use arc_swap::ArcSwap;
 use ntp_config::ServerEntry;
 use ntp_os_clock::{ClockReader, monotonic_now};
-use ntp_proto::server::{MAX_REQUEST_LENGTH, Request, ServedState, Server, Verdict};
+use ntp_proto::server::{MAX_REQUEST_LENGTH, Request, ServedState, Server, Snapshots, Verdict};
 use ntp_proto::time::MonoTime;
 use ntp_udp::{BindError, BindOptions, ReceiveBatch, SendBatch, Socket, StampCounters};
 use std::io;
@@ -39,12 +40,20 @@ impl WorkerStop {
     }
 }
 
+/// What workers read and others replace.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) reader: ClockReader,
+    pub(crate) served: Arc<ArcSwap<ServedState>>,
+    /// The keys of NTS cookies, if this server has any.
+    pub(crate) keys: Option<SharedKeys>,
+}
+
 /// A worker that has its socket and has yet to be started.
 pub(crate) struct Worker {
     socket: Socket,
     server: Server,
-    reader: ClockReader,
-    served: Arc<ArcSwap<ServedState>>,
+    shared: Shared,
     board: ServerBoard,
     stamps: StampCounters,
     send_errors: u64,
@@ -60,8 +69,7 @@ impl Worker {
     pub(crate) fn open(
         entry: &ServerEntry,
         dual_stack: bool,
-        reader: ClockReader,
-        served: Arc<ArcSwap<ServedState>>,
+        shared: Shared,
         seed: [u8; 32],
     ) -> Result<Self, BindError> {
         // With a single socket for each address, sharing the port would only hide that it is taken.
@@ -82,8 +90,7 @@ impl Worker {
         Ok(Self {
             socket,
             server: Server::new(Arc::new(entry.config.clone()), seed),
-            reader,
-            served,
+            shared,
             board,
             stamps: StampCounters::default(),
             send_errors: 0,
@@ -134,20 +141,23 @@ impl Worker {
     }
 
     fn answer(&mut self, requests: &ReceiveBatch, replies: &mut SendBatch) {
-        let state = **self.served.load();
+        let Shared { reader, served, keys } = &self.shared;
+        let state = **served.load();
+        let keys = keys.as_ref().map(|keys| keys.load());
+        let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
         let now = monotonic_now();
         replies.clear();
         for (octets, datagram) in requests.iter() {
             self.stamps.record(datagram.stamp);
             let receive = match datagram.stamp {
-                Some(stamp) => self.reader.from_realtime(stamp.at),
-                None => self.reader.now(),
+                Some(stamp) => reader.from_realtime(stamp.at),
+                None => reader.now(),
             };
             let request = Request { octets, from: datagram.from, receive, now };
-            let Verdict::Reply(reply) = self.server.handle_request(request, &state) else { continue };
+            let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { continue };
             let from = datagram.destination.and_then(|destination| destination.reply_source());
             // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(datagram.from, from, |room| reply.emit(self.reader.now(), room).unwrap_or(0));
+            let _ = replies.push(datagram.from, from, |room| reply.emit(reader.now(), room).unwrap_or(0));
         }
         self.send_errors += self.socket.send_batch(replies).failed as u64;
     }

@@ -6,6 +6,7 @@
 //! `TRUECHIMER_NO_SKIPPING` set it fails instead, so that a build server notices what it no longer tests.
 
 mod binaries;
+mod certificates;
 mod confine;
 mod daemon;
 mod folder;
@@ -16,6 +17,7 @@ mod process;
 mod wait;
 
 pub use binaries::binary;
+pub use certificates::{Authority, CertificateFiles};
 pub use confine::{confined, confined_in};
 pub use daemon::{Daemon, DaemonConfig, source_at};
 pub use folder::folder;
