@@ -181,7 +181,8 @@ pub struct NtsKeServerEntry {
     pub connections_per_client: usize,
     /// The name or address of the NTP server that clients are told to ask; `None`: the one that they asked for keys.
     pub ntp_server: Option<String>,
-    /// The UDP port that clients are told to ask; `None`: 123, or the port of the only `[[server]]` if that is another.
+    /// The UDP port that clients are told to ask; `None`: 123, unless the only `[[server]]` listens on port 0, whose true
+    /// port only the system knows. Where the file does not say it, this is the port of the only `[[server]]`.
     pub ntp_port: Option<u16>,
     /// The algorithms that clients may choose from; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,

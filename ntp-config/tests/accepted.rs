@@ -331,6 +331,7 @@ fn lines() -> impl Strategy<Value = String> {
         "[source-defaults]",
         "[synchronization.algorithm]",
         "[keyset]",
+        "[[nts-ke-server]]",
         "mode = \"pool\"",
         "mode = \"server\"",
         "mode = \"nts\"",
@@ -362,6 +363,15 @@ fn lines() -> impl Strategy<Value = String> {
         "accept-ntp-versions = [[3]]",
         "ignore = ['fe80::1%x']",
         "reference-id = \"\\u0000\"",
+        "pinned-keys = [\"sha256/é\", \"sha256//\"]",
+        "aead-algorithms = [15, -1, \"é\"]",
+        "certificate-authority = [\"\\u0000\", [\"/x\"]]",
+        "certificate-chain-path = \"/é\"",
+        "private-key-path = \"/k\"",
+        "ntp-server = \"::1%é\"",
+        "key-rotation-interval = 9223372036854775807",
+        "stale-key-count = 32",
+        "require-nts = {}",
     ]);
     prop::collection::vec(line, 0..12).prop_map(|lines| lines.join("\n"))
 }

@@ -16,6 +16,7 @@
 
 mod args;
 mod ask;
+mod files;
 #[cfg(test)]
 mod samples;
 mod source_words;

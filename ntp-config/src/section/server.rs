@@ -1,7 +1,6 @@
 //! `[[server]]`.
 
-use super::list;
-use crate::address;
+use super::{list, listen};
 use crate::config::{NTP_PORT, ServerEntry};
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string, wrong_kind};
@@ -10,7 +9,6 @@ use ntp_proto::packet::Version;
 use ntp_proto::server::{
     AccessList, AccessPolicy, FilterAction, Prefix, PrefixError, RateLimit, ServerConfig, VersionSet,
 };
-use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) const SERVER: Section = Section {
@@ -51,35 +49,18 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<Server
 }
 
 fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<ServerEntry>> {
-    let listen = listen(&mut fields, report);
+    let listen = listen::read(&mut fields, NTP_PORT, report);
     let interface = interface(&mut fields, report);
     let config = ServerConfig {
         access: access(&mut fields, report),
         rate_limit: rate_limit(&mut fields, report),
         versions: versions(&mut fields, report).unwrap_or(VersionSet::ALL),
+        require_nts: require_nts(&mut fields, report),
         ..ServerConfig::default()
     };
-    require_nts(&mut fields, report);
     fields.finish(report);
     let listen = listen?;
     Some(listen.with(ServerEntry { listen: listen.value, interface, config }))
-}
-
-fn listen(fields: &mut Fields, report: &mut Report) -> Option<Located<SocketAddr>> {
-    const HELP: &str = "write listen = \"[::]:123\" or \"0.0.0.0:123\", or the address of one interface";
-    if fields.peek("listen").is_none() {
-        report.error(fields.span(), "a `[[server]]` without `listen`", HELP);
-        return None;
-    }
-    let text = fields.string("listen", report)?;
-    match address::socket(&text.value, Some(NTP_PORT)) {
-        Some(address) => Some(text.with(address)),
-        None => {
-            let message = format!("`{}` is not an IP address with or without a port", text.value);
-            report.error(&text.span, message, HELP);
-            None
-        }
-    }
 }
 
 fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {
@@ -185,16 +166,18 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
     Some(spoken)
 }
 
-fn require_nts(fields: &mut Fields, report: &mut Report) {
-    let Some(entry) = fields.take("require-nts") else { return };
-    match &entry.value.value {
-        Value::Boolean(false) => {}
-        Value::Boolean(true) | Value::String(_) => {
-            let message = "`require-nts`: this version speaks plain NTP only, so that nobody could be answered";
-            let help =
-                "write false or remove this line to answer without authentication, or wait for the version with NTS";
-            report.error(&entry.value.span, message, help);
+/// Whether clients without NTS are refused, and how.
+fn require_nts(fields: &mut Fields, report: &mut Report) -> Option<FilterAction> {
+    match fields.peek("require-nts")?.value.value {
+        Value::String(_) => fields.word("require-nts", &ACTIONS, report).map(|action| action.value),
+        Value::Boolean(required) => {
+            fields.take("require-nts");
+            required.then_some(FilterAction::Ignore)
         }
-        _ => wrong_kind(&entry.value, "require-nts", "false", report),
+        _ => {
+            let entry = fields.take("require-nts")?;
+            wrong_kind(&entry.value, "require-nts", "true, false, \"ignore\" or \"deny\"", report);
+            None
+        }
     }
 }
