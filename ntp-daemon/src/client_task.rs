@@ -1,9 +1,9 @@
 //! The one owner of the client and of the clock.
 
+use crate::establish::{self, Established};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
 use crate::socket_pump::{self, Inbound};
-use crate::establish::{self, Established};
 use crate::storage::Store;
 use crate::{clock_choice, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;

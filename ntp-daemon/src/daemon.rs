@@ -2,23 +2,24 @@
 
 use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
+use crate::key_ring::KeyRing;
 use crate::observe::{self, Facts, Listener};
-use crate::server::{Worker, WorkerStop};
+use crate::server::{Shared, Worker, WorkerStop};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
-use ntp_config::{Config, ServerEntry, SourceEntry, SourceKind};
+use ntp_config::{Config, SourceEntry, SourceKind};
 use ntp_os_clock::{ClockError, monotonic_now};
 use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Questions that wait for the client task.
 const QUESTIONS: usize = 16;
@@ -46,9 +47,10 @@ pub(crate) enum DaemonError {
 pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
-        let stop = stop_signal()?;
+        let (reload, reloads) = watch::channel(());
+        let stop = stop_signal(reload)?;
         let daemon = Daemon::build(config, path)?;
-        daemon.run(stop).await
+        daemon.run(stop, reloads).await
     });
     // A look-up that hangs in the system's resolver must not hold up the end.
     runtime.shutdown_background();
@@ -65,6 +67,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, DaemonError> {
 pub(crate) struct Daemon {
     client: ClientTask,
     workers: Vec<Worker>,
+    keys: Option<KeyRing>,
     listener: Option<Listener>,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
 }
@@ -78,15 +81,13 @@ impl Daemon {
         let clock = clock_choice::open(&config.clock)?;
         clock_choice::announce(&clock, config.clock.mode);
         let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
+        let keys = key_ring(&config)?;
+        let shared =
+            Shared { reader: clock.reader(), served: Arc::clone(&served), keys: keys.as_ref().map(KeyRing::shared) };
         let mut workers = Vec::new();
         for entry in &config.servers {
-            let worker = Worker::open(
-                entry,
-                is_dual_stack(entry, &config.servers),
-                clock.reader(),
-                Arc::clone(&served),
-                seed()?,
-            )?;
+            let dual_stack = is_dual_stack(entry.listen, config.servers.iter().map(|other| other.listen));
+            let worker = Worker::open(entry, dual_stack, shared.clone(), seed()?)?;
             tracing::info!(address = worker.board().listen, "serving time");
             workers.push(worker);
         }
@@ -100,15 +101,20 @@ impl Daemon {
             clock_error: None,
             sources: config.sources,
         };
-        let client =
-            ClientConfig {
-                groups: facts.sources.iter().map(group).collect(),
-                clock: config.synchronization.settings,
-                sessions: Vec::new(),
-                unproven_since: None,
-            };
+        let client = ClientConfig {
+            groups: facts.sources.iter().map(group).collect(),
+            clock: config.synchronization.settings,
+            sessions: Vec::new(),
+            unproven_since: None,
+        };
         let parts = Parts { client, clock, store: Store::open(&config.storage), facts, served };
-        Ok(Self { client: ClientTask::new(parts, seed()?), workers, listener, questions: mpsc::channel(QUESTIONS) })
+        Ok(Self {
+            client: ClientTask::new(parts, seed()?),
+            workers,
+            keys,
+            listener,
+            questions: mpsc::channel(QUESTIONS),
+        })
     }
 
     /// Where questions about the state can be asked.
@@ -116,11 +122,16 @@ impl Daemon {
         self.questions.0.clone()
     }
 
-    /// Runs until `stop` resolves or a part ends, which none should.
+    /// Runs until `stop` resolves or a part ends, which none should. What can change without a restart is read anew at each
+    /// of `reloads`.
     ///
     /// # Errors
     /// Says which part has ended, and why.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    pub(crate) async fn run(
+        self,
+        stop: impl Future<Output = ()>,
+        reloads: watch::Receiver<()>,
+    ) -> Result<(), DaemonError> {
         let (worker_ended, mut worker_end) = mpsc::unbounded_channel();
         let stop_workers = WorkerStop::default();
         let mut threads = Vec::new();
@@ -131,6 +142,7 @@ impl Daemon {
         }
         let (stop_client, client_stop) = oneshot::channel();
         let observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
+        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads)));
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -140,6 +152,7 @@ impl Daemon {
                 Ok(()) => Err(DaemonError::TaskEnded("a server thread")),
             },
             () = ended(observer.as_ref()) => Err(DaemonError::TaskEnded("the observation socket")),
+            () = ended(keys.as_ref()) => Err(DaemonError::TaskEnded("the keeper of the keys")),
         };
         // The client leaves the clock in order, whatever the reason.
         let _ = stop_client.send(());
@@ -171,10 +184,16 @@ async fn ended(task: Option<&tokio::task::JoinHandle<()>>) {
     }
 }
 
-/// A server at `[::]` answers IPv4 as well, unless another section does that at the same port.
-fn is_dual_stack(entry: &ServerEntry, all: &[ServerEntry]) -> bool {
-    let rival = |other: &ServerEntry| other.listen.is_ipv4() && other.listen.port() == entry.listen.port();
-    entry.listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (entry.listen.port() == 0 || !all.iter().any(rival))
+/// A socket at `[::]` serves IPv4 as well, unless another one does that at the same port.
+fn is_dual_stack(listen: SocketAddr, all: impl Iterator<Item = SocketAddr>) -> bool {
+    let mut rivals = all.filter(|other| other.is_ipv4() && other.port() == listen.port());
+    listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (listen.port() == 0 || rivals.next().is_none())
+}
+
+/// The keys of NTS cookies, where somebody needs them: our own key establishment, or one elsewhere that shares a file.
+fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
+    let wanted = !config.nts_ke_servers.is_empty() || config.keyset.key_storage_path.is_some();
+    Ok(if wanted { Some(KeyRing::open(&config.keyset, &config.storage, seed()?)) } else { None })
 }
 
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.
@@ -212,8 +231,8 @@ pub(crate) fn seed() -> Result<[u8; 32], DaemonError> {
     Ok(seed)
 }
 
-/// Resolves when somebody wants the daemon to end.
-pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, DaemonError> {
+/// Resolves when somebody wants the daemon to end; SIGHUP goes to `reload`.
+pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Output = ()>, DaemonError> {
     let on = |kind| signal(kind).map_err(|error| DaemonError::System { doing: "cannot listen to signals", error });
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
@@ -224,7 +243,10 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, DaemonError> {
                 _ = terminate.recv() => return tracing::info!("told to terminate"),
                 _ = interrupt.recv() => return tracing::info!("interrupted"),
                 _ = hang_up.recv() => {
-                    tracing::warn!("this version does not re-read its configuration; restart it to apply changes");
+                    tracing::info!(
+                        "reading certificates and keys anew; the configuration itself is read at the start only"
+                    );
+                    reload.send_replace(());
                 }
             }
         }

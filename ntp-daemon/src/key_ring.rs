@@ -158,9 +158,8 @@ impl KeyRing {
         let Some(path) = &self.path else { return };
         let octets = self.keys.load().to_octets();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let written = folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-            file::replace(path, file::SECRET, &octets)
-        });
+        let written =
+            folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| file::replace(path, file::SECRET, &octets));
         let error = written.err().map(|error| error.to_string());
         if let Some(error) = &error {
             tracing::error!(

@@ -22,7 +22,8 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
         Event::NotEstablished { group, failure } => tracing::warn!(
             name = facts.name_of(*group),
             stage = failure.stage,
-            "no keys for NTS, which will be tried again: {}", failure.message
+            "no keys for NTS, which will be tried again: {}",
+            failure.message
         ),
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = facts.name_of(*group), "new source");

@@ -154,7 +154,10 @@ pub(crate) fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, G
         file::replace(path, file::SECRET, &text)
     });
     if let Err(error) = outcome {
-        tracing::warn!("cannot keep the keys of NTS in {}: {error}; the next start establishes new ones", path.display());
+        tracing::warn!(
+            "cannot keep the keys of NTS in {}: {error}; the next start establishes new ones",
+            path.display()
+        );
     }
 }
 
@@ -207,7 +210,10 @@ mod tests {
         let (group, session) = &back[0];
         assert_eq!(*group, GroupId::new(1));
         assert_eq!(session.keys.primary.c2s.secret(), granted().keys.primary.c2s.secret());
-        assert_eq!(session.keys.alternate.as_ref().unwrap().s2c.secret(), granted().keys.alternate.unwrap().s2c.secret());
+        assert_eq!(
+            session.keys.alternate.as_ref().unwrap().s2c.secret(),
+            granted().keys.alternate.unwrap().s2c.secret()
+        );
         assert!(session.cookies.iter().eq(granted().cookies.iter()));
         assert!(session.age >= Duration::from_secs(77));
         assert!(take(&path, &sources).is_empty(), "a second time");

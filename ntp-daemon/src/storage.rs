@@ -178,5 +178,4 @@ mod tests {
         fs::write(store.drift.as_ref().unwrap(), "{\"frequency_ratio\": 0.5}").unwrap();
         assert_eq!(store.frequency(), None);
     }
-
 }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A clock this close to the truth counts as right.
 const RIGHT_WITHIN_S: f64 = 0.001;
@@ -75,7 +75,8 @@ impl Drop for Folder {
 
 /// Returns whether the clock was right at the end.
 async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
-    let stop = stop_signal()?;
+    let (reload, reloads) = watch::channel(());
+    let stop = stop_signal(reload)?;
     let folder = Folder::create()?;
     let reference = Reference::start()?;
     let file = folder.0.join("ntp.toml");
@@ -88,7 +89,7 @@ async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
     display.introduce(options, &reference.address().to_string(), &file, metrics)?;
     let questions = daemon.questions();
     let (end, ended) = oneshot::channel::<()>();
-    let running = tokio::spawn(daemon.run(async move { drop(ended.await) }));
+    let running = tokio::spawn(daemon.run(async move { drop(ended.await) }, reloads));
     let outcome = tokio::select! {
         outcome = watch(&mut display, &questions, options.end_after) => outcome,
         () = stop => last_document(&questions).await.map(|document| is_right(&document)),

@@ -2,7 +2,7 @@
 
 use super::DemoError;
 use crate::daemon::DaemonError;
-use crate::server::{Worker, WorkerStop};
+use crate::server::{Shared, Worker, WorkerStop};
 use arc_swap::ArcSwap;
 use ntp_config::ServerEntry;
 use ntp_os_clock::Clock;
@@ -41,8 +41,8 @@ impl Reference {
             config: ServerConfig::default(),
         };
         let served = Arc::new(ArcSwap::from_pointee(state));
-        let worker =
-            Worker::open(&entry, false, clock.reader(), served, crate::daemon::seed()?).map_err(DaemonError::from)?;
+        let shared = Shared { reader: clock.reader(), served, keys: None };
+        let worker = Worker::open(&entry, false, shared, crate::daemon::seed()?).map_err(DaemonError::from)?;
         let address = worker.board().listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
         let stop = WorkerStop::default();
         let thread = worker.start(stop.clone(), drop).map_err(|error| DemoError::SetUp(error.to_string()))?;

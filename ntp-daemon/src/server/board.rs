@@ -38,7 +38,10 @@ impl ServerBoard {
             listen_address: self.listen.clone(),
             interface: self.interface.clone(),
             received: stats.received(),
-            answered: [ReplyKind::Time, ReplyKind::TimeOverLimit, ReplyKind::NtsTime].map(|kind| stats.replied(kind)).iter().sum(),
+            answered: [ReplyKind::Time, ReplyKind::TimeOverLimit, ReplyKind::NtsTime]
+                .map(|kind| stats.replied(kind))
+                .iter()
+                .sum(),
             denied: stats.replied(ReplyKind::DenyKiss) + stats.dropped(DropReason::Denied),
             ignored: stats.dropped(DropReason::Ignored),
             rate_limited: stats.replied(ReplyKind::RateKiss) + stats.dropped(DropReason::RateLimited),

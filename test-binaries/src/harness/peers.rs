@@ -41,10 +41,10 @@ impl Peers {
     /// When it is not there.
     pub fn newer(&self) -> Result<Self, Skip> {
         let newer = self.apart("newer")?;
-        let is_loader = |path: &PathBuf| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"))
-        };
-        let files = newer.libraries().into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+        let is_loader =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"));
+        let files =
+            newer.libraries().into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
         let loader = files.map(|entry| entry.path()).find(is_loader);
         let loader = loader.ok_or_else(|| Skip(format!("there is no loader in {}", newer.root.display())))?;
         Ok(Self { loader: Some(loader), ..newer })
