@@ -8,6 +8,7 @@ mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;
 mod mistakes_are_explained;
 mod odd_replies_do_no_harm;
+mod nts_with_others;
 mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;
