@@ -4,7 +4,6 @@ use ntp_observe::{
     CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
 };
 
-use crate::nts_words::stage;
 use crate::terminal::wrap;
 use crate::units::{count, span};
 
@@ -59,7 +58,7 @@ fn establishment(nts: &NtsFacts) -> String {
         text.push_str(&format!("; failed: {failures}"));
     }
     if let Some(NtsKeErrorFacts { stage: at, message, ago_s, .. }) = &nts.last_ke_error {
-        text.push_str(&format!("; last failure {} ago: {} ({message})", span(*ago_s), stage(at)));
+        text.push_str(&format!("; last failure {} ago ({at}): {message}", span(*ago_s)));
     }
     text
 }
@@ -201,8 +200,8 @@ mod tests {
         assert_eq!(
             from,
             "nts.example.org:4461, could not be had; next try in 1 min 4 s; asked 3 times, granted never; failed: \
-             connection-refused 2, timeout 1; last failure 12 s ago: the server of keys cannot be reached (Connection \
-             refused)"
+             connection-refused 2, timed-out 1; last failure 12 s ago (tcp): nts.example.org:4461, TCP connection: connection \
+             refused: nothing listens there, or a firewall says so; is the port right?"
         );
     }
 

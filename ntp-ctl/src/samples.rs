@@ -197,7 +197,10 @@ pub(crate) fn ke_error() -> NtsKeErrorFacts {
     NtsKeErrorFacts {
         stage: "tcp".into(),
         word: "connection-refused".into(),
-        message: "Connection refused".into(),
+        message:
+            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a firewall says so; \
+                  is the port right?"
+                .into(),
         ago_s: 12.0,
     }
 }
@@ -220,7 +223,7 @@ pub(crate) fn nts_without_keys() -> SourceFacts {
             ke_server: "nts.example.org:4461".into(),
             ke_state: NtsKeState::Failed,
             ke_attempts: 3,
-            ke_failures: [("connection-refused".to_owned(), 2), ("timeout".to_owned(), 1)].into(),
+            ke_failures: [("connection-refused".to_owned(), 2), ("timed-out".to_owned(), 1)].into(),
             last_ke_error: Some(error),
             next_ke_in_s: Some(64.0),
             ..NtsFacts::default()

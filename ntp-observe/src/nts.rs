@@ -76,11 +76,11 @@ impl NtsKeState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsKeErrorFacts {
-    /// The stage that failed, a stable word: `look-up`, `tcp`, `tls`, `certificate` or `records`.
+    /// The stage that failed, a stable word: `dns`, `tcp`, `tls`, `certificate`, `alpn`, `records` or `ntp-address`.
     pub stage: String,
     /// The reason, a stable word.
     pub word: String,
-    /// The reason in the words of the network's other end, of the operating system or of the libraries.
+    /// The same in a sentence with what no word can hold: addresses, names, dates, what the operating system said.
     pub message: String,
     /// How long ago that was.
     pub ago_s: f64,
