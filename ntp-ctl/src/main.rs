@@ -9,14 +9,19 @@
 //! | `table` | the table of sources |
 //! | `words` | reasons of the system and of the clock, in sentences with a remedy |
 //! | `source_words` | reasons of a source, in sentences with a remedy |
+//! | `nts_words` | the same for keys and cookies of a source |
+//! | `nts` | the lines about keys and cookies, of our sources and for our clients |
 //! | `units` | numbers for people |
 //! | `validate` | checking a configuration file |
+//! | `files` | the files that a configuration names |
 //! | `terminal` | width, colour, and output that cannot harm a terminal |
 #![forbid(unsafe_code)]
 
 mod args;
 mod ask;
 mod files;
+mod nts;
+mod nts_words;
 #[cfg(test)]
 mod samples;
 mod source_words;

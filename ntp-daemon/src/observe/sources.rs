@@ -105,6 +105,7 @@ fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> Sourc
             .map(|(word, n)| (word.to_owned(), n))
             .collect(),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
+        ..SourceFacts::default()
     }
 }
 

@@ -57,6 +57,7 @@ impl ServerBoard {
             receive_timestamps_daemon: report.missing_stamps,
             receive_buffer_bytes: self.receive_buffer,
             clients: self.rate_limit.map(|limit| ClientTable { size: limit.table_size() as u64, used: report.clients }),
+            ..ServerFacts::default()
         }
     }
 }
