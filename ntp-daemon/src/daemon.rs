@@ -97,6 +97,7 @@ impl Daemon {
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
             servers: workers.iter().map(Worker::board).collect(),
+            keys: keys.as_ref().map(KeyRing::facts),
             started: monotonic_now(),
             clock_error: None,
             sources: config.sources,

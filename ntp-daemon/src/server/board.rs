@@ -39,8 +39,8 @@ impl ServerBoard {
             interface: self.interface.clone(),
             received: stats.received(),
             answered: [ReplyKind::Time, ReplyKind::TimeOverLimit, ReplyKind::NtsTime]
-                .map(|kind| stats.replied(kind))
                 .iter()
+                .map(|kind| stats.replied(*kind))
                 .sum(),
             denied: stats.replied(ReplyKind::DenyKiss) + stats.dropped(DropReason::Denied),
             ignored: stats.dropped(DropReason::Ignored),
@@ -57,7 +57,14 @@ impl ServerBoard {
             receive_timestamps_daemon: report.missing_stamps,
             receive_buffer_bytes: self.receive_buffer,
             clients: self.rate_limit.map(|limit| ClientTable { size: limit.table_size() as u64, used: report.clients }),
-            ..ServerFacts::default()
+            nts_answered: stats.replied(ReplyKind::NtsTime),
+            nts_naks_sent: stats.replied(ReplyKind::NtsNak),
+            nts_refused: DropReason::ALL
+                .iter()
+                .filter(|reason| reason.word().starts_with("nts-"))
+                .map(|reason| (reason.word().to_owned(), stats.dropped(*reason)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
         }
     }
 }
