@@ -2,13 +2,14 @@
 
 use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
+use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
 use crate::key_ring::KeyRing;
 use crate::observe::{self, Facts, Listener};
 use crate::server::{Shared, Worker, WorkerStop};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
-use ntp_config::{Config, SourceEntry, SourceKind};
+use ntp_config::{Config, NtsKeServerEntry, SourceEntry, SourceKind};
 use ntp_os_clock::{ClockError, monotonic_now};
 use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
@@ -37,6 +38,8 @@ pub(crate) enum DaemonError {
     Random(String),
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
+    #[error("cannot serve key establishment for NTS: {0}")]
+    KeServer(#[from] KeServiceError),
     #[error("a server thread has ended: {0}")]
     Worker(io::Error),
     #[error("{0} has ended unexpectedly")]
@@ -68,6 +71,8 @@ pub(crate) struct Daemon {
     client: ClientTask,
     workers: Vec<Worker>,
     keys: Option<KeyRing>,
+    ke_servers: Vec<RunningKeService>,
+    ke_server_end: mpsc::UnboundedReceiver<()>,
     listener: Option<Listener>,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
 }
@@ -92,12 +97,23 @@ impl Daemon {
             workers.push(worker);
         }
         let listener = listen(&config)?;
+        let (ke_ended, ke_server_end) = mpsc::unbounded_channel();
+        let mut ke_servers = Vec::new();
+        let mut ke_boards = Vec::new();
+        for service in ke_services(&config, &workers)? {
+            let ended = ke_ended.clone();
+            let keys = shared.keys.clone().expect("invariant: there are keys where keys are established");
+            let (running, board) = service.start(keys, move || drop(ended.send(())))?;
+            ke_servers.push(running);
+            ke_boards.push(board);
+        }
         let facts = Facts {
             config_path: path,
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
             servers: workers.iter().map(Worker::board).collect(),
             keys: keys.as_ref().map(KeyRing::facts),
+            ke_servers: ke_boards,
             started: monotonic_now(),
             clock_error: None,
             sources: config.sources,
@@ -129,9 +145,9 @@ impl Daemon {
     /// # Errors
     /// Says which part has ended, and why.
     pub(crate) async fn run(
-        self,
+        mut self,
         stop: impl Future<Output = ()>,
-        reloads: watch::Receiver<()>,
+        mut reloads: watch::Receiver<()>,
     ) -> Result<(), DaemonError> {
         let (worker_ended, mut worker_end) = mpsc::unbounded_channel();
         let stop_workers = WorkerStop::default();
@@ -143,7 +159,15 @@ impl Daemon {
         }
         let (stop_client, client_stop) = oneshot::channel();
         let observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
-        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads)));
+        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
+        let ke_servers = self.ke_servers;
+        let reload = async {
+            while reloads.changed().await.is_ok() {
+                ke_servers.iter().for_each(RunningKeService::reload);
+            }
+            std::future::pending::<()>().await;
+        };
+        let serves_keys = !ke_servers.is_empty();
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -152,6 +176,10 @@ impl Daemon {
                 Err(error) => Err(DaemonError::Worker(error)),
                 Ok(()) => Err(DaemonError::TaskEnded("a server thread")),
             },
+            Some(()) = self.ke_server_end.recv(), if serves_keys => {
+                Err(DaemonError::TaskEnded("a server of key establishment"))
+            }
+            () = reload => Ok(()),
             () = ended(observer.as_ref()) => Err(DaemonError::TaskEnded("the observation socket")),
             () = ended(keys.as_ref()) => Err(DaemonError::TaskEnded("the keeper of the keys")),
         };
@@ -160,6 +188,7 @@ impl Daemon {
         if !client.is_finished() {
             let _ = client.await;
         }
+        ke_servers.into_iter().for_each(RunningKeService::stop);
         stop_workers.stop();
         for thread in threads {
             let _ = thread.join();
@@ -195,6 +224,17 @@ fn is_dual_stack(listen: SocketAddr, all: impl Iterator<Item = SocketAddr>) -> b
 fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
     let wanted = !config.nts_ke_servers.is_empty() || config.keyset.key_storage_path.is_some();
     Ok(if wanted { Some(KeyRing::open(&config.keyset, &config.storage, seed()?)) } else { None })
+}
+
+/// Opens what key establishment needs, so that what cannot work fails now.
+fn ke_services(config: &Config, workers: &[Worker]) -> Result<Vec<KeService>, KeServiceError> {
+    let served: Vec<SocketAddr> = workers.iter().filter_map(|worker| worker.board().listen.parse().ok()).collect();
+    let all = &config.nts_ke_servers;
+    let open = |entry: &NtsKeServerEntry| {
+        let dual_stack = is_dual_stack(entry.listen, all.iter().map(|other| other.listen));
+        KeService::open(entry, dual_stack, &served)
+    };
+    all.iter().map(open).collect()
 }
 
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.

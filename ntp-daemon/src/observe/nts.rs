@@ -1,8 +1,11 @@
 //! NTS: keys and cookies of sources, our own key establishment, the keys of our cookies.
 
 use super::document::{Facts, unix_date};
+use crate::ke_servers::KeServiceBoard;
 use crate::key_ring::KeyFacts;
-use ntp_observe::{KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeState, SourceReason};
+use ntp_observe::{
+    CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, SourceReason,
+};
 use ntp_proto::client::{Client, Member};
 use ntp_proto::pool::Group;
 use ntp_proto::time::{MonoTime, Now};
@@ -91,6 +94,34 @@ fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
 
 fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
     group.retry_at().map(|at| at.since(now).as_secs_f64())
+}
+
+/// One address at which we hand out keys.
+pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
+    let (stats, status) = (service.board.stats(), service.board.certificate());
+    let otherwise = [
+        ("over-limit-total", stats.over_limit_total),
+        ("over-limit-client", stats.over_limit_client),
+        ("no-alpn", stats.no_alpn),
+        ("tls-failed", stats.tls_failed),
+        ("closed-early", stats.closed_early),
+        ("timed-out", stats.timed_out),
+    ];
+    let refused = stats.refused.into_iter().chain(otherwise).filter(|(_, count)| *count > 0);
+    NtsKeServerFacts {
+        listen_address: service.board.address().to_string(),
+        accepted: stats.accepted,
+        granted: stats.granted,
+        refused: refused.map(|(word, count)| (word.to_owned(), count)).collect(),
+        open_connections: stats.open,
+        connection_limit: service.connection_limit as u64,
+        certificate: status.chain.first().map(|certificate| CertificateFacts {
+            subject: certificate.subject.clone(),
+            not_before: unix_date(certificate.validity.not_before),
+            not_after: unix_date(certificate.validity.not_after),
+        }),
+        certificate_error: status.reload_error,
+    }
 }
 
 /// The keys of our own cookies.
