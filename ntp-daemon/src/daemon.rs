@@ -103,7 +103,11 @@ impl Daemon {
         for service in ke_services(&config, &workers)? {
             let ended = ke_ended.clone();
             let keys = shared.keys.clone().expect("invariant: there are keys where keys are established");
-            let (running, board) = service.start(keys, move || drop(ended.send(())))?;
+            // Who would be told is gone only when the daemon ends.
+            let ended = move || {
+                let _ = ended.send(());
+            };
+            let (running, board) = service.start(keys, ended)?;
             ke_servers.push(running);
             ke_boards.push(board);
         }
@@ -129,6 +133,8 @@ impl Daemon {
             client: ClientTask::new(parts, seed()?),
             workers,
             keys,
+            ke_servers,
+            ke_server_end,
             listener,
             questions: mpsc::channel(QUESTIONS),
         })
