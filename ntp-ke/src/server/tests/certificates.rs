@@ -123,7 +123,7 @@ fn a_doubtful_pair_is_used_and_its_doubts_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut params = params(&[]);
     params.not_after = date_time_ymd(2026, 1, 1);
-    let (chain, key) = write_pair(&folder, &Authority::root("Root").issue_with(params));
+    let (chain, key) = write_pair(&folder, &Authority::root("Root").issue_with(&params));
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let files = Files { certificate_chain: chain, private_key: key.clone() };
     let doubts = files.load(1_800_000_000).unwrap().doubts.join("; ");
