@@ -248,3 +248,11 @@ fn a_connector_prints_no_more_than_numbers() {
     let printed = format!("{:?}", Connector::new(&trust).unwrap());
     assert!(printed.starts_with("Connector { authorities: 1, pinned_keys: 0"), "{printed}");
 }
+
+#[tokio::test]
+async fn a_time_beyond_all_calendars_is_only_too_late() {
+    let world = world_with(|authority| authority.issue(&[NAME])).await;
+    for time in [CertificateTime::At(u64::MAX), CertificateTime::Since(u64::MAX)] {
+        assert_eq!(world.establish_at_time(time, PATIENCE).await.unwrap_err().word(), "certificate-expired");
+    }
+}

@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// How much later than the deadline a connection may end.
-const TOLERANCE: Duration = Duration::from_millis(700);
+const TOLERANCE: Duration = Duration::from_secs(3);
 
 /// A client with another address of the loopback network.
 async fn from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
@@ -97,7 +97,7 @@ async fn octets_now_and_then_win_no_time() {
 
 #[tokio::test]
 async fn after_the_handshake_the_deadline_is_the_same() {
-    let timeout = Duration::from_millis(600);
+    let timeout = Duration::from_millis(1500);
     let served = Served::with(|entry| entry.timeout = timeout);
     let started = Instant::now();
     let mut stream = served.tls().await;
@@ -110,7 +110,7 @@ async fn after_the_handshake_the_deadline_is_the_same() {
 
 #[tokio::test]
 async fn a_client_that_does_not_go_after_its_answer_is_cut_off_and_still_counts_as_granted() {
-    let served = Served::with(|entry| entry.timeout = Duration::from_millis(600));
+    let served = Served::with(|entry| entry.timeout = Duration::from_millis(1500));
     let mut stream = served.tls().await;
     let request = [0x80, 1, 0, 2, 0, 0, 0x80, 4, 0, 2, 0, 15, 0x80, 0, 0, 0];
     stream.write_all(&request).await.unwrap();
