@@ -5,7 +5,7 @@ use crate::clock_choice;
 use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
 use crate::key_ring::KeyRing;
 use crate::observe::{self, Facts, Listener};
-use crate::server::{Shared, Worker, WorkerStop};
+use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
@@ -15,6 +15,8 @@ use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng as _, SeedableRng as _};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -89,18 +91,20 @@ impl Daemon {
         let keys = key_ring(&config)?;
         let shared =
             Shared { reader: clock.reader(), served: Arc::clone(&served), keys: keys.as_ref().map(KeyRing::shared) };
-        let mut workers = Vec::new();
+        let mut secrets = secrets()?;
+        let (mut workers, mut boards) = (Vec::new(), Vec::new());
         for entry in &config.servers {
             let dual_stack = is_dual_stack(entry.listen, config.servers.iter().map(|other| other.listen));
-            let worker = Worker::open(entry, dual_stack, shared.clone(), seed()?)?;
-            tracing::info!(address = worker.board().listen, "serving time");
-            workers.push(worker);
+            let group = WorkerGroup::open(entry, dual_stack, &shared, &mut secrets)?;
+            tracing::info!(address = group.board.listen, workers = group.workers.len(), "serving time");
+            workers.extend(group.workers);
+            boards.push(group.board);
         }
         let listener = listen(&config)?;
         let (ke_ended, ke_server_end) = mpsc::unbounded_channel();
         let mut ke_servers = Vec::new();
         let mut ke_boards = Vec::new();
-        for service in ke_services(&config, &workers)? {
+        for service in ke_services(&config, &boards)? {
             let ended = ke_ended.clone();
             let keys = shared.keys.clone().expect("invariant: there are keys where keys are established");
             // Who would be told is gone only when the daemon ends.
@@ -115,7 +119,7 @@ impl Daemon {
             config_path: path,
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
-            servers: workers.iter().map(Worker::board).collect(),
+            servers: boards,
             keys: keys.as_ref().map(KeyRing::facts),
             ke_servers: ke_boards,
             started: monotonic_now(),
@@ -233,8 +237,8 @@ fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
 }
 
 /// Opens what key establishment needs, so that what cannot work fails now.
-fn ke_services(config: &Config, workers: &[Worker]) -> Result<Vec<KeService>, KeServiceError> {
-    let served: Vec<SocketAddr> = workers.iter().filter_map(|worker| worker.board().listen.parse().ok()).collect();
+fn ke_services(config: &Config, boards: &[ServerBoard]) -> Result<Vec<KeService>, KeServiceError> {
+    let served: Vec<SocketAddr> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
     let all = &config.nts_ke_servers;
     let open = |entry: &NtsKeServerEntry| {
         let dual_stack = is_dual_stack(entry.listen, all.iter().map(|other| other.listen));
@@ -276,6 +280,16 @@ pub(crate) fn seed() -> Result<[u8; 32], DaemonError> {
     let mut seed = [0; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(|error| DaemonError::Random(error.to_string()))?;
     Ok(seed)
+}
+
+/// As many secrets as anybody wants.
+pub(crate) fn secrets() -> Result<impl FnMut() -> [u8; 32], DaemonError> {
+    let mut rng = ChaCha12Rng::from_seed(seed()?);
+    Ok(move || {
+        let mut secret = [0; 32];
+        rng.fill_bytes(&mut secret);
+        secret
+    })
 }
 
 /// Resolves when somebody wants the daemon to end; SIGHUP goes to `reload`.

@@ -29,7 +29,8 @@ const SPREAD: u32 = 0x9e37_79b1;
 /// The program for as many sockets as `sockets`, which must not be zero.
 pub(crate) fn program(sockets: u32) -> [libc::sock_filter; 13] {
     use code::{
-        IP_HEADER, JUMP, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_WORD, MODULO, MULTIPLY, RETURN, SHIFT_RIGHT, TO_INDEX, XOR_INDEX,
+        IP_HEADER, JUMP, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_WORD, MODULO, MULTIPLY, RETURN, SHIFT_RIGHT, TO_INDEX,
+        XOR_INDEX,
     };
     let plain = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
     [

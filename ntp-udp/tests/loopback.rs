@@ -559,13 +559,14 @@ fn a_dual_stack_socket_answers_ipv4_from_the_address_asked() {
 fn shares(count: u32, client: impl Fn(u16) -> SocketAddr) -> Vec<Vec<usize>> {
     let first = Socket::bind(&BindOptions::server("127.0.0.1:0".parse().unwrap())).unwrap();
     let address = first.local_address();
-    let sockets: Vec<Socket> =
-        std::iter::once(first).chain((1..count).map(|_| Socket::bind(&BindOptions::server(address)).unwrap())).collect();
+    let sockets: Vec<Socket> = std::iter::once(first)
+        .chain((1..count).map(|_| Socket::bind(&BindOptions::server(address)).unwrap()))
+        .collect();
     sockets[0].steer_by_source(count).unwrap();
     (0..20)
         .map(|number| {
             for _ in 0..10 {
-                let socket = std::net::UdpSocket::bind(client(number)).unwrap();
+                let socket = UdpSocket::bind(client(number)).unwrap();
                 socket.send_to(b"request", address).unwrap();
             }
             let drain = |socket: &Socket| {

@@ -2,10 +2,10 @@
 //! NTS with a certificate that is made for the occasion.
 
 use super::DemoError;
-use crate::daemon::{DaemonError, seed};
+use crate::daemon::{DaemonError, secrets, seed};
 use crate::file;
 use crate::ke_servers::{KeService, RunningKeService};
-use crate::server::{Shared, Worker, WorkerStop};
+use crate::server::{Shared, WorkerGroup, WorkerStop};
 use arc_swap::ArcSwap;
 use ntp_config::{NtsKeServerEntry, ServerEntry};
 use ntp_os_clock::Clock;
@@ -50,13 +50,18 @@ impl Reference {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             interface: None,
             config: ServerConfig::default(),
+            worker_threads: Some(1),
+            pin_threads: false,
+            coalescing: Duration::ZERO,
         };
         let served = Arc::new(ArcSwap::from_pointee(state));
         let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed(seed()?));
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let shared = Shared { reader: clock.reader(), served, keys: Some(Arc::clone(&keys)) };
-        let worker = Worker::open(&entry, false, shared, seed()?).map_err(DaemonError::from)?;
-        let served = worker.board().listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
+        let WorkerGroup { mut workers, board: server } =
+            WorkerGroup::open(&entry, false, &shared, secrets()?).map_err(DaemonError::from)?;
+        let worker = workers.pop().ok_or_else(|| DemoError::SetUp("no worker".into()))?;
+        let served = server.listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
         let service = KeService::open(&key_establishment(folder)?, false, &[served]).map_err(DaemonError::from)?;
         let (running, board) = service.start(keys, || ()).map_err(DaemonError::from)?;
         let stop = WorkerStop::default();
