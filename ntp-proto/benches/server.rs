@@ -94,7 +94,7 @@ impl Case {
             Kind::BadCookie => request[48 + 36 + 40] ^= 1,
             Kind::BadTag => *request.last_mut().expect("it is not empty") ^= 1,
             Kind::TinyPlaceholders => {
-                let authenticator = request.split_off(48 + 36 + 108);
+                let authenticator = request.split_off(48 + 36 + 104);
                 for _ in 0..60 {
                     request.extend_from_slice(&[0x03, 0x04, 0, 16]);
                     request.extend_from_slice(&[0; 12]);
