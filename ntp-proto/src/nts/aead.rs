@@ -109,6 +109,11 @@ pub(super) struct Nonce {
 }
 
 impl Nonce {
+    /// Room for one.
+    pub(super) const fn zero(algorithm: AeadAlgorithm) -> Self {
+        Self { octets: [0; MAX_NONCE_LENGTH], length: algorithm.nonce_length() }
+    }
+
     pub(super) fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
         let mut octets = [0; MAX_NONCE_LENGTH];
         rng.fill_bytes(&mut octets);

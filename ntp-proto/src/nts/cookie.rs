@@ -163,10 +163,13 @@ pub(super) fn key_id(cookie: &[u8]) -> Result<u32, CookieError> {
 fn plaintext(pair: &KeyPair) -> [u8; MAX_PLAINTEXT] {
     let mut octets = [0; MAX_PLAINTEXT];
     let algorithm = pair.algorithm();
+    let mut place = octets.as_mut_slice();
     let parts: [&[u8]; 4] =
         [&LAYOUT.to_be_bytes(), &algorithm.id().to_be_bytes(), pair.c2s.secret(), pair.s2c.secret()];
-    for (place, octet) in octets.iter_mut().zip(parts.into_iter().flatten()) {
-        *place = *octet;
+    for part in parts {
+        let (here, rest) = place.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        place = rest;
     }
     octets
 }

@@ -87,21 +87,31 @@ pub struct Server {
     protection: Kept,
 }
 
-/// What protects the reply to the last request.
+/// What protects the reply to the last request: one place for each kind, so that nothing large is moved for a packet.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each worker, and nothing is allocated for a packet")]
-enum Kept {
+struct Kept {
+    kind: KeptKind,
+    unique_id: UniqueId,
+    prepared: PreparedReply,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum KeptKind {
     Nothing,
-    Nak(UniqueId),
-    Sealed(PreparedReply),
+    Nak,
+    Sealed,
 }
 
 impl Kept {
+    fn nothing() -> Self {
+        Self { kind: KeptKind::Nothing, unique_id: UniqueId::BLANK, prepared: PreparedReply::blank() }
+    }
+
     const fn protection(&self) -> Protection<'_> {
-        match self {
-            Self::Nothing => Protection::Plain,
-            Self::Nak(unique_id) => Protection::Nak(unique_id),
-            Self::Sealed(prepared) => Protection::Sealed(prepared),
+        match self.kind {
+            KeptKind::Nothing => Protection::Plain,
+            KeptKind::Nak => Protection::Nak(&self.unique_id),
+            KeptKind::Sealed => Protection::Sealed(&self.prepared),
         }
     }
 }
@@ -120,7 +130,7 @@ impl Server {
             config,
             rng,
             stats: ServerStats::default(),
-            protection: Kept::Nothing,
+            protection: Kept::nothing(),
         }
     }
 
@@ -140,7 +150,7 @@ impl Server {
 
     /// Judges a request and counts the verdict.
     pub fn handle_request(&mut self, request: Request<'_>, snapshots: Snapshots<'_>) -> Verdict<'_> {
-        self.protection = Kept::Nothing;
+        self.protection.kind = KeptKind::Nothing;
         let judged = self.judge(request, snapshots);
         self.stats.count(judged.map(|draft| draft.kind()));
         match judged {
@@ -204,7 +214,8 @@ impl Server {
         };
         let (reason, unique_id) = match opened {
             Ok((opened, keys)) => {
-                self.protection = Kept::Sealed(opened.prepare(keys, &mut self.rng));
+                opened.prepare_into(keys, &mut self.rng, &mut self.protection.prepared);
+                self.protection.kind = KeptKind::Sealed;
                 return Ok(reply.protected());
             }
             Err(NtsRefusal::NotNts) => {
@@ -222,7 +233,8 @@ impl Server {
         if !self.naks.spend(request.now) {
             return Err(reason);
         }
-        self.protection = Kept::Nak(unique_id);
+        self.protection.unique_id = unique_id;
+        self.protection.kind = KeptKind::Nak;
         Ok(reply.nak())
     }
 
