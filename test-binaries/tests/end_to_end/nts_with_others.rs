@@ -50,10 +50,7 @@ impl Scene {
 
     /// Lines of chrony's configuration for a client.
     fn chrony_asks(&self) -> String {
-        format!(
-            "port 0\nntstrustedcerts {}\nserver {NAME} nts iburst minpoll 0 maxpoll 0\n",
-            self.authority()
-        )
+        format!("port 0\nntstrustedcerts {}\nserver {NAME} nts iburst minpoll 0 maxpoll 0\n", self.authority())
     }
 
     fn ours_asks(&self) -> DaemonConfig {
