@@ -16,8 +16,6 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub(crate) const LOOK_UP: Self = Self::Keys(ntp_ke::client::Stage::Dns);
-
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
     pub const fn word(self) -> &'static str {

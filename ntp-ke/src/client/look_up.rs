@@ -82,7 +82,8 @@ pub fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let (mut first, mut second): (Vec<_>, Vec<_>) =
         addresses.iter().copied().partition(|address| address.is_ipv6() == first_is_v6);
     let mut turns = Vec::with_capacity(addresses.len());
-    (first.reverse(), second.reverse());
+    first.reverse();
+    second.reverse();
     while !(first.is_empty() && second.is_empty()) {
         turns.extend(first.pop());
         turns.extend(second.pop());

@@ -206,11 +206,12 @@ impl ReferenceId {
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
     }
 
-    /// For people, beside the stratum that tells what it means: the letters of a reference clock or of a kiss, or eight
-    /// hexadecimal digits where there are none; above that the address, or what of an IPv6 address looks like one.
+    /// For people, beside the stratum that tells what it means: above a primary server the address, or what of an IPv6
+    /// address looks like one; otherwise the letters of a reference clock, of a kiss or of why there is no time, or eight
+    /// hexadecimal digits where there are none.
     #[must_use]
     pub fn text(self, stratum: Stratum) -> String {
-        if stratum > Stratum::PRIMARY {
+        if stratum > Stratum::PRIMARY && stratum.is_synchronized() {
             return self.as_ipv4().to_string();
         }
         self.letters().unwrap_or_else(|| format!("{:08x}", self.0))
@@ -306,6 +307,7 @@ mod tests {
         let letters = ReferenceId::from_letters(*b"PPS\0");
         assert_eq!(letters.text(Stratum::PRIMARY), "PPS");
         assert_eq!(letters.text(Stratum::from_bits(2)), "80.80.83.0");
+        assert_eq!(ReferenceId::INIT.text(Stratum::UNSYNCHRONIZED), "INIT");
         assert_eq!(ReferenceId::from_bits(0x1b5b_324a).text(Stratum::UNSPECIFIED), "1b5b324a");
     }
 
