@@ -67,7 +67,10 @@ impl Failure {
     /// Of key establishment, or of a look-up.
     pub(crate) fn of_keys(stage: ntp_ke::client::Stage, cause: &Cause) -> Self {
         let remedy = remedy(stage, cause).map(str::to_owned);
-        Self { code: cause.word(), stage: Stage::Keys(stage), message: cause.to_string(), remedy }
+        // These can happen at any stage, and do not say at which.
+        let anywhere = matches!(cause, Cause::TimedOut { .. } | Cause::Reset | Cause::Closed | Cause::Network(_));
+        let message = if anywhere { format!("{stage}: {cause}") } else { cause.to_string() };
+        Self { code: cause.word(), stage: Stage::Keys(stage), message, remedy }
     }
 
     /// Whether a certificate does not fit the reading of our clock: either may be at fault.

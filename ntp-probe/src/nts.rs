@@ -113,5 +113,6 @@ async fn say_what_gets_lost(silent: &mut Series, options: &Options) {
     let Err((trouble, at)) = &mut silent.outcome else { return };
     let once = Options { samples: 1, ..*options };
     let plain = series(&[*at], &mut Manner::Plain, &once).await;
-    *trouble = Trouble::NtsSilence { plain_answers: plain.server.is_some() };
+    let plain_answers = matches!(plain.outcome, Ok(_) | Err((Trouble::Useless(..), _)));
+    *trouble = Trouble::NtsSilence { plain_answers };
 }

@@ -8,6 +8,7 @@ use crate::trouble::{Doubt, Trouble};
 use crate::wire::{NoReply, Reply, ask};
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::clock::{ClockFilter, Exchange, FreeTime, Measurement};
+use ntp_proto::packet::KissCode;
 use ntp_proto::source::{Discard, Ourselves, ValidReply};
 use ntp_proto::time::{Frequency, Precision};
 use rand::rngs::{ChaCha12Rng, SysRng};
@@ -132,7 +133,10 @@ impl Course<'_> {
         let judge = |octets: &[u8]| self.manner.judge(&asked, octets);
         let reply = ask(at, &asked.octets, &self.reader, self.options.timeout, judge).await.map_err(silence)?;
         let Answer { header, new_cookies } = reply.content;
-        self.server = Some(ServerFacts::new(at, &header));
+        // A kiss tells nothing about the server but itself.
+        if header.kiss().is_none_or(|kiss| matches!(kiss, KissCode::Other(_))) {
+            self.server = Some(ServerFacts::new(at, &header));
+        }
         let measurement =
             measure(&reply, self.precision).map_err(|discard| Trouble::Useless(discard, Box::new(header)))?;
         self.filter.push(measurement, Frequency::ZERO);

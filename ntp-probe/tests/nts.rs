@@ -101,7 +101,7 @@ async fn a_certificate_for_another_name_is_told_by_its_names() {
     let authority = Authority::new();
     let server = KeyService {
         certificate: |params| {
-            params.subject_alt_names = vec![rcgen::SanType::DnsName("elsewhere.example".try_into().unwrap())]
+            params.subject_alt_names = vec![rcgen::SanType::DnsName("elsewhere.example".try_into().unwrap())];
         },
         ..KeyService::new(&authority, ntp().start())
     };

@@ -1,7 +1,7 @@
 //! What the pages of `query` and `nts` have in common.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ntp_observe::Leap;
+use ntp_observe::{Date, Leap};
 use ntp_probe::{Failure, Measured, Sample, ServerFacts};
 
 use crate::terminal::wrap;
@@ -18,6 +18,11 @@ pub(super) fn fact(name: &str, text: &str, width: usize) -> String {
 /// How our clock stands, and how far that may be wrong.
 pub(super) fn offset(measured: &Measured) -> String {
     format!("{} (± {})", behind(measured.offset_s), seconds(measured.error_bound_s))
+}
+
+/// The date without fractions of a second.
+pub(super) fn whole(date: Date) -> Date {
+    Date::from_unix(date.unix_seconds(), 0)
 }
 
 /// What to do about a failure, if its sentence does not say it.
@@ -55,12 +60,11 @@ fn offset_line(measured: &Measured) -> String {
 }
 
 fn delay_line(measured: &Measured) -> String {
-    format!(
-        "{}; timestamps of the {} (sent) and the {} (received)",
-        seconds(measured.delay_s),
-        measured.sent_by,
-        measured.received_by
-    )
+    let delay = seconds(measured.delay_s);
+    match (measured.sent_by, measured.received_by) {
+        (sent, received) if sent == received => format!("{delay}; both timestamps are the {sent}'s"),
+        (sent, received) => format!("{delay}; timestamps of the {sent} (sent) and the {received} (received)"),
+    }
 }
 
 fn server_line(server: &ServerFacts) -> String {
@@ -78,7 +82,7 @@ fn server_line(server: &ServerFacts) -> String {
 }
 
 fn root_line(server: &ServerFacts) -> String {
-    let set = server.reference_time.map(|at| format!(", clock last set {at}")).unwrap_or_default();
+    let set = server.reference_time.map(|at| format!(", clock last set {}", whole(at))).unwrap_or_default();
     format!(
         "delay {}, dispersion {}, precision {}{set}",
         seconds(server.root_delay_s),
@@ -95,7 +99,7 @@ pub(super) fn samples(samples: &[Sample], with_cookies: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let cookies = |text: &str| with_cookies.then(|| text.to_owned());
-    let header = ["Sample", "Offset", "Delay", "There", "Back"].map(str::to_owned);
+    let header = ["Sample", "Offset", "Delay"].map(str::to_owned);
     table.set_header(header.into_iter().chain(cookies("Cookies")).chain(["Result".to_owned()]));
     for (index, sample) in samples.iter().enumerate() {
         let new = sample.new_cookies.map_or_else(|| UNKNOWN.to_owned(), |new| format!("+{new}"));
@@ -112,12 +116,6 @@ pub(super) fn samples(samples: &[Sample], with_cookies: bool) -> String {
     format!("{}\n", table.trim_fmt())
 }
 
-fn numbers(index: usize, sample: &Sample) -> [String; 5] {
-    [
-        (index + 1).to_string(),
-        known(sample.offset_s, signed_seconds),
-        known(sample.delay_s, seconds),
-        known(sample.one_way.map(|way| way.outbound_s), signed_seconds),
-        known(sample.one_way.map(|way| way.inbound_s), signed_seconds),
-    ]
+fn numbers(index: usize, sample: &Sample) -> [String; 3] {
+    [(index + 1).to_string(), known(sample.offset_s, signed_seconds), known(sample.delay_s, seconds)]
 }

@@ -18,7 +18,8 @@ pub(super) fn page(report: &NtsReport, width: usize) -> String {
     text.push_str(&remarks(report, width));
     text.push('\n');
     text.push_str(&fact("Asked", &report.target, width));
-    text.push_str(&fact("Clock", &format!("{} (this machine's: certificates are judged by it)", report.clock), width));
+    let clock = format!("{} (this machine's: certificates are judged by it)", lines::whole(report.clock));
+    text.push_str(&fact("Clock", &clock, width));
     if let Some(keys) = &report.keys {
         text.push_str(&establishment(keys, report.new_cookies, width));
     }

@@ -17,7 +17,7 @@ pub(super) fn page(report: &QueryReport, width: usize) -> String {
     };
     text.push('\n');
     text.push_str(&lines::fact("Asked", &asked(report), width));
-    text.push_str(&lines::fact("Clock", &format!("{} (this machine's)", report.clock), width));
+    text.push_str(&lines::fact("Clock", &format!("{} (this machine's)", lines::whole(report.clock)), width));
     text.push_str(&lines::time(report.outcome.as_ref().ok(), report.server.as_ref(), width));
     let samples = lines::samples(&report.samples, false);
     if samples.is_empty() { text } else { format!("{text}\n{samples}") }
