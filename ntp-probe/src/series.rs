@@ -199,3 +199,57 @@ impl Trouble {
         matches!(self, Self::NotSent(_) | Self::PortUnreachable | Self::Unreachable(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntp_proto::packet::{Header, Mode, Stratum};
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    /// A server of one thread that answers with its own clock's time, which is ours.
+    fn server() -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut octets = [0; 48];
+            while let Ok((_, from)) = socket.recv_from(&mut octets) {
+                let (request, now) = (Header::decode(&octets).unwrap(), Clock::measuring().now());
+                let (mode, stratum) = (Mode::Server, Stratum::PRIMARY);
+                let reply = Header { mode, stratum, origin: request.transmit, receive: now, transmit: now, ..request };
+                socket.send_to(&reply.encode(), from).unwrap();
+            }
+        });
+        address
+    }
+
+    fn closed() -> SocketAddr {
+        UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    async fn asked(addresses: &[SocketAddr]) -> Series {
+        let (interval, timeout) = (Duration::from_millis(10), Duration::from_millis(500));
+        let options = Options { samples: 2, interval, timeout, family: None };
+        series(addresses, &mut Manner::Plain, &options).await
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_makes_room_for_the_next() {
+        let (silent, good) = (UdpSocket::bind("127.0.0.1:0").unwrap(), server());
+
+        let series = asked(&[closed(), silent.local_addr().unwrap(), good]).await;
+
+        let words: Vec<_> = series.samples.iter().map(|sample| sample.result).collect();
+        assert_eq!(words, ["port-unreachable", "no-reply", "measured", "measured"]);
+        assert_eq!(series.outcome.unwrap().address, good.to_string());
+    }
+
+    #[tokio::test]
+    async fn of_several_troubles_the_one_that_tells_most_is_shown() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+
+        let series = asked(&[closed(), silent.local_addr().unwrap()]).await;
+
+        assert_eq!(series.outcome.unwrap_err().0, Trouble::PortUnreachable);
+    }
+}

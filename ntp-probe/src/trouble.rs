@@ -222,3 +222,71 @@ fn doubtful(doubt: &Doubt, at: SocketAddr) -> Words {
         other => (format!("what comes from {at} is not the reply ({})", other.word()), None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntp_proto::packet::Version;
+    use ntp_proto::time::{NtpTimestamp, PollLimits};
+    use std::collections::HashSet;
+
+    fn all() -> Vec<Trouble> {
+        let header = Header::request(Version::V4, PollLimits::default().min(), NtpTimestamp::UNKNOWN);
+        let useless = |discard| Trouble::Useless(discard, Box::new(header));
+        let doubtful = |discard| Trouble::Doubtful(Doubt::of(discard));
+        let kisses = [KissCode::Rate, KissCode::Deny, KissCode::Rstr, KissCode::Ntsn];
+        let mut all = vec![
+            Trouble::NotSent("no route".into()),
+            Trouble::Silence,
+            Trouble::PortUnreachable,
+            Trouble::Unreachable("no route".into()),
+            Trouble::NtsSilence { plain_answers: true },
+            Trouble::NoCookies,
+        ];
+        all.extend(kisses.map(|kiss| useless(Discard::Kiss(kiss))));
+        let discards = [
+            Discard::Unsynchronized,
+            Discard::InvalidTimestamps,
+            Discard::RootDistance,
+            Discard::NegativeDelay,
+            Discard::Loop,
+        ];
+        all.extend(discards.map(useless));
+        let doubts = [
+            Discard::WrongAddress,
+            Discard::Malformed,
+            Discard::NotAReply,
+            Discard::Bogus,
+            Discard::Unauthenticated,
+            Discard::Forged,
+            Discard::Nak,
+        ];
+        all.extend(doubts.map(doubtful));
+        all
+    }
+
+    #[test]
+    fn each_trouble_has_a_word_of_its_own_and_sentences_that_stand_in_others() {
+        let at = "192.0.2.1:123".parse().unwrap();
+        let troubles = all();
+        for trouble in &troubles {
+            let failure = trouble.failure(at);
+            for sentence in [&failure.message, failure.remedy.as_ref().unwrap_or(&failure.message)] {
+                let plain = sentence.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit());
+                assert!(plain && !sentence.ends_with('.'), "{sentence}");
+            }
+        }
+        let words: HashSet<&str> = troubles.iter().map(Trouble::word).collect();
+        assert_eq!(words.len(), troubles.len());
+    }
+
+    #[test]
+    fn a_kiss_without_proof_is_told_beside_the_missing_authentication() {
+        let doubt = Doubt { discard: Discard::Unauthenticated, kiss: Some(KissCode::Deny), is_close: true };
+        let failure = Trouble::Doubtful(doubt).failure("192.0.2.1:123".parse().unwrap());
+        assert!(
+            failure.message.ends_with("come without authentication, and say DENY (a kiss of death)"),
+            "{failure:?}"
+        );
+    }
+}
