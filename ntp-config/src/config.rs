@@ -29,6 +29,9 @@ pub const NTS_KE_PORT: u16 = 4460;
 /// How many servers of a pool are used when the file does not say.
 pub const DEFAULT_POOL_COUNT: usize = 4;
 
+/// The longest wait for more requests when the file does not say.
+pub const DEFAULT_COALESCING: Duration = Duration::from_micros(100);
+
 /// A complete and consistent configuration.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Config {
@@ -162,6 +165,12 @@ pub struct ServerEntry {
     pub interface: Option<String>,
     /// Who is answered, and how often.
     pub config: ServerConfig,
+    /// How many threads serve this address; `None`: one for each processor that the process may use.
+    pub worker_threads: Option<usize>,
+    /// Whether each of them is tied to a processor.
+    pub pin_threads: bool,
+    /// The longest that a thread under load waits for more requests, so that one wake-up serves several; zero: never.
+    pub coalescing: Duration,
 }
 
 /// One `[[nts-ke-server]]`.

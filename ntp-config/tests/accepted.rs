@@ -390,3 +390,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn threads_of_a_server_are_read_and_have_defaults() {
+    let config = accepted(
+        "[[server]]\nlisten = \"127.0.0.1:1123\"\nworker-threads = 3\npin-threads = true\ncoalescing-us = 0\n\
+         [[server]]\nlisten = \"127.0.0.1:2123\"\n",
+    )
+    .config;
+    let [chosen, default] = &config.servers[..] else { panic!("two servers") };
+    assert_eq!((chosen.worker_threads, chosen.pin_threads, chosen.coalescing.as_micros()), (Some(3), true, 0));
+    assert_eq!((default.worker_threads, default.pin_threads, default.coalescing.as_micros()), (None, false, 100));
+}

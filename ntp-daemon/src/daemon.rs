@@ -2,18 +2,21 @@
 
 use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
+use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
 use crate::key_ring::KeyRing;
 use crate::observe::{self, Facts, Listener};
-use crate::server::{Shared, Worker, WorkerStop};
+use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
-use ntp_config::{Config, SourceEntry, SourceKind};
+use ntp_config::{Config, NtsKeServerEntry, SourceEntry, SourceKind};
 use ntp_os_clock::{ClockError, monotonic_now};
 use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng as _, SeedableRng as _};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -37,6 +40,8 @@ pub(crate) enum DaemonError {
     Random(String),
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
+    #[error("cannot serve key establishment for NTS: {0}")]
+    KeServer(#[from] KeServiceError),
     #[error("a server thread has ended: {0}")]
     Worker(io::Error),
     #[error("{0} has ended unexpectedly")]
@@ -68,6 +73,8 @@ pub(crate) struct Daemon {
     client: ClientTask,
     workers: Vec<Worker>,
     keys: Option<KeyRing>,
+    ke_servers: Vec<RunningKeService>,
+    ke_server_end: mpsc::UnboundedReceiver<()>,
     listener: Option<Listener>,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
 }
@@ -84,19 +91,37 @@ impl Daemon {
         let keys = key_ring(&config)?;
         let shared =
             Shared { reader: clock.reader(), served: Arc::clone(&served), keys: keys.as_ref().map(KeyRing::shared) };
-        let mut workers = Vec::new();
+        let mut secrets = secrets()?;
+        let (mut workers, mut boards) = (Vec::new(), Vec::new());
         for entry in &config.servers {
             let dual_stack = is_dual_stack(entry.listen, config.servers.iter().map(|other| other.listen));
-            let worker = Worker::open(entry, dual_stack, shared.clone(), seed()?)?;
-            tracing::info!(address = worker.board().listen, "serving time");
-            workers.push(worker);
+            let group = WorkerGroup::open(entry, dual_stack, &shared, &mut secrets)?;
+            tracing::info!(address = group.board.listen, workers = group.workers.len(), "serving time");
+            workers.extend(group.workers);
+            boards.push(group.board);
         }
         let listener = listen(&config)?;
+        let (ke_ended, ke_server_end) = mpsc::unbounded_channel();
+        let mut ke_servers = Vec::new();
+        let mut ke_boards = Vec::new();
+        for service in ke_services(&config, &boards)? {
+            let ended = ke_ended.clone();
+            let keys = shared.keys.clone().expect("invariant: there are keys where keys are established");
+            // Who would be told is gone only when the daemon ends.
+            let ended = move || {
+                let _ = ended.send(());
+            };
+            let (running, board) = service.start(keys, ended)?;
+            ke_servers.push(running);
+            ke_boards.push(board);
+        }
         let facts = Facts {
             config_path: path,
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
-            servers: workers.iter().map(Worker::board).collect(),
+            servers: boards,
+            keys: keys.as_ref().map(KeyRing::facts),
+            ke_servers: ke_boards,
             started: monotonic_now(),
             clock_error: None,
             sources: config.sources,
@@ -112,6 +137,8 @@ impl Daemon {
             client: ClientTask::new(parts, seed()?),
             workers,
             keys,
+            ke_servers,
+            ke_server_end,
             listener,
             questions: mpsc::channel(QUESTIONS),
         })
@@ -128,9 +155,9 @@ impl Daemon {
     /// # Errors
     /// Says which part has ended, and why.
     pub(crate) async fn run(
-        self,
+        mut self,
         stop: impl Future<Output = ()>,
-        reloads: watch::Receiver<()>,
+        mut reloads: watch::Receiver<()>,
     ) -> Result<(), DaemonError> {
         let (worker_ended, mut worker_end) = mpsc::unbounded_channel();
         let stop_workers = WorkerStop::default();
@@ -142,7 +169,15 @@ impl Daemon {
         }
         let (stop_client, client_stop) = oneshot::channel();
         let observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
-        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads)));
+        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
+        let ke_servers = self.ke_servers;
+        let reload = async {
+            while reloads.changed().await.is_ok() {
+                ke_servers.iter().for_each(RunningKeService::reload);
+            }
+            std::future::pending::<()>().await;
+        };
+        let serves_keys = !ke_servers.is_empty();
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -151,6 +186,10 @@ impl Daemon {
                 Err(error) => Err(DaemonError::Worker(error)),
                 Ok(()) => Err(DaemonError::TaskEnded("a server thread")),
             },
+            Some(()) = self.ke_server_end.recv(), if serves_keys => {
+                Err(DaemonError::TaskEnded("a server of key establishment"))
+            }
+            () = reload => Ok(()),
             () = ended(observer.as_ref()) => Err(DaemonError::TaskEnded("the observation socket")),
             () = ended(keys.as_ref()) => Err(DaemonError::TaskEnded("the keeper of the keys")),
         };
@@ -159,6 +198,7 @@ impl Daemon {
         if !client.is_finished() {
             let _ = client.await;
         }
+        ke_servers.into_iter().for_each(RunningKeService::stop);
         stop_workers.stop();
         for thread in threads {
             let _ = thread.join();
@@ -196,6 +236,17 @@ fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
     Ok(if wanted { Some(KeyRing::open(&config.keyset, &config.storage, seed()?)) } else { None })
 }
 
+/// Opens what key establishment needs, so that what cannot work fails now.
+fn ke_services(config: &Config, boards: &[ServerBoard]) -> Result<Vec<KeService>, KeServiceError> {
+    let served: Vec<SocketAddr> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
+    let all = &config.nts_ke_servers;
+    let open = |entry: &NtsKeServerEntry| {
+        let dual_stack = is_dual_stack(entry.listen, all.iter().map(|other| other.listen));
+        KeService::open(entry, dual_stack, &served)
+    };
+    all.iter().map(open).collect()
+}
+
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.
 fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
     let settings = &config.observability;
@@ -229,6 +280,16 @@ pub(crate) fn seed() -> Result<[u8; 32], DaemonError> {
     let mut seed = [0; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(|error| DaemonError::Random(error.to_string()))?;
     Ok(seed)
+}
+
+/// As many secrets as anybody wants.
+pub(crate) fn secrets() -> Result<impl FnMut() -> [u8; 32], DaemonError> {
+    let mut rng = ChaCha12Rng::from_seed(seed()?);
+    Ok(move || {
+        let mut secret = [0; 32];
+        rng.fill_bytes(&mut secret);
+        secret
+    })
 }
 
 /// Resolves when somebody wants the daemon to end; SIGHUP goes to `reload`.

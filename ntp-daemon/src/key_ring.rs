@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn settings(path: &std::path::Path) -> Keyset {
+    fn settings(path: &Path) -> Keyset {
         Keyset { key_storage_path: Some(path.to_owned()), ..Keyset::default() }
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let keys = ring.shared().load_full();
         assert_ne!(keys.current_id(), before);
         assert!(keys.ids().any(|id| id == before));
-        assert!(super::load(&folder.path().join("keys")).unwrap().ids().eq(keys.ids()));
+        assert!(load(&folder.path().join("keys")).unwrap().ids().eq(keys.ids()));
     }
 
     #[tokio::test]

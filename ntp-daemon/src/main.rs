@@ -12,6 +12,7 @@ mod daemon;
 mod demo;
 mod establish;
 mod file;
+mod ke_servers;
 mod key_ring;
 mod logging;
 mod logging_of_events;

@@ -77,6 +77,7 @@ mod tests {
         assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
         assert_eq!(utc(4_102_444_799), "2099-12-31 23:59:59 UTC");
         assert_eq!(utc(-1), "1969-12-31 23:59:59 UTC");
+        assert!(utc(i64::MAX).ends_with(":07 UTC") && utc(i64::MIN).starts_with('-'));
     }
 
     #[test]

@@ -71,10 +71,10 @@ impl Authority {
     }
 
     pub(crate) fn issue(&self, names: &[&str]) -> Identity {
-        self.issue_with(params(names))
+        self.issue_with(&params(names))
     }
 
-    pub(crate) fn issue_with(&self, params: CertificateParams) -> Identity {
+    pub(crate) fn issue_with(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity { chain: [vec![certificate.der().clone()], self.chain.clone()].concat(), key }

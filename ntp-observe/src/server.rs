@@ -45,6 +45,9 @@ pub struct ServerFacts {
     pub receive_timestamps_daemon: u64,
     /// The receive buffer that the operating system granted.
     pub receive_buffer_bytes: Option<u64>,
+    /// How many threads serve this address, each with a socket of its own.
+    #[serde(default)]
+    pub workers: u64,
     /// The table of clients; `null` when rates are not limited.
     pub clients: Option<ClientTable>,
 }

@@ -1,7 +1,7 @@
 //! `[[server]]`.
 
 use super::{list, listen};
-use crate::config::{NTP_PORT, ServerEntry};
+use crate::config::{DEFAULT_COALESCING, NTP_PORT, ServerEntry};
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string, wrong_kind};
 use crate::raw::Value;
@@ -23,6 +23,9 @@ pub(crate) const SERVER: Section = Section {
         "rate-limiting-burst",
         "require-nts",
         "accept-ntp-versions",
+        "worker-threads",
+        "pin-threads",
+        "coalescing-us",
     ],
 };
 
@@ -38,6 +41,12 @@ const LARGEST_CACHE: i64 = 1 << 24;
 
 /// The longest time between two requests, one day in milliseconds.
 const LONGEST_CUTOFF: i64 = 86_400_000;
+
+/// The most threads of one address; each has a socket, a table of clients and a receive buffer of its own.
+const MOST_WORKERS: i64 = 256;
+
+/// The longest wait for more requests, in microseconds: what a client may see as additional round-trip time.
+const LONGEST_COALESCING: i64 = 1000;
 
 /// The largest burst that a client may be allowed.
 const LARGEST_BURST: i64 = 1000;
@@ -58,9 +67,16 @@ fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<ServerEnt
         require_nts: require_nts(&mut fields, report),
         ..ServerConfig::default()
     };
+    let worker_threads = fields.integer("worker-threads", 1..=MOST_WORKERS, report);
+    let worker_threads = worker_threads.and_then(|count| usize::try_from(count.value).ok());
+    let pin_threads = fields.boolean("pin-threads", report).is_some_and(|pin| pin.value);
+    let coalescing = fields.integer("coalescing-us", 0..=LONGEST_COALESCING, report);
+    let coalescing = coalescing.and_then(|micros| u64::try_from(micros.value).ok());
+    let coalescing = coalescing.map_or(DEFAULT_COALESCING, Duration::from_micros);
     fields.finish(report);
     let listen = listen?;
-    Some(listen.with(ServerEntry { listen: listen.value, interface, config }))
+    let listen_at = listen.value;
+    Some(listen.with(ServerEntry { listen: listen_at, interface, config, worker_threads, pin_threads, coalescing }))
 }
 
 fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {

@@ -16,7 +16,7 @@ fn subject_issuer_names_and_dates_are_read() {
     let mut params = params(&["ntp.example.org", "*.example.net", "192.0.2.7", "2001:db8::7"]);
     params.distinguished_name.push(DnType::CommonName, "Time");
     params.distinguished_name.push(DnType::OrganizationName, "Clocks & Co");
-    let facts = facts(&Authority::root("Root of Time").issue_with(params).chain[0]);
+    let facts = facts(&Authority::root("Root of Time").issue_with(&params).chain[0]);
     assert!(facts.subject.contains("CN=Time") && facts.subject.contains("O=Clocks & Co"), "{}", facts.subject);
     assert!(facts.issuer.contains("CN=Root of Time"), "{}", facts.issuer);
     assert_eq!(facts.names, ["ntp.example.org", "*.example.net", "192.0.2.7", "2001:db8::7"]);
@@ -56,7 +56,7 @@ fn the_kinds_of_keys_have_words() {
 fn text_of_a_certificate_can_do_no_harm() {
     let mut params = params(&[]);
     params.distinguished_name.push(DnType::CommonName, DnValue::Utf8String("\x1b[2J\u{202e}evil\n".repeat(100)));
-    let facts = facts(&Authority::root("Root").issue_with(params).chain[0]);
+    let facts = facts(&Authority::root("Root").issue_with(&params).chain[0]);
     assert!(facts.subject.chars().all(|character| !character.is_control() && character != '\u{202e}'));
     assert!(facts.subject.chars().count() < 10 * MAX_NAME_LENGTH);
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SYSTEM_AGE: Duration = Duration::from_secs(3600);
 
 /// What to do about a file, at the end of each error.
-const REMEDY: &str = "name a PEM file with certificates in certificate-authorities";
+const REMEDY: &str = "name a PEM file with certificates in certificate-authority";
 
 /// Why no server could be believed, whatever it presents.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +53,14 @@ pub enum TrustError {
     /// The system has no authorities, and no file was named.
     #[error(
         "this system has no certificate authorities ({detail}); install the package ca-certificates, or name the \
-         authority of the server in certificate-authorities"
+         authority of the server in certificate-authority"
     )]
     NoSystemAuthorities {
         /// What was found instead.
         detail: String,
     },
     /// Neither the system nor any file is to be believed.
-    #[error(
-        "no certificate authority is trusted; name one in certificate-authorities, or set system-authorities = true"
-    )]
+    #[error("no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true")]
     Nobody,
 }
 

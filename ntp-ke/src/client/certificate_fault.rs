@@ -148,12 +148,12 @@ impl std::fmt::Display for CertificateFault {
             ),
             Self::UnknownIssuer { self_issued: true, .. } => f.write_str(
                 "the certificate is signed by itself; to believe it nevertheless, name its file in \
-                 certificate-authorities",
+                 certificate-authority",
             ),
             Self::UnknownIssuer { issuer, .. } => write!(
                 f,
                 "no trusted authority has issued the certificate; the last of its chain is by `{issuer}`: is that the \
-                 whole chain, and is its authority in certificate-authorities?"
+                 whole chain, and is its authority in certificate-authority?"
             ),
             Self::WrongName { expected, names } if names.is_empty() => {
                 write!(f, "the certificate is not for {expected}: it names no host at all")

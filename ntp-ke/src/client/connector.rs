@@ -69,6 +69,13 @@ impl Connector {
         Verifier::new(Arc::clone(&self.webpki), Arc::clone(&self.roots), self.pinned_keys.clone(), time)
     }
 
+    /// TLS as a test of the server wants it.
+    #[cfg(test)]
+    pub(crate) fn tls_by(&self, provider: CryptoProvider) -> ClientConfig {
+        let time = CertificateTime::At(crate::test_certificates::NOW);
+        Self { provider: Arc::new(provider), ..self.clone() }.tls(Arc::new(self.verifier(time)))
+    }
+
     /// TLS for one connection.
     pub(super) fn tls(&self, verifier: Arc<Verifier>) -> ClientConfig {
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))

@@ -128,6 +128,11 @@ impl Client {
         for (id, member) in &self.members {
             let Some(reason) = reason_to_replace(member) else { continue };
             let Some(group) = self.groups.get_mut(member.group.place()) else { continue };
+            // Keys that work do not become better by others; where nobody answers, the server may have moved.
+            let established = group.is_nts() && member.source.unanswered() == 0;
+            if established {
+                continue;
+            }
             if group.is_pool() && group.has_candidate(&in_use) {
                 out.push((*id, reason));
             } else if group.is_pool() || reason == Removal::Useless {

@@ -151,6 +151,12 @@ impl Group {
         self.resolution.is_looking()
     }
 
+    /// Whether a look-up or key establishment is on its way.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        self.resolution.is_asking()
+    }
+
     /// Whether its last addresses were of no use.
     pub(crate) fn is_struggling(&self) -> bool {
         self.in_vain > 0

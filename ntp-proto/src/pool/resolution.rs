@@ -34,6 +34,10 @@ impl Resolution {
         matches!(self, Self::Due { .. } | Self::Asked { .. })
     }
 
+    pub(crate) const fn is_asking(&self) -> bool {
+        matches!(self, Self::Asked { .. })
+    }
+
     pub(crate) fn hurry(&mut self, now: MonoTime) {
         if let Self::Due { at, .. } = self {
             *at = now.min(*at);

@@ -101,6 +101,30 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
+    /// How many counters there are.
+    pub const COUNTERS: usize = ReplyKind::ALL.len() + DropReason::ALL.len();
+
+    /// All counters, in the order of [`iter`](Self::iter), for whoever shows them to other threads.
+    #[must_use]
+    pub fn counts(&self) -> [u64; Self::COUNTERS] {
+        let mut all = [0; Self::COUNTERS];
+        for (place, count) in all.iter_mut().zip(self.replies.into_iter().chain(self.drops)) {
+            *place = count;
+        }
+        all
+    }
+
+    /// The statistics with these [`counts`](Self::counts).
+    #[must_use]
+    pub fn from_counts(counts: [u64; Self::COUNTERS]) -> Self {
+        let mut stats = Self::default();
+        let places = stats.replies.iter_mut().chain(&mut stats.drops);
+        for (place, count) in places.zip(counts) {
+            *place = count;
+        }
+        stats
+    }
+
     pub(super) fn count(&mut self, verdict: Result<ReplyKind, DropReason>) {
         let counter = match verdict {
             Ok(kind) => self.replies.get_mut(kind as usize),
@@ -173,6 +197,15 @@ mod tests {
         let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
         assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
         assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn counters_that_were_shown_to_another_thread_are_the_same() {
+        let mut stats = ServerStats::default();
+        stats.count(Ok(ReplyKind::NtsNak));
+        stats.count(Err(DropReason::NtsForged));
+        stats.count(Err(DropReason::NtsForged));
+        assert_eq!(ServerStats::from_counts(stats.counts()), stats);
     }
 
     #[test]

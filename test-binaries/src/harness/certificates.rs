@@ -2,6 +2,10 @@
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How long certificates are valid from now on, and have been.
+const VALID_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// An authority whose certificate lies in a folder as `ca.pem`.
 pub struct Authority {
@@ -25,7 +29,7 @@ impl Authority {
     /// If the file cannot be written.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        let mut params = CertificateParams::default();
+        let mut params = valid_now(CertificateParams::default());
         params.distinguished_name.push(rcgen::DnType::CommonName, "Truechimer test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -49,7 +53,8 @@ impl Authority {
     pub fn sign(&self, stem: &str, names: &[&str]) -> CertificateFiles {
         let key = KeyPair::generate().expect("a key can be made");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("invariant: names of tests are names");
+        let params = CertificateParams::new(names).expect("invariant: names of tests are names");
+        let mut params = valid_now(params);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate can be made");
@@ -61,4 +66,11 @@ impl Authority {
         std::fs::write(&files.key, key.serialize_pem()).expect("the folder can be written");
         files
     }
+}
+
+fn valid_now(mut params: CertificateParams) -> CertificateParams {
+    let now = SystemTime::now();
+    params.not_before = (now - VALID_FOR).into();
+    params.not_after = (now + VALID_FOR).into();
+    params
 }

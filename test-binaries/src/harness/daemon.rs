@@ -89,6 +89,14 @@ impl Daemon {
         Self::start_in(None, folder, config)
     }
 
+    /// Starts a daemon at one end of a network with a folder that another one has left.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn start_again_at(network: &Network, side: Side, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
+        Self::start_in(Some(network.namespace(side)), folder, config)
+    }
+
     fn start_in(namespace: Option<&str>, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
         let file = folder.path().join("ntp.toml");
         std::fs::write(&file, whole_text(config, folder.path())).expect("the configuration can be written");

@@ -79,7 +79,7 @@ async fn a_certificate_that_is_not_for_servers_is_refused() {
     let failure = failure_of(|authority| {
         let mut params = params(&[NAME]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        authority.issue_with(params)
+        authority.issue_with(&params)
     })
     .await;
     assert_eq!(failure.word(), "certificate-wrong-purpose");
@@ -133,7 +133,7 @@ async fn since_a_time_chain_name_and_purpose_are_judged_as_ever() {
     let client = world_with(|authority| {
         let mut params = params(&[NAME]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        authority.issue_with(params)
+        authority.issue_with(&params)
     });
     assert_eq!(client.await.establish_at_time(since, PATIENCE).await.unwrap_err().word(), "certificate-wrong-purpose");
 }
@@ -144,7 +144,7 @@ async fn since_a_time_certificates_that_were_never_valid_together_are_refused() 
         let ended = authority.intermediate_with("Ended", |params| params.not_after = date_time_ymd(2026, 1, 1));
         let mut params = params(&[NAME]);
         params.not_before = date_time_ymd(2027, 1, 1);
-        ended.issue_with(params)
+        ended.issue_with(&params)
     })
     .await;
     let failure = world.establish_at_time(CertificateTime::Since(0), PATIENCE).await.unwrap_err();
@@ -247,4 +247,12 @@ fn a_connector_prints_no_more_than_numbers() {
     let trust = super::peer::trust(&folder, &Authority::root("Root"));
     let printed = format!("{:?}", Connector::new(&trust).unwrap());
     assert!(printed.starts_with("Connector { authorities: 1, pinned_keys: 0"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_time_beyond_all_calendars_is_only_too_late() {
+    let world = world_with(|authority| authority.issue(&[NAME])).await;
+    for time in [CertificateTime::At(u64::MAX), CertificateTime::Since(u64::MAX)] {
+        assert_eq!(world.establish_at_time(time, PATIENCE).await.unwrap_err().word(), "certificate-expired");
+    }
 }
