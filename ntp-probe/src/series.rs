@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::manner::{Answer, Manner};
 use crate::options::Options;
 use crate::trouble::{Doubt, Trouble};
-use crate::wire::{NoReply, Reply, ask};
+use crate::wire::{NoReply, Reply, ask, stamping};
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::clock::{ClockFilter, Exchange, FreeTime, Measurement};
 use ntp_proto::packet::KissCode;
@@ -42,6 +42,7 @@ impl Series {
 /// Asks the addresses in their order until one of them answers, and that one until there are enough samples. There must be
 /// an address.
 pub(crate) async fn series(addresses: &[SocketAddr], manner: &mut Manner, options: &Options) -> Series {
+    let _stamping = stamping().await;
     let clock = Clock::measuring();
     let mut course = Course {
         manner,

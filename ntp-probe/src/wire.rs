@@ -18,6 +18,20 @@ const BUFFER: usize = 1284;
 /// How long a better reply is waited for, when something has come that anybody could have sent.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How long a kernel may take until it stamps what comes in.
+const WARM_UP: Duration = Duration::from_millis(5);
+
+/// A kernel stamps what comes in only while some socket wants it, and begins a moment later. Whoever holds this during
+/// several exchanges need not lose the timestamp of the first, which may be the only one.
+pub(crate) async fn stamping() -> Option<Socket> {
+    let anywhere = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+    let mut sockets =
+        anywhere.iter().filter_map(|any| Socket::bind(&BindOptions::client(SocketAddr::new(*any, 0))).ok());
+    let socket = sockets.next()?;
+    tokio::time::sleep(WARM_UP).await;
+    Some(socket)
+}
+
 /// A reply that is believed, and what is measured by it.
 #[derive(Debug)]
 pub(crate) struct Reply<T> {

@@ -90,7 +90,7 @@ async fn a_certificate_of_somebody_unknown_is_shown_and_not_believed() {
 
     let (stage, word, sentence) = failure(&report);
     assert_eq!((stage, word), ("certificate", "certificate-unknown-issuer"));
-    assert!(sentence.contains("certificate-authorities"), "{sentence}");
+    assert!(sentence.contains("CN=Somebody"), "{sentence}");
     assert_eq!(stages(&report), ["authorities", "dns", "tcp", "tls"]);
     assert_eq!(report.certificates.len(), 1);
     assert_eq!(report.keys, None);

@@ -46,6 +46,9 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     };
     let sentence = lines::stopped(&failure.message);
     let mut text = format!("NTS does NOT work: {sentence}\n{}", lines::remedy(failure, width));
+    if failure.code == "certificate-unknown-issuer" {
+        text.push_str(&wrap("  What to do: ", "if that authority is to be believed, name its file with --ca.", width));
+    }
     let worked: Vec<String> = report.stages.iter().map(ToString::to_string).collect();
     if !worked.is_empty() {
         text.push_str(&wrap("  Worked: ", &format!("{}.", worked.join(", ")), width));
