@@ -15,6 +15,7 @@
 //! | `section` | each section of the file |
 //! | `checks` | what can only be seen from several sections together |
 //! | `diagnostic` | errors and warnings |
+//! | [`text`] | single values of a command line |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
@@ -29,6 +30,7 @@ mod load;
 mod raw;
 mod section;
 mod suggest;
+pub mod text;
 
 pub use config::{
     ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH, DEFAULT_OBSERVATION_PATH,
@@ -37,3 +39,5 @@ pub use config::{
 };
 pub use diagnostic::{ConfigError, Warning};
 pub use load::{Loaded, for_pools, load, parse_str};
+/// Part of [`Trust`].
+pub use ntp_proto::nts::AeadAlgorithm;

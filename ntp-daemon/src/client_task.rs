@@ -12,7 +12,7 @@ use ntp_os_clock::{Clock, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
-use ntp_proto::packet::ReferenceId;
+use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram, SourceId};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
@@ -294,9 +294,5 @@ fn unix_seconds(at: NtpTimestamp) -> i64 {
 
 /// Identifies a source in the log as people know it.
 pub(crate) fn reference_text(id: ReferenceId, stratum: u8) -> String {
-    if stratum <= 1 {
-        id.letters().unwrap_or_else(|| format!("{:08x}", id.to_bits()))
-    } else {
-        id.as_ipv4().to_string()
-    }
+    id.text(Stratum::from_bits(stratum))
 }

@@ -5,9 +5,15 @@ use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, wrong_kind};
 use crate::raw::Value;
 use crate::suggest::{listed, nearest};
+use crate::text::BadText;
 use ntp_proto::nts::AeadAlgorithm;
 
 const KEY: &str = "aead-algorithms";
+
+const NAMES: [&str; AeadAlgorithm::ALL.len()] = {
+    let [a, b, c, d] = AeadAlgorithm::ALL;
+    [a.name(), b.name(), c.name(), d.name()]
+};
 
 /// The algorithms in the order of the file; without the key all that we have, the best first.
 pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAlgorithm> {
@@ -31,20 +37,30 @@ pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAl
 }
 
 fn algorithm(value: &Located<Value>, report: &mut Report) -> Option<AeadAlgorithm> {
-    let names = AeadAlgorithm::ALL.map(AeadAlgorithm::name);
-    let (found, text, guess) = match &value.value {
-        Value::String(name) => (AeadAlgorithm::from_name(name), name.clone(), nearest(name, &names)),
-        Value::Integer(id) => (u16::try_from(*id).ok().and_then(AeadAlgorithm::from_id), id.to_string(), None),
+    let found = match &value.value {
+        Value::String(name) => from_name(name),
+        Value::Integer(id) => from_number(*id),
         _ => {
             wrong_kind(value, KEY, "names in double quotes, or numbers of IANA's registry", report);
             return None;
         }
     };
-    if found.is_none() {
-        let guess = guess.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-        let ids = AeadAlgorithm::ALL.map(|algorithm| algorithm.id().to_string()).join(", ");
-        let help = format!("possible here: {}, or their numbers {ids}", listed(&names));
-        report.error(&value.span, format!("`{text}` is no AEAD algorithm that we have{guess}"), help);
-    }
-    found
+    found.map_err(|bad| report.error(&value.span, bad.message(), bad.help())).ok()
+}
+
+/// The algorithm of this name.
+pub(crate) fn from_name(name: &str) -> Result<AeadAlgorithm, BadText> {
+    AeadAlgorithm::from_name(name).ok_or_else(|| unknown(name, nearest(name, &NAMES)))
+}
+
+/// The algorithm of this number in IANA's registry.
+pub(crate) fn from_number(id: i64) -> Result<AeadAlgorithm, BadText> {
+    u16::try_from(id).ok().and_then(AeadAlgorithm::from_id).ok_or_else(|| unknown(&id.to_string(), None))
+}
+
+fn unknown(text: &str, guess: Option<&str>) -> BadText {
+    let guess = guess.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+    let ids = AeadAlgorithm::ALL.map(|algorithm| algorithm.id().to_string()).join(", ");
+    let help = format!("possible here: {}, or their numbers {ids}", listed(&NAMES));
+    BadText::new(format!("`{text}` is no AEAD algorithm that we have{guess}"), help)
 }

@@ -1,6 +1,6 @@
 //! The sections of the file, each validated on its own.
 
-mod aead;
+pub(crate) mod aead;
 mod clock;
 mod file;
 mod keyset;
@@ -12,7 +12,7 @@ mod server;
 mod source;
 mod storage;
 mod synchronization;
-mod trust;
+pub(crate) mod trust;
 
 use crate::checks;
 use crate::config::Config;

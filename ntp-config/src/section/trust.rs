@@ -5,6 +5,7 @@ use crate::config::Trust;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, string, wrong_kind};
 use crate::raw::Value;
+use crate::text::BadText;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -59,16 +60,20 @@ fn authorities(fields: &mut Fields, report: &mut Report) -> Option<Vec<PathBuf>>
 
 fn pinned_key(value: &Located<Value>, report: &mut Report) -> Option<[u8; HASH_LENGTH]> {
     let text = string(value, "pinned-keys", report)?;
+    key_hash(&text.value).map_err(|bad| report.error(&text.span, bad.message(), bad.help())).ok()
+}
+
+/// The SHA-256 of a public key.
+pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
     // curl's spelling has two slashes, of which the second could be base64 as well.
-    let spellings = ["sha256//", "sha256/", ""].into_iter().filter_map(|prefix| text.value.strip_prefix(prefix));
+    let spellings = ["sha256//", "sha256/", ""].into_iter().filter_map(|prefix| text.strip_prefix(prefix));
     let hash = spellings.into_iter().find_map(|digits| hexadecimal(digits).or_else(|| base64(digits)));
-    if hash.is_none() {
-        let message = format!("`{}` is not the SHA-256 of a public key", text.value);
+    hash.ok_or_else(|| {
+        let message = format!("`{text}` is not the SHA-256 of a public key");
         let help = "write its 64 hexadecimal digits or its base64, as `openssl x509 -noout -pubkey -in CERTIFICATE | \
                     openssl pkey -pubin -outform der | openssl dgst -sha256` shows it";
-        report.error(&text.span, message, help);
-    }
-    hash
+        BadText::new(message, help)
+    })
 }
 
 fn hexadecimal(digits: &str) -> Option<[u8; HASH_LENGTH]> {

@@ -1,6 +1,7 @@
 //! What went wrong, at whichever stage.
 
 use super::certificate_fault::CertificateFault;
+use super::look_up::Family;
 use ntp_proto::nts::KeError;
 use std::io;
 use std::time::Duration;
@@ -19,6 +20,13 @@ pub enum Cause {
     NoUsableAddress {
         /// The name.
         name: String,
+    },
+    /// The name has addresses, but none of the family that was asked for.
+    NotOfFamily {
+        /// The name.
+        name: String,
+        /// The family.
+        family: Family,
     },
     /// What was asked for cannot stand in a certificate.
     NotAHostName {
@@ -82,6 +90,7 @@ impl Cause {
         match self {
             Self::NameNotResolved { .. } => "name-not-resolved",
             Self::NoUsableAddress { .. } => "no-usable-address",
+            Self::NotOfFamily { .. } => "no-address-of-family",
             Self::NotAHostName { .. } => "not-a-host-name",
             Self::TimedOut { .. } => "timed-out",
             Self::Refused => "connection-refused",
@@ -107,6 +116,7 @@ impl std::fmt::Display for Cause {
                 write!(f, "the name {name} cannot be resolved ({error}); check its spelling and the resolver")
             }
             Self::NoUsableAddress { name } => write!(f, "the name {name} has no address that a server can have"),
+            Self::NotOfFamily { name, family } => write!(f, "{name} has no {family} address"),
             Self::NotAHostName { name } => write!(f, "{name} is no name that a certificate can be for"),
             Self::TimedOut { after } => write!(f, "no answer within {:.1} s", after.as_secs_f64()),
             Self::Refused => {

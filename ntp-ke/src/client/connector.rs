@@ -1,6 +1,7 @@
 //! What it takes to speak TLS with a server that is to be believed.
 
 use super::authorities::{self, TrustError};
+use super::look_up::Family;
 use super::verifier::{CertificateTime, Verifier};
 use crate::provider::{ALPN, VERSIONS, provider};
 use ntp_config::Trust;
@@ -18,6 +19,7 @@ pub struct Connector {
     webpki: Arc<WebPkiServerVerifier>,
     pinned_keys: Vec<[u8; 32]>,
     algorithms: Vec<AeadAlgorithm>,
+    family: Option<Family>,
 }
 
 impl Connector {
@@ -35,7 +37,19 @@ impl Connector {
         // It refuses only where there are no roots.
         let webpki = webpki.map_err(|_| TrustError::Nobody)?;
         let (pinned_keys, algorithms) = (trust.pinned_keys.clone(), trust.aead_algorithms.clone());
-        Ok(Self { provider, roots, webpki, pinned_keys, algorithms })
+        Ok(Self { provider, roots, webpki, pinned_keys, algorithms, family: None })
+    }
+
+    /// Uses addresses of one family alone, for key establishment and for NTP; `None` uses both.
+    #[must_use]
+    pub fn over(self, family: Option<Family>) -> Self {
+        Self { family, ..self }
+    }
+
+    /// The only family of addresses that is used, if there is one.
+    #[must_use]
+    pub const fn family(&self) -> Option<Family> {
+        self.family
     }
 
     /// How many authorities are believed.

@@ -4,7 +4,7 @@ use super::attempt::{Attempt, Deadline, Session, name_in_certificate};
 use super::cause::Cause;
 use super::connector::Connector;
 use super::failure::{Failure, Fault, Stage};
-use super::look_up::{look_up, same_family_first};
+use super::look_up::{Family, look_up, same_family_first};
 use super::tls_fault;
 use super::verifier::CertificateTime;
 use crate::certificate::{CertificateFacts, Validity};
@@ -71,7 +71,7 @@ pub async fn establish(
 ) -> Result<Established, Failure> {
     let deadline = Deadline::after(deadline);
     let asking = Asking { connector, time, deadline };
-    let addresses = deadline.within(Stage::Dns, found(target, Stage::Dns)).await;
+    let addresses = deadline.within(Stage::Dns, found(target, connector.family(), Stage::Dns)).await;
     let established = match addresses {
         Ok(addresses) => establish_at(target, &addresses, &asking).await,
         Err(fault) => Err(fault),
@@ -110,8 +110,8 @@ pub(super) async fn establish_at(
         None => peer_first(addresses, peer, ntp_port),
         Some(named) => {
             let named = HostPort { host: named.clone(), port: ntp_port };
-            let found = deadline.within(Stage::NtpAddress, found(&named, Stage::NtpAddress)).await;
-            let mut found = found.map_err(at_peer)?;
+            let found = found(&named, connector.family(), Stage::NtpAddress);
+            let mut found = deadline.within(Stage::NtpAddress, found).await.map_err(at_peer)?;
             same_family_first(&mut found, peer);
             found
         }
@@ -173,8 +173,8 @@ fn tls_facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
     }
 }
 
-async fn found(server: &HostPort, stage: Stage) -> Result<Vec<SocketAddr>, Fault> {
-    look_up(&server.host, server.port).await.map_err(|cause| Fault::new(stage, cause))
+async fn found(server: &HostPort, family: Option<Family>, stage: Stage) -> Result<Vec<SocketAddr>, Fault> {
+    look_up(&server.host, server.port, family).await.map_err(|cause| Fault::new(stage, cause))
 }
 
 /// The addresses of the server of key establishment with another port, the one that answered first.

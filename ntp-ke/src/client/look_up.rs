@@ -10,19 +10,56 @@ pub const MAX_ADDRESSES: usize = 16;
 /// The most characters of the resolver's text.
 const MAX_TEXT: usize = 120;
 
-/// The addresses of a name, in the resolver's order, without those that no server can have. Literal addresses are their
-/// own, without a resolver.
+/// One of the two families of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    fn has(self, address: &SocketAddr) -> bool {
+        address.ip().to_canonical().is_ipv6() == (self == Self::V6)
+    }
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// The addresses of a name, in the resolver's order, without those that no server can have, and of one `family` alone if
+/// one is named. Literal addresses are their own, without a resolver.
 ///
 /// It has no deadline of its own. The system's resolver runs on a thread that is left alone if nobody waits any more.
-pub(super) async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Cause> {
+///
+/// # Errors
+/// [`Cause::NameNotResolved`] with what the resolver says; [`Cause::NoUsableAddress`] or [`Cause::NotOfFamily`] if no address
+/// is left.
+pub async fn look_up(host: &str, port: u16, family: Option<Family>) -> Result<Vec<SocketAddr>, Cause> {
     let name = || harmless(host, MAX_TEXT);
     let found = tokio::net::lookup_host((host, port)).await;
     let found = found.map_err(|error| {
         let error = harmless(&error.to_string(), MAX_TEXT);
         Cause::NameNotResolved { name: name(), error }
     })?;
-    let addresses = usable(found);
-    if addresses.is_empty() { Err(Cause::NoUsableAddress { name: name() }) } else { Ok(addresses) }
+    let mut addresses = usable(found);
+    if addresses.is_empty() {
+        return Err(Cause::NoUsableAddress { name: name() });
+    }
+    match family {
+        None => Ok(addresses),
+        Some(family) => {
+            addresses.retain(|address| family.has(address));
+            if addresses.is_empty() { Err(Cause::NotOfFamily { name: name(), family }) } else { Ok(addresses) }
+        }
+    }
 }
 
 /// Each address once, and only those that can be one server's.
@@ -39,7 +76,8 @@ fn usable(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// In turns of both families, beginning with that of the first: a family without a way out must not take all attempts.
-pub(super) fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+#[must_use]
+pub fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (mut first, mut second): (Vec<_>, Vec<_>) =
         addresses.iter().copied().partition(|address| address.is_ipv6() == first_is_v6);
@@ -97,7 +135,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_literal_address_needs_no_resolver() {
-        assert_eq!(look_up("2001:db8::7", 123).await, Ok(addresses(&["[2001:db8::7]:123"])));
-        assert!(matches!(look_up("0.0.0.0", 123).await, Err(Cause::NoUsableAddress { .. })));
+        assert_eq!(look_up("2001:db8::7", 123, None).await, Ok(addresses(&["[2001:db8::7]:123"])));
+        assert!(matches!(look_up("0.0.0.0", 123, None).await, Err(Cause::NoUsableAddress { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_name_without_the_wanted_family_says_so() {
+        let refused = look_up("192.0.2.1", 123, Some(Family::V6)).await.unwrap_err();
+        assert_eq!(refused.to_string(), "192.0.2.1 has no IPv6 address");
+        assert_eq!(look_up("192.0.2.1", 123, Some(Family::V4)).await, Ok(addresses(&["192.0.2.1:123"])));
     }
 }

@@ -47,7 +47,7 @@ pub use certificate_fault::CertificateFault;
 pub use connector::Connector;
 pub use establish::{Established, TlsFacts, establish};
 pub use failure::{Failure, Stage};
-pub use look_up::MAX_ADDRESSES;
+pub use look_up::{Family, MAX_ADDRESSES, in_turns, look_up};
 pub use verifier::CertificateTime;
 
 #[cfg(test)]

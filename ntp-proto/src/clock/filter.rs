@@ -24,6 +24,17 @@ pub struct Filtered {
     pub samples: usize,
 }
 
+impl Filtered {
+    /// The bound of the error of the best offset at `now`: the root distance (RFC 5905 §11.1 Λ).
+    #[must_use]
+    pub fn distance(&self, now: FreeTime) -> Seconds {
+        let best = &self.best;
+        let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
+        let age = FREQUENCY_TOLERANCE * (now - best.at).max(Seconds::ZERO);
+        round_trips + best.root.dispersion + self.dispersion + self.jitter + age
+    }
+}
+
 /// The last eight measurements of one source, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ClockFilter {

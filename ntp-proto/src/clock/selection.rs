@@ -3,7 +3,6 @@
 use super::cluster::{Truechimer, cluster};
 use super::combine::{Combined, combine};
 use super::filter::Filtered;
-use super::measurement::FREQUENCY_TOLERANCE;
 use super::select::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId};
@@ -29,10 +28,7 @@ impl Candidate {
     /// The bound of the error of `offset` at `now`: the root distance (RFC 5905 §11.1 Λ).
     #[must_use]
     pub fn distance(&self, now: FreeTime) -> Seconds {
-        let best = &self.filtered.best;
-        let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
-        let age = FREQUENCY_TOLERANCE * (now - best.at).max(Seconds::ZERO);
-        round_trips + best.root.dispersion + self.filtered.dispersion + self.filtered.jitter + age
+        self.filtered.distance(now)
     }
 }
 

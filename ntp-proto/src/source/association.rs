@@ -5,9 +5,9 @@ mod facts;
 use super::discard::{Discard, DiscardCounters};
 use super::pacing::Pacing;
 use super::reach::Reach;
-use super::validate::{Ourselves, ValidReply, check_exchange, check_header};
+use super::validate::{Ourselves, ValidReply};
 use super::{Session, SourceConfig, SourceId};
-use crate::clock::{ClockFilter, Exchange, Measurement, Stamp, StampOrigin, Timescale};
+use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin, Timescale};
 use crate::nts::{RequestError, UniqueId};
 use crate::packet::{Header, KissCode, Mode, Packet, Version};
 use crate::time::{Frequency, MonoTime, NtpTimestamp, PollInterval, Precision};
@@ -318,7 +318,8 @@ impl Source {
         self.heard = Some(Heard { header, at: context.now });
         self.port_unreachable = false;
         let ourselves = Ourselves { address: datagram.to, ..context.ourselves };
-        let reply = check_header(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
+        let reply =
+            ValidReply::check(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
         count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
         match self.in_flight.as_mut().map(|request| request.transmitted) {
             Some(Some(sent)) => self.conclude(&reply, sent, datagram.received, context),
@@ -398,10 +399,9 @@ impl Source {
             server_sent: header.transmit,
             received: context.timescale.to_free(received.at),
         };
-        let tolerance = header.precision.seconds().max(context.precision.seconds());
-        check_exchange(&exchange, tolerance).map_err(|discard| self.refuse(discard, header, context.now))?;
+        let measurement = reply.measure(&exchange, (sent.origin, received.origin), context.precision);
+        let measurement = measurement.map_err(|discard| self.refuse(discard, header, context.now))?;
         self.in_flight = None;
-        let measurement = Measurement::new(&exchange, (sent.origin, received.origin), reply.root(), context.precision);
         let surprising = self.filter.push(measurement, context.drift);
         self.pacing.answered(self.reach.is_reachable(), context.now);
         if surprising && self.pacing.hurry(context.now) {

@@ -16,4 +16,4 @@ pub use discard::{Discard, DiscardCounters};
 pub use id::SourceId;
 pub use reach::Reach;
 pub use session::{Granted, Session, Validity};
-pub use validate::Ourselves;
+pub use validate::{Ourselves, ValidReply};
