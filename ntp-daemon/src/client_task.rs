@@ -16,7 +16,9 @@ use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram, SourceId};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
+use ntp_udp::{BindOptions, Socket};
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -50,6 +52,8 @@ pub(crate) struct ClientTask {
     facts: Facts,
     served: Arc<ArcSwap<ServedState>>,
     pumps: HashMap<SourceId, AbortHandle>,
+    /// See [`keep_stamping`].
+    _stamping: Option<Socket>,
     inbound: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
     resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
     established: (mpsc::Sender<Established>, mpsc::Receiver<Established>),
@@ -83,6 +87,7 @@ impl ClientTask {
             facts,
             served,
             pumps: HashMap::new(),
+            _stamping: keep_stamping(),
             inbound: mpsc::channel(INBOX),
             resolved: mpsc::channel(INBOX),
             established: mpsc::channel(INBOX),
@@ -257,6 +262,12 @@ impl ClientTask {
             self.store.keep_state(unix_seconds(self.reader.now()), accumulated);
         }
     }
+}
+
+/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first socket has asked, and ends
+/// with the last: without this one, the first reply to each request could lack its timestamp.
+fn keep_stamping() -> Option<Socket> {
+    Socket::bind(&BindOptions::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).ok()
 }
 
 /// No clock starts before this program was built, nor before the time that was last known. Returns how far it was set
