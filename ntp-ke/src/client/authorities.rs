@@ -60,9 +60,7 @@ pub enum TrustError {
         detail: String,
     },
     /// Neither the system nor any file is to be believed.
-    #[error(
-        "no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true"
-    )]
+    #[error("no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true")]
     Nobody,
 }
 

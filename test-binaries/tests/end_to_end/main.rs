@@ -7,6 +7,8 @@ mod exporter_tells_how_the_clock_is;
 mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;
 mod mistakes_are_explained;
+mod nts_loopback;
+mod nts_under_attack;
 mod nts_with_others;
 mod odd_replies_do_no_harm;
 mod others_take_time_from_us;
