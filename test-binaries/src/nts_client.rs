@@ -47,17 +47,17 @@ impl NtsClient {
     ///
     /// # Errors
     /// Says at which stage it failed, and why.
-    pub fn establish(&self, server: SocketAddr) -> Result<Established, Failure> {
+    pub fn establish(&self, server: SocketAddr) -> Result<Established, Box<Failure>> {
         let target = HostPort { host: server.ip().to_string(), port: server.port() };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.runtime.block_on(establish(&target, &self.connector, CertificateTime::At(now), PATIENCE))
+        self.runtime.block_on(establish(&target, &self.connector, CertificateTime::At(now), PATIENCE)).map_err(Box::new)
     }
 
     /// The same, ready to ask for the time.
     ///
     /// # Errors
     /// Says at which stage it failed, and why.
-    pub fn session(&self, server: SocketAddr) -> Result<NtsSession, Failure> {
+    pub fn session(&self, server: SocketAddr) -> Result<NtsSession, Box<Failure>> {
         self.establish(server).map(NtsSession::new)
     }
 }

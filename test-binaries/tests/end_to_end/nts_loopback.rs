@@ -13,7 +13,8 @@ use crate::PROMPTLY;
 pub(crate) struct Loopback {
     pub(crate) authority: Authority,
     pub(crate) certificate: CertificateFiles,
-    pub(crate) folder: TempDir,
+    /// Holds their files.
+    _folder: TempDir,
 }
 
 /// Where a daemon serves.
@@ -30,7 +31,7 @@ impl Loopback {
         let folder = folder();
         let authority = Authority::new(folder.path());
         let certificate = authority.sign("server", &["127.0.0.1"]);
-        Self { authority, certificate, folder }
+        Self { authority, certificate, _folder: folder }
     }
 
     /// A server of time and keys, with more lines for the latter.
