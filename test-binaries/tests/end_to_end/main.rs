@@ -7,6 +7,7 @@ mod exporter_tells_how_the_clock_is;
 mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;
 mod mistakes_are_explained;
+mod nts_certificates_on_disk;
 mod nts_hostile_packets;
 mod nts_loopback;
 mod nts_under_attack;
