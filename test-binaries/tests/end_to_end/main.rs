@@ -9,7 +9,6 @@ mod kisses_are_obeyed;
 mod mistakes_are_explained;
 mod nts_certificates_on_disk;
 mod nts_hostile_packets;
-mod nts_loopback;
 mod nts_silent_server;
 mod nts_under_attack;
 mod nts_with_others;

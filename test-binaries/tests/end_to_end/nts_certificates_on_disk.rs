@@ -6,24 +6,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use ntp_observe::Document;
-use test_binaries::harness::{CertificateFiles, Daemon, DaemonConfig, Skip, until};
+use test_binaries::harness::{CertificateFiles, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, Skip, until};
 use test_binaries::or_skip;
 
 use crate::PROMPTLY;
-use crate::nts_loopback::{Addresses, Loopback, serving};
 
 /// How long it may take until a change of the files is seen without a signal: they are looked at every two seconds, and
 /// have to be still for two looks. On an idle machine that is four seconds at most.
 const NOTICED: Duration = Duration::from_secs(15);
 
 /// The key of the certificate that a new client sees.
-fn shown(scene: &Loopback, addresses: Addresses) -> [u8; 32] {
+fn shown(scene: &NtsLoopback, addresses: NtsAddresses) -> [u8; 32] {
     let established = scene.client().establish(addresses.keys).expect("keys are to be had");
     established.certificate[0].key_sha256
 }
 
 /// Another certificate in the same files.
-fn renew(scene: &Loopback) {
+fn renew(scene: &NtsLoopback) {
     let CertificateFiles { chain, key } = scene.authority.sign("next", &["127.0.0.1"]);
     std::fs::rename(key, &scene.certificate.key).unwrap();
     std::fs::rename(chain, &scene.certificate.chain).unwrap();
@@ -35,9 +34,9 @@ fn error(state: &Document) -> Option<&str> {
 
 #[test]
 fn a_renewed_certificate_is_shown_without_anybody_telling() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("")));
-    let addresses = serving(&mut daemon);
+    let addresses = NtsAddresses::of(&mut daemon);
     let first = shown(&scene, addresses);
 
     renew(&scene);
@@ -49,9 +48,9 @@ fn a_renewed_certificate_is_shown_without_anybody_telling() {
 
 #[test]
 fn a_signal_makes_a_renewed_certificate_be_shown_at_once() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("")));
-    let addresses = serving(&mut daemon);
+    let addresses = NtsAddresses::of(&mut daemon);
     let first = shown(&scene, addresses);
 
     renew(&scene);
@@ -64,9 +63,9 @@ fn a_signal_makes_a_renewed_certificate_be_shown_at_once() {
 
 #[test]
 fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("")));
-    let addresses = serving(&mut daemon);
+    let addresses = NtsAddresses::of(&mut daemon);
     let first = shown(&scene, addresses);
     let CertificateFiles { chain, key } = scene.certificate.clone();
     let good = std::fs::read(&chain).unwrap();
@@ -118,7 +117,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn without_its_private_key_the_daemon_does_not_start_and_names_the_file() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     std::fs::remove_file(&scene.certificate.key).unwrap();
     let log = or_skip!(refused(&scene.server("")));
     assert_told(&log, &["cannot read", text(&scene.certificate.key), "correct the path"]);
@@ -126,7 +125,7 @@ fn without_its_private_key_the_daemon_does_not_start_and_names_the_file() {
 
 #[test]
 fn with_the_key_of_another_certificate_the_daemon_does_not_start_and_names_both_files() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let stranger = scene.authority.sign("stranger", &["127.0.0.1"]);
     std::fs::copy(stranger.key, &scene.certificate.key).unwrap();
     let log = or_skip!(refused(&scene.server("")));
@@ -136,7 +135,7 @@ fn with_the_key_of_another_certificate_the_daemon_does_not_start_and_names_both_
 
 #[test]
 fn where_another_server_of_keys_listens_the_daemon_does_not_start_and_names_the_port() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let occupier = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = occupier.local_addr().unwrap().port();
     let CertificateFiles { chain, key } = &scene.certificate;
@@ -152,7 +151,7 @@ fn where_another_server_of_keys_listens_the_daemon_does_not_start_and_names_the_
 
 #[test]
 fn a_private_key_that_everybody_can_read_is_warned_about_with_the_command_that_helps() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let key = &scene.certificate.key;
     std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let mut daemon = or_skip!(Daemon::start(&scene.server("")));

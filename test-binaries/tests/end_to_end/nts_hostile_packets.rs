@@ -11,11 +11,10 @@ use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
-use test_binaries::harness::{Daemon, folder};
+use test_binaries::harness::{Daemon, NtsAddresses, NtsLoopback, folder};
 use test_binaries::{Asker, NtsSession, or_skip};
 
 use crate::PROMPTLY;
-use crate::nts_loopback::{Loopback, serving};
 
 /// How many packets there are of each kind; each of them is sent twice.
 const EACH: u64 = 500;
@@ -278,7 +277,7 @@ fn packets(attacker: &mut Attacker, each: u64) -> Vec<(&'static str, Vec<u8>)> {
     all.map(|(number, (kind, make))| (kind, make(attacker, number as u64).0)).collect()
 }
 
-fn attacker(scene: &Loopback, keys: SocketAddr, seed: u64) -> Attacker {
+fn attacker(scene: &NtsLoopback, keys: SocketAddr, seed: u64) -> Attacker {
     let client = scene.client();
     let session = || client.session(keys).expect("keys are to be had");
     Attacker { session: session(), other: session(), rng: ChaCha12Rng::seed_from_u64(seed) }
@@ -288,9 +287,9 @@ fn attacker(scene: &Loopback, keys: SocketAddr, seed: u64) -> Attacker {
 fn hostile_packets_bring_nothing_longer_back_and_leave_nothing_behind() {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     println!("the seed is {seed}");
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("").with_log_level("info")));
-    let addresses = serving(&mut daemon);
+    let addresses = NtsAddresses::of(&mut daemon);
     let mut attacker = attacker(&scene, addresses.keys, seed);
     let mut exchange = Exchange::new(addresses.time);
     exchange.send(&packets(&mut attacker, EACH / 10));
@@ -341,7 +340,7 @@ fn appearances(octets: &[u8]) -> [String; 4] {
 
 #[test]
 fn not_even_a_part_of_a_secret_is_logged_at_any_level() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let keys_file = folder();
     let keys_file = keys_file.path().join("keys");
     let config = scene.server(&format!(
@@ -349,7 +348,7 @@ fn not_even_a_part_of_a_secret_is_logged_at_any_level() {
         keys_file.display()
     ));
     let mut daemon = or_skip!(Daemon::start(&config.with_log_level("trace")));
-    let addresses = serving(&mut daemon);
+    let addresses = NtsAddresses::of(&mut daemon);
     let mut attacker = attacker(&scene, addresses.keys, 1);
     let mut exchange = Exchange::new(addresses.time);
     exchange.send(&packets(&mut attacker, 5));

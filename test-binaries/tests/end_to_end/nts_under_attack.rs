@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use test_binaries::harness::{Daemon, Footprint, until};
+use test_binaries::harness::{Daemon, Footprint, NtsAddresses, NtsLoopback, until};
 use test_binaries::loopback::{connect_from, member};
 use test_binaries::{Asker, HandshakeFlood, or_skip};
 
-use crate::nts_loopback::{Addresses, Loopback, serving};
 use crate::{PROMPTLY, SOON};
 
 /// How many connections the server allows, in total and to each address.
@@ -95,8 +94,8 @@ fn octet_by_octet(mut streams: Vec<TcpStream>, stop: &AtomicBool) {
 }
 
 /// One siege of a server: what others see of it while it lasts and afterwards.
-fn endure_a_siege(daemon: &mut Daemon, scene: &Loopback, addresses: Addresses) {
-    let Addresses { time, keys } = addresses;
+fn endure_a_siege(daemon: &mut Daemon, scene: &NtsLoopback, addresses: NtsAddresses) {
+    let NtsAddresses { time, keys } = addresses;
     let client = scene.client();
     let mut session = client.session(keys).unwrap();
     let mut asker = Asker::new(time, REPLY).unwrap();
@@ -143,13 +142,13 @@ fn at_rest(daemon: &Daemon, descriptors: usize) -> Footprint {
 
 #[test]
 fn idle_and_slow_connections_take_neither_time_nor_keys_from_others_for_long() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let config = scene.server(&format!(
         "concurrent-connections = {LIMIT}\nconnections-per-client = {PER_ADDRESS}\nkey-exchange-timeout-ms = {}\n",
         DEADLINE.as_millis()
     ));
     let mut daemon = or_skip!(Daemon::start(&config.with_log_level("info")));
-    let addresses = serving(&mut daemon);
+    let addresses = NtsAddresses::of(&mut daemon);
     let _ = scene.client().session(addresses.keys).unwrap();
     daemon.wait_until("nobody is connected", PROMPTLY, |state| state.nts_ke_servers[0].open_connections == 0);
     let before = daemon.footprint();
@@ -167,9 +166,9 @@ fn idle_and_slow_connections_take_neither_time_nor_keys_from_others_for_long() {
 
 #[test]
 fn a_flood_of_handshakes_costs_no_reply() {
-    let scene = Loopback::new();
+    let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("").with_log_level("info")));
-    let Addresses { time, keys } = serving(&mut daemon);
+    let NtsAddresses { time, keys } = NtsAddresses::of(&mut daemon);
     let mut session = scene.client().session(keys).unwrap();
     let mut asker = Asker::new(time, REPLY).unwrap();
     let before = daemon.footprint();
