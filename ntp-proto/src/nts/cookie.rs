@@ -13,11 +13,11 @@
 //! no extension field pads them.
 //!
 //! The master keys are for AES-SIV-CMAC-512, because a cookie must not be the weakest link of a session whose own
-//! algorithm has keys of 256 bits. That costs some tens of nanoseconds per cookie.
+//! algorithm has keys of 256 bits. That costs some tens of nanoseconds per reply.
 
-use super::aead::Nonce;
-use super::{AeadAlgorithm, AeadKey, KeyPair, TAG_LENGTH};
+use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH, siv_seal};
 use crate::packet::Reader;
+use aes::Aes256;
 use rand::CryptoRng;
 use zeroize::Zeroize as _;
 
@@ -70,6 +70,9 @@ pub struct SealedCookie {
 }
 
 impl SealedCookie {
+    /// The place for one.
+    pub(super) const EMPTY: Self = Self { octets: [0; MAX_OWN_COOKIE], length: 0 };
+
     /// The octets to send.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
@@ -85,22 +88,29 @@ pub(super) struct MasterKey {
 }
 
 impl MasterKey {
-    /// Seals the keys of a session into a cookie that looks like none before.
-    pub(super) fn seal(&self, pair: &KeyPair, rng: &mut impl CryptoRng) -> SealedCookie {
+    /// Seals the keys of a session into cookies, eight at most, each of which looks like none before. They cost little more
+    /// than one.
+    pub(super) fn seal(&self, pair: &KeyPair, cookies: &mut [SealedCookie], rng: &mut impl CryptoRng) {
         let algorithm = pair.algorithm();
-        let mut cookie = SealedCookie { octets: [0; MAX_OWN_COOKIE], length: cookie_length(algorithm) };
         let id = self.id.to_be_bytes();
-        let nonce = Nonce::random(COOKIE_ALGORITHM, rng);
-        let (prefix, sealed) = cookie.octets.split_at_mut(PREFIX_LENGTH);
-        let (id_place, nonce_place) = prefix.split_at_mut(ID_LENGTH);
-        id_place.copy_from_slice(&id);
-        nonce_place.copy_from_slice(nonce.octets());
-
+        let mut nonces = [[0; COOKIE_ALGORITHM.nonce_length()]; MAX_COOKIES];
+        let nonces = nonces.get_mut(..cookies.len()).expect("invariant: nobody gets more cookies at once");
+        for (cookie, nonce) in cookies.iter_mut().zip(&mut *nonces) {
+            rng.fill_bytes(nonce);
+            cookie.length = cookie_length(algorithm);
+            let (id_place, rest) = cookie.octets.split_at_mut(ID_LENGTH);
+            id_place.copy_from_slice(&id);
+            rest.split_at_mut(nonce.len()).0.copy_from_slice(nonce);
+        }
         let mut plaintext = plaintext(pair);
         let (used, _) = plaintext.split_at(plaintext_length(algorithm));
-        self.key.seal(nonce.octets(), &id, used, sealed).expect("invariant: the longest cookie fits");
+        let places = cookies.iter_mut().map(|cookie| {
+            let (whole, _) = cookie.octets.split_at_mut(cookie.length);
+            whole.split_at_mut(PREFIX_LENGTH).1
+        });
+        siv_seal::seal_each::<Aes256>(self.key.secret(), &id, used, nonces, places)
+            .expect("invariant: the longest cookie fits");
         plaintext.zeroize();
-        cookie
     }
 
     /// Opens a cookie whose id is ours already.

@@ -1,7 +1,9 @@
 //! The server's side of key establishment (RFC 8915 §4), free of TLS.
 
 use super::record::{MessageReader, MessageWriter};
-use super::{AeadAlgorithm, KeError, KeErrorCode, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4, Record, RecordType};
+use super::{
+    AeadAlgorithm, KeError, KeErrorCode, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4, Record, RecordType, SealedCookie,
+};
 use rand::CryptoRng;
 use std::sync::Arc;
 
@@ -101,8 +103,10 @@ impl KeRequest {
         if self.compliant_128gcm {
             message = message.optional(RecordType::COMPLIANT_128_GCM_SIV, &[]);
         }
-        for _ in 0..MAX_COOKIES {
-            message = message.optional(RecordType::COOKIE, keys.seal_cookie(&pair, rng).octets());
+        let mut cookies = [SealedCookie::EMPTY; MAX_COOKIES];
+        keys.seal_cookies(&pair, &mut cookies, rng);
+        for cookie in &cookies {
+            message = message.optional(RecordType::COOKIE, cookie.octets());
         }
         if let Some(server) = &self.config.server {
             message = message.critical(RecordType::SERVER, server.as_bytes());

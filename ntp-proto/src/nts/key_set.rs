@@ -111,7 +111,18 @@ impl KeySet {
     /// Makes a cookie that holds the keys of a session.
     #[must_use]
     pub fn seal_cookie(&self, pair: &KeyPair, rng: &mut impl CryptoRng) -> SealedCookie {
-        self.current().seal(pair, rng)
+        let mut cookie = [SealedCookie::EMPTY];
+        self.current().seal(pair, &mut cookie, rng);
+        let [cookie] = cookie;
+        cookie
+    }
+
+    /// Makes cookies that hold the keys of a session, all of them different. Eight cost little more than one.
+    ///
+    /// # Panics
+    /// If there is room for more than [`MAX_COOKIES`](super::MAX_COOKIES).
+    pub(super) fn seal_cookies(&self, pair: &KeyPair, cookies: &mut [SealedCookie], rng: &mut impl CryptoRng) {
+        self.current().seal(pair, cookies, rng);
     }
 
     /// The keys of the session that a cookie was made for. Cookies that cannot be ours cost no cryptography, others that of

@@ -28,6 +28,7 @@ mod request;
 mod response;
 mod server;
 mod siv;
+mod siv_seal;
 
 pub use aead::{AeadAlgorithm, AeadKey, Forged, MAX_KEY_LENGTH, MAX_NONCE_LENGTH, TAG_LENGTH};
 pub use authenticated::Authenticated;

@@ -10,7 +10,7 @@ use super::cookie::cookie_length;
 use super::fields::{
     FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length, packet_nonce,
 };
-use super::{AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
+use super::{AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES, SealedCookie};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
 use crate::server::MAX_REQUEST_LENGTH;
 use rand::CryptoRng;
@@ -105,9 +105,11 @@ impl Authenticated<AuthenticatedRequest> {
             content: [0; MAX_REQUEST_LENGTH],
             content_length: 0,
         };
+        let mut cookies = [SealedCookie::EMPTY; MAX_COOKIES];
+        let (cookies, _) = cookies.split_at_mut(request.cookies.min(MAX_COOKIES));
+        keys.seal_cookies(&request.keys, cookies, rng);
         let mut writer = Writer::new(&mut reply.content);
-        for _ in 0..request.cookies {
-            let cookie = keys.seal_cookie(&request.keys, rng);
+        for cookie in cookies {
             writer
                 .extension(FieldType::COOKIE, cookie.octets())
                 .expect("invariant: the cookies of a reply are shorter than the longest request");

@@ -1,12 +1,10 @@
 //! AES-SIV-CMAC (RFC 5297): the tag comes first, and the nonce is the last of the associated components.
 
 use super::aead::TAG_LENGTH;
-use aes::Aes192;
+use super::siv_seal;
+use aes::{Aes128, Aes192, Aes256};
 use aes_siv::KeyInit as _;
-use aes_siv::siv::{Aes128Siv, Aes256Siv, CmacSiv};
-
-/// `AEAD_AES_SIV_CMAC_384`, which the library makes up from its parts but has no name for.
-type Aes192Siv = CmacSiv<Aes192>;
+use aes_siv::siv::CmacSiv;
 
 /// Whether the nonce, the last component, is missing: then sealing would be deterministic.
 fn lacks_nonce(components: &[&[u8]]) -> bool {
@@ -16,21 +14,17 @@ fn lacks_nonce(components: &[&[u8]]) -> bool {
 /// The two functions of one size of key. `components` are the associated data and, last, the nonce; `sealed` is longer than the
 /// plaintext by the tag. `None` means that a length cannot be, or that the tag is wrong.
 macro_rules! siv {
-    ($cipher:ty, $seal:ident, $open:ident) => {
+    ($block:ty, $seal:ident, $open:ident) => {
         pub(super) fn $seal<const N: usize>(
             key: &[u8],
             components: [&[u8]; N],
             plaintext: &[u8],
             sealed: &mut [u8],
         ) -> Option<()> {
-            let (tag, text) = sealed.split_at_mut_checked(TAG_LENGTH)?;
-            if lacks_nonce(&components) || text.len() != plaintext.len() {
+            if lacks_nonce(&components) {
                 return None;
             }
-            text.copy_from_slice(plaintext);
-            let mut cipher = <$cipher>::new_from_slice(key).ok()?;
-            tag.copy_from_slice(&cipher.encrypt_inout_detached(components, text.into()).ok()?);
-            Some(())
+            siv_seal::seal::<$block>(key, &components, plaintext, sealed)
         }
 
         pub(super) fn $open<const N: usize>(
@@ -44,15 +38,15 @@ macro_rules! siv {
                 return None;
             }
             plaintext.copy_from_slice(text);
-            let mut cipher = <$cipher>::new_from_slice(key).ok()?;
+            let mut cipher = CmacSiv::<$block>::new_from_slice(key).ok()?;
             cipher.decrypt_inout_detached(components, plaintext.into(), &(*tag).into()).ok()
         }
     };
 }
 
-siv!(Aes128Siv, seal_256, open_256);
-siv!(Aes192Siv, seal_384, open_384);
-siv!(Aes256Siv, seal_512, open_512);
+siv!(Aes128, seal_256, open_256);
+siv!(Aes192, seal_384, open_384);
+siv!(Aes256, seal_512, open_512);
 
 #[cfg(test)]
 mod tests {
