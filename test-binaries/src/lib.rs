@@ -6,11 +6,13 @@
 //! | `request`, `responder` | a small NTP server whose answers somebody else decides |
 //! | `announcer` | telling on standard output what was answered, once a second at most |
 //! | `span` | a time span on a command line |
+//! | `load` | a load generator for NTP servers |
 //! | `harness` | for tests: programs, daemons, namespaces, other people's NTP software |
 #![forbid(unsafe_code)]
 
 mod announcer;
 pub mod harness;
+pub mod load;
 mod request;
 mod responder;
 mod span;
