@@ -1,6 +1,8 @@
 //! How long, how much, and against whom. A load that anybody could aim at anybody would be a weapon.
 
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// The longest run.
@@ -49,12 +51,19 @@ const fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Whether this process is in another network namespace than the first process of the machine. If that cannot be seen, it
-/// is not.
+/// Whether this process is in a network namespace that `ip netns` has made, or at least in another one than the first process
+/// of the machine. If that cannot be seen, it is not.
 #[must_use]
 pub fn is_in_a_namespace_of_its_own() -> bool {
-    let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
-    namespace("1").is_some_and(|first| namespace("self").is_some_and(|ours| ours != first))
+    let Some(ours) = identity(Path::new("/proc/self/ns/net")) else { return false };
+    let mut named = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    named.any(|entry| identity(&entry.path()) == Some(ours))
+        || identity(Path::new("/proc/1/ns/net")).is_some_and(|first| first != ours)
+}
+
+/// What tells a namespace from others.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]
