@@ -6,7 +6,7 @@ sys_time_bit=25 # CAP_SYS_TIME, capabilities(7)
 confine() {
     [ "$(id -u)" = 0 ] || { echo "${0##*/}: needs root, for network namespaces" >&2; exit 1; }
     local tool
-    for tool in ip setpriv taskset nice python3 openssl strip; do
+    for tool in ip setpriv taskset chrt awk python3 openssl strip; do
         command -v "$tool" >/dev/null || { echo "${0##*/}: needs $tool" >&2; exit 1; }
     done
     (((0x$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status) >> sys_time_bit) & 1)) || return 0
@@ -20,6 +20,7 @@ namespaces=()
 clean_up() {
     local status=$? item
     trap - EXIT
+    set +e
     for item in "${pids[@]}"; do kill "$item" 2>/dev/null; done
     for item in "${pids[@]}"; do wait "$item" 2>/dev/null; done
     for item in "${namespaces[@]}"; do ip netns delete "$item"; done
@@ -66,4 +67,7 @@ ntpd=(env "LD_LIBRARY_PATH=$(libraries "$peers/ntpsec"):$(libraries "$peers")" "
 field() { sed -n "s/.*\"$1\":\([-+.0-9e]*\).*/\1/p" <<<"$2"; }
 
 # Whether an expression of numbers holds.
-holds() { python3 -c "import sys; sys.exit(not ($1))"; }
+holds() { awk "BEGIN { exit !($1) }"; }
+
+# The value of an expression of numbers.
+value() { awk "BEGIN { printf \"%.2f\", $1 }"; }

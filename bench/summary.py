@@ -12,6 +12,7 @@ SCHEMA = 1
 # What each scenario is called, and the columns of its table.
 SCENARIOS = {
     "plain": ("Plain, saturated: closed loop, 256 on their way", ["cpu", "rate", "wake", "p99", "held"]),
+    "many": ("Plain, saturated, from 4096 addresses", ["cpu", "rate", "wake", "p99", "held"]),
     "20k": ("Plain, 20,000/s", ["cpu", "rate", "wake", "p50", "p99"]),
     "50k": ("Plain, 50,000/s", ["cpu", "rate", "wake", "p50", "p99"]),
     "nts": ("NTS (AEAD 15), saturated", ["cpu", "rate", "user", "p99", "held"]),
@@ -19,7 +20,7 @@ SCENARIOS = {
     "limit": ("Highest rate with less than 1 % lost, in steps of 10,000/s", ["sent", "lost"]),
     "overload": ("300,000/s offered, or what the generator can", ["rate", "sent", "lost", "cpu"]),
     "fairness": ("32 honest clients during a flood from 4 addresses, rate limits on", ["good", "lost", "p50", "p99"]),
-    "fairness-flood": ("The flood of that", ["sent", "rate", "floodcpu"]),
+    "fairness-flood": ("The flood of that", ["floodcpu", "sent", "rate"]),
     "ke": ("NTS-KE, X25519, one handshake after another", ["ke", "kerate", "kep50"]),
     "ke-hybrid": ("NTS-KE with X25519MLKEM768, which chrony 4.3 does not have", ["ke", "kerate", "kep50"]),
     "idle": ("Hardly any load: the time as it is served", []),
@@ -52,10 +53,10 @@ def share(numerator, denominator):
     return read
 
 
-# Name, how to read it, digits, whether ratios are shown.
+# Name, how to read it, digits, whether its ratios tell anything.
 COLUMNS = {
     "cpu": ("µs CPU/answer", of("load", "server_cpu_per_answer_us"), 2, True),
-    "rate": ("answers/s", of("load", "answered_per_s"), 0, False),
+    "rate": ("answers/s", of("load", "answered_per_s"), 0, True),
     "sent": ("sent/s", of("load", "sent_per_s"), 0, True),
     "wake": ("wake-ups/answer", of("load", "server_wakeups_per_answer"), 3, False),
     "p50": ("p50 µs", of("load", "latency_us", "p50"), 0, False),
@@ -105,8 +106,9 @@ def ratio(figures, column, server, to):
 
 
 def scenario_table(columns, figures, servers):
-    main = next((column for column in columns if COLUMNS[column][3]), None)
-    others = [name for name in servers if name.startswith(("chrony", "floor"))] if main else []
+    # The first column is what it is about.
+    main = columns[0]
+    others = [name for name in servers if name.startswith(("chrony", "floor"))] if COLUMNS[main][3] else []
     head = ["server"]
     for column in columns:
         name, _, digits, is_main = COLUMNS[column]
