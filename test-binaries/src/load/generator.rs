@@ -5,9 +5,10 @@ use super::pacing::Pacer;
 use super::ports::Ports;
 use super::probe::{Probe, ServedTime};
 use super::requests::{LONGEST_DATAGRAM, RequestSet, reply_header};
-use super::slots::Slots;
+use super::slots::{Answered, Slots};
 use super::tally::{Tally, Verdict};
 use ntp_os_clock::{Clock, ClockReader};
+use ntp_proto::packet::Header;
 use ntp_proto::time::{NtpDuration, NtpTimestamp};
 use ntp_udp::{MAX_BATCH, ReceiveBatch, Received};
 use std::net::SocketAddr;
@@ -170,7 +171,7 @@ impl Generator {
         let Self { replies, slots, requests, tally, plan, clock, .. } = self;
         for (octets, received) in replies.iter() {
             let open = (tally.answered + 1).is_multiple_of(plan.open_every);
-            let verdict = match slots_answer(slots, octets, &received, plan.target) {
+            let verdict = match answered(slots, octets, &received, plan.target) {
                 Err(verdict) => verdict,
                 Ok((answered, header)) => {
                     let arrived = received.stamp.map(|stamp| stamp.at);
@@ -240,13 +241,13 @@ impl Generator {
     }
 }
 
-/// The request that a datagram answers.
-fn slots_answer(
+/// The request that a datagram answers, and the reply's header; or what is wrong with it.
+fn answered(
     slots: &mut Slots,
     octets: &[u8],
     received: &Received,
     target: SocketAddr,
-) -> Result<(super::slots::Answered, ntp_proto::packet::Header), Verdict> {
+) -> Result<(Answered, Header), Verdict> {
     let header = reply_header(octets).ok_or(Verdict::Malformed)?;
     if received.from != target || received.truncated {
         return Err(Verdict::Unexpected);
