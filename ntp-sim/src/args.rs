@@ -87,14 +87,17 @@ pub(crate) struct Selection {
 /// The disciplines, as the configuration names them.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Discipline {
-    /// The loops of RFC 5905
+    /// The estimator
     #[default]
+    Estimate,
+    /// The loops of RFC 5905
     PllFll,
 }
 
 impl Discipline {
     pub(crate) fn kind(self) -> DisciplineKind {
         match self {
+            Self::Estimate => DisciplineKind::Estimate,
             Self::PllFll => DisciplineKind::PllFll,
         }
     }

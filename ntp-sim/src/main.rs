@@ -38,7 +38,7 @@ fn perform(args: &Args) -> Result<(), String> {
         Command::List => list(&catalogue),
         Command::Run { selection, discipline } => measure(&catalogue, selection, &[discipline.kind()]),
         Command::Compare { selection } => {
-            measure(&catalogue, selection, &[DisciplineKind::PllFll])
+            measure(&catalogue, selection, &[DisciplineKind::PllFll, DisciplineKind::Estimate])
         }
         Command::Yardstick { seeds } => table::write_yardstick(*seeds),
         Command::Plot { scenario, discipline, seed, output } => {

@@ -174,6 +174,7 @@ pub(crate) fn write_yardstick(seeds: u64) -> Result<(), String> {
 fn word(kind: DisciplineKind) -> &'static str {
     match kind {
         DisciplineKind::PllFll => "pll-fll",
+        DisciplineKind::Estimate => "estimate",
     }
 }
 

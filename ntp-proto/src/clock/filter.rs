@@ -15,6 +15,8 @@ const ALLAN_INTERCEPT: Seconds = Seconds::new(1500.0);
 pub struct Filtered {
     /// The measurement to believe.
     pub best: Measurement,
+    /// The newest one.
+    pub newest: Measurement,
     /// The bound of the error that reading clocks and waiting added to `best`, at the time of filtering (RFC 5905 §10
     /// "peer dispersion"). Empty stages count for nothing here: waiting for more is the selection's business.
     pub dispersion: Seconds,
@@ -76,10 +78,12 @@ impl ClockFilter {
             (a, b) => b.is_some().cmp(&a.is_some()),
         });
         let (best, _) = (*ranked.first()?)?;
+        let newest = *self.samples().next()?;
         let samples = ranked.iter().flatten().count();
         let precision = best.root.precision.seconds();
         Some(Filtered {
             best: *best,
+            newest,
             dispersion: dispersion(ranked.iter().flatten().map(|(sample, _)| *sample), now),
             jitter: jitter(best, self.samples(), drift).max(precision),
             samples,

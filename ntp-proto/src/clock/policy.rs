@@ -62,6 +62,8 @@ pub enum DisciplineKind {
     /// The phase- and frequency-locked loops of RFC 5905 §11.3.
     #[default]
     PllFll,
+    /// The estimator: filters for many sizes of noise, weighed against each other.
+    Estimate,
 }
 
 /// How the clock is disciplined.

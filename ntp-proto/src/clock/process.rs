@@ -3,7 +3,8 @@
 mod view;
 
 use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
-use super::discipline::{ClockUpdate, Correction, Discipline};
+use super::combine::Combined;
+use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::ClockConfig;
@@ -88,15 +89,33 @@ impl Clock {
         self.selection = decide(candidates, free, &requirements);
         let Outcome::Agreed { peer, .. } = self.selection.outcome else { return };
         let leader = candidates.iter().find(|candidate| candidate.id == peer);
-        if let Some(leader) = leader.filter(|leader| self.is_due(free, leader, candidates, changed)) {
+        let learnt = self.learn(candidates, changed);
+        if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
             self.update(now, free, leader);
         }
+    }
+
+    /// Hands the news of those who are believed to the discipline: at first everybody's, then what has just come. Returns
+    /// whether there was something new in it.
+    fn learn(&mut self, candidates: &[Candidate], changed: Option<SourceId>) -> bool {
+        if !self.steers || self.awaiting_step.is_some() || self.refused > 0 {
+            return false;
+        }
+        let first = self.last_update.is_none();
+        let mut learnt = false;
+        for candidate in candidates.iter().filter(|candidate| first || changed == Some(candidate.id)) {
+            let standing = self.selection.standing(candidate.id);
+            if matches!(standing, Some(Standing::SystemPeer | Standing::Combined | Standing::Outlier)) {
+                learnt |= self.discipline.learn(candidate.id, &candidate.filtered.newest);
+            }
+        }
+        learnt
     }
 
     /// A sample may move the clock once: when it is new, and its source leads, or the leader is asked so seldom that another
     /// source in use has something to say meanwhile.
     fn is_due(&self, free: FreeTime, leader: &Candidate, all: &[Candidate], changed: Option<SourceId>) -> bool {
-        if self.awaiting_step.is_some() {
+        if self.awaiting_step.is_some() || matches!(self.discipline, Discipline::Estimate(_)) {
             return false;
         }
         let Some(last) = self.last_update else { return true };
@@ -106,7 +125,13 @@ impl Clock {
     }
 
     fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
-        let Some(combined) = self.selection.combined else { return };
+        let Some(mut combined) = self.selection.combined else { return };
+        if let Some((offset, deviation)) = self.discipline.estimate(free).filter(|_| self.steers) {
+            let offset = Seconds::from(offset - self.timescale.steered_by(now.local));
+            // While the estimator wonders at what the sources say, both may be right.
+            let unexplained = matches!(self.discipline.state(), LoopState::Spike);
+            combined = Combined { offset: if unexplained { combined.offset } else { offset }, jitter: deviation };
+        }
         self.offset = Some((combined.offset, free));
         self.last_update = Some(free);
         self.jitter = combined.jitter;
@@ -134,7 +159,7 @@ impl Clock {
         };
         match self.discipline.update(&update) {
             Correction::Watch => self.doubt(system),
-            Correction::Step => self.request_step(now.mono, combined.offset, system),
+            Correction::Step(offset) => self.request_step(now.mono, offset, system),
             Correction::Steer { frequency, slew, within } => {
                 if self.halt != Some(Halt::ClockRefused) {
                     self.resume();

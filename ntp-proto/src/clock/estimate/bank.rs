@@ -1,0 +1,144 @@
+//! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
+
+use super::hypothesis::{Belief, Hypothesis, SOURCES};
+use super::law::{LAWS, Posterior, Reading};
+
+/// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
+const WANDERS: usize = 11;
+const LEAST_WANDER: f64 = 1e-10;
+/// Weights fade by this factor per reading, so that a clock may change.
+const FORGETTING: f64 = 0.985;
+/// The most that one reading can say against a hypothesis, as a logarithm.
+const MOST_EVIDENCE: f64 = -15.0;
+/// A hypothesis this far behind is hopeless: it begins anew with what all together believe.
+const HOPELESS: f64 = -12.0;
+/// Evidence below this from every hypothesis means that none can explain the reading.
+const INEXPLICABLE: f64 = -20.0;
+
+/// The hypotheses.
+#[derive(Clone, Debug)]
+pub(super) struct Bank {
+    hypotheses: [Hypothesis; WANDERS],
+    /// The variance of each source's bias when nothing is known of it; 0 where nobody is.
+    biases: [f64; SOURCES],
+}
+
+/// What a reading would do to all hypotheses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlook {
+    posteriors: [[Posterior; LAWS]; WANDERS],
+    /// No hypothesis can explain it.
+    pub(super) inexplicable: bool,
+}
+
+impl Bank {
+    /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
+    pub(super) fn new(rate: f64, deviation: f64) -> Self {
+        let wander = |place: usize| LEAST_WANDER * 10_f64.powf(place as f64 / 2.0);
+        let hypotheses =
+            std::array::from_fn(|place| Hypothesis::new(wander(place), rate, deviation * deviation));
+        Self { hypotheses, biases: [0.0; SOURCES] }
+    }
+
+    pub(super) fn begin(&mut self, offset: f64, variance: f64) {
+        self.hypotheses.iter_mut().for_each(|one| one.begin(offset, variance));
+    }
+
+    /// The clock has jumped to `offset`, give or take; what else is known stays.
+    pub(super) fn move_to(&mut self, offset: f64, variance: f64) {
+        self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance));
+    }
+
+    pub(super) fn admit(&mut self, place: usize, variance: f64) {
+        if let Some(bias) = self.biases.get_mut(place) {
+            *bias = variance;
+        }
+        self.hypotheses.iter_mut().for_each(|one| one.admit(place, variance));
+    }
+
+    /// The bias at this place can be expected to be smaller than was thought.
+    pub(super) fn narrow(&mut self, place: usize, variance: f64) {
+        let Some(known) = self.biases.get_mut(place).filter(|known| variance < **known * 0.7) else { return };
+        let news = 1.0 / (1.0 / variance - 1.0 / *known);
+        *known = variance;
+        self.hypotheses.iter_mut().for_each(|one| one.pull(place, news));
+    }
+
+    pub(super) fn predict(&mut self, span: f64) {
+        let several = self.biases.iter().filter(|variance| **variance > 0.0).count() > 1;
+        // One source alone cannot tell a change of its bias from one of the clock.
+        let changing = if several { self.biases } else { [0.0; SOURCES] };
+        self.hypotheses.iter_mut().for_each(|one| one.predict(span, &changing));
+    }
+
+    /// What a reading of the source at this place would do.
+    pub(super) fn outlook(&self, place: usize, reading: &Reading) -> Outlook {
+        let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
+        for (slot, one) in posteriors.iter_mut().zip(&self.hypotheses) {
+            *slot = one.posteriors(place, reading);
+        }
+        let best = posteriors.iter().flatten().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
+        Outlook { posteriors, inexplicable: best + reading.width().ln() < INEXPLICABLE }
+    }
+
+    /// Takes in a reading whose source follows the laws with these weights. Returns the evidence for each law.
+    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, laws: &[f64; LAWS], flat: bool) -> [f64; LAWS] {
+        let weights = self.weights();
+        let mut evidence = [0.0; LAWS];
+        for (law, sum) in evidence.iter_mut().enumerate() {
+            let all = outlook.posteriors.iter().zip(weights).filter_map(|(posteriors, weight)| {
+                posteriors.get(law).map(|posterior| weight * posterior.evidence.exp())
+            });
+            *sum = all.sum::<f64>().max(1e-300).ln();
+        }
+        let mut own = [0.0; WANDERS];
+        for ((slot, one), posteriors) in own.iter_mut().zip(&mut self.hypotheses).zip(&outlook.posteriors) {
+            *slot = one.absorb(place, posteriors, laws);
+        }
+        if !flat {
+            self.weigh(own);
+        }
+        evidence
+    }
+
+    fn weigh(&mut self, evidence: [f64; WANDERS]) {
+        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
+            one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
+        }
+        let best = self.hypotheses.iter().map(|one| one.weight).fold(f64::NEG_INFINITY, f64::max);
+        self.hypotheses.iter_mut().for_each(|one| one.weight -= best);
+        if self.hypotheses.iter().any(|one| one.weight < HOPELESS) {
+            let mixture = self.mixture();
+            for one in self.hypotheses.iter_mut().filter(|one| one.weight < HOPELESS) {
+                one.reseed(&mixture);
+                one.weight = HOPELESS;
+            }
+        }
+    }
+
+    fn weights(&self) -> [f64; WANDERS] {
+        let mut weights = [0.0; WANDERS];
+        for (weight, one) in weights.iter_mut().zip(&self.hypotheses) {
+            *weight = one.weight.exp();
+        }
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+        weights
+    }
+
+    fn mixture(&self) -> Hypothesis {
+        Hypothesis::mixture(self.hypotheses.iter().zip(self.weights()))
+    }
+
+    /// What all together believe; the source at this place is the one whose showing counts.
+    pub(super) fn belief(&self, place: usize) -> Belief {
+        self.mixture().belief(place)
+    }
+
+    /// The wander that is believed in: the geometric mean.
+    pub(super) fn wander(&self) -> f64 {
+        let mean: f64 = self.weights().iter().enumerate().map(|(place, weight)| weight * place as f64 / 2.0).sum();
+        LEAST_WANDER * 10_f64.powf(mean)
+    }
+}

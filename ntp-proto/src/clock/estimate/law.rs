@@ -1,0 +1,164 @@
+//! What a reading says about the clock, under each law that the delays may follow.
+//!
+//! An exchange gives two readings: `outbound` is the truth plus the delay of the request, `inbound` the truth minus that of
+//! the reply. With the base delay taken off, the truth lies between `low` and `high`. If the delays beyond the base are
+//! exponential with means J₁ (request) and J₂ (reply), the likelihood on that interval is exp(tilt · x) with tilt = 1/J₁ −
+//! 1/J₂; with equal means it is flat. If the noise is Gaussian, the middle of the interval has a normal error.
+
+use super::normal::cut;
+
+/// How many laws are weighed against each other.
+pub(super) const LAWS: usize = 6;
+
+/// The ratio of the mean delays beyond the base, reply to request, of the exponential laws. The last law is Gaussian.
+const RATIOS: [f64; LAWS - 1] = [1.0, 0.2, 0.03, 5.0, 33.0];
+/// The median of the sum of both delays in units of J₁ + J₂, for each of them.
+const MEDIANS: [f64; LAWS - 1] = [0.839, 0.78, 0.70, 0.78, 0.70];
+
+/// An interval further away than this, in standard deviations, contradicts what was believed.
+const CONTRADICTION: f64 = 5.0;
+/// The logarithm of the evidence for a belief that is contradicted.
+const CONTRADICTED: f64 = -25.0;
+
+/// What one exchange says, all in seconds from the origin of the estimate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// The truth is above this.
+    pub(super) low: f64,
+    /// And below this.
+    pub(super) high: f64,
+    /// The tilt of each exponential law.
+    pub(super) tilts: [f64; LAWS - 1],
+    /// The variance of the middle if the noise is Gaussian.
+    pub(super) variance: f64,
+    /// The round trip took so much longer than usual that no law says anything about where in the interval the truth is.
+    pub(super) wild: bool,
+}
+
+/// The tilts for a link whose round trips take `median` longer than the shortest one in the middle.
+pub(super) fn tilts(median: f64) -> [f64; LAWS - 1] {
+    let mut tilts = [0.0; LAWS - 1];
+    for ((tilt, ratio), share) in tilts.iter_mut().zip(RATIOS).zip(MEDIANS) {
+        let sum = median / share;
+        *tilt = (1.0 + ratio) / sum * (1.0 - 1.0 / ratio);
+    }
+    tilts
+}
+
+/// A belief about the truth after a reading: mean, variance, and the logarithm of the evidence.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Posterior {
+    /// Added to the mean.
+    pub(super) shift: f64,
+    /// The variance in units of what it was.
+    pub(super) narrowed: f64,
+    /// How well the belief had foreseen the reading.
+    pub(super) evidence: f64,
+}
+
+impl Reading {
+    pub(super) fn middle(&self) -> f64 {
+        (self.low + self.high) / 2.0
+    }
+
+    pub(super) fn width(&self) -> f64 {
+        (self.high - self.low).max(1e-12)
+    }
+
+    /// What becomes of a normal belief under each law.
+    pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
+        let deviation = variance.sqrt();
+        let (below, above) = ((self.low - mean) / deviation, (self.high - mean) / deviation);
+        let contradicted = below > CONTRADICTION || above < -CONTRADICTION;
+        let mut all = [Posterior::default(); LAWS];
+        let (gaussian, exponential) = all.split_last_mut().map_or((None, [].as_mut_slice()), |(l, e)| (Some(l), e));
+        if contradicted || self.wild {
+            let same = if contradicted { self.weighed(mean, variance) } else { self.flat(below, above, deviation) };
+            return [same; LAWS];
+        }
+        for (posterior, tilt) in exponential.iter_mut().zip(self.tilts) {
+            *posterior = self.tilted(mean, deviation, tilt);
+        }
+        if let Some(gaussian) = gaussian {
+            *gaussian = self.gaussian(mean, variance);
+        }
+        all
+    }
+
+    /// A flat likelihood on the interval; evidence is the density of the middle, given the width.
+    fn flat(&self, below: f64, above: f64, deviation: f64) -> Posterior {
+        let cut = cut(below, above);
+        Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - self.width().ln() }
+    }
+
+    fn tilted(&self, mean: f64, deviation: f64, tilt: f64) -> Posterior {
+        // A normal density times exp(tilt · x) is one that is moved by tilt times its variance.
+        let moved = tilt * deviation;
+        let cut = cut((self.low - mean) / deviation - moved, (self.high - mean) / deviation - moved);
+        let half = (tilt.abs() * self.width() / 2.0).max(1e-6);
+        // The logarithm of 2 sinh(half) / |tilt|, which makes the likelihood a density.
+        let norm = half + (-(-2.0 * half).exp()).ln_1p() - (2.0 * half / self.width()).ln();
+        Posterior {
+            shift: (cut.mean + moved) * deviation,
+            narrowed: cut.variance,
+            evidence: cut.log_mass + tilt * (mean - self.middle()) + moved * moved / 2.0 - norm,
+        }
+    }
+
+    fn gaussian(&self, mean: f64, variance: f64) -> Posterior {
+        let (surprise, total) = (self.middle() - mean, variance + self.variance);
+        let gain = variance / total;
+        Posterior {
+            shift: gain * surprise,
+            narrowed: 1.0 - gain,
+            evidence: -0.5 * surprise * surprise / total - 0.5 * (std::f64::consts::TAU * total).ln(),
+        }
+    }
+
+    /// The belief was wrong: the interval counts as a measurement of its middle.
+    fn weighed(&self, mean: f64, variance: f64) -> Posterior {
+        let gain = variance / (variance + self.width() * self.width() / 12.0);
+        Posterior {
+            shift: gain * (self.middle() - mean),
+            narrowed: (1.0 - gain).max(1e-6),
+            evidence: CONTRADICTED - self.width().ln(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(low: f64, high: f64) -> Reading {
+        Reading { low, high, tilts: tilts(1e-4), variance: 1e-9, wild: false }
+    }
+
+    #[test]
+    fn equal_delays_both_ways_make_the_likelihood_flat() {
+        assert_eq!(tilts(1.0)[0], 0.0);
+    }
+
+    #[test]
+    fn a_slow_reply_path_puts_the_truth_near_the_upper_end() {
+        // Replies are slower, so the lower end is loose and the upper one tight.
+        let [_, _, _, _, slow_reply, _] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
+        let [_, _, slow_request, ..] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
+        assert!(slow_reply.shift > slow_request.shift);
+    }
+
+    #[test]
+    fn a_wild_reading_only_says_that_the_truth_is_inside() {
+        let wild = Reading { wild: true, ..reading(-0.05, 0.05) };
+        for posterior in wild.posteriors(0.0, 1e-10) {
+            assert!(posterior.shift.abs() < 1e-12 && (posterior.narrowed - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_belief_that_is_contradicted_gives_way() {
+        for posterior in reading(0.010, 0.011).posteriors(0.0, 1e-8) {
+            assert!(posterior.shift > 1e-4 && posterior.evidence < 0.0);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is known about the path to one source: its shortest round trip, how much longer they usually take, and which law
+//! the delays follow.
+
+use super::law::{LAWS, Reading, tilts};
+use crate::clock::measurement::Measurement;
+use crate::time::Seconds;
+
+/// Round trips from which the usual one is found.
+const RECENT: usize = 128;
+/// Round trips per block of which only the shortest is remembered, and such blocks: a shortest round trip is forgotten
+/// after between 448 and 512 others.
+const BLOCK: usize = 64;
+const BLOCKS: usize = 8;
+/// The sum of two exponential delays of mean 1 is above this half of the time.
+const MEDIAN_OF_SUM: f64 = 1.678;
+/// A round trip that takes this many times longer than the usual one, beyond the shortest, is wild.
+const WILD: f64 = 6.0;
+/// Weights of laws fade by this factor per reading, so that a link may change.
+const FORGETTING: f64 = 0.985;
+/// No law falls further behind than this, as a logarithm.
+const LEAST_WEIGHT: f64 = -10.0;
+/// No jitter is believed to be smaller than this, in seconds.
+const LEAST_JITTER: f64 = 1e-8;
+
+/// The path to one source.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    recent: [f64; RECENT],
+    seen: usize,
+    /// The shortest round trips of the last blocks, newest first.
+    shortest: [f64; BLOCKS],
+    /// Logarithms of the weights of the laws.
+    weights: [f64; LAWS],
+}
+
+/// Round trips, summed up.
+#[derive(Clone, Copy, Debug)]
+struct Summary {
+    shortest: f64,
+    /// How much longer than the shortest one they take in the middle.
+    median: f64,
+    /// The standard deviation of one way, if the noise is Gaussian.
+    sigma: f64,
+}
+
+impl Link {
+    pub(super) fn new() -> Self {
+        Self { recent: [0.0; RECENT], seen: 0, shortest: [f64::INFINITY; BLOCKS], weights: [0.0; LAWS] }
+    }
+
+    /// The shortest round trip, in seconds.
+    pub(super) fn shortest(&self) -> f64 {
+        self.shortest.iter().copied().fold(f64::INFINITY, f64::min).max(0.0)
+    }
+
+    /// The weights of the laws; they sum up to 1.
+    pub(super) fn weights(&self) -> [f64; LAWS] {
+        let best = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut weights = self.weights.map(|weight| (weight - best).exp());
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+        weights
+    }
+
+    /// Takes in how well each law had foreseen a reading.
+    pub(super) fn weigh(&mut self, evidence: [f64; LAWS]) {
+        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for (weight, evidence) in self.weights.iter_mut().zip(evidence) {
+            *weight = *weight * FORGETTING + (evidence - best).max(LEAST_WEIGHT);
+        }
+        let best = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        self.weights.iter_mut().for_each(|weight| *weight = (*weight - best).max(LEAST_WEIGHT));
+    }
+
+    /// The usual one-way delay beyond the base, in seconds, if both ways are alike.
+    pub(super) fn jitter(&self) -> f64 {
+        let summary = self.summary();
+        self.scale(&summary)
+    }
+
+    fn scale(&self, summary: &Summary) -> f64 {
+        // The shortest of n round trips is itself late by about 1.25 J / √n.
+        let n = self.remembered().sqrt();
+        summary.median / (MEDIAN_OF_SUM - 1.25 / n).max(0.5) + LEAST_JITTER
+    }
+
+    fn remembered(&self) -> f64 {
+        self.seen.min(BLOCK * (BLOCKS - 1)).max(1) as f64
+    }
+
+    /// Learns from an exchange and tells what it says about the clock. `outbound` and `inbound` are its readings in seconds
+    /// from the origin, at the time when the reply arrived.
+    pub(super) fn read(&mut self, outbound: f64, inbound: f64, measurement: &Measurement) -> Reading {
+        let round_trip = (outbound - inbound).max(0.0);
+        self.push(round_trip);
+        let summary = self.summary();
+        let jitter = self.scale(&summary);
+        let n = self.remembered();
+        let grain = measurement.root.precision.seconds().min(Seconds::new(1e-3)).to_f64();
+        let early = if self.seen == 1 { summary.shortest / 4.0 } else { 0.0 };
+        let slack = 0.63 * jitter / n.sqrt() + 0.01 * jitter + grain + early;
+        let base = summary.shortest / 2.0;
+        let few = self.seen < 8;
+        Reading {
+            low: inbound + base - slack,
+            high: outbound - base + slack,
+            tilts: tilts(summary.median + 1e-9),
+            variance: 0.5
+                * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
+            wild: !few && round_trip - summary.shortest > WILD * summary.median + 2.0 * grain,
+        }
+    }
+
+    fn push(&mut self, round_trip: f64) {
+        if self.seen.is_multiple_of(BLOCK) {
+            self.shortest.rotate_right(1);
+            self.shortest[0] = f64::INFINITY;
+        }
+        self.shortest[0] = self.shortest[0].min(round_trip);
+        if let Some(slot) = self.recent.get_mut(self.seen % RECENT) {
+            *slot = round_trip;
+        }
+        self.seen += 1;
+    }
+
+    fn summary(&self) -> Summary {
+        let mut sorted = self.recent;
+        let Some(known) = sorted.get_mut(..self.seen.min(RECENT)).filter(|known| !known.is_empty()) else {
+            return Summary { shortest: 0.0, median: 0.0, sigma: 0.0 };
+        };
+        let middle = known.len() / 2;
+        let median = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
+        known.iter_mut().for_each(|round_trip| *round_trip = (*round_trip - median).abs());
+        let deviation = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let shortest = self.shortest();
+        Summary { shortest, median: (median - shortest).max(0.0), sigma: 1.4826 * deviation / std::f64::consts::SQRT_2 }
+    }
+}

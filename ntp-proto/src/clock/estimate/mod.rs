@@ -1,0 +1,290 @@
+//! The estimator: what time it is, how fast our clock runs, and how well both are known.
+//!
+//! It works in the free-running timescale, so that steering cannot disturb it. [`Bank`] holds filters for different sizes
+//! of the oscillator's wander; each [`Link`] knows what the path to one source is like; [`law`] says what a reading means.
+//! docs/design/clock.md explains the model, the formulas and where the numbers come from.
+
+mod bank;
+mod hypothesis;
+mod law;
+mod link;
+mod normal;
+mod pace;
+
+use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState, MAXIMUM_FREQUENCY};
+use super::measurement::Measurement;
+use super::policy::StepPolicy;
+use super::timescale::FreeTime;
+use crate::source::SourceId;
+use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
+use bank::Bank;
+use hypothesis::{Belief, SOURCES};
+use link::Link;
+use pace::Pace;
+
+/// What a clock's rate may be wrong by when nothing is known: three times this are the 500 ppm of RFC 5905 MAXFREQ.
+const UNKNOWN: Frequency = Frequency::new(170e-6);
+/// How long a large offset must persist before the clock is stepped ("stepout", as in the classic discipline).
+const STEPOUT: Seconds = Seconds::new(300.0);
+/// A frequency is kept for the next start once it is known to this.
+const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
+/// The share of half the shortest round trip by which the two ways typically differ.
+const ASYMMETRY: f64 = 0.2;
+/// No bias is believed to be smaller than this, in seconds.
+const LEAST_BIAS: f64 = 1e-6;
+/// The share of a source's own root dispersion and half root delay that its error typically is.
+const ROOT_SHARE: f64 = 0.2;
+/// A source that was silent for this long gives its place to another.
+const FORGOTTEN: Seconds = Seconds::new(4.0 * 3600.0);
+/// Readings that nobody could explain must agree to this rate, beyond their widths.
+const AGREEMENT: f64 = 100e-6;
+/// Readings after which the rate counts as measured.
+const MEASURED: u32 = 3;
+
+/// A source that takes part.
+#[derive(Clone, Debug)]
+struct Place {
+    source: SourceId,
+    link: Link,
+    /// When the last reply came that was taken in.
+    last: FreeTime,
+    /// When the last reading came that was explained.
+    explained: FreeTime,
+    suspect: Option<Suspect>,
+}
+
+/// A reading that nobody could explain, in seconds from the origin.
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    at: FreeTime,
+    middle: f64,
+    width: f64,
+}
+
+/// The estimator and what it has learnt.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    startup_threshold: Seconds,
+    threshold: Option<Seconds>,
+    bank: Bank,
+    places: [Option<Place>; SOURCES],
+    /// Server minus free-running clock at the first reading; offsets are counted from here.
+    origin: NtpDuration,
+    /// What is believed, and when that was.
+    belief: Belief,
+    at: Option<FreeTime>,
+    pace: Pace,
+    steered: bool,
+    /// Since when the offset is too large to be slewed.
+    large_since: Option<FreeTime>,
+    /// The last reading could not be explained.
+    puzzled: bool,
+}
+
+impl Estimate {
+    pub(super) fn new(policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
+        let KnownFrequency { frequency, uncertainty } =
+            known.unwrap_or(KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN });
+        let (rate, deviation) = (frequency.limited(MAXIMUM_FREQUENCY).to_f64(), uncertainty.to_f64());
+        Self {
+            startup_threshold: policy.startup_threshold,
+            threshold: policy.threshold,
+            bank: Bank::new(rate, deviation),
+            places: std::array::from_fn(|_| None),
+            origin: NtpDuration::ZERO,
+            belief: Belief { rate, rate_variance: deviation * deviation, ..Belief::default() },
+            at: None,
+            pace: Pace::new(),
+            steered: false,
+            large_since: None,
+            puzzled: false,
+        }
+    }
+
+    /// Takes in the newest measurement of a source that is believed. Returns whether it was news.
+    pub(super) fn learn(&mut self, source: SourceId, measurement: &Measurement) -> bool {
+        let Some(place) = self.place_of(source, measurement) else { return false };
+        let fresh = self.places.get(place).and_then(Option::as_ref).is_none_or(|known| measurement.at != known.last);
+        if fresh {
+            self.take(place, measurement);
+        }
+        fresh
+    }
+
+    /// The place of a source; a new one gets a free place, or that of somebody who has long been silent.
+    fn place_of(&mut self, source: SourceId, measurement: &Measurement) -> Option<usize> {
+        let known = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.source == source);
+        if let Some(place) = self.places.iter().position(known) {
+            return Some(place);
+        }
+        let now = measurement.at;
+        let vacant =
+            |place: &Option<Place>| place.as_ref().is_none_or(|place| now - place.last > FORGOTTEN);
+        let place = self.places.iter().position(vacant)?;
+        if self.at.is_none() {
+            self.begin(measurement);
+        }
+        let link = Link::new();
+        let before = now + Seconds::new(-1.0);
+        *self.places.get_mut(place)? = Some(Place { source, link, last: before, explained: before, suspect: None });
+        self.bank.admit(place, bias_variance(measurement.delay().to_f64(), measurement));
+        Some(place)
+    }
+
+    /// The very first measurement.
+    fn begin(&mut self, measurement: &Measurement) {
+        self.origin = measurement.offset();
+        self.at = Some(measurement.at);
+        self.bank.begin(0.0, (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14);
+    }
+
+    fn take(&mut self, index: usize, measurement: &Measurement) {
+        let Some(at) = self.at else { return };
+        let span = (measurement.at - at).max(Seconds::ZERO).to_f64();
+        let Some(place) = self.places.get_mut(index).and_then(Option::as_mut) else { return };
+        // The request left earlier by the round trip: the clock has gone on since.
+        let gone = self.belief.rate * measurement.delay().max(Seconds::ZERO).to_f64();
+        let outbound = Seconds::from(measurement.outbound - self.origin).to_f64() + gone;
+        let inbound = Seconds::from(measurement.inbound - self.origin).to_f64();
+        let reading = place.link.read(outbound, inbound, measurement);
+        place.last = measurement.at;
+        self.bank.narrow(index, bias_variance(place.link.shortest(), measurement));
+        self.bank.predict(span);
+        self.at = Some(measurement.at);
+        let outlook = self.bank.outlook(index, &reading);
+        if outlook.inexplicable && self.pace.readings() > MEASURED {
+            let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };
+            self.belief = self.bank.belief(index);
+            return self.wonder(index, suspect);
+        }
+        self.puzzled = false;
+        place.suspect = None;
+        place.explained = measurement.at;
+        let laws = place.link.weights();
+        let evidence = self.bank.absorb(index, &outlook, &laws, reading.wild);
+        if !reading.wild {
+            place.link.weigh(evidence);
+        }
+        let foreseen = self.belief.offset + self.belief.rate * span;
+        self.belief = self.bank.belief(index);
+        self.pace.observe(span, self.belief.offset - foreseen, self.belief.shown_variance);
+    }
+
+    /// A reading that nobody can explain is not believed, unless a second one agrees with it: then somebody has jumped, the
+    /// source if others saw nothing, our clock otherwise.
+    fn wonder(&mut self, index: usize, suspect: Suspect) {
+        self.puzzled = true;
+        self.pace.alarm();
+        let others_saw_nothing = |before: FreeTime| {
+            self.places.iter().enumerate().any(|(other, place)| {
+                other != index && place.as_ref().is_some_and(|place| place.explained - before > Seconds::ZERO)
+            })
+        };
+        let Some(before) = self.places.get(index).and_then(Option::as_ref).and_then(|place| place.suspect) else {
+            return self.suspect(index, Some(suspect));
+        };
+        let span = suspect.at - before.at;
+        let expected = before.middle + self.belief.rate * span.to_f64();
+        let tolerance = (before.width + suspect.width) / 2.0 + AGREEMENT * span.to_f64();
+        if (suspect.middle - expected).abs() > tolerance {
+            return self.suspect(index, Some(suspect));
+        }
+        if others_saw_nothing(before.at) {
+            let moved = (suspect.middle - self.belief.offset).powi(2);
+            self.bank.admit(index, moved + suspect.width.powi(2));
+        } else {
+            self.bank.move_to(suspect.middle, suspect.width.powi(2));
+        }
+        self.belief = self.bank.belief(index);
+        self.puzzled = false;
+        self.suspect(index, None);
+    }
+
+    fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {
+        if let Some(place) = self.places.get_mut(index).and_then(Option::as_mut) {
+            place.suspect = suspect;
+        }
+    }
+
+    /// Server minus the free-running clock at `now`.
+    pub(super) fn free_offset(&self, now: FreeTime) -> NtpDuration {
+        let span = self.at.map_or(0.0, |at| (now - at).to_f64());
+        self.origin + NtpDuration::from_seconds(self.belief.offset + self.belief.rate * span)
+    }
+
+    /// The standard deviation of [`free_offset`](Self::free_offset) at the last reading.
+    pub(super) fn deviation(&self) -> Seconds {
+        Seconds::new(self.belief.offset_variance.max(0.0).sqrt())
+    }
+
+    pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
+        let steered_by = update.free_offset - NtpDuration::from(update.offset);
+        let offset = Seconds::from(self.free_offset(update.now) - steered_by);
+        let jitter = self.places.iter().flatten().map(|place| place.link.jitter()).fold(f64::INFINITY, f64::min);
+        if !self.puzzled {
+            self.pace.consider(update.poll, self.bank.wander(), jitter);
+        }
+        if !self.steered && offset.abs() > self.startup_threshold {
+            self.steered = true;
+            return Correction::Step(offset);
+        }
+        if self.puzzled {
+            return Correction::Watch;
+        }
+        let too_far = self.threshold.is_some_and(|threshold| offset.abs() > threshold);
+        if self.steered && too_far {
+            let since = *self.large_since.get_or_insert(update.now);
+            return if update.now - since < STEPOUT {
+                self.pace.alarm();
+                Correction::Watch
+            } else {
+                Correction::Step(offset)
+            };
+        }
+        self.large_since = None;
+        self.steered = true;
+        Correction::Steer { frequency: self.frequency(), slew: offset, within: self.pace.span(offset) }
+    }
+
+    pub(super) fn handle_step(&mut self) {
+        self.large_since = None;
+    }
+
+    pub(super) fn frequency(&self) -> Frequency {
+        Frequency::new(self.belief.rate).limited(MAXIMUM_FREQUENCY)
+    }
+
+    pub(super) fn frequency_uncertainty(&self) -> Frequency {
+        if self.pace.readings() < MEASURED {
+            return UNKNOWN;
+        }
+        Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNKNOWN)
+    }
+
+    pub(super) fn poll(&self) -> PollInterval {
+        self.pace.poll()
+    }
+
+    pub(super) fn frequency_is_worth_keeping(&self) -> bool {
+        self.frequency_uncertainty() <= WORTH_KEEPING
+    }
+
+    pub(super) fn state(&self) -> LoopState {
+        if self.at.is_none() {
+            LoopState::Unset
+        } else if self.puzzled || self.large_since.is_some() {
+            LoopState::Spike
+        } else if self.frequency_is_worth_keeping() {
+            LoopState::Synchronized
+        } else {
+            LoopState::Measuring
+        }
+    }
+}
+
+/// The variance of a source's bias before anything is known of it: the two ways differ by a share of the shortest round
+/// trip, and the source errs by a share of what it admits.
+fn bias_variance(shortest: f64, measurement: &Measurement) -> f64 {
+    let root = measurement.root.delay.to_f64().max(0.0) / 2.0 + measurement.root.dispersion.to_f64().max(0.0);
+    (ASYMMETRY * shortest.max(0.0) / 2.0).powi(2) + (ROOT_SHARE * root).powi(2) + LEAST_BIAS.powi(2)
+}
