@@ -7,9 +7,9 @@ use super::combine::Combined;
 use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
-use super::policy::ClockConfig;
+use super::policy::{ClockConfig, DisciplineKind};
 use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
-use super::steer::Steering;
+use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
 use crate::packet::ReferenceId;
@@ -57,7 +57,10 @@ impl Clock {
             precision: initial.precision,
             timescale: Timescale::new(now.local, initial.applied),
             discipline: Discipline::new(config.discipline, &config.steps, initial.frequency),
-            steering: Steering::new(initial.frequency.map_or(Frequency::ZERO, |known| known.frequency)),
+            steering: Steering::new(
+                initial.frequency.map_or(Frequency::ZERO, |known| known.frequency),
+                if config.discipline == DisciplineKind::Estimate { FASTEST_SLEW } else { MAXIMUM_SLEW },
+            ),
             assumed_step: initial.assumed_step,
             last_update: None,
             refused: 0,
@@ -158,7 +161,11 @@ impl Clock {
             poll: peer.poll,
         };
         match self.discipline.update(&update) {
-            Correction::Watch => self.doubt(system),
+            Correction::Watch => {
+                self.steering.rebase(self.discipline.frequency());
+                self.apply_rate(now.mono);
+                self.doubt(system);
+            }
             Correction::Step(offset) => self.request_step(now.mono, offset, system),
             Correction::Steer { frequency, slew, within } => {
                 if self.halt != Some(Halt::ClockRefused) {
@@ -195,6 +202,7 @@ impl Clock {
             return if slewed { self.doubt(after) } else { self.halt(Halt::AccumulatedSteps { sum, limit }) };
         }
         self.steering.stop_slew();
+        self.steering.rebase(self.discipline.frequency());
         self.apply_rate(mono);
         self.actions.push_back(ClockAction::Step(NtpDuration::from(offset)));
         let root_dispersion = after.root_dispersion - offset.abs();

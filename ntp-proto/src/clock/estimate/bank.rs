@@ -1,20 +1,19 @@
 //! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
 
 use super::hypothesis::{Belief, Hypothesis, SOURCES};
-use super::law::{LAWS, Posterior, Reading};
+use super::law::{LAWS, OUTLIER, Posterior, Reading};
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
 const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
+/// What a rate may be that nobody knows.
+const ANY_RATE: f64 = 100e-6;
 /// Weights fade by this factor per reading, so that a clock may change.
 const FORGETTING: f64 = 0.985;
 /// The most that one reading can say against a hypothesis, as a logarithm.
 const MOST_EVIDENCE: f64 = -15.0;
 /// A hypothesis this far behind is hopeless: it begins anew with what all together believe.
 const HOPELESS: f64 = -12.0;
-/// Evidence below this from every hypothesis means that none can explain the reading.
-const INEXPLICABLE: f64 = -20.0;
-
 /// The hypotheses.
 #[derive(Clone, Debug)]
 pub(super) struct Bank {
@@ -27,6 +26,8 @@ pub(super) struct Bank {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outlook {
     posteriors: [[Posterior; LAWS]; WANDERS],
+    /// How well each law has foreseen it.
+    pub(super) evidence: [f64; LAWS],
     /// No hypothesis can explain it.
     pub(super) inexplicable: bool,
 }
@@ -35,8 +36,9 @@ impl Bank {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
         let wander = |place: usize| LEAST_WANDER * 10_f64.powf(place as f64 / 2.0);
-        let hypotheses =
-            std::array::from_fn(|place| Hypothesis::new(wander(place), rate, deviation * deviation));
+        // The wildest clocks may have another rate than anybody thought.
+        let variance = |place: usize| if place + 2 < WANDERS { deviation * deviation } else { ANY_RATE * ANY_RATE };
+        let hypotheses = std::array::from_fn(|place| Hypothesis::new(wander(place), rate, variance(place)));
         Self { hypotheses, biases: [0.0; SOURCES] }
     }
 
@@ -49,11 +51,12 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance));
     }
 
-    pub(super) fn admit(&mut self, place: usize, variance: f64) {
+    /// A source takes this place. In the long run its bias has the variance `lasting`, now it may have a larger one.
+    pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
         if let Some(bias) = self.biases.get_mut(place) {
-            *bias = variance;
+            *bias = lasting;
         }
-        self.hypotheses.iter_mut().for_each(|one| one.admit(place, variance));
+        self.hypotheses.iter_mut().for_each(|one| one.admit(place, now));
     }
 
     /// The bias at this place can be expected to be smaller than was thought.
@@ -64,41 +67,48 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.pull(place, news));
     }
 
-    pub(super) fn predict(&mut self, span: f64) {
-        let several = self.biases.iter().filter(|variance| **variance > 0.0).count() > 1;
-        // One source alone cannot tell a change of its bias from one of the clock.
+    /// `span` seconds pass. Biases only change where there are `several` sources: one alone cannot tell a change of its bias
+    /// from one of the clock.
+    pub(super) fn predict(&mut self, span: f64, several: bool) {
         let changing = if several { self.biases } else { [0.0; SOURCES] };
         self.hypotheses.iter_mut().for_each(|one| one.predict(span, &changing));
     }
 
-    /// What a reading of the source at this place would do.
-    pub(super) fn outlook(&self, place: usize, reading: &Reading) -> Outlook {
+    /// What a reading would do if it came from the source at this place, which follows the laws with these weights.
+    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &[f64; LAWS]) -> Outlook {
         let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
         for (slot, one) in posteriors.iter_mut().zip(&self.hypotheses) {
             *slot = one.posteriors(place, reading);
         }
-        let best = posteriors.iter().flatten().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
-        Outlook { posteriors, inexplicable: best + reading.width().ln() < INEXPLICABLE }
+        let evidence = self.evidence(&posteriors);
+        let mut shares = [0.0; LAWS];
+        for ((share, law), evidence) in shares.iter_mut().zip(laws).zip(evidence) {
+            *share = law * evidence.exp();
+        }
+        let all: f64 = shares.iter().sum();
+        Outlook { posteriors, evidence, inexplicable: shares[OUTLIER] > 0.5 * all }
     }
 
-    /// Takes in a reading whose source follows the laws with these weights. Returns the evidence for each law.
-    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, laws: &[f64; LAWS], flat: bool) -> [f64; LAWS] {
-        let weights = self.weights();
-        let mut evidence = [0.0; LAWS];
-        for (law, sum) in evidence.iter_mut().enumerate() {
-            let all = outlook.posteriors.iter().zip(weights).filter_map(|(posteriors, weight)| {
-                posteriors.get(law).map(|posterior| weight * posterior.evidence.exp())
-            });
-            *sum = all.sum::<f64>().max(1e-300).ln();
+    /// How well each law has foreseen a reading, whatever the wander.
+    fn evidence(&self, posteriors: &[[Posterior; LAWS]; WANDERS]) -> [f64; LAWS] {
+        let mut sums = [0.0; LAWS];
+        for (posteriors, weight) in posteriors.iter().zip(self.weights()) {
+            for (sum, posterior) in sums.iter_mut().zip(posteriors) {
+                *sum += weight * posterior.evidence.exp();
+            }
         }
+        sums.map(|sum: f64| sum.max(1e-300).ln())
+    }
+
+    /// Takes in a reading. If it was wild, it says nothing about the wander.
+    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, laws: &[f64; LAWS], wild: bool) {
         let mut own = [0.0; WANDERS];
         for ((slot, one), posteriors) in own.iter_mut().zip(&mut self.hypotheses).zip(&outlook.posteriors) {
             *slot = one.absorb(place, posteriors, laws);
         }
-        if !flat {
+        if !wild {
             self.weigh(own);
         }
-        evidence
     }
 
     fn weigh(&mut self, evidence: [f64; WANDERS]) {

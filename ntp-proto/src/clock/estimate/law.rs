@@ -7,18 +7,18 @@
 
 use super::normal::cut;
 
-/// How many laws are weighed against each other.
-pub(super) const LAWS: usize = 6;
+/// Exponential laws.
+const EXPONENTIALS: usize = 5;
+/// All laws that are weighed against each other: the exponential ones, a Gaussian one, one that is flat and knows the base
+/// delay only roughly, and at last the refusal to learn anything.
+pub(super) const LAWS: usize = EXPONENTIALS + 3;
+/// The place of the last one, which keeps its weight whatever happens.
+pub(super) const OUTLIER: usize = LAWS - 1;
 
-/// The ratio of the mean delays beyond the base, reply to request, of the exponential laws. The last law is Gaussian.
-const RATIOS: [f64; LAWS - 1] = [1.0, 0.2, 0.03, 5.0, 33.0];
+/// The ratio of the mean delays beyond the base, reply to request, of the exponential laws.
+const RATIOS: [f64; EXPONENTIALS] = [1.0, 0.2, 0.03, 5.0, 33.0];
 /// The median of the sum of both delays in units of J₁ + J₂, for each of them.
-const MEDIANS: [f64; LAWS - 1] = [0.839, 0.78, 0.70, 0.78, 0.70];
-
-/// An interval further away than this, in standard deviations, contradicts what was believed.
-const CONTRADICTION: f64 = 5.0;
-/// The logarithm of the evidence for a belief that is contradicted.
-const CONTRADICTED: f64 = -25.0;
+const MEDIANS: [f64; EXPONENTIALS] = [0.839, 0.78, 0.70, 0.78, 0.70];
 
 /// What one exchange says, all in seconds from the origin of the estimate.
 #[derive(Clone, Copy, Debug)]
@@ -28,16 +28,20 @@ pub(super) struct Reading {
     /// And below this.
     pub(super) high: f64,
     /// The tilt of each exponential law.
-    pub(super) tilts: [f64; LAWS - 1],
+    pub(super) tilts: [f64; EXPONENTIALS],
     /// The variance of the middle if the noise is Gaussian.
     pub(super) variance: f64,
+    /// What the base delay may be wrong by, beyond what `low` and `high` allow for.
+    pub(super) soft: f64,
+    /// Where the middle of the interval could be if it has nothing to do with the truth.
+    pub(super) reach: f64,
     /// The round trip took so much longer than usual that no law says anything about where in the interval the truth is.
     pub(super) wild: bool,
 }
 
 /// The tilts for a link whose round trips take `median` longer than the shortest one in the middle.
-pub(super) fn tilts(median: f64) -> [f64; LAWS - 1] {
-    let mut tilts = [0.0; LAWS - 1];
+pub(super) fn tilts(median: f64) -> [f64; EXPONENTIALS] {
+    let mut tilts = [0.0; EXPONENTIALS];
     for ((tilt, ratio), share) in tilts.iter_mut().zip(RATIOS).zip(MEDIANS) {
         let sum = median / share;
         *tilt = (1.0 + ratio) / sum * (1.0 - 1.0 / ratio);
@@ -68,27 +72,22 @@ impl Reading {
     /// What becomes of a normal belief under each law.
     pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
         let deviation = variance.sqrt();
-        let (below, above) = ((self.low - mean) / deviation, (self.high - mean) / deviation);
-        let contradicted = below > CONTRADICTION || above < -CONTRADICTION;
-        let mut all = [Posterior::default(); LAWS];
-        let (gaussian, exponential) = all.split_last_mut().map_or((None, [].as_mut_slice()), |(l, e)| (Some(l), e));
-        if contradicted || self.wild {
-            let same = if contradicted { self.weighed(mean, variance) } else { self.flat(below, above, deviation) };
-            return [same; LAWS];
+        let soft = self.flat(mean, deviation);
+        let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -self.reach.ln() };
+        if self.wild {
+            return [soft, soft, soft, soft, soft, soft, soft, outlier];
         }
-        for (posterior, tilt) in exponential.iter_mut().zip(self.tilts) {
-            *posterior = self.tilted(mean, deviation, tilt);
-        }
-        if let Some(gaussian) = gaussian {
-            *gaussian = self.gaussian(mean, variance);
-        }
-        all
+        let [even, request, mostly_request, reply, mostly_reply] =
+            self.tilts.map(|tilt| self.tilted(mean, deviation, tilt));
+        let gaussian = self.gaussian(mean, variance);
+        [even, request, mostly_request, reply, mostly_reply, gaussian, soft, outlier]
     }
 
-    /// A flat likelihood on the interval; evidence is the density of the middle, given the width.
-    fn flat(&self, below: f64, above: f64, deviation: f64) -> Posterior {
-        let cut = cut(below, above);
-        Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - self.width().ln() }
+    /// A flat likelihood on the widened interval; evidence is the density of the middle, given the width.
+    fn flat(&self, mean: f64, deviation: f64) -> Posterior {
+        let (low, high) = (self.low - self.soft, self.high + self.soft);
+        let cut = cut((low - mean) / deviation, (high - mean) / deviation);
+        Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - (high - low).ln() }
     }
 
     fn tilted(&self, mean: f64, deviation: f64, tilt: f64) -> Posterior {
@@ -114,16 +113,6 @@ impl Reading {
             evidence: -0.5 * surprise * surprise / total - 0.5 * (std::f64::consts::TAU * total).ln(),
         }
     }
-
-    /// The belief was wrong: the interval counts as a measurement of its middle.
-    fn weighed(&self, mean: f64, variance: f64) -> Posterior {
-        let gain = variance / (variance + self.width() * self.width() / 12.0);
-        Posterior {
-            shift: gain * (self.middle() - mean),
-            narrowed: (1.0 - gain).max(1e-6),
-            evidence: CONTRADICTED - self.width().ln(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -131,7 +120,7 @@ mod tests {
     use super::*;
 
     fn reading(low: f64, high: f64) -> Reading {
-        Reading { low, high, tilts: tilts(1e-4), variance: 1e-9, wild: false }
+        Reading { low, high, tilts: tilts(1e-4), variance: 1e-9, soft: 1e-6, reach: 1e-2, wild: false }
     }
 
     #[test]
@@ -142,7 +131,7 @@ mod tests {
     #[test]
     fn a_slow_reply_path_puts_the_truth_near_the_upper_end() {
         // Replies are slower, so the lower end is loose and the upper one tight.
-        let [_, _, _, _, slow_reply, _] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
+        let [_, _, _, _, slow_reply, ..] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
         let [_, _, slow_request, ..] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
         assert!(slow_reply.shift > slow_request.shift);
     }
@@ -156,9 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn a_belief_that_is_contradicted_gives_way() {
-        for posterior in reading(0.010, 0.011).posteriors(0.0, 1e-8) {
-            assert!(posterior.shift > 1e-4 && posterior.evidence < 0.0);
-        }
+    fn a_reading_far_off_is_best_explained_as_an_outlier() {
+        let all = reading(0.010, 0.011).posteriors(0.0, 1e-8);
+        let best = all.iter().enumerate().max_by(|a, b| a.1.evidence.total_cmp(&b.1.evidence)).unwrap().0;
+        assert_eq!(best, OUTLIER);
+        assert_eq!(all[OUTLIER].shift, 0.0);
     }
 }

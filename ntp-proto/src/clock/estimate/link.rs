@@ -1,7 +1,7 @@
 //! What is known about the path to one source: its shortest round trip, how much longer they usually take, and which law
 //! the delays follow.
 
-use super::law::{LAWS, Reading, tilts};
+use super::law::{LAWS, OUTLIER, Reading, tilts};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
 
@@ -14,11 +14,24 @@ const BLOCKS: usize = 8;
 /// The sum of two exponential delays of mean 1 is above this half of the time.
 const MEDIAN_OF_SUM: f64 = 1.678;
 /// A round trip that takes this many times longer than the usual one, beyond the shortest, is wild.
-const WILD: f64 = 6.0;
+const WILD: f64 = 4.0;
 /// Weights of laws fade by this factor per reading, so that a link may change.
 const FORGETTING: f64 = 0.985;
 /// No law falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -10.0;
+/// The weight of the refusal to learn, as a logarithm: one reading in 10⁷ may be anything.
+const OUTLIER_WEIGHT: f64 = -17.0;
+/// Where outliers may lie, in jitters.
+const OUTLIER_REACH: f64 = 10.0;
+/// Readings before the jitter is known; until then it is taken to be this share of the round trip at least.
+const FEW: usize = 8;
+const FIRST_JITTER: f64 = 0.25;
+/// Wild round trips in a row that, if they are alike, make a new path.
+const NEW_PATH: usize = 6;
+/// How alike they must be: their range, in units of how much longer than before they take.
+const ALIKE: f64 = 0.3;
+/// Readings after which a much shorter round trip is a new path and no luck.
+const ACQUAINTED: usize = 16;
 /// No jitter is believed to be smaller than this, in seconds.
 const LEAST_JITTER: f64 = 1e-8;
 
@@ -31,6 +44,9 @@ pub(super) struct Link {
     shortest: [f64; BLOCKS],
     /// Logarithms of the weights of the laws.
     weights: [f64; LAWS],
+    /// The wild round trips in a row that have come last: how many, and their range.
+    wild: (usize, f64, f64),
+    jitter: f64,
 }
 
 /// Round trips, summed up.
@@ -45,7 +61,7 @@ struct Summary {
 
 impl Link {
     pub(super) fn new() -> Self {
-        Self { recent: [0.0; RECENT], seen: 0, shortest: [f64::INFINITY; BLOCKS], weights: [0.0; LAWS] }
+        Self { recent: [0.0; RECENT], seen: 0, shortest: [f64::INFINITY; BLOCKS], weights: [0.0; LAWS], wild: (0, 0.0, 0.0), jitter: LEAST_JITTER }
     }
 
     /// The shortest round trip, in seconds.
@@ -55,8 +71,9 @@ impl Link {
 
     /// The weights of the laws; they sum up to 1.
     pub(super) fn weights(&self) -> [f64; LAWS] {
-        let best = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mut weights = self.weights.map(|weight| (weight - best).exp());
+        let mut weights = self.weights;
+        weights[OUTLIER] = OUTLIER_WEIGHT;
+        let mut weights = weights.map(f64::exp);
         let sum: f64 = weights.iter().sum();
         weights.iter_mut().for_each(|weight| *weight /= sum);
         weights
@@ -64,6 +81,8 @@ impl Link {
 
     /// Takes in how well each law had foreseen a reading.
     pub(super) fn weigh(&mut self, evidence: [f64; LAWS]) {
+        let mut evidence = evidence;
+        evidence[OUTLIER] = f64::NEG_INFINITY;
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         for (weight, evidence) in self.weights.iter_mut().zip(evidence) {
             *weight = *weight * FORGETTING + (evidence - best).max(LEAST_WEIGHT);
@@ -74,14 +93,31 @@ impl Link {
 
     /// The usual one-way delay beyond the base, in seconds, if both ways are alike.
     pub(super) fn jitter(&self) -> f64 {
-        let summary = self.summary();
-        self.scale(&summary)
+        self.jitter
     }
 
     fn scale(&self, summary: &Summary) -> f64 {
         // The shortest of n round trips is itself late by about 1.25 J / √n.
         let n = self.remembered().sqrt();
-        summary.median / (MEDIAN_OF_SUM - 1.25 / n).max(0.5) + LEAST_JITTER
+        let unsure = 1.0 - (self.seen.min(FEW) as f64) / FEW as f64;
+        summary.median / (MEDIAN_OF_SUM - 1.25 / n).max(0.5) + unsure * FIRST_JITTER * summary.shortest + LEAST_JITTER
+    }
+
+    /// Whether a round trip fits to this path: it is not shorter than any before by more than luck explains.
+    pub(super) fn admits(&self, round_trip: f64) -> bool {
+        let luck = 2.0 * MEDIAN_OF_SUM * self.jitter + 0.05 * self.shortest();
+        self.seen < ACQUAINTED || round_trip >= self.shortest() - luck
+    }
+
+    /// Whether the last round trips were all much longer than before, and alike: then they took another path.
+    pub(super) fn has_another_path(&self) -> bool {
+        let (count, low, high) = self.wild;
+        count >= NEW_PATH && high - low < ALIKE * (low - self.shortest())
+    }
+
+    /// Those round trips have found a path of their own.
+    pub(super) fn hand_over(&mut self) {
+        self.wild = (0, 0.0, 0.0);
     }
 
     fn remembered(&self) -> f64 {
@@ -95,20 +131,35 @@ impl Link {
         self.push(round_trip);
         let summary = self.summary();
         let jitter = self.scale(&summary);
+        self.jitter = jitter;
         let n = self.remembered();
         let grain = measurement.root.precision.seconds().min(Seconds::new(1e-3)).to_f64();
         let early = if self.seen == 1 { summary.shortest / 4.0 } else { 0.0 };
         let slack = 0.63 * jitter / n.sqrt() + 0.01 * jitter + grain + early;
         let base = summary.shortest / 2.0;
-        let few = self.seen < 8;
+        let few = self.seen < FEW;
+        let wild = !few && round_trip - summary.shortest > WILD * MEDIAN_OF_SUM * jitter + 2.0 * grain;
+        self.count_wild(wild, round_trip);
+        let (low, high) = (inbound + base - slack, outbound - base + slack);
         Reading {
-            low: inbound + base - slack,
-            high: outbound - base + slack,
-            tilts: tilts(summary.median + 1e-9),
+            low,
+            high,
+            tilts: tilts(MEDIAN_OF_SUM * jitter + 1e-9),
             variance: 0.5
                 * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
-            wild: !few && round_trip - summary.shortest > WILD * summary.median + 2.0 * grain,
+            soft: 1.4 * jitter / n.sqrt(),
+            reach: (high - low).max(0.0) + OUTLIER_REACH * jitter,
+            wild,
         }
+    }
+
+    fn count_wild(&mut self, wild: bool, round_trip: f64) {
+        let (count, low, high) = self.wild;
+        self.wild = match (wild, count) {
+            (false, _) => (0, 0.0, 0.0),
+            (true, 0) => (1, round_trip, round_trip),
+            (true, _) => (count + 1, low.min(round_trip), high.max(round_trip)),
+        };
     }
 
     fn push(&mut self, round_trip: f64) {

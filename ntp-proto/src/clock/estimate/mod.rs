@@ -22,8 +22,8 @@ use hypothesis::{Belief, SOURCES};
 use link::Link;
 use pace::Pace;
 
-/// What a clock's rate may be wrong by when nothing is known: three times this are the 500 ppm of RFC 5905 MAXFREQ.
-const UNKNOWN: Frequency = Frequency::new(170e-6);
+/// What a clock's rate may be wrong by when nothing is known (one standard deviation).
+const UNKNOWN: Frequency = Frequency::new(100e-6);
 /// How long a large offset must persist before the clock is stepped ("stepout", as in the classic discipline).
 const STEPOUT: Seconds = Seconds::new(300.0);
 /// A frequency is kept for the next start once it is known to this.
@@ -34,7 +34,7 @@ const ASYMMETRY: f64 = 0.2;
 const LEAST_BIAS: f64 = 1e-6;
 /// The share of a source's own root dispersion and half root delay that its error typically is.
 const ROOT_SHARE: f64 = 0.2;
-/// A source that was silent for this long gives its place to another.
+/// A source that was silent for this long no longer counts, and gives its place to another.
 const FORGOTTEN: Seconds = Seconds::new(4.0 * 3600.0);
 /// Readings that nobody could explain must agree to this rate, beyond their widths.
 const AGREEMENT: f64 = 100e-6;
@@ -103,32 +103,59 @@ impl Estimate {
 
     /// Takes in the newest measurement of a source that is believed. Returns whether it was news.
     pub(super) fn learn(&mut self, source: SourceId, measurement: &Measurement) -> bool {
-        let Some(place) = self.place_of(source, measurement) else { return false };
-        let fresh = self.places.get(place).and_then(Option::as_ref).is_none_or(|known| measurement.at != known.last);
-        if fresh {
-            self.take(place, measurement);
+        if self.places.iter().flatten().any(|place| place.source == source && place.last == measurement.at) {
+            return false;
         }
-        fresh
-    }
-
-    /// The place of a source; a new one gets a free place, or that of somebody who has long been silent.
-    fn place_of(&mut self, source: SourceId, measurement: &Measurement) -> Option<usize> {
-        let known = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.source == source);
-        if let Some(place) = self.places.iter().position(known) {
-            return Some(place);
-        }
-        let now = measurement.at;
-        let vacant =
-            |place: &Option<Place>| place.as_ref().is_none_or(|place| now - place.last > FORGOTTEN);
-        let place = self.places.iter().position(vacant)?;
         if self.at.is_none() {
             self.begin(measurement);
         }
-        let link = Link::new();
+        let Some(place) = self.place_of(source, measurement) else { return false };
+        self.take(place, measurement);
+        true
+    }
+
+    /// The place of the path that a reply has taken: of those known from its source, the longest that is not too long.
+    fn place_of(&mut self, source: SourceId, measurement: &Measurement) -> Option<usize> {
+        let round_trip = measurement.delay().to_f64();
+        let own = self.places.iter().enumerate().filter_map(|(index, place)| Some((index, place.as_ref()?)));
+        let own = own.filter(|(_, place)| place.source == source);
+        let length = |place: &Place| place.link.shortest();
+        let longest = |a: &(usize, &Place), b: &(usize, &Place)| length(a.1).total_cmp(&length(b.1));
+        let fitting = own.clone().filter(|(_, place)| place.link.admits(round_trip)).max_by(longest);
+        match (fitting, own.min_by(longest)) {
+            (Some((index, place)), _) if !place.link.has_another_path() => Some(index),
+            (Some((index, place)), _) => {
+                let difference = round_trip - length(place);
+                self.places.get_mut(index)?.as_mut()?.link.hand_over();
+                self.settle(source, measurement, difference)
+            }
+            (None, Some((_, place))) => {
+                let difference = length(place) - round_trip;
+                self.settle(source, measurement, difference)
+            }
+            (None, None) => self.settle(source, measurement, 0.0),
+        }
+    }
+
+    /// Gives a path a place, if need be that of the one that was not heard of for the longest time. The round trip differs
+    /// from that of the path before by this many seconds, if there was one: all of that may be in one way.
+    fn settle(&mut self, source: SourceId, measurement: &Measurement, difference: f64) -> Option<usize> {
+        let now = measurement.at;
+        let silence = |place: &Option<Place>| place.as_ref().map_or(f64::INFINITY, |place| (now - place.last).to_f64());
+        let index = (0..SOURCES).max_by(|a, b| {
+            let of = |index: &usize| self.places.get(*index).map_or(0.0, silence);
+            of(a).total_cmp(&of(b)).then(b.cmp(a))
+        })?;
+        let evicted = self.places.get(index)?.as_ref();
+        if evicted.is_some_and(|place| now - place.last < FORGOTTEN && difference == 0.0) {
+            return None;
+        }
         let before = now + Seconds::new(-1.0);
-        *self.places.get_mut(place)? = Some(Place { source, link, last: before, explained: before, suspect: None });
-        self.bank.admit(place, bias_variance(measurement.delay().to_f64(), measurement));
-        Some(place)
+        let place = Place { source, link: Link::new(), last: before, explained: before, suspect: None };
+        *self.places.get_mut(index)? = Some(place);
+        let lasting = bias_variance(measurement.delay().to_f64(), measurement);
+        self.bank.admit(index, lasting, lasting + difference * difference / 4.0);
+        Some(index)
     }
 
     /// The very first measurement.
@@ -138,9 +165,22 @@ impl Estimate {
         self.bank.begin(0.0, (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14);
     }
 
+    /// How many sources have been heard of lately.
+    fn sources(&self, now: FreeTime) -> usize {
+        let fresh = |place: &Place| now - place.last < FORGOTTEN;
+        let twice = |index: usize, place: &Place| {
+            self.places.iter().take(index).flatten().any(|other| other.source == place.source && fresh(other))
+        };
+        let counts = |(index, place): &(usize, &Option<Place>)| {
+            place.as_ref().is_some_and(|place| fresh(place) && !twice(*index, place))
+        };
+        self.places.iter().enumerate().filter(counts).count()
+    }
+
     fn take(&mut self, index: usize, measurement: &Measurement) {
         let Some(at) = self.at else { return };
         let span = (measurement.at - at).max(Seconds::ZERO).to_f64();
+        let sources = self.sources(measurement.at);
         let Some(place) = self.places.get_mut(index).and_then(Option::as_mut) else { return };
         // The request left earlier by the round trip: the clock has gone on since.
         let gone = self.belief.rate * measurement.delay().max(Seconds::ZERO).to_f64();
@@ -149,10 +189,11 @@ impl Estimate {
         let reading = place.link.read(outbound, inbound, measurement);
         place.last = measurement.at;
         self.bank.narrow(index, bias_variance(place.link.shortest(), measurement));
-        self.bank.predict(span);
+        self.bank.predict(span, sources > 1);
         self.at = Some(measurement.at);
-        let outlook = self.bank.outlook(index, &reading);
-        if outlook.inexplicable && self.pace.readings() > MEASURED {
+        let laws = place.link.weights();
+        let outlook = self.bank.outlook(index, &reading, &laws);
+        if outlook.inexplicable {
             let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };
             self.belief = self.bank.belief(index);
             return self.wonder(index, suspect);
@@ -160,44 +201,51 @@ impl Estimate {
         self.puzzled = false;
         place.suspect = None;
         place.explained = measurement.at;
-        let laws = place.link.weights();
-        let evidence = self.bank.absorb(index, &outlook, &laws, reading.wild);
+        self.bank.absorb(index, &outlook, &laws, reading.wild);
         if !reading.wild {
-            place.link.weigh(evidence);
+            place.link.weigh(outlook.evidence);
         }
         let foreseen = self.belief.offset + self.belief.rate * span;
         self.belief = self.bank.belief(index);
         self.pace.observe(span, self.belief.offset - foreseen, self.belief.shown_variance);
+        self.pace.share(sources);
     }
 
     /// A reading that nobody can explain is not believed, unless a second one agrees with it: then somebody has jumped, the
-    /// source if others saw nothing, our clock otherwise.
+    /// source if most others saw nothing, our clock otherwise.
     fn wonder(&mut self, index: usize, suspect: Suspect) {
-        self.puzzled = true;
-        self.pace.alarm();
-        let others_saw_nothing = |before: FreeTime| {
-            self.places.iter().enumerate().any(|(other, place)| {
-                other != index && place.as_ref().is_some_and(|place| place.explained - before > Seconds::ZERO)
-            })
-        };
-        let Some(before) = self.places.get(index).and_then(Option::as_ref).and_then(|place| place.suspect) else {
-            return self.suspect(index, Some(suspect));
-        };
-        let span = suspect.at - before.at;
-        let expected = before.middle + self.belief.rate * span.to_f64();
-        let tolerance = (before.width + suspect.width) / 2.0 + AGREEMENT * span.to_f64();
+        let before = self.places.get(index).and_then(Option::as_ref).and_then(|place| place.suspect);
+        self.suspect(index, Some(suspect));
+        let since = before.map_or(suspect.at, |before| before.at);
+        let (calm, stirred) = self.others(index, since);
+        self.puzzled = calm == 0;
+        let Some(before) = before else { return };
+        let span = (suspect.at - before.at).to_f64();
+        let expected = before.middle + self.belief.rate * span;
+        let tolerance = (before.width + suspect.width) / 2.0 + AGREEMENT * span;
         if (suspect.middle - expected).abs() > tolerance {
-            return self.suspect(index, Some(suspect));
+            return;
         }
-        if others_saw_nothing(before.at) {
+        let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
+        if calm > stirred {
             let moved = (suspect.middle - self.belief.offset).powi(2);
-            self.bank.admit(index, moved + suspect.width.powi(2));
+            self.bank.admit(index, moved, moved + square);
         } else {
-            self.bank.move_to(suspect.middle, suspect.width.powi(2));
+            self.bank.move_to(suspect.middle, square);
+            self.pace.alarm();
         }
         self.belief = self.bank.belief(index);
         self.puzzled = false;
         self.suspect(index, None);
+    }
+
+    /// How many other sources have seen nothing strange since then, and how many have.
+    fn others(&self, index: usize, since: FreeTime) -> (usize, usize) {
+        let others = self.places.iter().enumerate().filter(|(other, _)| *other != index);
+        let others = others.filter_map(|(_, place)| place.as_ref());
+        let calm = |place: &&Place| place.suspect.is_none() && place.explained - since >= Seconds::ZERO;
+        let stirred = |place: &&Place| place.suspect.is_some_and(|suspect| since - suspect.at < FORGOTTEN);
+        (others.clone().filter(calm).count(), others.filter(stirred).count())
     }
 
     fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {

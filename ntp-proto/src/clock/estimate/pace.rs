@@ -31,6 +31,8 @@ pub(super) struct Pace {
     remainders: f64,
     poll: PollInterval,
     since_change: u32,
+    /// The root of the number of sources.
+    share: f64,
 }
 
 impl Pace {
@@ -42,6 +44,7 @@ impl Pace {
             remainders: 0.0,
             poll: PollInterval::MIN,
             since_change: 0,
+            share: 1.0,
         }
     }
 
@@ -60,10 +63,15 @@ impl Pace {
         self.remainders = blend(self.remainders, variance);
     }
 
+    /// So many sources take part. The more there are, the better is the time known; part of that is spent on a smooth rate.
+    pub(super) fn share(&mut self, sources: usize) {
+        self.share = (sources.max(1) as f64).sqrt();
+    }
+
     /// The time in which an offset is to be made up for.
     pub(super) fn span(&self, offset: Seconds) -> Seconds {
         let ratio = if self.corrections > 0.0 { self.remainders / self.corrections } else { LONGEST };
-        let mut intervals = (SPREAD * ratio).clamp(SHORTEST, LONGEST);
+        let mut intervals = (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, LONGEST * self.share);
         // What has piled up beyond the ordinary is not ordinary.
         let excess = offset.to_f64().powi(2) / (self.corrections + self.remainders).max(1e-24);
         if excess > 9.0 || self.readings < FEW {
