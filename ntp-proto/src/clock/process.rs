@@ -88,6 +88,7 @@ impl Clock {
             minimum_agreeing: self.config.minimum_agreeing,
             maximum_distance: self.config.maximum_distance,
             pending: if self.begun { 0 } else { pending },
+            rate: self.known_rate(),
         };
         self.selection = decide(candidates, free, &requirements);
         let Outcome::Agreed { peer, .. } = self.selection.outcome else { return };
@@ -96,6 +97,13 @@ impl Clock {
         if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
             self.update(now, free, leader);
         }
+    }
+
+    /// What the rate of our clock may be wrong by, if the discipline knows that well.
+    fn known_rate(&self) -> Option<Frequency> {
+        let estimates = self.steers && matches!(self.discipline, Discipline::Estimate(_));
+        let rate = self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR + LEAST_RATE_ERROR;
+        (estimates && rate < FREQUENCY_TOLERANCE).then_some(rate)
     }
 
     /// Hands the news of those who are believed to the discipline: at first everybody's, then what has just come. Returns
@@ -188,9 +196,17 @@ impl Clock {
             reference_id: peer.reference_id,
             reference_time: now.local,
             root_delay: best.root.delay + best.delay().max(self.precision.seconds()),
-            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + self.jitter + offset.abs(),
+            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + self.spread() + offset.abs(),
             dispersion_rate: FREQUENCY_TOLERANCE + self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR,
             updated: free,
+        }
+    }
+
+    /// What scatter adds to the error bound. The estimator tells a standard deviation, of which it takes three.
+    fn spread(&self) -> Seconds {
+        match self.discipline {
+            Discipline::PllFll(_) => self.jitter,
+            Discipline::Estimate(_) => self.jitter * UNCERTAINTY_FACTOR,
         }
     }
 
@@ -373,6 +389,8 @@ const OVERDUE: f64 = 1.5;
 const UPDATES_AFTER_REFUSAL: u32 = 16;
 /// Standard deviations of the frequency that the error bound allows for.
 const UNCERTAINTY_FACTOR: f64 = 3.0;
+/// No rate is believed to be known better than this over the age of samples.
+const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
 /// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.
 const NOMINAL_UNIX_TIME: i64 = 1_767_225_600;
 

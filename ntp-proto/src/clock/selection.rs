@@ -8,7 +8,7 @@ use super::select::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId};
 use crate::source::SourceId;
-use crate::time::{PollInterval, Seconds};
+use crate::time::{Frequency, PollInterval, Seconds};
 
 /// A source that can be asked for its opinion.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,22 @@ impl Candidate {
     #[must_use]
     pub fn distance(&self, now: FreeTime) -> Seconds {
         let best = &self.filtered.best;
-        let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
         let age = FREQUENCY_TOLERANCE * (now - best.at).max(Seconds::ZERO);
-        round_trips + best.root.dispersion + self.filtered.dispersion + self.filtered.jitter + age
+        self.at_once() + self.filtered.dispersion + age
+    }
+
+    /// The same where our own rate is known to `rate` and offsets are brought forward by it, so that samples age less.
+    fn distance_at_rate(&self, now: FreeTime, rate: Frequency) -> Seconds {
+        let best = &self.filtered.best;
+        let age = rate * (now - best.at).max(Seconds::ZERO);
+        self.at_once() + best.dispersion + age
+    }
+
+    /// What does not depend on the age of samples.
+    fn at_once(&self) -> Seconds {
+        let best = &self.filtered.best;
+        let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
+        round_trips + best.root.dispersion + self.filtered.jitter
     }
 }
 
@@ -108,6 +121,9 @@ pub struct Requirements {
     pub maximum_distance: Seconds,
     /// Sources that have yet to have their first say; they count as if they disagreed.
     pub pending: usize,
+    /// What the rate of our clock may be wrong by, if that is known to be less than Φ (RFC 5905 §7.2): claims are then
+    /// sharper than root distances, so that liars stand out.
+    pub rate: Option<Frequency>,
 }
 
 /// A selection: the outcome, the leader's facts, and everybody's standing.
@@ -147,6 +163,8 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
         if distance > limit {
             selection.standings.push((candidate.id, Standing::TooDistant { distance, limit }));
         } else {
+            let sharp = requirements.rate.map(|rate| candidate.distance_at_rate(now, rate));
+            let distance = sharp.map_or(distance, |sharp| sharp.min(distance));
             usable.push((candidate, Claim { offset: candidate.offset, distance }));
         }
     }
@@ -222,7 +240,6 @@ mod tests {
     use super::super::filter::ClockFilter;
     use super::super::measurement::tests::measurement;
     use super::*;
-    use crate::time::Frequency;
 
     fn candidate(id: u32, offset: f64) -> Candidate {
         let mut filter = ClockFilter::default();
@@ -239,7 +256,7 @@ mod tests {
     }
 
     fn decide_now(candidates: &[Candidate], pending: usize, minimum_agreeing: usize) -> Selection {
-        let requirements = Requirements { minimum_agreeing, maximum_distance: Seconds::new(1.5), pending };
+        let requirements = Requirements { minimum_agreeing, maximum_distance: Seconds::new(1.5), pending, rate: None };
         decide(candidates, measurement(0.0, 0.0, 0.0).at, &requirements)
     }
 

@@ -39,9 +39,12 @@ impl Steering {
         self.base = base.limited(MAXIMUM_FREQUENCY);
         let shortest = Seconds::new(slew.abs().to_f64() / self.fastest.to_f64());
         let span = within.max(shortest);
+        let rate = slew.per(span).limited(self.fastest);
+        // The clock of timers is steered, too, and goes faster by what we do to it.
+        let by_timer = span.to_f64() * (1.0 + self.base.to_f64() + rate.to_f64());
         // Beyond three years nobody waits; the bound keeps the conversion from failing.
-        let ends = now + Duration::try_from_secs_f64(span.to_f64().min(1e8)).unwrap_or_default();
-        self.slew = (slew != Seconds::ZERO).then(|| Slew { rate: slew.per(span).limited(self.fastest), ends });
+        let ends = now + Duration::try_from_secs_f64(by_timer.min(1e8)).unwrap_or_default();
+        self.slew = (slew != Seconds::ZERO).then_some(Slew { rate, ends });
     }
 
     /// Lets a slew in progress go.

@@ -19,8 +19,11 @@ const WILD: f64 = 4.0;
 const FORGETTING: f64 = 0.985;
 /// No law falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -10.0;
-/// The weight of the refusal to learn, as a logarithm: one reading in 10⁷ may be anything.
-const OUTLIER_WEIGHT: f64 = -17.0;
+/// The weight of the refusal to learn, as a logarithm. A lone source must be able to tell that the clock has changed: one
+/// reading in 10⁷ may be anything. Where others can testify, a reading that contradicts them rather is its source's fault
+/// than the clock's, and this weighs more than the hypotheses that are all but given up.
+const OUTLIER_ALONE: f64 = -17.0;
+const OUTLIER_AMONG_OTHERS: f64 = -9.0;
 /// Where outliers may lie, in jitters.
 const OUTLIER_REACH: f64 = 10.0;
 /// Readings before the jitter is known; until then it is taken to be this share of the round trip at least.
@@ -69,10 +72,10 @@ impl Link {
         self.shortest.iter().copied().fold(f64::INFINITY, f64::min).max(0.0)
     }
 
-    /// The weights of the laws; they sum up to 1.
-    pub(super) fn weights(&self) -> [f64; LAWS] {
+    /// The weights of the laws; they sum up to 1. `others` can testify against this source.
+    pub(super) fn weights(&self, others: bool) -> [f64; LAWS] {
         let mut weights = self.weights;
-        weights[OUTLIER] = OUTLIER_WEIGHT;
+        weights[OUTLIER] = if others { OUTLIER_AMONG_OTHERS } else { OUTLIER_ALONE };
         let mut weights = weights.map(f64::exp);
         let sum: f64 = weights.iter().sum();
         weights.iter_mut().for_each(|weight| *weight /= sum);
@@ -96,6 +99,12 @@ impl Link {
         self.jitter
     }
 
+    /// What the base delay may still be wrong by, in seconds: all readings share that error, so that they do not average it
+    /// out.
+    pub(super) fn unsure(&self) -> f64 {
+        0.5 * self.jitter / self.remembered().sqrt()
+    }
+
     fn scale(&self, summary: &Summary) -> f64 {
         // The shortest of n round trips is itself late by about 1.25 J / √n.
         let n = self.remembered().sqrt();
@@ -106,7 +115,12 @@ impl Link {
     /// Whether a round trip fits to this path: it is not shorter than any before by more than luck explains.
     pub(super) fn admits(&self, round_trip: f64) -> bool {
         let luck = 2.0 * MEDIAN_OF_SUM * self.jitter + 0.05 * self.shortest();
-        self.seen < ACQUAINTED || round_trip >= self.shortest() - luck
+        round_trip >= self.shortest() - luck.min(0.5 * self.shortest())
+    }
+
+    /// Whether there have been enough round trips to know the path.
+    pub(super) fn is_known(&self) -> bool {
+        self.seen >= ACQUAINTED
     }
 
     /// Whether the last round trips were all much longer than before, and alike: then they took another path.

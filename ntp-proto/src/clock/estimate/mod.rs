@@ -121,7 +121,9 @@ impl Estimate {
         let own = own.filter(|(_, place)| place.source == source);
         let length = |place: &Place| place.link.shortest();
         let longest = |a: &(usize, &Place), b: &(usize, &Place)| length(a.1).total_cmp(&length(b.1));
-        let fitting = own.clone().filter(|(_, place)| place.link.admits(round_trip)).max_by(longest);
+        let alone = own.clone().count() == 1;
+        let fits = |place: &Place| place.link.admits(round_trip) || (alone && !place.link.is_known());
+        let fitting = own.clone().filter(|(_, place)| fits(place)).max_by(longest);
         match (fitting, own.min_by(longest)) {
             (Some((index, place)), _) if !place.link.has_another_path() => Some(index),
             (Some((index, place)), _) => {
@@ -153,7 +155,8 @@ impl Estimate {
         let before = now + Seconds::new(-1.0);
         let place = Place { source, link: Link::new(), last: before, explained: before, suspect: None };
         *self.places.get_mut(index)? = Some(place);
-        let lasting = bias_variance(measurement.delay().to_f64(), measurement);
+        let delay = measurement.delay().to_f64();
+        let lasting = bias_variance(delay, measurement) + (delay / 4.0).powi(2);
         self.bank.admit(index, lasting, lasting + difference * difference / 4.0);
         Some(index)
     }
@@ -188,10 +191,11 @@ impl Estimate {
         let inbound = Seconds::from(measurement.inbound - self.origin).to_f64();
         let reading = place.link.read(outbound, inbound, measurement);
         place.last = measurement.at;
-        self.bank.narrow(index, bias_variance(place.link.shortest(), measurement));
+        let unsure = place.link.unsure();
+        self.bank.narrow(index, bias_variance(place.link.shortest(), measurement) + unsure * unsure);
         self.bank.predict(span, sources > 1);
         self.at = Some(measurement.at);
-        let laws = place.link.weights();
+        let laws = place.link.weights(sources > 2);
         let outlook = self.bank.outlook(index, &reading, &laws);
         if outlook.inexplicable {
             let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };

@@ -6,9 +6,9 @@ use crate::time::{PollInterval, Seconds};
 const FADING: f64 = 0.9;
 /// A correction of the size of the error that remains is spread over a quarter of the time to the next reading; the smaller
 /// ones are against it, the longer they may take, as they hurt less than the rate that they need.
-const SPREAD: f64 = 0.25;
+const SPREAD: f64 = 0.35;
 /// The shortest and the longest time for a correction, in intervals between readings.
-const SHORTEST: f64 = 0.25;
+const SHORTEST: f64 = 0.45;
 const LONGEST: f64 = 4.0;
 /// No correction is made in less time than this.
 const LEAST_SPAN: Seconds = Seconds::new(0.5);
