@@ -19,6 +19,8 @@ pub(super) struct Hypothesis {
     wander: f64,
     mean: [f64; STATES],
     covariance: [[f64; STATES]; STATES],
+    /// How many of them are in use; all others are 0.
+    states: usize,
     /// The logarithm of its weight.
     pub(super) weight: f64,
 }
@@ -42,7 +44,7 @@ impl Hypothesis {
         mean[1] = rate;
         let mut covariance = [[0.0; STATES]; STATES];
         covariance[1][1] = rate_variance;
-        Self { wander, mean, covariance, weight: 0.0 }
+        Self { wander, mean, covariance, states: 2, weight: 0.0 }
     }
 
     /// The offset becomes known from nothing: it is `offset`, with this variance.
@@ -56,6 +58,7 @@ impl Hypothesis {
     /// A source takes this place; its bias has this variance.
     pub(super) fn admit(&mut self, place: usize, variance: f64) {
         let own = 2 + place;
+        self.states = self.states.max(own + 1).min(STATES);
         if let Some(mean) = self.mean.get_mut(own) {
             *mean = 0.0;
         }
@@ -73,10 +76,10 @@ impl Hypothesis {
     pub(super) fn predict(&mut self, span: f64, biases: &[f64; SOURCES]) {
         self.mean[0] += self.mean[1] * span;
         let [offset, rate, ..] = &mut self.covariance;
-        for (offset, rate) in offset.iter_mut().zip(rate.iter()) {
+        for (offset, rate) in offset.iter_mut().zip(rate.iter()).take(self.states) {
             *offset += span * rate;
         }
-        for row in &mut self.covariance {
+        for row in self.covariance.iter_mut().take(self.states) {
             row[0] += span * row[1];
         }
         let squared = self.wander * self.wander;
@@ -94,13 +97,13 @@ impl Hypothesis {
             if let Some(mean) = self.mean.get_mut(own) {
                 *mean *= kept;
             }
-            for row in &mut self.covariance {
+            for row in self.covariance.iter_mut().take(self.states) {
                 if let Some(entry) = row.get_mut(own) {
                     *entry *= kept;
                 }
             }
             if let Some(row) = self.covariance.get_mut(own) {
-                row.iter_mut().for_each(|entry| *entry *= kept);
+                row.iter_mut().take(self.states).for_each(|entry| *entry *= kept);
                 if let Some(entry) = row.get_mut(own) {
                     *entry += variance * (1.0 - kept * kept);
                 }
@@ -112,7 +115,7 @@ impl Hypothesis {
     fn expected(&self, place: usize) -> (f64, f64, [f64; STATES]) {
         let own = 2 + place;
         let mut column = [0.0; STATES];
-        for (entry, row) in column.iter_mut().zip(&self.covariance) {
+        for (entry, row) in column.iter_mut().zip(&self.covariance).take(self.states) {
             *entry = row[0] + row.get(own).copied().unwrap_or(0.0);
         }
         let bias = |values: &[f64; STATES]| values.get(own).copied().unwrap_or(0.0);
@@ -149,11 +152,11 @@ impl Hypothesis {
     fn correct(&mut self, shift: f64, narrowed: f64, variance: f64, column: &[f64; STATES]) {
         let removed = variance * (1.0 - narrowed);
         let gains = column.map(|entry| entry / variance);
-        for (mean, gain) in self.mean.iter_mut().zip(gains) {
+        for (mean, gain) in self.mean.iter_mut().zip(gains).take(self.states) {
             *mean += gain * shift;
         }
-        for (row, left) in self.covariance.iter_mut().zip(gains) {
-            for (entry, right) in row.iter_mut().zip(gains) {
+        for (row, left) in self.covariance.iter_mut().zip(gains).take(self.states) {
+            for (entry, right) in row.iter_mut().zip(gains).take(self.states) {
                 *entry -= left * right * removed;
             }
         }
@@ -187,21 +190,24 @@ impl Hypothesis {
     pub(super) fn reseed(&mut self, mixture: &Self) {
         self.mean = mixture.mean;
         self.covariance = mixture.covariance;
+        self.states = mixture.states;
     }
 
     /// All hypotheses together, as one normal distribution. The weights sum up to 1.
     pub(super) fn mixture<'a>(all: impl Iterator<Item = (&'a Self, f64)> + Clone) -> Self {
         let mut mixture = Self::new(0.0, 0.0, 0.0);
         for (one, weight) in all.clone() {
-            for (sum, mean) in mixture.mean.iter_mut().zip(one.mean) {
+            mixture.states = mixture.states.max(one.states);
+            for (sum, mean) in mixture.mean.iter_mut().zip(one.mean).take(one.states) {
                 *sum += weight * mean;
             }
         }
         for (one, weight) in all {
             let mut apart = one.mean;
             apart.iter_mut().zip(mixture.mean).for_each(|(mean, centre)| *mean -= centre);
-            for ((row, own), left) in mixture.covariance.iter_mut().zip(&one.covariance).zip(apart) {
-                for ((sum, entry), right) in row.iter_mut().zip(own).zip(apart) {
+            let rows = mixture.covariance.iter_mut().zip(&one.covariance).zip(apart).take(one.states);
+            for ((row, own), left) in rows {
+                for ((sum, entry), right) in row.iter_mut().zip(own).zip(apart).take(one.states) {
                     *sum += weight * (entry + left * right);
                 }
             }

@@ -27,8 +27,8 @@ pub(super) struct Reading {
     pub(super) low: f64,
     /// And below this.
     pub(super) high: f64,
-    /// The tilt of each exponential law.
-    pub(super) tilts: [f64; EXPONENTIALS],
+    /// The exponential laws on this interval.
+    pub(super) slopes: [Slope; EXPONENTIALS],
     /// The variance of the middle if the noise is Gaussian.
     pub(super) variance: f64,
     /// What the base delay may be wrong by, beyond what `low` and `high` allow for.
@@ -39,14 +39,27 @@ pub(super) struct Reading {
     pub(super) wild: bool,
 }
 
-/// The tilts for a link whose round trips take `median` longer than the shortest one in the middle.
-pub(super) fn tilts(median: f64) -> [f64; EXPONENTIALS] {
-    let mut tilts = [0.0; EXPONENTIALS];
-    for ((tilt, ratio), share) in tilts.iter_mut().zip(RATIOS).zip(MEDIANS) {
+/// An exponential law on an interval: the likelihood is exp(tilt · x − norm) around the middle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slope {
+    tilt: f64,
+    /// The logarithm of the integral, which makes the likelihood a density of the middle, given the width.
+    norm: f64,
+}
+
+/// The exponential laws on an interval of this width, for a link whose round trips take `median` longer than the shortest
+/// one in the middle. Seconds.
+pub(super) fn slopes(median: f64, width: f64) -> [Slope; EXPONENTIALS] {
+    let mut slopes = [Slope::default(); EXPONENTIALS];
+    for ((slope, ratio), share) in slopes.iter_mut().zip(RATIOS).zip(MEDIANS) {
         let sum = median / share;
-        *tilt = (1.0 + ratio) / sum * (1.0 - 1.0 / ratio);
+        let tilt = (1.0 + ratio) / sum * (1.0 - 1.0 / ratio);
+        let half = (tilt.abs() * width / 2.0).max(1e-6);
+        // The logarithm of 2 sinh(half) / |tilt|.
+        let norm = half + (-(-2.0 * half).exp()).ln_1p() - (2.0 * half / width).ln();
+        *slope = Slope { tilt, norm };
     }
-    tilts
+    slopes
 }
 
 /// A belief about the truth after a reading: mean, variance, and the logarithm of the evidence.
@@ -78,7 +91,7 @@ impl Reading {
             return [soft, soft, soft, soft, soft, soft, soft, outlier];
         }
         let [even, request, mostly_request, reply, mostly_reply] =
-            self.tilts.map(|tilt| self.tilted(mean, deviation, tilt));
+            self.slopes.map(|slope| self.tilted(mean, deviation, slope));
         let gaussian = self.gaussian(mean, variance);
         [even, request, mostly_request, reply, mostly_reply, gaussian, soft, outlier]
     }
@@ -90,17 +103,14 @@ impl Reading {
         Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - (high - low).ln() }
     }
 
-    fn tilted(&self, mean: f64, deviation: f64, tilt: f64) -> Posterior {
+    fn tilted(&self, mean: f64, deviation: f64, slope: Slope) -> Posterior {
         // A normal density times exp(tilt · x) is one that is moved by tilt times its variance.
-        let moved = tilt * deviation;
+        let moved = slope.tilt * deviation;
         let cut = cut((self.low - mean) / deviation - moved, (self.high - mean) / deviation - moved);
-        let half = (tilt.abs() * self.width() / 2.0).max(1e-6);
-        // The logarithm of 2 sinh(half) / |tilt|, which makes the likelihood a density.
-        let norm = half + (-(-2.0 * half).exp()).ln_1p() - (2.0 * half / self.width()).ln();
         Posterior {
             shift: (cut.mean + moved) * deviation,
             narrowed: cut.variance,
-            evidence: cut.log_mass + tilt * (mean - self.middle()) + moved * moved / 2.0 - norm,
+            evidence: cut.log_mass + slope.tilt * (mean - self.middle()) + moved * moved / 2.0 - slope.norm,
         }
     }
 
@@ -120,12 +130,12 @@ mod tests {
     use super::*;
 
     fn reading(low: f64, high: f64) -> Reading {
-        Reading { low, high, tilts: tilts(1e-4), variance: 1e-9, soft: 1e-6, reach: 1e-2, wild: false }
+        Reading { low, high, slopes: slopes(1e-4, high - low), variance: 1e-9, soft: 1e-6, reach: 1e-2, wild: false }
     }
 
     #[test]
     fn equal_delays_both_ways_make_the_likelihood_flat() {
-        assert_eq!(tilts(1.0)[0], 0.0);
+        assert_eq!(slopes(1.0, 1.0)[0].tilt, 0.0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is known about the path to one source: its shortest round trip, how much longer they usually take, and which law
 //! the delays follow.
 
-use super::law::{LAWS, OUTLIER, Reading, tilts};
+use super::law::{LAWS, OUTLIER, Reading, slopes};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
 
@@ -158,7 +158,7 @@ impl Link {
         Reading {
             low,
             high,
-            tilts: tilts(MEDIAN_OF_SUM * jitter + 1e-9),
+            slopes: slopes(MEDIAN_OF_SUM * jitter + 1e-9, (high - low).max(1e-12)),
             variance: 0.5
                 * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
             soft: 1.4 * jitter / n.sqrt(),
