@@ -164,7 +164,7 @@ pub(crate) fn write_yardstick(seeds: u64) -> Result<(), String> {
         writeln!(
             out,
             "{:>8.1e} {:>14.4} {:>10.4} {:>14.4} {:>10.4}",
-            row.rho, row.truncated, row.stored_truncated, row.bayes, row.stored_bayes
+            row.rho, row.truncated[0], row.truncated[1], row.bayes[0], row.bayes[1]
         )
         .map_err(|error| error.to_string())?;
     }
