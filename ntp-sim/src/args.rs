@@ -48,6 +48,17 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         seeds: u64,
     },
+    /// Write every second of one run as comma-separated values: time, error, rate error, claimed bound, expected error
+    Trace {
+        /// Which scenario
+        scenario: String,
+        /// What disciplines the clock
+        #[arg(long, value_enum, default_value_t)]
+        discipline: Discipline,
+        /// With which randomness
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Draw the error of one run, and the bound that the client claims for it, as an SVG picture
     Plot {
         /// Which scenario

@@ -16,8 +16,9 @@ use args::{Args, Command, Selection};
 use clap::Parser as _;
 use ntp_proto::clock::DisciplineKind;
 use ntp_sim::batch::{self, Job};
-use ntp_sim::outcome::Outcome;
+use ntp_sim::outcome::{Outcome, Second};
 use ntp_sim::scenario::{Catalogue, Scenario};
+use ntp_sim::world::World;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use table::Row;
@@ -41,12 +42,29 @@ fn perform(args: &Args) -> Result<(), String> {
             measure(&catalogue, selection, &[DisciplineKind::PllFll, DisciplineKind::Estimate])
         }
         Command::Yardstick { seeds } => table::write_yardstick(*seeds),
+        Command::Trace { scenario, discipline, seed } => trace(named(&catalogue, scenario)?, discipline.kind(), *seed),
         Command::Plot { scenario, discipline, seed, output } => {
-            let found = catalogue.all().iter().find(|known| known.name == *scenario);
-            let found = found.ok_or_else(|| format!("no scenario \"{scenario}\"; see ntp-sim list"))?;
-            plot::draw(found, discipline.kind(), *seed, output)
+            plot::draw(named(&catalogue, scenario)?, discipline.kind(), *seed, output)
         }
     }
+}
+
+fn named<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Scenario, String> {
+    let found = catalogue.all().iter().find(|known| known.name == name);
+    found.ok_or_else(|| format!("no scenario \"{name}\"; see ntp-sim list"))
+}
+
+fn trace(scenario: &Scenario, discipline: DisciplineKind, seed: u64) -> Result<(), String> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut outcome = writeln!(out, "time_s,error_s,rate,bound_s,expected_s");
+    World::new(scenario, discipline, seed).go(|second| {
+        if outcome.is_ok() {
+            let bound = second.bound.map_or_else(String::new, |bound| format!("{bound:e}"));
+            let Second { t, error, rate, expected, .. } = second;
+            outcome = writeln!(out, "{t},{error:e},{rate:e},{bound},{expected:e}");
+        }
+    });
+    outcome.and_then(|()| out.flush()).map_err(|error| error.to_string())
 }
 
 fn list(catalogue: &Catalogue) -> Result<(), String> {

@@ -14,8 +14,12 @@ const LONGEST: f64 = 4.0;
 const LEAST_SPAN: Seconds = Seconds::new(0.5);
 /// Readings before averages say something.
 const FEW: u32 = 8;
-/// The clock may wander by this many jitters between two readings of a source.
-const WANDER_SHARE: f64 = 0.6;
+/// The clock may wander by this many jitters between two readings of a source, where the jitter is 100 µs. The worse the
+/// link, the more microseconds a shorter interval saves: so the share falls with the fourth root of the jitter.
+const WANDER_SHARE: f64 = 0.3;
+const ORDINARY_JITTER: f64 = 1e-4;
+/// An interval that is longer than it should be by this factor is shortened.
+const TOO_LONG: f64 = 1.5;
 /// Readings at one interval before a longer one is tried.
 const PATIENCE: u32 = 6;
 
@@ -87,23 +91,18 @@ impl Pace {
 
     /// Considers asking less or more often. `wander` is per second, `jitter` in seconds, and `now` the interval in force.
     pub(super) fn consider(&mut self, now: PollInterval, wander: f64, jitter: f64) {
-        self.poll = self.poll.clamp(now.shorter().shorter(), now);
-        let wanders = |poll: PollInterval| wander * poll.seconds().to_f64().powf(1.5) / jitter;
-        if self.since_change < PATIENCE {
-            self.poll = now;
-            return;
-        }
-        let wanted = if wanders(now.longer()) < WANDER_SHARE {
-            now.longer()
-        } else if wanders(now) > 2.0 * WANDER_SHARE {
-            now.shorter()
-        } else {
-            now
-        };
-        if wanted != now {
+        let share = WANDER_SHARE * (jitter / ORDINARY_JITTER).powf(-0.25);
+        // In this time the clock wanders by that share of the jitter.
+        let span = (share * jitter / wander).powf(2.0 / 3.0);
+        self.poll = now;
+        if now.seconds().to_f64() > span * TOO_LONG {
+            let log2 = span.max(1.0).log2().floor();
+            self.poll = PollInterval::clamped(log2 as i8).min(now.shorter());
+            self.since_change = 0;
+        } else if now.longer().seconds().to_f64() <= span && self.since_change >= PATIENCE {
+            self.poll = now.longer();
             self.since_change = 0;
         }
-        self.poll = wanted;
     }
 
     /// Something happened that nobody understands: ask soon, and often.
