@@ -29,8 +29,7 @@ pub fn run(jobs: &[Job<'_>], threads: usize, mut progress: impl FnMut(usize)) ->
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some((place, job)) = take(jobs, next) {
-                    let outcome =
-                        std::panic::catch_unwind(|| World::run(job.scenario, job.discipline, job.seed)).ok();
+                    let outcome = std::panic::catch_unwind(|| World::run(job.scenario, job.discipline, job.seed)).ok();
                     if sender.send((place, outcome)).is_err() {
                         return;
                     }

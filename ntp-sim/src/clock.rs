@@ -51,9 +51,10 @@ impl SimClock {
         let now = second as f64;
         self.walk += self.oscillator.wander * self.noise.normal();
         let stepped: f64 = self.oscillator.rate_steps.iter().filter(|step| now >= step.at).map(|step| step.by).sum();
-        let swing = self.oscillator.swing.map_or(0.0, |swing| {
-            swing.amplitude * (std::f64::consts::TAU * now / swing.period).sin()
-        });
+        let swing = self
+            .oscillator
+            .swing
+            .map_or(0.0, |swing| swing.amplitude * (std::f64::consts::TAU * now / swing.period).sin());
         self.physical = self.oscillator.rate + self.walk + stepped + swing;
         for step in self.oscillator.clock_steps.iter().filter(|step| step.at.round() == now) {
             self.offset += step.by;

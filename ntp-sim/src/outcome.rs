@@ -111,11 +111,8 @@ impl Recorder {
         let share = |count: u64, of: f64| if of > 0.0 { count as f64 / of } else { 1.0 };
         let place = ((seconds as f64 * 0.99) as usize).min(seconds - 1);
         let max = self.errors.iter().copied().fold(0.0, f32::max);
-        let p99 = if self.errors.is_empty() {
-            0.0
-        } else {
-            *self.errors.select_nth_unstable_by(place, f32::total_cmp).1
-        };
+        let p99 =
+            if self.errors.is_empty() { 0.0 } else { *self.errors.select_nth_unstable_by(place, f32::total_cmp).1 };
         Outcome {
             rms: (self.squares / seconds as f64).sqrt(),
             max: f64::from(max),

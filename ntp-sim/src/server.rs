@@ -38,7 +38,11 @@ impl Utc {
     fn announced(&self, t: f64) -> LeapIndicator {
         match self.leap {
             Some(leap) if t < leap.at && t >= leap.at - 20.0 * 86_400.0 => {
-                if leap.insert { LeapIndicator::Insert } else { LeapIndicator::Delete }
+                if leap.insert {
+                    LeapIndicator::Insert
+                } else {
+                    LeapIndicator::Delete
+                }
             }
             _ => LeapIndicator::NoWarning,
         }

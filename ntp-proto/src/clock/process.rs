@@ -2,8 +2,8 @@
 
 mod view;
 
-use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
 use super::combine::Combined;
+use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
 use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
@@ -109,7 +109,7 @@ impl Clock {
     /// Hands the news of those who are believed to the discipline: at first everybody's, then what has just come. Returns
     /// whether there was something new in it.
     fn learn(&mut self, candidates: &[Candidate], changed: Option<SourceId>) -> bool {
-        if !self.steers || self.awaiting_step.is_some() || self.refused > 0 {
+        if !self.steers || self.awaiting_step.is_some() {
             return false;
         }
         let first = self.last_update.is_none();
@@ -126,7 +126,8 @@ impl Clock {
     /// A sample may move the clock once: when it is new, and its source leads, or the leader is asked so seldom that another
     /// source in use has something to say meanwhile.
     fn is_due(&self, free: FreeTime, leader: &Candidate, all: &[Candidate], changed: Option<SourceId>) -> bool {
-        if self.awaiting_step.is_some() || matches!(self.discipline, Discipline::Estimate(_)) {
+        let learns = self.steers && matches!(self.discipline, Discipline::Estimate(_));
+        if self.awaiting_step.is_some() || learns {
             return false;
         }
         let Some(last) = self.last_update else { return true };

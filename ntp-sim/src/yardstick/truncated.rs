@@ -67,7 +67,13 @@ fn moments(below: f64, above: f64) -> (f64, f64) {
     let (mut mass, mut first, mut second) = (0.0, 0.0, 0.0);
     for place in 0..=STEPS {
         let x = from + step * f64::from(place);
-        let simpson = if place == 0 || place == STEPS { 1.0 } else if place % 2 == 1 { 4.0 } else { 2.0 };
+        let simpson = if place == 0 || place == STEPS {
+            1.0
+        } else if place % 2 == 1 {
+            4.0
+        } else {
+            2.0
+        };
         let weight = simpson * ((nearest * nearest - x * x) / 2.0).exp();
         mass += weight;
         first += weight * x;

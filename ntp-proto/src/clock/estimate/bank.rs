@@ -7,7 +7,7 @@ use super::law::{LAWS, OUTLIER, Posterior, Reading};
 const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
 /// What a rate may be that nobody knows.
-const ANY_RATE: f64 = 100e-6;
+const ANY_RATE: f64 = 170e-6;
 /// Weights fade by this factor per reading, so that a clock may change.
 const FORGETTING: f64 = 0.985;
 /// The most that one reading can say against a hypothesis, as a logarithm.

@@ -38,6 +38,13 @@ pub(super) struct Belief {
     pub(super) shown_variance: f64,
 }
 
+impl Belief {
+    /// Whether it can be calculated with.
+    pub(super) fn is_finite(&self) -> bool {
+        (self.offset + self.rate + self.offset_variance + self.rate_variance).is_finite()
+    }
+}
+
 impl Hypothesis {
     pub(super) fn new(wander: f64, rate: f64, rate_variance: f64) -> Self {
         let mut mean = [0.0; STATES];
@@ -158,6 +165,12 @@ impl Hypothesis {
         for (row, left) in self.covariance.iter_mut().zip(gains).take(self.states) {
             for (entry, right) in row.iter_mut().zip(gains).take(self.states) {
                 *entry -= left * right * removed;
+            }
+        }
+        // After long gaps the difference of large numbers may lose what was to be left.
+        for (own, (row, gain)) in self.covariance.iter_mut().zip(gains).enumerate().take(self.states) {
+            if let Some(entry) = row.get_mut(own) {
+                *entry = entry.max(gain * gain * variance * narrowed);
             }
         }
     }

@@ -35,6 +35,10 @@ const NEW_PATH: usize = 6;
 const ALIKE: f64 = 0.3;
 /// Readings after which a much shorter round trip is a new path and no luck.
 const ACQUAINTED: usize = 16;
+/// The share of a server's precision by which its timestamps are typically off: most servers are better than they say.
+const GRAIN_SHARE: f64 = 0.25;
+/// No precision is believed to be worse than this.
+const COARSEST_GRAIN: Seconds = Seconds::new(1e-3);
 /// No jitter is believed to be smaller than this, in seconds.
 const LEAST_JITTER: f64 = 1e-8;
 
@@ -64,7 +68,14 @@ struct Summary {
 
 impl Link {
     pub(super) fn new() -> Self {
-        Self { recent: [0.0; RECENT], seen: 0, shortest: [f64::INFINITY; BLOCKS], weights: [0.0; LAWS], wild: (0, 0.0, 0.0), jitter: LEAST_JITTER }
+        Self {
+            recent: [0.0; RECENT],
+            seen: 0,
+            shortest: [f64::INFINITY; BLOCKS],
+            weights: [0.0; LAWS],
+            wild: (0, 0.0, 0.0),
+            jitter: LEAST_JITTER,
+        }
     }
 
     /// The shortest round trip, in seconds.
@@ -147,7 +158,7 @@ impl Link {
         let jitter = self.scale(&summary);
         self.jitter = jitter;
         let n = self.remembered();
-        let grain = measurement.root.precision.seconds().min(Seconds::new(1e-3)).to_f64();
+        let grain = GRAIN_SHARE * measurement.root.precision.seconds().min(COARSEST_GRAIN).to_f64();
         let early = if self.seen == 1 { summary.shortest / 4.0 } else { 0.0 };
         let slack = 0.63 * jitter / n.sqrt() + 0.01 * jitter + grain + early;
         let base = summary.shortest / 2.0;
@@ -159,8 +170,7 @@ impl Link {
             low,
             high,
             slopes: slopes(MEDIAN_OF_SUM * jitter + 1e-9, (high - low).max(1e-12)),
-            variance: 0.5
-                * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
+            variance: 0.5 * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
             soft: 1.4 * jitter / n.sqrt(),
             reach: (high - low).max(0.0) + OUTLIER_REACH * jitter,
             wild,

@@ -24,6 +24,8 @@ use pace::Pace;
 
 /// What a clock's rate may be wrong by when nothing is known (one standard deviation).
 const UNKNOWN: Frequency = Frequency::new(100e-6);
+/// The same for the error bound: three times this are the 500 ppm of RFC 5905 MAXFREQ.
+const UNMEASURED: Frequency = Frequency::new(170e-6);
 /// How long a large offset must persist before the clock is stepped ("stepout", as in the classic discipline).
 const STEPOUT: Seconds = Seconds::new(300.0);
 /// A frequency is kept for the next start once it is known to this.
@@ -211,6 +213,9 @@ impl Estimate {
         }
         let foreseen = self.belief.offset + self.belief.rate * span;
         self.belief = self.bank.belief(index);
+        if !self.belief.is_finite() {
+            return self.restart();
+        }
         self.pace.observe(span, self.belief.offset - foreseen, self.belief.shown_variance);
         self.pace.share(sources);
     }
@@ -250,6 +255,17 @@ impl Estimate {
         let calm = |place: &&Place| place.suspect.is_none() && place.explained - since >= Seconds::ZERO;
         let stirred = |place: &&Place| place.suspect.is_some_and(|suspect| since - suspect.at < FORGOTTEN);
         (others.clone().filter(calm).count(), others.filter(stirred).count())
+    }
+
+    /// Forgets everything but the policy: numbers have run out of what can be calculated with.
+    fn restart(&mut self) {
+        let steered = self.steered;
+        let policy = StepPolicy {
+            startup_threshold: self.startup_threshold,
+            threshold: self.threshold,
+            ..StepPolicy::default()
+        };
+        *self = Self { steered, ..Self::new(&policy, None) };
     }
 
     fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {
@@ -308,9 +324,9 @@ impl Estimate {
 
     pub(super) fn frequency_uncertainty(&self) -> Frequency {
         if self.pace.readings() < MEASURED {
-            return UNKNOWN;
+            return UNMEASURED;
         }
-        Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNKNOWN)
+        Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
     }
 
     pub(super) fn poll(&self) -> PollInterval {

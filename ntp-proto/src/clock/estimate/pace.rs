@@ -37,6 +37,8 @@ pub(super) struct Pace {
     since_change: u32,
     /// The root of the number of sources.
     share: f64,
+    /// Something happened that nobody understands.
+    alarmed: bool,
 }
 
 impl Pace {
@@ -49,6 +51,7 @@ impl Pace {
             poll: PollInterval::MIN,
             since_change: 0,
             share: 1.0,
+            alarmed: false,
         }
     }
 
@@ -95,7 +98,9 @@ impl Pace {
         // In this time the clock wanders by that share of the jitter.
         let span = (share * jitter / wander).powf(2.0 / 3.0);
         self.poll = now;
-        if now.seconds().to_f64() > span * TOO_LONG {
+        if std::mem::take(&mut self.alarmed) {
+            self.poll = PollInterval::MIN;
+        } else if now.seconds().to_f64() > span * TOO_LONG {
             let log2 = span.max(1.0).log2().floor();
             self.poll = PollInterval::clamped(log2 as i8).min(now.shorter());
             self.since_change = 0;
@@ -107,6 +112,7 @@ impl Pace {
 
     /// Something happened that nobody understands: ask soon, and often.
     pub(super) fn alarm(&mut self) {
+        self.alarmed = true;
         self.poll = PollInterval::MIN;
         self.since_change = 0;
         self.readings = self.readings.min(FEW / 2);
