@@ -131,7 +131,7 @@ impl World {
                 self.node.handle_timer(self.t, &mut self.outgoing);
                 self.post();
             } else if let Some(packet) = self.packets.pop() {
-                self.deliver(packet);
+                self.deliver(&packet);
             }
         }
     }
@@ -159,13 +159,14 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, packet: Packet) {
+    fn deliver(&mut self, packet: &Packet) {
         let Some(remote) = self.remotes.get_mut(packet.content.server) else { return };
         match packet.way {
             Way::Request => {
                 if let Some(octets) = remote.server.answer(self.t, CLIENT, &packet.content.octets) {
                     let fate = remote.response.send(self.t);
-                    self.launch(fate, Way::Response, &Outgoing { octets, ..packet.content });
+                    let Outgoing { server, port, .. } = packet.content;
+                    self.launch(fate, Way::Response, &Outgoing { server, port, octets });
                 }
             }
             Way::Response if self.asleep => {}

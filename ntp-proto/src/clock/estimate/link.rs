@@ -146,7 +146,7 @@ impl Link {
     }
 
     fn remembered(&self) -> f64 {
-        self.seen.min(BLOCK * (BLOCKS - 1)).max(1) as f64
+        self.seen.clamp(1, BLOCK * (BLOCKS - 1)) as f64
     }
 
     /// Learns from an exchange and tells what it says about the clock. `outbound` and `inbound` are its readings in seconds

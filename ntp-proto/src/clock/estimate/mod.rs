@@ -356,3 +356,6 @@ fn bias_variance(shortest: f64, measurement: &Measurement) -> f64 {
     let root = measurement.root.delay.to_f64().max(0.0) / 2.0 + measurement.root.dispersion.to_f64().max(0.0);
     (ASYMMETRY * shortest.max(0.0) / 2.0).powi(2) + (ROOT_SHARE * root).powi(2) + LEAST_BIAS.powi(2)
 }
+
+#[cfg(test)]
+mod tests;
