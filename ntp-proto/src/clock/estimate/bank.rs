@@ -46,9 +46,9 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.begin(offset, variance));
     }
 
-    /// The clock has jumped to `offset`, give or take; what else is known stays.
-    pub(super) fn move_to(&mut self, offset: f64, variance: f64) {
-        self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance));
+    /// The clock has jumped to `offset`, give or take, and its rate may have changed; what else is known stays.
+    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
+        self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance, rate_variance));
     }
 
     /// A source takes this place. In the long run its bias has the variance `lasting`, now it may have a larger one.

@@ -228,9 +228,10 @@ impl Hypothesis {
         mixture
     }
 
-    /// Adds this to the variance of the offset, as after a jump whose size is not known.
-    pub(super) fn move_to(&mut self, offset: f64, variance: f64) {
+    /// The offset is now `offset`; both variances grow by what is not known about the jump.
+    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
         self.mean[0] = offset;
         self.covariance[0][0] += variance;
+        self.covariance[1][1] += rate_variance;
     }
 }

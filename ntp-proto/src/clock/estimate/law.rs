@@ -9,9 +9,13 @@ use super::normal::cut;
 
 /// Exponential laws.
 const EXPONENTIALS: usize = 5;
+/// Noise that no delay shows, as that of a server whose clock wobbles: its standard deviations in jitters.
+const WOBBLES: [f64; 3] = [5.0, 25.0, 125.0];
 /// All laws that are weighed against each other: the exponential ones, a Gaussian one, one that is flat and knows the base
-/// delay only roughly, and at last the refusal to learn anything.
-pub(super) const LAWS: usize = EXPONENTIALS + 3;
+/// delay only roughly, three of a wobbling server, and at last the refusal to learn anything.
+pub(super) const LAWS: usize = EXPONENTIALS + 6;
+/// The places of the laws of wobbling servers.
+pub(super) const WOBBLING: std::ops::Range<usize> = EXPONENTIALS + 2..EXPONENTIALS + 5;
 /// The place of the last one, which keeps its weight whatever happens.
 pub(super) const OUTLIER: usize = LAWS - 1;
 
@@ -31,6 +35,8 @@ pub(super) struct Reading {
     pub(super) slopes: [Slope; EXPONENTIALS],
     /// The variance of the middle if the noise is Gaussian.
     pub(super) variance: f64,
+    /// The usual delay beyond the base, one way.
+    pub(super) jitter: f64,
     /// What the base delay may be wrong by, beyond what `low` and `high` allow for.
     pub(super) soft: f64,
     /// Where the middle of the interval could be if it has nothing to do with the truth.
@@ -88,12 +94,13 @@ impl Reading {
         let soft = self.flat(mean, deviation);
         let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -self.reach.ln() };
         if self.wild {
-            return [soft, soft, soft, soft, soft, soft, soft, outlier];
+            return [soft, soft, soft, soft, soft, soft, soft, soft, soft, soft, outlier];
         }
         let [even, request, mostly_request, reply, mostly_reply] =
             self.slopes.map(|slope| self.tilted(mean, deviation, slope));
-        let gaussian = self.gaussian(mean, variance);
-        [even, request, mostly_request, reply, mostly_reply, gaussian, soft, outlier]
+        let gaussian = self.gaussian(mean, variance, self.variance);
+        let [little, more, most] = WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2)));
+        [even, request, mostly_request, reply, mostly_reply, gaussian, soft, little, more, most, outlier]
     }
 
     /// A flat likelihood on the widened interval; evidence is the density of the middle, given the width.
@@ -114,8 +121,9 @@ impl Reading {
         }
     }
 
-    fn gaussian(&self, mean: f64, variance: f64) -> Posterior {
-        let (surprise, total) = (self.middle() - mean, variance + self.variance);
+    /// The middle is a measurement with a normal error of the variance `noise`.
+    fn gaussian(&self, mean: f64, variance: f64, noise: f64) -> Posterior {
+        let (surprise, total) = (self.middle() - mean, variance + noise);
         let gain = variance / total;
         Posterior {
             shift: gain * surprise,
@@ -130,7 +138,7 @@ mod tests {
     use super::*;
 
     fn reading(low: f64, high: f64) -> Reading {
-        Reading { low, high, slopes: slopes(1e-4, high - low), variance: 1e-9, soft: 1e-6, reach: 1e-2, wild: false }
+        Reading { low, high, slopes: slopes(1e-4, high - low), variance: 1e-9, jitter: 1e-5, soft: 1e-6, reach: 1e-2, wild: false }
     }
 
     #[test]

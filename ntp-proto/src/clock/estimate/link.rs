@@ -1,7 +1,7 @@
 //! What is known about the path to one source: its shortest round trip, how much longer they usually take, and which law
 //! the delays follow.
 
-use super::law::{LAWS, OUTLIER, Reading, slopes};
+use super::law::{LAWS, OUTLIER, Reading, WOBBLING, slopes};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
 
@@ -19,6 +19,10 @@ const WILD: f64 = 4.0;
 const FORGETTING: f64 = 0.985;
 /// No law falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -10.0;
+/// A server is believed to wobble only if nothing else explains what it says, and that for some time: else a clock that
+/// changes would be mistaken for it. The weight of that belief falls further, and grows by no more than this per reading.
+const LEAST_WOBBLE: f64 = -14.0;
+const WOBBLE_GAIN: f64 = 2.0;
 /// The weight of the refusal to learn, as a logarithm. A lone source must be able to tell that the clock has changed: one
 /// reading in 10⁷ may be anything. Where others can testify, a reading that contradicts them rather is its source's fault
 /// than the clock's, and this weighs more than the hypotheses that are all but given up.
@@ -97,12 +101,23 @@ impl Link {
     pub(super) fn weigh(&mut self, evidence: [f64; LAWS]) {
         let mut evidence = evidence;
         evidence[OUTLIER] = f64::NEG_INFINITY;
-        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (weight, evidence) in self.weights.iter_mut().zip(evidence) {
-            *weight = *weight * FORGETTING + (evidence - best).max(LEAST_WEIGHT);
+        let wobbles = |law: usize| WOBBLING.contains(&law);
+        let ordinary = evidence.iter().enumerate().filter(|(law, _)| !wobbles(*law)).map(|(_, evidence)| *evidence);
+        let best = ordinary.fold(f64::NEG_INFINITY, f64::max);
+        for (law, (weight, evidence)) in self.weights.iter_mut().zip(evidence).enumerate() {
+            let most = if wobbles(law) { WOBBLE_GAIN } else { 0.0 };
+            *weight = *weight * FORGETTING + (evidence - best).clamp(LEAST_WEIGHT, most);
         }
         let best = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        self.weights.iter_mut().for_each(|weight| *weight = (*weight - best).max(LEAST_WEIGHT));
+        for (law, weight) in self.weights.iter_mut().enumerate() {
+            *weight = (*weight - best).max(if wobbles(law) { LEAST_WOBBLE } else { LEAST_WEIGHT });
+        }
+    }
+
+    /// A reading could not be explained: perhaps the server wobbles.
+    pub(super) fn suspect_wobble(&mut self) {
+        let wobbling = self.weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));
+        wobbling.for_each(|(_, weight)| *weight = (*weight + WOBBLE_GAIN).min(0.0));
     }
 
     /// The usual one-way delay beyond the base, in seconds, if both ways are alike.
@@ -171,6 +186,7 @@ impl Link {
             high,
             slopes: slopes(MEDIAN_OF_SUM * jitter + 1e-9, (high - low).max(1e-12)),
             variance: 0.5 * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
+            jitter,
             soft: 1.4 * jitter / n.sqrt(),
             reach: (high - low).max(0.0) + OUTLIER_REACH * jitter,
             wild,

@@ -197,9 +197,10 @@ impl Estimate {
         self.bank.narrow(index, bias_variance(place.link.shortest(), measurement) + unsure * unsure);
         self.bank.predict(span, sources > 1);
         self.at = Some(measurement.at);
-        let laws = place.link.weights(sources > 2);
+        let laws = place.link.weights(sources > 1);
         let outlook = self.bank.outlook(index, &reading, &laws);
         if outlook.inexplicable {
+            place.link.suspect_wobble();
             let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };
             self.belief = self.bank.belief(index);
             return self.wonder(index, suspect);
@@ -236,11 +237,14 @@ impl Estimate {
             return;
         }
         let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
+        let moved = suspect.middle - self.belief.offset;
         if calm > stirred {
-            let moved = (suspect.middle - self.belief.offset).powi(2);
-            self.bank.admit(index, moved, moved + square);
+            self.bank.admit(index, moved * moved, moved * moved + square);
         } else {
-            self.bank.move_to(suspect.middle, square);
+            // It may have jumped, or run at another rate since it was last understood.
+            let explained = self.places.iter().flatten().map(|place| (suspect.at - place.explained).to_f64());
+            let since = explained.fold(f64::INFINITY, f64::min).max(1.0);
+            self.bank.move_to(suspect.middle, square, (moved / since).powi(2));
             self.pace.alarm();
         }
         self.belief = self.bank.belief(index);
