@@ -4,7 +4,7 @@ use super::hypothesis::{Belief, Hypothesis, SOURCES};
 use super::law::{LAWS, OUTLIER, Posterior, Reading};
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
-const WANDERS: usize = 11;
+pub(super) const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
 /// What a rate may be that nobody knows.
 const ANY_RATE: f64 = 170e-6;
@@ -22,12 +22,13 @@ pub(super) struct Bank {
     biases: [f64; SOURCES],
 }
 
+/// The weights of the laws that a source follows, for each hypothesis.
+pub(super) type Laws = [[f64; LAWS]; WANDERS];
+
 /// What a reading would do to all hypotheses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outlook {
-    posteriors: [[Posterior; LAWS]; WANDERS],
-    /// How well each law has foreseen it.
-    pub(super) evidence: [f64; LAWS],
+    pub(super) posteriors: [[Posterior; LAWS]; WANDERS],
     /// No hypothesis can explain it.
     pub(super) inexplicable: bool,
 }
@@ -74,36 +75,27 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.predict(span, &changing));
     }
 
-    /// What a reading would do if it came from the source at this place, which follows the laws with these weights.
-    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &[f64; LAWS]) -> Outlook {
+    /// What a reading would do if it came from the source at this place, which follows `laws`.
+    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws) -> Outlook {
         let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
-        for (slot, one) in posteriors.iter_mut().zip(&self.hypotheses) {
+        let (mut all, mut outliers) = (0.0, 0.0);
+        let own = self.hypotheses.iter().zip(self.weights()).zip(laws);
+        for (slot, ((one, weight), laws)) in posteriors.iter_mut().zip(own) {
             *slot = one.posteriors(place, reading);
-        }
-        let evidence = self.evidence(&posteriors);
-        let mut shares = [0.0; LAWS];
-        for ((share, law), evidence) in shares.iter_mut().zip(laws).zip(evidence) {
-            *share = law * evidence.exp();
-        }
-        let all: f64 = shares.iter().sum();
-        Outlook { posteriors, evidence, inexplicable: shares[OUTLIER] > 0.5 * all }
-    }
-
-    /// How well each law has foreseen a reading, whatever the wander.
-    fn evidence(&self, posteriors: &[[Posterior; LAWS]; WANDERS]) -> [f64; LAWS] {
-        let mut sums = [0.0; LAWS];
-        for (posteriors, weight) in posteriors.iter().zip(self.weights()) {
-            for (sum, posterior) in sums.iter_mut().zip(posteriors) {
-                *sum += weight * posterior.evidence.exp();
+            for (law, (posterior, share)) in slot.iter().zip(laws).enumerate() {
+                let likelihood = weight * share * posterior.evidence.exp();
+                all += likelihood;
+                outliers += if law == OUTLIER { likelihood } else { 0.0 };
             }
         }
-        sums.map(|sum: f64| sum.max(1e-300).ln())
+        Outlook { posteriors, inexplicable: outliers > 0.5 * all }
     }
 
     /// Takes in a reading. If it was wild, it says nothing about the wander.
-    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, laws: &[f64; LAWS], wild: bool) {
+    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, laws: &Laws, wild: bool) {
         let mut own = [0.0; WANDERS];
-        for ((slot, one), posteriors) in own.iter_mut().zip(&mut self.hypotheses).zip(&outlook.posteriors) {
+        let hypotheses = self.hypotheses.iter_mut().zip(&outlook.posteriors).zip(laws);
+        for (slot, ((one, posteriors), laws)) in own.iter_mut().zip(hypotheses) {
             *slot = one.absorb(place, posteriors, laws);
         }
         if !wild {

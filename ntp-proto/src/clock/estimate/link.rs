@@ -1,7 +1,8 @@
 //! What is known about the path to one source: its shortest round trip, how much longer they usually take, and which law
 //! the delays follow.
 
-use super::law::{LAWS, OUTLIER, Reading, WOBBLING, slopes};
+use super::bank::WANDERS;
+use super::law::{LAWS, OUTLIER, Posterior, Reading, WOBBLING, slopes};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
 
@@ -53,8 +54,9 @@ pub(super) struct Link {
     seen: usize,
     /// The shortest round trips of the last blocks, newest first.
     shortest: [f64; BLOCKS],
-    /// Logarithms of the weights of the laws.
-    weights: [f64; LAWS],
+    /// Logarithms of the weights of the laws, for each size of wander: what looks like noise to one looks like a changing
+    /// clock to another.
+    weights: [[f64; LAWS]; WANDERS],
     /// The wild round trips in a row that have come last: how many, and their range.
     wild: (usize, f64, f64),
     jitter: f64,
@@ -76,7 +78,7 @@ impl Link {
             recent: [0.0; RECENT],
             seen: 0,
             shortest: [f64::INFINITY; BLOCKS],
-            weights: [0.0; LAWS],
+            weights: [[0.0; LAWS]; WANDERS],
             wild: (0, 0.0, 0.0),
             jitter: LEAST_JITTER,
         }
@@ -87,37 +89,31 @@ impl Link {
         self.shortest.iter().copied().fold(f64::INFINITY, f64::min).max(0.0)
     }
 
-    /// The weights of the laws; they sum up to 1. `others` can testify against this source.
-    pub(super) fn weights(&self, others: bool) -> [f64; LAWS] {
-        let mut weights = self.weights;
-        weights[OUTLIER] = if others { OUTLIER_AMONG_OTHERS } else { OUTLIER_ALONE };
-        let mut weights = weights.map(f64::exp);
-        let sum: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= sum);
-        weights
+    /// The weights of the laws for each size of wander; they sum up to 1. `others` can testify against this source.
+    pub(super) fn weights(&self, others: bool) -> [[f64; LAWS]; WANDERS] {
+        let outlier = if others { OUTLIER_AMONG_OTHERS } else { OUTLIER_ALONE };
+        self.weights.map(|mut weights| {
+            weights[OUTLIER] = outlier;
+            let mut weights = weights.map(f64::exp);
+            let sum: f64 = weights.iter().sum();
+            weights.iter_mut().for_each(|weight| *weight /= sum);
+            weights
+        })
     }
 
-    /// Takes in how well each law had foreseen a reading.
-    pub(super) fn weigh(&mut self, evidence: [f64; LAWS]) {
-        let mut evidence = evidence;
-        evidence[OUTLIER] = f64::NEG_INFINITY;
-        let wobbles = |law: usize| WOBBLING.contains(&law);
-        let ordinary = evidence.iter().enumerate().filter(|(law, _)| !wobbles(*law)).map(|(_, evidence)| *evidence);
-        let best = ordinary.fold(f64::NEG_INFINITY, f64::max);
-        for (law, (weight, evidence)) in self.weights.iter_mut().zip(evidence).enumerate() {
-            let most = if wobbles(law) { WOBBLE_GAIN } else { 0.0 };
-            *weight = *weight * FORGETTING + (evidence - best).clamp(LEAST_WEIGHT, most);
-        }
-        let best = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (law, weight) in self.weights.iter_mut().enumerate() {
-            *weight = (*weight - best).max(if wobbles(law) { LEAST_WOBBLE } else { LEAST_WEIGHT });
+    /// Takes in how well each law had foreseen a reading, given each size of wander.
+    pub(super) fn weigh(&mut self, outlook: &[[Posterior; LAWS]; WANDERS]) {
+        for (weights, posteriors) in self.weights.iter_mut().zip(outlook) {
+            weigh(weights, posteriors);
         }
     }
 
     /// A reading could not be explained: perhaps the server wobbles.
     pub(super) fn suspect_wobble(&mut self) {
-        let wobbling = self.weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));
-        wobbling.for_each(|(_, weight)| *weight = (*weight + WOBBLE_GAIN).min(0.0));
+        for weights in &mut self.weights {
+            let wobbling = weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));
+            wobbling.for_each(|(_, weight)| *weight = (*weight + WOBBLE_GAIN).min(0.0));
+        }
     }
 
     /// The usual one-way delay beyond the base, in seconds, if both ways are alike.
@@ -225,5 +221,21 @@ impl Link {
         let deviation = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
         let shortest = self.shortest();
         Summary { shortest, median: (median - shortest).max(0.0), sigma: 1.4826 * deviation / std::f64::consts::SQRT_2 }
+    }
+}
+
+fn weigh(weights: &mut [f64; LAWS], posteriors: &[Posterior; LAWS]) {
+    let wobbles = |law: usize| WOBBLING.contains(&law);
+    let all = posteriors.iter().map(|posterior| posterior.evidence).enumerate();
+    let ordinary = all.clone().filter(|(law, _)| *law != OUTLIER && !wobbles(*law));
+    let best = ordinary.map(|(_, evidence)| evidence).fold(f64::NEG_INFINITY, f64::max);
+    for (weight, (law, evidence)) in weights.iter_mut().zip(all) {
+        let most = if wobbles(law) { WOBBLE_GAIN } else { 0.0 };
+        *weight = *weight * FORGETTING + (evidence - best).clamp(LEAST_WEIGHT, most);
+    }
+    weights[OUTLIER] = f64::NEG_INFINITY;
+    let best = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for (law, weight) in weights.iter_mut().enumerate() {
+        *weight = (*weight - best).max(if wobbles(law) { LEAST_WOBBLE } else { LEAST_WEIGHT });
     }
 }

@@ -210,7 +210,7 @@ impl Estimate {
         place.explained = measurement.at;
         self.bank.absorb(index, &outlook, &laws, reading.wild);
         if !reading.wild {
-            place.link.weigh(outlook.evidence);
+            place.link.weigh(&outlook.posteriors);
         }
         let foreseen = self.belief.offset + self.belief.rate * span;
         self.belief = self.bank.belief(index);
