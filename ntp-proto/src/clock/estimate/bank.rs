@@ -12,8 +12,11 @@ const ANY_RATE: f64 = 170e-6;
 const FORGETTING: f64 = 0.985;
 /// The most that one reading can say against a hypothesis, as a logarithm.
 const MOST_EVIDENCE: f64 = -15.0;
-/// A hypothesis this far behind is hopeless: it begins anew with what all together believe.
+/// A hypothesis this far behind is hopeless: it falls no further, and begins anew with what all together believe as soon as
+/// a reading refutes it.
 const HOPELESS: f64 = -12.0;
+/// Evidence against a hypothesis that refutes it, as a logarithm.
+const REFUTED: f64 = -4.0;
 /// The hypotheses.
 #[derive(Clone, Debug)]
 pub(super) struct Bank {
@@ -108,15 +111,18 @@ impl Bank {
         for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
             one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
         }
-        let best = self.hypotheses.iter().map(|one| one.weight).fold(f64::NEG_INFINITY, f64::max);
-        self.hypotheses.iter_mut().for_each(|one| one.weight -= best);
-        if self.hypotheses.iter().any(|one| one.weight < HOPELESS) {
+        let heaviest = self.hypotheses.iter().map(|one| one.weight).fold(f64::NEG_INFINITY, f64::max);
+        self.hypotheses.iter_mut().for_each(|one| one.weight = one.weight - heaviest);
+        let refuted = |one: &Hypothesis, evidence: f64| one.weight < HOPELESS && evidence - best < REFUTED;
+        if self.hypotheses.iter().zip(evidence).any(|(one, evidence)| refuted(one, evidence)) {
             let mixture = self.mixture();
-            for one in self.hypotheses.iter_mut().filter(|one| one.weight < HOPELESS) {
-                one.reseed(&mixture);
-                one.weight = HOPELESS;
+            for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
+                if refuted(one, evidence) {
+                    one.reseed(&mixture);
+                }
             }
         }
+        self.hypotheses.iter_mut().for_each(|one| one.weight = one.weight.max(HOPELESS));
     }
 
     fn weights(&self) -> [f64; WANDERS] {

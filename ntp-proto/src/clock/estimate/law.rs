@@ -138,7 +138,16 @@ mod tests {
     use super::*;
 
     fn reading(low: f64, high: f64) -> Reading {
-        Reading { low, high, slopes: slopes(1e-4, high - low), variance: 1e-9, jitter: 1e-5, soft: 1e-6, reach: 1e-2, wild: false }
+        Reading {
+            low,
+            high,
+            slopes: slopes(1e-4, high - low),
+            variance: 1e-9,
+            jitter: 1e-5,
+            soft: 1e-6,
+            reach: 1e-2,
+            wild: false,
+        }
     }
 
     #[test]

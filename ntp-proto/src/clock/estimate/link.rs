@@ -226,12 +226,16 @@ impl Link {
 
 fn weigh(weights: &mut [f64; LAWS], posteriors: &[Posterior; LAWS]) {
     let wobbles = |law: usize| WOBBLING.contains(&law);
-    let all = posteriors.iter().map(|posterior| posterior.evidence).enumerate();
-    let ordinary = all.clone().filter(|(law, _)| *law != OUTLIER && !wobbles(*law));
-    let best = ordinary.map(|(_, evidence)| evidence).fold(f64::NEG_INFINITY, f64::max);
-    for (weight, (law, evidence)) in weights.iter_mut().zip(all) {
-        let most = if wobbles(law) { WOBBLE_GAIN } else { 0.0 };
-        *weight = *weight * FORGETTING + (evidence - best).clamp(LEAST_WEIGHT, most);
+    let best_of = |wobbling: bool| {
+        let own = posteriors.iter().enumerate().filter(|(law, _)| *law != OUTLIER && wobbles(*law) == wobbling);
+        own.map(|(_, posterior)| posterior.evidence).fold(f64::NEG_INFINITY, f64::max)
+    };
+    let (ordinary, wobbling) = (best_of(false), best_of(true));
+    // What the best law of a wobbling server gains on the others at most.
+    let gain = (wobbling - ordinary).min(WOBBLE_GAIN);
+    for (law, (weight, posterior)) in weights.iter_mut().zip(posteriors).enumerate() {
+        let behind = if wobbles(law) { posterior.evidence - wobbling + gain } else { posterior.evidence - ordinary };
+        *weight = *weight * FORGETTING + behind.max(LEAST_WEIGHT);
     }
     weights[OUTLIER] = f64::NEG_INFINITY;
     let best = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
