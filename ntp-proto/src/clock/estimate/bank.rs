@@ -1,7 +1,7 @@
 //! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
 
 use super::hypothesis::{Belief, Hypothesis, SOURCES};
-use super::law::{LAWS, OUTLIER, Posterior, Reading};
+use super::law::{LAWS, Mixed, Posterior, Reading, mix};
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
 pub(super) const WANDERS: usize = 11;
@@ -32,6 +32,7 @@ pub(super) type Laws = [[f64; LAWS]; WANDERS];
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outlook {
     pub(super) posteriors: [[Posterior; LAWS]; WANDERS],
+    mixed: [Mixed; WANDERS],
     /// No hypothesis can explain it.
     pub(super) inexplicable: bool,
 }
@@ -81,28 +82,29 @@ impl Bank {
     /// What a reading would do if it came from the source at this place, which follows `laws`.
     pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws) -> Outlook {
         let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
-        let (mut all, mut outliers) = (0.0, 0.0);
-        let own = self.hypotheses.iter().zip(self.weights()).zip(laws);
-        for (slot, ((one, weight), laws)) in posteriors.iter_mut().zip(own) {
-            *slot = one.posteriors(place, reading);
-            for (law, (posterior, share)) in slot.iter().zip(laws).enumerate() {
-                let likelihood = weight * share * posterior.evidence.exp();
-                all += likelihood;
-                outliers += if law == OUTLIER { likelihood } else { 0.0 };
-            }
+        let mut mixed = [Mixed::default(); WANDERS];
+        let slots = posteriors.iter_mut().zip(&mut mixed);
+        for ((posteriors, mixed), (one, laws)) in slots.zip(self.hypotheses.iter().zip(laws)) {
+            *posteriors = one.posteriors(place, reading);
+            *mixed = mix(posteriors, laws);
         }
-        Outlook { posteriors, inexplicable: outliers > 0.5 * all }
+        let best = mixed.iter().map(|one| one.evidence).fold(f64::NEG_INFINITY, f64::max);
+        let (mut all, mut outliers) = (0.0, 0.0);
+        for (one, weight) in mixed.iter().zip(self.weights()) {
+            let likelihood = weight * (one.evidence - best).exp();
+            all += likelihood;
+            outliers += likelihood * one.outlier;
+        }
+        Outlook { posteriors, mixed, inexplicable: outliers > 0.5 * all }
     }
 
     /// Takes in a reading. If it was wild, it says nothing about the wander.
-    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, laws: &Laws, wild: bool) {
-        let mut own = [0.0; WANDERS];
-        let hypotheses = self.hypotheses.iter_mut().zip(&outlook.posteriors).zip(laws);
-        for (slot, ((one, posteriors), laws)) in own.iter_mut().zip(hypotheses) {
-            *slot = one.absorb(place, posteriors, laws);
+    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, wild: bool) {
+        for (one, mixed) in self.hypotheses.iter_mut().zip(&outlook.mixed) {
+            one.absorb(place, mixed);
         }
         if !wild {
-            self.weigh(own);
+            self.weigh(outlook.mixed.map(|mixed| mixed.evidence));
         }
     }
 
@@ -112,7 +114,7 @@ impl Bank {
             one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
         }
         let heaviest = self.hypotheses.iter().map(|one| one.weight).fold(f64::NEG_INFINITY, f64::max);
-        self.hypotheses.iter_mut().for_each(|one| one.weight = one.weight - heaviest);
+        self.hypotheses.iter_mut().for_each(|one| one.weight -= heaviest);
         let refuted = |one: &Hypothesis, evidence: f64| one.weight < HOPELESS && evidence - best < REFUTED;
         if self.hypotheses.iter().zip(evidence).any(|(one, evidence)| refuted(one, evidence)) {
             let mixture = self.mixture();

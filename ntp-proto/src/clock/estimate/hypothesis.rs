@@ -3,7 +3,7 @@
 //! Its state is a vector: the offset of the servers' time against the free-running clock, the rate at which that grows, and
 //! a constant bias of each source. A source shows the offset plus its bias.
 
-use super::law::{LAWS, Posterior, Reading};
+use super::law::{LAWS, Mixed, Posterior, Reading};
 
 /// Sources that have a bias state.
 pub(super) const SOURCES: usize = 8;
@@ -135,24 +135,12 @@ impl Hypothesis {
         reading.posteriors(mean, variance)
     }
 
-    /// Takes in a reading: the posteriors of the laws, mixed by `weights`. Returns the logarithm of the evidence.
-    pub(super) fn absorb(&mut self, place: usize, posteriors: &[Posterior; LAWS], weights: &[f64; LAWS]) -> f64 {
-        let best = posteriors.iter().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
-        let mut shares = [0.0; LAWS];
-        for ((share, posterior), weight) in shares.iter_mut().zip(posteriors).zip(weights) {
-            *share = weight * (posterior.evidence - best).exp();
-        }
-        let sum: f64 = shares.iter().sum::<f64>().max(1e-300);
+    /// Takes in a reading of the source at this place.
+    pub(super) fn absorb(&mut self, place: usize, mixed: &Mixed) {
         let (_, variance, column) = self.expected(place);
-        let (mut shift, mut square, mut narrowed) = (0.0, 0.0, 0.0);
-        for (share, posterior) in shares.iter().map(|share| share / sum).zip(posteriors) {
-            shift += share * posterior.shift;
-            square += share * posterior.shift * posterior.shift;
-            narrowed += share * posterior.narrowed;
-        }
-        let narrowed = (narrowed + (square - shift * shift).max(0.0) / variance).min(1.0);
-        self.correct(shift, narrowed, variance, &column);
-        best + sum.ln()
+        let scatter = (mixed.square - mixed.shift * mixed.shift).max(0.0);
+        let narrowed = (mixed.narrowed + scatter / variance).min(1.0);
+        self.correct(mixed.shift, narrowed, variance, &column);
     }
 
     /// What the source shows is `shift` more than expected, and its variance is now `narrowed` times what it was.

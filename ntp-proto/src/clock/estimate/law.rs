@@ -79,6 +79,43 @@ pub(super) struct Posterior {
     pub(super) evidence: f64,
 }
 
+/// The posteriors of all laws as one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mixed {
+    /// The mean shift, and the mean of its square.
+    pub(super) shift: f64,
+    pub(super) square: f64,
+    /// The mean variance in units of what it was.
+    pub(super) narrowed: f64,
+    /// How well the belief had foreseen the reading, whatever the law.
+    pub(super) evidence: f64,
+    /// The share of the refusal to learn.
+    pub(super) outlier: f64,
+}
+
+/// Mixes the posteriors of laws with these weights.
+pub(super) fn mix(posteriors: &[Posterior; LAWS], weights: &[f64; LAWS]) -> Mixed {
+    let best = posteriors.iter().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
+    let (mut sum, mut mixed) = (0.0, Mixed::default());
+    for (posterior, weight) in posteriors.iter().zip(weights) {
+        let share = weight * (posterior.evidence - best).exp();
+        sum += share;
+        mixed.shift += share * posterior.shift;
+        mixed.square += share * posterior.shift * posterior.shift;
+        mixed.narrowed += share * posterior.narrowed;
+        // The last law is the one that refuses.
+        mixed.outlier = share;
+    }
+    let sum: f64 = sum.max(1e-300);
+    Mixed {
+        shift: mixed.shift / sum,
+        square: mixed.square / sum,
+        narrowed: mixed.narrowed / sum,
+        evidence: best + sum.ln(),
+        outlier: mixed.outlier / sum,
+    }
+}
+
 impl Reading {
     pub(super) fn middle(&self) -> f64 {
         (self.low + self.high) / 2.0

@@ -208,7 +208,7 @@ impl Estimate {
         self.puzzled = false;
         place.suspect = None;
         place.explained = measurement.at;
-        self.bank.absorb(index, &outlook, &laws, reading.wild);
+        self.bank.absorb(index, &outlook, reading.wild);
         if !reading.wild {
             place.link.weigh(&outlook.posteriors);
         }
