@@ -1,6 +1,6 @@
 //! Hosts and addresses the way that people write them.
 
-use crate::config::{HostPort, NTP_PORT};
+use crate::config::HostPort;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The most characters of a host name (RFC 1035 §2.3.4, without the root's dot).
@@ -30,8 +30,8 @@ pub(crate) struct HostText {
 }
 
 impl HostText {
-    pub(crate) fn or_ntp_port(self) -> HostPort {
-        HostPort { host: self.host, port: self.port.unwrap_or(NTP_PORT) }
+    pub(crate) fn or_port(self, default_port: u16) -> HostPort {
+        HostPort { host: self.host, port: self.port.unwrap_or(default_port) }
     }
 }
 
@@ -98,7 +98,7 @@ fn port(digits: &str) -> Result<u16, NoHost> {
     let digits_only = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
     let port = digits.parse().ok().filter(|port| digits_only && *port != 0);
     port.ok_or_else(|| {
-        NoHost::new(format!("`{digits}` is not a port"), "write a port from 1 to 65535, or none for 123")
+        NoHost::new(format!("`{digits}` is not a port"), "write a port from 1 to 65535, or leave it out")
     })
 }
 
@@ -142,6 +142,7 @@ pub(crate) fn socket(text: &str, default_port: Option<u16>) -> Option<SocketAddr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::NTP_PORT;
 
     fn parts(text: &str) -> (String, Option<u16>) {
         let host = host(text).unwrap();

@@ -1,6 +1,8 @@
 //! What can only be seen from several sections together.
 
-use crate::config::{Config, ServerEntry, SourceEntry};
+pub(crate) mod nts_ke;
+
+use crate::config::{Config, NTP_PORT, ServerEntry, SourceEntry, SourceKind};
 use crate::diagnostic::{Located, Report};
 use ntp_proto::packet::Stratum;
 
@@ -13,18 +15,30 @@ fn plain(host: &str) -> &str {
 }
 
 pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
+    const HELP: &str =
+        "name another server, or remove this section: the same clock asked twice counts twice in every vote";
     for (index, source) in sources.iter().enumerate() {
-        let address = source.value.kind.address();
-        let same = |earlier: &&Located<SourceEntry>| {
-            let earlier = earlier.value.kind.address();
-            earlier.port == address.port && plain(&earlier.host).eq_ignore_ascii_case(plain(&address.host))
-        };
-        if sources.iter().take(index).find(same).is_some() {
-            let help =
-                "name another server, or remove this section: the same clock asked twice counts twice in every vote";
-            report.warning(&source.span, format!("`{address}` is a source already"), help);
+        let kind = &source.value.kind;
+        let mut earlier = sources.iter().take(index).map(|earlier| &earlier.value.kind);
+        let Some(same) = earlier.find(|earlier| same_clock(earlier, kind)) else { continue };
+        let message = format!("`{}` is a source already", same.address());
+        match (same, kind) {
+            // One session with a server is all that there is to have.
+            (SourceKind::Nts { .. }, SourceKind::Nts { .. }) => report.error(&source.span, message, HELP),
+            _ => report.warning(&source.span, message, HELP),
         }
     }
+}
+
+/// Whether both lead to the same clock, as far as names tell. Where only one has NTS, its port is another one.
+fn same_clock(one: &SourceKind, other: &SourceKind) -> bool {
+    let is_nts = |kind: &SourceKind| matches!(kind, SourceKind::Nts { .. });
+    let ports_match = match (is_nts(one), is_nts(other)) {
+        (true, false) => other.address().port == NTP_PORT,
+        (false, true) => one.address().port == NTP_PORT,
+        _ => one.address().port == other.address().port,
+    };
+    ports_match && plain(&one.address().host).eq_ignore_ascii_case(plain(&other.address().host))
 }
 
 pub(crate) fn servers(servers: &[Located<ServerEntry>], report: &mut Report) {

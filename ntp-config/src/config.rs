@@ -29,6 +29,9 @@ pub const NTS_KE_PORT: u16 = 4460;
 /// How many servers of a pool are used when the file does not say.
 pub const DEFAULT_POOL_COUNT: usize = 4;
 
+/// The longest wait for more requests when the file does not say.
+pub const DEFAULT_COALESCING: Duration = Duration::from_micros(100);
+
 /// A complete and consistent configuration.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Config {
@@ -162,6 +165,12 @@ pub struct ServerEntry {
     pub interface: Option<String>,
     /// Who is answered, and how often.
     pub config: ServerConfig,
+    /// How many threads serve this address; `None`: one for each processor that the process may use.
+    pub worker_threads: Option<usize>,
+    /// Whether each of them is tied to a processor.
+    pub pin_threads: bool,
+    /// The longest that a thread under load waits for more requests, so that one wake-up serves several; zero: never.
+    pub coalescing: Duration,
 }
 
 /// One `[[nts-ke-server]]`.
@@ -181,7 +190,8 @@ pub struct NtsKeServerEntry {
     pub connections_per_client: usize,
     /// The name or address of the NTP server that clients are told to ask; `None`: the one that they asked for keys.
     pub ntp_server: Option<String>,
-    /// The UDP port that clients are told to ask; `None`: 123, or the port of the only `[[server]]` if that is another.
+    /// The UDP port that clients are told to ask; `None`: 123, unless the only `[[server]]` listens on port 0, whose true
+    /// port only the system knows. Where the file does not say it, this is the port of the only `[[server]]`.
     pub ntp_port: Option<u16>,
     /// The algorithms that clients may choose from; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,

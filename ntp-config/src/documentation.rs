@@ -45,7 +45,7 @@ fn complete_examples_raise_no_warning() {
     let lines = |end: usize| TEXT[..end].lines().count();
     let examples = examples();
     let complete: Vec<_> = examples.iter().filter(|(line, _)| (lines(from)..lines(to)).contains(line)).collect();
-    assert_eq!(complete.len(), 4);
+    assert_eq!(complete.len(), 6);
     for (line, text) in complete {
         let warnings = load::parse_str("CONFIGURATION.md", text).unwrap().warnings;
         assert_eq!(warnings, [], "line {line}");
@@ -63,11 +63,20 @@ fn every_key_is_named() {
     }
 }
 
+/// An `[[nts-ke-server]]` that says only what it must.
+fn a_server_of_keys() -> crate::NtsKeServerEntry {
+    let text = "[[server]]\nlisten = \"[::]:123\"\n[[nts-ke-server]]\nlisten = \"[::]:4460\"\n\
+                certificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n";
+    load::parse_str("a server of keys", text).unwrap().config.nts_ke_servers.remove(0)
+}
+
 #[test]
 fn defaults_are_what_is_said() {
     let config = crate::Config::default();
     let settings = config.synchronization.settings;
     let limit = ntp_proto::server::RateLimit::default();
+    let ke = a_server_of_keys();
+    let algorithms: Vec<String> = ke.aead_algorithms.iter().map(|algorithm| format!("\"{algorithm}\"")).collect();
     assert!(limit.leak_log2 == 2 && TEXT.contains("One request in\nfour beyond the limit"));
     for (row, value) in [
         ("`startup-step-threshold`", settings.steps.startup_threshold.to_f64().to_string()),
@@ -82,6 +91,14 @@ fn defaults_are_what_is_said() {
         ("`rate-limiting-cache-size`", format!("{} if there is a limit", limit.table_entries)),
         ("`rate-limiting-cutoff-ms`", format!("{} if there is a limit", limit.interval.as_millis())),
         ("`rate-limiting-burst`", format!("{} if there is a limit", limit.burst)),
+        ("`aead-algorithms`", format!("`[{}]`", algorithms.join(", "))),
+        ("`system-authorities`", format!("`{}`", crate::Trust::default().system_authorities)),
+        ("`key-exchange-timeout-ms`", ke.timeout.as_millis().to_string()),
+        ("`concurrent-connections`", ke.concurrent_connections.to_string()),
+        ("`connections-per-client`", ke.connections_per_client.to_string()),
+        ("`stale-key-count`", config.keyset.stale_key_count.to_string()),
+        ("`key-rotation-interval`", config.keyset.key_rotation_interval.as_secs().to_string()),
+        ("`key-storage-path`", format!("`{}`", config.storage.nts_keys_file().unwrap().display())),
         ("`directory`", format!("`\"{}\"`", crate::DEFAULT_STORAGE_DIRECTORY)),
         ("`observation-path`", format!("`\"{}\"`", crate::DEFAULT_OBSERVATION_PATH)),
         ("`log-level`", format!("`\"{}\"`", config.observability.log_level)),

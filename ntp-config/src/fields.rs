@@ -31,6 +31,11 @@ impl Fields {
         Self { section, table: Table { entries: Vec::new() }, span: Span { file: 0, range: 0..0 } }
     }
 
+    /// The name of the section.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.section.name
+    }
+
     pub(crate) const fn span(&self) -> &Span {
         &self.span
     }

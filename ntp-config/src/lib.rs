@@ -15,6 +15,7 @@
 //! | `section` | each section of the file |
 //! | `checks` | what can only be seen from several sections together |
 //! | `diagnostic` | errors and warnings |
+//! | [`text`] | single values of a command line |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
@@ -29,11 +30,14 @@ mod load;
 mod raw;
 mod section;
 mod suggest;
+pub mod text;
 
 pub use config::{
-    ClockMode, ClockSection, Config, DEFAULT_CONFIG_PATH, DEFAULT_OBSERVATION_PATH, DEFAULT_POOL_COUNT,
-    DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset, LogLevel, NTP_PORT, NTS_KE_PORT, NtsKeServerEntry, Observability,
-    ServerEntry, SourceEntry, SourceKind, Storage, Synchronization, Trust, UnknownLogLevel,
+    ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH, DEFAULT_OBSERVATION_PATH,
+    DEFAULT_POOL_COUNT, DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset, LogLevel, NTP_PORT, NTS_KE_PORT, NtsKeServerEntry,
+    Observability, ServerEntry, SourceEntry, SourceKind, Storage, Synchronization, Trust, UnknownLogLevel,
 };
 pub use diagnostic::{ConfigError, Warning};
 pub use load::{Loaded, for_pools, load, parse_str};
+/// Part of [`Trust`].
+pub use ntp_proto::nts::AeadAlgorithm;

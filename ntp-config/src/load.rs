@@ -1,7 +1,7 @@
 //! From files, texts and command lines to a configuration.
 
 use crate::address;
-use crate::config::{Config, DEFAULT_POOL_COUNT, SourceEntry, SourceKind};
+use crate::config::{Config, DEFAULT_POOL_COUNT, NTP_PORT, SourceEntry, SourceKind};
 use crate::diagnostic::{ConfigError, Problem, Report, Warning};
 use crate::{checks, raw, section};
 use ntp_proto::source::SourceConfig;
@@ -28,7 +28,8 @@ pub struct Loaded {
 
 /// Reads a configuration file and, over it, every `conf.d/*.toml` next to it in the order of their names.
 ///
-/// Tables are merged key by key, and the later file wins; `[[source]]` and `[[server]]` are collected from all files.
+/// Tables are merged key by key, and the later file wins; `[[source]]`, `[[server]]` and `[[nts-ke-server]]` are
+/// collected from all files.
 ///
 /// # Errors
 /// A [`ConfigError`] with every problem found: files that cannot be read, text that is no TOML, unknown keys, and values
@@ -60,8 +61,8 @@ pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
     for name in names {
         match address::host(name) {
             Ok(host) => {
-                let kind =
-                    SourceKind::Pool { address: host.or_ntp_port(), count: DEFAULT_POOL_COUNT, ignore: Vec::new() };
+                let address = host.or_port(NTP_PORT);
+                let kind = SourceKind::Pool { address, count: DEFAULT_POOL_COUNT, ignore: Vec::new() };
                 config.sources.push(SourceEntry { kind, settings: SourceConfig::default() });
             }
             Err(reason) => report.error_anywhere(reason.message, reason.help),

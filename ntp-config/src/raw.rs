@@ -31,6 +31,11 @@ impl Value {
         }
     }
 
+    /// Whether it is `[]`.
+    pub(crate) fn is_empty_array(&self) -> bool {
+        matches!(self, Self::Array(items) if items.is_empty())
+    }
+
     fn is_array_of_tables(&self) -> bool {
         matches!(self, Self::Array(items) if items.iter().all(|item| matches!(item.value, Self::Table(_))))
     }

@@ -331,6 +331,7 @@ fn lines() -> impl Strategy<Value = String> {
         "[source-defaults]",
         "[synchronization.algorithm]",
         "[keyset]",
+        "[[nts-ke-server]]",
         "mode = \"pool\"",
         "mode = \"server\"",
         "mode = \"nts\"",
@@ -362,6 +363,15 @@ fn lines() -> impl Strategy<Value = String> {
         "accept-ntp-versions = [[3]]",
         "ignore = ['fe80::1%x']",
         "reference-id = \"\\u0000\"",
+        "pinned-keys = [\"sha256/é\", \"sha256//\"]",
+        "aead-algorithms = [15, -1, \"é\"]",
+        "certificate-authority = [\"\\u0000\", [\"/x\"]]",
+        "certificate-chain-path = \"/é\"",
+        "private-key-path = \"/k\"",
+        "ntp-server = \"::1%é\"",
+        "key-rotation-interval = 9223372036854775807",
+        "stale-key-count = 32",
+        "require-nts = {}",
     ]);
     prop::collection::vec(line, 0..12).prop_map(|lines| lines.join("\n"))
 }
@@ -379,4 +389,16 @@ proptest! {
             Err(error) => prop_assert!(error.count() > 0 && error.to_string().contains("= help: ")),
         }
     }
+}
+
+#[test]
+fn threads_of_a_server_are_read_and_have_defaults() {
+    let config = accepted(
+        "[[server]]\nlisten = \"127.0.0.1:1123\"\nworker-threads = 3\npin-threads = true\ncoalescing-us = 0\n\
+         [[server]]\nlisten = \"127.0.0.1:2123\"\n",
+    )
+    .config;
+    let [chosen, default] = &config.servers[..] else { panic!("two servers") };
+    assert_eq!((chosen.worker_threads, chosen.pin_threads, chosen.coalescing.as_micros()), (Some(3), true, 0));
+    assert_eq!((default.worker_threads, default.pin_threads, default.coalescing.as_micros()), (None, false, 100));
 }

@@ -4,16 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::probe::{NtsArgs, QueryArgs};
+
 /// Exit codes as `--help` shows them.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  the clock is synchronised; the configuration is valid
+  0  the clock is synchronised; the configuration is valid; the server has told the time
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached
   4  the clock is not synchronised";
 
-/// Ask a running ntp-daemon how it is doing, and check configuration files.
+/// Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a daemon.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -42,6 +44,10 @@ pub(crate) enum Command {
         /// The file; otherwise that of --config, otherwise the daemon's default
         file: Option<PathBuf>,
     },
+    /// Ask an NTP server for the time, without a daemon
+    Query(QueryArgs),
+    /// Ask a server for keys of NTS and then for authenticated time, without a daemon
+    Nts(NtsArgs),
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Ask a running ntp-daemon how it is doing, and check configuration files.
+//! Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a daemon.
 //!
 //! # Module map
 //! | module | concept |
@@ -9,13 +9,21 @@
 //! | `table` | the table of sources |
 //! | `words` | reasons of the system and of the clock, in sentences with a remedy |
 //! | `source_words` | reasons of a source, in sentences with a remedy |
+//! | `nts_words` | the same for keys and cookies of a source |
+//! | `nts` | the lines about keys and cookies, of our sources and for our clients |
 //! | `units` | numbers for people |
+//! | `probe` | asking a server without a daemon: `query` and `nts` |
 //! | `validate` | checking a configuration file |
+//! | `files` | the files that a configuration names |
 //! | `terminal` | width, colour, and output that cannot harm a terminal |
 #![forbid(unsafe_code)]
 
 mod args;
 mod ask;
+mod files;
+mod nts;
+mod nts_words;
+mod probe;
 #[cfg(test)]
 mod samples;
 mod source_words;
@@ -35,7 +43,7 @@ use args::{Args, Command};
 /// How the program ends. Usage errors end it with 2, which is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The clock is synchronised; the configuration is valid.
+    /// The clock is synchronised; the configuration is valid; the server has told the time.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,
@@ -62,6 +70,8 @@ fn main() -> ExitCode {
         Command::Status => ask::run(&args, status::Page::Status),
         Command::Sources => ask::run(&args, status::Page::Sources),
         Command::Validate { file } => validate::run(&args, file.as_deref()),
+        Command::Query(query) => probe::query(&args, query),
+        Command::Nts(nts) => probe::nts(&args, nts),
     }
     .into()
 }

@@ -1,9 +1,9 @@
 //! Documents of daemons in typical states, for tests.
 
 use ntp_observe::{
-    ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts, Document, Leap, OneWay, PacketCounts,
-    ServerFacts, SourceCounts, SourceFacts, SourceReason, SourceState, SteeringObstacle, SystemFacts, SystemReason,
-    TimestampCounts,
+    CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts, Document, KeysetFacts,
+    Leap, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, OneWay, PacketCounts, ServerFacts, SourceCounts,
+    SourceFacts, SourceReason, SourceState, SteeringObstacle, SystemFacts, SystemReason, TimestampCounts,
 };
 
 fn daemon() -> DaemonFacts {
@@ -164,5 +164,108 @@ pub(crate) fn virtual_clock() -> Document {
         virtual_minus_system_s: Some(-0.012),
         ..document.clock
     };
+    document
+}
+
+/// When the certificates of the samples end.
+fn certificate_end() -> Date {
+    Date::from_unix(1_772_323_200, 0)
+}
+
+/// A good source with NTS that has this many cookies left.
+pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
+    SourceFacts {
+        mode: "nts".into(),
+        nts: Some(NtsFacts {
+            ke_server: "nts.example.org:4461".into(),
+            ke_state: NtsKeState::Established,
+            aead: Some("AES-SIV-CMAC-256".into()),
+            cookies,
+            cookie_length: Some(100),
+            keys_age_s: Some(3600.0),
+            ke_attempts: 1,
+            ke_successes: 1,
+            certificate_not_after: Some(certificate_end()),
+            ..NtsFacts::default()
+        }),
+        ..good_source(1, "nts.example.org:4461", "192.0.2.1:123")
+    }
+}
+
+/// Why there are no keys.
+pub(crate) fn ke_error() -> NtsKeErrorFacts {
+    NtsKeErrorFacts {
+        stage: "tcp".into(),
+        word: "connection-refused".into(),
+        message:
+            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a firewall says so; \
+                  is the port right?"
+                .into(),
+        ago_s: 12.0,
+    }
+}
+
+/// A source with NTS whose server of keys does not answer.
+pub(crate) fn nts_without_keys() -> SourceFacts {
+    let error = ke_error();
+    SourceFacts {
+        id: 2,
+        name: "nts.example.org:4461".into(),
+        mode: "nts".into(),
+        state: SourceState::Waiting,
+        reason: SourceReason::NtsKeFailed {
+            stage: error.stage.clone(),
+            word: error.word.clone(),
+            message: error.message.clone(),
+            retry_in_s: Some(64.0),
+        },
+        nts: Some(NtsFacts {
+            ke_server: "nts.example.org:4461".into(),
+            ke_state: NtsKeState::Failed,
+            ke_attempts: 3,
+            ke_failures: [("connection-refused".to_owned(), 2), ("timed-out".to_owned(), 1)].into(),
+            last_ke_error: Some(error),
+            next_ke_in_s: Some(64.0),
+            ..NtsFacts::default()
+        }),
+        ..SourceFacts::default()
+    }
+}
+
+/// A source with NTS leads, one without keys waits, and a plain one agrees.
+pub(crate) fn authenticated() -> Document {
+    let peer = SourceFacts { state: SourceState::Selected, reason: SourceReason::SystemPeer, ..nts_source(8) };
+    let plain = good_source(3, "ntp3.example.org", "192.0.2.3:1123");
+    Document { sources: vec![peer, nts_without_keys(), plain], ..synchronized() }
+}
+
+/// A server of time and of keys.
+pub(crate) fn serving_nts() -> Document {
+    let mut document = synchronized();
+    let server = &mut document.servers[0];
+    (server.nts_answered, server.nts_naks_sent) = (400, 6);
+    server.nts_refused = [("nts-malformed".to_owned(), 2), ("nts-forged".to_owned(), 0)].into();
+    document.nts_ke_servers = vec![NtsKeServerFacts {
+        listen_address: "[::]:4460".into(),
+        accepted: 120,
+        granted: 110,
+        refused: [("tls".to_owned(), 5), ("timeout".to_owned(), 2)].into(),
+        open_connections: 3,
+        connection_limit: 512,
+        certificate: Some(CertificateFacts {
+            subject: "time.example.org".into(),
+            not_before: Date::from_unix(1_764_547_200, 0),
+            not_after: certificate_end(),
+        }),
+        certificate_error: None,
+    }];
+    document.keyset = Some(KeysetFacts {
+        current_key_id: "0badcafe".into(),
+        key_count: 8,
+        key_age_s: 10_800.0,
+        next_rotation_in_s: Some(75_600.0),
+        stored: true,
+        storage_error: None,
+    });
     document
 }

@@ -2,6 +2,7 @@
 
 use ntp_observe::{SourceFacts, SourceReason};
 
+use crate::nts_words;
 use crate::units::{behind, count, poll, seconds, span};
 use crate::words::Words;
 
@@ -26,10 +27,11 @@ pub(crate) fn host(source: &SourceFacts) -> Option<&str> {
 
 /// Why the source is in its state, with the notes that go with it.
 pub(crate) fn sentence(source: &SourceFacts) -> String {
+    let notes = source.notes.iter().filter(|note| **note != source.reason).map(|note| reason(note, source));
     let mut sentence = reason(&source.reason, source).whole();
-    for note in source.notes.iter().filter(|note| **note != source.reason) {
+    for note in notes.chain(nts_words::untold_failure(source)) {
         sentence.push_str(if sentence.ends_with('?') { " Also: " } else { ". Also: " });
-        sentence.push_str(&reason(note, source).whole());
+        sentence.push_str(&note.whole());
     }
     sentence
 }
@@ -59,11 +61,17 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::Resolving | SourceReason::NameNotResolved { .. } | SourceReason::NoAddressesLeft { .. } => {
             name(reason)
         }
+        SourceReason::NtsEstablishing
+        | SourceReason::NtsKeFailed { .. }
+        | SourceReason::NtsKeysRefused
+        | SourceReason::NtsOutOfCookies
+        | SourceReason::NtsUnauthenticatedReply
+        | SourceReason::NtsCertificateTime => nts_words::reason(reason, source),
         SourceReason::Unknown { code } => unknown(code),
     }
 }
 
-fn unknown(code: &str) -> Words {
+pub(crate) fn unknown(code: &str) -> Words {
     Words::plain(format!("`{code}` (a reason that this ntp-ctl does not know)"))
 }
 
@@ -98,7 +106,10 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::NoReplyYet { sent: 0 } => Words::plain("the first request is about to be sent"),
         SourceReason::NoReplyYet { sent } => Words::new(
             format!("no reply yet to {}", count(*sent, "request")),
-            "if it stays so: is the address right, and does a firewall let UDP port 123 through?",
+            format!(
+                "if it stays so: is the address right, and does a firewall let UDP port 123 through?{}",
+                longer(source)
+            ),
         ),
         SourceReason::NoReply { unanswered } => Words::new(
             format!(
@@ -106,7 +117,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
                 count(u64::from(*unanswered), "request"),
                 source.last_reply_ago_s.map(|ago| format!(", the last one came {} ago", span(ago))).unwrap_or_default()
             ),
-            "is the server up, and does a firewall let UDP port 123 through?",
+            format!("is the server up, and does a firewall let UDP port 123 through?{}", longer(source)),
         ),
         SourceReason::PortUnreachable => Words::new(
             "the network says that nobody listens there (ICMP port unreachable)",
@@ -121,6 +132,12 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
         }
         other => unknown(other.code()),
     }
+}
+
+/// What else may swallow replies with NTS.
+fn longer(source: &SourceFacts) -> String {
+    let text = source.nts.as_ref().map(|_| format!(" {}", nts_words::LONGER));
+    text.unwrap_or_default()
 }
 
 fn quality(reason: &SourceReason) -> Words {
@@ -175,7 +192,7 @@ fn name(reason: &SourceReason) -> Words {
     }
 }
 
-fn again(retry_in: Option<f64>) -> String {
+pub(crate) fn again(retry_in: Option<f64>) -> String {
     retry_in.map(|wait| format!(", next try in {}", span(wait))).unwrap_or_default()
 }
 

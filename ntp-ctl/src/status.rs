@@ -5,15 +5,15 @@ use ntp_observe::{
 };
 
 use crate::source_words::{host, label, sentence};
-use crate::table;
 use crate::terminal::wrap;
 use crate::units::{behind, count, known, poll, ppm, seconds, signed_seconds, span};
 use crate::words::{self, Words};
+use crate::{nts, table};
 
 /// Which page is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// The verdict, the clock, the sources in a table, the servers.
+    /// The verdict, the clock, the sources in a table, the servers of time and of keys.
     Status,
     /// The verdict and everything about each source.
     Sources,
@@ -33,6 +33,7 @@ pub(crate) fn render(document: &Document, page: Page, width: usize) -> String {
             text.push('\n');
             text.push_str(&sources(document, width));
             text.push_str(&servers(&document.servers, width));
+            text.push_str(&nts::serving(document, width));
         }
         Page::Sources => {
             text.push('\n');
@@ -215,7 +216,7 @@ fn sources(document: &Document, width: usize) -> String {
     if document.sources.is_empty() {
         return "No sources.\n".to_owned();
     }
-    format!("{}\n{}", table::sources(&document.sources, width), table::legend(width))
+    format!("{}\n{}", table::sources(&document.sources, width), table::legend(&document.sources, width))
 }
 
 fn servers(servers: &[ServerFacts], width: usize) -> String {
@@ -245,10 +246,23 @@ fn server_line(server: &ServerFacts) -> String {
     for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
         line.push_str(&format!(", {number} {what}"));
     }
+    if server.nts_answered + server.nts_naks_sent > 0 || !server.nts_refused.is_empty() {
+        line.push_str(&with_nts(server));
+    }
     if let Some(clients) = server.clients {
         line.push_str(&format!("; {} of {} places for clients in use", clients.used, clients.size));
     }
     line
+}
+
+fn with_nts(server: &ServerFacts) -> String {
+    let mut text = format!("; with NTS: {} answered", server.nts_answered);
+    let refused = server.nts_refused.iter().map(|(word, number)| (*number, word.as_str()));
+    let naks = (server.nts_naks_sent, "told that their cookies are of no use");
+    for (number, what) in std::iter::once(naks).chain(refused).filter(|(number, _)| *number > 0) {
+        text.push_str(&format!(", {number} {what}"));
+    }
+    text
 }
 
 /// Everything about one source.
@@ -268,6 +282,7 @@ fn details(source: &SourceFacts, width: usize) -> String {
     if source.packets.received > 0 {
         facts.push(("Timestamps", timestamp_facts(&source.timestamps)));
     }
+    facts.extend(source.nts.iter().flat_map(nts::facts));
     let heading = format!("{}, {}\n", label(source), source.mode);
     let facts = facts.into_iter().map(|(name, text)| fact(&format!("  {name}"), &text, width));
     std::iter::once(heading).chain(facts).collect()
@@ -490,7 +505,8 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_a_usual_terminal() {
         for width in [80, 100, 120, 160, 200] {
-            for document in [samples::synchronized(), samples::dead(), samples::measuring(), samples::virtual_clock()] {
+            let usual = [samples::synchronized(), samples::dead(), samples::measuring(), samples::virtual_clock()];
+            for document in usual.into_iter().chain([samples::authenticated(), samples::serving_nts()]) {
                 for page in [Page::Status, Page::Sources] {
                     let text = render(&document, page, width);
                     for line in text.lines().skip(1) {
@@ -515,6 +531,45 @@ mod tests {
         let page = render(&samples::synchronized(), Page::Sources, 100);
 
         assert!(page.contains("20 sent, 21 received, 20 valid, 0 unanswered; discarded: duplicate 1"), "{page}");
+    }
+
+    #[test]
+    fn a_table_shows_who_is_authenticated_and_with_how_many_cookies() {
+        let document = samples::authenticated();
+        for width in [80, 100, 160] {
+            let page = render(&document, Page::Status, width);
+            let row = |state: &str| page.lines().find(|line| line.starts_with(state)).unwrap().to_owned();
+            assert!(page.contains(" NTS "), "{page}");
+            assert!(row("selected").contains(" 8 cookies "), "{page}");
+            assert!(row("combined").contains(" - "), "{page}");
+            assert!(row("waiting").contains(" no keys "), "{page}");
+        }
+        let flat = flat(&document);
+        assert!(flat.contains("NTS: time that is authenticated"), "{flat}");
+        assert!(
+            flat.contains(
+                "no keys, next try in 1 min 4 s: the server of keys cannot be reached (nts.example.org:4461, TCP"
+            ),
+            "{flat}"
+        );
+        assert!(!render(&samples::synchronized(), Page::Status, 100).contains("NTS"));
+    }
+
+    #[test]
+    fn a_server_counts_its_requests_with_nts() {
+        let line = server_line(&samples::serving_nts().servers[0]);
+
+        let expected =
+            "; with NTS: 400 answered, 6 told that their cookies are of no use, 2 nts-malformed; 7 of 1024 places";
+        assert!(line.contains(expected), "{line}");
+    }
+
+    #[test]
+    fn the_details_of_a_source_with_nts_have_its_keys() {
+        let page = render(&samples::authenticated(), Page::Sources, 120);
+
+        assert!(page.contains("\n  NTS        AES-SIV-CMAC-256, 8 cookies of 100 octets"), "{page}");
+        assert!(page.contains("\n  Keys from  nts.example.org:4461, could not be had;"), "{page}");
     }
 
     #[test]

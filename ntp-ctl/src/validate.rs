@@ -6,6 +6,7 @@ use ntp_config::{ConfigError, DEFAULT_CONFIG_PATH, Loaded, Warning};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::files::{self, Doubt};
 use crate::units::count;
 use crate::{Outcome, terminal};
 
@@ -28,8 +29,10 @@ pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {
 fn tell(path: &Path, loaded: &Result<Loaded, ConfigError>) {
     match loaded {
         Ok(loaded) => {
-            let warnings = loaded.warnings.iter().map(|warning| format!("\n{warning}\n")).collect::<String>();
-            let found = match loaded.warnings.len() {
+            let doubts = files::doubts(&loaded.config);
+            let warnings = loaded.warnings.iter().map(|warning| format!("\n{warning}\n"));
+            let warnings = warnings.chain(doubts.iter().map(|doubt| format!("\n{doubt}\n"))).collect::<String>();
+            let found = match loaded.warnings.len() + doubts.len() {
                 0 => String::new(),
                 number => format!(", with {}", count(number as u64, "warning")),
             };
@@ -43,10 +46,11 @@ fn tell(path: &Path, loaded: &Result<Loaded, ConfigError>) {
 }
 
 fn valid(loaded: &Loaded) -> Value {
+    let doubts = files::doubts(&loaded.config);
     json!({
         "valid": true,
         "files": loaded.files,
-        "warnings": loaded.warnings.iter().map(warning).collect::<Vec<_>>(),
+        "warnings": loaded.warnings.iter().map(warning).chain(doubts.iter().map(doubt)).collect::<Vec<_>>(),
         "error": null,
     })
 }
@@ -60,6 +64,10 @@ fn warning(warning: &Warning) -> Value {
         "line": position.map(|(_, line, _)| line),
         "column": position.map(|(_, _, column)| column),
     })
+}
+
+fn doubt(Doubt { message, help }: &Doubt) -> Value {
+    json!({ "message": message, "help": help, "file": null, "line": null, "column": null })
 }
 
 fn invalid(path: &Path, error: &ConfigError) -> Value {

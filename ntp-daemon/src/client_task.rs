@@ -1,20 +1,24 @@
 //! The one owner of the client and of the clock.
 
+use crate::establish::{self, Established};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
 use crate::socket_pump::{self, Inbound};
 use crate::storage::Store;
-use crate::{clock_choice, logging_of_events};
+use crate::{clock_choice, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
-use ntp_proto::packet::ReferenceId;
+use ntp_proto::nts::MAX_PROTECTED_REQUEST;
+use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram, SourceId};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
+use ntp_udp::{BindOptions, Socket};
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -48,8 +52,11 @@ pub(crate) struct ClientTask {
     facts: Facts,
     served: Arc<ArcSwap<ServedState>>,
     pumps: HashMap<SourceId, AbortHandle>,
+    /// See [`keep_stamping`].
+    _stamping: Option<Socket>,
     inbound: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
     resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
+    established: (mpsc::Sender<Established>, mpsc::Receiver<Established>),
     next_keeping: MonoTime,
     frequency_kept: bool,
 }
@@ -57,9 +64,17 @@ pub(crate) struct ClientTask {
 impl ClientTask {
     /// Sets the clock to the last known time if it shows an earlier one, and makes the client.
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
-        let Parts { client, mut clock, store, facts, served } = parts;
+        let Parts { mut client, mut clock, store, facts, served } = parts;
         let kept = store.state();
-        let assumed_step = never_before(&mut clock, kept.map_or(0, |kept| kept.last_known_unix_s));
+        let last_known = kept.map_or(0, |kept| kept.last_known_unix_s);
+        let assumed_step = never_before(&mut clock, last_known);
+        // At the first start, and where the clock does not go on while the machine is off, it cannot judge certificates.
+        if kept.is_none() || assumed_step != Seconds::ZERO {
+            client.unproven_since = Some(last_known.max(built()));
+        }
+        if let Some(path) = store.nts_sessions() {
+            client.sessions = nts_sessions::take(path, &facts.sources);
+        }
         let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
         let initial = clock_choice::initial(&clock, store.frequency(), accumulated, assumed_step);
         let reader = clock.reader();
@@ -72,8 +87,10 @@ impl ClientTask {
             facts,
             served,
             pumps: HashMap::new(),
+            _stamping: keep_stamping(),
             inbound: mpsc::channel(INBOX),
             resolved: mpsc::channel(INBOX),
+            established: mpsc::channel(INBOX),
             next_keeping: now.mono + KEEPING_INTERVAL,
             frequency_kept: false,
         }
@@ -96,6 +113,9 @@ impl ClientTask {
                     let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
                     self.client.handle_resolved(self.now(), resolved.group, outcome);
                 }
+                Some(established) = self.established.1.recv() => {
+                    self.client.handle_established(self.now(), established.group, established.outcome);
+                }
                 Some(question) = questions.recv() => {
                     // Who asked may have gone meanwhile.
                     let _ = question.send(observe::document(&self.client, &self.clock, &self.facts, self.now()));
@@ -107,6 +127,9 @@ impl ClientTask {
         self.client.handle_shutdown(self.now());
         self.obey();
         self.keep();
+        if let Some(path) = self.store.nts_sessions() {
+            nts_sessions::keep(path, &self.facts.sources, &self.client.sessions(monotonic_now()));
+        }
     }
 
     /// The time until something is due.
@@ -147,7 +170,7 @@ impl ClientTask {
 
     /// Does all that the client wants done.
     fn drain(&mut self) {
-        let mut buffer = [0; 1024];
+        let mut buffer = [0; MAX_PROTECTED_REQUEST];
         self.obey();
         while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
             let source = transmit.source;
@@ -173,10 +196,18 @@ impl ClientTask {
             logging_of_events::tell(&event, &self.facts);
             match event {
                 Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
+                Event::Establish { group, since, .. } => {
+                    let time = establish::Time { now: unix_seconds(self.reader.now()), since };
+                    if let Some(source) = self.facts.sources.get(group.place()) {
+                        establish::start(group, &source.kind, time, self.established.0.clone());
+                    }
+                }
                 Event::SourceRemoved { id, .. } => self.close(id),
                 Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
                 Event::Clock(_)
                 | Event::Unresolved { .. }
+                | Event::Established { .. }
+                | Event::NotEstablished { .. }
                 | Event::SourceAdded { .. }
                 | Event::SourceChanged { .. } => {}
             }
@@ -233,10 +264,16 @@ impl ClientTask {
     }
 }
 
+/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first socket has asked, and ends
+/// with the last: without this one, the first reply to each request could lack its timestamp.
+fn keep_stamping() -> Option<Socket> {
+    Socket::bind(&BindOptions::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).ok()
+}
+
 /// No clock starts before this program was built, nor before the time that was last known. Returns how far it was set
 /// forward for that reason.
 fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
-    let earliest = BUILT.parse::<i64>().unwrap_or(0).max(last_known);
+    let earliest = built().max(last_known);
     let behind = NtpTimestamp::from_unix(earliest, 0) - clock.now();
     if behind <= NtpDuration::ZERO || !clock.steers() {
         return Seconds::ZERO;
@@ -257,15 +294,16 @@ fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
     }
 }
 
+/// When this program was built, in Unix seconds.
+fn built() -> i64 {
+    BUILT.parse().unwrap_or(0)
+}
+
 fn unix_seconds(at: NtpTimestamp) -> i64 {
-    at.to_unix_near(BUILT.parse().unwrap_or(0)).0
+    at.to_unix_near(built()).0
 }
 
 /// Identifies a source in the log as people know it.
 pub(crate) fn reference_text(id: ReferenceId, stratum: u8) -> String {
-    if stratum <= 1 {
-        id.letters().unwrap_or_else(|| format!("{:08x}", id.to_bits()))
-    } else {
-        id.as_ipv4().to_string()
-    }
+    id.text(Stratum::from_bits(stratum))
 }

@@ -2,23 +2,27 @@
 
 use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
+use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
+use crate::key_ring::KeyRing;
 use crate::observe::{self, Facts, Listener};
-use crate::server::{Worker, WorkerStop};
+use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
-use ntp_config::{Config, ServerEntry, SourceEntry, SourceKind};
+use ntp_config::{Config, NtsKeServerEntry, SourceEntry, SourceKind};
 use ntp_os_clock::{ClockError, monotonic_now};
 use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng as _, SeedableRng as _};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Questions that wait for the client task.
 const QUESTIONS: usize = 16;
@@ -36,6 +40,8 @@ pub(crate) enum DaemonError {
     Random(String),
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
+    #[error("cannot serve key establishment for NTS: {0}")]
+    KeServer(#[from] KeServiceError),
     #[error("a server thread has ended: {0}")]
     Worker(io::Error),
     #[error("{0} has ended unexpectedly")]
@@ -46,9 +52,10 @@ pub(crate) enum DaemonError {
 pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
-        let stop = stop_signal()?;
+        let (reload, reloads) = watch::channel(());
+        let stop = stop_signal(reload)?;
         let daemon = Daemon::build(config, path)?;
-        daemon.run(stop).await
+        daemon.run(stop, reloads).await
     });
     // A look-up that hangs in the system's resolver must not hold up the end.
     runtime.shutdown_background();
@@ -65,6 +72,9 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, DaemonError> {
 pub(crate) struct Daemon {
     client: ClientTask,
     workers: Vec<Worker>,
+    keys: Option<KeyRing>,
+    ke_servers: Vec<RunningKeService>,
+    ke_server_end: mpsc::UnboundedReceiver<()>,
     listener: Option<Listener>,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
 }
@@ -78,32 +88,60 @@ impl Daemon {
         let clock = clock_choice::open(&config.clock)?;
         clock_choice::announce(&clock, config.clock.mode);
         let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
-        let mut workers = Vec::new();
+        let keys = key_ring(&config)?;
+        let shared =
+            Shared { reader: clock.reader(), served: Arc::clone(&served), keys: keys.as_ref().map(KeyRing::shared) };
+        let mut secrets = secrets()?;
+        let (mut workers, mut boards) = (Vec::new(), Vec::new());
         for entry in &config.servers {
-            let worker = Worker::open(
-                entry,
-                is_dual_stack(entry, &config.servers),
-                clock.reader(),
-                Arc::clone(&served),
-                seed()?,
-            )?;
-            tracing::info!(address = worker.board().listen, "serving time");
-            workers.push(worker);
+            let dual_stack = is_dual_stack(entry.listen, config.servers.iter().map(|other| other.listen));
+            let group = WorkerGroup::open(entry, dual_stack, &shared, &mut secrets)?;
+            tracing::info!(address = group.board.listen, workers = group.workers.len(), "serving time");
+            workers.extend(group.workers);
+            boards.push(group.board);
         }
         let listener = listen(&config)?;
+        let (ke_ended, ke_server_end) = mpsc::unbounded_channel();
+        let mut ke_servers = Vec::new();
+        let mut ke_boards = Vec::new();
+        for service in ke_services(&config, &boards)? {
+            let ended = ke_ended.clone();
+            let keys = shared.keys.clone().expect("invariant: there are keys where keys are established");
+            // Who would be told is gone only when the daemon ends.
+            let ended = move || {
+                let _ = ended.send(());
+            };
+            let (running, board) = service.start(keys, ended)?;
+            ke_servers.push(running);
+            ke_boards.push(board);
+        }
         let facts = Facts {
             config_path: path,
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
-            servers: workers.iter().map(Worker::board).collect(),
+            servers: boards,
+            keys: keys.as_ref().map(KeyRing::facts),
+            ke_servers: ke_boards,
             started: monotonic_now(),
             clock_error: None,
             sources: config.sources,
         };
-        let client =
-            ClientConfig { groups: facts.sources.iter().map(group).collect(), clock: config.synchronization.settings };
+        let client = ClientConfig {
+            groups: facts.sources.iter().map(group).collect(),
+            clock: config.synchronization.settings,
+            sessions: Vec::new(),
+            unproven_since: None,
+        };
         let parts = Parts { client, clock, store: Store::open(&config.storage), facts, served };
-        Ok(Self { client: ClientTask::new(parts, seed()?), workers, listener, questions: mpsc::channel(QUESTIONS) })
+        Ok(Self {
+            client: ClientTask::new(parts, seed()?),
+            workers,
+            keys,
+            ke_servers,
+            ke_server_end,
+            listener,
+            questions: mpsc::channel(QUESTIONS),
+        })
     }
 
     /// Where questions about the state can be asked.
@@ -111,11 +149,16 @@ impl Daemon {
         self.questions.0.clone()
     }
 
-    /// Runs until `stop` resolves or a part ends, which none should.
+    /// Runs until `stop` resolves or a part ends, which none should. What can change without a restart is read anew at each
+    /// of `reloads`.
     ///
     /// # Errors
     /// Says which part has ended, and why.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    pub(crate) async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        mut reloads: watch::Receiver<()>,
+    ) -> Result<(), DaemonError> {
         let (worker_ended, mut worker_end) = mpsc::unbounded_channel();
         let stop_workers = WorkerStop::default();
         let mut threads = Vec::new();
@@ -126,6 +169,15 @@ impl Daemon {
         }
         let (stop_client, client_stop) = oneshot::channel();
         let observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
+        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
+        let ke_servers = self.ke_servers;
+        let reload = async {
+            while reloads.changed().await.is_ok() {
+                ke_servers.iter().for_each(RunningKeService::reload);
+            }
+            std::future::pending::<()>().await;
+        };
+        let serves_keys = !ke_servers.is_empty();
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -134,13 +186,19 @@ impl Daemon {
                 Err(error) => Err(DaemonError::Worker(error)),
                 Ok(()) => Err(DaemonError::TaskEnded("a server thread")),
             },
+            Some(()) = self.ke_server_end.recv(), if serves_keys => {
+                Err(DaemonError::TaskEnded("a server of key establishment"))
+            }
+            () = reload => Ok(()),
             () = ended(observer.as_ref()) => Err(DaemonError::TaskEnded("the observation socket")),
+            () = ended(keys.as_ref()) => Err(DaemonError::TaskEnded("the keeper of the keys")),
         };
         // The client leaves the clock in order, whatever the reason.
         let _ = stop_client.send(());
         if !client.is_finished() {
             let _ = client.await;
         }
+        ke_servers.into_iter().for_each(RunningKeService::stop);
         stop_workers.stop();
         for thread in threads {
             let _ = thread.join();
@@ -166,10 +224,27 @@ async fn ended(task: Option<&tokio::task::JoinHandle<()>>) {
     }
 }
 
-/// A server at `[::]` answers IPv4 as well, unless another section does that at the same port.
-fn is_dual_stack(entry: &ServerEntry, all: &[ServerEntry]) -> bool {
-    let rival = |other: &ServerEntry| other.listen.is_ipv4() && other.listen.port() == entry.listen.port();
-    entry.listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (entry.listen.port() == 0 || !all.iter().any(rival))
+/// A socket at `[::]` serves IPv4 as well, unless another one does that at the same port.
+fn is_dual_stack(listen: SocketAddr, all: impl Iterator<Item = SocketAddr>) -> bool {
+    let mut rivals = all.filter(|other| other.is_ipv4() && other.port() == listen.port());
+    listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (listen.port() == 0 || rivals.next().is_none())
+}
+
+/// The keys of NTS cookies, where somebody needs them: our own key establishment, or one elsewhere that shares a file.
+fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
+    let wanted = !config.nts_ke_servers.is_empty() || config.keyset.key_storage_path.is_some();
+    Ok(if wanted { Some(KeyRing::open(&config.keyset, &config.storage, seed()?)) } else { None })
+}
+
+/// Opens what key establishment needs, so that what cannot work fails now.
+fn ke_services(config: &Config, boards: &[ServerBoard]) -> Result<Vec<KeService>, KeServiceError> {
+    let served: Vec<SocketAddr> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
+    let all = &config.nts_ke_servers;
+    let open = |entry: &NtsKeServerEntry| {
+        let dual_stack = is_dual_stack(entry.listen, all.iter().map(|other| other.listen));
+        KeService::open(entry, dual_stack, &served)
+    };
+    all.iter().map(open).collect()
 }
 
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.
@@ -207,8 +282,18 @@ pub(crate) fn seed() -> Result<[u8; 32], DaemonError> {
     Ok(seed)
 }
 
-/// Resolves when somebody wants the daemon to end.
-pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, DaemonError> {
+/// As many secrets as anybody wants.
+pub(crate) fn secrets() -> Result<impl FnMut() -> [u8; 32], DaemonError> {
+    let mut rng = ChaCha12Rng::from_seed(seed()?);
+    Ok(move || {
+        let mut secret = [0; 32];
+        rng.fill_bytes(&mut secret);
+        secret
+    })
+}
+
+/// Resolves when somebody wants the daemon to end; SIGHUP goes to `reload`.
+pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Output = ()>, DaemonError> {
     let on = |kind| signal(kind).map_err(|error| DaemonError::System { doing: "cannot listen to signals", error });
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
@@ -219,7 +304,10 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, DaemonError> {
                 _ = terminate.recv() => return tracing::info!("told to terminate"),
                 _ = interrupt.recv() => return tracing::info!("interrupted"),
                 _ = hang_up.recv() => {
-                    tracing::warn!("this version does not re-read its configuration; restart it to apply changes");
+                    tracing::info!(
+                        "reading certificates and keys anew; the configuration itself is read at the start only"
+                    );
+                    reload.send_replace(());
                 }
             }
         }

@@ -15,6 +15,16 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
                 "the name cannot be looked up and will be tried again: {error}"
             );
         }
+        Event::Establish { host, port, .. } => tracing::debug!(%host, port, "establishing keys for NTS"),
+        Event::Established { group, algorithm, cookies } => {
+            tracing::info!(name = facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
+        }
+        Event::NotEstablished { group, failure } => tracing::warn!(
+            name = facts.name_of(*group),
+            stage = failure.stage,
+            "no keys for NTS, which will be tried again: {}",
+            failure.message
+        ),
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = facts.name_of(*group), "new source");
         }
@@ -24,6 +34,7 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
                 Removal::Falseticker => "it kept contradicting the majority",
                 Removal::Denied => "it denied us",
                 Removal::Moved => "its name has another address",
+                Removal::Certificate => "its certificate is not valid now that the time is known",
             };
             tracing::info!(%address, "source replaced: {why}");
         }

@@ -1,13 +1,12 @@
 //! What survives a restart: the frequency of the clock, the last known time, and the sum of all steps.
-//!
-//! A file is replaced as a whole or not at all: written beside the old one, made durable, then renamed over it.
 
+use crate::file;
 use ntp_config::Storage;
 use ntp_proto::time::{Frequency, Seconds};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The drift file.
@@ -34,6 +33,7 @@ const MOST_STEPS_S: f64 = 1e11;
 pub(crate) struct Store {
     drift: Option<PathBuf>,
     state: Option<PathBuf>,
+    nts_sessions: Option<PathBuf>,
     complained: bool,
 }
 
@@ -52,7 +52,17 @@ impl Store {
             }
         });
         let of = |path: Option<PathBuf>| path.filter(|_| usable);
-        Self { drift: of(settings.drift_file()), state: of(settings.state_file()), complained: false }
+        Self {
+            drift: of(settings.drift_file()),
+            state: of(settings.state_file()),
+            nts_sessions: of(settings.nts_sessions_file()),
+            complained: false,
+        }
+    }
+
+    /// Where the keys and cookies of our sources are kept.
+    pub(crate) fn nts_sessions(&self) -> Option<&Path> {
+        self.nts_sessions.as_deref()
     }
 
     /// The frequency from the last run.
@@ -114,37 +124,21 @@ fn prepare(directory: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-/// The content of a file, `None` if there is none. A broken one is put aside, so that somebody can look at it.
+/// The content of a file, `None` if there is none. A broken one is put aside.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound {
-                tracing::warn!("cannot read {}: {error}", path.display());
-            }
-            return None;
-        }
-    };
-    match serde_json::from_slice(&text) {
+    match serde_json::from_slice(&file::read(path)?) {
         Ok(content) => Some(content),
         Err(error) => {
-            let aside = path.with_extension("broken");
-            tracing::warn!("{} cannot be used ({error}); it is put aside as {}", path.display(), aside.display());
-            let _ = fs::rename(path, aside);
+            file::put_aside(path, &error.to_string());
             None
         }
     }
 }
 
 fn write<T: Serialize>(path: &Path, content: &T) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    serde_json::to_writer(&mut file, content)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The rename itself must survive a power cut, too.
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let mut text = serde_json::to_vec(content)?;
+    text.push(b'\n');
+    file::replace(path, file::PUBLIC, &text)
 }
 
 #[cfg(test)]
@@ -173,7 +167,7 @@ mod tests {
         let path = store.drift.clone().unwrap();
         fs::write(&path, "{\"frequency_ra").unwrap();
         assert_eq!(store.frequency(), None);
-        assert!(path.with_extension("broken").exists());
+        assert!(path.with_file_name("drift.broken").exists());
         store.keep_frequency(Frequency::new(1e-6));
         assert_eq!(store.frequency(), Some(Frequency::new(1e-6)));
     }
@@ -183,13 +177,5 @@ mod tests {
         let (_folder, store) = store();
         fs::write(store.drift.as_ref().unwrap(), "{\"frequency_ratio\": 0.5}").unwrap();
         assert_eq!(store.frequency(), None);
-    }
-
-    #[test]
-    fn a_write_that_dies_in_the_middle_leaves_the_old_file() {
-        let (_folder, mut store) = store();
-        store.keep_frequency(Frequency::new(1e-6));
-        fs::write(store.drift.as_ref().unwrap().with_extension("new"), "{\"freq").unwrap();
-        assert_eq!(store.frequency(), Some(Frequency::new(1e-6)));
     }
 }

@@ -1,5 +1,7 @@
 //! A document as OpenMetrics.
 
+mod nts;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -59,7 +61,9 @@ impl Page<'_> {
             self.counter_of(metric, &[(vec![], document)])?;
         }
         self.sources(&document.sources)?;
-        self.servers(&document.servers)
+        self.servers(&document.servers)?;
+        self.nts_ke_servers(&document.nts_ke_servers)?;
+        self.keyset(document.keyset.as_ref())
     }
 
     /// Who the daemon is and what it looks after.
@@ -131,7 +135,8 @@ impl Page<'_> {
                     (with(labels, &[("direction", direction), ("origin", origin)]), number)
                 })
             }),
-        )
+        )?;
+        self.nts_of_sources(&labelled)
     }
 
     fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {

@@ -3,7 +3,7 @@
 //! A name that ntpd-rs uses for the same thing is kept, so that dashboards and alerts go on working. A name that ends in
 //! `_seconds` declares that unit. A value that is not known has no series; the one exception is marked below.
 
-use ntp_observe::{Document, ServerFacts, SourceFacts};
+use ntp_observe::{Date, Document, KeysetFacts, NtsKeServerFacts, ServerFacts, SourceFacts};
 
 /// One number about a `T`.
 #[derive(Debug)]
@@ -183,6 +183,26 @@ pub(crate) const SOURCE: &[Metric<SourceFacts, f64>] = &[
         help: "1 if the source told us to ask less often (kiss code RATE), otherwise 0.",
         value: |source| Some(flag(source.rate_limited)),
     },
+    Metric {
+        name: "ntp_source_nts_cookies_available",
+        help: "How many cookies are left to ask a source with NTS.",
+        value: |source| source.nts.as_ref().map(|nts| nts.cookies.into()),
+    },
+    Metric {
+        name: "ntp_source_nts_key_age_seconds",
+        help: "How old the keys for a source with NTS are, in seconds.",
+        value: |source| source.nts.as_ref()?.keys_age_s,
+    },
+    Metric {
+        name: "ntp_source_nts_certificate_expiry_timestamp_seconds",
+        help: "When the certificate behind a source with NTS ends, in seconds of Unix time.",
+        value: |source| source.nts.as_ref()?.certificate_not_after.map(unix),
+    },
+    Metric {
+        name: "ntp_source_nts_provisional",
+        help: "1 if the certificate was judged without knowing the time, otherwise 0.",
+        value: |source| source.nts.as_ref().map(|nts| flag(nts.provisional)),
+    },
 ];
 
 /// Counters of each source.
@@ -206,6 +226,11 @@ pub(crate) const SOURCE_COUNTERS: &[Metric<SourceFacts, u64>] = &[
         name: "ntp_source_unanswered_packets",
         help: "Requests that no valid reply came to.",
         value: |source| Some(source.packets.unanswered),
+    },
+    Metric {
+        name: "ntp_source_nts_naks",
+        help: "How often a source with NTS has said that it does not know our keys (kiss code NTSN).",
+        value: |source| source.nts.as_ref().map(|nts| nts.naks),
     },
 ];
 
@@ -257,10 +282,104 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
         help: "Replies that the operating system did not take.",
         value: |server| Some(server.send_errors),
     },
+    Metric {
+        name: "ntp_server_nts_received_packets",
+        help: "Requests that are known to have had NTS.",
+        value: |server| {
+            let refused = server.nts_refused.values().fold(0, |sum: u64, number| sum.saturating_add(*number));
+            Some(refused.saturating_add(server.nts_answered).saturating_add(server.nts_naks_sent))
+        },
+    },
+    Metric {
+        name: "ntp_server_nts_accepted_packets",
+        help: "Requests with NTS that were answered with authenticated time.",
+        value: |server| Some(server.nts_answered),
+    },
+    Metric {
+        name: "ntp_server_nts_denied_packets",
+        help: "Requests with NTS refused by the access rules.",
+        value: |server| server.nts_refused.get("denied").copied(),
+    },
+    Metric {
+        name: "ntp_server_nts_rate_limited_packets",
+        help: "Requests with NTS refused because the client asks too often.",
+        value: |server| server.nts_refused.get("rate-limited").copied(),
+    },
+    Metric {
+        name: "ntp_server_nts_nak_packets",
+        help: "Requests with NTS whose senders were told that their cookie cannot be used (kiss code NTSN).",
+        value: |server| Some(server.nts_naks_sent),
+    },
+];
+
+/// Numbers of each address at which keys are handed out.
+pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
+    Metric {
+        name: "ntp_nts_ke_server_open_connections",
+        help: "How many connections of clients that want keys are open.",
+        value: |server| Some(large(server.open_connections)),
+    },
+    Metric {
+        name: "ntp_nts_ke_server_connections_capacity",
+        help: "How many of these connections may be open at a time.",
+        value: |server| Some(large(server.connection_limit)),
+    },
+    Metric {
+        name: "ntp_nts_ke_server_certificate_start_timestamp_seconds",
+        help: "When the certificate of the server of keys begins to be valid, in seconds of Unix time.",
+        value: |server| server.certificate.as_ref().map(|certificate| unix(certificate.not_before)),
+    },
+    Metric {
+        name: "ntp_nts_ke_server_certificate_expiry_timestamp_seconds",
+        help: "When the certificate of the server of keys ends, in seconds of Unix time.",
+        value: |server| server.certificate.as_ref().map(|certificate| unix(certificate.not_after)),
+    },
+    Metric {
+        name: "ntp_nts_ke_server_certificate_error",
+        help: "1 if the files of the certificate could not be read the last time, otherwise 0.",
+        value: |server| Some(flag(server.certificate_error.is_some())),
+    },
+];
+
+/// Counters of each address at which keys are handed out.
+pub(crate) const NTS_KE_SERVER_COUNTERS: &[Metric<NtsKeServerFacts, u64>] = &[Metric {
+    name: "ntp_nts_ke_server_connections",
+    help: "Connections of clients that want keys.",
+    value: |server| Some(server.accepted),
+}];
+
+/// Numbers of the keys that seal cookies.
+pub(crate) const KEYSET: &[Metric<KeysetFacts, f64>] = &[
+    Metric {
+        name: "ntp_nts_keyset_keys",
+        help: "How many keys open cookies.",
+        value: |keyset| Some(keyset.key_count.into()),
+    },
+    Metric {
+        name: "ntp_nts_keyset_key_age_seconds",
+        help: "How long the key that seals cookies has been in use, in seconds.",
+        value: |keyset| Some(keyset.key_age_s),
+    },
+    Metric {
+        name: "ntp_nts_keyset_next_rotation_seconds",
+        help: "In how many seconds the next key comes into use.",
+        value: |keyset| keyset.next_rotation_in_s,
+    },
+    Metric {
+        name: "ntp_nts_keyset_stored",
+        help: "1 if the keys will survive a restart, otherwise 0.",
+        value: |keyset| Some(flag(keyset.stored && keyset.storage_error.is_none())),
+    },
 ];
 
 fn flag(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
+}
+
+/// A date in seconds of Unix time; exact for the next hundred million years.
+#[expect(clippy::cast_precision_loss, reason = "a date is far below 2^53 s")]
+fn unix(date: Date) -> f64 {
+    date.unix_seconds() as f64
 }
 
 /// A count as the number of a gauge; exact up to 2^53.

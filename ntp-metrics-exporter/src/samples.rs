@@ -1,8 +1,9 @@
 //! A document for tests.
 
 use ntp_observe::{
-    ClockFacts, ClockMode, DaemonFacts, Document, Leap, PacketCounts, ServerFacts, SourceFacts, SourceReason,
-    SourceState, SystemFacts, SystemReason, TimestampCounts,
+    CertificateFacts, ClockFacts, ClockMode, DaemonFacts, Date, Document, KeysetFacts, Leap, NtsFacts,
+    NtsKeServerFacts, NtsKeState, PacketCounts, ServerFacts, SourceFacts, SourceReason, SourceState, SystemFacts,
+    SystemReason, TimestampCounts,
 };
 
 /// A synchronised daemon with one good source, one without an address, and one listening address.
@@ -69,4 +70,48 @@ fn good_source() -> SourceFacts {
         timestamps: TimestampCounts { transmit_kernel: 20, receive_kernel: 21, ..TimestampCounts::default() },
         ..SourceFacts::default()
     }
+}
+
+/// A daemon with a source with NTS, that serves authenticated time and hands out keys.
+pub(crate) fn nts() -> Document {
+    let mut document = synchronized();
+    document.sources[0].nts = Some(NtsFacts {
+        ke_server: "nts.example.org:4460".into(),
+        ke_state: NtsKeState::Established,
+        aead: Some("AES-128-GCM-SIV".into()),
+        cookies: 8,
+        keys_age_s: Some(3600.0),
+        ke_attempts: 4,
+        ke_successes: 1,
+        ke_failures: [("connection-refused".to_owned(), 3)].into(),
+        naks: 2,
+        certificate_not_after: Some(Date::from_unix(1_772_323_200, 0)),
+        ..NtsFacts::default()
+    });
+    let server = &mut document.servers[0];
+    (server.nts_answered, server.nts_naks_sent) = (400, 6);
+    server.nts_refused = [("denied".to_owned(), 1), ("nts-malformed".to_owned(), 3)].into();
+    document.nts_ke_servers = vec![NtsKeServerFacts {
+        listen_address: "[::]:4460".into(),
+        accepted: 120,
+        granted: 110,
+        refused: [("timeout".to_owned(), 7)].into(),
+        open_connections: 3,
+        connection_limit: 512,
+        certificate: Some(CertificateFacts {
+            subject: "time.example.org".into(),
+            not_before: Date::from_unix(1_764_547_200, 0),
+            not_after: Date::from_unix(1_772_323_200, 0),
+        }),
+        certificate_error: None,
+    }];
+    document.keyset = Some(KeysetFacts {
+        current_key_id: "0badcafe".into(),
+        key_count: 8,
+        key_age_s: 10_800.0,
+        next_rotation_in_s: Some(75_600.0),
+        stored: true,
+        storage_error: None,
+    });
+    document
 }

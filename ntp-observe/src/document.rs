@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, FetchError, SCHEMA, ServerFacts, SourceFacts, SystemFacts};
+use crate::{Date, FetchError, KeysetFacts, NtsKeServerFacts, SCHEMA, ServerFacts, SourceFacts, SystemFacts};
 
 /// Everything the daemon shows at one instant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,12 @@ pub struct Document {
     /// All addresses on which the daemon serves time; empty for a mere client.
     #[serde(default)]
     pub servers: Vec<ServerFacts>,
+    /// All addresses at which the daemon hands out keys for authenticated time.
+    #[serde(default)]
+    pub nts_ke_servers: Vec<NtsKeServerFacts>,
+    /// The keys that seal cookies; `null` where no requests with NTS are answered.
+    #[serde(default)]
+    pub keyset: Option<KeysetFacts>,
 }
 
 impl Default for Document {
@@ -32,6 +38,8 @@ impl Default for Document {
             system: SystemFacts::default(),
             sources: Vec::new(),
             servers: Vec::new(),
+            nts_ke_servers: Vec::new(),
+            keyset: None,
         }
     }
 }
@@ -178,7 +186,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{SourceReason, SourceState, SystemReason};
+    use crate::{NtsFacts, NtsKeErrorFacts, NtsKeState, SourceReason, SourceState, SystemReason};
 
     fn as_json(document: &Document) -> Value {
         serde_json::from_slice(&write_document(document)).unwrap()
@@ -193,6 +201,8 @@ mod tests {
             },
             sources: vec![SourceFacts { offset_s: Some(-1.5e-9), ..SourceFacts::default() }],
             servers: vec![ServerFacts::default()],
+            nts_ke_servers: vec![NtsKeServerFacts { granted: 3, ..NtsKeServerFacts::default() }],
+            keyset: Some(KeysetFacts { current_key_id: "0badcafe".into(), ..KeysetFacts::default() }),
             ..Document::default()
         };
 
@@ -216,6 +226,64 @@ mod tests {
         assert_eq!(document.system.reasons, [SystemReason::Unknown { code: "full-moon".into() }]);
         assert_eq!(document.sources[0].state, SourceState::Other("sleeping".into()));
         assert_eq!(document.sources[0].reason, SourceReason::Unknown { code: "tired".into() });
+    }
+
+    #[test]
+    fn a_document_of_a_daemon_that_knows_nothing_of_nts_is_read() {
+        let mut text = as_json(&Document {
+            sources: vec![SourceFacts::default()],
+            servers: vec![ServerFacts::default()],
+            ..Document::default()
+        });
+        for key in ["nts_ke_servers", "keyset"] {
+            text.as_object_mut().unwrap().remove(key).unwrap();
+        }
+        text["sources"][0].as_object_mut().unwrap().remove("nts").unwrap();
+        for key in ["nts_answered", "nts_naks_sent", "nts_refused"] {
+            text["servers"][0].as_object_mut().unwrap().remove(key).unwrap();
+        }
+
+        let document = read_document(&serde_json::to_vec(&text).unwrap()).unwrap();
+
+        assert_eq!(document.sources, [SourceFacts::default()]);
+        assert_eq!(document.servers, [ServerFacts::default()]);
+        assert_eq!((document.nts_ke_servers, document.keyset), (vec![], None));
+    }
+
+    #[test]
+    fn facts_of_nts_may_be_fewer_or_more_than_are_known() {
+        let mut text = as_json(&Document { sources: vec![SourceFacts::default()], ..Document::default() });
+        text["sources"][0]["nts"] = json!({"ke_state": "negotiating", "cookies": 8, "flavour": "oatmeal"});
+        text["keyset"] = json!({"current_key_id": "00000001"});
+        text["nts_ke_servers"] = json!([{"listen_address": "[::]:4460"}]);
+
+        let document = read_document(&serde_json::to_vec(&text).unwrap()).unwrap();
+
+        let nts = document.sources[0].nts.clone().unwrap();
+        assert_eq!((nts.ke_state.word(), nts.cookies, nts.aead), ("negotiating", 8, None));
+        assert_eq!(document.keyset.unwrap().key_count, 0);
+        assert_eq!(document.nts_ke_servers[0].certificate, None);
+    }
+
+    #[test]
+    fn what_fails_in_nts_is_told_by_stable_words() {
+        let reason = SourceReason::NtsKeFailed {
+            stage: "tcp".into(),
+            word: "connection-refused".into(),
+            message: "Connection refused".into(),
+            retry_in_s: Some(16.0),
+        };
+        let error = NtsKeErrorFacts { stage: "tcp".into(), ..NtsKeErrorFacts::default() };
+        let nts = NtsFacts { ke_state: NtsKeState::Failed, last_ke_error: Some(error), ..NtsFacts::default() };
+        let source = SourceFacts { reason, nts: Some(nts), ..SourceFacts::default() };
+
+        let text = as_json(&Document { sources: vec![source], ..Document::default() });
+
+        let source = &text["sources"][0];
+        assert_eq!(source["reason"]["code"], "nts-ke-failed");
+        assert_eq!(source["reason"]["word"], "connection-refused");
+        assert_eq!(source["nts"]["ke_state"], "failed");
+        assert_eq!(source["nts"]["last_ke_error"]["stage"], "tcp");
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! | `system` | the state of the system, and why it is so |
 //! | `source` | one association, its state and why it is so |
 //! | `server` | one listening address |
+//! | `nts` | keys and cookies, of our sources and for our clients |
 //! | `date` | a date in RFC 3339 |
 //! | `fetch` | reading a document from the daemon's socket |
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@
 mod date;
 mod document;
 mod fetch;
+mod nts;
 mod server;
 mod source;
 mod system;
@@ -36,6 +38,7 @@ pub use document::{
     ClockFacts, ClockMode, DaemonFacts, Document, KernelFacts, SteeringObstacle, read_document, write_document,
 };
 pub use fetch::{FetchError, MAX_DOCUMENT_BYTES, fetch};
+pub use nts::{CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState};
 pub use server::{ClientTable, ServerFacts};
 pub use source::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
 pub use system::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// One listening address and what came in there. `received` is the sum of `answered`, `denied`, `ignored`,
-/// `rate_limited` and all `dropped`.
+/// `rate_limited`, `nts_naks_sent` and all `dropped`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerFacts {
     /// Address and port (`0.0.0.0:123`, `[::]:123`).
@@ -27,6 +27,16 @@ pub struct ServerFacts {
     /// Datagrams thrown away, by the word of the test that they failed.
     #[serde(default)]
     pub dropped: BTreeMap<String, u64>,
+    /// Those of `answered` that had NTS, and got an authenticated reply.
+    #[serde(default)]
+    pub nts_answered: u64,
+    /// Requests with NTS whose cookie could not be used, and whose senders were told so (kiss code NTSN).
+    #[serde(default)]
+    pub nts_naks_sent: u64,
+    /// Other requests that are known to have had NTS and were not answered with the time, by the word of the reason. They
+    /// are in `denied`, `ignored`, `rate_limited` or `dropped` as well.
+    #[serde(default)]
+    pub nts_refused: BTreeMap<String, u64>,
     /// Replies that the operating system did not take.
     pub send_errors: u64,
     /// Requests with the kernel's receive timestamp.
@@ -35,6 +45,9 @@ pub struct ServerFacts {
     pub receive_timestamps_daemon: u64,
     /// The receive buffer that the operating system granted.
     pub receive_buffer_bytes: Option<u64>,
+    /// How many threads serve this address, each with a socket of its own.
+    #[serde(default)]
+    pub workers: u64,
     /// The table of clients; `null` when rates are not limited.
     pub clients: Option<ClientTable>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Leap;
+use crate::{Leap, NtsFacts};
 
 /// One association with a server; the members of a pool are one each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct SourceFacts {
     pub name: String,
     /// Address and port (`192.0.2.1:123`, `[2001:db8::1]:123`); `null` while the name has no address.
     pub address: Option<String>,
-    /// The mode of the configuration: `server`, `pool`, ….
+    /// The mode of the configuration: `server`, `pool`, `nts`, ….
     pub mode: String,
     /// What the source is to us now.
     pub state: SourceState,
@@ -69,6 +69,9 @@ pub struct SourceFacts {
     pub discards: BTreeMap<String, u64>,
     /// Who made our timestamps.
     pub timestamps: TimestampCounts,
+    /// Keys and cookies; `null` for a source without NTS.
+    #[serde(default)]
+    pub nts: Option<NtsFacts>,
 }
 
 /// The two ways of one exchange. Each contains the offset, with opposite signs.
@@ -258,6 +261,28 @@ pub enum SourceReason {
         /// What the operating system answered.
         error: String,
     },
+    /// Keys and cookies are being fetched.
+    NtsEstablishing,
+    /// Keys and cookies could not be had. As a note: earlier ones are still in use.
+    NtsKeFailed {
+        /// The stage that failed, see [`NtsKeErrorFacts::stage`](crate::NtsKeErrorFacts::stage).
+        stage: String,
+        /// The reason, a stable word.
+        word: String,
+        /// The reason, see [`NtsKeErrorFacts::message`](crate::NtsKeErrorFacts::message).
+        message: String,
+        /// When it is tried again.
+        retry_in_s: Option<f64>,
+    },
+    /// The server says that it does not know our keys any more (kiss code NTSN); new ones are being fetched.
+    NtsKeysRefused,
+    /// No cookie is left to ask with; new ones are being fetched.
+    NtsOutOfCookies,
+    /// Replies come without a valid authenticator and are not believed (RFC 8915 §5.7).
+    NtsUnauthenticatedReply,
+    /// The clock was never right, so that the certificate could not be judged by it: this source alone may not set the
+    /// clock, several must agree.
+    NtsCertificateTime,
     /// A reason of a newer daemon.
     #[serde(untagged)]
     Unknown {
@@ -293,6 +318,12 @@ impl SourceReason {
             Self::NameNotResolved { .. } => "name-not-resolved",
             Self::NoAddressesLeft { .. } => "no-addresses-left",
             Self::SendFailed { .. } => "send-failed",
+            Self::NtsEstablishing => "nts-establishing",
+            Self::NtsKeFailed { .. } => "nts-ke-failed",
+            Self::NtsKeysRefused => "nts-keys-refused",
+            Self::NtsOutOfCookies => "nts-out-of-cookies",
+            Self::NtsUnauthenticatedReply => "nts-unauthenticated-reply",
+            Self::NtsCertificateTime => "nts-certificate-time",
             Self::Unknown { code } => code,
         }
     }

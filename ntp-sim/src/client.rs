@@ -71,7 +71,12 @@ impl ClientNode {
             settings.steps.threshold = None;
             settings.steps.startup_threshold = Seconds::new(f64::INFINITY);
         }
-        let config = ClientConfig { groups: (0..servers).map(group).collect(), clock: settings };
+        let config = ClientConfig {
+            groups: (0..servers).map(group).collect(),
+            clock: settings,
+            sessions: Vec::new(),
+            unproven_since: None,
+        };
         let initial = InitialClock {
             steers: true,
             applied: Frequency::ZERO,

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(args: &Args) -> Result<(), String> {
+    batch::name_the_run_that_panics();
     let catalogue = Catalogue::read(&args.folder()).map_err(|error| error.to_string())?;
     match &args.command {
         Command::List => list(&catalogue),
@@ -89,12 +90,6 @@ fn measure(catalogue: &Catalogue, selection: &Selection, disciplines: &[Discipli
     let outcomes = batch::run(&jobs, selection.threads, progress(jobs.len()));
     let per_row = usize::try_from(selection.seeds).unwrap_or(usize::MAX);
     let rows: Vec<Row<'_>> = jobs.chunks(per_row).zip(outcomes.chunks(per_row)).filter_map(row).collect();
-    for (job, outcome) in jobs.iter().zip(&outcomes) {
-        if outcome.is_none() {
-            let Job { scenario, seed, .. } = job;
-            let _ = writeln!(io::stderr(), "FAILED: scenario {} with seed {seed}", scenario.name);
-        }
-    }
     table::write(&rows, selection.long).map_err(|error| error.to_string())?;
     if outcomes.iter().any(Option::is_none) { Err("some runs failed".to_owned()) } else { Ok(()) }
 }

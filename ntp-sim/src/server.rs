@@ -3,7 +3,7 @@
 use crate::random::Random;
 use crate::scenario::{Leap, ServerScenario};
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
-use ntp_proto::server::{Request, ServedState, Server, ServerConfig, Verdict};
+use ntp_proto::server::{Request, ServedState, Server, ServerConfig, Snapshots, Verdict};
 use ntp_proto::time::{Frequency, MonoTime, NtpDuration, NtpTimestamp, Precision, Seconds};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,7 +69,8 @@ impl SimServer {
         let at = self.reading(t);
         let request = Request { octets, from, receive: at, now: MonoTime::from_epoch(Duration::from_secs_f64(t)) };
         let state = self.state(t, at);
-        let Verdict::Reply(reply) = self.server.handle_request(request, &state) else { return None };
+        let snapshots = Snapshots { state: &state, keys: None };
+        let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { return None };
         let mut buffer = [0; REPLY];
         let length = reply.emit(at, &mut buffer).ok()?;
         buffer.get(..length).map(<[u8]>::to_vec)

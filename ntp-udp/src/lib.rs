@@ -51,6 +51,7 @@ mod receive_batch;
 mod send_batch;
 mod socket;
 mod stamp;
+mod steering;
 #[allow(unsafe_code, reason = "the one module that talks to the C library")]
 mod sys;
 

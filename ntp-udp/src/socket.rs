@@ -3,6 +3,7 @@
 use crate::bind::{BindError, BindOptions, BindStep};
 use crate::datagram::{Received, SourceAddress, address};
 use crate::notice::{Naming, Notice, Numbering, SendId, interpret};
+use crate::steering;
 use crate::sys::{self, Envelope};
 use std::ffi::{CString, c_int};
 use std::io;
@@ -106,6 +107,21 @@ impl Socket {
             (rounded.as_secs(), rounded.subsec_micros())
         });
         sys::set_receive_timeout(self.as_fd(), seconds, micros)
+    }
+
+    /// Of `sockets` sockets that share this one's port, has the source address of a datagram choose the one that gets it:
+    /// the IPv4 address, or the first 64 bits of the IPv6 address. It holds for all of them, as soon as all are bound.
+    ///
+    /// # Errors
+    ///
+    /// Those of `setsockopt`; then the kernel chooses by addresses and ports, which is only less even.
+    pub fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
+        sys::attach_program(self.as_fd(), steering::ATTACH, &mut steering::program(sockets))
+    }
+
+    /// Wakes whoever waits in a receive, from any thread, and lets nobody wait any more: receives end with nothing at all.
+    pub fn stop_receiving(&self) {
+        sys::stop_receiving(self.as_fd());
     }
 
     /// Receives one datagram; what does not fit into `buffer` is lost, and said to be.

@@ -303,6 +303,24 @@ pub(crate) fn set_receive_timeout(fd: BorrowedFd<'_>, seconds: u64, micros: u32)
     checked(status as isize).map(|_| ())
 }
 
+/// Has a program choose among the sockets that share a port.
+pub(crate) fn attach_program(fd: BorrowedFd<'_>, name: c_int, program: &mut [libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let value = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
+    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel reads the size of a `sock_fprog` from `value` and
+    // `length` instructions from `program`, both of which live through the call.
+    let status =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, name, (&raw const value).cast::<c_void>(), size) };
+    checked(status as isize).map(|_| ())
+}
+
+/// Ends all receiving. On an unconnected socket the kernel says that it is not connected, and does it all the same.
+pub(crate) fn stop_receiving(fd: BorrowedFd<'_>) {
+    // SAFETY: `BorrowedFd` keeps the descriptor open, and the call takes no pointer.
+    let _ = unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RD) };
+}
+
 /// Reads an option that is an integer.
 pub(crate) fn option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
     let mut value: c_int = 0;

@@ -1,33 +1,51 @@
 //! The sections of the file, each validated on its own.
 
+pub(crate) mod aead;
 mod clock;
+mod file;
+mod keyset;
+mod listen;
 mod not_yet;
+mod nts_ke_server;
 mod observability;
 mod server;
 mod source;
 mod storage;
 mod synchronization;
+pub(crate) mod trust;
 
 use crate::checks;
-use crate::config::{Config, Keyset};
+use crate::config::Config;
 use crate::diagnostic::{Located, Report, Span};
 use crate::fields::{Fields, Section};
 use crate::raw::Table;
 
 const ROOT: Section = Section {
     name: "the file",
-    keys: &["source-defaults", "source", "server", "synchronization", "clock", "observability", "storage"],
+    keys: &[
+        "source-defaults",
+        "source",
+        "server",
+        "nts-ke-server",
+        "keyset",
+        "synchronization",
+        "clock",
+        "observability",
+        "storage",
+    ],
 };
 
 /// Every kind of table with the keys that it may hold; the documentation is tested against it.
 #[cfg(test)]
-pub(crate) const ALL: [&Section; 13] = [
+pub(crate) const ALL: [&Section; 15] = [
     &ROOT,
     &source::DEFAULTS,
     &source::SOURCE,
     &source::POLL_LIMITS,
     &server::SERVER,
     &server::FILTER,
+    &nts_ke_server::NTS_KE_SERVER,
+    &keyset::KEYSET,
     &synchronization::SYNCHRONIZATION,
     &synchronization::THRESHOLD,
     &synchronization::ALGORITHM,
@@ -42,8 +60,10 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     let mut root = Fields::new(&ROOT, root, Span { file: 0, range: 0..0 });
     let sources = source::read(&mut root, report);
     let servers = server::read(&mut root, report);
+    let mut nts_ke_servers = nts_ke_server::read(&mut root, report);
+    let keyset_span = root.peek("keyset").map(|entry| entry.key.span.clone());
     let synchronization = synchronization::read(section(&mut root, &synchronization::SYNCHRONIZATION, report), report);
-    let config = Config {
+    let mut config = Config {
         clock: clock::read(section(&mut root, &clock::CLOCK, report), report),
         observability: observability::read(section(&mut root, &observability::OBSERVABILITY, report), report),
         storage: storage::read(section(&mut root, &storage::STORAGE, report), report),
@@ -51,13 +71,17 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         sources: sources.iter().map(|source| source.value.clone()).collect(),
         servers: servers.iter().map(|server| server.value.clone()).collect(),
         nts_ke_servers: Vec::new(),
-        keyset: Keyset::default(),
+        keyset: keyset::read(section(&mut root, &keyset::KEYSET, report), report),
     };
     not_yet::refuse(&mut root, report);
     root.finish(report);
     if !report.has_errors() {
         checks::sources(&sources, report);
         checks::servers(&servers, report);
+        checks::nts_ke::servers(&nts_ke_servers, report);
+        checks::nts_ke::tell_ports(&mut nts_ke_servers, &servers, report);
+        config.nts_ke_servers = nts_ke_servers.into_iter().map(|server| server.value).collect();
+        checks::nts_ke::keys(&config, keyset_span.as_ref(), &servers, report);
         checks::whole(&config, synchronization.minimum_agreeing.as_ref(), report);
     }
     config

@@ -1,8 +1,7 @@
 //! `[[server]]`.
 
-use super::list;
-use crate::address;
-use crate::config::{NTP_PORT, ServerEntry};
+use super::{list, listen};
+use crate::config::{DEFAULT_COALESCING, NTP_PORT, ServerEntry};
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string, wrong_kind};
 use crate::raw::Value;
@@ -10,7 +9,6 @@ use ntp_proto::packet::Version;
 use ntp_proto::server::{
     AccessList, AccessPolicy, FilterAction, Prefix, PrefixError, RateLimit, ServerConfig, VersionSet,
 };
-use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) const SERVER: Section = Section {
@@ -25,6 +23,9 @@ pub(crate) const SERVER: Section = Section {
         "rate-limiting-burst",
         "require-nts",
         "accept-ntp-versions",
+        "worker-threads",
+        "pin-threads",
+        "coalescing-us",
     ],
 };
 
@@ -41,6 +42,12 @@ const LARGEST_CACHE: i64 = 1 << 24;
 /// The longest time between two requests, one day in milliseconds.
 const LONGEST_CUTOFF: i64 = 86_400_000;
 
+/// The most threads of one address; each has a socket, a table of clients and a receive buffer of its own.
+const MOST_WORKERS: i64 = 256;
+
+/// The longest wait for more requests, in microseconds: what a client may see as additional round-trip time.
+const LONGEST_COALESCING: i64 = 1000;
+
 /// The largest burst that a client may be allowed.
 const LARGEST_BURST: i64 = 1000;
 
@@ -51,35 +58,25 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<Server
 }
 
 fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<ServerEntry>> {
-    let listen = listen(&mut fields, report);
+    let listen = listen::read(&mut fields, NTP_PORT, report);
     let interface = interface(&mut fields, report);
     let config = ServerConfig {
         access: access(&mut fields, report),
         rate_limit: rate_limit(&mut fields, report),
         versions: versions(&mut fields, report).unwrap_or(VersionSet::ALL),
+        require_nts: require_nts(&mut fields, report),
         ..ServerConfig::default()
     };
-    require_nts(&mut fields, report);
+    let worker_threads = fields.integer("worker-threads", 1..=MOST_WORKERS, report);
+    let worker_threads = worker_threads.and_then(|count| usize::try_from(count.value).ok());
+    let pin_threads = fields.boolean("pin-threads", report).is_some_and(|pin| pin.value);
+    let coalescing = fields.integer("coalescing-us", 0..=LONGEST_COALESCING, report);
+    let coalescing = coalescing.and_then(|micros| u64::try_from(micros.value).ok());
+    let coalescing = coalescing.map_or(DEFAULT_COALESCING, Duration::from_micros);
     fields.finish(report);
     let listen = listen?;
-    Some(listen.with(ServerEntry { listen: listen.value, interface, config }))
-}
-
-fn listen(fields: &mut Fields, report: &mut Report) -> Option<Located<SocketAddr>> {
-    const HELP: &str = "write listen = \"[::]:123\" or \"0.0.0.0:123\", or the address of one interface";
-    if fields.peek("listen").is_none() {
-        report.error(fields.span(), "a `[[server]]` without `listen`", HELP);
-        return None;
-    }
-    let text = fields.string("listen", report)?;
-    match address::socket(&text.value, Some(NTP_PORT)) {
-        Some(address) => Some(text.with(address)),
-        None => {
-            let message = format!("`{}` is not an IP address with or without a port", text.value);
-            report.error(&text.span, message, HELP);
-            None
-        }
-    }
+    let listen_at = listen.value;
+    Some(listen.with(ServerEntry { listen: listen_at, interface, config, worker_threads, pin_threads, coalescing }))
 }
 
 fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {
@@ -185,16 +182,18 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
     Some(spoken)
 }
 
-fn require_nts(fields: &mut Fields, report: &mut Report) {
-    let Some(entry) = fields.take("require-nts") else { return };
-    match &entry.value.value {
-        Value::Boolean(false) => {}
-        Value::Boolean(true) | Value::String(_) => {
-            let message = "`require-nts`: this version speaks plain NTP only, so that nobody could be answered";
-            let help =
-                "write false or remove this line to answer without authentication, or wait for the version with NTS";
-            report.error(&entry.value.span, message, help);
+/// Whether clients without NTS are refused, and how.
+fn require_nts(fields: &mut Fields, report: &mut Report) -> Option<FilterAction> {
+    match fields.peek("require-nts")?.value.value {
+        Value::String(_) => fields.word("require-nts", &ACTIONS, report).map(|action| action.value),
+        Value::Boolean(required) => {
+            fields.take("require-nts");
+            required.then_some(FilterAction::Ignore)
         }
-        _ => wrong_kind(&entry.value, "require-nts", "false", report),
+        _ => {
+            let entry = fields.take("require-nts")?;
+            wrong_kind(&entry.value, "require-nts", "true, false, \"ignore\" or \"deny\"", report);
+            None
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! `[source-defaults]` and `[[source]]`.
 
-use super::{list, refuse};
+use super::{list, refuse, trust};
 use crate::address;
-use crate::config::{DEFAULT_POOL_COUNT, HostPort, SourceEntry, SourceKind};
+use crate::config::{DEFAULT_POOL_COUNT, HostPort, NTP_PORT, NTS_KE_PORT, SourceEntry, SourceKind};
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string};
 use crate::raw::Value;
@@ -26,6 +26,10 @@ pub(crate) const SOURCE: Section = Section {
         "initial-poll-interval",
         "burst",
         "ntp-version",
+        "certificate-authority",
+        "system-authorities",
+        "pinned-keys",
+        "aead-algorithms",
     ],
 };
 
@@ -37,7 +41,7 @@ const LARGEST_POOL_COUNT: i64 = 16;
 /// The most requests of a burst; more than fill the clock filter's eight places would only be a burden for the server.
 const LARGEST_BURST: i64 = 8;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Server,
     Pool,
@@ -46,6 +50,16 @@ enum Mode {
     Sock,
     Pps,
     Csptp,
+}
+
+impl Mode {
+    /// The port of sources that name none.
+    const fn port(self) -> u16 {
+        match self {
+            Self::Nts | Self::NtsPool => NTS_KE_PORT,
+            _ => NTP_PORT,
+        }
+    }
 }
 
 const MODES: [(&str, Mode); 7] = [
@@ -69,7 +83,8 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<Source
 
 fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> Option<Located<SourceEntry>> {
     let Some(entry) = fields.peek("mode") else {
-        let help = "write mode = \"server\" for one server or mode = \"pool\" for a name behind which there are many";
+        let help = "write mode = \"nts\" for a server with authentication, mode = \"server\" for one without, or \
+                    mode = \"pool\" for a name behind which there are many";
         report.error(fields.span(), "a `[[source]]` without a `mode`", help);
         fields.abandon(report);
         return None;
@@ -80,39 +95,66 @@ fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> 
         report.error(&mode_span, message, help);
         return None;
     }
-    let address = read_address(&mut fields, report);
+    let address = read_address(&mut fields, mode.port(), report);
     let mut settings = settings(&mut fields, defaults, report);
-    settings.version = version(&mut fields, report).unwrap_or(settings.version);
-    let pool = match mode {
-        Mode::Pool => Some(pool(&mut fields, report)),
-        _ => None,
-    };
-    if pool.is_none() {
-        for key in ["count", "ignore"] {
-            refuse(&mut fields, key, ("only a pool has it", "write mode = \"pool\" or remove this line"), report);
-        }
-    }
+    settings.version = version(&mut fields, mode, report).unwrap_or(settings.version);
+    let pool = (mode == Mode::Pool).then(|| pool(&mut fields, report));
+    let trust = (mode == Mode::Nts).then(|| trust::read(&mut fields, report));
+    refuse_keys_of_others(&mut fields, mode, report);
     fields.finish(report);
     let address = address?;
     let host = address.value.clone();
-    let kind = match pool {
-        Some((count, ignore)) => SourceKind::Pool { address: host, count, ignore },
-        None => SourceKind::Server { address: host },
+    let kind = match (pool, trust) {
+        (Some((count, ignore)), _) => SourceKind::Pool { address: host, count, ignore },
+        (None, Some(trust)) => {
+            trust::check_host(&address.with(host.host.as_str()), &trust, report);
+            SourceKind::Nts { address: host, trust }
+        }
+        (None, None) => SourceKind::Server { address: host },
     };
     Some(address.with(SourceEntry { kind, settings }))
 }
 
+/// Refuses the keys of other modes and those that other daemons have for NTS: who has written one of them expects
+/// something that would not be there.
+fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
+    let mut refuse_all = |keys: &[&'static str], message, help| {
+        keys.iter().for_each(|key| refuse(fields, key, (message, help), report));
+    };
+    match mode {
+        Mode::Pool => {}
+        Mode::Nts => refuse_all(&["count", "ignore"], "only a pool has it, and pools are without NTS", SEVERAL_NTS),
+        _ => refuse_all(&["count", "ignore"], "only a pool has it", "write mode = \"pool\" or remove this line"),
+    }
+    if mode != Mode::Nts {
+        let help = "write mode = \"nts\" for time with authentication, or remove this line";
+        refuse_all(&trust::KEYS, "only a source with NTS has it", help);
+    }
+    if let Some(entry) = fields.take_foreign("nts") {
+        let help = match mode {
+            Mode::Nts => "remove this line",
+            Mode::Pool => SEVERAL_NTS,
+            _ => "write mode = \"nts\" and remove this line; without that, nothing would be authenticated",
+        };
+        report.error(&entry.key.span, "`nts`: whether a source has NTS is said by its `mode`", help);
+    }
+    match fields.take_foreign("enable-srv-resolution") {
+        Some(entry) if matches!(entry.value.value, Value::Boolean(false)) => {}
+        Some(entry) => {
+            let message = "`enable-srv-resolution`: servers are not looked up by SRV records";
+            report.error(&entry.key.span, message, "remove this line and write the name of one server");
+        }
+        None => {}
+    }
+}
+
+/// What takes the place of a pool whose servers have NTS.
+const SEVERAL_NTS: &str = "write one [[source]] with mode = \"nts\" for each of several servers";
+
 const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)> {
     Some(match mode {
-        Mode::Server | Mode::Pool => return None,
-        Mode::Nts => (
-            "this version speaks plain NTP only and has no NTS",
-            "write mode = \"server\" for time without authentication, or wait for the version with NTS",
-        ),
-        Mode::NtsPool => (
-            "this version speaks plain NTP only and has no NTS",
-            "write mode = \"pool\" for time without authentication, or wait for the version with NTS",
-        ),
+        Mode::Server | Mode::Pool | Mode::Nts => return None,
+        Mode::NtsPool => ("this version has no pools of servers with NTS", SEVERAL_NTS),
         Mode::Sock => (
             "this version has no reference clocks, such as gpsd's socket",
             "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
@@ -121,14 +163,19 @@ const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)>
             "this version has no reference clocks, such as pulses per second",
             "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
         ),
-        Mode::Csptp => ("this version does not speak CSPTP", "write mode = \"server\" if the host speaks NTP as well"),
+        Mode::Csptp => (
+            "this version does not speak CSPTP",
+            "write mode = \"nts\" or mode = \"server\" if the host speaks NTP as well",
+        ),
     })
 }
 
-fn read_address(fields: &mut Fields, report: &mut Report) -> Option<Located<HostPort>> {
+fn read_address(fields: &mut Fields, default_port: u16, report: &mut Report) -> Option<Located<HostPort>> {
     let port = fields.integer("port", 1..=i64::from(u16::MAX), report);
     if fields.peek("address").is_none() {
-        let help = "write address = \"ntp.example.org\", with another port than 123 as \"ntp.example.org:1123\"";
+        let help = format!(
+            "write address = \"ntp.example.org\", with another port than {default_port} as \"ntp.example.org:1123\""
+        );
         report.error(fields.span(), "a `[[source]]` without an `address`", help);
         return None;
     }
@@ -150,7 +197,7 @@ fn read_address(fields: &mut Fields, report: &mut Report) -> Option<Located<Host
         }
         host.port = u16::try_from(port.value).ok();
     }
-    Some(text.with(host.or_ntp_port()))
+    Some(text.with(host.or_port(default_port)))
 }
 
 fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) -> SourceConfig {
@@ -196,20 +243,27 @@ fn log2(poll: PollInterval) -> i64 {
     i64::from(poll.log2())
 }
 
-fn version(fields: &mut Fields, report: &mut Report) -> Option<Version> {
-    const HELP: &str = "write 4, or 3 for a very old server, or remove this line";
+fn version(fields: &mut Fields, mode: Mode, report: &mut Report) -> Option<Version> {
+    let help = match mode {
+        Mode::Nts => "write 4 or remove this line",
+        _ => "write 4, or 3 for a very old server, or remove this line",
+    };
     let entry = fields.take("ntp-version")?;
     match &entry.value.value {
         Value::String(word) if word == "auto" => {
-            report.warning(&entry.value.span, "`ntp-version` \"auto\" means 4: this version speaks no NTPv5", HELP);
+            report.warning(&entry.value.span, "`ntp-version` \"auto\" means 4: this version speaks no NTPv5", help);
             Some(Version::V4)
         }
+        Value::Integer(3) if mode == Mode::Nts => {
+            report.error(&entry.value.span, "version 3 has no NTS", help);
+            None
+        }
         Value::Integer(5) => {
-            report.error(&entry.value.span, "this version speaks no NTPv5", HELP);
+            report.error(&entry.value.span, "this version speaks no NTPv5", help);
             None
         }
         Value::String(_) => {
-            report.error(&entry.value.span, "`ntp-version` must be a number", HELP);
+            report.error(&entry.value.span, "`ntp-version` must be a number", help);
             None
         }
         _ => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Lines of the live view.
-const LIVE_LINES: usize = 5;
+const LIVE_LINES: usize = 6;
 /// Without a terminal: lines every half second at first, then every five seconds.
 const DENSE_UNTIL: Duration = Duration::from_secs(5);
 const SPARSE: Duration = Duration::from_secs(5);
@@ -31,7 +31,10 @@ impl Display {
         let config = config.display();
         writeln!(out, "Truechimer demonstration: everything is on this machine, and its own clock is left alone.")?;
         writeln!(out)?;
-        writeln!(out, "  reference server  {server}")?;
+        writeln!(
+            out,
+            "  reference server  keys for authenticated time (NTS) from {server}, with a certificate of its own"
+        )?;
         let (offset, drift) = (human(options.offset), options.drift);
         writeln!(out, "  client            a virtual clock that starts {offset} off and runs {drift:+} ppm too fast")?;
         writeln!(out)?;
@@ -68,6 +71,7 @@ impl Display {
                 "  exchanges    {:>14}   round trip {}, steps {}",
                 view.exchanges, view.delay, document.system.step_count
             ),
+            format!("  NTS          {:>14}   {}", view.cookies, view.aead),
         ];
         for line in lines {
             writeln!(out, "\x1b[2K{line}")?;
@@ -81,11 +85,11 @@ impl Display {
             return Ok(());
         }
         self.last_line = Some(elapsed);
-        let View { verdict, error, bound, frequency, exchanges, .. } = View::of(document);
+        let View { verdict, error, bound, frequency, exchanges, cookies, .. } = View::of(document);
         let mut out = io::stdout().lock();
         writeln!(
             out,
-            "{:>6.1} s  true error {error:>12}  bound {bound:>10}  rate {frequency:>11}  exchanges {exchanges:>3}  {verdict}",
+            "{:>6.1} s  true error {error:>12}  bound {bound:>10}  rate {frequency:>11}  exchanges {exchanges:>3}  {cookies:>9}  {verdict}",
             elapsed.as_secs_f64()
         )?;
         out.flush()
@@ -101,12 +105,15 @@ struct View {
     frequency: String,
     exchanges: u64,
     delay: String,
+    cookies: String,
+    aead: String,
 }
 
 impl View {
     fn of(document: &Document) -> Self {
         let error = document.clock.virtual_minus_system_s;
         let unknown = || "unknown".to_owned();
+        let nts = document.sources.first().and_then(|source| source.nts.as_ref());
         Self {
             verdict: if document.system.synchronized { "synchronised" } else { "not synchronised yet" },
             error: error.map_or_else(unknown, human),
@@ -114,6 +121,8 @@ impl View {
             bound: document.system.error_bound_s.map_or_else(unknown, |bound| human(bound).replacen('+', "±", 1)),
             frequency: document.system.frequency_ratio.map_or_else(unknown, |ratio| format!("{:+.3} ppm", ratio * 1e6)),
             exchanges: document.sources.iter().map(|source| source.packets.valid).sum(),
+            cookies: nts.map_or_else(|| "no keys".to_owned(), |nts| format!("{} cookies", nts.cookies)),
+            aead: nts.and_then(|nts| nts.aead.clone()).unwrap_or_default(),
             delay: document.sources.first().and_then(|source| source.delay_s).map_or_else(unknown, human),
         }
     }

@@ -1,5 +1,6 @@
 //! The demonstration: a reference server and a client with a wrong virtual clock, on this machine's loopback interface,
-//! on free ports, without any privilege. Both are the very parts that the daemon is made of.
+//! on free ports, without any privilege. The time is authenticated by NTS. Both are the very parts that the daemon is made
+//! of.
 
 mod display;
 mod reference;
@@ -15,7 +16,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A clock this close to the truth counts as right.
 const RIGHT_WITHIN_S: f64 = 0.001;
@@ -75,20 +76,21 @@ impl Drop for Folder {
 
 /// Returns whether the clock was right at the end.
 async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
-    let stop = stop_signal()?;
+    let (reload, reloads) = watch::channel(());
+    let stop = stop_signal(reload)?;
     let folder = Folder::create()?;
-    let reference = Reference::start()?;
+    let reference = Reference::start(&folder.0)?;
     let file = folder.0.join("ntp.toml");
     let metrics = free_tcp_port()?;
-    std::fs::write(&file, configuration(options, &folder.0, &reference.address().to_string(), metrics))
+    std::fs::write(&file, configuration(options, &folder.0, &reference.ke_address().to_string(), metrics))
         .map_err(|error| DemoError::SetUp(error.to_string()))?;
     let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
     let daemon = Daemon::build(loaded.config, Some(file.clone()))?;
     let mut display = Display::new();
-    display.introduce(options, &reference.address().to_string(), &file, metrics)?;
+    display.introduce(options, &reference.ke_address().to_string(), &file, metrics)?;
     let questions = daemon.questions();
     let (end, ended) = oneshot::channel::<()>();
-    let running = tokio::spawn(daemon.run(async move { drop(ended.await) }));
+    let running = tokio::spawn(daemon.run(async move { drop(ended.await) }, reloads));
     let outcome = tokio::select! {
         outcome = watch(&mut display, &questions, options.end_after) => outcome,
         () = stop => last_document(&questions).await.map(|document| is_right(&document)),
@@ -138,8 +140,10 @@ fn configuration(options: &DemoOptions, folder: &Path, server: &str, metrics: u1
     let socket = folder.join("observe.sock");
     format!(
         "[[source]]\n\
-         mode = \"server\"\n\
+         mode = \"nts\"\n\
          address = \"{server}\"\n\
+         certificate-authority = {authority:?}\n\
+         system-authorities = false\n\
          \n\
          [clock]\n\
          mode = \"virtual\"\n\
@@ -155,6 +159,7 @@ fn configuration(options: &DemoOptions, folder: &Path, server: &str, metrics: u1
         offset = options.offset,
         frequency = options.drift * 1e-6,
         socket = socket.display().to_string(),
+        authority = folder.join("ca.pem").display().to_string(),
     )
 }
 

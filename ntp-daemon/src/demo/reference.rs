@@ -1,28 +1,39 @@
-//! The reference server of the demonstration: a server worker that trusts this machine's clock.
+//! The reference server of the demonstration: a server worker that trusts this machine's clock, and key establishment for
+//! NTS with a certificate that is made for the occasion.
 
 use super::DemoError;
-use crate::daemon::DaemonError;
-use crate::server::{Worker, WorkerStop};
+use crate::daemon::{DaemonError, secrets, seed};
+use crate::file;
+use crate::ke_servers::{KeService, RunningKeService};
+use crate::server::{Shared, WorkerGroup, WorkerStop};
 use arc_swap::ArcSwap;
-use ntp_config::ServerEntry;
+use ntp_config::{NtsKeServerEntry, ServerEntry};
 use ntp_os_clock::Clock;
+use ntp_proto::nts::{AeadAlgorithm, KeySet};
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
 use ntp_proto::server::{ServedState, ServerConfig};
 use ntp_proto::time::{Frequency, Seconds};
-use std::net::{Ipv4Addr, SocketAddr};
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 /// A running reference server; it ends when dropped.
 pub(super) struct Reference {
-    address: SocketAddr,
+    ke_address: SocketAddr,
+    key_establishment: Option<RunningKeService>,
     stop: WorkerStop,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Reference {
-    /// Starts it on a free port of the loopback interface.
-    pub(super) fn start() -> Result<Self, DemoError> {
+    /// Starts it on free ports of the loopback interface. Its certificate and that of the authority, `ca.pem`, are written
+    /// into `folder`.
+    pub(super) fn start(folder: &Path) -> Result<Self, DemoError> {
         let clock = Clock::measuring();
         let state = ServedState {
             leap: LeapIndicator::NoWarning,
@@ -39,23 +50,82 @@ impl Reference {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             interface: None,
             config: ServerConfig::default(),
+            worker_threads: Some(1),
+            pin_threads: false,
+            coalescing: Duration::ZERO,
         };
         let served = Arc::new(ArcSwap::from_pointee(state));
-        let worker =
-            Worker::open(&entry, false, clock.reader(), served, crate::daemon::seed()?).map_err(DaemonError::from)?;
-        let address = worker.board().listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
+        let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed(seed()?));
+        let keys = Arc::new(ArcSwap::from_pointee(keys));
+        let shared = Shared { reader: clock.reader(), served, keys: Some(Arc::clone(&keys)) };
+        let WorkerGroup { mut workers, board: server } =
+            WorkerGroup::open(&entry, false, &shared, secrets()?).map_err(DaemonError::from)?;
+        let worker = workers.pop().ok_or_else(|| DemoError::SetUp("no worker".into()))?;
+        let served = server.listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
+        let service = KeService::open(&key_establishment(folder)?, false, &[served]).map_err(DaemonError::from)?;
+        let (running, board) = service.start(keys, || ()).map_err(DaemonError::from)?;
         let stop = WorkerStop::default();
         let thread = worker.start(stop.clone(), drop).map_err(|error| DemoError::SetUp(error.to_string()))?;
-        Ok(Self { address, stop, thread: Some(thread) })
+        Ok(Self { ke_address: board.board.address(), key_establishment: Some(running), stop, thread: Some(thread) })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    /// Where keys can be had.
+    pub(super) fn ke_address(&self) -> SocketAddr {
+        self.ke_address
     }
+}
+
+/// Key establishment with an authority and a certificate of its own, for two days.
+fn key_establishment(folder: &Path) -> Result<NtsKeServerEntry, DemoError> {
+    let failed = |error: rcgen::Error| DemoError::SetUp(error.to_string());
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "Truechimer demonstration authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let authority = CertifiedIssuer::self_signed(valid_now(authority), rcgen::KeyPair::generate().map_err(failed)?);
+    let authority = authority.map_err(failed)?;
+
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let mut server = CertificateParams::default();
+    server.distinguished_name.push(rcgen::DnType::CommonName, "Truechimer demonstration");
+    server.subject_alt_names = vec![rcgen::SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+    server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let server = valid_now(server).signed_by(&key, &authority).map_err(failed)?;
+
+    write(&folder.join("ca.pem"), file::PUBLIC, &authority.pem())?;
+    Ok(NtsKeServerEntry {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        certificate_chain: write(&folder.join("server.pem"), file::PUBLIC, &server.pem())?,
+        private_key: write(&folder.join("server.key"), file::SECRET, &key.serialize_pem())?,
+        timeout: Duration::from_secs(5),
+        concurrent_connections: 16,
+        connections_per_client: 16,
+        ntp_server: None,
+        ntp_port: None,
+        aead_algorithms: AeadAlgorithm::ALL.to_vec(),
+    })
+}
+
+fn valid_now(mut params: CertificateParams) -> CertificateParams {
+    let day = Duration::from_secs(86_400);
+    let now = SystemTime::now();
+    params.not_before = (now - day).into();
+    params.not_after = (now + day).into();
+    params
+}
+
+fn write(path: &Path, mode: u32, text: &str) -> Result<PathBuf, DemoError> {
+    let written = file::replace(path, mode, text.as_bytes());
+    written.map_err(|error| DemoError::SetUp(format!("{}: {error}", path.display())))?;
+    Ok(path.to_owned())
 }
 
 impl Drop for Reference {
     fn drop(&mut self) {
+        if let Some(running) = self.key_establishment.take() {
+            running.stop();
+        }
         self.stop.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

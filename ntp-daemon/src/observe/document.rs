@@ -1,7 +1,10 @@
 //! The whole document, as of now.
 
-use super::{sources, system};
+use super::{nts, sources, system};
+use crate::ke_servers::KeServiceBoard;
+use crate::key_ring::KeyFacts;
 use crate::server::ServerBoard;
+use arc_swap::ArcSwap;
 use ntp_config::{ClockMode as Requested, SourceEntry};
 use ntp_observe::{ClockFacts, ClockMode, DaemonFacts, Date, Document, SteeringObstacle};
 use ntp_os_clock::{Clock, ClockKind};
@@ -9,6 +12,7 @@ use ntp_proto::client::Client;
 use ntp_proto::pool::GroupId;
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What the daemon knows beside the client and the clock.
@@ -19,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) requested_clock: Requested,
     pub(crate) warn_on_jump: bool,
     pub(crate) servers: Vec<ServerBoard>,
+    pub(crate) keys: Option<Arc<ArcSwap<KeyFacts>>>,
+    pub(crate) ke_servers: Vec<KeServiceBoard>,
     pub(crate) started: MonoTime,
     /// What the operating system said when it last refused to obey.
     pub(crate) clock_error: Option<String>,
@@ -46,6 +52,8 @@ pub(crate) fn document(client: &Client, clock: &Clock, facts: &Facts, now: Now) 
         system: system::facts(client, clock, facts, now),
         sources,
         servers: facts.servers.iter().map(ServerBoard::facts).collect(),
+        nts_ke_servers: facts.ke_servers.iter().map(nts::ke_server).collect(),
+        keyset: facts.keys.as_ref().map(|keys| nts::keyset(&keys.load())),
         ..Document::default()
     }
 }
@@ -96,4 +104,9 @@ pub(super) fn date(at: NtpTimestamp) -> Date {
     let machine = Date::from(SystemTime::now()).unix_seconds();
     let (seconds, nanos) = at.to_unix_near(machine);
     Date::from_unix(seconds, nanos)
+}
+
+/// A date that somebody else has told in Unix seconds.
+pub(super) fn unix_date(seconds: i64) -> Date {
+    Date::from_unix(seconds, 0)
 }

@@ -1,6 +1,7 @@
 //! Showing the state: the document, and the socket that hands it out.
 
 mod document;
+mod nts;
 mod socket;
 mod sources;
 mod system;

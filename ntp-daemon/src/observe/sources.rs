@@ -1,6 +1,7 @@
 //! The associations, one by one, and the names that have none yet.
 
 use super::document::Facts;
+use super::nts;
 use super::system::leap;
 use crate::client_task::reference_text;
 use ntp_config::SourceKind;
@@ -19,7 +20,7 @@ pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts
     for group in client.groups() {
         let members: Vec<&Member> = client.members().filter(|member| member.group() == group.id()).collect();
         let missing = members.len() < group.wanted();
-        all.extend(members.iter().map(|member| of_member(client, member, facts, now)));
+        all.extend(members.iter().map(|member| of_member(client, group, member, facts, now)));
         if members.is_empty() || (missing && group.failure().is_some()) {
             all.push(of_missing(group, facts, now));
         }
@@ -39,6 +40,7 @@ fn mode_of(group: GroupId, facts: &Facts) -> String {
 fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
     let retry_in_s = group.failure().map(|(_, at)| at.since(now.mono).as_secs_f64());
     let reason = match group.failure() {
+        _ if group.is_nts() => nts::why_missing(group, now.mono),
         Some((error, _)) => SourceReason::NameNotResolved { error: error.to_owned(), retry_in_s },
         None if group.is_pending() => SourceReason::Resolving,
         None => {
@@ -51,13 +53,15 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
         state: SourceState::Unresolved,
         reason,
         retry_in_s,
+        nts: nts::of_source(group, None, facts, now),
         ..SourceFacts::default()
     }
 }
 
-fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
+fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
     let source = member.source();
     let (state, reason) = state_and_reason(client, &client.state_of(member));
+    let reason = nts::why_useless(client, member).unwrap_or(reason);
     let opinion = client.opinion_of(member, now);
     let heard = source.heard();
     let header = heard.map(|heard| heard.header);
@@ -72,7 +76,7 @@ fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> Sourc
         mode: mode_of(member.group(), facts),
         state,
         reason,
-        notes: notes(member),
+        notes: notes(member).into_iter().chain(nts::notes(group, member, now.mono)).collect(),
         stratum: header.map(|header| header.stratum.to_bits()),
         leap: header.map(|header| leap(header.leap)),
         version: header.map(|header| header.version.to_bits()),
@@ -105,6 +109,7 @@ fn of_member(client: &Client, member: &Member, facts: &Facts, now: Now) -> Sourc
             .map(|(word, n)| (word.to_owned(), n))
             .collect(),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
+        nts: nts::of_source(group, Some(member), facts, now),
     }
 }
 

@@ -1,35 +1,28 @@
-//! What a worker shows of itself: a snapshot that it replaces now and then, never per packet.
+//! What the workers of one listening address show of themselves.
 
-use arc_swap::ArcSwap;
+use super::tally::{Tally, WorkerReport};
 use ntp_observe::{ClientTable, ServerFacts};
-use ntp_proto::server::{DropReason, RateLimit, ReplyKind, ServerStats};
+use ntp_proto::server::{DropReason, RateLimit, ReplyKind};
 use std::sync::Arc;
-
-/// The counters of a worker at some instant.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct WorkerReport {
-    pub(crate) stats: ServerStats,
-    pub(crate) send_errors: u64,
-    pub(crate) receive_errors: u64,
-    pub(crate) kernel_stamps: u64,
-    pub(crate) missing_stamps: u64,
-    pub(crate) clients: u64,
-}
 
 /// The board of one listening address.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerBoard {
     pub(crate) listen: String,
     pub(crate) interface: Option<String>,
-    pub(crate) receive_buffer: Option<u64>,
+    /// What the kernel has granted each socket, in octets.
+    pub(crate) receive_buffer: Option<usize>,
     pub(crate) rate_limit: Option<RateLimit>,
-    pub(crate) report: Arc<ArcSwap<WorkerReport>>,
+    pub(crate) tallies: Vec<Arc<Tally>>,
 }
 
 impl ServerBoard {
     /// What stands on the board.
     pub(crate) fn facts(&self) -> ServerFacts {
-        let report = **self.report.load();
+        let mut report = WorkerReport::default();
+        for tally in &self.tallies {
+            report += tally.read();
+        }
         let stats = report.stats;
         let shown_apart = [DropReason::Denied, DropReason::Ignored, DropReason::RateLimited].map(DropReason::word);
         let kinds = ReplyKind::ALL.map(ReplyKind::word);
@@ -38,7 +31,10 @@ impl ServerBoard {
             listen_address: self.listen.clone(),
             interface: self.interface.clone(),
             received: stats.received(),
-            answered: stats.replied(ReplyKind::Time) + stats.replied(ReplyKind::TimeOverLimit),
+            answered: [ReplyKind::Time, ReplyKind::TimeOverLimit, ReplyKind::NtsTime]
+                .iter()
+                .map(|kind| stats.replied(*kind))
+                .sum(),
             denied: stats.replied(ReplyKind::DenyKiss) + stats.dropped(DropReason::Denied),
             ignored: stats.dropped(DropReason::Ignored),
             rate_limited: stats.replied(ReplyKind::RateKiss) + stats.dropped(DropReason::RateLimited),
@@ -52,8 +48,20 @@ impl ServerBoard {
             send_errors: report.send_errors,
             receive_timestamps_kernel: report.kernel_stamps,
             receive_timestamps_daemon: report.missing_stamps,
-            receive_buffer_bytes: self.receive_buffer,
-            clients: self.rate_limit.map(|limit| ClientTable { size: limit.table_size() as u64, used: report.clients }),
+            receive_buffer_bytes: self.receive_buffer.map(|octets| octets as u64),
+            workers: self.tallies.len() as u64,
+            clients: self.rate_limit.map(|limit| ClientTable {
+                size: (limit.table_size() * self.tallies.len()) as u64,
+                used: report.clients,
+            }),
+            nts_answered: stats.replied(ReplyKind::NtsTime),
+            nts_naks_sent: stats.replied(ReplyKind::NtsNak),
+            nts_refused: DropReason::ALL
+                .iter()
+                .filter(|reason| reason.word().starts_with("nts-"))
+                .map(|reason| (reason.word().to_owned(), stats.dropped(*reason)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
         }
     }
 }

@@ -1,7 +1,12 @@
 //! The server role: plain worker threads that own their sockets and read snapshots.
 
 mod board;
+mod coalescing;
+mod group;
+mod placement;
+mod tally;
 mod worker;
 
 pub(crate) use board::ServerBoard;
-pub(crate) use worker::{Worker, WorkerStop};
+pub(crate) use group::WorkerGroup;
+pub(crate) use worker::{Shared, Worker, WorkerStop};

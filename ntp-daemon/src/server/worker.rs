@@ -1,102 +1,77 @@
 //! One thread, one socket: receives batches, judges, stamps last, sends batches.
 
-use super::board::{ServerBoard, WorkerReport};
+use super::coalescing::Coalescing;
+use super::placement;
+use super::tally::{Tally, WorkerReport};
+use crate::key_ring::SharedKeys;
 use arc_swap::ArcSwap;
-use ntp_config::ServerEntry;
 use ntp_os_clock::{ClockReader, monotonic_now};
-use ntp_proto::server::{MAX_REQUEST_LENGTH, Request, ServedState, Server, Verdict};
-use ntp_proto::time::MonoTime;
-use ntp_udp::{BindError, BindOptions, ReceiveBatch, SendBatch, Socket, StampCounters};
+use ntp_proto::server::{MAX_REQUEST_LENGTH, Request, ServedState, Server, Snapshots, Verdict};
+use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Datagrams taken from the kernel at once.
 const BATCH: usize = 64;
-/// How long a worker waits for requests before it looks whether it shall stop, and shows its counters.
-const PATIENCE: Duration = Duration::from_millis(250);
 /// EBADF and ENOTSOCK: error numbers that no waiting mends.
 const DEAD_SOCKET: [i32; 2] = [9, 88];
 /// The pause after an error that passes.
 const RECOVERY: Duration = Duration::from_millis(50);
-/// How often a busy worker shows its counters.
-const SHOWING_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Ends workers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct WorkerStop(Arc<AtomicBool>);
+pub(crate) struct WorkerStop(Arc<Stopping>);
+
+#[derive(Debug, Default)]
+struct Stopping {
+    stopped: AtomicBool,
+    sockets: Mutex<Vec<Arc<Socket>>>,
+}
 
 impl WorkerStop {
-    /// Tells all workers to end; they do within a fraction of a second.
+    /// Tells all workers to end, and wakes those that wait for requests.
     pub(crate) fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stopped.store(true, Ordering::Relaxed);
+        let sockets = self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.iter().for_each(|socket| socket.stop_receiving());
     }
 
     fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.stopped.load(Ordering::Relaxed)
     }
+
+    fn will_wake(&self, socket: &Arc<Socket>) {
+        self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(socket));
+    }
+}
+
+/// What workers read and others replace.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) reader: ClockReader,
+    pub(crate) served: Arc<ArcSwap<ServedState>>,
+    /// The keys of NTS cookies, if this server has any.
+    pub(crate) keys: Option<SharedKeys>,
 }
 
 /// A worker that has its socket and has yet to be started.
 pub(crate) struct Worker {
-    socket: Socket,
-    server: Server,
-    reader: ClockReader,
-    served: Arc<ArcSwap<ServedState>>,
-    board: ServerBoard,
-    stamps: StampCounters,
-    send_errors: u64,
-    receive_errors: u64,
-    shown: MonoTime,
+    pub(super) socket: Arc<Socket>,
+    pub(super) server: Server,
+    pub(super) shared: Shared,
+    pub(super) tally: Arc<Tally>,
+    pub(super) coalescing: Coalescing,
+    /// Which of the processors that we may use is to be this worker's alone.
+    pub(super) processor: Option<usize>,
+    pub(super) stamps: StampCounters,
+    pub(super) send_errors: u64,
+    pub(super) receive_errors: u64,
 }
 
 impl Worker {
-    /// Opens the socket. With `dual_stack`, one at `[::]` serves IPv4, too.
-    ///
-    /// # Errors
-    /// Says what was tried and what to do.
-    pub(crate) fn open(
-        entry: &ServerEntry,
-        dual_stack: bool,
-        reader: ClockReader,
-        served: Arc<ArcSwap<ServedState>>,
-        seed: [u8; 32],
-    ) -> Result<Self, BindError> {
-        // With a single socket for each address, sharing the port would only hide that it is taken.
-        let options = BindOptions {
-            interface: entry.interface.clone(),
-            reuse_port: false,
-            dual_stack,
-            ..BindOptions::server(entry.listen)
-        };
-        let socket = Socket::bind(&options)?;
-        let board = ServerBoard {
-            listen: socket.local_address().to_string(),
-            interface: entry.interface.clone(),
-            receive_buffer: socket.granted_receive_buffer().ok().map(|octets| octets as u64),
-            rate_limit: entry.config.rate_limit,
-            report: Arc::default(),
-        };
-        Ok(Self {
-            socket,
-            server: Server::new(Arc::new(entry.config.clone()), seed),
-            reader,
-            served,
-            board,
-            stamps: StampCounters::default(),
-            send_errors: 0,
-            receive_errors: 0,
-            shown: MonoTime::ZERO,
-        })
-    }
-
-    /// Where the worker shows its counters.
-    pub(crate) fn board(&self) -> ServerBoard {
-        self.board.clone()
-    }
-
     /// Starts the thread. It ends when told to, or with the error of its socket; `ended` is called in both cases.
     ///
     /// # Errors
@@ -106,16 +81,24 @@ impl Worker {
         stop: WorkerStop,
         ended: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        self.socket.set_read_timeout(Some(PATIENCE))?;
+        stop.will_wake(&self.socket);
         std::thread::Builder::new().name("ntp-server".into()).spawn(move || ended(self.run(&stop)))
     }
 
     fn run(&mut self, stop: &WorkerStop) -> io::Result<()> {
+        placement::settle(self.processor);
         let mut requests = ReceiveBatch::new(BATCH, MAX_REQUEST_LENGTH + 4);
         let mut replies = SendBatch::new(BATCH, MAX_REQUEST_LENGTH);
         while !stop.is_stopped() {
             match self.socket.receive_batch(&mut requests) {
-                Ok(_) => self.answer(&requests, &mut replies),
+                Ok(_) => {
+                    self.answer(&requests, &mut replies);
+                    self.show();
+                    let full = requests.len() == BATCH;
+                    if let Some(wait) = self.coalescing.after(requests.len(), full, monotonic_now()) {
+                        std::thread::sleep(wait);
+                    }
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {}
                     // These say that the socket itself is gone or was never one: a mistake of ours.
@@ -124,46 +107,45 @@ impl Worker {
                     // Anything else, such as a lack of memory or a network that is down, passes.
                     _ => {
                         self.receive_errors += 1;
+                        self.show();
                         std::thread::sleep(RECOVERY);
                     }
                 },
             }
-            self.show_if_due();
         }
         Ok(())
     }
 
     fn answer(&mut self, requests: &ReceiveBatch, replies: &mut SendBatch) {
-        let state = **self.served.load();
+        let Shared { reader, served, keys } = &self.shared;
+        let state = **served.load();
+        let keys = keys.as_ref().map(|keys| keys.load());
+        let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
         let now = monotonic_now();
         replies.clear();
         for (octets, datagram) in requests.iter() {
             self.stamps.record(datagram.stamp);
             let receive = match datagram.stamp {
-                Some(stamp) => self.reader.from_realtime(stamp.at),
-                None => self.reader.now(),
+                Some(stamp) => reader.from_realtime(stamp.at),
+                None => reader.now(),
             };
             let request = Request { octets, from: datagram.from, receive, now };
-            let Verdict::Reply(reply) = self.server.handle_request(request, &state) else { continue };
+            let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { continue };
             let from = datagram.destination.and_then(|destination| destination.reply_source());
             // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(datagram.from, from, |room| reply.emit(self.reader.now(), room).unwrap_or(0));
+            let _ = replies.push(datagram.from, from, |room| reply.emit(reader.now(), room).unwrap_or(0));
         }
         self.send_errors += self.socket.send_batch(replies).failed as u64;
     }
 
-    fn show_if_due(&mut self) {
-        let now = monotonic_now();
-        if now.since(self.shown) >= SHOWING_INTERVAL {
-            self.shown = now;
-            self.board.report.store(Arc::new(WorkerReport {
-                stats: *self.server.stats(),
-                send_errors: self.send_errors,
-                receive_errors: self.receive_errors,
-                kernel_stamps: self.stamps.kernel + self.stamps.hardware,
-                missing_stamps: self.stamps.missing,
-                clients: self.server.clients() as u64,
-            }));
-        }
+    fn show(&self) {
+        self.tally.show(&WorkerReport {
+            stats: *self.server.stats(),
+            send_errors: self.send_errors,
+            receive_errors: self.receive_errors,
+            kernel_stamps: self.stamps.kernel + self.stamps.hardware,
+            missing_stamps: self.stamps.missing,
+            clients: self.server.clients() as u64,
+        });
     }
 }

@@ -2,7 +2,8 @@
 
 use super::SourceState;
 use crate::clock::ClockEvent;
-use crate::pool::GroupId;
+use crate::nts::AeadAlgorithm;
+use crate::pool::{EstablishFailure, GroupId};
 use crate::source::SourceId;
 use std::net::SocketAddr;
 
@@ -17,6 +18,8 @@ pub enum Removal {
     Denied,
     /// The name has a different address now.
     Moved,
+    /// The time is known now, and its certificate is not valid.
+    Certificate,
 }
 
 /// Something for the driver.
@@ -37,6 +40,35 @@ pub enum Event {
         group: GroupId,
         /// What the resolver said.
         error: String,
+    },
+    /// Establish keys for NTS with a server (RFC 8915 §4) and report with `handle_established`.
+    Establish {
+        /// Whose server.
+        group: GroupId,
+        /// Its name.
+        host: String,
+        /// Its TCP port.
+        port: u16,
+        /// If the clock has never been right and nobody has confirmed it yet, this time in Unix seconds, which has passed
+        /// for sure: then certificates are to be accepted that had not expired by then, whenever they begin to be valid.
+        /// `None`: they must be valid now.
+        since: Option<i64>,
+    },
+    /// Keys were established, for the first time or after failures.
+    Established {
+        /// Whose.
+        group: GroupId,
+        /// The algorithm.
+        algorithm: AeadAlgorithm,
+        /// How many cookies came with them.
+        cookies: usize,
+    },
+    /// Keys could not be established; told once until it works again.
+    NotEstablished {
+        /// Whose.
+        group: GroupId,
+        /// Why.
+        failure: EstablishFailure,
     },
     /// An association was made.
     SourceAdded {

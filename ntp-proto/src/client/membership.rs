@@ -3,7 +3,7 @@
 use super::{Client, Event, Member, Removal};
 use crate::clock::Standing;
 use crate::pool::{Group, GroupId};
-use crate::source::{Source, SourceConfig, SourceId};
+use crate::source::{Session, Source, SourceConfig, SourceId};
 use crate::time::MonoTime;
 use rand::RngExt;
 use std::net::SocketAddr;
@@ -60,22 +60,29 @@ impl Client {
     pub(super) fn maintain(&mut self, now: MonoTime) {
         self.replace_useless(now);
         self.revive(now);
+        self.want_keys(now);
         for place in 0..self.groups.len() {
             let id = GroupId::new(place);
             while self.members_of(id).count() < self.groups.get(place).map_or(0, Group::wanted) {
                 let (members, in_use) = (self.addresses_of(id), self.addresses());
                 let Some(group) = self.groups.get_mut(place) else { break };
-                let Some(address) = group.take_candidate(&members, &in_use) else {
+                let address = if group.can_add() { group.take_candidate(&members, &in_use) } else { None };
+                let Some(address) = address else {
                     group.want_addresses(now, &mut self.rng);
                     break;
                 };
                 self.add(id, address, now);
             }
         }
+        let since = self.certificates_since();
         for group in &mut self.groups {
             if group.poll_resolve(now) {
-                let (host, port) = (group.config().host.clone(), group.config().port);
-                self.events.push_back(Event::Resolve { group: group.id(), host, port });
+                let (id, host, port) = (group.id(), group.config().host.clone(), group.config().port);
+                self.events.push_back(if group.is_nts() {
+                    Event::Establish { group: id, host, port, since }
+                } else {
+                    Event::Resolve { group: id, host, port }
+                });
             }
         }
     }
@@ -87,7 +94,12 @@ impl Client {
         // Whoever takes the place of one that was of no use is asked without haste.
         let in_vain = self.groups.get(group.place()).is_some_and(Group::is_struggling);
         let config = if in_vain { SourceConfig { burst: 1, ..config } } else { config };
+        let granted = self.groups.get_mut(group.place()).and_then(Group::take_granted);
         let source = Source::new(id, address, config, now);
+        let source = match granted {
+            Some(granted) => source.with_session(Session::new(granted, now)),
+            None => source,
+        };
         let hopeless_at = u32::MAX;
         let member =
             Member { source, group, lies: 0, hopeless_at, denials: 0, revive_at: None, told: None, brewing: None };
@@ -95,7 +107,7 @@ impl Client {
         self.events.push_back(Event::SourceAdded { id, address, group });
     }
 
-    fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
+    pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
         let Some(member) = self.members.remove(&id) else { return };
         let address = member.source.address();
         // Somebody chose a configured server's name, so all its addresses stay welcome.
@@ -116,6 +128,11 @@ impl Client {
         for (id, member) in &self.members {
             let Some(reason) = reason_to_replace(member) else { continue };
             let Some(group) = self.groups.get_mut(member.group.place()) else { continue };
+            // Keys that work do not become better by others; where nobody answers, the server may have moved.
+            let established = group.is_nts() && member.source.unanswered() == 0;
+            if established {
+                continue;
+            }
             if group.is_pool() && group.has_candidate(&in_use) {
                 out.push((*id, reason));
             } else if group.is_pool() || reason == Removal::Useless {
@@ -174,7 +191,7 @@ impl Client {
     }
 }
 
-fn is_useless(source: &Source) -> bool {
+pub(super) fn is_useless(source: &Source) -> bool {
     let patience = if source.counters().measured == 0 { PATIENCE_WITH_STRANGERS } else { PATIENCE };
     source.useless_polls() >= patience
 }

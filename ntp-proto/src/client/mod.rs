@@ -6,6 +6,7 @@
 //! [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a clock, sends, or blocks.
 
 mod event;
+mod keys;
 mod membership;
 mod state;
 #[cfg(test)]
@@ -21,7 +22,9 @@ use crate::clock::{
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
-use crate::source::{Accepted, Context, Datagram, Discard, Ourselves, Source, SourceId, Transmit, TransmitToken};
+use crate::source::{
+    Accepted, Context, Datagram, Discard, Granted, Ourselves, Source, SourceId, Transmit, TransmitToken,
+};
 use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -41,6 +44,10 @@ pub struct ClientConfig {
     pub groups: Vec<GroupConfig>,
     /// How the clock is disciplined.
     pub clock: ClockConfig,
+    /// Keys and cookies of NTS from an earlier run (see [`Client::sessions`]).
+    pub sessions: Vec<(GroupId, Granted)>,
+    /// If the clock has never been right as far as is known, a time in Unix seconds that has passed for sure.
+    pub unproven_since: Option<i64>,
 }
 
 /// One association and what the client remembers about it.
@@ -90,6 +97,10 @@ pub struct Client {
     rng: ChaCha12Rng,
     first_measured: Option<MonoTime>,
     events: VecDeque<Event>,
+    /// See [`ClientConfig::unproven_since`].
+    unproven_since: Option<i64>,
+    /// Whether the clock was synchronised in this run.
+    confirmed: bool,
 }
 
 impl Client {
@@ -105,7 +116,12 @@ impl Client {
             rng: ChaCha12Rng::from_seed(seed),
             first_measured: None,
             events: VecDeque::new(),
+            unproven_since: config.unproven_since,
+            confirmed: false,
         };
+        for (group, granted) in config.sessions {
+            client.hand_out(now.mono, group, granted);
+        }
         client.maintain(now.mono);
         client
     }
@@ -164,6 +180,7 @@ impl Client {
         match outcome {
             Ok(Accepted::Measured) => {
                 self.welcome(now.mono, id);
+                self.check_certificate_time(now, id);
                 self.decide(now, Some(id));
             }
             Ok(Accepted::Parked) => {}
@@ -258,13 +275,25 @@ impl Client {
             let filtered = member.source.filter().filtered(free, drift);
             candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
         }
-        self.clock.handle_opinions(now, &candidates, changed, self.pending(now.mono));
+        // A witness that is still to come must agree.
+        let pending = self.pending(now.mono).max(usize::from(self.waits_for_a_witness()));
+        self.clock.handle_opinions(now, &candidates, changed, pending);
         self.spread_poll(now.mono);
         if let Some(id) = changed {
             self.judge_honesty(id, now.mono);
         }
         self.collect_clock_events();
+        self.confirm(now);
         self.tell_transitions();
+    }
+
+    /// From the first time that the clock is synchronised on, it is fit to judge certificates.
+    fn confirm(&mut self, now: Now) {
+        let free = self.clock.timescale().to_free(now.local);
+        if !self.confirmed && self.clock.is_synchronized(free) {
+            self.confirmed = true;
+            self.revalidate(now);
+        }
     }
 
     fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {

@@ -26,6 +26,29 @@ pub struct Filtered {
     pub samples: usize,
 }
 
+impl Filtered {
+    /// The bound of the error of the best offset at `now`: the root distance (RFC 5905 §11.1 Λ).
+    #[must_use]
+    pub fn distance(&self, now: FreeTime) -> Seconds {
+        let age = FREQUENCY_TOLERANCE * (now - self.best.at).max(Seconds::ZERO);
+        self.at_once() + self.dispersion + age
+    }
+
+    /// The same where our own rate is known to `rate` and offsets are brought forward by it, so that samples age less.
+    #[must_use]
+    pub(super) fn distance_at_rate(&self, now: FreeTime, rate: Frequency) -> Seconds {
+        let age = rate * (now - self.best.at).max(Seconds::ZERO);
+        self.at_once() + self.best.dispersion + age
+    }
+
+    /// What does not depend on the age of samples.
+    fn at_once(&self) -> Seconds {
+        let best = &self.best;
+        let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
+        round_trips + best.root.dispersion + self.jitter
+    }
+}
+
 /// The last eight measurements of one source, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ClockFilter {

@@ -3,7 +3,6 @@
 use super::cluster::{Truechimer, cluster};
 use super::combine::{Combined, combine};
 use super::filter::Filtered;
-use super::measurement::FREQUENCY_TOLERANCE;
 use super::select::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId};
@@ -29,23 +28,7 @@ impl Candidate {
     /// The bound of the error of `offset` at `now`: the root distance (RFC 5905 §11.1 Λ).
     #[must_use]
     pub fn distance(&self, now: FreeTime) -> Seconds {
-        let best = &self.filtered.best;
-        let age = FREQUENCY_TOLERANCE * (now - best.at).max(Seconds::ZERO);
-        self.at_once() + self.filtered.dispersion + age
-    }
-
-    /// The same where our own rate is known to `rate` and offsets are brought forward by it, so that samples age less.
-    fn distance_at_rate(&self, now: FreeTime, rate: Frequency) -> Seconds {
-        let best = &self.filtered.best;
-        let age = rate * (now - best.at).max(Seconds::ZERO);
-        self.at_once() + best.dispersion + age
-    }
-
-    /// What does not depend on the age of samples.
-    fn at_once(&self) -> Seconds {
-        let best = &self.filtered.best;
-        let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
-        round_trips + best.root.dispersion + self.filtered.jitter
+        self.filtered.distance(now)
     }
 }
 
@@ -163,7 +146,7 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
         if distance > limit {
             selection.standings.push((candidate.id, Standing::TooDistant { distance, limit }));
         } else {
-            let sharp = requirements.rate.map(|rate| candidate.distance_at_rate(now, rate));
+            let sharp = requirements.rate.map(|rate| candidate.filtered.distance_at_rate(now, rate));
             let distance = sharp.map_or(distance, |sharp| sharp.min(distance));
             usable.push((candidate, Claim { offset: candidate.offset, distance }));
         }

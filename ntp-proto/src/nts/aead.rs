@@ -1,6 +1,7 @@
 //! The algorithms that seal and open (RFC 5116), and the keys that do it.
 
-use super::{gcm_siv, siv};
+use super::gcm_siv::{self, GcmSivKey};
+use super::siv;
 use crate::packet::BufferFull;
 use rand::CryptoRng;
 use zeroize::Zeroize as _;
@@ -108,6 +109,11 @@ pub(super) struct Nonce {
 }
 
 impl Nonce {
+    /// Room for one.
+    pub(super) const fn zero(algorithm: AeadAlgorithm) -> Self {
+        Self { octets: [0; MAX_NONCE_LENGTH], length: algorithm.nonce_length() }
+    }
+
     pub(super) fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
         let mut octets = [0; MAX_NONCE_LENGTH];
         rng.fill_bytes(&mut octets);
@@ -193,7 +199,9 @@ impl AeadKey {
             AeadAlgorithm::SivCmac256 => siv::seal_256(self.secret(), [associated, nonce], plaintext, sealed),
             AeadAlgorithm::SivCmac384 => siv::seal_384(self.secret(), [associated, nonce], plaintext, sealed),
             AeadAlgorithm::SivCmac512 => siv::seal_512(self.secret(), [associated, nonce], plaintext, sealed),
-            AeadAlgorithm::Aes128GcmSiv => gcm_siv::seal(self.secret(), [associated, nonce], plaintext, sealed),
+            AeadAlgorithm::Aes128GcmSiv => {
+                GcmSivKey::aes_128(self.secret()).and_then(|key| key.seal([associated, nonce], plaintext, sealed))
+            }
         };
         done.map(|()| plaintext.len() + TAG_LENGTH).ok_or(BufferFull)
     }
@@ -210,7 +218,9 @@ impl AeadKey {
             AeadAlgorithm::SivCmac256 => siv::open_256(self.secret(), [associated, nonce], sealed, plaintext),
             AeadAlgorithm::SivCmac384 => siv::open_384(self.secret(), [associated, nonce], sealed, plaintext),
             AeadAlgorithm::SivCmac512 => siv::open_512(self.secret(), [associated, nonce], sealed, plaintext),
-            AeadAlgorithm::Aes128GcmSiv => gcm_siv::open(self.secret(), [associated, nonce], sealed, plaintext),
+            AeadAlgorithm::Aes128GcmSiv => {
+                GcmSivKey::aes_128(self.secret()).and_then(|key| key.open([associated, nonce], sealed, plaintext))
+            }
         };
         done.map(|()| length).ok_or(Forged)
     }

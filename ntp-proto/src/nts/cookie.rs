@@ -3,32 +3,34 @@
 //! | octets | content |
 //! |---|---|
 //! | 4 | the id of the master key, which is also the associated data |
-//! | 16 | a random nonce |
-//! | 16 | the tag of AES-SIV |
+//! | 12 | a random nonce |
 //! | 2 | sealed: the layout, [`LAYOUT`] |
 //! | 2 | sealed: the number of the session's algorithm |
 //! | 2 × key length | sealed: both keys, client to server first |
+//! | 16 | the tag of AES-256-GCM-SIV (RFC 8452) |
 //!
-//! That makes 104 octets for AES-SIV-CMAC-256, 136 for -384, 168 for -512 and 72 for AES-128-GCM-SIV: whole words, so that
+//! That makes 100 octets for AES-SIV-CMAC-256, 132 for -384, 164 for -512 and 68 for AES-128-GCM-SIV: whole words, so that
 //! no extension field pads them.
 //!
-//! The master keys are for AES-SIV-CMAC-512, because a cookie must not be the weakest link of a session whose own
-//! algorithm has keys of 256 bits. That costs some tens of nanoseconds per cookie.
+//! The master keys have 256 bits, because a cookie must not be the weakest link of a session whose own algorithm has such
+//! keys. Should a random nonce ever come twice, which takes some 2⁴⁸ cookies under one key, AES-GCM-SIV tells no more than
+//! whether the two cookies are the same.
 
-use super::aead::Nonce;
+use super::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, TAG_LENGTH};
 use crate::packet::Reader;
 use rand::CryptoRng;
-use zeroize::Zeroize as _;
+use std::sync::Arc;
+use zeroize::{Zeroize as _, Zeroizing};
 
-/// What seals cookies.
-pub(super) const COOKIE_ALGORITHM: AeadAlgorithm = AeadAlgorithm::SivCmac512;
+/// The length of a master key, in octets.
+pub(super) const MASTER_KEY_LENGTH: usize = 32;
 
 /// The length of the id of a master key, in octets.
 const ID_LENGTH: usize = 4;
 
 /// All that stands before the sealed text.
-const PREFIX_LENGTH: usize = ID_LENGTH + COOKIE_ALGORITHM.nonce_length();
+const PREFIX_LENGTH: usize = ID_LENGTH + NONCE_LENGTH;
 
 /// The layout of the sealed text.
 const LAYOUT: u16 = 1;
@@ -77,28 +79,49 @@ impl SealedCookie {
     }
 }
 
-/// A key that seals cookies, and the id by which cookies name it.
-#[derive(Clone, Debug)]
+/// A key that seals cookies, expanded, and the id by which cookies name it. It is wiped when dropped, and cannot be printed.
+#[derive(Clone)]
 pub(super) struct MasterKey {
     pub(super) id: u32,
-    pub(super) key: AeadKey,
+    secret: Zeroizing<[u8; MASTER_KEY_LENGTH]>,
+    expanded: Arc<GcmSivKey>,
 }
 
 impl MasterKey {
+    /// From the octets of the key. `None` if they are not as many as it wants.
+    pub(super) fn new(id: u32, secret: &[u8]) -> Option<Self> {
+        let mut key = Zeroizing::new([0; MASTER_KEY_LENGTH]);
+        key.get_mut(..secret.len()).filter(|place| place.len() == MASTER_KEY_LENGTH)?.copy_from_slice(secret);
+        let expanded = Arc::new(GcmSivKey::aes_256(&*key)?);
+        Some(Self { id, secret: key, expanded })
+    }
+
+    /// A key that nobody knows.
+    pub(super) fn random(id: u32, rng: &mut impl CryptoRng) -> Self {
+        let mut secret = Zeroizing::new([0; MASTER_KEY_LENGTH]);
+        rng.fill_bytes(&mut *secret);
+        Self::new(id, &*secret).expect("invariant: the key has the right length")
+    }
+
+    /// The secret octets, for whoever has to store them.
+    pub(super) fn secret(&self) -> &[u8] {
+        &*self.secret
+    }
+
     /// Seals the keys of a session into a cookie that looks like none before.
     pub(super) fn seal(&self, pair: &KeyPair, rng: &mut impl CryptoRng) -> SealedCookie {
         let algorithm = pair.algorithm();
         let mut cookie = SealedCookie { octets: [0; MAX_OWN_COOKIE], length: cookie_length(algorithm) };
         let id = self.id.to_be_bytes();
-        let nonce = Nonce::random(COOKIE_ALGORITHM, rng);
         let (prefix, sealed) = cookie.octets.split_at_mut(PREFIX_LENGTH);
-        let (id_place, nonce_place) = prefix.split_at_mut(ID_LENGTH);
+        let (id_place, nonce) = prefix.split_at_mut(ID_LENGTH);
         id_place.copy_from_slice(&id);
-        nonce_place.copy_from_slice(nonce.octets());
+        rng.fill_bytes(nonce);
 
         let mut plaintext = plaintext(pair);
         let (used, _) = plaintext.split_at(plaintext_length(algorithm));
-        self.key.seal(nonce.octets(), &id, used, sealed).expect("invariant: the longest cookie fits");
+        let (sealed, _) = sealed.split_at_mut(used.len() + TAG_LENGTH);
+        self.expanded.seal([&id, nonce], used, sealed).expect("invariant: all lengths fit");
         plaintext.zeroize();
         cookie
     }
@@ -107,12 +130,21 @@ impl MasterKey {
     pub(super) fn open(&self, cookie: &[u8]) -> Result<KeyPair, CookieError> {
         let mut reader = Reader::new(cookie);
         let id = reader.take(ID_LENGTH, "key id").map_err(|_| CookieError::BadLength)?;
-        let nonce = reader.take(COOKIE_ALGORITHM.nonce_length(), "nonce").map_err(|_| CookieError::BadLength)?;
+        let nonce = reader.take(NONCE_LENGTH, "nonce").map_err(|_| CookieError::BadLength)?;
+        let sealed = reader.rest();
+        let length = sealed.len().checked_sub(TAG_LENGTH).ok_or(CookieError::BadLength)?;
         let mut plaintext = [0; MAX_PLAINTEXT];
-        let length = self.key.open(nonce, id, reader.rest(), &mut plaintext).map_err(|_| CookieError::Forged)?;
-        let keys = session_keys(plaintext.split_at(length).0).ok_or(CookieError::UnknownContent);
+        let place = plaintext.get_mut(..length).ok_or(CookieError::BadLength)?;
+        self.expanded.open([id, nonce], sealed, place).ok_or(CookieError::Forged)?;
+        let keys = session_keys(place).ok_or(CookieError::UnknownContent);
         plaintext.zeroize();
         keys
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MasterKey({:08x})", self.id)
     }
 }
 
@@ -131,10 +163,13 @@ pub(super) fn key_id(cookie: &[u8]) -> Result<u32, CookieError> {
 fn plaintext(pair: &KeyPair) -> [u8; MAX_PLAINTEXT] {
     let mut octets = [0; MAX_PLAINTEXT];
     let algorithm = pair.algorithm();
+    let mut place = octets.as_mut_slice();
     let parts: [&[u8]; 4] =
         [&LAYOUT.to_be_bytes(), &algorithm.id().to_be_bytes(), pair.c2s.secret(), pair.s2c.secret()];
-    for (place, octet) in octets.iter_mut().zip(parts.into_iter().flatten()) {
-        *place = *octet;
+    for part in parts {
+        let (here, rest) = place.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        place = rest;
     }
     octets
 }

@@ -25,6 +25,9 @@ pub struct UniqueId {
 }
 
 impl UniqueId {
+    /// Room for one.
+    pub(crate) const BLANK: Self = Self { octets: [0; MAX_UNIQUE_ID_LENGTH], length: UNIQUE_ID_LENGTH };
+
     /// One that nobody can guess.
     #[must_use]
     pub fn random(rng: &mut impl CryptoRng) -> Self {

@@ -1,8 +1,7 @@
 //! The master keys that seal and open cookies, and their rotation.
 
-use super::aead::MAX_KEY_LENGTH;
-use super::cookie::{self, COOKIE_ALGORITHM, MasterKey};
-use super::{AeadKey, CookieError, KeyPair, SealedCookie};
+use super::cookie::{self, MASTER_KEY_LENGTH, MasterKey};
+use super::{CookieError, KeyPair, SealedCookie};
 use crate::packet::{DecodeError, Reader};
 use rand::CryptoRng;
 use siphasher::sip::SipHasher24;
@@ -19,7 +18,7 @@ pub const MAX_OLD_KEYS: u8 = 32;
 const MAGIC: [u8; 4] = *b"TCKS";
 
 /// The version of the stored form.
-const STORED_VERSION: u8 = 1;
+const STORED_VERSION: u8 = 2;
 
 /// A check sum ends the stored form.
 const CHECK_LENGTH: usize = 8;
@@ -129,7 +128,7 @@ impl KeySet {
     #[must_use]
     pub fn to_octets(&self) -> Zeroizing<Vec<u8>> {
         // All the room at once, lest growing leaves copies of keys behind.
-        let length = 15 + self.keys.len() * (4 + MAX_KEY_LENGTH) + CHECK_LENGTH;
+        let length = 15 + self.keys.len() * (4 + MASTER_KEY_LENGTH) + CHECK_LENGTH;
         let mut octets = Zeroizing::new(Vec::with_capacity(length));
         let count = u8::try_from(self.keys.len()).expect("invariant: a set has 34 keys at most");
         octets.extend_from_slice(&MAGIC);
@@ -137,7 +136,7 @@ impl KeySet {
         octets.extend_from_slice(&self.rotated_at.to_be_bytes());
         for master in &self.keys {
             octets.extend_from_slice(&master.id.to_be_bytes());
-            octets.extend_from_slice(master.key.secret());
+            octets.extend_from_slice(master.secret());
         }
         let check = check_sum(&octets).to_be_bytes();
         octets.extend_from_slice(&check);
@@ -188,15 +187,14 @@ impl KeySet {
         while self.ids().any(|taken| taken == id) {
             id = id.wrapping_add(1);
         }
-        self.keys.insert(0, MasterKey { id, key: AeadKey::random(COOKIE_ALGORITHM, rng) });
+        self.keys.insert(0, MasterKey::random(id, rng));
     }
 }
 
 fn stored_key(reader: &mut Reader<'_>) -> Result<MasterKey, KeySetError> {
     let id = reader.u32("key id")?;
-    let secret = reader.take(COOKIE_ALGORITHM.key_length(), "key")?;
-    let key = AeadKey::new(COOKIE_ALGORITHM, secret).ok_or(KeySetError::Damaged)?;
-    Ok(MasterKey { id, key })
+    let secret = reader.take(MASTER_KEY_LENGTH, "key")?;
+    MasterKey::new(id, secret).ok_or(KeySetError::Damaged)
 }
 
 /// Finds accidents; whoever can write the file needs no forgery.

@@ -42,7 +42,7 @@ pub use key_set::{DEFAULT_OLD_KEYS, KeySet, KeySetError, MAX_OLD_KEYS};
 pub use record::{MAX_RECORDS, Record, RecordType};
 pub use request::{MAX_PROTECTED_REQUEST, ProtectedRequest, RequestError, protect_request};
 pub use response::{MAX_PROTECTED_REPLY, Response, ResponseRefusal, open_response};
-pub use server::{AuthenticatedRequest, NtsRefusal, PreparedReply, open_request, write_nak};
+pub use server::{AuthenticatedRequest, NtsRefusal, PreparedReply, nak_length, open_request, write_nak};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::cookie::cookie_length;
 use super::fields::{
     FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length, packet_nonce,
 };
-use super::{AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
+use super::{AeadAlgorithm, AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
 use crate::server::MAX_REQUEST_LENGTH;
 use rand::CryptoRng;
@@ -36,8 +36,8 @@ pub enum NtsRefusal {
     NotNts,
     /// Its cookie cannot be opened: answer with [`write_nak`], not too often.
     BadCookie(CookieError, UniqueId),
-    /// Its cookie is ours, but it was not sealed with the keys in there. RFC 8915 §5.7 would have us answer with
-    /// [`write_nak`] too; to drop it is the more careful choice, as only an attacker or a client with wrong keys sends it.
+    /// Its cookie is ours, but it was not sealed with the keys in there: answer with [`write_nak`] too (RFC 8915 §5.7). A
+    /// client that has exported other keys for AES-128-GCM-SIV than we have learns of it by nothing else.
     Forged(UniqueId),
     /// Its fields are not as the RFC demands: drop it.
     Malformed(FieldFault),
@@ -97,14 +97,17 @@ fn reply_length(session: &KeyPair, unique_id: &UniqueId, cookies: usize) -> usiz
 impl Authenticated<AuthenticatedRequest> {
     /// Makes all of the reply that does not depend on the time.
     pub fn prepare(&self, keys: &KeySet, rng: &mut impl CryptoRng) -> PreparedReply {
+        let mut reply = PreparedReply::blank();
+        self.prepare_into(keys, rng, &mut reply);
+        reply
+    }
+
+    /// The same in a place that is used again and again, so that nothing large is moved or cleared.
+    pub(crate) fn prepare_into(&self, keys: &KeySet, rng: &mut impl CryptoRng, reply: &mut PreparedReply) {
         let request = self.value();
-        let mut reply = PreparedReply {
-            s2c: request.keys.s2c.clone(),
-            unique_id: request.unique_id,
-            nonce: packet_nonce(&request.keys.s2c, rng),
-            content: [0; MAX_REQUEST_LENGTH],
-            content_length: 0,
-        };
+        reply.s2c.clone_from(&request.keys.s2c);
+        reply.unique_id = request.unique_id;
+        reply.nonce = packet_nonce(&request.keys.s2c, rng);
         let mut writer = Writer::new(&mut reply.content);
         for _ in 0..request.cookies {
             let cookie = keys.seal_cookie(&request.keys, rng);
@@ -113,7 +116,6 @@ impl Authenticated<AuthenticatedRequest> {
                 .expect("invariant: the cookies of a reply are shorter than the longest request");
         }
         reply.content_length = writer.written();
-        reply
     }
 }
 
@@ -129,6 +131,18 @@ pub struct PreparedReply {
 }
 
 impl PreparedReply {
+    /// Room for a reply; it protects nothing yet.
+    pub(crate) fn blank() -> Self {
+        let algorithm = AeadAlgorithm::SivCmac256;
+        Self {
+            s2c: AeadKey::new(algorithm, &[0; 32]).expect("invariant: the key has the right length"),
+            unique_id: UniqueId::BLANK,
+            nonce: Nonce::zero(algorithm),
+            content: [0; MAX_REQUEST_LENGTH],
+            content_length: 0,
+        }
+    }
+
     /// How many octets [`emit`](Self::emit) will write: no more than the request had.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]
@@ -151,6 +165,12 @@ impl PreparedReply {
         let (content, _) = self.content.split_at(self.content_length);
         append_authenticator(out, written, &self.s2c, &self.nonce, content)
     }
+}
+
+/// How long the reply of [`write_nak`] is, in octets.
+#[must_use]
+pub fn nak_length(unique_id: &UniqueId) -> usize {
+    HEADER_LENGTH + FIELD_HEADER_LENGTH + unique_id.octets().len().next_multiple_of(4)
 }
 
 /// Writes the reply that tells the client that its cookie is of no use, and tells its length, which is less than that of

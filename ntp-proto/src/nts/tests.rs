@@ -340,9 +340,9 @@ fn malformed_requests_are_refused_before_any_cookie_is_opened() {
         (vec![long, sent.clone()], FieldFault::BadUniqueId),
         (vec![unique.clone(), unique.clone(), sent.clone()], FieldFault::Duplicate),
         (vec![unique.clone(), sent.clone(), sent.clone()], FieldFault::Duplicate),
-        (vec![unique.clone(), sent.clone(), placeholder(100)], FieldFault::BadPlaceholder),
+        (vec![unique.clone(), sent.clone(), placeholder(96)], FieldFault::BadPlaceholder),
         (vec![unique.clone(), sent.clone(), placeholder(108)], FieldFault::BadPlaceholder),
-        (vec![unique.clone(), placeholder(104), placeholder(12), sent.clone()], FieldFault::BadPlaceholder),
+        (vec![unique.clone(), placeholder(100), placeholder(12), sent.clone()], FieldFault::BadPlaceholder),
         (tiny, FieldFault::BadPlaceholder),
     ];
     for (fields, fault) in table {
@@ -398,7 +398,7 @@ fn more_than_seven_placeholders_bring_eight_cookies() {
     let mut pair = Pair::new(AeadAlgorithm::Aes128GcmSiv);
     let cookie = pair.cookie();
     let mut fields = vec![(FieldType::UNIQUE_IDENTIFIER, vec![5; 32]), (FieldType::COOKIE, cookie)];
-    fields.extend((0..12).map(|_| (FieldType::COOKIE_PLACEHOLDER, vec![0; 72])));
+    fields.extend((0..12).map(|_| (FieldType::COOKIE_PLACEHOLDER, vec![0; 68])));
     let request = pair.sealed(&fields);
     assert_eq!(open(&request, &pair.keys).unwrap().value().cookies, MAX_COOKIES);
 }

@@ -206,6 +206,17 @@ impl ReferenceId {
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
     }
 
+    /// For people, beside the stratum that tells what it means: above a primary server the address, or what of an IPv6
+    /// address looks like one; otherwise the letters of a reference clock, of a kiss or of why there is no time, or eight
+    /// hexadecimal digits where there are none.
+    #[must_use]
+    pub fn text(self, stratum: Stratum) -> String {
+        if stratum > Stratum::PRIMARY && stratum.is_synchronized() {
+            return self.as_ipv4().to_string();
+        }
+        self.letters().unwrap_or_else(|| format!("{:08x}", self.0))
+    }
+
     /// As dotted quad, the way that addresses are read.
     #[must_use]
     pub const fn as_ipv4(self) -> Ipv4Addr {
@@ -289,6 +300,15 @@ mod tests {
         // The expected value is md5sum's for fifteen zero octets and a one.
         let id = ReferenceId::from_address("::1".parse().unwrap());
         assert_eq!(id.to_bits(), 0xcf40_4dc8);
+    }
+
+    #[test]
+    fn the_stratum_tells_whether_an_identifier_is_letters_or_an_address() {
+        let letters = ReferenceId::from_letters(*b"PPS\0");
+        assert_eq!(letters.text(Stratum::PRIMARY), "PPS");
+        assert_eq!(letters.text(Stratum::from_bits(2)), "80.80.83.0");
+        assert_eq!(ReferenceId::INIT.text(Stratum::UNSYNCHRONIZED), "INIT");
+        assert_eq!(ReferenceId::from_bits(0x1b5b_324a).text(Stratum::UNSPECIFIED), "1b5b324a");
     }
 
     #[test]

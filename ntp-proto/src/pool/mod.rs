@@ -1,8 +1,11 @@
 //! A configured name and the addresses behind it: how many to use, which, and when to look for others.
 
+mod establishment;
 mod resolution;
 
-use crate::source::SourceConfig;
+pub use establishment::{EstablishFailure, Establishment};
+
+use crate::source::{Granted, SourceConfig};
 use crate::time::MonoTime;
 use rand::{Rng, RngExt};
 pub(crate) use resolution::Resolution;
@@ -72,14 +75,29 @@ pub struct Group {
     failing: bool,
     /// Addresses in a row that were of no use.
     in_vain: u32,
+    establishment: Establishment,
+    /// Keys and cookies that wait for an association.
+    granted: Option<Granted>,
 }
 
 impl Group {
     pub(crate) fn new(id: GroupId, config: GroupConfig) -> Self {
-        let literal = config.host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+        // With NTS the address comes from key establishment, even if the host is one.
+        let plain = config.kind != GroupKind::Nts;
+        let literal = config.host.parse::<IpAddr>().ok().filter(|_| plain).map(|ip| ip.to_canonical());
         let candidates = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
         let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
-        Self { id, config, resolution, candidates, shunned: Vec::new(), failing: false, in_vain: 0 }
+        Self {
+            id,
+            config,
+            resolution,
+            candidates,
+            shunned: Vec::new(),
+            failing: false,
+            in_vain: 0,
+            establishment: Establishment::default(),
+            granted: None,
+        }
     }
 
     /// Its name.
@@ -109,7 +127,19 @@ impl Group {
         matches!(self.config.kind, GroupKind::Pool { .. })
     }
 
-    /// Whether its name is still being looked up for the first time.
+    /// Whether its time is authenticated by NTS.
+    #[must_use]
+    pub fn is_nts(&self) -> bool {
+        self.config.kind == GroupKind::Nts
+    }
+
+    /// How key establishment has gone, for an entry with NTS.
+    #[must_use]
+    pub fn establishment(&self) -> &Establishment {
+        &self.establishment
+    }
+
+    /// Whether its name is still being looked up, or keys being established, for the first time.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.resolution.is_first_attempt()
@@ -119,6 +149,12 @@ impl Group {
     #[must_use]
     pub fn is_looking(&self) -> bool {
         self.resolution.is_looking()
+    }
+
+    /// Whether a look-up or key establishment is on its way.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        self.resolution.is_asking()
     }
 
     /// Whether its last addresses were of no use.
@@ -187,6 +223,43 @@ impl Group {
             }
         }
         self.candidates = fresh;
+    }
+
+    /// Key establishment came to nothing. Returns whether that is news.
+    pub(crate) fn handle_not_established(
+        &mut self,
+        now: MonoTime,
+        failure: EstablishFailure,
+        rng: &mut impl Rng,
+    ) -> bool {
+        self.establishment.failed(failure.clone(), now);
+        self.handle_failure(now, failure.message, rng)
+    }
+
+    /// Key establishment has succeeded. Returns whether that is news.
+    pub(crate) fn handle_established(&mut self, now: MonoTime) -> bool {
+        let news = self.establishment.successes() == 0 || self.failing;
+        self.establishment.succeeded();
+        self.resolution.succeeded(now);
+        self.failing = false;
+        news
+    }
+
+    /// Keeps keys for the next association, from an establishment of this run or of an earlier one.
+    pub(crate) fn put(&mut self, granted: Granted, now: MonoTime) {
+        self.resolution.satisfied(now);
+        self.candidates = granted.addresses.iter().map(canonical).collect();
+        self.granted = Some(granted);
+    }
+
+    /// The keys for a new association, if it needs any.
+    pub(crate) fn take_granted(&mut self) -> Option<Granted> {
+        self.granted.take()
+    }
+
+    /// Whether an association could be made, going by its keys.
+    pub(crate) fn can_add(&self) -> bool {
+        !self.is_nts() || self.granted.is_some()
     }
 
     fn is_refused(&self, ip: IpAddr) -> bool {

@@ -34,6 +34,10 @@ impl Resolution {
         matches!(self, Self::Due { .. } | Self::Asked { .. })
     }
 
+    pub(crate) const fn is_asking(&self) -> bool {
+        matches!(self, Self::Asked { .. })
+    }
+
     pub(crate) fn hurry(&mut self, now: MonoTime) {
         if let Self::Due { at, .. } = self {
             *at = now.min(*at);
@@ -77,6 +81,13 @@ impl Resolution {
 
     pub(crate) fn succeeded(&mut self, now: MonoTime) {
         if let Self::Asked { attempts } = *self {
+            *self = Self::Idle { last: now, attempts };
+        }
+    }
+
+    /// What would be looked for is there already.
+    pub(crate) fn satisfied(&mut self, now: MonoTime) {
+        if let Self::Due { attempts, .. } = *self {
             *self = Self::Idle { last: now, attempts };
         }
     }

@@ -24,11 +24,13 @@ pub use reply::{PendingReply, ReplyKind};
 pub use state::ServedState;
 pub use stats::{DropReason, ServerStats};
 
+use crate::nts::{KeySet, NtsRefusal, PreparedReply, UniqueId, open_request};
 use crate::packet::{HEADER_LENGTH, Header, Mode, Packet, Reader};
 use crate::time::{MonoTime, NtpTimestamp};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 use rate_limit::{Admission, RateLimiter};
+use reply::{Draft, Protection};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use token_bucket::Budget;
@@ -50,12 +52,21 @@ pub struct Request<'a> {
     pub now: MonoTime,
 }
 
+/// What replies are made of beside their requests: snapshots, good until the next ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshots<'a> {
+    /// What a reply tells about our clock.
+    pub state: &'a ServedState,
+    /// The keys of our cookies; without any, requests with NTS are answered as plain ones.
+    pub keys: Option<&'a KeySet>,
+}
+
 /// What becomes of a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[must_use]
-pub enum Verdict {
+pub enum Verdict<'s> {
     /// It is answered, be it by a kiss.
-    Reply(PendingReply),
+    Reply(PendingReply<'s>),
     /// It is not answered, and the server is unchanged but for the counters and the rate limiter.
     Drop(DropReason),
 }
@@ -71,7 +82,38 @@ pub struct Server {
     limiter: Option<RateLimiter>,
     rate_kisses: Budget,
     deny_kisses: Budget,
+    naks: Budget,
     stats: ServerStats,
+    protection: Kept,
+}
+
+/// What protects the reply to the last request: one place for each kind, so that nothing large is moved for a packet.
+#[derive(Debug)]
+struct Kept {
+    kind: KeptKind,
+    unique_id: UniqueId,
+    prepared: PreparedReply,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum KeptKind {
+    Nothing,
+    Nak,
+    Sealed,
+}
+
+impl Kept {
+    fn nothing() -> Self {
+        Self { kind: KeptKind::Nothing, unique_id: UniqueId::BLANK, prepared: PreparedReply::blank() }
+    }
+
+    const fn protection(&self) -> Protection<'_> {
+        match self.kind {
+            KeptKind::Nothing => Protection::Plain,
+            KeptKind::Nak => Protection::Nak(&self.unique_id),
+            KeptKind::Sealed => Protection::Sealed(&self.prepared),
+        }
+    }
 }
 
 impl Server {
@@ -84,9 +126,11 @@ impl Server {
             limiter: config.rate_limit.map(|limit| RateLimiter::new(limit, &mut rng)),
             rate_kisses: Budget::new(config.kisses_per_second),
             deny_kisses: Budget::new(config.kisses_per_second),
+            naks: Budget::new(config.kisses_per_second),
             config,
             rng,
             stats: ServerStats::default(),
+            protection: Kept::nothing(),
         }
     }
 
@@ -99,18 +143,20 @@ impl Server {
         if self.config.kisses_per_second != config.kisses_per_second {
             self.rate_kisses = Budget::new(config.kisses_per_second);
             self.deny_kisses = Budget::new(config.kisses_per_second);
+            self.naks = Budget::new(config.kisses_per_second);
         }
         self.config = config;
     }
 
-    /// Judges a request and counts the verdict. `state` is what a reply tells about our clock.
-    pub fn handle_request(&mut self, request: Request<'_>, state: &ServedState) -> Verdict {
-        let verdict = match self.judge(request, state) {
-            Ok(reply) => Verdict::Reply(reply),
+    /// Judges a request and counts the verdict.
+    pub fn handle_request(&mut self, request: Request<'_>, snapshots: Snapshots<'_>) -> Verdict<'_> {
+        self.protection.kind = KeptKind::Nothing;
+        let judged = self.judge(request, snapshots);
+        self.stats.count(judged.map(|draft| draft.kind()));
+        match judged {
+            Ok(draft) => Verdict::Reply(PendingReply::new(draft, self.protection.protection())),
             Err(reason) => Verdict::Drop(reason),
-        };
-        self.stats.count(&verdict);
-        verdict
+        }
     }
 
     /// How many requests met which verdict.
@@ -125,20 +171,75 @@ impl Server {
         self.limiter.as_ref().map_or(0, RateLimiter::used)
     }
 
-    fn judge(&mut self, request: Request<'_>, state: &ServedState) -> Result<PendingReply, DropReason> {
-        let header = self.well_formed(request)?;
-        let reply = PendingReply::time(&header, request.receive, state);
+    fn judge(&mut self, request: Request<'_>, snapshots: Snapshots<'_>) -> Result<Draft, DropReason> {
+        let packet = self.well_formed(request)?;
+        let reply = Draft::time(&packet.header, request.receive, snapshots.state);
         let address = request.from.ip().to_canonical();
-        match self.config.access.refusal(address) {
-            None => self.within_limit(reply, address, request.now),
-            Some(FilterAction::Ignore) => Err(DropReason::Ignored),
-            Some(FilterAction::Deny) if self.deny_kisses.spend(request.now) => Ok(reply.deny_kiss()),
-            Some(FilterAction::Deny) => Err(DropReason::Denied),
+        let reply = match self.config.access.refusal(address) {
+            None => self.within_limit(reply, address, request.now)?,
+            Some(refusal) => self.refuse(reply, refusal, request.now, DropReason::Ignored)?,
+        };
+        // Cryptography comes last, so that it is spent on those alone who may ask.
+        self.protect(reply, &packet, request, snapshots.keys)
+    }
+
+    /// The answer to somebody who may not ask.
+    fn refuse(
+        &mut self,
+        reply: Draft,
+        refusal: FilterAction,
+        now: MonoTime,
+        silence: DropReason,
+    ) -> Result<Draft, DropReason> {
+        match refusal {
+            FilterAction::Ignore => Err(silence),
+            FilterAction::Deny if self.deny_kisses.spend(now) => Ok(reply.deny_kiss()),
+            FilterAction::Deny => Err(DropReason::Denied),
         }
     }
 
-    /// The header of a request that deserves an answer, going by its own octets and its sender's address.
-    fn well_formed(&self, request: Request<'_>) -> Result<Header, DropReason> {
+    /// Opens a request with NTS and keeps what protects its reply.
+    fn protect(
+        &mut self,
+        reply: Draft,
+        packet: &Packet<'_>,
+        request: Request<'_>,
+        keys: Option<&KeySet>,
+    ) -> Result<Draft, DropReason> {
+        let opened = match keys {
+            Some(keys) if !packet.extensions.is_empty() => {
+                open_request(packet, request.octets, keys).map(|it| (it, keys))
+            }
+            _ => Err(NtsRefusal::NotNts),
+        };
+        let (reason, unique_id) = match opened {
+            Ok((opened, keys)) => {
+                opened.prepare_into(keys, &mut self.rng, &mut self.protection.prepared);
+                self.protection.kind = KeptKind::Sealed;
+                return Ok(reply.protected());
+            }
+            Err(NtsRefusal::NotNts) => {
+                return match self.config.require_nts {
+                    Some(refusal) if reply.kind() != ReplyKind::DenyKiss => {
+                        self.refuse(reply, refusal, request.now, DropReason::NtsRequired)
+                    }
+                    _ => Ok(reply),
+                };
+            }
+            Err(NtsRefusal::Malformed(_)) => return Err(DropReason::NtsMalformed),
+            Err(NtsRefusal::BadCookie(_, unique_id)) => (DropReason::NtsBadCookie, unique_id),
+            Err(NtsRefusal::Forged(unique_id)) => (DropReason::NtsForged, unique_id),
+        };
+        if !self.naks.spend(request.now) {
+            return Err(reason);
+        }
+        self.protection.unique_id = unique_id;
+        self.protection.kind = KeptKind::Nak;
+        Ok(reply.nak())
+    }
+
+    /// A request that deserves an answer, going by its own octets and its sender's address.
+    fn well_formed<'a>(&self, request: Request<'a>) -> Result<Packet<'a>, DropReason> {
         if request.octets.len() < HEADER_LENGTH {
             return Err(DropReason::TooShort);
         }
@@ -157,19 +258,12 @@ impl Server {
             return Err(DropReason::BadSource);
         }
         // Extension fields that we do not know are for others to use: RFC 7822 has us ignore them.
-        match Packet::after(header, &mut reader)?.mac {
-            Some(_) => Err(DropReason::UnverifiableMac),
-            None => Ok(header),
-        }
+        let packet = Packet::after(header, &mut reader)?;
+        if packet.mac.is_some() { Err(DropReason::UnverifiableMac) } else { Ok(packet) }
     }
 
     /// The reply, or what is left of it if its client asks too often.
-    fn within_limit(
-        &mut self,
-        reply: PendingReply,
-        address: IpAddr,
-        now: MonoTime,
-    ) -> Result<PendingReply, DropReason> {
+    fn within_limit(&mut self, reply: Draft, address: IpAddr, now: MonoTime) -> Result<Draft, DropReason> {
         let Some(limiter) = &mut self.limiter else {
             return Ok(reply);
         };

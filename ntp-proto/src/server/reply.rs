@@ -1,6 +1,7 @@
 //! Replies: decided upon receipt, stamped at the last moment.
 
 use super::ServedState;
+use crate::nts::{PreparedReply, UniqueId, nak_length, write_nak};
 use crate::packet::{BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer};
 use crate::time::{NtpShort, NtpTimestamp};
 
@@ -15,11 +16,16 @@ pub enum ReplyKind {
     RateKiss,
     /// That the client may not ask.
     DenyKiss,
+    /// The time, protected by NTS.
+    NtsTime,
+    /// That its NTS cookie is of no use to us any more (RFC 8915 §5.7, kiss code NTSN).
+    NtsNak,
 }
 
 impl ReplyKind {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 4] = [Self::Time, Self::TimeOverLimit, Self::RateKiss, Self::DenyKiss];
+    pub const ALL: [Self; 6] =
+        [Self::Time, Self::TimeOverLimit, Self::RateKiss, Self::DenyKiss, Self::NtsTime, Self::NtsNak];
 
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
@@ -29,21 +35,20 @@ impl ReplyKind {
             Self::TimeOverLimit => "answered-over-limit",
             Self::RateKiss => "rate-kiss",
             Self::DenyKiss => "deny-kiss",
+            Self::NtsTime => "nts-answered",
+            Self::NtsNak => "nts-nak",
         }
     }
 }
 
-/// A reply that only lacks its transmit timestamp.
-///
-/// Its length is fixed and never more than that of the request: all of them have 48 octets.
+/// What a reply says, but for its transmit timestamp and its protection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use = "emit it, or the client waits in vain"]
-pub struct PendingReply {
+pub(super) struct Draft {
     header: Header,
     kind: ReplyKind,
 }
 
-impl PendingReply {
+impl Draft {
     /// The time, for a request that arrived at `receive` by our clock.
     pub(super) fn time(request: &Header, receive: NtpTimestamp, state: &ServedState) -> Self {
         let header = Header {
@@ -94,26 +99,80 @@ impl PendingReply {
         }
     }
 
+    /// Says that the request's cookie is of no use.
+    pub(super) fn nak(self) -> Self {
+        Self { header: self.kiss(KissCode::Ntsn), kind: ReplyKind::NtsNak }
+    }
+
+    /// The same, to be protected by NTS.
+    pub(super) fn protected(self) -> Self {
+        let kind = if self.kind == ReplyKind::Time { ReplyKind::NtsTime } else { self.kind };
+        Self { kind, ..self }
+    }
+
+    pub(super) const fn kind(&self) -> ReplyKind {
+        self.kind
+    }
+}
+
+/// What protects a reply.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Protection<'s> {
+    /// Nothing: 48 octets.
+    Plain,
+    /// Nothing, but it repeats the unique identifier of its request.
+    Nak(&'s UniqueId),
+    /// An authenticator of NTS.
+    Sealed(&'s PreparedReply),
+}
+
+/// A reply that only lacks its transmit timestamp and, if it is protected, the seal over it.
+///
+/// Its length is fixed and never more than that of the request. It lives until the server takes the next request.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "emit it, or the client waits in vain"]
+pub struct PendingReply<'s> {
+    draft: Draft,
+    protection: Protection<'s>,
+}
+
+impl<'s> PendingReply<'s> {
+    pub(super) const fn new(draft: Draft, protection: Protection<'s>) -> Self {
+        Self { draft, protection }
+    }
+
     /// What the reply tells.
     #[must_use]
     pub const fn kind(&self) -> ReplyKind {
-        self.kind
+        self.draft.kind
     }
 
     /// How many octets [`emit`](Self::emit) will write.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]
-    pub const fn len(&self) -> usize {
-        HEADER_LENGTH
+    pub fn len(&self) -> usize {
+        match self.protection {
+            Protection::Plain => HEADER_LENGTH,
+            Protection::Nak(unique_id) => nak_length(unique_id),
+            Protection::Sealed(prepared) => prepared.len(),
+        }
     }
 
-    /// Writes the reply with `transmit`, the reading of our clock that the driver has just taken, and tells its length.
+    /// Writes the reply with `transmit`, the reading of our clock that the driver has just taken, seals it if it is
+    /// protected, and tells its length.
     ///
     /// # Errors
     /// [`BufferFull`] if `buffer` is shorter than [`len`](Self::len).
     pub fn emit(self, transmit: NtpTimestamp, buffer: &mut [u8]) -> Result<usize, BufferFull> {
-        let mut writer = Writer::new(buffer);
-        writer.header(&Header { transmit, ..self.header })?;
-        Ok(writer.written())
+        let header = Header { transmit, ..self.draft.header };
+        match self.protection {
+            Protection::Plain => {
+                let mut writer = Writer::new(buffer);
+                writer.header(&header)?;
+                Ok(writer.written())
+            }
+            Protection::Nak(unique_id) => write_nak(&header, unique_id, buffer),
+            Protection::Sealed(prepared) => prepared.emit(&header, buffer),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! One counter for each thing that can become of a request.
 
-use super::{ReplyKind, Verdict};
+use super::ReplyKind;
 use crate::packet::DecodeError;
 use std::ops::AddAssign;
 
@@ -29,11 +29,19 @@ pub enum DropReason {
     Denied,
     /// The sender asks too often, and has been told so or cannot be for now.
     RateLimited,
+    /// It is not protected by NTS, and this server answers nothing else.
+    NtsRequired,
+    /// Its fields of NTS are not as RFC 8915 demands.
+    NtsMalformed,
+    /// Its NTS cookie cannot be opened, and so many have just been told so that the sender was not.
+    NtsBadCookie,
+    /// It was not sealed with the keys of its cookie, and so many have just been told so that the sender was not.
+    NtsForged,
 }
 
 impl DropReason {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::TooShort,
         Self::BadSize,
         Self::NotClientMode,
@@ -45,6 +53,10 @@ impl DropReason {
         Self::Ignored,
         Self::Denied,
         Self::RateLimited,
+        Self::NtsRequired,
+        Self::NtsMalformed,
+        Self::NtsBadCookie,
+        Self::NtsForged,
     ];
 
     /// The word by which the outside world knows it; it never changes.
@@ -62,6 +74,10 @@ impl DropReason {
             Self::Ignored => "ignored",
             Self::Denied => "denied",
             Self::RateLimited => "rate-limited",
+            Self::NtsRequired => "nts-required",
+            Self::NtsMalformed => "nts-malformed",
+            Self::NtsBadCookie => "nts-bad-cookie",
+            Self::NtsForged => "nts-forged",
         }
     }
 }
@@ -85,10 +101,34 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
-    pub(super) fn count(&mut self, verdict: &Verdict) {
+    /// How many counters there are.
+    pub const COUNTERS: usize = ReplyKind::ALL.len() + DropReason::ALL.len();
+
+    /// All counters, in the order of [`iter`](Self::iter), for whoever shows them to other threads.
+    #[must_use]
+    pub fn counts(&self) -> [u64; Self::COUNTERS] {
+        let mut all = [0; Self::COUNTERS];
+        for (place, count) in all.iter_mut().zip(self.replies.into_iter().chain(self.drops)) {
+            *place = count;
+        }
+        all
+    }
+
+    /// The statistics with these [`counts`](Self::counts).
+    #[must_use]
+    pub fn from_counts(counts: [u64; Self::COUNTERS]) -> Self {
+        let mut stats = Self::default();
+        let places = stats.replies.iter_mut().chain(&mut stats.drops);
+        for (place, count) in places.zip(counts) {
+            *place = count;
+        }
+        stats
+    }
+
+    pub(super) fn count(&mut self, verdict: Result<ReplyKind, DropReason>) {
         let counter = match verdict {
-            Verdict::Reply(reply) => self.replies.get_mut(reply.kind() as usize),
-            Verdict::Drop(reason) => self.drops.get_mut(*reason as usize),
+            Ok(kind) => self.replies.get_mut(kind as usize),
+            Err(reason) => self.drops.get_mut(reason as usize),
         };
         if let Some(counter) = counter {
             *counter = counter.saturating_add(1);
@@ -148,7 +188,7 @@ mod tests {
         let mut stats = ServerStats::default();
         for (place, reason) in DropReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, place);
-            stats.count(&Verdict::Drop(reason));
+            stats.count(Err(reason));
             assert_eq!(stats.dropped(reason), 1);
         }
         for (place, kind) in ReplyKind::ALL.into_iter().enumerate() {
@@ -160,11 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn counters_that_were_shown_to_another_thread_are_the_same() {
+        let mut stats = ServerStats::default();
+        stats.count(Ok(ReplyKind::NtsNak));
+        stats.count(Err(DropReason::NtsForged));
+        stats.count(Err(DropReason::NtsForged));
+        assert_eq!(ServerStats::from_counts(stats.counts()), stats);
+    }
+
+    #[test]
     fn the_counters_of_two_workers_add_up() {
         let mut one = ServerStats::default();
-        one.count(&Verdict::Drop(DropReason::TooShort));
+        one.count(Err(DropReason::TooShort));
         let mut other = one;
-        other.count(&Verdict::Drop(DropReason::RateLimited));
+        other.count(Err(DropReason::RateLimited));
         one += other;
         assert_eq!(one.dropped(DropReason::TooShort), 2);
         assert_eq!(one.received(), 3);

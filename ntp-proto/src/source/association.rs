@@ -5,17 +5,21 @@ mod facts;
 use super::discard::{Discard, DiscardCounters};
 use super::pacing::Pacing;
 use super::reach::Reach;
-use super::validate::{Ourselves, ValidReply, check_exchange, check_header};
-use super::{SourceConfig, SourceId};
-use crate::clock::{ClockFilter, Exchange, Measurement, Stamp, StampOrigin, Timescale};
+use super::validate::{Ourselves, ValidReply};
+use super::{Session, SourceConfig, SourceId};
+use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin, Timescale};
+use crate::nts::{RequestError, UniqueId};
 use crate::packet::{Header, KissCode, Mode, Packet, Version};
 use crate::time::{Frequency, MonoTime, NtpTimestamp, PollInterval, Precision};
-use rand::{Rng, RngExt};
+use rand::{CryptoRng, RngExt};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// A reply later than this is of no use.
 const REPLY_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long a true reply may come after a NAK, which anybody who sees our request can forge.
+const NAK_GRACE: Duration = Duration::from_millis(500);
 
 /// Redeems one transmitted request for its transmit timestamp.
 #[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
@@ -88,6 +92,10 @@ struct InFlight {
     deadline: MonoTime,
     transmitted: Option<Stamp>,
     parked: Option<(ValidReply, Stamp)>,
+    /// Of a protected request.
+    unique_id: Option<UniqueId>,
+    /// Whether somebody has answered that the server cannot use our cookie.
+    refused: bool,
 }
 
 /// Counters of one association.
@@ -124,6 +132,8 @@ pub struct Source {
     id: SourceId,
     address: SocketAddr,
     version: Version,
+    /// With a session, nothing is sent or believed without protection.
+    session: Option<Session>,
     pacing: Pacing,
     next_poll: MonoTime,
     sequence: u32,
@@ -150,6 +160,7 @@ impl Source {
             id,
             address,
             version: config.version,
+            session: None,
             pacing: Pacing::new(config),
             next_poll: start,
             sequence: 0,
@@ -168,24 +179,78 @@ impl Source {
         }
     }
 
-    /// Writes the next request into `buffer` if one is due. The buffer must hold a header; a smaller one sends nothing.
-    pub(crate) fn poll_transmit(&mut self, now: MonoTime, rng: &mut impl Rng, buffer: &mut [u8]) -> Option<Transmit> {
+    /// The same, protected by the keys of a session.
+    #[must_use]
+    pub(crate) fn with_session(self, session: Session) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
+    pub(crate) fn rekey(&mut self, session: Session, now: MonoTime) {
+        if let Some(request) = self.in_flight.take() {
+            self.given_up = Some(request.origin);
+        }
+        self.session = Some(match &self.session {
+            Some(before) => session.succeeding(before),
+            None => session,
+        });
+        self.next_poll = self.next_poll.min(now);
+    }
+
+    /// Writes the next request into `buffer` if one is due. The buffer must hold a header, or
+    /// [`MAX_PROTECTED_REQUEST`](crate::nts::MAX_PROTECTED_REQUEST) octets with NTS; a smaller one sends nothing.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: MonoTime,
+        rng: &mut impl CryptoRng,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
         if self.demobilized.is_some() || now < self.next_poll {
             return None;
         }
         let origin = unpredictable(rng);
-        let octets = Header::request(self.version, self.pacing.poll(), origin).encode();
-        buffer.first_chunk_mut().map(|head| *head = octets)?;
-        self.give_up();
+        let header = Header::request(self.version, self.pacing.poll(), origin);
+        let (length, unique_id) = match &mut self.session {
+            None => {
+                let octets = header.encode();
+                buffer.first_chunk_mut().map(|head| *head = octets)?;
+                (octets.len(), None)
+            }
+            Some(session) => match session.protect(&header, rng, buffer) {
+                Ok(written) => (written.length, Some(written.unique_id)),
+                Err(RequestError::BufferFull) => return None,
+                Err(RequestError::NoCookie) => {
+                    self.skip_poll(now, rng);
+                    return None;
+                }
+            },
+        };
+        self.give_up(now);
         self.sequence = self.sequence.wrapping_add(1);
         self.pacing.sent();
         self.reach.polled();
         self.counters.sent += 1;
         let deadline = now + REPLY_DEADLINE;
         self.next_poll = now + self.pacing.interval(rng.random());
-        self.in_flight = Some(InFlight { origin, sequence: self.sequence, deadline, transmitted: None, parked: None });
+        self.in_flight = Some(InFlight {
+            origin,
+            sequence: self.sequence,
+            deadline,
+            transmitted: None,
+            parked: None,
+            unique_id,
+            refused: false,
+        });
         let token = TransmitToken { source: self.id, sequence: self.sequence };
-        Some(Transmit { source: self.id, to: self.address, length: octets.len(), token, expires: deadline })
+        Some(Transmit { source: self.id, to: self.address, length, token, expires: deadline })
+    }
+
+    /// A request was due, and there is no cookie to send it with. It counts as one that was lost.
+    fn skip_poll(&mut self, now: MonoTime, rng: &mut impl CryptoRng) {
+        self.give_up(now);
+        self.reach.polled();
+        self.lost();
+        self.next_poll = now + self.pacing.interval(rng.random());
     }
 
     /// Takes in the transmit timestamp of a request. Returns what became of a reply that waited for it.
@@ -231,7 +296,7 @@ impl Source {
     /// Takes in a datagram that came in at the port of a request of ours.
     ///
     /// # Errors
-    /// Why it is not believed; up to [`Discard::TooLate`] the association is then unchanged but for its counters.
+    /// Why it is not believed; up to [`Discard::Nak`] the association is then unchanged but for its counters.
     pub(crate) fn handle_datagram(
         &mut self,
         datagram: &Datagram<'_>,
@@ -247,12 +312,14 @@ impl Source {
 
     fn judge(&mut self, datagram: &Datagram<'_>, context: &Context<'_>) -> Result<Accepted, Discard> {
         let header = self.answer_to_our_request(datagram, context.now)?;
+        let header = self.authenticate(header, datagram.bytes, context.now)?;
         // From here on the reply has used up the request, for better or worse.
         self.last_origin = Some(header.origin);
         self.heard = Some(Heard { header, at: context.now });
         self.port_unreachable = false;
         let ourselves = Ourselves { address: datagram.to, ..context.ourselves };
-        let reply = check_header(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
+        let reply =
+            ValidReply::check(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
         count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
         match self.in_flight.as_mut().map(|request| request.transmitted) {
             Some(Some(sent)) => self.conclude(&reply, sent, datagram.received, context),
@@ -288,6 +355,19 @@ impl Source {
         Ok(header)
     }
 
+    /// The header as the server has sealed it, where the request was protected. A NAK shortens the wait for a true reply.
+    fn authenticate(&mut self, header: Header, octets: &[u8], now: MonoTime) -> Result<Header, Discard> {
+        let Some(session) = &mut self.session else { return Ok(header) };
+        let request = self.in_flight.as_mut().ok_or(Discard::Bogus)?;
+        let unique_id = request.unique_id.as_ref().ok_or(Discard::Unauthenticated)?;
+        let opened = session.open(octets, unique_id);
+        if opened == Err(Discard::Nak) {
+            request.refused = true;
+            request.deadline = request.deadline.min(now + NAK_GRACE);
+        }
+        opened
+    }
+
     /// The right server answered the right request, but there is no time in it.
     fn refuse(&mut self, discard: Discard, header: &Header, now: MonoTime) -> Discard {
         self.in_flight = None;
@@ -319,10 +399,9 @@ impl Source {
             server_sent: header.transmit,
             received: context.timescale.to_free(received.at),
         };
-        let tolerance = header.precision.seconds().max(context.precision.seconds());
-        check_exchange(&exchange, tolerance).map_err(|discard| self.refuse(discard, header, context.now))?;
+        let measurement = reply.measure(&exchange, (sent.origin, received.origin), context.precision);
+        let measurement = measurement.map_err(|discard| self.refuse(discard, header, context.now))?;
         self.in_flight = None;
-        let measurement = Measurement::new(&exchange, (sent.origin, received.origin), reply.root(), context.precision);
         let surprising = self.filter.push(measurement, context.drift);
         self.pacing.answered(self.reach.is_reachable(), context.now);
         if surprising && self.pacing.hurry(context.now) {
@@ -338,15 +417,24 @@ impl Source {
     /// Gives up on a request whose deadline has passed.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
         if self.in_flight.as_ref().is_some_and(|request| now > request.deadline) {
-            self.give_up();
+            self.give_up(now);
         }
     }
 
-    fn give_up(&mut self) {
-        if let Some(request) = self.in_flight.take() {
-            self.given_up = Some(request.origin);
-            self.lost();
+    fn give_up(&mut self, now: MonoTime) {
+        let Some(request) = self.in_flight.take() else { return };
+        self.given_up = Some(request.origin);
+        self.lost();
+        if request.refused && self.session.as_mut().is_some_and(Session::handle_nak) {
+            self.next_poll = self.next_poll.min(now);
         }
+    }
+
+    /// The last measurement is not to be used after all, for a reason that lies outside its reply.
+    pub(crate) fn reject(&mut self, discard: Discard) {
+        self.counters.discards.count(discard);
+        self.problem = Some(discard);
+        self.useless = self.useless.saturating_add(1);
     }
 
     fn lost(&mut self) {
@@ -380,7 +468,8 @@ impl Source {
     /// Tries a demobilised association again, from the start.
     pub(crate) fn revive(&mut self, config: SourceConfig, now: MonoTime) {
         let counters = self.counters;
-        *self = Self { counters, heard: self.heard, ..Self::new(self.id, self.address, config, now) };
+        let session = self.session.take();
+        *self = Self { counters, heard: self.heard, session, ..Self::new(self.id, self.address, config, now) };
     }
 
     /// When something is due: the next request, or the deadline of the one in flight.
@@ -392,7 +481,7 @@ impl Source {
 }
 
 /// 64 unpredictable bits; never zero, as that is what a packet without origin holds.
-fn unpredictable(rng: &mut impl Rng) -> NtpTimestamp {
+fn unpredictable(rng: &mut impl CryptoRng) -> NtpTimestamp {
     NtpTimestamp::from_bits(rng.random::<u64>().max(1))
 }
 

@@ -2,7 +2,8 @@
 
 use crate::packet::KissCode;
 
-/// Why a datagram was not believed. The variants up to [`Discard::TooLate`] had no effect on the association; the others
+/// Why a datagram was not believed. The variants up to [`Discard::Nak`] had no effect on the association (a NAK only
+/// hints); the others
 /// answered the request in flight, but cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Discard {
@@ -18,6 +19,12 @@ pub enum Discard {
     Bogus,
     /// It answers a request that we have given up.
     TooLate,
+    /// It is not protected, though its request was (RFC 8915 §5.7).
+    Unauthenticated,
+    /// Its authenticator is not valid.
+    Forged,
+    /// It says, without proof, that the server cannot use our cookie (kiss code NTSN).
+    Nak,
     /// It is a kiss-o'-death.
     Kiss(KissCode),
     /// A timestamp is missing or runs backwards (RFC 5905 packet test 3).
@@ -30,11 +37,13 @@ pub enum Discard {
     NegativeDelay,
     /// The server follows us.
     Loop,
+    /// It tells a time at which the server's certificate is not valid, and nobody has confirmed the time yet.
+    CertificateTime,
 }
 
 impl Discard {
     /// Number of kinds, all kisses counting as one.
-    pub const KINDS: usize = 12;
+    pub const KINDS: usize = 16;
 
     /// Every kind's stable word, in the order of [`Discard::index`].
     pub const WORDS: [&'static str; Self::KINDS] = [
@@ -50,6 +59,10 @@ impl Discard {
         "root-distance",
         "negative-delay",
         "synchronization-loop",
+        "nts-unauthenticated",
+        "nts-forged",
+        "nts-nak",
+        "certificate-time",
     ];
 
     /// The kind's stable word.
@@ -74,6 +87,10 @@ impl Discard {
             Self::RootDistance => 9,
             Self::NegativeDelay => 10,
             Self::Loop => 11,
+            Self::Unauthenticated => 12,
+            Self::Forged => 13,
+            Self::Nak => 14,
+            Self::CertificateTime => 15,
         }
     }
 }

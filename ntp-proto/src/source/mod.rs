@@ -6,6 +6,7 @@ mod discard;
 mod id;
 mod pacing;
 mod reach;
+mod session;
 mod validate;
 
 pub(crate) use association::Context;
@@ -14,4 +15,5 @@ pub use config::SourceConfig;
 pub use discard::{Discard, DiscardCounters};
 pub use id::SourceId;
 pub use reach::Reach;
-pub use validate::Ourselves;
+pub use session::{Granted, Session, Validity};
+pub use validate::{Ourselves, ValidReply};

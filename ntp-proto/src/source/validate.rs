@@ -1,9 +1,9 @@
 //! The packet tests (RFC 5905 §9.2 and figure 26) that a reply with the right origin still has to pass.
 
 use super::discard::Discard;
-use crate::clock::{Exchange, RootFacts, SystemVariables};
+use crate::clock::{Exchange, Measurement, RootFacts, StampOrigin, SystemVariables};
 use crate::packet::{Header, KissCode, LeapIndicator, ReferenceId};
-use crate::time::{NtpDuration, NtpShort, Seconds};
+use crate::time::{NtpDuration, NtpShort, Precision, Seconds};
 use std::net::IpAddr;
 
 /// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2 MAXDISP).
@@ -20,18 +20,42 @@ pub struct Ourselves<'a> {
     pub system: Option<&'a SystemVariables>,
 }
 
-/// A reply that passed all tests of its header. Only [`check_header`] makes one.
+/// A reply that passed all tests of its header. Only [`check`](Self::check) makes one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ValidReply {
+pub struct ValidReply {
     header: Header,
 }
 
 impl ValidReply {
+    /// Tests 3, 6 and 7, and the loop test. That the header answers our request, and comes from whom it should, has been
+    /// tested before.
+    ///
+    /// # Errors
+    /// Why there is no time in it.
+    pub fn check(header: &Header, ourselves: &Ourselves<'_>) -> Result<Self, Discard> {
+        check_header(header, ourselves)
+    }
+
+    /// What an exchange that ended with this reply tells. `stamps` says who took T1 and T4, and `ours` is the precision of
+    /// our clock.
+    ///
+    /// # Errors
+    /// [`Discard::NegativeDelay`] if the reply came back sooner than it could.
+    pub fn measure(
+        &self,
+        exchange: &Exchange,
+        stamps: (StampOrigin, StampOrigin),
+        ours: Precision,
+    ) -> Result<Measurement, Discard> {
+        check_exchange(exchange, self.header.precision.seconds().max(ours.seconds()))?;
+        Ok(Measurement::new(exchange, stamps, self.root(), ours))
+    }
+
     pub(super) fn header(&self) -> &Header {
         &self.header
     }
 
-    pub(super) fn root(&self) -> RootFacts {
+    fn root(&self) -> RootFacts {
         RootFacts {
             leap: self.header.leap,
             stratum: self.header.stratum,
@@ -43,8 +67,7 @@ impl ValidReply {
     }
 }
 
-/// Tests 3, 6 and 7, and the loop test.
-pub(super) fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply, Discard> {
+fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply, Discard> {
     match header.kiss() {
         // Stratum 0 with any other identifier is how some servers say that they are not synchronised.
         None | Some(KissCode::Other(_)) => {}
@@ -69,7 +92,7 @@ pub(super) fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result
 }
 
 /// The round trip must not be negative beyond what reading clocks in steps of `precision` explains.
-pub(super) fn check_exchange(exchange: &Exchange, precision: Seconds) -> Result<(), Discard> {
+fn check_exchange(exchange: &Exchange, precision: Seconds) -> Result<(), Discard> {
     let outbound = exchange.server_received - exchange.sent.shown();
     let inbound = exchange.server_sent - exchange.received.shown();
     if Seconds::from(outbound - inbound) < -LEAST_TOLERANCE.max(precision) {

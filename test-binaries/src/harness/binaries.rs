@@ -7,7 +7,11 @@ use std::sync::OnceLock;
 /// The packages whose programs the tests start.
 const PACKAGES: [&str; 4] = ["ntp-daemon", "ntp-ctl", "ntp-metrics-exporter", "test-binaries"];
 
-/// The path of a program of this workspace, built as the running test was.
+/// The variable that names a folder where the programs are already.
+const VARIABLE: &str = "TRUECHIMER_PROGRAMS";
+
+/// The path of a program of this workspace, built as the running test was, or from the folder that `TRUECHIMER_PROGRAMS`
+/// names.
 ///
 /// Cargo builds for a test only the programs of the test's own package, so that the others are built here, once.
 ///
@@ -15,7 +19,7 @@ const PACKAGES: [&str; 4] = ["ntp-daemon", "ntp-ctl", "ntp-metrics-exporter", "t
 /// If it cannot be built.
 pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let directory = BUILT.get_or_init(build);
+    let directory = BUILT.get_or_init(|| std::env::var_os(VARIABLE).map_or_else(build, PathBuf::from));
     let path = directory.join(name);
     assert!(path.exists(), "{} has not been built", path.display());
     path

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ntp_observe::{Document, SourceFacts, fetch, write_document};
 use tempfile::TempDir;
 
-use super::{Network, Running, Side, Skip, binary, confined_in, folder, until};
+use super::{Footprint, Network, Running, Side, Skip, binary, confined_in, folder, until};
 
 /// How long a busy machine may take to answer.
 const FETCH_PATIENCE: Duration = Duration::from_secs(5);
@@ -18,6 +18,7 @@ const FETCH_PATIENCE: Duration = Duration::from_secs(5);
 pub struct DaemonConfig {
     clock: String,
     sections: String,
+    log_level: &'static str,
 }
 
 impl DaemonConfig {
@@ -25,13 +26,19 @@ impl DaemonConfig {
     #[must_use]
     pub fn with_virtual_clock(offset: f64, frequency: f64) -> Self {
         let clock = format!("mode = \"virtual\"\nvirtual-offset = {offset:?}\nvirtual-frequency = {frequency:?}\n");
-        Self { clock, sections: String::new() }
+        Self { clock, sections: String::new(), log_level: "debug" }
     }
 
     /// A daemon with another `[clock] mode`.
     #[must_use]
     pub fn with_clock_mode(mode: &str) -> Self {
-        Self { clock: format!("mode = \"{mode}\"\n"), sections: String::new() }
+        Self { clock: format!("mode = \"{mode}\"\n"), sections: String::new(), log_level: "debug" }
+    }
+
+    /// Logs at another level than `debug`.
+    #[must_use]
+    pub fn with_log_level(self, log_level: &'static str) -> Self {
+        Self { log_level, ..self }
     }
 
     /// Adds sections in TOML.
@@ -89,6 +96,14 @@ impl Daemon {
         Self::start_in(None, folder, config)
     }
 
+    /// Starts a daemon at one end of a network with a folder that another one has left.
+    ///
+    /// # Errors
+    /// When it cannot be kept from the machine's clock.
+    pub fn start_again_at(network: &Network, side: Side, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
+        Self::start_in(Some(network.namespace(side)), folder, config)
+    }
+
     fn start_in(namespace: Option<&str>, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
         let file = folder.path().join("ntp.toml");
         std::fs::write(&file, whole_text(config, folder.path())).expect("the configuration can be written");
@@ -100,6 +115,12 @@ impl Daemon {
     /// Its process.
     pub const fn process(&mut self) -> &mut Running {
         &mut self.process
+    }
+
+    /// What it takes up of the system.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        Footprint::of(self.process.id())
     }
 
     /// Its configuration file.
@@ -182,9 +203,9 @@ fn whole_text(config: &DaemonConfig, folder: &Path) -> String {
     let folder = folder.display();
     let written = write!(
         text,
-        "\n[clock]\n{}\n[observability]\nobservation-path = \"{folder}/o.sock\"\nlog-level = \"debug\"\n\
+        "\n[clock]\n{}\n[observability]\nobservation-path = \"{folder}/o.sock\"\nlog-level = \"{}\"\n\
          ansi-colors = false\n\n[storage]\ndirectory = \"{folder}/storage\"\n",
-        config.clock
+        config.clock, config.log_level
     );
     written.expect("invariant: writing to memory cannot fail");
     text

@@ -6,20 +6,26 @@
 //! `TRUECHIMER_NO_SKIPPING` set it fails instead, so that a build server notices what it no longer tests.
 
 mod binaries;
+mod certificates;
 mod confine;
 mod daemon;
 mod folder;
+mod footprint;
 mod network;
+mod nts_loopback;
 mod odd;
 mod peers;
 mod process;
 mod wait;
 
 pub use binaries::binary;
+pub use certificates::{Authority, CertificateFiles};
 pub use confine::{confined, confined_in};
 pub use daemon::{Daemon, DaemonConfig, source_at};
 pub use folder::folder;
+pub use footprint::Footprint;
 pub use network::{Network, Side};
+pub use nts_loopback::{NtsAddresses, NtsLoopback};
 pub use odd::OddServer;
 pub use peers::Peers;
 pub use process::{Ended, Running, run};

@@ -12,6 +12,8 @@ const VARIABLE: &str = "TRUECHIMER_PEERS";
 #[derive(Clone, Debug)]
 pub struct Peers {
     root: PathBuf,
+    /// What starts programs that are made for a newer C library than the machine's.
+    loader: Option<PathBuf>,
 }
 
 impl Peers {
@@ -22,7 +24,30 @@ impl Peers {
     pub fn find() -> Result<Self, Skip> {
         let root = std::env::var_os(VARIABLE).map(PathBuf::from);
         let missing = || Skip(format!("{VARIABLE} is not set (.ci/run fetches them, and .ci/fetch-peers DIR as well)"));
-        root.filter(|root| !root.as_os_str().is_empty()).map(|root| Self { root }).ok_or_else(missing)
+        root.filter(|root| !root.as_os_str().is_empty()).map(|root| Self { root, loader: None }).ok_or_else(missing)
+    }
+
+    /// The folder of programs that stand in the way of others of the same name.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn apart(&self, folder: &str) -> Result<Self, Skip> {
+        Ok(Self { root: self.path(folder)?, loader: None })
+    }
+
+    /// The folder of programs of a newer Debian, with their own C library.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn newer(&self) -> Result<Self, Skip> {
+        let newer = self.apart("newer")?;
+        let is_loader =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"));
+        let files =
+            newer.libraries().into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+        let loader = files.map(|entry| entry.path()).find(is_loader);
+        let loader = loader.ok_or_else(|| Skip(format!("there is no loader in {}", newer.root.display())))?;
+        Ok(Self { loader: Some(loader), ..newer })
     }
 
     /// A command for one of its programs, named by its path below the folder, such as `usr/sbin/chronyd`.
@@ -30,11 +55,17 @@ impl Peers {
     /// # Errors
     /// When it is not there.
     pub fn command(&self, namespace: Option<&str>, program: &str) -> Result<Command, Skip> {
-        let mut command = confined_in(namespace, self.path(program)?)?;
-        let libraries = self.libraries();
-        if !libraries.is_empty() {
-            command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).map_err(|error| Skip(error.to_string()))?);
-        }
+        let libraries = std::env::join_paths(self.libraries()).map_err(|error| Skip(error.to_string()))?;
+        let program = self.path(program)?;
+        let Some(loader) = &self.loader else {
+            let mut command = confined_in(namespace, program)?;
+            if !libraries.is_empty() {
+                command.env("LD_LIBRARY_PATH", libraries);
+            }
+            return Ok(command);
+        };
+        let mut command = confined_in(namespace, loader)?;
+        command.arg("--library-path").arg(libraries).arg(program);
         Ok(command)
     }
 

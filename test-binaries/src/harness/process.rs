@@ -78,6 +78,17 @@ impl Running {
         until(patience, || self.exited()).unwrap_or_else(|| panic!("{} did not end within {patience:?}", self.name))
     }
 
+    /// Asks it to read its files anew (SIGHUP).
+    pub fn hang_up(&self) {
+        self.send(Signal::HUP);
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it without letting it know (SIGKILL).
     pub fn kill(&mut self) {
         let _ = self.child.kill();

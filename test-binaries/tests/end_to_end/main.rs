@@ -7,10 +7,17 @@ mod exporter_tells_how_the_clock_is;
 mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;
 mod mistakes_are_explained;
+mod nts_certificates_on_disk;
+mod nts_hostile_packets;
+mod nts_silent_server;
+mod nts_under_attack;
+mod nts_when_the_clock_is_wrong;
+mod nts_with_others;
 mod odd_replies_do_no_harm;
 mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;
+mod servers_are_asked_without_a_daemon;
 mod unprivileged_daemon_measures_only;
 
 use std::time::Duration;

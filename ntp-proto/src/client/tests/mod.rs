@@ -1,6 +1,7 @@
 //! The client against small worlds: servers on a network with fixed delays, and a clock that obeys.
 
 mod limits;
+mod nts;
 mod servers;
 mod start;
 mod truth;
@@ -39,6 +40,8 @@ struct World {
     one_way: f64,
     /// Whether our clock refuses to be set.
     refuses: bool,
+    /// What servers with NTS know and do.
+    nts: nts::Servers,
 }
 
 fn truth(mono: MonoTime) -> NtpTimestamp {
@@ -78,7 +81,12 @@ impl World {
         let local = truth(MonoTime::ZERO) - NtpDuration::from_seconds(offset);
         let now = Now { mono: MonoTime::ZERO, local };
         Self {
-            client: Client::new(ClientConfig { groups, clock }, initial, [7; 32], now),
+            client: Client::new(
+                ClientConfig { groups, clock, sessions: Vec::new(), unproven_since: None },
+                initial,
+                [7; 32],
+                now,
+            ),
             mono: MonoTime::ZERO,
             local,
             rate: 0.0,
@@ -89,6 +97,7 @@ impl World {
             sent: 0,
             one_way: 0.001,
             refuses: false,
+            nts: nts::Servers::new(),
         }
     }
 
@@ -128,16 +137,16 @@ impl World {
         let mut buffer = [0; 1024];
         while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
             self.sent += 1;
-            let request = Header::decode(&buffer[..transmit.length]).unwrap();
             let stamp = Stamp { at: self.local, origin: StampOrigin::Kernel };
             self.client.handle_transmitted(self.now(), transmit.token, stamp).unwrap();
-            self.answer(&request, transmit.source, transmit.to);
+            self.answer(&buffer[..transmit.length], transmit.source, transmit.to);
             self.obey();
         }
         self.obey();
     }
 
-    fn answer(&mut self, request: &Header, source: SourceId, to: SocketAddr) {
+    fn answer(&mut self, octets: &[u8], source: SourceId, to: SocketAddr) {
+        let request = &Header::decode(octets).unwrap();
         let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
         let lie = if let Server::Lying(lie) = behaviour { lie } else { 0.0 };
         self.pass(self.one_way);
@@ -165,8 +174,11 @@ impl World {
             Server::Honest | Server::Lying(_) => honest,
         };
         let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
-        let datagram = Datagram { from: to, to: None, received, bytes: &reply.encode() };
-        let _ = self.client.handle_datagram(self.now(), source, &datagram);
+        let replies = self.nts.replies(octets, &reply).unwrap_or_else(|| vec![reply.encode().to_vec()]);
+        for bytes in replies {
+            let datagram = Datagram { from: to, to: None, received, bytes: &bytes };
+            let _ = self.client.handle_datagram(self.now(), source, &datagram);
+        }
     }
 
     fn obey(&mut self) {
@@ -190,6 +202,10 @@ impl World {
                 let found = self.names.get(host).cloned().ok_or_else(|| "no such host".to_owned());
                 let found = found.as_deref().map_err(Clone::clone);
                 self.client.handle_resolved(Now { mono: self.mono, local: self.local }, *group, found);
+            }
+            if let Event::Establish { group, host, since, .. } = &event {
+                let granted = self.nts.establish(host, since.is_some());
+                self.client.handle_established(Now { mono: self.mono, local: self.local }, *group, granted);
             }
             self.events.push(event);
         }

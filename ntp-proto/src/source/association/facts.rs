@@ -3,7 +3,7 @@
 use super::{Heard, Source, SourceCounters};
 use crate::clock::{ClockFilter, RootFacts};
 use crate::packet::KissCode;
-use crate::source::{Discard, Reach, SourceId};
+use crate::source::{Discard, Reach, Session, SourceId};
 use crate::time::{MonoTime, PollInterval};
 use std::net::SocketAddr;
 
@@ -84,6 +84,17 @@ impl Source {
     #[must_use]
     pub fn is_port_unreachable(&self) -> bool {
         self.port_unreachable
+    }
+
+    /// The keys and cookies of NTS, if its time is authenticated.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// The same, to confirm it.
+    pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
+        self.session.as_mut()
     }
 
     /// What the server last said.

@@ -1,0 +1,82 @@
+//! Establishing keys for sources with NTS in the background.
+
+use ntp_config::{HostPort, SourceKind, Trust};
+use ntp_ke::client::{CertificateTime, Connector, Failure, establish};
+use ntp_proto::pool::{EstablishFailure, GroupId};
+use ntp_proto::source::{Granted, Validity};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The time for everything, from the look-up to the last record. Key establishment is far rarer than polls, and a slow
+/// way must not look like none.
+const DEADLINE: Duration = Duration::from_secs(16);
+
+/// What is known of the time when certificates are judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    /// What our clock shows, in Unix seconds.
+    pub(crate) now: i64,
+    /// If the clock has never been right: what has passed for sure, in Unix seconds.
+    pub(crate) since: Option<i64>,
+}
+
+impl Time {
+    fn of_certificates(self) -> CertificateTime {
+        let unix = |seconds: i64| u64::try_from(seconds).unwrap_or(0);
+        match self.since {
+            Some(since) => CertificateTime::Since(unix(since)),
+            None => CertificateTime::At(unix(self.now)),
+        }
+    }
+
+    /// Whether a certificate was believed only because the time is not known.
+    fn is_provisional(self, validity: Validity) -> bool {
+        self.since.is_some() && !(validity.not_before..=validity.not_after).contains(&self.now)
+    }
+}
+
+/// What an establishment has brought.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) group: GroupId,
+    pub(crate) outcome: Result<Granted, EstablishFailure>,
+}
+
+/// Asks the server of an entry with NTS for keys, and reports to `results`. Each entry has one establishment on its way at
+/// most, as the client waits for the result before it asks again.
+pub(crate) fn start(group: GroupId, kind: &SourceKind, time: Time, results: mpsc::Sender<Established>) {
+    let SourceKind::Nts { address, trust } = kind.clone() else { return };
+    tokio::spawn(async move {
+        let outcome = ask(&address, trust, time).await;
+        // The receiver is gone only when the daemon ends.
+        let _ = results.send(Established { group, outcome }).await;
+    });
+}
+
+async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, EstablishFailure> {
+    // Made anew each time, so that files of authorities that have changed are seen.
+    let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
+    let not_ready = |message: String| EstablishFailure { stage: "certificate", word: "no-authorities", message };
+    let connector = connector.map_err(|error| not_ready(error.to_string()))?;
+    let connector = connector.map_err(|error| not_ready(error.to_string()))?;
+    let established = establish(address, &connector, time.of_certificates(), DEADLINE).await.map_err(failure)?;
+    let validity = Validity { not_before: established.validity.not_before, not_after: established.validity.not_after };
+    tracing::debug!(
+        server = %address, peer = %established.peer, ntp = %established.ntp_server,
+        key_exchange = established.tls.key_exchange, cipher_suite = established.tls.cipher_suite,
+        took_s = established.took.as_secs_f64(), "keys for NTS"
+    );
+    Ok(Granted {
+        addresses: established.addresses,
+        keys: established.keys,
+        cookies: established.reply.cookies,
+        validity,
+        provisional: time.is_provisional(validity),
+        age: Duration::ZERO,
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
+fn failure(failure: Failure) -> EstablishFailure {
+    EstablishFailure { stage: failure.stage.word(), word: failure.word(), message: failure.to_string() }
+}

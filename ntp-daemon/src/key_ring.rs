@@ -1,0 +1,286 @@
+//! The keys that seal our cookies: loaded at start, rotated in time, stored before they are used, shown to the workers as a
+//! snapshot.
+
+use crate::file;
+use arc_swap::ArcSwap;
+use ntp_config::{Keyset, Storage};
+use ntp_proto::nts::{KeySet, KeySetError};
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+/// The snapshot that workers and key establishment read.
+pub(crate) type SharedKeys = Arc<ArcSwap<KeySet>>;
+
+/// What can be told about the keys.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyFacts {
+    pub(crate) current_id: u32,
+    pub(crate) count: usize,
+    pub(crate) rotated: Instant,
+    /// How old the current key was when it was loaded.
+    pub(crate) age_before: Duration,
+    pub(crate) next_rotation: Instant,
+    pub(crate) stored: bool,
+    pub(crate) storage_error: Option<String>,
+}
+
+/// The owner of the keys.
+pub(crate) struct KeyRing {
+    keys: SharedKeys,
+    path: Option<PathBuf>,
+    interval: Duration,
+    old_keys: u8,
+    rng: ChaCha12Rng,
+    facts: Arc<ArcSwap<KeyFacts>>,
+}
+
+impl KeyRing {
+    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once. If the keys cannot be
+    /// stored, they work all the same, until the next start.
+    pub(crate) fn open(settings: &Keyset, storage: &Storage, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        let path = settings.key_storage_path.clone().or_else(|| storage.nts_keys_file());
+        let old_keys = u8::try_from(settings.stale_key_count).unwrap_or(u8::MAX);
+        let now = unix_now();
+        let stored = path.as_deref().and_then(load);
+        let fresh = stored.is_none();
+        let mut keys = stored.unwrap_or_else(|| KeySet::new(old_keys, now, &mut rng));
+        keys.keep(old_keys);
+        // By a clock that is years off, a key could seem very old: then it rotates once, and those before still open.
+        let age = Duration::from_secs(now.saturating_sub(keys.rotated_at()));
+        let due = age >= settings.key_rotation_interval;
+        if due {
+            keys.rotate(now, &mut rng);
+        }
+        let age = if due { Duration::ZERO } else { age };
+        let facts = KeyFacts {
+            current_id: keys.current_id(),
+            count: keys.ids().count(),
+            rotated: Instant::now(),
+            age_before: age,
+            next_rotation: Instant::now() + settings.key_rotation_interval.saturating_sub(age),
+            stored: false,
+            storage_error: None,
+        };
+        let mut ring = Self {
+            keys: Arc::new(ArcSwap::from_pointee(keys)),
+            path,
+            interval: settings.key_rotation_interval,
+            old_keys,
+            rng,
+            facts: Arc::new(ArcSwap::from_pointee(facts)),
+        };
+        if due || fresh {
+            ring.store();
+        } else {
+            ring.note(|facts| facts.stored = true);
+        }
+        ring
+    }
+
+    /// The snapshot for workers.
+    pub(crate) fn shared(&self) -> SharedKeys {
+        Arc::clone(&self.keys)
+    }
+
+    /// What can be told.
+    pub(crate) fn facts(&self) -> Arc<ArcSwap<KeyFacts>> {
+        Arc::clone(&self.facts)
+    }
+
+    /// Rotates in time, for ever, and reads the keys anew whenever `reload` says so.
+    pub(crate) async fn run(mut self, mut reload: tokio::sync::watch::Receiver<()>) {
+        loop {
+            let next = self.facts.load().next_rotation;
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => self.rotate(),
+                changed = reload.changed() => match changed {
+                    Ok(()) => self.reload(),
+                    Err(_) => std::future::pending().await,
+                },
+            }
+        }
+    }
+
+    fn rotate(&mut self) {
+        let mut keys = (**self.keys.load()).clone();
+        keys.rotate(unix_now(), &mut self.rng);
+        self.adopt(keys, Duration::ZERO);
+        // The key that seals from now on has been in the file all along, as the next one.
+        self.store();
+        tracing::info!(key = format!("{:08x}", self.facts.load().current_id), "the keys of NTS cookies have rotated");
+    }
+
+    /// Takes the keys of the file, if somebody has put others there.
+    fn reload(&mut self) {
+        let Some(path) = &self.path else { return };
+        let mut keys = match read_keys(path) {
+            None => return,
+            Some(Ok(keys)) => keys,
+            Some(Err(error)) => {
+                return tracing::error!(
+                    "the keys of NTS cookies in {} cannot be used: {error}; those from before stay in use",
+                    path.display()
+                );
+            }
+        };
+        keys.keep(self.old_keys);
+        if keys.ids().eq(self.keys.load().ids()) {
+            return;
+        }
+        let age = Duration::from_secs(unix_now().saturating_sub(keys.rotated_at()));
+        self.adopt(keys, age.min(self.interval));
+        tracing::info!("the keys of NTS cookies were read anew");
+    }
+
+    fn adopt(&mut self, keys: KeySet, age: Duration) {
+        let next_rotation = Instant::now() + self.interval.saturating_sub(age);
+        let (current_id, count) = (keys.current_id(), keys.ids().count());
+        self.keys.store(Arc::new(keys));
+        self.note(|facts| {
+            *facts = KeyFacts {
+                current_id,
+                count,
+                rotated: Instant::now(),
+                age_before: age,
+                next_rotation,
+                ..facts.clone()
+            };
+        });
+    }
+
+    fn store(&mut self) {
+        let Some(path) = &self.path else { return };
+        let octets = self.keys.load().to_octets();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let written =
+            folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| file::replace(path, file::SECRET, &octets));
+        let error = written.err().map(|error| error.to_string());
+        if let Some(error) = &error {
+            tracing::error!(
+                "cannot store the keys of NTS cookies in {}: {error}. After a restart, all clients will have to establish \
+                 new keys; make the file writable for this user, or set [keyset] key-storage-path",
+                path.display()
+            );
+        }
+        self.note(|facts| {
+            facts.stored = error.is_none();
+            facts.storage_error = error;
+        });
+    }
+
+    fn note(&self, change: impl FnOnce(&mut KeyFacts)) {
+        let mut facts = (**self.facts.load()).clone();
+        change(&mut facts);
+        self.facts.store(Arc::new(facts));
+    }
+}
+
+/// The keys in a file; `None` if there is none.
+fn read_keys(path: &Path) -> Option<Result<KeySet, KeySetError>> {
+    let octets = Zeroizing::new(file::read(path)?);
+    file::protect(path);
+    Some(KeySet::from_octets(&octets))
+}
+
+/// The same at the start, when broken keys are put aside to make room for new ones.
+fn load(path: &Path) -> Option<KeySet> {
+    match read_keys(path)? {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            file::put_aside(path, &error.to_string());
+            None
+        }
+    }
+}
+
+/// The machine's own clock, which is good enough to tell how old a key is.
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn settings(path: &Path) -> Keyset {
+        Keyset { key_storage_path: Some(path.to_owned()), ..Keyset::default() }
+    }
+
+    fn ring(settings: &Keyset) -> KeyRing {
+        KeyRing::open(settings, &Storage { directory: None }, [3; 32])
+    }
+
+    #[tokio::test]
+    async fn keys_survive_a_restart_and_only_their_owner_can_read_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper").join("keys");
+        let first = ring(&settings(&path)).shared().load_full();
+        let second = ring(&settings(&path)).shared().load_full();
+        assert!(first.ids().eq(second.ids()));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_rotation_keeps_old_cookies_of_use_and_is_stored_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(&folder.path().join("keys"));
+        let mut ring = ring(&settings);
+        let before = ring.shared().load().current_id();
+        ring.rotate();
+        let keys = ring.shared().load_full();
+        assert_ne!(keys.current_id(), before);
+        assert!(keys.ids().any(|id| id == before));
+        assert!(load(&folder.path().join("keys")).unwrap().ids().eq(keys.ids()));
+    }
+
+    #[tokio::test]
+    async fn broken_keys_are_put_aside_and_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(&path, "no keys at all").unwrap();
+        let ring = ring(&settings(&path));
+        assert!(ring.facts().load().stored);
+        assert!(folder.path().join("keys.broken").exists());
+    }
+
+    #[tokio::test]
+    async fn keys_that_cannot_be_stored_work_and_the_facts_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = ring(&settings(folder.path()));
+        assert!(!ring.facts().load().stored);
+        assert!(ring.facts().load().storage_error.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_due_at_start_is_followed_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let mut old = KeySet::new(7, unix_now() - 100_000, &mut ChaCha12Rng::from_seed([1; 32]));
+        old.keep(7);
+        std::fs::write(&path, &*old.to_octets()).unwrap();
+        let ring = ring(&settings(&path));
+        assert_ne!(ring.shared().load().current_id(), old.current_id());
+        assert!(ring.shared().load().ids().any(|id| id == old.current_id()));
+    }
+
+    #[tokio::test]
+    async fn other_keys_in_the_file_are_taken_when_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let mut ring = ring(&settings(&path));
+        let other = KeySet::new(7, unix_now(), &mut ChaCha12Rng::from_seed([9; 32]));
+        std::fs::write(&path, &*other.to_octets()).unwrap();
+        ring.reload();
+        assert_eq!(ring.shared().load().current_id(), other.current_id());
+        std::fs::write(&path, "broken").unwrap();
+        ring.reload();
+        assert_eq!(ring.shared().load().current_id(), other.current_id(), "what is broken changes nothing");
+    }
+}

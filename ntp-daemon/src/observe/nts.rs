@@ -1,0 +1,142 @@
+//! NTS: keys and cookies of sources, our own key establishment, the keys of our cookies.
+
+use super::document::{Facts, unix_date};
+use crate::ke_servers::KeServiceBoard;
+use crate::key_ring::KeyFacts;
+use ntp_observe::{
+    CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, SourceReason,
+};
+use ntp_proto::client::{Client, Member};
+use ntp_proto::pool::Group;
+use ntp_proto::time::{MonoTime, Now};
+
+/// The keys of an entry and of its association, if it has one already; `None` for an entry without NTS.
+pub(super) fn of_source(group: &Group, member: Option<&Member>, facts: &Facts, now: Now) -> Option<NtsFacts> {
+    if !group.is_nts() {
+        return None;
+    }
+    let establishment = group.establishment();
+    let session = member.and_then(|member| member.source().session());
+    let wanted = session.is_none_or(|session| session.wants_keys(now.mono));
+    let last_ke_error = establishment.last_failure().map(|(failure, at)| NtsKeErrorFacts {
+        stage: failure.stage.to_owned(),
+        word: failure.word.to_owned(),
+        message: failure.message.clone(),
+        ago_s: now.mono.since(at).as_secs_f64(),
+    });
+    Some(NtsFacts {
+        ke_server: facts.name_of(group.id()),
+        ke_state: if group.is_asking() {
+            NtsKeState::Establishing
+        } else if establishment.is_failing() {
+            NtsKeState::Failed
+        } else if wanted {
+            NtsKeState::Waiting
+        } else {
+            NtsKeState::Established
+        },
+        aead: session.map(|session| session.algorithm().name().to_owned()),
+        cookies: session.map_or(0, |session| count(session.cookies())),
+        cookie_length: session.map(|session| count(session.cookie_length())),
+        keys_age_s: session.map(|session| session.age(now.mono).as_secs_f64()),
+        ke_attempts: establishment.attempts(),
+        ke_successes: establishment.successes(),
+        ke_failures: establishment.failures().map(|(word, count)| (word.to_owned(), count)).collect(),
+        last_ke_error,
+        next_ke_in_s: retry_in(group, now.mono),
+        naks: session.map_or(0, ntp_proto::source::Session::naks),
+        certificate_not_after: session.map(|session| unix_date(session.validity().not_after)),
+        provisional: session.is_some_and(ntp_proto::source::Session::is_provisional),
+    })
+}
+
+/// Why an entry with NTS has no association.
+pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
+    failure(group, now).unwrap_or(SourceReason::NtsEstablishing)
+}
+
+/// What keeps an association with NTS from being of use, if it is that.
+pub(super) fn why_useless(client: &Client, member: &Member) -> Option<SourceReason> {
+    let source = member.source();
+    let session = source.session()?;
+    if session.is_provisional() && client.waits_for_a_witness() {
+        return Some(SourceReason::NtsCertificateTime);
+    }
+    if source.reach().is_reachable() || source.send_error().is_some() || source.demobilized().is_some() {
+        return None;
+    }
+    if session.cookies() == 0 {
+        Some(SourceReason::NtsOutOfCookies)
+    } else if session.is_refused() {
+        Some(SourceReason::NtsKeysRefused)
+    } else if session.unauthentic() > 0 {
+        Some(SourceReason::NtsUnauthenticatedReply)
+    } else {
+        None
+    }
+}
+
+/// What is to be known beside that.
+pub(super) fn notes(group: &Group, member: &Member, now: MonoTime) -> Vec<SourceReason> {
+    let wanted = member.source().session().is_some_and(|session| session.wants_keys(now));
+    failure(group, now).filter(|_| wanted).into_iter().collect()
+}
+
+fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
+    let (failure, _) = group.establishment().last_failure().filter(|_| group.establishment().is_failing())?;
+    Some(SourceReason::NtsKeFailed {
+        stage: failure.stage.to_owned(),
+        word: failure.word.to_owned(),
+        message: failure.message.clone(),
+        retry_in_s: retry_in(group, now),
+    })
+}
+
+fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
+    group.retry_at().map(|at| at.since(now).as_secs_f64())
+}
+
+/// One address at which we hand out keys.
+pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
+    let (stats, status) = (service.board.stats(), service.board.certificate());
+    let otherwise = [
+        ("over-limit-total", stats.over_limit_total),
+        ("over-limit-client", stats.over_limit_client),
+        ("no-alpn", stats.no_alpn),
+        ("tls-failed", stats.tls_failed),
+        ("closed-early", stats.closed_early),
+        ("timed-out", stats.timed_out),
+    ];
+    let refused = stats.refused.into_iter().chain(otherwise).filter(|(_, count)| *count > 0);
+    NtsKeServerFacts {
+        listen_address: service.board.address().to_string(),
+        accepted: stats.accepted,
+        granted: stats.granted,
+        refused: refused.map(|(word, count)| (word.to_owned(), count)).collect(),
+        open_connections: stats.open,
+        connection_limit: service.connection_limit as u64,
+        certificate: status.chain.first().map(|certificate| CertificateFacts {
+            subject: certificate.subject.clone(),
+            not_before: unix_date(certificate.validity.not_before),
+            not_after: unix_date(certificate.validity.not_after),
+        }),
+        certificate_error: status.reload_error,
+    }
+}
+
+/// The keys of our own cookies.
+pub(super) fn keyset(facts: &KeyFacts) -> KeysetFacts {
+    let now = tokio::time::Instant::now();
+    KeysetFacts {
+        current_key_id: format!("{:08x}", facts.current_id),
+        key_count: count(facts.count),
+        key_age_s: (facts.age_before + now.duration_since(facts.rotated)).as_secs_f64(),
+        next_rotation_in_s: Some(facts.next_rotation.saturating_duration_since(now).as_secs_f64()),
+        stored: facts.stored,
+        storage_error: facts.storage_error.clone(),
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,152 @@
+//! Whom we believe: the authorities of the system, and those of files.
+
+use crate::pem;
+use ntp_config::Trust;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// After this time the authorities of the system are read again, as packages update them while a daemon runs.
+const SYSTEM_AGE: Duration = Duration::from_secs(3600);
+
+/// What to do about a file, at the end of each error.
+const REMEDY: &str = "name a PEM file with certificates in certificate-authority";
+
+/// Why no server could be believed, whatever it presents.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file cannot be read.
+    #[error("cannot read the certificate authorities in {}: {error}; correct the path or its permissions", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file is not in PEM.
+    #[error("{} is not a file of certificate authorities: {fault}; {REMEDY}", path.display())]
+    NotPem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A file has no certificate.
+    #[error("there is no certificate in {}; {REMEDY}", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate in a file cannot be that of an authority.
+    #[error("certificate number {number} in {} cannot be used: {fault}; replace or remove it", path.display())]
+    BadCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Which of the file's certificates, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The system has no authorities, and no file was named.
+    #[error(
+        "this system has no certificate authorities ({detail}); install the package ca-certificates, or name the \
+         authority of the server in certificate-authority"
+    )]
+    NoSystemAuthorities {
+        /// What was found instead.
+        detail: String,
+    },
+    /// Neither the system nor any file is to be believed.
+    #[error("no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true")]
+    Nobody,
+}
+
+/// Reads what `trust` names. The system's authorities are asked for only if it wants them.
+///
+/// # Errors
+/// Says which file is at fault, or that there is nobody to be believed.
+pub(super) fn load(trust: &Trust) -> Result<Arc<RootCertStore>, TrustError> {
+    let files = read_files(&trust.certificate_authorities)?;
+    if trust.system_authorities { with_system(files, system()) } else { alone(files) }
+}
+
+/// The authorities of the system, and what could not be read of them.
+#[derive(Clone, Debug)]
+pub(super) struct SystemAuthorities {
+    pub(super) roots: Arc<RootCertStore>,
+    pub(super) detail: String,
+}
+
+fn alone(files: RootCertStore) -> Result<Arc<RootCertStore>, TrustError> {
+    if files.is_empty() { Err(TrustError::Nobody) } else { Ok(Arc::new(files)) }
+}
+
+/// Without files, the system's store is shared as it is.
+pub(super) fn with_system(
+    mut files: RootCertStore,
+    system: SystemAuthorities,
+) -> Result<Arc<RootCertStore>, TrustError> {
+    match (files.is_empty(), system.roots.is_empty()) {
+        (true, true) => Err(TrustError::NoSystemAuthorities { detail: system.detail }),
+        (true, false) => Ok(system.roots),
+        // The server may well be one of the files' own.
+        (false, true) => Ok(Arc::new(files)),
+        (false, false) => {
+            files.roots.extend(system.roots.roots.iter().cloned());
+            Ok(Arc::new(files))
+        }
+    }
+}
+
+/// Those of the system, which are read at their first use.
+fn system() -> SystemAuthorities {
+    static LOADED: Mutex<Option<(Instant, SystemAuthorities)>> = Mutex::new(None);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*loaded {
+        Some((at, system)) if at.elapsed() < SYSTEM_AGE && !system.roots.is_empty() => system.clone(),
+        _ => {
+            let system = read_system();
+            *loaded = Some((Instant::now(), system.clone()));
+            system
+        }
+    }
+}
+
+fn read_system() -> SystemAuthorities {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // Some that we cannot use are no reason to refuse the others.
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    let detail = match found.errors.first() {
+        Some(error) => error.to_string(),
+        None if unusable > 0 => format!("{unusable} certificates cannot be used"),
+        None => "no certificates were found".to_owned(),
+    };
+    SystemAuthorities { roots: Arc::new(roots), detail }
+}
+
+pub(super) fn read_files(paths: &[PathBuf]) -> Result<RootCertStore, TrustError> {
+    let mut roots = RootCertStore::empty();
+    for path in paths {
+        for (index, certificate) in read_file(path)?.into_iter().enumerate() {
+            roots.add(certificate).map_err(|error| TrustError::BadCertificate {
+                path: path.clone(),
+                number: index + 1,
+                fault: error.to_string(),
+            })?;
+        }
+    }
+    Ok(roots)
+}
+
+fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let text = std::fs::read(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
+    let certificates = pem::certificates(&text).map_err(|fault| TrustError::NotPem { path: path.to_owned(), fault })?;
+    if certificates.is_empty() {
+        return Err(TrustError::NoCertificate { path: path.to_owned() });
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,118 @@
+//! The listening socket.
+
+use ntp_config::NtsKeServerEntry;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// How many connections the kernel holds for us while the thread is busy.
+const BACKLOG: i32 = 1024;
+
+/// `EAFNOSUPPORT` of Linux, for which the standard library has no name.
+const NO_SUCH_FAMILY: i32 = 97;
+
+/// A socket that listens, and is not served yet.
+#[derive(Debug)]
+pub struct KeListener {
+    pub(super) socket: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) limits: Limits,
+}
+
+/// What clients may take up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Limits {
+    pub(super) total: usize,
+    pub(super) per_client: usize,
+    pub(super) timeout: Duration,
+}
+
+impl KeListener {
+    /// Opens the socket, so that a port that is taken is an error before anybody is told that we are ready. With
+    /// `dual_stack`, a socket at `[::]` serves IPv4, too.
+    ///
+    /// # Errors
+    /// Says what was tried and what to do.
+    pub fn bind(entry: &NtsKeServerEntry, dual_stack: bool) -> Result<Self, KeBindError> {
+        let (socket, address) =
+            open(entry.listen, dual_stack).map_err(|error| KeBindError { address: entry.listen, error })?;
+        let limits = Limits {
+            total: entry.concurrent_connections,
+            per_client: entry.connections_per_client,
+            timeout: entry.timeout,
+        };
+        Ok(Self { socket, address, limits })
+    }
+
+    /// The address and port, the latter as the system chose it if it was to.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Old connections that linger must not keep a restarted server from its port. Two listeners it does not allow.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!dual_stack)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    let socket = TcpListener::from(socket);
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+/// The socket could not be opened; the text says what was tried and what may help.
+#[derive(Debug)]
+pub struct KeBindError {
+    /// The address that was asked for.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl KeBindError {
+    /// What the operator can do about it, where we know.
+    fn advice(&self) -> Option<String> {
+        let (ip, port) = (self.address.ip(), self.address.port());
+        Some(match self.error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "port {port} is in use: another server of NTS (chronyd, ntpd) may be running; stop it or choose another \
+                 port in [[nts-ke-server]]"
+            ),
+            io::ErrorKind::PermissionDenied if port < 1024 => format!(
+                "ports below 1024 need CAP_NET_BIND_SERVICE: start as root or by the systemd unit, or choose a port above \
+                 1023 instead of {port}"
+            ),
+            io::ErrorKind::AddrNotAvailable => {
+                format!("no interface has the address {ip} (yet); see `ip address`, or listen on 0.0.0.0 or [::]")
+            }
+            _ if self.error.raw_os_error() == Some(NO_SUCH_FAMILY) && ip.is_ipv6() => {
+                "IPv6 is switched off on this machine; use an IPv4 address".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for KeBindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on TCP {} for NTS key establishment: {}", self.address, self.error)?;
+        match self.advice() {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for KeBindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}

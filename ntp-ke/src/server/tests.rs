@@ -1,0 +1,7 @@
+//! The server on the loopback interface, seen from outside.
+
+mod certificates;
+mod grants;
+mod handshakes;
+mod limits;
+mod served;

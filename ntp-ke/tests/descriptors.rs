@@ -1,0 +1,119 @@
+//! A process that runs out of file descriptors. As that concerns all of it, it is a process of its own.
+#![forbid(unsafe_code)]
+
+use arc_swap::ArcSwap;
+use ntp_config::{HostPort, NtsKeServerEntry, Trust};
+use ntp_ke::client::{CertificateTime, Connector, establish};
+use ntp_ke::server::{CertificateStore, KeBoard, KeListener};
+use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeySet};
+use rand::SeedableRng as _;
+use rand::rngs::ChaCha12Rng;
+use std::fs::File;
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How many descriptors the process may have: more than it needs, and few enough to use them up.
+const LIMIT: usize = 64;
+
+/// Set in the process with the limit.
+const CONFINED: &str = "NTP_KE_TEST_CONFINED";
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The shell sets the limit, as doing it by ourselves would need unsafe code.
+#[test]
+fn out_of_descriptors_clients_are_turned_away_and_served_again_afterwards() {
+    if std::env::var_os(CONFINED).is_some() {
+        return confined();
+    }
+    let this = std::env::current_exe().unwrap();
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("ulimit -n {LIMIT} && exec \"$0\" --nocapture"))
+        .arg(this)
+        .env(CONFINED, "1")
+        .status();
+    assert!(status.unwrap().success());
+}
+
+fn confined() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = entry(folder.path());
+    let listener = KeListener::bind(&entry, false).unwrap();
+    let address = listener.address();
+    let certificates = CertificateStore::open(&entry.certificate_chain, &entry.private_key).unwrap();
+    let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));
+    let grant = KeServerConfig { algorithms: entry.aead_algorithms, server: None, port: None };
+    let handle =
+        listener.start(Arc::new(certificates), Arc::new(ArcSwap::from_pointee(keys)), Arc::new(grant), || ()).unwrap();
+    let board = handle.board();
+
+    let target = HostPort { host: "127.0.0.1".into(), port: address.port() };
+    let trust =
+        Trust { certificate_authorities: vec![entry.certificate_chain], system_authorities: false, ..Trust::default() };
+    let connector = Connector::new(&trust).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let granted = || runtime.block_on(establish(&target, &connector, CertificateTime::At(now), PATIENCE)).is_ok();
+    assert!(granted());
+    until(&board, |board| board.stats().open == 0);
+
+    let mut taken = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        taken.push(file);
+    }
+    assert!(taken.len() > 3, "{}", taken.len());
+
+    for round in 1..=3 {
+        // One for the client, none for the server.
+        taken.pop();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let end = client.read(&mut [0; 16]);
+        assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+        until(&board, |board| board.stats().over_limit_total == round);
+        assert!(board.stats().accept_errors >= 1);
+        drop(client);
+        taken.push(File::open("/dev/null").unwrap());
+    }
+
+    taken.clear();
+    let started = Instant::now();
+    while !granted() {
+        assert!(started.elapsed() < PATIENCE, "{:?}", board.stats());
+    }
+    // The longest pause is a second.
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    handle.stop();
+}
+
+fn until(board: &KeBoard, wanted: impl Fn(&KeBoard) -> bool) {
+    let started = Instant::now();
+    while !wanted(board) {
+        assert!(started.elapsed() < PATIENCE, "{:?}", board.stats());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn entry(folder: &Path) -> NtsKeServerEntry {
+    let (certificate_chain, private_key) = (folder.join("chain.pem"), folder.join("key.pem"));
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&certificate_chain, cert.pem()).unwrap();
+    std::fs::write(&private_key, signing_key.serialize_pem()).unwrap();
+    NtsKeServerEntry {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        certificate_chain,
+        private_key,
+        timeout: Duration::from_secs(2),
+        concurrent_connections: 10,
+        connections_per_client: 10,
+        ntp_server: None,
+        ntp_port: None,
+        aead_algorithms: AeadAlgorithm::ALL.to_vec(),
+    }
+}

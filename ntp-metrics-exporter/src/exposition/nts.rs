@@ -1,0 +1,166 @@
+//! The part of the page that is about NTS.
+
+use std::fmt;
+
+use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts};
+
+use super::{Labels, Page, with};
+use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};
+
+impl Page<'_> {
+    /// How sources come by their keys. Series without NTS are left out.
+    pub(super) fn nts_of_sources(&mut self, labelled: &[(Labels<'_>, &SourceFacts)]) -> fmt::Result {
+        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> =
+            labelled.iter().filter_map(|(labels, source)| Some((labels, source.nts.as_ref()?))).collect();
+        self.gauges(
+            "ntp_source_nts_ke_state",
+            "1, with how far key establishment with the source is, and the algorithm of the keys in use.",
+            with_nts.iter().map(|(labels, nts)| {
+                let aead = nts.aead.as_deref().unwrap_or_default();
+                (with(labels, &[("state", nts.ke_state.word()), ("aead", aead)]), 1.0)
+            }),
+        )?;
+        self.counters(
+            "ntp_source_nts_ke",
+            "How often keys were asked for, by what came of it: success, or the reason of the failure.",
+            with_nts.iter().flat_map(|(labels, nts)| {
+                results(("success", nts.ke_successes), &nts.ke_failures)
+                    .map(|(result, number)| (with(labels, &[("result", result)]), number))
+            }),
+        )
+    }
+
+    /// The addresses at which keys are handed out.
+    pub(super) fn nts_ke_servers(&mut self, servers: &[NtsKeServerFacts]) -> fmt::Result {
+        let labelled: Vec<(Labels<'_>, &NtsKeServerFacts)> =
+            servers.iter().map(|server| (vec![("listen_address", server.listen_address.as_str())], server)).collect();
+        for metric in NTS_KE_SERVER {
+            self.gauge_of(metric, &labelled)?;
+        }
+        for metric in NTS_KE_SERVER_COUNTERS {
+            self.counter_of(metric, &labelled)?;
+        }
+        self.counters(
+            "ntp_nts_ke_server_handshakes",
+            "Connections that have ended, by what came of them: granted, or the reason of the refusal.",
+            labelled.iter().flat_map(|(labels, server)| {
+                results(("granted", server.granted), &server.refused)
+                    .map(|(result, number)| (with(labels, &[("result", result)]), number))
+            }),
+        )
+    }
+
+    /// The keys that seal cookies.
+    pub(super) fn keyset(&mut self, keyset: Option<&KeysetFacts>) -> fmt::Result {
+        self.gauges(
+            "ntp_nts_keyset_current_key",
+            "1, with the number of the key that seals cookies.",
+            keyset.map(|keyset| (vec![("id", keyset.current_key_id.as_str())], 1.0)),
+        )?;
+        let facts: Vec<(Labels<'_>, &KeysetFacts)> = keyset.map(|keyset| (vec![], keyset)).into_iter().collect();
+        KEYSET.iter().try_for_each(|metric| self.gauge_of(metric, &facts))
+    }
+}
+
+/// All counters of results, the good one first.
+fn results<'a>(
+    good: (&'static str, u64),
+    bad: &'a std::collections::BTreeMap<String, u64>,
+) -> impl Iterator<Item = (&'a str, u64)> {
+    std::iter::once(good).chain(bad.iter().map(|(word, number)| (word.as_str(), *number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::exposition::render;
+    use crate::samples;
+
+    fn page() -> String {
+        render(Ok(samples::nts()))
+    }
+
+    #[track_caller]
+    fn assert_lines(page: &str, lines: &[&str]) {
+        for line in lines {
+            assert!(page.lines().any(|one| one == *line), "no line\n{line}\nin\n{page}");
+        }
+    }
+
+    #[test]
+    fn names_of_ntpd_rs_for_nts_are_kept_where_they_mean_the_same() {
+        assert_lines(
+            &page(),
+            &[
+                r#"ntp_source_nts_cookies_available{name="ntp1.example.org",address="192.0.2.1:123",id="1"} 8"#,
+                r#"ntp_server_nts_received_packets_total{listen_address="0.0.0.0:123"} 410"#,
+                r#"ntp_server_nts_accepted_packets_total{listen_address="0.0.0.0:123"} 400"#,
+                r#"ntp_server_nts_denied_packets_total{listen_address="0.0.0.0:123"} 1"#,
+                r#"ntp_server_nts_nak_packets_total{listen_address="0.0.0.0:123"} 6"#,
+            ],
+        );
+        assert!(!page().contains("ntp_server_nts_rate_limited_packets_total{"), "what is not known has no series");
+    }
+
+    #[test]
+    fn a_source_with_nts_shows_its_keys_and_how_it_came_by_them() {
+        let source = r#"name="ntp1.example.org",address="192.0.2.1:123",id="1""#;
+        let page = page();
+
+        for line in [
+            format!(r#"ntp_source_nts_ke_state{{{source},state="established",aead="AES-128-GCM-SIV"}} 1"#),
+            format!(r#"ntp_source_nts_ke_total{{{source},result="success"}} 1"#),
+            format!(r#"ntp_source_nts_ke_total{{{source},result="connection-refused"}} 3"#),
+            format!("ntp_source_nts_key_age_seconds{{{source}}} 3600"),
+            format!("ntp_source_nts_naks_total{{{source}}} 2"),
+            format!("ntp_source_nts_provisional{{{source}}} 0"),
+            format!("ntp_source_nts_certificate_expiry_timestamp_seconds{{{source}}} 1772323200"),
+        ] {
+            assert_lines(&page, &[&line]);
+        }
+        let plain = |line: &&str| line.starts_with("ntp_source_nts") && line.contains("ntp2.example.org");
+        assert_eq!(page.lines().find(plain), None);
+    }
+
+    #[test]
+    fn a_server_of_keys_shows_its_clients_and_its_certificate() {
+        assert_lines(
+            &page(),
+            &[
+                r#"ntp_nts_ke_server_connections_total{listen_address="[::]:4460"} 120"#,
+                r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="granted"} 110"#,
+                r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="timeout"} 7"#,
+                r#"ntp_nts_ke_server_open_connections{listen_address="[::]:4460"} 3"#,
+                r#"ntp_nts_ke_server_connections_capacity{listen_address="[::]:4460"} 512"#,
+                r#"ntp_nts_ke_server_certificate_start_timestamp_seconds{listen_address="[::]:4460"} 1764547200"#,
+                r#"ntp_nts_ke_server_certificate_expiry_timestamp_seconds{listen_address="[::]:4460"} 1772323200"#,
+                r#"ntp_nts_ke_server_certificate_error{listen_address="[::]:4460"} 0"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn the_keys_of_cookies_show_their_age_and_whether_they_will_last() {
+        assert_lines(
+            &page(),
+            &[
+                r#"ntp_nts_keyset_current_key{id="0badcafe"} 1"#,
+                "ntp_nts_keyset_keys 8",
+                "ntp_nts_keyset_key_age_seconds 10800",
+                "ntp_nts_keyset_next_rotation_seconds 75600",
+                "ntp_nts_keyset_stored 1",
+            ],
+        );
+        let mut document = samples::nts();
+        document.keyset.as_mut().unwrap().storage_error = Some("read-only file system".into());
+        assert_lines(&render(Ok(document)), &["ntp_nts_keyset_stored 0"]);
+    }
+
+    #[test]
+    fn without_nts_there_is_no_series_of_it() {
+        let page = render(Ok(samples::synchronized()));
+
+        let series = page.lines().filter(|line| line.contains("_nts_") && !line.starts_with('#'));
+        let counters_of_servers = |line: &&str| !line.starts_with("ntp_server_nts_");
+        assert_eq!(series.filter(counters_of_servers).collect::<Vec<_>>(), [""; 0]);
+    }
+}

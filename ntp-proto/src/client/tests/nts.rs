@@ -1,0 +1,340 @@
+//! Sources with NTS: never a word without protection, no cookie twice, and keys that come back when they are lost.
+
+use super::*;
+use crate::nts::{
+    AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair, KeySet, NtsRefusal, open_request, write_nak,
+};
+use crate::packet::{FieldType, Packet};
+use crate::pool::EstablishFailure;
+use crate::source::Validity;
+use rand::SeedableRng;
+use std::collections::HashSet;
+
+/// What the servers with NTS of a [`World`] know and do. They share their keys.
+pub(super) struct Servers {
+    keys: KeySet,
+    rng: ChaCha12Rng,
+    /// The addresses that a host of key establishment names, each with when its certificate is valid.
+    hosts: HashMap<String, (SocketAddr, Validity)>,
+    mood: Mood,
+    /// Whether the keys in cookies are those that the client has as alternate ones.
+    strict: bool,
+    establishments: usize,
+    cookies: HashSet<Vec<u8>>,
+    reused: usize,
+    plain_requests: usize,
+}
+
+/// How the servers answer protected requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Honest,
+    /// They answer as if they knew nothing of NTS.
+    Plain,
+    /// Somebody on the way sends a NAK before each honest reply.
+    NakFirst,
+    /// Somebody on the way sends NAKs and swallows the replies.
+    OnlyNaks,
+    /// Nothing comes back.
+    Silent,
+    /// The authenticator is wrong.
+    Forged,
+}
+
+const ALWAYS: Validity = Validity { not_before: 1_700_000_000, not_after: 1_900_000_000 };
+
+impl Servers {
+    pub(super) fn new() -> Self {
+        let mut rng = ChaCha12Rng::seed_from_u64(11);
+        Self {
+            keys: KeySet::new(7, 0, &mut rng),
+            rng,
+            hosts: HashMap::new(),
+            mood: Mood::Honest,
+            strict: false,
+            establishments: 0,
+            cookies: HashSet::new(),
+            reused: 0,
+            plain_requests: 0,
+        }
+    }
+
+    pub(super) fn establish(&mut self, host: &str, provisional: bool) -> Result<Granted, EstablishFailure> {
+        self.establishments += 1;
+        let refused = || EstablishFailure { stage: "tcp", word: "connection-refused", message: "nobody there".into() };
+        let (address, validity) = *self.hosts.get(host).ok_or_else(refused)?;
+        let algorithm = AeadAlgorithm::Aes128GcmSiv;
+        let mut pair = || KeyPair {
+            c2s: AeadKey::random(algorithm, &mut self.rng),
+            s2c: AeadKey::random(algorithm, &mut self.rng),
+        };
+        let (primary, other) = (pair(), pair());
+        let sealed = if self.strict { &other } else { &primary };
+        let mut cookies = CookieJar::new();
+        for _ in 0..8 {
+            cookies.put(Cookie::new(self.keys.seal_cookie(sealed, &mut self.rng).octets()).unwrap());
+        }
+        let keys = ClientKeys { primary, alternate: Some(other) };
+        Ok(Granted { addresses: vec![address], keys, cookies, validity, provisional, age: Duration::ZERO })
+    }
+
+    /// What comes back for a request; `None` if it is not for these servers.
+    pub(super) fn replies(&mut self, octets: &[u8], reply: &Header) -> Option<Vec<Vec<u8>>> {
+        let packet = Packet::decode(octets).unwrap();
+        if packet.extensions.is_empty() {
+            self.plain_requests += 1;
+            return None;
+        }
+        for field in packet.extensions.iter().filter(|field| field.kind == FieldType::COOKIE) {
+            self.reused += usize::from(!self.cookies.insert(field.value.to_vec()));
+        }
+        let nak = |unique_id| {
+            let kiss =
+                Header { stratum: Stratum::UNSPECIFIED, reference_id: ReferenceId::from_letters(*b"NTSN"), ..*reply };
+            let mut buffer = [0; 200];
+            let length = write_nak(&kiss, unique_id, &mut buffer).unwrap();
+            buffer[..length].to_vec()
+        };
+        let opened = match open_request(&packet, octets, &self.keys) {
+            Ok(opened) => opened,
+            Err(NtsRefusal::BadCookie(_, id) | NtsRefusal::Forged(id)) => return Some(vec![nak(&id)]),
+            Err(refusal) => panic!("{refusal:?}"),
+        };
+        let unique_id = opened.value().unique_id;
+        let mut buffer = [0; 1280];
+        let length = opened.prepare(&self.keys, &mut self.rng).emit(reply, &mut buffer).unwrap();
+        let honest = buffer[..length].to_vec();
+        Some(match self.mood {
+            Mood::Honest => vec![honest],
+            Mood::Plain => vec![reply.encode().to_vec()],
+            Mood::NakFirst => vec![nak(&unique_id), honest],
+            Mood::OnlyNaks => vec![nak(&unique_id); 1000],
+            Mood::Silent => Vec::new(),
+            Mood::Forged => {
+                let mut forged = honest;
+                *forged.last_mut().unwrap() ^= 1;
+                vec![forged]
+            }
+        })
+    }
+}
+
+fn nts(host: &str) -> GroupConfig {
+    GroupConfig { port: 4460, kind: GroupKind::Nts, ..server(host) }
+}
+
+fn host(last: u8) -> String {
+    format!("nts{last}.example")
+}
+
+/// A world of honest servers with NTS and an honest certificate each.
+fn world(count: u8) -> World {
+    with_validity(count, ALWAYS, None)
+}
+
+fn with_validity(count: u8, validity: Validity, unproven_since: Option<i64>) -> World {
+    let groups = (1..=count).map(|last| nts(&host(last))).collect();
+    with_groups(groups, count, validity, unproven_since)
+}
+
+fn with_groups(groups: Vec<GroupConfig>, count: u8, validity: Validity, unproven_since: Option<i64>) -> World {
+    let servers: Vec<_> = (1..=count).map(|last| (last, Server::Honest)).collect();
+    let mut world = World::new(Vec::new(), 0.25, 10e-6).serve(&servers);
+    for last in 1..=count {
+        world.nts.hosts.insert(host(last), (address(last), validity));
+    }
+    let config = ClientConfig { groups, clock: ClockConfig::default(), sessions: Vec::new(), unproven_since };
+    world.client = Client::new(config, &initial(), [7; 32], world.now());
+    world
+}
+
+fn cookies(world: &World) -> Vec<usize> {
+    world.client.members().map(|member| member.source().session().unwrap().cookies()).collect()
+}
+
+fn measured(world: &World) -> u64 {
+    world.client.members().map(|member| member.source().counters().measured).sum()
+}
+
+#[test]
+fn a_source_with_nts_synchronises_and_its_cookies_stay_eight_and_are_used_once() {
+    let mut world = world(1);
+    world.run(3000.0);
+    assert!(world.synchronized());
+    assert!(world.offset().abs() < 1e-4, "{}", world.offset());
+    assert_eq!(cookies(&world), [8]);
+    assert_eq!((world.nts.establishments, world.nts.reused, world.nts.plain_requests), (1, 0, 0));
+    assert!(world.nts.cookies.len() > 20);
+}
+
+#[test]
+fn plain_or_forged_replies_are_never_believed_and_nothing_is_ever_asked_plainly() {
+    for mood in [Mood::Plain, Mood::Forged] {
+        let mut world = world(1);
+        world.nts.mood = mood;
+        world.run(2000.0);
+        assert!(!world.synchronized());
+        assert_eq!((measured(&world), world.nts.plain_requests, world.steps().len()), (0, 0, 0));
+        let member = world.client.members().next().unwrap();
+        assert!(member.source().session().unwrap().unauthentic() > 0);
+    }
+}
+
+#[test]
+fn a_server_that_has_lost_its_keys_costs_one_poll() {
+    let mut world = world(1);
+    world.run(3000.0);
+    let (sent, before) = (world.sent, measured(&world));
+    world.nts.keys = KeySet::new(7, 1, &mut ChaCha12Rng::seed_from_u64(99));
+    while measured(&world) == before {
+        world.run(world.mono.since_epoch().as_secs_f64() + 1.0);
+    }
+    assert_eq!(world.sent - sent, 2, "one request in vain and one after key establishment");
+    assert_eq!(world.nts.establishments, 2);
+    assert!(world.synchronized());
+    // What was measured before is still there.
+    assert!(world.client.members().next().unwrap().source().filter().samples().count() > 3);
+}
+
+#[test]
+fn a_forged_nak_beside_the_true_reply_does_no_harm() {
+    let mut world = world(1);
+    world.nts.mood = Mood::NakFirst;
+    world.run(3000.0);
+    assert!(world.synchronized());
+    assert_eq!((world.nts.establishments, cookies(&world)), (1, vec![8]));
+}
+
+#[test]
+fn a_thousand_naks_cause_one_establishment_per_back_off() {
+    let mut world = world(1);
+    world.run(600.0);
+    world.nts.mood = Mood::OnlyNaks;
+    world.run(600.0 + 3600.0);
+    // 2 s, 4 s, … 1024 s and then each 17 minutes; each of them a quarter less at most.
+    assert!((2..20).contains(&world.nts.establishments), "{}", world.nts.establishments);
+    world.nts.mood = Mood::Honest;
+    world.run(600.0 + 3600.0 + 1500.0);
+    assert!(world.synchronized());
+}
+
+#[test]
+fn keys_exported_with_the_other_context_are_tried_once_the_first_are_refused() {
+    let mut world = world(1);
+    world.nts.strict = true;
+    world.run(60.0);
+    assert!(world.synchronized());
+    assert_eq!((world.nts.establishments, world.nts.reused), (1, 0));
+}
+
+#[test]
+fn silence_uses_up_the_cookies_and_then_new_ones_are_fetched() {
+    let mut world = world(1);
+    world.run(600.0);
+    world.nts.mood = Mood::Silent;
+    world.run(1800.0);
+    assert!(world.nts.establishments > 1);
+    assert_eq!((world.nts.reused, world.nts.plain_requests), (0, 0));
+    world.nts.mood = Mood::Honest;
+    world.run(1800.0 + 1100.0);
+    assert!(world.synchronized());
+    assert_eq!(cookies(&world), [8]);
+}
+
+#[test]
+fn failing_key_establishment_is_retried_with_back_off_told_once_and_holds_nobody_up() {
+    let mut world = with_groups(vec![nts("nowhere.example"), nts(&host(1)), server("192.0.2.2")], 2, ALWAYS, None);
+    world.run(3600.0);
+    assert!(world.synchronized());
+    // 2 s, 4 s, … 1024 s.
+    assert!((9..20).contains(&world.nts.establishments), "{}", world.nts.establishments);
+    let told = world.events.iter().filter(|event| matches!(event, Event::NotEstablished { .. })).count();
+    assert_eq!(told, 1);
+    let establishment = world.client.groups()[0].establishment();
+    assert_eq!(establishment.last_failure().unwrap().0.word, "connection-refused");
+    assert_eq!(establishment.failures().next().unwrap().1, establishment.attempts());
+}
+
+#[test]
+fn keys_that_were_kept_are_used_without_establishing_any() {
+    let mut first = world(2);
+    first.run(600.0);
+    let kept = first.client.sessions(first.mono);
+    assert_eq!(kept.len(), 2);
+
+    let mut second = world(2);
+    second.nts.keys = first.nts.keys.clone();
+    second.nts.rng = ChaCha12Rng::seed_from_u64(12);
+    let config = ClientConfig {
+        groups: (1..=2).map(|last| nts(&host(last))).collect(),
+        clock: ClockConfig::default(),
+        sessions: kept,
+        unproven_since: None,
+    };
+    second.client = Client::new(config, &initial(), [8; 32], second.now());
+    second.nts.cookies = first.nts.cookies.clone();
+    second.run(600.0);
+    assert!(second.synchronized());
+    assert_eq!((second.nts.establishments, second.nts.reused), (0, 0));
+}
+
+#[test]
+fn keys_that_were_kept_and_are_of_no_use_any_more_are_replaced() {
+    let mut first = world(1);
+    first.run(600.0);
+    let mut second = world(1);
+    second.nts.keys = KeySet::new(7, 1, &mut ChaCha12Rng::seed_from_u64(99));
+    let config = ClientConfig {
+        groups: vec![nts(&host(1))],
+        clock: ClockConfig::default(),
+        sessions: first.client.sessions(first.mono),
+        unproven_since: None,
+    };
+    second.client = Client::new(config, &initial(), [8; 32], second.now());
+    second.run(30.0);
+    assert!(second.synchronized());
+    assert_eq!(second.nts.establishments, 1);
+}
+
+#[test]
+fn a_server_that_moves_is_followed() {
+    let mut world = world(1);
+    world.run(600.0);
+    world.servers.insert(address(1), Server::Dead);
+    world.servers.insert(address(9), Server::Honest);
+    world.nts.hosts.insert(host(1), (address(9), ALWAYS));
+    world.run(3600.0);
+    assert!(world.synchronized());
+    assert_eq!(world.client.members().map(|member| member.source().address()).collect::<Vec<_>>(), [address(9)]);
+}
+
+/// The truth at the start of a world, in Unix seconds.
+const START: i64 = 1_800_000_000;
+
+#[test]
+fn before_the_clock_was_ever_right_one_server_alone_does_not_set_it() {
+    let mut world = with_validity(1, ALWAYS, Some(1_750_000_000));
+    world.run(600.0);
+    assert!(!world.synchronized());
+    assert!(world.client.waits_for_a_witness());
+    assert_eq!(world.steps().len(), 0);
+}
+
+#[test]
+fn before_the_clock_was_ever_right_two_servers_that_agree_set_it_and_their_certificates_count_from_then_on() {
+    let mut world = with_validity(2, ALWAYS, Some(1_750_000_000));
+    world.run(600.0);
+    assert!(world.synchronized());
+    assert!(world.client.members().all(|member| !member.source().session().unwrap().is_provisional()));
+}
+
+#[test]
+fn a_time_at_which_the_certificate_is_not_valid_is_refused() {
+    let expired = Validity { not_before: 1_700_000_000, not_after: START - 86_400 };
+    let mut world = with_validity(2, expired, Some(1_750_000_000));
+    world.run(600.0);
+    assert!(!world.synchronized());
+    assert_eq!(world.steps().len(), 0);
+    let states: Vec<_> = world.states().into_values().collect();
+    assert!(states.iter().all(|state| *state == SourceState::Unusable(Discard::CertificateTime)), "{states:?}");
+}

@@ -1,0 +1,66 @@
+//! How key establishment of one entry has gone so far.
+
+use crate::time::MonoTime;
+use std::collections::BTreeMap;
+
+/// Why key establishment came to nothing. The words are the driver's; the core only keeps them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EstablishFailure {
+    /// The stage that failed; a stable word.
+    pub stage: &'static str,
+    /// The reason; a stable word.
+    pub word: &'static str,
+    /// The same in a sentence for people.
+    pub message: String,
+}
+
+/// What has become of the attempts of one entry.
+#[derive(Clone, Default, Debug)]
+pub struct Establishment {
+    successes: u64,
+    failures: BTreeMap<&'static str, u64>,
+    last_failure: Option<(EstablishFailure, MonoTime)>,
+    failing: bool,
+}
+
+impl Establishment {
+    /// Attempts that ended, either way.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.successes + self.failures.values().sum::<u64>()
+    }
+
+    /// Attempts that brought keys.
+    #[must_use]
+    pub const fn successes(&self) -> u64 {
+        self.successes
+    }
+
+    /// Attempts that brought none, by the word for the reason.
+    pub fn failures(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.failures.iter().map(|(word, count)| (*word, *count))
+    }
+
+    /// The last failure and when it was; a success since then does not hide it.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<(&EstablishFailure, MonoTime)> {
+        self.last_failure.as_ref().map(|(failure, at)| (failure, *at))
+    }
+
+    /// Whether the last attempt failed.
+    #[must_use]
+    pub const fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.successes += 1;
+        self.failing = false;
+    }
+
+    pub(super) fn failed(&mut self, failure: EstablishFailure, now: MonoTime) {
+        *self.failures.entry(failure.word).or_default() += 1;
+        self.last_failure = Some((failure, now));
+        self.failing = true;
+    }
+}

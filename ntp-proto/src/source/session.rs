@@ -1,0 +1,226 @@
+//! What key establishment has granted an association: keys, cookies, and for how long a certificate vouches for them.
+
+use crate::nts::{
+    ClientKeys, CookieJar, KeyPair, ProtectedRequest, RequestError, ResponseRefusal, UniqueId, open_response,
+    protect_request,
+};
+use crate::packet::Header;
+use crate::source::Discard;
+use crate::time::{MonoTime, NtpTimestamp};
+use rand::CryptoRng;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Keys older than this are replaced although they still work, so that a key that was stolen is not of use for ever.
+const REFRESH_AFTER: Duration = Duration::from_secs(28 * 86_400);
+
+/// When a chain of certificates is valid, in Unix seconds, both ends included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Validity {
+    /// The latest beginning in the chain.
+    pub not_before: i64,
+    /// The earliest end in the chain.
+    pub not_after: i64,
+}
+
+impl Validity {
+    /// Whether the chain is valid at this time, which is taken to be of the era next to it.
+    #[must_use]
+    pub fn contains(&self, at: NtpTimestamp) -> bool {
+        let (seconds, _) = at.to_unix_near(self.not_before);
+        (self.not_before..=self.not_after).contains(&seconds)
+    }
+}
+
+/// What key establishment has granted.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// Where the server of NTP is, the best address first.
+    pub addresses: Vec<SocketAddr>,
+    /// The keys.
+    pub keys: ClientKeys,
+    /// The cookies.
+    pub cookies: CookieJar,
+    /// When the server's certificate is valid.
+    pub validity: Validity,
+    /// Whether that was judged without knowing the time (see [`Event::Establish`](crate::client::Event::Establish)).
+    pub provisional: bool,
+    /// How old the keys are already, if they were kept from an earlier run.
+    pub age: Duration,
+}
+
+/// One association's keys and cookies at work.
+#[derive(Debug)]
+pub struct Session {
+    keys: KeyPair,
+    alternate: Option<KeyPair>,
+    jar: CookieJar,
+    /// The length of the cookies in octets, as far as any was seen.
+    cookie_length: usize,
+    since: MonoTime,
+    age_before: Duration,
+    validity: Validity,
+    provisional: bool,
+    /// Whether the server has ever used these keys.
+    answered: bool,
+    /// Whether the server has told that it cannot use them.
+    refused: bool,
+    naks: u64,
+    unauthentic: u32,
+}
+
+impl Session {
+    pub(crate) fn new(granted: Granted, now: MonoTime) -> Self {
+        let cookie_length = granted.cookies.iter().next().map_or(0, |cookie| cookie.octets().len());
+        Self {
+            cookie_length,
+            keys: granted.keys.primary,
+            alternate: granted.keys.alternate,
+            jar: granted.cookies,
+            since: now,
+            age_before: granted.age,
+            validity: granted.validity,
+            provisional: granted.provisional,
+            answered: false,
+            refused: false,
+            naks: 0,
+            unauthentic: 0,
+        }
+    }
+
+    /// The keys and cookies as they are now, for whoever keeps them over a restart.
+    #[must_use]
+    pub fn granted(&self, address: SocketAddr, now: MonoTime) -> Granted {
+        Granted {
+            addresses: vec![address],
+            keys: ClientKeys { primary: self.keys.clone(), alternate: self.alternate.clone() },
+            cookies: self.jar.clone(),
+            validity: self.validity,
+            provisional: self.provisional,
+            age: self.age(now),
+        }
+    }
+
+    /// The algorithm in use.
+    #[must_use]
+    pub const fn algorithm(&self) -> crate::nts::AeadAlgorithm {
+        self.keys.algorithm()
+    }
+
+    /// How many requests can be made before a reply must bring more cookies.
+    #[must_use]
+    pub fn cookies(&self) -> usize {
+        self.jar.len()
+    }
+
+    /// The length of a cookie in octets.
+    #[must_use]
+    pub const fn cookie_length(&self) -> usize {
+        self.cookie_length
+    }
+
+    /// How old the keys are.
+    #[must_use]
+    pub fn age(&self, now: MonoTime) -> Duration {
+        self.age_before + now.since(self.since)
+    }
+
+    /// When the certificate is valid that vouches for the server.
+    #[must_use]
+    pub const fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// Whether the certificate was judged without knowing the time, and the time has not been confirmed since.
+    #[must_use]
+    pub const fn is_provisional(&self) -> bool {
+        self.provisional
+    }
+
+    /// Whether the server says, without proof, that it does not know our keys any more.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// How often the server has said that (kiss code NTSN).
+    #[must_use]
+    pub const fn naks(&self) -> u64 {
+        self.naks
+    }
+
+    /// Replies without a valid authenticator since the last good one.
+    #[must_use]
+    pub const fn unauthentic(&self) -> u32 {
+        self.unauthentic
+    }
+
+    /// Whether new keys or cookies are wanted.
+    #[must_use]
+    pub fn wants_keys(&self, now: MonoTime) -> bool {
+        self.refused || self.jar.is_empty() || self.age(now) >= REFRESH_AFTER
+    }
+
+    /// The time is known now, and the certificate is valid.
+    pub(crate) fn confirm(&mut self) {
+        self.provisional = false;
+    }
+
+    /// Takes over the counters of the session that this one replaces.
+    pub(super) fn succeeding(self, before: &Self) -> Self {
+        Self { naks: before.naks, ..self }
+    }
+
+    pub(super) fn protect(
+        &mut self,
+        header: &Header,
+        rng: &mut impl CryptoRng,
+        buffer: &mut [u8],
+    ) -> Result<ProtectedRequest, RequestError> {
+        protect_request(header, &mut self.jar, &self.keys.c2s, rng, buffer)
+    }
+
+    /// Opens the reply to the request of this unique identifier and takes its cookies.
+    pub(super) fn open(&mut self, octets: &[u8], unique_id: &UniqueId) -> Result<Header, Discard> {
+        match open_response(octets, unique_id, &self.keys.s2c) {
+            Ok(response) => {
+                let response = response.into_value();
+                if let Some(cookie) = response.cookies.first() {
+                    self.cookie_length = cookie.octets().len();
+                }
+                self.jar.extend(response.cookies);
+                self.answered = true;
+                self.refused = false;
+                self.unauthentic = 0;
+                Ok(response.header)
+            }
+            Err(refusal) => {
+                self.unauthentic = self.unauthentic.saturating_add(1);
+                Err(match refusal {
+                    ResponseRefusal::Nak => {
+                        self.naks += 1;
+                        Discard::Nak
+                    }
+                    ResponseRefusal::Forged => Discard::Forged,
+                    _ => Discard::Unauthenticated,
+                })
+            }
+        }
+    }
+
+    /// A request was answered by nothing but a NAK. Returns whether it is worth asking again at once: the server may have
+    /// exported other keys than we have (see [`ClientKeys`]). Otherwise new keys are wanted; those that we have stay in use
+    /// until then, as the NAK may be forged.
+    pub(super) fn handle_nak(&mut self) -> bool {
+        match self.alternate.take_if(|_| !self.answered) {
+            Some(alternate) => {
+                self.keys = alternate;
+                true
+            }
+            None => {
+                self.refused = true;
+                false
+            }
+        }
+    }
+}

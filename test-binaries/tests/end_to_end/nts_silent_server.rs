@@ -1,0 +1,59 @@
+//! A server of keys that accepts connections and says nothing: one source less, and nothing worse (security class 9).
+
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use ntp_observe::{NtsKeState, SourceFacts, SourceReason};
+use test_binaries::harness::{Authority, Daemon, DaemonConfig, OddServer, binary, confined, folder, run, source_at};
+use test_binaries::or_skip;
+
+use crate::SOON;
+
+/// Accepts connections and holds them, as many as come in the time of a test.
+fn silent(listener: TcpListener) -> JoinHandle<Vec<TcpStream>> {
+    std::thread::spawn(move || listener.incoming().take(16).filter_map(Result::ok).collect())
+}
+
+#[test]
+fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clock() {
+    let folder = folder();
+    let authority = Authority::new(folder.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let keys = listener.local_addr().unwrap();
+    let _held = silent(listener);
+    let honest = or_skip!(OddServer::behaving("honest", &[]));
+    let config = DaemonConfig::with_virtual_clock(0.2, 20e-6)
+        .and(&format!(
+            "[[source]]\nmode = \"nts\"\naddress = \"{keys}\"\ncertificate-authority = \"{}\"\n",
+            authority.file().display()
+        ))
+        .and_source(honest.address())
+        .and("[synchronization]\nminimum-agreeing-sources = 1\n");
+    let mut daemon = or_skip!(Daemon::start(&config));
+
+    // Long before the other side is given up.
+    let state = daemon.wait_until_right(0.005, SOON);
+    let with_nts = |sources: &[SourceFacts]| sources.iter().find(|source| source.nts.is_some()).cloned().unwrap();
+    let waiting = with_nts(&state.sources).nts.unwrap();
+    assert!(matches!(waiting.ke_state, NtsKeState::Establishing | NtsKeState::Failed), "{waiting:?}");
+
+    let state = daemon.wait_until("the silence is told", SOON, |state| {
+        matches!(with_nts(&state.sources).reason, SourceReason::NtsKeFailed { .. })
+    });
+    let source = with_nts(&state.sources);
+    let SourceReason::NtsKeFailed { stage, word, message, retry_in_s } = &source.reason else { panic!("{source:?}") };
+    assert_eq!((stage.as_str(), word.as_str()), ("tls", "timed-out"), "{source:?}");
+    assert!(message.contains(&keys.to_string()), "{message}");
+    assert!(retry_in_s.is_some_and(|wait| wait > 0.0), "it is tried again, and not at once: {source:?}");
+    assert_eq!(source.packets.sent, 0, "nothing is asked without keys");
+
+    let mut command = or_skip!(confined(binary("ntp-ctl")));
+    command.arg("-c").arg(daemon.config_file()).arg("sources");
+    let told = run(command);
+    let text = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("no secure connection with the server of keys can be made"), "{told}");
+    assert!(text.contains("does something on the way meddle with TLS, or has the server too much to do?"), "{told}");
+
+    let state = daemon.wait_until_right(0.005, SOON);
+    assert!(source_at(&state, honest.address()).packets.valid > 3);
+}
