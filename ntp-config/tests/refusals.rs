@@ -676,7 +676,7 @@ fn other_impossible_values_are_refused() {
             at: "2:14",
             marked: "\"kalman\"",
             message: "cannot be `kalman`",
-            help: "`pll-fll`",
+            help: "`estimate` and `pll-fll`",
         },
         Case {
             text: "[clock]\nmode = \"virtul\"\n",

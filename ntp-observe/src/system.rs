@@ -58,7 +58,7 @@ pub struct SystemFacts {
 /// The control loop that steers the clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisciplineFacts {
-    /// Its name (`pll-fll`).
+    /// Its name (`estimate` or `pll-fll`).
     pub name: String,
     /// Its state, one word (RFC 5905 §11.3: `never-set`, `frequency-measured`, `synchronized`, `spike`, …).
     pub state: String,

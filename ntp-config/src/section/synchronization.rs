@@ -59,6 +59,9 @@ pub(crate) const ALGORITHM: Section = Section {
     ],
 };
 
+const DISCIPLINES: [(&str, DisciplineKind); 2] =
+    [("estimate", DisciplineKind::Estimate), ("pll-fll", DisciplineKind::PllFll)];
+
 /// Beyond this a source says nothing about the time of day.
 const LARGEST_ROOT_DISTANCE: Seconds = Seconds::new(16.0);
 
@@ -78,9 +81,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
         steps: steps(&mut fields, report),
         local_stratum: local_stratum(&mut fields, report).unwrap_or(defaults.local_stratum),
         local_reference_id: reference_id(&mut fields, report).unwrap_or(defaults.local_reference_id),
-        discipline: fields
-            .word("discipline", &[("pll-fll", DisciplineKind::PllFll)], report)
-            .map_or(defaults.discipline, |kind| kind.value),
+        discipline: fields.word("discipline", &DISCIPLINES, report).map_or(defaults.discipline, |kind| kind.value),
     };
     let warn_on_jump = fields.boolean("warn-on-jump", report).is_none_or(|warn| warn.value);
     algorithm(&mut fields, report);

@@ -5,7 +5,7 @@ use crate::client_task::reference_text;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
-use ntp_proto::clock::{Clock as ClockProcess, Halt, LoopState, Outcome, Standing};
+use ntp_proto::clock::{Clock as ClockProcess, DisciplineKind, Halt, LoopState, Outcome, Standing};
 use ntp_proto::packet::{LeapIndicator, Stratum};
 use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
 
@@ -68,7 +68,11 @@ fn discipline(process: &ClockProcess) -> DisciplineFacts {
         LoopState::Synchronized => "synchronized",
         LoopState::Spike => "spike",
     };
-    DisciplineFacts { name: "pll-fll".to_owned(), state: state.to_owned() }
+    let name = match process.config().discipline {
+        DisciplineKind::Estimate => "estimate",
+        DisciplineKind::PllFll => "pll-fll",
+    };
+    DisciplineFacts { name: name.to_owned(), state: state.to_owned() }
 }
 
 fn counts(client: &Client) -> SourceCounts {

@@ -15,6 +15,8 @@ const ALLAN_INTERCEPT: Seconds = Seconds::new(1500.0);
 pub struct Filtered {
     /// The measurement to believe.
     pub best: Measurement,
+    /// The newest one.
+    pub newest: Measurement,
     /// The bound of the error that reading clocks and waiting added to `best`, at the time of filtering (RFC 5905 §10
     /// "peer dispersion"). Empty stages count for nothing here: waiting for more is the selection's business.
     pub dispersion: Seconds,
@@ -28,10 +30,22 @@ impl Filtered {
     /// The bound of the error of the best offset at `now`: the root distance (RFC 5905 §11.1 Λ).
     #[must_use]
     pub fn distance(&self, now: FreeTime) -> Seconds {
+        let age = FREQUENCY_TOLERANCE * (now - self.best.at).max(Seconds::ZERO);
+        self.at_once() + self.dispersion + age
+    }
+
+    /// The same where our own rate is known to `rate` and offsets are brought forward by it, so that samples age less.
+    #[must_use]
+    pub(super) fn distance_at_rate(&self, now: FreeTime, rate: Frequency) -> Seconds {
+        let age = rate * (now - self.best.at).max(Seconds::ZERO);
+        self.at_once() + self.best.dispersion + age
+    }
+
+    /// What does not depend on the age of samples.
+    fn at_once(&self) -> Seconds {
         let best = &self.best;
         let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
-        let age = FREQUENCY_TOLERANCE * (now - best.at).max(Seconds::ZERO);
-        round_trips + best.root.dispersion + self.dispersion + self.jitter + age
+        round_trips + best.root.dispersion + self.jitter
     }
 }
 
@@ -87,10 +101,12 @@ impl ClockFilter {
             (a, b) => b.is_some().cmp(&a.is_some()),
         });
         let (best, _) = (*ranked.first()?)?;
+        let newest = *self.samples().next()?;
         let samples = ranked.iter().flatten().count();
         let precision = best.root.precision.seconds();
         Some(Filtered {
             best: *best,
+            newest,
             dispersion: dispersion(ranked.iter().flatten().map(|(sample, _)| *sample), now),
             jitter: jitter(best, self.samples(), drift).max(precision),
             samples,

@@ -5,6 +5,7 @@ mod cluster;
 mod combine;
 mod command;
 mod discipline;
+mod estimate;
 mod filter;
 mod leap;
 mod measurement;
@@ -18,7 +19,9 @@ mod timescale;
 
 pub use combine::Combined;
 pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
-pub use discipline::{ClockUpdate, Correction, Discipline, KnownFrequency, LoopState, MAXIMUM_FREQUENCY, PllFll};
+pub use discipline::{
+    ClockUpdate, Correction, Discipline, Estimate, KnownFrequency, LoopState, MAXIMUM_FREQUENCY, PllFll,
+};
 pub use filter::{ClockFilter, Filtered};
 pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
 pub use policy::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};

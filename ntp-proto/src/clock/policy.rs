@@ -59,8 +59,10 @@ impl Default for StepPolicy {
 /// Which algorithm turns offsets into corrections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DisciplineKind {
-    /// The phase- and frequency-locked loops of RFC 5905 §11.3.
+    /// The estimator: filters for many sizes of noise, weighed against each other.
     #[default]
+    Estimate,
+    /// The phase- and frequency-locked loops of RFC 5905 §11.3.
     PllFll,
 }
 
@@ -89,7 +91,7 @@ impl Default for ClockConfig {
             steps: StepPolicy::default(),
             local_stratum: Stratum::UNSYNCHRONIZED,
             local_reference_id: ReferenceId::NONE,
-            discipline: DisciplineKind::PllFll,
+            discipline: DisciplineKind::default(),
         }
     }
 }

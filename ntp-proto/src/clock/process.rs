@@ -2,13 +2,14 @@
 
 mod view;
 
+use super::combine::Combined;
 use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
-use super::discipline::{ClockUpdate, Correction, Discipline};
+use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
-use super::policy::ClockConfig;
+use super::policy::{ClockConfig, DisciplineKind};
 use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
-use super::steer::Steering;
+use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
 use crate::packet::ReferenceId;
@@ -56,7 +57,10 @@ impl Clock {
             precision: initial.precision,
             timescale: Timescale::new(now.local, initial.applied),
             discipline: Discipline::new(config.discipline, &config.steps, initial.frequency),
-            steering: Steering::new(initial.frequency.map_or(Frequency::ZERO, |known| known.frequency)),
+            steering: Steering::new(
+                initial.frequency.map_or(Frequency::ZERO, |known| known.frequency),
+                if config.discipline == DisciplineKind::Estimate { FASTEST_SLEW } else { MAXIMUM_SLEW },
+            ),
             assumed_step: initial.assumed_step,
             last_update: None,
             refused: 0,
@@ -84,19 +88,46 @@ impl Clock {
             minimum_agreeing: self.config.minimum_agreeing,
             maximum_distance: self.config.maximum_distance,
             pending: if self.begun { 0 } else { pending },
+            rate: self.known_rate(),
         };
         self.selection = decide(candidates, free, &requirements);
         let Outcome::Agreed { peer, .. } = self.selection.outcome else { return };
         let leader = candidates.iter().find(|candidate| candidate.id == peer);
-        if let Some(leader) = leader.filter(|leader| self.is_due(free, leader, candidates, changed)) {
+        let learnt = self.learn(candidates, changed);
+        if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
             self.update(now, free, leader);
         }
+    }
+
+    /// What the rate of our clock may be wrong by, if the discipline knows that well.
+    fn known_rate(&self) -> Option<Frequency> {
+        let estimates = self.steers && matches!(self.discipline, Discipline::Estimate(_));
+        let rate = self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR + LEAST_RATE_ERROR;
+        (estimates && rate < FREQUENCY_TOLERANCE).then_some(rate)
+    }
+
+    /// Hands the news of those who are believed to the discipline: at first everybody's, then what has just come. Returns
+    /// whether there was something new in it.
+    fn learn(&mut self, candidates: &[Candidate], changed: Option<SourceId>) -> bool {
+        if !self.steers || self.awaiting_step.is_some() {
+            return false;
+        }
+        let first = self.last_update.is_none();
+        let mut learnt = false;
+        for candidate in candidates.iter().filter(|candidate| first || changed == Some(candidate.id)) {
+            let standing = self.selection.standing(candidate.id);
+            if matches!(standing, Some(Standing::SystemPeer | Standing::Combined | Standing::Outlier)) {
+                learnt |= self.discipline.learn(candidate.id, &candidate.filtered.newest);
+            }
+        }
+        learnt
     }
 
     /// A sample may move the clock once: when it is new, and its source leads, or the leader is asked so seldom that another
     /// source in use has something to say meanwhile.
     fn is_due(&self, free: FreeTime, leader: &Candidate, all: &[Candidate], changed: Option<SourceId>) -> bool {
-        if self.awaiting_step.is_some() {
+        let learns = self.steers && matches!(self.discipline, Discipline::Estimate(_));
+        if self.awaiting_step.is_some() || learns {
             return false;
         }
         let Some(last) = self.last_update else { return true };
@@ -106,7 +137,13 @@ impl Clock {
     }
 
     fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
-        let Some(combined) = self.selection.combined else { return };
+        let Some(mut combined) = self.selection.combined else { return };
+        if let Some((offset, deviation)) = self.discipline.estimate(free).filter(|_| self.steers) {
+            let offset = Seconds::from(offset - self.timescale.steered_by(now.local));
+            // While the estimator wonders at what the sources say, both may be right.
+            let unexplained = matches!(self.discipline.state(), LoopState::Spike);
+            combined = Combined { offset: if unexplained { combined.offset } else { offset }, jitter: deviation };
+        }
         self.offset = Some((combined.offset, free));
         self.last_update = Some(free);
         self.jitter = combined.jitter;
@@ -133,8 +170,12 @@ impl Clock {
             poll: peer.poll,
         };
         match self.discipline.update(&update) {
-            Correction::Watch => self.doubt(system),
-            Correction::Step => self.request_step(now.mono, combined.offset, system),
+            Correction::Watch => {
+                self.steering.rebase(self.discipline.frequency());
+                self.apply_rate(now.mono);
+                self.doubt(system);
+            }
+            Correction::Step(offset) => self.request_step(now.mono, offset, system),
             Correction::Steer { frequency, slew, within } => {
                 if self.halt != Some(Halt::ClockRefused) {
                     self.resume();
@@ -156,9 +197,17 @@ impl Clock {
             reference_id: peer.reference_id,
             reference_time: now.local,
             root_delay: best.root.delay + best.delay().max(self.precision.seconds()),
-            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + self.jitter + offset.abs(),
+            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + self.spread() + offset.abs(),
             dispersion_rate: FREQUENCY_TOLERANCE + self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR,
             updated: free,
+        }
+    }
+
+    /// What scatter adds to the error bound. The estimator tells a standard deviation, of which it takes three.
+    fn spread(&self) -> Seconds {
+        match self.discipline {
+            Discipline::PllFll(_) => self.jitter,
+            Discipline::Estimate(_) => self.jitter * UNCERTAINTY_FACTOR,
         }
     }
 
@@ -170,6 +219,7 @@ impl Clock {
             return if slewed { self.doubt(after) } else { self.halt(Halt::AccumulatedSteps { sum, limit }) };
         }
         self.steering.stop_slew();
+        self.steering.rebase(self.discipline.frequency());
         self.apply_rate(mono);
         self.actions.push_back(ClockAction::Step(NtpDuration::from(offset)));
         let root_dispersion = after.root_dispersion - offset.abs();
@@ -340,6 +390,8 @@ const OVERDUE: f64 = 1.5;
 const UPDATES_AFTER_REFUSAL: u32 = 16;
 /// Standard deviations of the frequency that the error bound allows for.
 const UNCERTAINTY_FACTOR: f64 = 3.0;
+/// No rate is believed to be known better than this over the age of samples.
+const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
 /// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.
 const NOMINAL_UNIX_TIME: i64 = 1_767_225_600;
 

@@ -7,7 +7,7 @@ use super::select::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId};
 use crate::source::SourceId;
-use crate::time::{PollInterval, Seconds};
+use crate::time::{Frequency, PollInterval, Seconds};
 
 /// A source that can be asked for its opinion.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +104,9 @@ pub struct Requirements {
     pub maximum_distance: Seconds,
     /// Sources that have yet to have their first say; they count as if they disagreed.
     pub pending: usize,
+    /// What the rate of our clock may be wrong by, if that is known to be less than Φ (RFC 5905 §7.2): claims are then
+    /// sharper than root distances, so that liars stand out.
+    pub rate: Option<Frequency>,
 }
 
 /// A selection: the outcome, the leader's facts, and everybody's standing.
@@ -143,6 +146,8 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
         if distance > limit {
             selection.standings.push((candidate.id, Standing::TooDistant { distance, limit }));
         } else {
+            let sharp = requirements.rate.map(|rate| candidate.filtered.distance_at_rate(now, rate));
+            let distance = sharp.map_or(distance, |sharp| sharp.min(distance));
             usable.push((candidate, Claim { offset: candidate.offset, distance }));
         }
     }
@@ -218,7 +223,6 @@ mod tests {
     use super::super::filter::ClockFilter;
     use super::super::measurement::tests::measurement;
     use super::*;
-    use crate::time::Frequency;
 
     fn candidate(id: u32, offset: f64) -> Candidate {
         let mut filter = ClockFilter::default();
@@ -235,7 +239,7 @@ mod tests {
     }
 
     fn decide_now(candidates: &[Candidate], pending: usize, minimum_agreeing: usize) -> Selection {
-        let requirements = Requirements { minimum_agreeing, maximum_distance: Seconds::new(1.5), pending };
+        let requirements = Requirements { minimum_agreeing, maximum_distance: Seconds::new(1.5), pending, rate: None };
         decide(candidates, measurement(0.0, 0.0, 0.0).at, &requirements)
     }
 

@@ -6,10 +6,13 @@
 mod line_fit;
 mod pll_fll;
 
+pub use super::estimate::Estimate;
 pub use pll_fll::{LoopState, PllFll};
 
+use super::measurement::Measurement;
 use super::policy::{DisciplineKind, StepPolicy};
 use super::timescale::FreeTime;
+use crate::source::SourceId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 
 /// The largest frequency error that we correct (RFC 5905 §7.2 MAXFREQ).
@@ -46,8 +49,8 @@ pub struct KnownFrequency {
 pub enum Correction {
     /// Nothing yet: an offset this large is watched before it is believed.
     Watch,
-    /// Set the clock by the whole offset.
-    Step,
+    /// Set the clock by this offset.
+    Step(Seconds),
     /// Run at `frequency` from now on, and make up for `slew` on top of it, in `within` if limits allow.
     Steer {
         /// The correction of the clock's rate; positive makes it run faster.
@@ -64,6 +67,8 @@ pub enum Correction {
 pub enum Discipline {
     /// RFC 5905 §11.3.
     PllFll(PllFll),
+    /// The estimator.
+    Estimate(Box<Estimate>),
 }
 
 impl Discipline {
@@ -72,6 +77,26 @@ impl Discipline {
     pub fn new(kind: DisciplineKind, policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
         match kind {
             DisciplineKind::PllFll => Self::PllFll(PllFll::new(policy, known)),
+            DisciplineKind::Estimate => Self::Estimate(Box::new(Estimate::new(policy, known))),
+        }
+    }
+
+    /// Takes in the newest measurement of a source that is believed. Returns whether that calls for an
+    /// [`update`](Self::update): the classic discipline takes nothing but what the sources say together.
+    pub fn learn(&mut self, source: SourceId, measurement: &Measurement) -> bool {
+        match self {
+            Self::PllFll(_) => false,
+            Self::Estimate(it) => it.learn(source, measurement),
+        }
+    }
+
+    /// Server minus the free-running clock at `now`, and its standard deviation, where the discipline knows better than what
+    /// the sources said last.
+    #[must_use]
+    pub fn estimate(&self, now: FreeTime) -> Option<(NtpDuration, Seconds)> {
+        match self {
+            Self::PllFll(_) => None,
+            Self::Estimate(it) => Some((it.free_offset(now), it.deviation())),
         }
     }
 
@@ -80,6 +105,7 @@ impl Discipline {
     pub fn update(&mut self, update: &ClockUpdate) -> Correction {
         match self {
             Self::PllFll(it) => it.update(update),
+            Self::Estimate(it) => it.update(update),
         }
     }
 
@@ -87,6 +113,7 @@ impl Discipline {
     pub fn handle_step(&mut self) {
         match self {
             Self::PllFll(it) => it.handle_step(),
+            Self::Estimate(it) => it.handle_step(),
         }
     }
 
@@ -95,6 +122,7 @@ impl Discipline {
     pub fn frequency(&self) -> Frequency {
         match self {
             Self::PllFll(it) => it.frequency(),
+            Self::Estimate(it) => it.frequency(),
         }
     }
 
@@ -103,6 +131,7 @@ impl Discipline {
     pub fn frequency_uncertainty(&self) -> Frequency {
         match self {
             Self::PllFll(it) => it.frequency_uncertainty(),
+            Self::Estimate(it) => it.frequency_uncertainty(),
         }
     }
 
@@ -111,6 +140,7 @@ impl Discipline {
     pub fn poll(&self) -> PollInterval {
         match self {
             Self::PllFll(it) => it.poll(),
+            Self::Estimate(it) => it.poll(),
         }
     }
 
@@ -119,6 +149,7 @@ impl Discipline {
     pub fn state(&self) -> LoopState {
         match self {
             Self::PllFll(it) => it.state(),
+            Self::Estimate(it) => it.state(),
         }
     }
 
@@ -127,6 +158,7 @@ impl Discipline {
     pub fn frequency_is_worth_keeping(&self) -> bool {
         match self {
             Self::PllFll(it) => it.frequency_is_worth_keeping(),
+            Self::Estimate(it) => it.frequency_is_worth_keeping(),
         }
     }
 }

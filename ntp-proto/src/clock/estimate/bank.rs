@@ -1,0 +1,154 @@
+//! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
+
+use super::hypothesis::{Belief, Hypothesis, SOURCES};
+use super::law::{LAWS, Mixed, Posterior, Reading, mix};
+
+/// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
+pub(super) const WANDERS: usize = 11;
+const LEAST_WANDER: f64 = 1e-10;
+/// What a rate may be that nobody knows.
+const ANY_RATE: f64 = 170e-6;
+/// Weights fade by this factor per reading, so that a clock may change.
+const FORGETTING: f64 = 0.985;
+/// The most that one reading can say against a hypothesis, as a logarithm.
+const MOST_EVIDENCE: f64 = -15.0;
+/// A hypothesis this far behind is hopeless: it falls no further, and begins anew with what all together believe as soon as
+/// a reading refutes it.
+const HOPELESS: f64 = -12.0;
+/// Evidence against a hypothesis that refutes it, as a logarithm.
+const REFUTED: f64 = -4.0;
+/// The hypotheses.
+#[derive(Clone, Debug)]
+pub(super) struct Bank {
+    hypotheses: [Hypothesis; WANDERS],
+    /// The variance of each source's bias when nothing is known of it; 0 where nobody is.
+    biases: [f64; SOURCES],
+}
+
+/// The weights of the laws that a source follows, for each hypothesis.
+pub(super) type Laws = [[f64; LAWS]; WANDERS];
+
+/// What a reading would do to all hypotheses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlook {
+    pub(super) posteriors: [[Posterior; LAWS]; WANDERS],
+    mixed: [Mixed; WANDERS],
+    /// No hypothesis can explain it.
+    pub(super) inexplicable: bool,
+}
+
+impl Bank {
+    /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
+    pub(super) fn new(rate: f64, deviation: f64) -> Self {
+        let wander = |place: usize| LEAST_WANDER * 10_f64.powf(place as f64 / 2.0);
+        // The wildest clocks may have another rate than anybody thought.
+        let variance = |place: usize| if place + 2 < WANDERS { deviation * deviation } else { ANY_RATE * ANY_RATE };
+        let hypotheses = std::array::from_fn(|place| Hypothesis::new(wander(place), rate, variance(place)));
+        Self { hypotheses, biases: [0.0; SOURCES] }
+    }
+
+    pub(super) fn begin(&mut self, offset: f64, variance: f64) {
+        self.hypotheses.iter_mut().for_each(|one| one.begin(offset, variance));
+    }
+
+    /// The clock has jumped to `offset`, give or take, and its rate may have changed; what else is known stays.
+    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
+        self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance, rate_variance));
+    }
+
+    /// A source takes this place. In the long run its bias has the variance `lasting`, now it may have a larger one.
+    pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
+        if let Some(bias) = self.biases.get_mut(place) {
+            *bias = lasting;
+        }
+        self.hypotheses.iter_mut().for_each(|one| one.admit(place, now));
+    }
+
+    /// The bias at this place can be expected to be smaller than was thought.
+    pub(super) fn narrow(&mut self, place: usize, variance: f64) {
+        let Some(known) = self.biases.get_mut(place).filter(|known| variance < **known * 0.7) else { return };
+        let news = 1.0 / (1.0 / variance - 1.0 / *known);
+        *known = variance;
+        self.hypotheses.iter_mut().for_each(|one| one.pull(place, news));
+    }
+
+    /// `span` seconds pass. Biases only change where there are `several` sources: one alone cannot tell a change of its bias
+    /// from one of the clock.
+    pub(super) fn predict(&mut self, span: f64, several: bool) {
+        let changing = if several { self.biases } else { [0.0; SOURCES] };
+        self.hypotheses.iter_mut().for_each(|one| one.predict(span, &changing));
+    }
+
+    /// What a reading would do if it came from the source at this place, which follows `laws`.
+    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws) -> Outlook {
+        let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
+        let mut mixed = [Mixed::default(); WANDERS];
+        let slots = posteriors.iter_mut().zip(&mut mixed);
+        for ((posteriors, mixed), (one, laws)) in slots.zip(self.hypotheses.iter().zip(laws)) {
+            *posteriors = one.posteriors(place, reading);
+            *mixed = mix(posteriors, laws);
+        }
+        let best = mixed.iter().map(|one| one.evidence).fold(f64::NEG_INFINITY, f64::max);
+        let (mut all, mut outliers) = (0.0, 0.0);
+        for (one, weight) in mixed.iter().zip(self.weights()) {
+            let likelihood = weight * (one.evidence - best).exp();
+            all += likelihood;
+            outliers += likelihood * one.outlier;
+        }
+        Outlook { posteriors, mixed, inexplicable: outliers > 0.5 * all }
+    }
+
+    /// Takes in a reading. If it was wild, it says nothing about the wander.
+    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, wild: bool) {
+        for (one, mixed) in self.hypotheses.iter_mut().zip(&outlook.mixed) {
+            one.absorb(place, mixed);
+        }
+        if !wild {
+            self.weigh(outlook.mixed.map(|mixed| mixed.evidence));
+        }
+    }
+
+    fn weigh(&mut self, evidence: [f64; WANDERS]) {
+        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
+            one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
+        }
+        let heaviest = self.hypotheses.iter().map(|one| one.weight).fold(f64::NEG_INFINITY, f64::max);
+        self.hypotheses.iter_mut().for_each(|one| one.weight -= heaviest);
+        let refuted = |one: &Hypothesis, evidence: f64| one.weight < HOPELESS && evidence - best < REFUTED;
+        if self.hypotheses.iter().zip(evidence).any(|(one, evidence)| refuted(one, evidence)) {
+            let mixture = self.mixture();
+            for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
+                if refuted(one, evidence) {
+                    one.reseed(&mixture);
+                }
+            }
+        }
+        self.hypotheses.iter_mut().for_each(|one| one.weight = one.weight.max(HOPELESS));
+    }
+
+    fn weights(&self) -> [f64; WANDERS] {
+        let mut weights = [0.0; WANDERS];
+        for (weight, one) in weights.iter_mut().zip(&self.hypotheses) {
+            *weight = one.weight.exp();
+        }
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+        weights
+    }
+
+    fn mixture(&self) -> Hypothesis {
+        Hypothesis::mixture(self.hypotheses.iter().zip(self.weights()))
+    }
+
+    /// What all together believe; the source at this place is the one whose showing counts.
+    pub(super) fn belief(&self, place: usize) -> Belief {
+        self.mixture().belief(place)
+    }
+
+    /// The wander that is believed in: the geometric mean.
+    pub(super) fn wander(&self) -> f64 {
+        let mean: f64 = self.weights().iter().enumerate().map(|(place, weight)| weight * place as f64 / 2.0).sum();
+        LEAST_WANDER * 10_f64.powf(mean)
+    }
+}

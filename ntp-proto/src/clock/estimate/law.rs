@@ -1,0 +1,218 @@
+//! What a reading says about the clock, under each law that the delays may follow.
+//!
+//! An exchange gives two readings: `outbound` is the truth plus the delay of the request, `inbound` the truth minus that of
+//! the reply. With the base delay taken off, the truth lies between `low` and `high`. If the delays beyond the base are
+//! exponential with means J₁ (request) and J₂ (reply), the likelihood on that interval is exp(tilt · x) with tilt = 1/J₁ −
+//! 1/J₂; with equal means it is flat. If the noise is Gaussian, the middle of the interval has a normal error.
+
+use super::normal::cut;
+
+/// Exponential laws.
+const EXPONENTIALS: usize = 5;
+/// Noise that no delay shows, as that of a server whose clock wobbles: its standard deviations in jitters.
+const WOBBLES: [f64; 3] = [5.0, 25.0, 125.0];
+/// All laws that are weighed against each other: the exponential ones, a Gaussian one, one that is flat and knows the base
+/// delay only roughly, three of a wobbling server, and at last the refusal to learn anything.
+pub(super) const LAWS: usize = EXPONENTIALS + 6;
+/// The places of the laws of wobbling servers.
+pub(super) const WOBBLING: std::ops::Range<usize> = EXPONENTIALS + 2..EXPONENTIALS + 5;
+/// The place of the last one, which keeps its weight whatever happens.
+pub(super) const OUTLIER: usize = LAWS - 1;
+
+/// The ratio of the mean delays beyond the base, reply to request, of the exponential laws.
+const RATIOS: [f64; EXPONENTIALS] = [1.0, 0.2, 0.03, 5.0, 33.0];
+/// The median of the sum of both delays in units of J₁ + J₂, for each of them.
+const MEDIANS: [f64; EXPONENTIALS] = [0.839, 0.78, 0.70, 0.78, 0.70];
+
+/// What one exchange says, all in seconds from the origin of the estimate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// The truth is above this.
+    pub(super) low: f64,
+    /// And below this.
+    pub(super) high: f64,
+    /// The exponential laws on this interval.
+    pub(super) slopes: [Slope; EXPONENTIALS],
+    /// The variance of the middle if the noise is Gaussian.
+    pub(super) variance: f64,
+    /// The usual delay beyond the base, one way.
+    pub(super) jitter: f64,
+    /// What the base delay may be wrong by, beyond what `low` and `high` allow for.
+    pub(super) soft: f64,
+    /// Where the middle of the interval could be if it has nothing to do with the truth.
+    pub(super) reach: f64,
+    /// The round trip took so much longer than usual that no law says anything about where in the interval the truth is.
+    pub(super) wild: bool,
+}
+
+/// An exponential law on an interval: the likelihood is exp(tilt · x − norm) around the middle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slope {
+    tilt: f64,
+    /// The logarithm of the integral, which makes the likelihood a density of the middle, given the width.
+    norm: f64,
+}
+
+/// The exponential laws on an interval of this width, for a link whose round trips take `median` longer than the shortest
+/// one in the middle. Seconds.
+pub(super) fn slopes(median: f64, width: f64) -> [Slope; EXPONENTIALS] {
+    let mut slopes = [Slope::default(); EXPONENTIALS];
+    for ((slope, ratio), share) in slopes.iter_mut().zip(RATIOS).zip(MEDIANS) {
+        let sum = median / share;
+        let tilt = (1.0 + ratio) / sum * (1.0 - 1.0 / ratio);
+        let half = (tilt.abs() * width / 2.0).max(1e-6);
+        // The logarithm of 2 sinh(half) / |tilt|.
+        let norm = half + (-(-2.0 * half).exp()).ln_1p() - (2.0 * half / width).ln();
+        *slope = Slope { tilt, norm };
+    }
+    slopes
+}
+
+/// A belief about the truth after a reading: mean, variance, and the logarithm of the evidence.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Posterior {
+    /// Added to the mean.
+    pub(super) shift: f64,
+    /// The variance in units of what it was.
+    pub(super) narrowed: f64,
+    /// How well the belief had foreseen the reading.
+    pub(super) evidence: f64,
+}
+
+/// The posteriors of all laws as one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mixed {
+    /// The mean shift, and the mean of its square.
+    pub(super) shift: f64,
+    pub(super) square: f64,
+    /// The mean variance in units of what it was.
+    pub(super) narrowed: f64,
+    /// How well the belief had foreseen the reading, whatever the law.
+    pub(super) evidence: f64,
+    /// The share of the refusal to learn.
+    pub(super) outlier: f64,
+}
+
+/// Mixes the posteriors of laws with these weights.
+pub(super) fn mix(posteriors: &[Posterior; LAWS], weights: &[f64; LAWS]) -> Mixed {
+    let best = posteriors.iter().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
+    let (mut sum, mut mixed) = (0.0, Mixed::default());
+    for (posterior, weight) in posteriors.iter().zip(weights) {
+        let share = weight * (posterior.evidence - best).exp();
+        sum += share;
+        mixed.shift += share * posterior.shift;
+        mixed.square += share * posterior.shift * posterior.shift;
+        mixed.narrowed += share * posterior.narrowed;
+        // The last law is the one that refuses.
+        mixed.outlier = share;
+    }
+    let sum: f64 = sum.max(1e-300);
+    Mixed {
+        shift: mixed.shift / sum,
+        square: mixed.square / sum,
+        narrowed: mixed.narrowed / sum,
+        evidence: best + sum.ln(),
+        outlier: mixed.outlier / sum,
+    }
+}
+
+impl Reading {
+    pub(super) fn middle(&self) -> f64 {
+        (self.low + self.high) / 2.0
+    }
+
+    pub(super) fn width(&self) -> f64 {
+        (self.high - self.low).max(1e-12)
+    }
+
+    /// What becomes of a normal belief under each law.
+    pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
+        let deviation = variance.sqrt();
+        let soft = self.flat(mean, deviation);
+        let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -self.reach.ln() };
+        if self.wild {
+            return [soft, soft, soft, soft, soft, soft, soft, soft, soft, soft, outlier];
+        }
+        let [even, request, mostly_request, reply, mostly_reply] =
+            self.slopes.map(|slope| self.tilted(mean, deviation, slope));
+        let gaussian = self.gaussian(mean, variance, self.variance);
+        let [little, more, most] = WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2)));
+        [even, request, mostly_request, reply, mostly_reply, gaussian, soft, little, more, most, outlier]
+    }
+
+    /// A flat likelihood on the widened interval; evidence is the density of the middle, given the width.
+    fn flat(&self, mean: f64, deviation: f64) -> Posterior {
+        let (low, high) = (self.low - self.soft, self.high + self.soft);
+        let cut = cut((low - mean) / deviation, (high - mean) / deviation);
+        Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - (high - low).ln() }
+    }
+
+    fn tilted(&self, mean: f64, deviation: f64, slope: Slope) -> Posterior {
+        // A normal density times exp(tilt · x) is one that is moved by tilt times its variance.
+        let moved = slope.tilt * deviation;
+        let cut = cut((self.low - mean) / deviation - moved, (self.high - mean) / deviation - moved);
+        Posterior {
+            shift: (cut.mean + moved) * deviation,
+            narrowed: cut.variance,
+            evidence: cut.log_mass + slope.tilt * (mean - self.middle()) + moved * moved / 2.0 - slope.norm,
+        }
+    }
+
+    /// The middle is a measurement with a normal error of the variance `noise`.
+    fn gaussian(&self, mean: f64, variance: f64, noise: f64) -> Posterior {
+        let (surprise, total) = (self.middle() - mean, variance + noise);
+        let gain = variance / total;
+        Posterior {
+            shift: gain * surprise,
+            narrowed: 1.0 - gain,
+            evidence: -0.5 * surprise * surprise / total - 0.5 * (std::f64::consts::TAU * total).ln(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(low: f64, high: f64) -> Reading {
+        Reading {
+            low,
+            high,
+            slopes: slopes(1e-4, high - low),
+            variance: 1e-9,
+            jitter: 1e-5,
+            soft: 1e-6,
+            reach: 1e-2,
+            wild: false,
+        }
+    }
+
+    #[test]
+    fn equal_delays_both_ways_make_the_likelihood_flat() {
+        assert_eq!(slopes(1.0, 1.0)[0].tilt, 0.0);
+    }
+
+    #[test]
+    fn a_slow_reply_path_puts_the_truth_near_the_upper_end() {
+        // Replies are slower, so the lower end is loose and the upper one tight.
+        let [_, _, _, _, slow_reply, ..] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
+        let [_, _, slow_request, ..] = reading(-1e-3, 1e-5).posteriors(0.0, 1e-8);
+        assert!(slow_reply.shift > slow_request.shift);
+    }
+
+    #[test]
+    fn a_wild_reading_only_says_that_the_truth_is_inside() {
+        let wild = Reading { wild: true, ..reading(-0.05, 0.05) };
+        for posterior in wild.posteriors(0.0, 1e-10) {
+            assert!(posterior.shift.abs() < 1e-12 && (posterior.narrowed - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_reading_far_off_is_best_explained_as_an_outlier() {
+        let all = reading(0.010, 0.011).posteriors(0.0, 1e-8);
+        let best = all.iter().enumerate().max_by(|a, b| a.1.evidence.total_cmp(&b.1.evidence)).unwrap().0;
+        assert_eq!(best, OUTLIER);
+        assert_eq!(all[OUTLIER].shift, 0.0);
+    }
+}

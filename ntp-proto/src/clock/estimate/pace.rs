@@ -1,0 +1,120 @@
+//! How fast corrections are made, and how often sources are asked.
+
+use crate::time::{PollInterval, Seconds};
+
+/// Averages over readings fade by this factor.
+const FADING: f64 = 0.9;
+/// A correction of the size of the error that remains is spread over a quarter of the time to the next reading; the smaller
+/// ones are against it, the longer they may take, as they hurt less than the rate that they need.
+const SPREAD: f64 = 0.35;
+/// The shortest and the longest time for a correction, in intervals between readings.
+const SHORTEST: f64 = 0.45;
+const LONGEST: f64 = 4.0;
+/// No correction is made in less time than this.
+const LEAST_SPAN: Seconds = Seconds::new(0.5);
+/// Readings before averages say something.
+const FEW: u32 = 8;
+/// The clock may wander by this many jitters between two readings of a source, where the jitter is 100 µs. The worse the
+/// link, the more microseconds a shorter interval saves: so the share falls with the fourth root of the jitter.
+const WANDER_SHARE: f64 = 0.3;
+const ORDINARY_JITTER: f64 = 1e-4;
+/// An interval that is longer than it should be by this factor is shortened.
+const TOO_LONG: f64 = 1.5;
+/// Readings at one interval before a longer one is tried.
+const PATIENCE: u32 = 6;
+
+/// What the readings of the last time were like.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    readings: u32,
+    /// The mean time between two readings, in seconds.
+    interval: f64,
+    /// The mean square of corrections.
+    corrections: f64,
+    /// The mean variance that remained.
+    remainders: f64,
+    poll: PollInterval,
+    since_change: u32,
+    /// The root of the number of sources.
+    share: f64,
+    /// Something happened that nobody understands.
+    alarmed: bool,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            readings: 0,
+            interval: 1.0,
+            corrections: 0.0,
+            remainders: 0.0,
+            poll: PollInterval::MIN,
+            since_change: 0,
+            share: 1.0,
+            alarmed: false,
+        }
+    }
+
+    pub(super) fn readings(&self) -> u32 {
+        self.readings
+    }
+
+    /// A reading came `span` after the one before, and moved the estimate by `correction`; a variance remains. Seconds.
+    pub(super) fn observe(&mut self, span: f64, correction: f64, variance: f64) {
+        self.readings = self.readings.saturating_add(1);
+        self.since_change = self.since_change.saturating_add(1);
+        let fading = if self.readings < FEW { 0.5 } else { FADING };
+        let blend = |mean: f64, news: f64| fading * mean + (1.0 - fading) * news;
+        self.interval = blend(self.interval, span);
+        self.corrections = blend(self.corrections, correction * correction);
+        self.remainders = blend(self.remainders, variance);
+    }
+
+    /// So many sources take part. The more there are, the better is the time known; part of that is spent on a smooth rate.
+    pub(super) fn share(&mut self, sources: usize) {
+        self.share = (sources.max(1) as f64).sqrt();
+    }
+
+    /// The time in which an offset is to be made up for.
+    pub(super) fn span(&self, offset: Seconds) -> Seconds {
+        let ratio = if self.corrections > 0.0 { self.remainders / self.corrections } else { LONGEST };
+        let mut intervals = (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, LONGEST * self.share);
+        // What has piled up beyond the ordinary is not ordinary.
+        let excess = offset.to_f64().powi(2) / (self.corrections + self.remainders).max(1e-24);
+        if excess > 9.0 || self.readings < FEW {
+            intervals = SHORTEST;
+        }
+        LEAST_SPAN.max(Seconds::new(self.interval * intervals))
+    }
+
+    /// The interval at which a source should be asked, given the wander of the clock and the jitter of the best link.
+    pub(super) fn poll(&self) -> PollInterval {
+        self.poll
+    }
+
+    /// Considers asking less or more often. `wander` is per second, `jitter` in seconds, and `now` the interval in force.
+    pub(super) fn consider(&mut self, now: PollInterval, wander: f64, jitter: f64) {
+        let share = WANDER_SHARE * (jitter / ORDINARY_JITTER).powf(-0.25);
+        // In this time the clock wanders by that share of the jitter.
+        let span = (share * jitter / wander).powf(2.0 / 3.0);
+        self.poll = now;
+        if std::mem::take(&mut self.alarmed) {
+            self.poll = PollInterval::MIN;
+        } else if now.seconds().to_f64() > span * TOO_LONG {
+            let log2 = span.max(1.0).log2().floor();
+            self.poll = PollInterval::clamped(log2 as i8).min(now.shorter());
+            self.since_change = 0;
+        } else if now.longer().seconds().to_f64() <= span && self.since_change >= PATIENCE {
+            self.poll = now.longer();
+            self.since_change = 0;
+        }
+    }
+
+    /// Something happened that nobody understands: ask soon, and often.
+    pub(super) fn alarm(&mut self) {
+        self.alarmed = true;
+        self.poll = PollInterval::MIN;
+        self.since_change = 0;
+        self.readings = self.readings.min(FEW / 2);
+    }
+}

@@ -1,0 +1,31 @@
+//! A deterministic world in which the client and the server of `ntp-proto` are measured, the very objects that the
+//! daemon ships.
+//!
+//! The clock and the network follow docs/design/clock.md, section "The simulated world". Nothing in here reads a clock: the
+//! same scenario, discipline and seed give the same numbers on every machine.
+//!
+//! # Module map
+//! | module | concept |
+//! |---|---|
+//! | `random` | streams of random numbers and the laws that are drawn from them |
+//! | `scenario` | what a file in `scenarios/` says, and the catalogue of them |
+//! | `clock` | an oscillator with wander, and the clock that is steered on top of it |
+//! | `network` | delays, loss, duplication, drawn when a packet is sent |
+//! | `server` | a server that tells the time, or lies |
+//! | `client` | the driver of the client: what the daemon's client task does |
+//! | `world` | true time and what happens in it |
+//! | `outcome` | what one run comes to: errors, packets, coverage of the claimed bound |
+//! | `batch` | many runs at once |
+//! | `yardstick` | filters that know the noise beforehand: how good a clock can be at all |
+#![forbid(unsafe_code)]
+
+pub mod batch;
+mod client;
+mod clock;
+mod network;
+pub mod outcome;
+pub mod random;
+pub mod scenario;
+mod server;
+pub mod world;
+pub mod yardstick;

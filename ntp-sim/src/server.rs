@@ -1,0 +1,104 @@
+//! A server that tells the time, or lies. Its answers come from the server of `ntp-proto`.
+
+use crate::random::Random;
+use crate::scenario::{Leap, ServerScenario};
+use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
+use ntp_proto::server::{Request, ServedState, Server, ServerConfig, Snapshots, Verdict};
+use ntp_proto::time::{Frequency, MonoTime, NtpDuration, NtpTimestamp, Precision, Seconds};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest reply.
+pub(crate) const REPLY: usize = 1280;
+
+/// UTC as an exact clock shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Utc {
+    epoch: NtpTimestamp,
+    leap: Option<Leap>,
+}
+
+impl Utc {
+    pub(crate) fn new(epoch: i64, leap: Option<Leap>) -> Self {
+        Self { epoch: NtpTimestamp::from_unix(epoch, 0), leap }
+    }
+
+    /// How much UTC has been moved by leap seconds at true time `t`.
+    pub(crate) fn leaped(&self, t: f64) -> f64 {
+        self.leap.filter(|leap| t >= leap.at).map_or(0.0, |leap| if leap.insert { -1.0 } else { 1.0 })
+    }
+
+    /// What a clock shows at true time `t` that is `offset` ahead of UTC without leap seconds, in nanoseconds.
+    pub(crate) fn shown(&self, t: f64, offset: f64) -> NtpTimestamp {
+        self.epoch + NtpDuration::from_nanos(((t + offset) * 1e9).round() as i64)
+    }
+
+    /// What a server announces at true time `t`: the leap second at the end of this month.
+    fn announced(&self, t: f64) -> LeapIndicator {
+        match self.leap {
+            Some(leap) if t < leap.at && t >= leap.at - 20.0 * 86_400.0 => {
+                if leap.insert {
+                    LeapIndicator::Insert
+                } else {
+                    LeapIndicator::Delete
+                }
+            }
+            _ => LeapIndicator::NoWarning,
+        }
+    }
+}
+
+/// One server.
+#[derive(Debug)]
+pub(crate) struct SimServer {
+    server: Server,
+    settings: ServerScenario,
+    utc: Utc,
+    noise: Random,
+}
+
+impl SimServer {
+    pub(crate) fn new(settings: ServerScenario, utc: Utc, mut noise: Random) -> Self {
+        let server = Server::new(Arc::new(ServerConfig::default()), noise.seed());
+        Self { server, settings, utc, noise }
+    }
+
+    /// Answers a request that arrives at true time `t`, without taking any time for it.
+    pub(crate) fn answer(&mut self, t: f64, from: SocketAddr, octets: &[u8]) -> Option<Vec<u8>> {
+        let at = self.reading(t);
+        let request = Request { octets, from, receive: at, now: MonoTime::from_epoch(Duration::from_secs_f64(t)) };
+        let state = self.state(t, at);
+        let snapshots = Snapshots { state: &state, keys: None };
+        let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { return None };
+        let mut buffer = [0; REPLY];
+        let length = reply.emit(at, &mut buffer).ok()?;
+        buffer.get(..length).map(<[u8]>::to_vec)
+    }
+
+    /// What its clock shows.
+    fn reading(&mut self, t: f64) -> NtpTimestamp {
+        let fault = &self.settings;
+        let active = t >= fault.from;
+        let lie = if active { fault.offset + fault.drift * (t - fault.from) } else { 0.0 };
+        let noise = fault.wobble * self.noise.normal();
+        self.utc.shown(t, self.utc.leaped(t) + lie + if active { noise } else { 0.0 })
+    }
+
+    fn state(&self, t: f64, at: NtpTimestamp) -> ServedState {
+        if self.settings.unsynchronized && t >= self.settings.from {
+            return ServedState::UNSYNCHRONIZED;
+        }
+        ServedState {
+            leap: self.utc.announced(t),
+            stratum: Stratum::PRIMARY,
+            precision: Precision::from_log2(-25),
+            root_delay: Seconds::new(self.settings.root_delay),
+            root_dispersion: Seconds::new(self.settings.root_dispersion),
+            dispersion_rate: Frequency::ZERO,
+            at,
+            reference_id: ReferenceId::from_letters(*b"GPS\0"),
+            reference_time: at,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What the product claims, checked with a few seeds each. `ntp-sim compare` shows the whole tables.
+
+use ntp_proto::clock::DisciplineKind;
+use ntp_sim::outcome::{Outcome, mean_and_deviation};
+use ntp_sim::scenario::{Catalogue, Scenario};
+use ntp_sim::world::World;
+use std::path::Path;
+
+const SEEDS: std::ops::RangeInclusive<u64> = 201..=203;
+
+fn catalogue() -> Catalogue {
+    Catalogue::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap()
+}
+
+fn scenario(name: &str) -> Scenario {
+    let found = catalogue().all().iter().find(|known| known.name == name).cloned();
+    found.unwrap_or_else(|| panic!("no scenario {name}"))
+}
+
+fn run(scenario: &Scenario, discipline: DisciplineKind) -> Vec<Outcome> {
+    SEEDS.map(|seed| World::run(scenario, discipline, seed)).collect()
+}
+
+/// Runs the estimator; nothing may ever leave the claimed bound for long, whatever the scenario.
+fn estimate(name: &str) -> (Scenario, Vec<Outcome>) {
+    let scenario = scenario(name);
+    let outcomes = run(&scenario, DisciplineKind::Estimate);
+    for (seed, outcome) in SEEDS.zip(&outcomes) {
+        assert!(outcome.coverage >= 0.999, "{name}, seed {seed}: the bound covers {}", outcome.coverage);
+    }
+    (scenario, outcomes)
+}
+
+fn mean(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> f64 {
+    mean_and_deviation(outcomes, figure).0
+}
+
+/// RMS of the time error in units of chrony's.
+fn to_chrony(name: &str) -> f64 {
+    let (scenario, outcomes) = estimate(name);
+    let [theirs, ..] = scenario.stored.chrony.unwrap();
+    mean(&outcomes, |outcome| outcome.rms) * 1e6 / theirs
+}
+
+#[test]
+fn every_scenario_can_be_read() {
+    assert!(catalogue().all().len() > 90);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_figures() {
+    let mut short = scenario("servers-good2");
+    (short.duration, short.skip) = (3_000.0, 500.0);
+    let once = World::run(&short, DisciplineKind::Estimate, 7);
+    assert_eq!(once, World::run(&short, DisciplineKind::Estimate, 7));
+    assert_ne!(once, World::run(&short, DisciplineKind::Estimate, 8));
+}
+
+#[test]
+fn the_classic_loops_do_here_what_they_do_elsewhere() {
+    for name in ["poll6-10us-1e-8", "poll6-100us-1e-8"] {
+        let scenario = scenario(name);
+        let ours = mean(&run(&scenario, DisciplineKind::PllFll), |outcome| outcome.rms) * 1e6;
+        let theirs = scenario.stored.ntpsec.unwrap();
+        assert!((0.6..1.6).contains(&(ours / theirs)), "{name}: {ours} against {theirs}");
+    }
+}
+
+#[test]
+fn on_ordinary_links_the_error_is_about_half_of_chronys() {
+    for name in ["poll6-10us-1e-8", "poll6-100us-1e-8", "poll6-1ms-1e-8"] {
+        let ratio = to_chrony(name);
+        assert!(ratio < 0.65, "{name}: {ratio}");
+    }
+}
+
+#[test]
+fn slow_polling_does_not_lose_a_clock_that_wanders() {
+    let ratio = to_chrony("poll10-10us-1e-8");
+    assert!(ratio < 0.35, "{ratio}");
+}
+
+#[test]
+fn four_good_servers_are_worth_more_than_one() {
+    let ratio = to_chrony("servers-good4");
+    assert!(ratio < 0.25, "{ratio}");
+}
+
+#[test]
+fn asymmetric_jitter_is_learnt() {
+    for name in ["link-asym-request", "link-asym-response"] {
+        let ratio = to_chrony(name);
+        assert!(ratio < 0.4, "{name}: {ratio}");
+    }
+}
+
+#[test]
+fn spikes_and_bursts_do_not_move_the_clock() {
+    for name in ["link-spikes20", "link-burst-exp", "link-burst-const"] {
+        let (scenario, outcomes) = estimate(name);
+        let [rms, max, _] = scenario.stored.chrony.unwrap();
+        assert!(mean(&outcomes, |outcome| outcome.rms) * 1e6 < 0.8 * rms, "{name}");
+        assert!(mean(&outcomes, |outcome| outcome.max) * 1e6 < max, "{name}");
+    }
+}
+
+#[test]
+fn liars_are_as_if_they_were_absent() {
+    let (_, honest) = estimate("servers-good3");
+    let honest = mean(&honest, |outcome| outcome.rms);
+    for name in ["servers-liar-1of4", "servers-liar-2of5", "servers-liar-late", "servers-unsynchronized"] {
+        let (_, outcomes) = estimate(name);
+        let ours = mean(&outcomes, |outcome| outcome.rms);
+        assert!(ours < 1.3 * honest, "{name}: {ours} against {honest}");
+    }
+}
+
+#[test]
+fn servers_that_disagree_do_not_make_the_clock_jump() {
+    let (scenario, outcomes) = estimate("servers-disagree");
+    let [rms, _, rate] = scenario.stored.chrony.unwrap();
+    assert!(mean(&outcomes, |outcome| outcome.rms) * 1e6 < 0.5 * rms);
+    assert!(mean(&outcomes, |outcome| outcome.rate) * 1e9 < rate);
+}
+
+#[test]
+fn a_leap_second_passes_unnoticed() {
+    for name in ["leap-insert", "leap-delete"] {
+        let (_, outcomes) = estimate(name);
+        assert!(mean(&outcomes, |outcome| outcome.max) < 2e-4, "{name}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_wrong_is_right_within_two_seconds() {
+    for name in ["start-0.1s", "start-10s", "start--10s", "start-0.1s-nostep"] {
+        let mut short = scenario(name);
+        short.duration = 2_000.0;
+        for outcome in run(&short, DisciplineKind::Estimate) {
+            assert!(outcome.settled <= 3.0, "{name}: {}", outcome.settled);
+        }
+    }
+}
+
+#[test]
+fn without_steps_ten_seconds_are_made_up_for_within_two_minutes() {
+    let mut short = scenario("start-10s-nostep");
+    short.duration = 1_000.0;
+    for outcome in run(&short, DisciplineKind::Estimate) {
+        assert!(outcome.settled < 120.0 && outcome.steps == 0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_change_of_rate_is_followed() {
+    for name in ["ratestep-1ppm-10us", "ratestep-10ppm-10us"] {
+        let ratio = to_chrony(name);
+        assert!(ratio < 0.5, "{name}: {ratio}");
+    }
+}
