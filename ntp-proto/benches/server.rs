@@ -82,7 +82,7 @@ impl Case {
                 let pair =
                     KeyPair { c2s: AeadKey::random(algorithm, &mut rng), s2c: AeadKey::random(algorithm, &mut rng) };
                 let mut jar = CookieJar::new();
-                let cookie = |rng: &mut _| Cookie::new(keys.seal_cookie(&pair, rng).octets());
+                let cookie = |rng: &mut _| Cookie::new(&keys.seal_cookie(&pair, rng));
                 jar.extend((0..cookies).filter_map(|_| cookie(&mut rng)));
                 let mut buffer = [0; 1280];
                 let written = protect_request(&header, &mut jar, &pair.c2s, &mut rng, &mut buffer).expect("it fits");

@@ -10,6 +10,7 @@
 //! | `loopback` | connections from many addresses of this machine |
 //! | `nts_client` | a client that asks for keys once, and for the time whenever it is told to |
 //! | `span` | a time span on a command line |
+//! | `load` | a load generator for NTP servers |
 //! | `harness` | for tests: programs, daemons, namespaces, other people's NTP software |
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod announcer;
 mod asker;
 mod handshake_flood;
 pub mod harness;
+pub mod load;
 pub mod loopback;
 mod nts_client;
 mod request;

@@ -5,7 +5,7 @@ use super::coalescing::Coalescing;
 use super::tally::Tally;
 use super::worker::{Shared, Worker};
 use ntp_config::ServerEntry;
-use ntp_proto::server::Server;
+use ntp_proto::server::{SealingTimes, Server};
 use ntp_udp::{BindError, BindOptions, Socket, StampCounters};
 use std::sync::Arc;
 
@@ -45,6 +45,7 @@ impl WorkerGroup {
             coalescing: Coalescing::new(entry.coalescing),
             processor: entry.pin_threads.then_some(place),
             stamps: StampCounters::default(),
+            sealing: SealingTimes::new(),
             send_errors: 0,
             receive_errors: 0,
         });

@@ -6,7 +6,9 @@ use super::tally::{Tally, WorkerReport};
 use crate::key_ring::SharedKeys;
 use arc_swap::ArcSwap;
 use ntp_os_clock::{ClockReader, monotonic_now};
-use ntp_proto::server::{MAX_REQUEST_LENGTH, Request, ServedState, Server, Snapshots, Verdict};
+use ntp_proto::server::{
+    MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server, Snapshots, Verdict,
+};
 use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +69,7 @@ pub(crate) struct Worker {
     /// Which of the processors that we may use is to be this worker's alone.
     pub(super) processor: Option<usize>,
     pub(super) stamps: StampCounters,
+    pub(super) sealing: SealingTimes,
     pub(super) send_errors: u64,
     pub(super) receive_errors: u64,
 }
@@ -133,7 +136,7 @@ impl Worker {
             let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { continue };
             let from = datagram.destination.and_then(|destination| destination.reply_source());
             // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(datagram.from, from, |room| reply.emit(reader.now(), room).unwrap_or(0));
+            let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, &mut self.sealing, room));
         }
         self.send_errors += self.socket.send_batch(replies).failed as u64;
     }
@@ -148,4 +151,15 @@ impl Worker {
             clients: self.server.clients() as u64,
         });
     }
+}
+
+/// Writes a reply that says when it will be ready to leave, and tells its length.
+fn stamped(reply: PendingReply<'_>, reader: &ClockReader, sealing: &mut SealingTimes, room: &mut [u8]) -> usize {
+    let begun = reader.now();
+    if !reply.is_sealed() {
+        return reply.emit(begun, room).unwrap_or(0);
+    }
+    let length = reply.emit(begun + sealing.expected(reply.len()), room).unwrap_or(0);
+    sealing.learn(length, reader.now() - begun);
+    length
 }

@@ -76,8 +76,9 @@ impl CertificateStore {
         CertificateStatus { chain: self.current.load().chain.clone(), reload_error: watch.error.clone() }
     }
 
-    /// TLS for the next connection.
-    pub(super) fn tls(&self) -> Arc<ServerConfig> {
+    /// TLS for the next connection, also for one that is not served by [`KeListener`](super::KeListener).
+    #[must_use]
+    pub fn tls(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.load().tls)
     }
 

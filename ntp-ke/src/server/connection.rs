@@ -111,7 +111,10 @@ impl Service {
             tls.export_keying_material(out, label, Some(context)).map(drop)
         };
         match request.respond(exporter, &self.keys.load(), &mut rng) {
-            Ok(response) => (Outcome::Granted, response),
+            Ok(response) => {
+                tracing::debug!(algorithm = %request.algorithm(), "keys are granted");
+                (Outcome::Granted, response)
+            }
             Err(error) => {
                 tracing::debug!(%error, "TLS exports no keys");
                 (Outcome::OwnFault, KeRefusal::internal())

@@ -165,7 +165,7 @@ impl Desk {
         let mut message = record(0x8001, &0u16.to_be_bytes());
         message.extend(record(0x8004, &request.algorithm().id().to_be_bytes()));
         for _ in 0..8 {
-            message.extend(record(5, self.keys.seal_cookie(&pair, &mut rng).octets()));
+            message.extend(record(5, &self.keys.seal_cookie(&pair, &mut rng)));
         }
         message.extend(record(0x8007, &self.grant.port.unwrap().to_be_bytes()));
         message.extend(record(0x8000, &[]));

@@ -17,7 +17,7 @@
 //! whether the two cookies are the same.
 
 use super::gcm_siv::{GcmSivKey, NONCE_LENGTH};
-use super::{AeadAlgorithm, AeadKey, KeyPair, TAG_LENGTH};
+use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};
 use crate::packet::Reader;
 use rand::CryptoRng;
 use std::sync::Arc;
@@ -64,21 +64,6 @@ pub enum CookieError {
     UnknownContent,
 }
 
-/// A cookie that we have made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SealedCookie {
-    octets: [u8; MAX_OWN_COOKIE],
-    length: usize,
-}
-
-impl SealedCookie {
-    /// The octets to send.
-    #[must_use]
-    pub fn octets(&self) -> &[u8] {
-        self.octets.split_at(self.length).0
-    }
-}
-
 /// A key that seals cookies, expanded, and the id by which cookies name it. It is wiped when dropped, and cannot be printed.
 #[derive(Clone)]
 pub(super) struct MasterKey {
@@ -108,22 +93,29 @@ impl MasterKey {
         &*self.secret
     }
 
-    /// Seals the keys of a session into a cookie that looks like none before.
-    pub(super) fn seal(&self, pair: &KeyPair, rng: &mut impl CryptoRng) -> SealedCookie {
-        let algorithm = pair.algorithm();
-        let mut cookie = SealedCookie { octets: [0; MAX_OWN_COOKIE], length: cookie_length(algorithm) };
+    /// Seals the keys of a session into `count` cookies ([`MAX_COOKIES`] at most), each of which looks like none before, and
+    /// hands each to `take`.
+    pub(super) fn seal(&self, pair: &KeyPair, count: usize, rng: &mut impl CryptoRng, mut take: impl FnMut(&[u8])) {
+        let length = cookie_length(pair.algorithm());
         let id = self.id.to_be_bytes();
-        let (prefix, sealed) = cookie.octets.split_at_mut(PREFIX_LENGTH);
-        let (id_place, nonce) = prefix.split_at_mut(ID_LENGTH);
-        id_place.copy_from_slice(&id);
-        rng.fill_bytes(nonce);
-
         let mut plaintext = plaintext(pair);
-        let (used, _) = plaintext.split_at(plaintext_length(algorithm));
-        let (sealed, _) = sealed.split_at_mut(used.len() + TAG_LENGTH);
-        self.expanded.seal([&id, nonce], used, sealed).expect("invariant: all lengths fit");
+        let (used, _) = plaintext.split_at(plaintext_length(pair.algorithm()));
+        // All nonces by one call.
+        let mut nonces = [[0; NONCE_LENGTH]; MAX_COOKIES];
+        let (wanted, _) = nonces.split_at_mut(count.min(MAX_COOKIES));
+        rng.fill_bytes(wanted.as_flattened_mut());
+
+        let mut room = [0; MAX_OWN_COOKIE];
+        let (cookie, _) = room.split_at_mut(length);
+        for nonce in &*wanted {
+            let (prefix, sealed) = cookie.split_at_mut(PREFIX_LENGTH);
+            let (id_place, nonce_place) = prefix.split_at_mut(ID_LENGTH);
+            id_place.copy_from_slice(&id);
+            nonce_place.copy_from_slice(nonce);
+            self.expanded.seal([&id, nonce], used, sealed).expect("invariant: all lengths fit");
+            take(cookie);
+        }
         plaintext.zeroize();
-        cookie
     }
 
     /// Opens a cookie whose id is ours already.

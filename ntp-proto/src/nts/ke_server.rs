@@ -101,8 +101,10 @@ impl KeRequest {
         if self.compliant_128gcm {
             message = message.optional(RecordType::COMPLIANT_128_GCM_SIV, &[]);
         }
-        for _ in 0..MAX_COOKIES {
-            message = message.optional(RecordType::COOKIE, keys.seal_cookie(&pair, rng).octets());
+        let mut cookies = Vec::new();
+        keys.seal_cookies(&pair, MAX_COOKIES, rng, |cookie| cookies.push(cookie.to_vec()));
+        for cookie in &cookies {
+            message = message.optional(RecordType::COOKIE, cookie);
         }
         if let Some(server) = &self.config.server {
             message = message.critical(RecordType::SERVER, server.as_bytes());

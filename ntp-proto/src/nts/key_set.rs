@@ -1,7 +1,7 @@
 //! The master keys that seal and open cookies, and their rotation.
 
 use super::cookie::{self, MASTER_KEY_LENGTH, MasterKey};
-use super::{CookieError, KeyPair, SealedCookie};
+use super::{CookieError, KeyPair};
 use crate::packet::{DecodeError, Reader};
 use rand::CryptoRng;
 use siphasher::sip::SipHasher24;
@@ -107,10 +107,18 @@ impl KeySet {
         self.keys.iter().map(|key| key.id)
     }
 
-    /// Makes a cookie that holds the keys of a session.
+    /// Makes `count` cookies ([`MAX_COOKIES`](super::MAX_COOKIES) at most) that hold the keys of a session, and hands each
+    /// to `take`.
+    pub fn seal_cookies(&self, pair: &KeyPair, count: usize, rng: &mut impl CryptoRng, take: impl FnMut(&[u8])) {
+        self.current().seal(pair, count, rng, take);
+    }
+
+    /// Makes one cookie that holds the keys of a session.
     #[must_use]
-    pub fn seal_cookie(&self, pair: &KeyPair, rng: &mut impl CryptoRng) -> SealedCookie {
-        self.current().seal(pair, rng)
+    pub fn seal_cookie(&self, pair: &KeyPair, rng: &mut impl CryptoRng) -> Vec<u8> {
+        let mut cookie = Vec::new();
+        self.seal_cookies(pair, 1, rng, |octets| cookie.extend_from_slice(octets));
+        cookie
     }
 
     /// The keys of the session that a cookie was made for. Cookies that cannot be ours cost no cryptography, others that of

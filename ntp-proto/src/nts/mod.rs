@@ -31,7 +31,7 @@ mod siv;
 
 pub use aead::{AeadAlgorithm, AeadKey, Forged, MAX_KEY_LENGTH, MAX_NONCE_LENGTH, TAG_LENGTH};
 pub use authenticated::Authenticated;
-pub use cookie::{CookieError, MAX_OWN_COOKIE, SealedCookie, cookie_length};
+pub use cookie::{CookieError, MAX_OWN_COOKIE, cookie_length};
 pub use cookie_jar::{Cookie, CookieJar, MAX_COOKIE_LENGTH, MAX_COOKIES};
 pub use exporter::{EXPORTER_LABEL, KeyPair, PROTOCOL_NTPV4};
 pub use fields::{FieldFault, MAX_UNIQUE_ID_LENGTH, UNIQUE_ID_LENGTH, UniqueId};

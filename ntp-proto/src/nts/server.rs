@@ -109,12 +109,11 @@ impl Authenticated<AuthenticatedRequest> {
         reply.unique_id = request.unique_id;
         reply.nonce = packet_nonce(&request.keys.s2c, rng);
         let mut writer = Writer::new(&mut reply.content);
-        for _ in 0..request.cookies {
-            let cookie = keys.seal_cookie(&request.keys, rng);
+        keys.seal_cookies(&request.keys, request.cookies, rng, |cookie| {
             writer
-                .extension(FieldType::COOKIE, cookie.octets())
+                .extension(FieldType::COOKIE, cookie)
                 .expect("invariant: the cookies of a reply are shorter than the longest request");
-        }
+        });
         reply.content_length = writer.written();
     }
 }

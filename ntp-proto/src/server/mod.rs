@@ -12,6 +12,7 @@ mod config;
 mod prefix;
 mod rate_limit;
 mod reply;
+mod sealing;
 mod state;
 mod stats;
 mod token_bucket;
@@ -21,6 +22,7 @@ pub use config::{ServerConfig, VersionSet};
 pub use prefix::{Prefix, PrefixError};
 pub use rate_limit::RateLimit;
 pub use reply::{PendingReply, ReplyKind};
+pub use sealing::SealingTimes;
 pub use state::ServedState;
 pub use stats::{DropReason, ServerStats};
 

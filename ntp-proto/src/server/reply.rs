@@ -147,6 +147,12 @@ impl<'s> PendingReply<'s> {
         self.draft.kind
     }
 
+    /// Whether it is sealed after it has been stamped; [`SealingTimes`](super::SealingTimes) tells how long that takes.
+    #[must_use]
+    pub const fn is_sealed(&self) -> bool {
+        matches!(self.protection, Protection::Sealed(_))
+    }
+
     /// How many octets [`emit`](Self::emit) will write.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]

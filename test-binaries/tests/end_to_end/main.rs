@@ -6,6 +6,7 @@ mod client_follows_chronyd;
 mod exporter_tells_how_the_clock_is;
 mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;
+mod load_is_answered;
 mod mistakes_are_explained;
 mod nts_certificates_on_disk;
 mod nts_hostile_packets;

@@ -72,7 +72,7 @@ impl Servers {
         let sealed = if self.strict { &other } else { &primary };
         let mut cookies = CookieJar::new();
         for _ in 0..8 {
-            cookies.put(Cookie::new(self.keys.seal_cookie(sealed, &mut self.rng).octets()).unwrap());
+            cookies.put(Cookie::new(&self.keys.seal_cookie(sealed, &mut self.rng)).unwrap());
         }
         let keys = ClientKeys { primary, alternate: Some(other) };
         Ok(Granted { addresses: vec![address], keys, cookies, validity, provisional, age: Duration::ZERO })

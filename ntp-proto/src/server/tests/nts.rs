@@ -34,7 +34,7 @@ impl Bench {
         self.jar.clear();
         for _ in 0..8 {
             let cookie = self.keys.seal_cookie(&self.pair, &mut self.rng);
-            self.jar.put(Cookie::new(cookie.octets()).unwrap());
+            self.jar.put(Cookie::new(&cookie).unwrap());
         }
     }
 

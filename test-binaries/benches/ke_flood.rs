@@ -1,0 +1,106 @@
+//! What a flood of handshakes does to replies: `bench/ke-flood`.
+//!
+//! Rounds of silence and of flood take turns, so that whatever else this machine does meets both alike. Each prints how long
+//! plain exchanges took; the medians over all rounds come last.
+#![expect(clippy::print_stdout, reason = "it is for people to look at")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use test_binaries::harness::{Daemon, NtsAddresses, NtsLoopback};
+use test_binaries::{Asker, HandshakeFlood};
+
+/// A reply that has not come by then is counted as lost.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Measure how long replies take while key establishment is flooded.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many rounds of each kind
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// How many seconds each of them lasts
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// How many connections the flood has at a time
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// How long exchanges took in a round, in microseconds.
+struct Round {
+    asked: usize,
+    lost: usize,
+    median: f64,
+    p99: f64,
+    worst: f64,
+}
+
+impl Round {
+    fn measure(time: SocketAddr, span: Duration) -> Self {
+        let mut asker = Asker::new(time, PATIENCE).expect("a socket");
+        let (end, mut took, mut lost) = (Instant::now() + span, Vec::new(), 0);
+        while Instant::now() < end {
+            match asker.plain() {
+                Some(span) => took.push(span.as_secs_f64() * 1e6),
+                None => lost += 1,
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        took.sort_by(f64::total_cmp);
+        let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+        Self { asked: took.len() + lost, lost, median: at(0.5), p99: at(0.99), worst: at(1.0 - f64::EPSILON) }
+    }
+
+    fn print(&self, what: &str, more: &str) {
+        let Self { asked, lost, median, p99, worst } = self;
+        println!("{what:<6} {asked:>7} {lost:>5} {median:>9.1} {p99:>9.1} {worst:>9.1}  {more}");
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn main() {
+    let args = Args::parse();
+    let span = Duration::from_secs(args.seconds);
+    let scene = NtsLoopback::new();
+    let mut daemon = Daemon::start(&scene.server("").with_log_level("warn")).expect("a daemon without CAP_SYS_TIME");
+    let NtsAddresses { time, keys } = NtsAddresses::of(&mut daemon);
+    let _ = Round::measure(time, Duration::from_millis(500));
+
+    println!("{} rounds of {} s each; microseconds", args.rounds, args.seconds);
+    println!("{:<6} {:>7} {:>5} {:>9} {:>9} {:>9}", "", "asked", "lost", "median", "p99", "worst");
+    let (mut quiet, mut flooded, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..args.rounds {
+        let round = Round::measure(time, span);
+        round.print("quiet", "");
+        quiet.push(round);
+        let flood = HandshakeFlood::start(keys, args.connections);
+        let round = Round::measure(time, span);
+        let done = flood.stop();
+        let rate = f64::from(done.answered) / span.as_secs_f64();
+        round.print("flood", &format!("{rate:.0} handshakes a second, {} refused", done.refused));
+        flooded.push(round);
+        rates.push(rate);
+    }
+    let of = |rounds: &[Round], value: fn(&Round) -> f64| median(rounds.iter().map(value));
+    let p99 = [&quiet, &flooded].map(|rounds| of(rounds, |round| round.p99));
+    let middle = [&quiet, &flooded].map(|rounds| of(rounds, |round| round.median));
+    let [lost_quiet, lost] = [&quiet, &flooded].map(|rounds| rounds.iter().map(|round| round.lost).sum::<usize>());
+    println!(
+        "medians of the rounds: median {:.1}, in the flood {:.1} ({:.2} x)",
+        middle[0],
+        middle[1],
+        middle[1] / middle[0]
+    );
+    println!("                       p99    {:.1}, in the flood {:.1} ({:.2} x)", p99[0], p99[1], p99[1] / p99[0]);
+    println!("lost: {lost_quiet}, in the flood {lost}; {:.0} handshakes a second", median(rates.into_iter()));
+}
