@@ -96,7 +96,7 @@ impl Discipline {
     pub fn estimate(&self, now: FreeTime) -> Option<(NtpDuration, Seconds)> {
         match self {
             Self::PllFll(_) => None,
-            Self::Estimate(it) => Some((it.free_offset(now), it.deviation())),
+            Self::Estimate(it) => it.free_offset(now).map(|offset| (offset, it.deviation())),
         }
     }
 

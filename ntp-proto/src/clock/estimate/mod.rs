@@ -278,10 +278,10 @@ impl Estimate {
         }
     }
 
-    /// Server minus the free-running clock at `now`.
-    pub(super) fn free_offset(&self, now: FreeTime) -> NtpDuration {
-        let span = self.at.map_or(0.0, |at| (now - at).to_f64());
-        self.origin + NtpDuration::from_seconds(self.belief.offset + self.belief.rate * span)
+    /// Server minus the free-running clock at `now`; `None` before the first reading.
+    pub(super) fn free_offset(&self, now: FreeTime) -> Option<NtpDuration> {
+        let span = (now - self.at?).to_f64();
+        Some(self.origin + NtpDuration::from_seconds(self.belief.offset + self.belief.rate * span))
     }
 
     /// The standard deviation of [`free_offset`](Self::free_offset) at the last reading.
@@ -290,8 +290,9 @@ impl Estimate {
     }
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
+        let Some(free_offset) = self.free_offset(update.now) else { return Correction::Watch };
         let steered_by = update.free_offset - NtpDuration::from(update.offset);
-        let offset = Seconds::from(self.free_offset(update.now) - steered_by);
+        let offset = Seconds::from(free_offset - steered_by);
         let jitter = self.places.iter().flatten().map(|place| place.link.jitter()).fold(f64::INFINITY, f64::min);
         if !self.puzzled {
             self.pace.consider(update.poll, self.bank.wander(), jitter);
