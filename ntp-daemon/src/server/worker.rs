@@ -1,6 +1,7 @@
 //! One thread, one socket: receives batches, judges, stamps last, sends batches.
 
 use super::coalescing::Coalescing;
+use super::departure::Departure;
 use super::placement;
 use super::tally::{Tally, WorkerReport};
 use crate::key_ring::SharedKeys;
@@ -9,6 +10,7 @@ use ntp_os_clock::{ClockReader, monotonic_now};
 use ntp_proto::server::{
     MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server, Snapshots, Verdict,
 };
+use ntp_proto::time::NtpDuration;
 use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +72,7 @@ pub(crate) struct Worker {
     pub(super) processor: Option<usize>,
     pub(super) stamps: StampCounters,
     pub(super) sealing: SealingTimes,
+    pub(super) departure: Departure,
     pub(super) send_errors: u64,
     pub(super) receive_errors: u64,
 }
@@ -126,7 +129,10 @@ impl Worker {
         let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
         let now = monotonic_now();
         replies.clear();
+        let begun = reader.now();
+        let mut behind = requests.len();
         for (octets, datagram) in requests.iter() {
+            behind = behind.saturating_sub(1);
             self.stamps.record(datagram.stamp);
             let receive = match datagram.stamp {
                 Some(stamp) => reader.from_realtime(stamp.at),
@@ -135,10 +141,13 @@ impl Worker {
             let request = Request { octets, from: datagram.from, receive, now };
             let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { continue };
             let from = datagram.destination.and_then(|destination| destination.reply_source());
+            let wait = self.departure.after(replies.len(), behind);
             // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, &mut self.sealing, room));
+            let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
         }
+        let made = reader.now();
         self.send_errors += self.socket.send_batch(replies).failed as u64;
+        self.departure.learn((made - begun, requests.len()), (reader.now() - made, replies.len()));
     }
 
     fn show(&self) {
@@ -153,13 +162,19 @@ impl Worker {
     }
 }
 
-/// Writes a reply that says when it will be ready to leave, and tells its length.
-fn stamped(reply: PendingReply<'_>, reader: &ClockReader, sealing: &mut SealingTimes, room: &mut [u8]) -> usize {
+/// Writes a reply that says when it will leave, which is `wait` after it is ready, and tells its length.
+fn stamped(
+    reply: PendingReply<'_>,
+    reader: &ClockReader,
+    wait: NtpDuration,
+    sealing: &mut SealingTimes,
+    room: &mut [u8],
+) -> usize {
     let begun = reader.now();
     if !reply.is_sealed() {
-        return reply.emit(begun, room).unwrap_or(0);
+        return reply.emit(begun + wait, room).unwrap_or(0);
     }
-    let length = reply.emit(begun + sealing.expected(reply.len()), room).unwrap_or(0);
+    let length = reply.emit(begun + sealing.expected(reply.len()) + wait, room).unwrap_or(0);
     sealing.learn(length, reader.now() - begun);
     length
 }
