@@ -20,6 +20,9 @@ use std::time::Duration;
 
 /// Datagrams taken from the kernel at once.
 const BATCH: usize = 64;
+/// Replies given to the kernel at once. More would save little, and the longer a reply waits for others, the less sure it is
+/// when it leaves.
+const SENT_AT_ONCE: usize = 16;
 /// EBADF and ENOTSOCK: error numbers that no waiting mends.
 const DEAD_SOCKET: [i32; 2] = [9, 88];
 /// The pause after an error that passes.
@@ -129,25 +132,32 @@ impl Worker {
         let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
         let now = monotonic_now();
         replies.clear();
-        let begun = reader.now();
-        let mut behind = requests.len();
-        for (octets, datagram) in requests.iter() {
-            behind = behind.saturating_sub(1);
+        let mut begun = reader.now();
+        for (place, (octets, datagram)) in requests.iter().enumerate() {
             self.stamps.record(datagram.stamp);
             let receive = match datagram.stamp {
                 Some(stamp) => reader.from_realtime(stamp.at),
                 None => reader.now(),
             };
             let request = Request { octets, from: datagram.from, receive, now };
-            let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { continue };
-            let from = datagram.destination.and_then(|destination| destination.reply_source());
-            let wait = self.departure.after(replies.len(), behind);
-            // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
+            // Those that have yet to be looked at before this reply is sent.
+            let looked_at = place % SENT_AT_ONCE + 1;
+            let behind = (SENT_AT_ONCE - looked_at).min(requests.len().saturating_sub(place + 1));
+            if let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) {
+                let from = datagram.destination.and_then(|destination| destination.reply_source());
+                let wait = self.departure.after(replies.len(), behind);
+                // A batch of replies is never longer than the batch of their requests.
+                let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
+            }
+            if behind == 0 {
+                let made = reader.now();
+                self.send_errors += self.socket.send_batch(replies).failed as u64;
+                let sent = reader.now();
+                self.departure.learn((made - begun, looked_at), (sent - made, replies.len()));
+                replies.clear();
+                begun = sent;
+            }
         }
-        let made = reader.now();
-        self.send_errors += self.socket.send_batch(replies).failed as u64;
-        self.departure.learn((made - begun, requests.len()), (reader.now() - made, replies.len()));
     }
 
     fn show(&self) {
