@@ -100,22 +100,29 @@ def shown(value, digits):
     return "" if value is None else f"{value:,.{digits}f}"
 
 
-def ratio(figures, column, server, to):
-    mine, other = figures.get(server, {}).get(column), figures.get(to, {}).get(column)
-    return mine["median"] / other["median"] if mine and other and other["median"] else None
+def ratio(mine, other):
+    """The median of the ratios within each run: a machine that slows down does so for all."""
+    pairs = [(mine[run], other[run]) for run in mine if mine[run] is not None and other.get(run)]
+    return statistics.median(one / two for one, two in pairs) if pairs else None
 
 
-def scenario_table(columns, figures, servers):
-    # The first column is what it is about.
+def ratios_of(column, lines, servers):
+    """What the first column of a table, which is what it is about, is in terms of the floor's and of chrony's."""
+    read = COLUMNS[column][1]
+    values = {server: {line["run"]: read(line["result"]) for line in lines if line["server"] == server} for server in servers}
+    others = [name for name in servers if name.startswith(("chrony", "floor"))] if COLUMNS[column][3] else []
+    return {server: {other: ratio(values[server], values[other]) for other in others} for server in servers}
+
+
+def scenario_table(columns, figures, servers, ratios):
     main = columns[0]
-    others = [name for name in servers if name.startswith(("chrony", "floor"))] if COLUMNS[main][3] else []
     head = ["server"]
     for column in columns:
         name, _, digits, is_main = COLUMNS[column]
         head.append(name)
         if column == main:
             head.append("[min-max]")
-    head += [f"/ {name}" for name in others]
+    head += [f"/ {name}" for name in ratios[servers[0]]]
     rows = []
     for server in servers:
         row = [server]
@@ -124,7 +131,7 @@ def scenario_table(columns, figures, servers):
             row.append(shown(figure and figure["median"], digits))
             if column == main:
                 row.append(f"[{shown(figure['min'], digits)}-{shown(figure['max'], digits)}]" if figure else "")
-        row += [shown(ratio(figures, main, server, name), 2) for name in others]
+        row += [shown(ratios[server].get(name), 2) for name in ratios[server]]
         rows.append(row)
     table(head, rows)
 
@@ -175,7 +182,10 @@ def main():
         )
         if columns:
             print(f"\n{title}\n")
-            scenario_table(columns, figures, servers)
+            ratios = ratios_of(columns[0], mine, servers)
+            for server in servers:
+                figures[server]["ratios"] = ratios[server]
+            scenario_table(columns, figures, servers, ratios)
             told = f"others kept {noise['median']:.2f} processors busy [{noise['min']:.2f}-{noise['max']:.2f}]"
             if late:
                 told += f"; the generator was {late['median']:,.0f} µs late at p99, and left {skipped['median']:.1f} % out"

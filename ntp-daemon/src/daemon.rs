@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// Questions that wait for the client task.
 const QUESTIONS: usize = 16;
@@ -168,8 +169,8 @@ impl Daemon {
             threads.push(thread.map_err(|error| DaemonError::System { doing: "cannot start a server thread", error })?);
         }
         let (stop_client, client_stop) = oneshot::channel();
-        let observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
-        let keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
+        let mut observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
+        let mut keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
         let ke_servers = self.ke_servers;
         let reload = async {
             while reloads.changed().await.is_ok() {
@@ -190,8 +191,8 @@ impl Daemon {
                 Err(DaemonError::TaskEnded("a server of key establishment"))
             }
             () = reload => Ok(()),
-            () = ended(observer.as_ref()) => Err(DaemonError::TaskEnded("the observation socket")),
-            () = ended(keys.as_ref()) => Err(DaemonError::TaskEnded("the keeper of the keys")),
+            () = ended(&mut observer) => Err(DaemonError::TaskEnded("the observation socket")),
+            () = ended(&mut keys) => Err(DaemonError::TaskEnded("the keeper of the keys")),
         };
         // The client leaves the clock in order, whatever the reason.
         let _ = stop_client.send(());
@@ -203,7 +204,7 @@ impl Daemon {
         for thread in threads {
             let _ = thread.join();
         }
-        if let Some(observer) = observer {
+        if let Some(observer) = observer.filter(|observer| !observer.is_finished()) {
             observer.abort();
             // Removes the socket.
             let _ = observer.await;
@@ -212,14 +213,11 @@ impl Daemon {
     }
 }
 
-/// Waits for the end of a task that should not end.
-async fn ended(task: Option<&tokio::task::JoinHandle<()>>) {
+/// Waits for the end of a task that should not end, without ever waking up meanwhile.
+async fn ended(task: &mut Option<JoinHandle<()>>) {
     match task {
-        Some(task) => {
-            while !task.is_finished() {
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            }
-        }
+        // Whether it has returned or panicked, it is gone.
+        Some(task) => drop(task.await),
         None => std::future::pending().await,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::board::ServerBoard;
 use super::coalescing::Coalescing;
+use super::departure::Departure;
 use super::tally::Tally;
 use super::worker::{Shared, Worker};
 use ntp_config::ServerEntry;
@@ -46,6 +47,7 @@ impl WorkerGroup {
             processor: entry.pin_threads.then_some(place),
             stamps: StampCounters::default(),
             sealing: SealingTimes::new(),
+            departure: Departure::default(),
             send_errors: 0,
             receive_errors: 0,
         });

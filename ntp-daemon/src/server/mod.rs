@@ -2,6 +2,7 @@
 
 mod board;
 mod coalescing;
+mod departure;
 mod group;
 mod placement;
 mod tally;

@@ -1,6 +1,7 @@
 //! One thread, one socket: receives batches, judges, stamps last, sends batches.
 
 use super::coalescing::Coalescing;
+use super::departure::Departure;
 use super::placement;
 use super::tally::{Tally, WorkerReport};
 use crate::key_ring::SharedKeys;
@@ -9,6 +10,7 @@ use ntp_os_clock::{ClockReader, monotonic_now};
 use ntp_proto::server::{
     MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server, Snapshots, Verdict,
 };
+use ntp_proto::time::NtpDuration;
 use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +20,9 @@ use std::time::Duration;
 
 /// Datagrams taken from the kernel at once.
 const BATCH: usize = 64;
+/// Replies given to the kernel at once. More would save little, and the longer a reply waits for others, the less sure it is
+/// when it leaves.
+const SENT_AT_ONCE: usize = 16;
 /// EBADF and ENOTSOCK: error numbers that no waiting mends.
 const DEAD_SOCKET: [i32; 2] = [9, 88];
 /// The pause after an error that passes.
@@ -70,6 +75,7 @@ pub(crate) struct Worker {
     pub(super) processor: Option<usize>,
     pub(super) stamps: StampCounters,
     pub(super) sealing: SealingTimes,
+    pub(super) departure: Departure,
     pub(super) send_errors: u64,
     pub(super) receive_errors: u64,
 }
@@ -126,19 +132,32 @@ impl Worker {
         let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
         let now = monotonic_now();
         replies.clear();
-        for (octets, datagram) in requests.iter() {
+        let mut begun = reader.now();
+        for (place, (octets, datagram)) in requests.iter().enumerate() {
             self.stamps.record(datagram.stamp);
             let receive = match datagram.stamp {
                 Some(stamp) => reader.from_realtime(stamp.at),
                 None => reader.now(),
             };
             let request = Request { octets, from: datagram.from, receive, now };
-            let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { continue };
-            let from = datagram.destination.and_then(|destination| destination.reply_source());
-            // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, &mut self.sealing, room));
+            // Those that have yet to be looked at before this reply is sent.
+            let looked_at = place % SENT_AT_ONCE + 1;
+            let behind = (SENT_AT_ONCE - looked_at).min(requests.len().saturating_sub(place + 1));
+            if let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) {
+                let from = datagram.destination.and_then(|destination| destination.reply_source());
+                let wait = self.departure.after(replies.len(), behind);
+                // A batch of replies is never longer than the batch of their requests.
+                let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
+            }
+            if behind == 0 {
+                let made = reader.now();
+                self.send_errors += self.socket.send_batch(replies).failed as u64;
+                let sent = reader.now();
+                self.departure.learn((made - begun, looked_at), (sent - made, replies.len()));
+                replies.clear();
+                begun = sent;
+            }
         }
-        self.send_errors += self.socket.send_batch(replies).failed as u64;
     }
 
     fn show(&self) {
@@ -153,13 +172,19 @@ impl Worker {
     }
 }
 
-/// Writes a reply that says when it will be ready to leave, and tells its length.
-fn stamped(reply: PendingReply<'_>, reader: &ClockReader, sealing: &mut SealingTimes, room: &mut [u8]) -> usize {
+/// Writes a reply that says when it will leave, which is `wait` after it is ready, and tells its length.
+fn stamped(
+    reply: PendingReply<'_>,
+    reader: &ClockReader,
+    wait: NtpDuration,
+    sealing: &mut SealingTimes,
+    room: &mut [u8],
+) -> usize {
     let begun = reader.now();
     if !reply.is_sealed() {
-        return reply.emit(begun, room).unwrap_or(0);
+        return reply.emit(begun + wait, room).unwrap_or(0);
     }
-    let length = reply.emit(begun + sealing.expected(reply.len()), room).unwrap_or(0);
+    let length = reply.emit(begun + sealing.expected(reply.len()) + wait, room).unwrap_or(0);
     sealing.learn(length, reader.now() - begun);
     length
 }

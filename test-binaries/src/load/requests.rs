@@ -15,7 +15,11 @@ const POLL: PollInterval = PollInterval::new(6).expect("invariant: it is in rang
 pub(super) const LONGEST_DATAGRAM: usize = 1280;
 
 /// The requests of a run.
-pub struct RequestSet(Kind);
+pub struct RequestSet {
+    kind: Kind,
+    /// Whether a server that is not synchronised tells the time as well.
+    lenient: bool,
+}
 
 enum Kind {
     /// Each one with a timestamp of its own.
@@ -41,7 +45,14 @@ impl RequestSet {
     /// Plain NTPv4.
     #[must_use]
     pub const fn plain() -> Self {
-        Self(Kind::Plain)
+        Self { kind: Kind::Plain, lenient: false }
+    }
+
+    /// The same, where the replies of a server that is not synchronised are good ones if `lenient`: some never are without
+    /// a source.
+    #[must_use]
+    pub fn lenient(self, lenient: bool) -> Self {
+        Self { lenient, ..self }
     }
 
     /// Protected requests, one for each cookie, as many as there are cookies in the largest power of two. A cookie comes
@@ -70,12 +81,12 @@ impl RequestSet {
             Ok::<_, String>(Sealed { octets, unique_id: written.unique_id, session: *session })
         };
         let sealed = cookies.iter().take(count).enumerate().map(seal).collect::<Result<_, _>>()?;
-        Ok(Self(Kind::Nts(Nts { sealed, sessions, seed })))
+        Ok(Self { kind: Kind::Nts(Nts { sealed, sessions, seed }), lenient: false })
     }
 
     /// The ring for these requests; `wished` is how many may be on their way, if they can be as many as one likes.
     pub(super) fn slots(&self, wished: usize, seed: u64) -> Slots {
-        match &self.0 {
+        match &self.kind {
             Kind::Plain => Slots::new(wished, seed),
             Kind::Nts(nts) => Slots::new(nts.sealed.len(), nts.seed),
         }
@@ -83,7 +94,7 @@ impl RequestSet {
 
     /// The transmit timestamp of the next request.
     pub(super) const fn next_origin(&self, slots: &Slots) -> u64 {
-        match &self.0 {
+        match &self.kind {
             Kind::Plain => slots.fresh_origin(),
             Kind::Nts(nts) => nts.seed.wrapping_add(slots.next_place() as u64),
         }
@@ -92,7 +103,7 @@ impl RequestSet {
     /// Writes the request of this place and timestamp, and tells how long it is.
     pub(super) fn write(&self, place: usize, origin: u64, room: &mut [u8]) -> usize {
         let plain;
-        let octets: &[u8] = match &self.0 {
+        let octets: &[u8] = match &self.kind {
             Kind::Plain => {
                 plain = Header::request(Version::V4, POLL, NtpTimestamp::from_bits(origin)).encode();
                 &plain
@@ -116,13 +127,14 @@ impl RequestSet {
                 _ => Verdict::KissOther,
             };
         }
-        if header.leap == LeapIndicator::Unsynchronized || !header.stratum.is_synchronized() {
+        let is_synchronized = header.leap != LeapIndicator::Unsynchronized && header.stratum.is_synchronized();
+        if !is_synchronized && !self.lenient {
             return Verdict::Unsynchronised;
         }
         if header.receive.is_unknown() || header.transmit.is_unknown() {
             return Verdict::Malformed;
         }
-        match &self.0 {
+        match &self.kind {
             Kind::Plain => Verdict::Time,
             Kind::Nts(_) if octets.len() <= HEADER_LENGTH => Verdict::Forged,
             Kind::Nts(_) if !open => Verdict::Time,
@@ -133,7 +145,7 @@ impl RequestSet {
     /// The longest request in octets.
     #[must_use]
     pub fn longest(&self) -> usize {
-        match &self.0 {
+        match &self.kind {
             Kind::Plain => HEADER_LENGTH,
             Kind::Nts(nts) => nts.sealed.iter().map(|sealed| sealed.octets.len()).max().unwrap_or(0),
         }
@@ -155,7 +167,7 @@ impl Nts {
 
 impl std::fmt::Debug for RequestSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Plain => f.write_str("RequestSet(plain)"),
             Kind::Nts(nts) => write!(f, "RequestSet({} with NTS)", nts.sealed.len()),
         }
@@ -196,6 +208,8 @@ mod tests {
         assert_eq!(judge_plain(&Header { leap, ..reply() }), Verdict::Unsynchronised);
         let stratum = Stratum::UNSYNCHRONIZED;
         assert_eq!(judge_plain(&Header { stratum, ..reply() }), Verdict::Unsynchronised);
+        let lenient = RequestSet::plain().lenient(true);
+        assert_eq!(lenient.judge(0, &[], &Header { stratum, ..reply() }, true), Verdict::Time);
         let receive = NtpTimestamp::UNKNOWN;
         assert_eq!(judge_plain(&Header { receive, ..reply() }), Verdict::Malformed);
     }

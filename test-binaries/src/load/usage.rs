@@ -36,7 +36,7 @@ pub struct Memory {
 /// What was spent between two snapshots.
 #[derive(Clone, Debug, Serialize)]
 pub struct Spent {
-    /// Processor time of all threads that are still there.
+    /// Processor time of all threads: precise while they live, to some hundredths of a second with those that have ended.
     pub cpu_s: f64,
     /// Which share of it was spent in user space, by the kernel's coarse count.
     pub user_ratio: f64,
@@ -115,8 +115,10 @@ impl Snapshot {
     pub fn since(&self, earlier: &Self) -> Spent {
         let threads: Vec<ThreadSpent> = self.threads.iter().map(|(id, thread)| thread.since(*id, earlier)).collect();
         let (user, system) = (self.user.saturating_sub(earlier.user), self.system.saturating_sub(earlier.system));
+        let living: f64 = threads.iter().map(|thread| thread.cpu_s).sum();
+        let counted = (user + system) as f64 / rustix::param::clock_ticks_per_second() as f64;
         Spent {
-            cpu_s: threads.iter().map(|thread| thread.cpu_s).sum(),
+            cpu_s: with_the_ended(living, counted),
             user_ratio: if user + system == 0 { 0.0 } else { user as f64 / (user + system) as f64 },
             voluntary_switches: threads.iter().map(|thread| thread.voluntary_switches).sum(),
             involuntary_switches: threads.iter().map(|thread| thread.involuntary_switches).sum(),
@@ -182,6 +184,13 @@ impl MachineUsage {
         let total = self.total.saturating_sub(earlier.total).max(1);
         self.busy.saturating_sub(earlier.busy) as f64 / total as f64 * self.processors as f64
     }
+}
+
+/// The time of all threads from the precise time of the living ones and the coarse count of all, in seconds: where the latter
+/// is clearly more, threads have come and gone.
+fn with_the_ended(living: f64, counted: f64) -> f64 {
+    const COARSENESS: f64 = 0.05;
+    if counted > living * 1.02 + COARSENESS { counted } else { living }
 }
 
 /// A process and all its descendants.
@@ -263,6 +272,13 @@ mod tests {
         let after = MachineUsage::parse("cpu  200 0 150 850 0 0 0 0 0 0\ncpu0 1\ncpu1 1\n");
 
         assert!((after.busy_processors_since(&before) - 1.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_time_of_threads_that_have_ended_counts() {
+        assert!((with_the_ended(0.10, 0.90) - 0.90).abs() < 1e-9);
+        assert!((with_the_ended(0.8765, 0.88) - 0.8765).abs() < 1e-9);
+        assert!((with_the_ended(2.0, 2.03) - 2.0).abs() < 1e-9);
     }
 
     #[test]
