@@ -191,23 +191,16 @@ impl Clock {
         let best = &peer.filtered.best;
         let age = FREQUENCY_TOLERANCE * (free - best.at).max(Seconds::ZERO);
         let votes = self.selection.leap_votes.iter().copied();
+        let spread = self.discipline.spread(peer.id).filter(|_| self.steers).unwrap_or(self.jitter);
         SystemVariables {
             leap: voted_leap(votes, now.local, NOMINAL_UNIX_TIME),
             stratum: best.root.stratum.next(),
             reference_id: peer.reference_id,
             reference_time: now.local,
             root_delay: best.root.delay + best.delay().max(self.precision.seconds()),
-            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + self.spread() + offset.abs(),
+            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + spread + offset.abs(),
             dispersion_rate: FREQUENCY_TOLERANCE + self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR,
             updated: free,
-        }
-    }
-
-    /// What scatter adds to the error bound. The estimator tells a standard deviation, of which it takes three.
-    fn spread(&self) -> Seconds {
-        match self.discipline {
-            Discipline::PllFll(_) => self.jitter,
-            Discipline::Estimate(_) => self.jitter * UNCERTAINTY_FACTOR,
         }
     }
 

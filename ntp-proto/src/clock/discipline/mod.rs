@@ -100,6 +100,15 @@ impl Discipline {
         }
     }
 
+    /// What the estimate may be wrong by, half the round trip to the system peer aside; the classic discipline does not know.
+    #[must_use]
+    pub fn spread(&self, peer: SourceId) -> Option<Seconds> {
+        match self {
+            Self::PllFll(_) => None,
+            Self::Estimate(it) => Some(it.spread(peer)),
+        }
+    }
+
     /// Takes in what the sources say and answers what to do about it.
     #[must_use]
     pub fn update(&mut self, update: &ClockUpdate) -> Correction {

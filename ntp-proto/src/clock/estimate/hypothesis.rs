@@ -36,6 +36,8 @@ pub(super) struct Belief {
     pub(super) rate_variance: f64,
     /// Of what a source shows: its offset and bias together.
     pub(super) shown_variance: f64,
+    /// The bias of that source.
+    pub(super) bias: f64,
 }
 
 impl Belief {
@@ -184,6 +186,7 @@ impl Hypothesis {
             offset_variance: self.covariance[0][0],
             rate_variance: self.covariance[1][1],
             shown_variance,
+            bias: self.mean.get(2 + place).copied().unwrap_or(0.0),
         }
     }
 

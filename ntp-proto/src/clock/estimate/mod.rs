@@ -40,6 +40,8 @@ const ROOT_SHARE: f64 = 0.2;
 const FORGOTTEN: Seconds = Seconds::new(4.0 * 3600.0);
 /// Readings that nobody could explain must agree to this rate, beyond their widths.
 const AGREEMENT: f64 = 100e-6;
+/// Standard deviations that an error bound takes.
+const SURE: f64 = 3.0;
 /// Readings after which the rate counts as measured.
 const MEASURED: u32 = 3;
 
@@ -287,6 +289,18 @@ impl Estimate {
     /// The standard deviation of [`free_offset`](Self::free_offset) at the last reading.
     pub(super) fn deviation(&self) -> Seconds {
         Seconds::new(self.belief.offset_variance.max(0.0).sqrt())
+    }
+
+    /// What the estimate may be wrong by, half the round trip to `source` aside, which bounds its bias: three standard
+    /// deviations of what the source shows, and the bias that is believed in.
+    pub(super) fn spread(&self, source: SourceId) -> Seconds {
+        let places = self.places.iter().enumerate().filter_map(|(index, place)| Some((index, place.as_ref()?)));
+        let latest = places
+            .filter(|(_, place)| place.source == source)
+            .max_by(|a, b| (a.1.last - b.1.last).to_f64().total_cmp(&0.0));
+        let Some((index, _)) = latest else { return self.deviation() * SURE };
+        let belief = self.bank.belief(index);
+        Seconds::new(belief.shown_variance.max(0.0).sqrt() * SURE + belief.bias.abs())
     }
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
