@@ -169,7 +169,8 @@ impl Daemon {
             threads.push(thread.map_err(|error| DaemonError::System { doing: "cannot start a server thread", error })?);
         }
         let (stop_client, client_stop) = oneshot::channel();
-        let mut observer = self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
+        let mut observer =
+            self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
         let mut keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
         let ke_servers = self.ke_servers;
         let reload = async {
