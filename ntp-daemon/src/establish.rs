@@ -31,7 +31,7 @@ impl Time {
 
     /// Whether a certificate was believed only because the time is not known.
     fn is_provisional(self, validity: Validity) -> bool {
-        self.since.is_some() && !(validity.not_before..=validity.not_after).contains(&self.now)
+        self.since.is_some() && !validity.contains(self.now)
     }
 }
 
@@ -60,7 +60,7 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let established = establish(address, &connector, time.of_certificates(), DEADLINE).await.map_err(failure)?;
-    let validity = Validity { not_before: established.validity.not_before, not_after: established.validity.not_after };
+    let validity = established.validity;
     tracing::debug!(
         server = %address, peer = %established.peer, ntp = %established.ntp_server,
         key_exchange = established.tls.key_exchange, cipher_suite = established.tls.cipher_suite,

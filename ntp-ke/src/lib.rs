@@ -23,5 +23,5 @@ pub mod server;
 #[cfg(test)]
 mod test_certificates;
 
-pub use certificate::{CertificateFacts, MAX_CERTIFICATE_NAMES, Validity};
+pub use certificate::{CertificateFacts, MAX_CERTIFICATE_NAMES};
 pub use date::utc;

@@ -8,6 +8,7 @@ use crate::date;
 use crate::harmless::harmless;
 use crate::provider::sha256;
 use der::{Reader, tag};
+use ntp_proto::source::Validity;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The most names of a certificate that are shown.
@@ -18,29 +19,6 @@ const MAX_NAME_LENGTH: usize = 260;
 
 /// The object identifier of the extension with the names (RFC 5280 §4.2.1.6), 2.5.29.17.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
-
-/// From when until when something is valid, both included, in seconds of Unix time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Validity {
-    /// The first second.
-    pub not_before: i64,
-    /// The last second.
-    pub not_after: i64,
-}
-
-impl Validity {
-    /// When both are valid; it may be never, with an end before its beginning.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { not_before: self.not_before.max(other.not_before), not_after: self.not_after.min(other.not_after) }
-    }
-
-    /// Whether something is valid at `unix`, in seconds of Unix time.
-    #[must_use]
-    pub const fn contains(self, unix: i64) -> bool {
-        self.not_before <= unix && unix <= self.not_after
-    }
-}
 
 /// What a certificate says. All text is harmless: control characters are escaped, and what is too long is cut.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,8 +1,9 @@
 //! Judging a server's certificates at a time that need not be that of the machine's clock.
 
 use super::certificate_fault::PinnedKeyMismatch;
-use crate::certificate::{CertificateFacts, Fields, Validity};
+use crate::certificate::{CertificateFacts, Fields};
 use crate::provider::sha256;
+use ntp_proto::source::Validity;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::aws_lc_rs;

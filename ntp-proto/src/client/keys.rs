@@ -87,7 +87,7 @@ impl Client {
         let Some(member) = self.members.get(&id) else { return };
         let Some(session) = member.source.session().filter(|session| session.is_provisional()) else { return };
         let Some((offset, _)) = self.opinion_of(member, now) else { return };
-        if !session.validity().contains(now.local + offset.into())
+        if !session.validity().contains_timestamp(now.local + offset.into())
             && let Some(member) = self.members.get_mut(&id)
         {
             member.source.reject(Discard::CertificateTime);
@@ -109,7 +109,7 @@ impl Client {
         for member in self.members.values_mut() {
             let id = member.source.id();
             if let Some(session) = member.source.session_mut().filter(|session| session.is_provisional()) {
-                if session.validity().contains(now.local) {
+                if session.validity().contains_timestamp(now.local) {
                     session.confirm();
                 } else {
                     out.push(id);

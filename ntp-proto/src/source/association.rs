@@ -1,6 +1,7 @@
 //! The state machine of one association: one request in flight at most, and its reply accepted at most once.
 
 mod facts;
+mod protection;
 
 use super::discard::{Discard, DiscardCounters};
 use super::pacing::Pacing;
@@ -17,9 +18,6 @@ use std::time::Duration;
 
 /// A reply later than this is of no use.
 const REPLY_DEADLINE: Duration = Duration::from_secs(3);
-
-/// How long a true reply may come after a NAK, which anybody who sees our request can forge.
-const NAK_GRACE: Duration = Duration::from_millis(500);
 
 /// Redeems one transmitted request for its transmit timestamp.
 #[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
@@ -179,24 +177,6 @@ impl Source {
         }
     }
 
-    /// The same, protected by the keys of a session.
-    #[must_use]
-    pub(crate) fn with_session(self, session: Session) -> Self {
-        Self { session: Some(session), ..self }
-    }
-
-    /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
-    pub(crate) fn rekey(&mut self, session: Session, now: MonoTime) {
-        if let Some(request) = self.in_flight.take() {
-            self.given_up = Some(request.origin);
-        }
-        self.session = Some(match &self.session {
-            Some(before) => session.succeeding(before),
-            None => session,
-        });
-        self.next_poll = self.next_poll.min(now);
-    }
-
     /// Writes the next request into `buffer` if one is due. The buffer must hold a header, or
     /// [`MAX_PROTECTED_REQUEST`](crate::nts::MAX_PROTECTED_REQUEST) octets with NTS; a smaller one sends nothing.
     pub(crate) fn poll_transmit(
@@ -243,14 +223,6 @@ impl Source {
         });
         let token = TransmitToken { source: self.id, sequence: self.sequence };
         Some(Transmit { source: self.id, to: self.address, length, token, expires: deadline })
-    }
-
-    /// A request was due, and there is no cookie to send it with. It counts as one that was lost.
-    fn skip_poll(&mut self, now: MonoTime, rng: &mut impl CryptoRng) {
-        self.give_up(now);
-        self.reach.polled();
-        self.lost();
-        self.next_poll = now + self.pacing.interval(rng.random());
     }
 
     /// Takes in the transmit timestamp of a request. Returns what became of a reply that waited for it.
@@ -353,19 +325,6 @@ impl Source {
             return Err(Discard::TooLate);
         }
         Ok(header)
-    }
-
-    /// The header as the server has sealed it, where the request was protected. A NAK shortens the wait for a true reply.
-    fn authenticate(&mut self, header: Header, octets: &[u8], now: MonoTime) -> Result<Header, Discard> {
-        let Some(session) = &mut self.session else { return Ok(header) };
-        let request = self.in_flight.as_mut().ok_or(Discard::Bogus)?;
-        let unique_id = request.unique_id.as_ref().ok_or(Discard::Unauthenticated)?;
-        let opened = session.open(octets, unique_id);
-        if opened == Err(Discard::Nak) {
-            request.refused = true;
-            request.deadline = request.deadline.min(now + NAK_GRACE);
-        }
-        opened
     }
 
     /// The right server answered the right request, but there is no time in it.

@@ -14,21 +14,32 @@ use std::time::Duration;
 /// Keys older than this are replaced although they still work, so that a key that was stolen is not of use for ever.
 const REFRESH_AFTER: Duration = Duration::from_secs(28 * 86_400);
 
-/// When a chain of certificates is valid, in Unix seconds, both ends included.
+/// From when until when a certificate is valid, or a whole chain of them, both included, in seconds of Unix time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Validity {
-    /// The latest beginning in the chain.
+    /// The first second; of a chain, that of the certificate that begins last.
     pub not_before: i64,
-    /// The earliest end in the chain.
+    /// The last second; of a chain, that of the certificate that ends first.
     pub not_after: i64,
 }
 
 impl Validity {
-    /// Whether the chain is valid at this time, which is taken to be of the era next to it.
+    /// When both are valid; it may be never, with an end before its beginning.
     #[must_use]
-    pub fn contains(&self, at: NtpTimestamp) -> bool {
-        let (seconds, _) = at.to_unix_near(self.not_before);
-        (self.not_before..=self.not_after).contains(&seconds)
+    pub fn and(self, other: Self) -> Self {
+        Self { not_before: self.not_before.max(other.not_before), not_after: self.not_after.min(other.not_after) }
+    }
+
+    /// Whether something is valid at `unix`, in seconds of Unix time.
+    #[must_use]
+    pub const fn contains(self, unix: i64) -> bool {
+        self.not_before <= unix && unix <= self.not_after
+    }
+
+    /// The same at a timestamp, which is taken to be of the era next to it.
+    #[must_use]
+    pub fn contains_timestamp(self, at: NtpTimestamp) -> bool {
+        self.contains(at.to_unix_near(self.not_before).0)
     }
 }
 

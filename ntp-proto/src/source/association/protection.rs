@@ -1,0 +1,52 @@
+//! The association with NTS: what is only believed under its seal, and keys that come and go.
+
+use super::Source;
+use crate::packet::Header;
+use crate::source::{Discard, Session};
+use crate::time::MonoTime;
+use rand::{CryptoRng, RngExt as _};
+use std::time::Duration;
+
+/// How long a true reply may come after a NAK, which anybody who sees our request can forge.
+const NAK_GRACE: Duration = Duration::from_millis(500);
+
+impl Source {
+    /// The same, protected by the keys of a session.
+    #[must_use]
+    pub(crate) fn with_session(self, session: Session) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
+    pub(crate) fn rekey(&mut self, session: Session, now: MonoTime) {
+        if let Some(request) = self.in_flight.take() {
+            self.given_up = Some(request.origin);
+        }
+        self.session = Some(match &self.session {
+            Some(before) => session.succeeding(before),
+            None => session,
+        });
+        self.next_poll = self.next_poll.min(now);
+    }
+
+    /// A request was due, and there is no cookie to send it with. It counts as one that was lost.
+    pub(super) fn skip_poll(&mut self, now: MonoTime, rng: &mut impl CryptoRng) {
+        self.give_up(now);
+        self.reach.polled();
+        self.lost();
+        self.next_poll = now + self.pacing.interval(rng.random());
+    }
+
+    /// The header as the server has sealed it, where the request was protected. A NAK shortens the wait for a true reply.
+    pub(super) fn authenticate(&mut self, header: Header, octets: &[u8], now: MonoTime) -> Result<Header, Discard> {
+        let Some(session) = &mut self.session else { return Ok(header) };
+        let request = self.in_flight.as_mut().ok_or(Discard::Bogus)?;
+        let unique_id = request.unique_id.as_ref().ok_or(Discard::Unauthenticated)?;
+        let opened = session.open(octets, unique_id);
+        if opened == Err(Discard::Nak) {
+            request.refused = true;
+            request.deadline = request.deadline.min(now + NAK_GRACE);
+        }
+        opened
+    }
+}
