@@ -71,6 +71,9 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
     }
 }
 
+/// The word of a reply that the certificate of its sender speaks against.
+const CERTIFICATE_TIME: &str = "certificate-time";
+
 pub(crate) fn unknown(code: &str) -> Words {
     Words::plain(format!("`{code}` (a reason that this ntp-ctl does not know)"))
 }
@@ -122,6 +125,10 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::PortUnreachable => Words::new(
             "the network says that nobody listens there (ICMP port unreachable)",
             "does an NTP server run at this address and port?",
+        ),
+        SourceReason::RepliesDiscarded { last } if last == CERTIFICATE_TIME => Words::new(
+            "the server tells a time at which its own certificate is not valid, and nobody else has confirmed the time",
+            "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
         ),
         SourceReason::RepliesDiscarded { last } => Words::new(
             format!("replies come, but none passes the tests; the last one failed `{last}`"),
@@ -226,6 +233,16 @@ mod tests {
             "agrees, and counts in the mean. Also: the server wants to be asked less often (RATE): it is asked every \
              128 s"
         );
+    }
+
+    #[test]
+    fn a_time_that_the_servers_own_certificate_contradicts_is_told_in_words() {
+        let of = |last: &str| {
+            let reason = SourceReason::RepliesDiscarded { last: last.into() };
+            sentence(&SourceFacts { reason, ..SourceFacts::default() })
+        };
+        assert!(of("certificate-time").contains("its own certificate is not valid"), "{}", of("certificate-time"));
+        assert!(of("negative-delay").contains("`negative-delay`"), "{}", of("negative-delay"));
     }
 
     #[test]
