@@ -2,6 +2,7 @@
 //! snapshot.
 
 use crate::file;
+use crate::wall_clock::unix_now;
 use arc_swap::ArcSwap;
 use ntp_config::{Keyset, Storage};
 use ntp_proto::nts::{KeySet, KeySetError};
@@ -9,7 +10,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -197,11 +198,6 @@ fn load(path: &Path) -> Option<KeySet> {
             None
         }
     }
-}
-
-/// The machine's own clock, which is good enough to tell how old a key is.
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod resolve;
 mod server;
 mod socket_pump;
 mod storage;
+mod wall_clock;
 
 use args::{Args, Command};
 use clap::Parser;

@@ -4,6 +4,7 @@
 //! nobody would know which have been.
 
 use crate::file;
+use crate::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
 use ntp_config::{SourceEntry, SourceKind, Trust};
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair};
@@ -12,7 +13,7 @@ use ntp_proto::source::{Granted, Validity};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The version of the file.
@@ -159,10 +160,6 @@ pub(crate) fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, G
             path.display()
         );
     }
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The keys of NTS: who needs new ones, what is done with them, and whether the time they vouch for can be believed.
 
 use super::{Client, Event, Removal, membership};
-use crate::pool::{EstablishFailure, Group, GroupId};
+use crate::pool::{EstablishFailure, GroupId};
 use crate::source::{Discard, Granted, Session, SourceId};
 use crate::time::{MonoTime, Now};
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ impl Client {
     }
 
     /// Gives keys to the association that wants them, or keeps them for a new one.
-    pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, granted: Granted) {
+    pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, mut granted: Granted) {
         let known: Vec<SocketAddr> = granted.addresses.iter().map(crate::pool::canonical).collect();
         let member = self.members.values_mut().find(|member| member.group == group);
         if let Some(member) = member {
@@ -42,12 +42,7 @@ impl Client {
             let id = member.source.id();
             self.remove(id, Removal::Moved, now);
             // Of several addresses, the one that was of no use is tried last.
-            if let Some(entry) = self.groups.get_mut(group.place()) {
-                let mut granted = granted;
-                granted.addresses.sort_by_key(|other| crate::pool::canonical(other) == address);
-                entry.put(granted, now);
-            }
-            return;
+            granted.addresses.sort_by_key(|other| crate::pool::canonical(other) == address);
         }
         if let Some(entry) = self.groups.get_mut(group.place()) {
             entry.put(granted, now);
@@ -120,7 +115,7 @@ impl Client {
             self.remove(id, Removal::Certificate, now.mono);
         }
         for group in self.groups.iter_mut().filter(|group| group.is_nts()) {
-            Group::hurry(group, now.mono);
+            group.hurry(now.mono);
         }
     }
 }
