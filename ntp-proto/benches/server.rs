@@ -1,12 +1,13 @@
 //! What a reply costs: `cargo bench -p ntp-proto`. Everything that a worker does for one datagram but the system calls.
 //!
-//! `cargo bench -p ntp-proto -- count CASE N` runs a case N times and nothing else, for tools that count instructions;
+//! `cargo bench -p ntp-proto -- count CASE N` answers N requests and does nothing else, for tools that count instructions;
 //! `bench/instructions` does so.
 
+use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, Cookie, CookieJar, KeyPair, KeySet, protect_request};
 use ntp_proto::packet::{Header, Version};
-use ntp_proto::server::{Request, ServedState, Server, ServerConfig, Snapshots, Verdict};
+use ntp_proto::server::{MAX_BATCH, Request, ServedState, Server, ServerConfig, Snapshots, Verdict};
 use ntp_proto::time::{MonoTime, NtpTimestamp, PollInterval};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
@@ -106,14 +107,20 @@ impl Case {
         Self { server, keys, request, from: SocketAddr::from(([192, 0, 2, 1], 50_000)) }
     }
 
+    /// Answers the request as often as a batch is long.
     fn answer(&mut self, now: MonoTime, buffer: &mut [u8]) -> usize {
         let at = NtpTimestamp::from_bits(0xEC00_0020_0000_0001);
         let request = Request { octets: &self.request, from: self.from, receive: at, now };
         let snapshots = Snapshots { state: &ServedState::UNSYNCHRONIZED, keys: Some(&self.keys) };
-        match self.server.handle_request(black_box(request), snapshots) {
-            Verdict::Reply(reply) => reply.emit(at, buffer).expect("the buffer holds every reply"),
-            Verdict::Drop(_) => 0,
+        let requests = std::iter::repeat_n(black_box(request), MAX_BATCH);
+        let mut verdicts = self.server.handle_batch(requests, snapshots);
+        let mut written = 0;
+        while let Some(verdict) = verdicts.next() {
+            if let Verdict::Reply(reply) = verdict {
+                written += reply.emit(at, buffer).expect("the buffer holds every reply");
+            }
         }
+        written
     }
 }
 
@@ -122,7 +129,7 @@ fn reply(bencher: Bencher<'_, '_>, word: &String) {
     let kind = KINDS.into_iter().find(|kind| kind.word() == *word).expect("the words are those of the kinds");
     let mut case = Case::new(kind);
     let mut buffer = [0; 1280];
-    bencher.bench_local(|| black_box(case.answer(MonoTime::ZERO, &mut buffer)));
+    bencher.counter(ItemsCount::new(MAX_BATCH)).bench_local(|| black_box(case.answer(MonoTime::ZERO, &mut buffer)));
 }
 
 fn main() {
@@ -131,11 +138,11 @@ fn main() {
         return divan::main();
     };
     let word = arguments.get(place + 1).expect("count CASE N");
-    let times: u64 = arguments.get(place + 2).and_then(|times| times.parse().ok()).expect("count CASE N");
+    let times: usize = arguments.get(place + 2).and_then(|times| times.parse().ok()).expect("count CASE N");
     let kind = KINDS.into_iter().find(|kind| kind.word() == *word).expect("one of the cases");
     let mut case = Case::new(kind);
     let mut buffer = [0; 1280];
-    for _ in 0..times {
+    for _ in 0..times.div_ceil(MAX_BATCH) {
         black_box(case.answer(MonoTime::ZERO, &mut buffer));
     }
 }

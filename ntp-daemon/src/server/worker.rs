@@ -8,7 +8,7 @@ use crate::key_ring::SharedKeys;
 use arc_swap::ArcSwap;
 use ntp_os_clock::{ClockReader, monotonic_now};
 use ntp_proto::server::{
-    MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server, Snapshots, Verdict,
+    MAX_BATCH, MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server, Snapshots, Verdict,
 };
 use ntp_proto::time::NtpDuration;
 use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
@@ -20,9 +20,6 @@ use std::time::Duration;
 
 /// Datagrams taken from the kernel at once.
 const BATCH: usize = 64;
-/// Replies given to the kernel at once. More would save little, and the longer a reply waits for others, the less sure it is
-/// when it leaves.
-const SENT_AT_ONCE: usize = 16;
 /// EBADF and ENOTSOCK: error numbers that no waiting mends.
 const DEAD_SOCKET: [i32; 2] = [9, 88];
 /// The pause after an error that passes.
@@ -131,32 +128,33 @@ impl Worker {
         let keys = keys.as_ref().map(|keys| keys.load());
         let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
         let now = monotonic_now();
-        replies.clear();
-        let mut begun = reader.now();
-        for (place, (octets, datagram)) in requests.iter().enumerate() {
-            self.stamps.record(datagram.stamp);
-            let receive = match datagram.stamp {
-                Some(stamp) => reader.from_realtime(stamp.at),
-                None => reader.now(),
-            };
-            let request = Request { octets, from: datagram.from, receive, now };
-            // Those that have yet to be looked at before this reply is sent.
-            let looked_at = place % SENT_AT_ONCE + 1;
-            let behind = (SENT_AT_ONCE - looked_at).min(requests.len().saturating_sub(place + 1));
-            if let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) {
-                let from = datagram.destination.and_then(|destination| destination.reply_source());
-                let wait = self.departure.after(replies.len(), behind);
-                // A batch of replies is never longer than the batch of their requests.
-                let _ = replies.push(datagram.from, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
+        let mut waiting = requests.iter().peekable();
+        while waiting.peek().is_some() {
+            let mut senders = [const { None }; MAX_BATCH];
+            let together = senders.iter_mut().zip(waiting.by_ref()).map(|(sender, (octets, datagram))| {
+                self.stamps.record(datagram.stamp);
+                let receive = match datagram.stamp {
+                    Some(stamp) => reader.from_realtime(stamp.at),
+                    None => reader.now(),
+                };
+                *sender = Some((datagram.from, datagram.destination.and_then(|to| to.reply_source())));
+                Request { octets, from: datagram.from, receive, now }
+            });
+            let mut verdicts = self.server.handle_batch(together, snapshots);
+            let begun = reader.now();
+            let judged = senders.iter().flatten().count();
+            replies.clear();
+            for (place, (to, from)) in senders.into_iter().flatten().enumerate() {
+                if let Some(Verdict::Reply(reply)) = verdicts.next() {
+                    let wait = self.departure.after(replies.len(), judged - place - 1);
+                    // A batch of replies is never longer than the batch of their requests.
+                    let _ = replies.push(to, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
+                }
             }
-            if behind == 0 {
-                let made = reader.now();
-                self.send_errors += self.socket.send_batch(replies).failed as u64;
-                let sent = reader.now();
-                self.departure.learn((made - begun, looked_at), (sent - made, replies.len()));
-                replies.clear();
-                begun = sent;
-            }
+            let made = reader.now();
+            self.send_errors += self.socket.send_batch(replies).failed as u64;
+            let sent = reader.now();
+            self.departure.learn((made - begun, judged), (sent - made, replies.len()));
         }
     }
 

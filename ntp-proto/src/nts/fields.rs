@@ -1,7 +1,7 @@
 //! The extension fields of NTS in a packet (RFC 8915 §5), before anything of them is believed.
 
 use super::AeadKey;
-use super::aead::{Forged, Nonce};
+use super::aead::{Forged, Nonce, Sealed};
 use crate::packet::{BufferFull, ExtensionField, FieldType, HEADER_LENGTH, Packet, Reader, Writer};
 use rand::CryptoRng;
 
@@ -155,6 +155,14 @@ impl<'a> Authenticator<'a> {
         let nonce = padded(&mut reader, nonce_length)?;
         let sealed = padded(&mut reader, sealed_length)?;
         Some(Self { associated, nonce, sealed })
+    }
+
+    /// What there is to be verified, if `key` is to have sealed it.
+    pub(super) const fn sealed_with<'b>(&self, key: &'b AeadKey) -> Sealed<'b>
+    where
+        'a: 'b,
+    {
+        Sealed { key, nonce: self.nonce, associated: self.associated, text: self.sealed }
     }
 
     /// Verifies the packet up to here, and decrypts what was encrypted into the start of `out`.

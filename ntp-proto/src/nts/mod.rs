@@ -43,6 +43,7 @@ pub use record::{MAX_RECORDS, Record, RecordType};
 pub use request::{MAX_PROTECTED_REQUEST, ProtectedRequest, RequestError, protect_request};
 pub use response::{MAX_PROTECTED_REPLY, Response, ResponseRefusal, open_response};
 pub use server::{AuthenticatedRequest, NtsRefusal, PreparedReply, nak_length, open_request, write_nak};
+pub(crate) use server::{ClaimedRequest, claim_request, verify_claims};
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,21 @@
 //! Protected requests and their replies: the server's side (RFC 8915 §5.7).
 //!
-//! [`open_request`] is called once per request. All that it refuses without cryptography it refuses first; then it costs
-//! the opening of one cookie and the verification of one authenticator, whatever the packet holds.
+//! [`claim_request`] is called once per request. All that it refuses without cryptography it refuses first; then it costs
+//! the opening of one cookie and, by [`verify_claims`], the verification of one authenticator, whatever the packet holds.
 //! [`AuthenticatedRequest::prepare`] seals the new cookies, so that between stamping the header and sending it there is but
 //! one sealing, in [`PreparedReply::emit`].
 
-use super::aead::Nonce;
+use super::aead::{Nonce, verify_many};
 use super::cookie::cookie_length;
 use super::fields::{
-    FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length, packet_nonce,
+    Authenticator, FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length,
+    packet_nonce,
 };
 use super::{AeadAlgorithm, AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
 use crate::server::MAX_REQUEST_LENGTH;
 use rand::CryptoRng;
+use std::cell::Cell;
 
 /// A request that the holder of its session's keys has made.
 #[derive(Clone, Debug)]
@@ -49,15 +51,24 @@ impl From<FieldFault> for NtsRefusal {
     }
 }
 
-/// Opens the request that `octets` have been decoded to.
+/// A request with a good cookie, whose authenticator nobody has verified yet.
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimedRequest<'a> {
+    /// Given out only when that has been done.
+    request: Authenticated<AuthenticatedRequest>,
+    authenticator: Authenticator<'a>,
+    verified: Cell<bool>,
+}
+
+/// Opens the cookie of the request that `octets` have been decoded to.
 ///
 /// # Errors
 /// Says why it gets no protected reply.
-pub fn open_request(
-    packet: &Packet<'_>,
-    octets: &[u8],
+pub(crate) fn claim_request<'a>(
+    packet: &Packet<'a>,
+    octets: &'a [u8],
     keys: &KeySet,
-) -> Result<Authenticated<AuthenticatedRequest>, NtsRefusal> {
+) -> Result<ClaimedRequest<'a>, NtsRefusal> {
     let fields = NtsFields::read(packet, octets)?;
     if fields.is_plain() {
         return Err(NtsRefusal::NotNts);
@@ -72,16 +83,50 @@ pub fn open_request(
         return Err(FieldFault::TrailingMac.into());
     }
     let session = keys.open_cookie(cookie).map_err(|error| NtsRefusal::BadCookie(error, unique_id))?;
-    // Nothing that a client may encrypt is of any use to us.
-    let mut plaintext = [0; MAX_REQUEST_LENGTH];
-    authenticator.open(&session.c2s, &mut plaintext).map_err(|_| NtsRefusal::Forged(unique_id))?;
-
     let wanted = (1 + fields.placeholders).min(MAX_COOKIES);
     let cookies = (0..=wanted)
         .rev()
         .find(|count| reply_length(&session, &unique_id, *count) <= octets.len())
         .ok_or(FieldFault::BadAuthenticator)?;
-    Ok(Authenticated::new(AuthenticatedRequest { header: packet.header, keys: session, unique_id, cookies }))
+    let request = Authenticated::new(AuthenticatedRequest { header: packet.header, keys: session, unique_id, cookies });
+    Ok(ClaimedRequest { request, authenticator, verified: Cell::new(false) })
+}
+
+/// Verifies the authenticators of requests that have come together.
+pub(crate) fn verify_claims<'a>(claims: impl Iterator<Item = &'a ClaimedRequest<'a>> + Clone) {
+    // Nothing that a client may encrypt is of any use to us.
+    let mut plaintext = [0; MAX_REQUEST_LENGTH];
+    let texts = claims.clone().map(|claim| claim.authenticator.sealed_with(&claim.request.value().keys.c2s));
+    let mut claims = claims;
+    verify_many(texts, &mut plaintext, |valid| {
+        if let Some(claim) = claims.next() {
+            claim.verified.set(valid);
+        }
+    });
+}
+
+impl ClaimedRequest<'_> {
+    /// The request, if [`verify_claims`] has found that the holder of its session's keys has made it.
+    ///
+    /// # Errors
+    /// Its unique identifier: it is [`NtsRefusal::Forged`].
+    pub(crate) fn proven(&self) -> Result<&Authenticated<AuthenticatedRequest>, UniqueId> {
+        if self.verified.get() { Ok(&self.request) } else { Err(self.request.value().unique_id) }
+    }
+}
+
+/// Opens the request that `octets` have been decoded to.
+///
+/// # Errors
+/// Says why it gets no protected reply.
+pub fn open_request(
+    packet: &Packet<'_>,
+    octets: &[u8],
+    keys: &KeySet,
+) -> Result<Authenticated<AuthenticatedRequest>, NtsRefusal> {
+    let claim = claim_request(packet, octets, keys)?;
+    verify_claims(std::iter::once(&claim));
+    claim.proven().cloned().map_err(NtsRefusal::Forged)
 }
 
 /// How long the reply with so many cookies is, in octets.

@@ -3,11 +3,12 @@
 //! A [`Server`] judges each request and forgets it; all it keeps are counters and the buckets of the rate limiter. It
 //! belongs to one worker thread, so nothing in it is shared, and limits and budgets hold for each worker by itself.
 //!
-//! The driver hands over a datagram with the time of its arrival, gets a [`Verdict`], reads the clock last and sends
-//! what [`PendingReply::emit`] writes. A reply is never longer than its request, and nothing but a client request is
+//! The driver hands over datagrams with the times of their arrival, one or a batch, gets a [`Verdict`] on each, reads the
+//! clock last and sends what [`PendingReply::emit`] writes. A reply is never longer than its request, and nothing but a client request is
 //! ever answered, least of all a reply.
 
 mod access;
+mod batch;
 mod config;
 mod prefix;
 mod rate_limit;
@@ -18,6 +19,7 @@ mod stats;
 mod token_bucket;
 
 pub use access::{AccessList, AccessPolicy, FilterAction};
+pub use batch::{MAX_BATCH, Verdicts};
 pub use config::{ServerConfig, VersionSet};
 pub use prefix::{Prefix, PrefixError};
 pub use rate_limit::RateLimit;
@@ -26,9 +28,10 @@ pub use sealing::SealingTimes;
 pub use state::ServedState;
 pub use stats::{DropReason, ServerStats};
 
-use crate::nts::{KeySet, NtsRefusal, PreparedReply, UniqueId, open_request};
+use crate::nts::{KeySet, NtsRefusal, PreparedReply, UniqueId, claim_request};
 use crate::packet::{HEADER_LENGTH, Header, Mode, Packet, Reader};
 use crate::time::{MonoTime, NtpTimestamp};
+use batch::{Judged, Nts};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 use rate_limit::{Admission, RateLimiter};
@@ -75,8 +78,8 @@ pub enum Verdict<'s> {
 
 /// One worker's server.
 ///
-/// Inputs: [`handle_request`](Self::handle_request), [`handle_config`](Self::handle_config). Getter:
-/// [`stats`](Self::stats). There are no timers.
+/// Inputs: [`handle_request`](Self::handle_request), [`handle_batch`](Self::handle_batch),
+/// [`handle_config`](Self::handle_config). Getter: [`stats`](Self::stats). There are no timers.
 #[derive(Debug)]
 pub struct Server {
     config: Arc<ServerConfig>,
@@ -152,13 +155,10 @@ impl Server {
 
     /// Judges a request and counts the verdict.
     pub fn handle_request(&mut self, request: Request<'_>, snapshots: Snapshots<'_>) -> Verdict<'_> {
-        self.protection.kind = KeptKind::Nothing;
-        let judged = self.judge(request, snapshots);
-        self.stats.count(judged.map(|draft| draft.kind()));
-        match judged {
-            Ok(draft) => Verdict::Reply(PendingReply::new(draft, self.protection.protection())),
-            Err(reason) => Verdict::Drop(reason),
-        }
+        let mut judged = Judged::NOTHING;
+        self.judge(request, snapshots, &mut judged);
+        batch::verify(std::slice::from_ref(&judged));
+        self.settle(&judged)
     }
 
     /// How many requests met which verdict.
@@ -173,16 +173,58 @@ impl Server {
         self.limiter.as_ref().map_or(0, RateLimiter::used)
     }
 
-    fn judge(&mut self, request: Request<'_>, snapshots: Snapshots<'_>) -> Result<Draft, DropReason> {
-        let packet = self.well_formed(request)?;
-        let reply = Draft::time(&packet.header, request.receive, snapshots.state);
-        let address = request.from.ip().to_canonical();
-        let reply = match self.config.access.refusal(address) {
-            None => self.within_limit(reply, address, request.now)?,
-            Some(refusal) => self.refuse(reply, refusal, request.now, DropReason::Ignored)?,
-        };
-        // Cryptography comes last, so that it is spent on those alone who may ask.
-        self.protect(reply, &packet, request, snapshots.keys)
+    /// All but the verification of an authenticator, which may be cheaper for several requests at a time. The outcome is
+    /// written to where it stays, as it can be long.
+    fn judge<'a>(&mut self, request: Request<'a>, snapshots: Snapshots<'a>, judged: &mut Judged<'a>) {
+        judged.now = request.now;
+        judged.reply = self.well_formed(request).and_then(|packet| {
+            let reply = Draft::time(&packet.header, request.receive, snapshots.state);
+            let address = request.from.ip().to_canonical();
+            let reply = match self.config.access.refusal(address) {
+                None => self.within_limit(reply, address, request.now)?,
+                Some(refusal) => self.refuse(reply, refusal, request.now, DropReason::Ignored)?,
+            };
+            // Cryptography comes last, so that it is spent on those alone who may ask.
+            let refusal = match snapshots.keys {
+                Some(keys) if !packet.extensions.is_empty() => match claim_request(&packet, request.octets, keys) {
+                    Ok(claim) => {
+                        judged.nts = Some(Nts::Claimed(claim, keys));
+                        return Ok(reply);
+                    }
+                    Err(refusal) => refusal,
+                },
+                _ => NtsRefusal::NotNts,
+            };
+            match refusal {
+                NtsRefusal::NotNts => return self.without_nts(reply, request.now),
+                NtsRefusal::Malformed(_) => return Err(DropReason::NtsMalformed),
+                NtsRefusal::BadCookie(_, id) => judged.nts = Some(Nts::Refused(DropReason::NtsBadCookie, id)),
+                NtsRefusal::Forged(id) => judged.nts = Some(Nts::Refused(DropReason::NtsForged, id)),
+            }
+            Ok(reply)
+        });
+    }
+
+    /// Counts the verdict, and keeps what protects the reply.
+    fn settle(&mut self, judged: &Judged<'_>) -> Verdict<'_> {
+        self.protection.kind = KeptKind::Nothing;
+        let settled = judged.reply.and_then(|draft| match &judged.nts {
+            None => Ok(draft),
+            Some(Nts::Refused(reason, unique_id)) => self.nak(draft, *reason, *unique_id, judged.now),
+            Some(Nts::Claimed(claim, keys)) => match claim.proven() {
+                Ok(request) => {
+                    request.prepare_into(keys, &mut self.rng, &mut self.protection.prepared);
+                    self.protection.kind = KeptKind::Sealed;
+                    Ok(draft.protected())
+                }
+                Err(unique_id) => self.nak(draft, DropReason::NtsForged, unique_id, judged.now),
+            },
+        });
+        self.stats.count(settled.map(|draft| draft.kind()));
+        match settled {
+            Ok(draft) => Verdict::Reply(PendingReply::new(draft, self.protection.protection())),
+            Err(reason) => Verdict::Drop(reason),
+        }
     }
 
     /// The answer to somebody who may not ask.
@@ -200,44 +242,30 @@ impl Server {
         }
     }
 
-    /// Opens a request with NTS and keeps what protects its reply.
-    fn protect(
+    /// The answer to somebody who asks without NTS.
+    fn without_nts(&mut self, draft: Draft, now: MonoTime) -> Result<Draft, DropReason> {
+        match self.config.require_nts {
+            Some(refusal) if draft.kind() != ReplyKind::DenyKiss => {
+                self.refuse(draft, refusal, now, DropReason::NtsRequired)
+            }
+            _ => Ok(draft),
+        }
+    }
+
+    /// The answer to somebody whose cookie is of no use, as long as there are not too many of them.
+    fn nak(
         &mut self,
-        reply: Draft,
-        packet: &Packet<'_>,
-        request: Request<'_>,
-        keys: Option<&KeySet>,
+        draft: Draft,
+        reason: DropReason,
+        unique_id: UniqueId,
+        now: MonoTime,
     ) -> Result<Draft, DropReason> {
-        let opened = match keys {
-            Some(keys) if !packet.extensions.is_empty() => {
-                open_request(packet, request.octets, keys).map(|it| (it, keys))
-            }
-            _ => Err(NtsRefusal::NotNts),
-        };
-        let (reason, unique_id) = match opened {
-            Ok((opened, keys)) => {
-                opened.prepare_into(keys, &mut self.rng, &mut self.protection.prepared);
-                self.protection.kind = KeptKind::Sealed;
-                return Ok(reply.protected());
-            }
-            Err(NtsRefusal::NotNts) => {
-                return match self.config.require_nts {
-                    Some(refusal) if reply.kind() != ReplyKind::DenyKiss => {
-                        self.refuse(reply, refusal, request.now, DropReason::NtsRequired)
-                    }
-                    _ => Ok(reply),
-                };
-            }
-            Err(NtsRefusal::Malformed(_)) => return Err(DropReason::NtsMalformed),
-            Err(NtsRefusal::BadCookie(_, unique_id)) => (DropReason::NtsBadCookie, unique_id),
-            Err(NtsRefusal::Forged(unique_id)) => (DropReason::NtsForged, unique_id),
-        };
-        if !self.naks.spend(request.now) {
+        if !self.naks.spend(now) {
             return Err(reason);
         }
         self.protection.unique_id = unique_id;
         self.protection.kind = KeptKind::Nak;
-        Ok(reply.nak())
+        Ok(draft.nak())
     }
 
     /// A request that deserves an answer, going by its own octets and its sender's address.

@@ -1,5 +1,6 @@
 //! What a client, or somebody who wants to abuse one, gets from a whole server.
 
+mod batch;
 mod nts;
 
 use super::*;

@@ -8,9 +8,9 @@ use crate::nts::{
 use rand::rngs::ChaCha12Rng;
 
 /// A client with a session, and the server's keys.
-struct Bench {
-    server: Server,
-    keys: KeySet,
+pub(super) struct Bench {
+    pub(super) server: Server,
+    pub(super) keys: KeySet,
     pair: KeyPair,
     jar: CookieJar,
     rng: ChaCha12Rng,
@@ -21,7 +21,7 @@ impl Bench {
         Self::with(algorithm, ServerConfig::default())
     }
 
-    fn with(algorithm: AeadAlgorithm, config: ServerConfig) -> Self {
+    pub(super) fn with(algorithm: AeadAlgorithm, config: ServerConfig) -> Self {
         let mut rng = ChaCha12Rng::seed_from_u64(5);
         let keys = KeySet::new(7, 0, &mut rng);
         let pair = KeyPair { c2s: AeadKey::random(algorithm, &mut rng), s2c: AeadKey::random(algorithm, &mut rng) };
@@ -30,7 +30,7 @@ impl Bench {
         bench
     }
 
-    fn fill(&mut self) {
+    pub(super) fn fill(&mut self) {
         self.jar.clear();
         for _ in 0..8 {
             let cookie = self.keys.seal_cookie(&self.pair, &mut self.rng);
@@ -38,14 +38,14 @@ impl Bench {
         }
     }
 
-    fn request(&mut self) -> (Vec<u8>, UniqueId) {
+    pub(super) fn request(&mut self) -> (Vec<u8>, UniqueId) {
         let header = Header::request(Version::V4, PollInterval::clamped(6), ORIGIN);
         let mut buffer = [0; 1024];
         let written = protect_request(&header, &mut self.jar, &self.pair.c2s, &mut self.rng, &mut buffer).unwrap();
         (buffer[..written.length].to_vec(), written.unique_id)
     }
 
-    fn ask(&mut self, octets: &[u8]) -> Outcome {
+    pub(super) fn ask(&mut self, octets: &[u8]) -> Outcome {
         ask_with(&mut self.server, octets, client("192.0.2.7"), MonoTime::ZERO, Some(&self.keys))
     }
 }
