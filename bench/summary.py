@@ -23,6 +23,7 @@ SCENARIOS = {
     "fairness-flood": ("The flood of that", ["floodcpu", "sent", "rate"]),
     "ke": ("NTS-KE, X25519, one handshake after another", ["ke", "kerate", "kep50"]),
     "ke-hybrid": ("NTS-KE with X25519MLKEM768, which chrony 4.3 does not have", ["ke", "kerate", "kep50"]),
+    "scaling": ("One worker and two, on two cores that they share with the load", ["cpu", "rate", "wake", "held"]),
     "idle": ("Hardly any load: the time as it is served", []),
 }
 
