@@ -90,8 +90,19 @@ impl Fields {
         words: &[(&'static str, T)],
         report: &mut Report,
     ) -> Option<Located<T>> {
+        self.word_or(key, words, &[], report)
+    }
+
+    /// One of several words, or one of others that are understood but not worth recommending.
+    pub(crate) fn word_or<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+        others: &[(&'static str, T)],
+        report: &mut Report,
+    ) -> Option<Located<T>> {
         let text = self.string(key, report)?;
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+        if let Some((_, value)) = words.iter().chain(others).find(|(word, _)| *word == text.value) {
             return Some(text.with(*value));
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();

@@ -328,7 +328,14 @@ fn numbers_that_are_none_or_make_no_sense_are_refused() {
             at: "2:27",
             marked: "-1",
             message: "out of range",
-            help: "integer",
+            help: "octal number without quotes, from 0o000 to 0o777",
+        },
+        Case {
+            text: "[observability]\nobservation-permissions = \"666\"\n",
+            at: "2:27",
+            marked: "\"666\"",
+            message: "must not be a string",
+            help: "octal number without quotes, from 0o000 to 0o777",
         },
     ]);
 }

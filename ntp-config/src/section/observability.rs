@@ -5,6 +5,7 @@ use crate::address;
 use crate::config::{LogLevel, Observability};
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Section};
+use crate::raw::Value;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -54,17 +55,20 @@ fn observation_path(fields: &mut Fields, report: &mut Report) -> Option<PathBuf>
 }
 
 fn permissions(fields: &mut Fields, report: &mut Report) -> Option<u32> {
-    let entry = fields.peek("observation-permissions")?;
-    let span = entry.value.span.clone();
-    let bits = fields.integer("observation-permissions", 0..=i64::from(u32::MAX), report)?;
-    match u32::try_from(bits.value) {
-        Ok(bits) if bits <= 0o777 => Some(bits),
-        _ => {
-            let help = "write permissions as an octal number, from 0o000 to 0o777, as 0o666";
-            report.error(&span, "`observation-permissions` is out of range", help);
-            None
-        }
-    }
+    let value = fields.take("observation-permissions")?.value;
+    let fault = match value.value {
+        Value::Integer(bits) => match u32::try_from(bits) {
+            Ok(bits) if bits <= 0o777 => return Some(bits),
+            _ => "`observation-permissions` is out of range".to_owned(),
+        },
+        other => format!("`observation-permissions` must not be {}", other.kind()),
+    };
+    report.error(
+        &value.span,
+        fault,
+        "write permissions as an octal number without quotes, from 0o000 to 0o777, as 0o666",
+    );
+    None
 }
 
 fn exporter(fields: &mut Fields, report: &mut Report) -> Option<SocketAddr> {

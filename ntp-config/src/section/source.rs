@@ -62,15 +62,11 @@ impl Mode {
     }
 }
 
-const MODES: [(&str, Mode); 7] = [
-    ("server", Mode::Server),
-    ("pool", Mode::Pool),
-    ("nts", Mode::Nts),
-    ("nts-pool", Mode::NtsPool),
-    ("sock", Mode::Sock),
-    ("pps", Mode::Pps),
-    ("csptp", Mode::Csptp),
-];
+const MODES: [(&str, Mode); 3] = [("server", Mode::Server), ("pool", Mode::Pool), ("nts", Mode::Nts)];
+
+/// Those of ntpd-rs that this version does not have.
+const MODES_OF_OTHERS: [(&str, Mode); 4] =
+    [("nts-pool", Mode::NtsPool), ("sock", Mode::Sock), ("pps", Mode::Pps), ("csptp", Mode::Csptp)];
 
 /// All sources, each with the place of its address.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<SourceEntry>> {
@@ -90,7 +86,7 @@ fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> 
         return None;
     };
     let mode_span = entry.value.span.clone();
-    let mode = fields.word("mode", &MODES, report)?.value;
+    let mode = fields.word_or("mode", &MODES, &MODES_OF_OTHERS, report)?.value;
     if let Some((message, help)) = not_in_this_version(mode) {
         report.error(&mode_span, message, help);
         return None;
