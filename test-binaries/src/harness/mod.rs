@@ -16,6 +16,7 @@ mod nts_loopback;
 mod odd;
 mod peers;
 mod process;
+mod simulated_kernel;
 mod wait;
 
 pub use binaries::binary;
@@ -29,6 +30,7 @@ pub use nts_loopback::{NtsAddresses, NtsLoopback};
 pub use odd::OddServer;
 pub use peers::Peers;
 pub use process::{Ended, Running, run};
+pub use simulated_kernel::{Moment, SimulatedKernel};
 pub use wait::until;
 
 use std::fmt;

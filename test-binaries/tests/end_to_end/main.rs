@@ -19,6 +19,7 @@ mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;
 mod servers_are_asked_without_a_daemon;
+mod the_kernels_clock_is_steered;
 mod unprivileged_daemon_measures_only;
 
 use std::time::Duration;

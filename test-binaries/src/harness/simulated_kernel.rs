@@ -1,0 +1,132 @@
+//! A kernel that is not there, for programs as they are released: `preload/kernel.c`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Running, Skip, binary, confined, folder, run};
+
+/// How long a busy machine may take for a day of simulated time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/kernel.c");
+
+/// The clock and the network that a daemon is to be given.
+#[derive(Clone, Debug)]
+pub struct SimulatedKernel {
+    /// Where true time begins, in seconds of Unix time.
+    pub epoch: i64,
+    /// By how much the clock is fast at the start, in seconds.
+    pub offset: f64,
+    /// By how much it runs too fast, in ppm.
+    pub drift: f64,
+    /// How its rate wanders, in 1/s per square root of a second.
+    pub wander: f64,
+    /// The mean of what is added to the delay each way, in seconds.
+    pub jitter: f64,
+    /// Whether the first day ends with a leap second.
+    pub leap: bool,
+    /// What chance is made from.
+    pub seed: u32,
+    /// How long the daemon runs, in seconds.
+    pub seconds: u32,
+}
+
+/// The clock at a whole second of true time.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// True time since the start, in seconds.
+    pub at: u32,
+    /// By how much the clock is fast, in seconds.
+    pub error: f64,
+    /// By how much it runs too fast.
+    pub rate_error: f64,
+    /// The `STA_` flags of the kernel.
+    pub status: i64,
+    /// The kernel's `maxerror`, in seconds.
+    pub bound: f64,
+}
+
+impl Default for SimulatedKernel {
+    /// 2030, a clock that is wrong by 0.3 s and 20 ppm, and a network as between two cities.
+    fn default() -> Self {
+        Self {
+            epoch: 1_893_456_000,
+            offset: 0.3,
+            drift: 20.0,
+            wander: 1e-9,
+            jitter: 1e-4,
+            leap: false,
+            seed: 1,
+            seconds: 20_000,
+        }
+    }
+}
+
+impl SimulatedKernel {
+    /// Runs our daemon on it, with a configuration in TOML. Servers are at 198.51.100.1 and the following addresses, and those
+    /// from 198.51.100.200 on are wrong by 50 ms. Returns what its clock has shown, and what the daemon has said.
+    ///
+    /// # Errors
+    /// Without a C compiler, or where nothing can be preloaded.
+    ///
+    /// # Panics
+    /// If the daemon does not end well.
+    pub fn run_daemon(&self, config: &str) -> Result<(Vec<Moment>, String), Skip> {
+        let folder = folder();
+        let (library, log, file) = (compiled(&folder)?, folder.path().join("log"), folder.path().join("ntp.toml"));
+        std::fs::write(&file, config).expect("a temporary file can be written");
+        let mut command = confined(binary("ntp-daemon"))?;
+        command.arg("-c").arg(file).env("LD_PRELOAD", library).env("KERNEL_LOG", &log);
+        let settings = [
+            ("EPOCH", self.epoch.to_string()),
+            ("OFFSET", self.offset.to_string()),
+            ("DRIFT", self.drift.to_string()),
+            ("WANDER", self.wander.to_string()),
+            ("JITTER", self.jitter.to_string()),
+            ("SEED", self.seed.to_string()),
+            ("SECONDS", self.seconds.to_string()),
+        ];
+        command.envs(settings.map(|(name, value)| (format!("KERNEL_{name}"), value)));
+        if self.leap {
+            command.env("KERNEL_LEAP", "1");
+        }
+        let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
+        let status = daemon.wait(PATIENCE);
+        let said = daemon.output();
+        assert!(status.success(), "{status}\n{said}");
+        let log = std::fs::read_to_string(log).expect("the library has written it");
+        Ok((log.lines().map(moment).collect(), said))
+    }
+}
+
+/// Compiles the library into a folder.
+fn compiled(folder: &TempDir) -> Result<PathBuf, Skip> {
+    if cfg!(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))) {
+        return Err(Skip("only a 64-bit Linux with the GNU C library can be simulated".into()));
+    }
+    let library = folder.path().join("kernel.so");
+    let mut compiler = Command::new(std::env::var_os("CC").unwrap_or("cc".into()));
+    if compiler.arg("--version").output().is_err() {
+        return Err(Skip("a C compiler is needed, to make the simulated kernel".into()));
+    }
+    let mut compiler = Command::new(compiler.get_program());
+    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o"]).arg(&library).args([SOURCE, "-lm", "-ldl"]);
+    let ended = run(compiler);
+    assert!(ended.status.success(), "{ended}");
+    Ok(library)
+}
+
+fn moment(line: &str) -> Moment {
+    let mut numbers = line.split(' ');
+    let mut next = || numbers.next().expect("five numbers");
+    Moment {
+        at: next().parse().expect("a number"),
+        error: next().parse().expect("a number"),
+        rate_error: next().parse().expect("a number"),
+        status: next().parse().expect("a number"),
+        bound: next().parse::<f64>().expect("a number") * 1e-6,
+    }
+}
