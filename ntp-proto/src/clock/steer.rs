@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const MAXIMUM_SLEW: Frequency = MAXIMUM_FREQUENCY;
 /// The same for a discipline that knows how far to go: with the tick, kernels can do 10 %.
 pub(super) const FASTEST_SLEW: Frequency = Frequency::new(0.09);
+/// The largest rate correction, which leaves room for the fastest slew on top of it.
+pub(super) const LARGEST_RATE: Frequency = Frequency::new(0.01);
 
 #[derive(Clone, Copy, Debug)]
 struct Slew {
@@ -31,12 +33,12 @@ impl Steering {
 
     /// Runs at `base` from now on; a slew in progress goes on.
     pub(super) fn rebase(&mut self, base: Frequency) {
-        self.base = base.limited(MAXIMUM_FREQUENCY);
+        self.base = base.limited(LARGEST_RATE);
     }
 
     /// Runs at `base` from now on and makes up for `slew` within `within`, or as soon as the fastest slew allows.
     pub(super) fn steer(&mut self, now: MonoTime, base: Frequency, slew: Seconds, within: Seconds) {
-        self.base = base.limited(MAXIMUM_FREQUENCY);
+        self.base = base.limited(LARGEST_RATE);
         let shortest = Seconds::new(slew.abs().to_f64() / self.fastest.to_f64());
         let span = within.max(shortest);
         let rate = slew.per(span).limited(self.fastest);

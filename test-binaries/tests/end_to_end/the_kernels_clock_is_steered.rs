@@ -88,3 +88,15 @@ fn a_time_before_this_program_was_built_is_taken_from_servers_that_have_it() {
     let rms = rms(moments.iter().copied().filter(|moment| moment.at > 5_000));
     assert!(rms < 25e-6, "{rms} s: {said}");
 }
+
+#[test]
+fn a_clock_that_is_far_too_fast_is_corrected_by_more_than_the_kernels_frequency_allows() {
+    // Beyond 500 ppm, the tick has to be changed as well.
+    let kernel = SimulatedKernel { drift: 2_000.0, ..SimulatedKernel::default() };
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+
+    for moment in moments.iter().filter(|moment| moment.at > 2_000) {
+        assert!(moment.error.abs() < 0.3e-3 && moment.error.abs() <= moment.bound, "{moment:?}: {said}");
+    }
+}

@@ -56,6 +56,11 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance, rate_variance));
     }
 
+    /// The clock has another offset and runs at another rate than anybody thought; each comes with its variance.
+    pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+        self.hypotheses.iter_mut().for_each(|one| one.turn_to(offset, rate));
+    }
+
     /// A source takes this place. In the long run its bias has the variance `lasting`, now it may have a larger one.
     pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
         if let Some(bias) = self.biases.get_mut(place) {

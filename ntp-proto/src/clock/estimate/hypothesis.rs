@@ -225,4 +225,13 @@ impl Hypothesis {
         self.covariance[0][0] += variance;
         self.covariance[1][1] += rate_variance;
     }
+
+    /// The offset and the rate are now these, with these variances, and nothing that was believed of them counts any more.
+    pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+        self.begin(offset.0, offset.1);
+        self.mean[1] = rate.0;
+        self.covariance[1] = [0.0; STATES];
+        self.covariance.iter_mut().for_each(|row| row[1] = 0.0);
+        self.covariance[1][1] = rate.1;
+    }
 }

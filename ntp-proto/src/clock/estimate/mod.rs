@@ -11,9 +11,10 @@ mod link;
 mod normal;
 mod pace;
 
-use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState, MAXIMUM_FREQUENCY};
+use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState};
 use super::measurement::Measurement;
 use super::policy::StepPolicy;
+use super::steer::LARGEST_RATE;
 use super::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
@@ -63,6 +64,24 @@ struct Suspect {
     at: FreeTime,
     middle: f64,
     width: f64,
+    /// The rate since the one before, if that could not be explained either.
+    slope: Option<Slope>,
+}
+
+/// A rate as two readings show it.
+#[derive(Clone, Copy, Debug)]
+struct Slope {
+    rate: f64,
+    /// What it may be wrong by.
+    width: f64,
+}
+
+impl Suspect {
+    /// The rate since an earlier one.
+    fn slope_since(&self, before: &Self) -> Slope {
+        let span = (self.at - before.at).to_f64().max(f64::MIN_POSITIVE);
+        Slope { rate: (self.middle - before.middle) / span, width: (self.width + before.width) / 2.0 / span }
+    }
 }
 
 /// The estimator and what it has learnt.
@@ -89,7 +108,7 @@ impl Estimate {
     pub(super) fn new(policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
         let KnownFrequency { frequency, uncertainty } =
             known.unwrap_or(KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN });
-        let (rate, deviation) = (frequency.limited(MAXIMUM_FREQUENCY).to_f64(), uncertainty.to_f64());
+        let (rate, deviation) = (frequency.limited(LARGEST_RATE).to_f64(), uncertainty.to_f64());
         Self {
             startup_threshold: policy.startup_threshold,
             threshold: policy.threshold,
@@ -203,7 +222,7 @@ impl Estimate {
         let outlook = self.bank.outlook(index, &reading, &laws);
         if outlook.inexplicable {
             place.link.suspect_wobble();
-            let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };
+            let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width(), slope: None };
             self.belief = self.bank.belief(index);
             return self.wonder(index, suspect);
         }
@@ -224,25 +243,33 @@ impl Estimate {
     }
 
     /// A reading that nobody can explain is not believed, unless a second one agrees with it: then somebody has jumped, the
-    /// source if most others saw nothing, our clock otherwise.
-    fn wonder(&mut self, index: usize, suspect: Suspect) {
+    /// source if most others saw nothing, our clock otherwise. If three of them are on a line, our clock runs at another rate
+    /// than anybody thought.
+    fn wonder(&mut self, index: usize, mut suspect: Suspect) {
         let before = self.places.get(index).and_then(Option::as_ref).and_then(|place| place.suspect);
+        suspect.slope = before.map(|before| suspect.slope_since(&before));
         self.suspect(index, Some(suspect));
         let since = before.map_or(suspect.at, |before| before.at);
         let (calm, stirred) = self.others(index, since);
         self.puzzled = calm == 0;
-        let Some(before) = before else { return };
-        let span = (suspect.at - before.at).to_f64();
-        let expected = before.middle + self.belief.rate * span;
-        let tolerance = (before.width + suspect.width) / 2.0 + AGREEMENT * span;
-        if (suspect.middle - expected).abs() > tolerance {
-            return;
-        }
-        let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
-        let moved = suspect.middle - self.belief.offset;
-        if calm > stirred {
+        let (Some(before), Some(slope)) = (before, suspect.slope) else { return };
+        let jumped = (slope.rate - self.belief.rate).abs() <= slope.width + AGREEMENT;
+        if !jumped {
+            let steady = |earlier: Slope| (slope.rate - earlier.rate).abs() <= slope.width + earlier.width;
+            if !before.slope.is_some_and(steady) || calm > stirred {
+                return;
+            }
+            self.bank.turn_to((suspect.middle, suspect.width.powi(2)), (slope.rate, slope.width.powi(2)));
+            self.pace.alarm();
+        } else if calm > stirred {
+            let span = (suspect.at - before.at).to_f64();
+            let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
+            let moved = suspect.middle - self.belief.offset;
             self.bank.admit(index, moved * moved, moved * moved + square);
         } else {
+            let span = (suspect.at - before.at).to_f64();
+            let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
+            let moved = suspect.middle - self.belief.offset;
             // It may have jumped, or run at another rate since it was last understood.
             let explained = self.places.iter().flatten().map(|place| (suspect.at - place.explained).to_f64());
             let since = explained.fold(f64::INFINITY, f64::min).max(1.0);
@@ -338,14 +365,19 @@ impl Estimate {
     }
 
     pub(super) fn frequency(&self) -> Frequency {
-        Frequency::new(self.belief.rate).limited(MAXIMUM_FREQUENCY)
+        Frequency::new(self.belief.rate).limited(LARGEST_RATE)
     }
 
     pub(super) fn frequency_uncertainty(&self) -> Frequency {
-        if self.pace.readings() < MEASURED {
-            return UNMEASURED;
-        }
-        Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
+        let known = if self.pace.readings() < MEASURED {
+            UNMEASURED
+        } else {
+            Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
+        };
+        // If nobody can explain what is seen, the rate may be what it seems to be.
+        let seen = self.places.iter().flatten().filter_map(|place| place.suspect?.slope);
+        let strange = seen.map(|slope| (slope.rate - self.belief.rate).abs()).fold(0.0, f64::max);
+        if self.puzzled { known.max(Frequency::new(strange.min(LARGEST_RATE.to_f64()) / SURE)) } else { known }
     }
 
     pub(super) fn poll(&self) -> PollInterval {

@@ -151,6 +151,28 @@ fn a_wrong_rate_from_before_is_given_up() {
     assert!((estimate.frequency().to_f64() - 20e-6).abs() < 1e-6, "{:?}", estimate.frequency());
 }
 
+/// What no oscillator has, but a machine that is moved to another host may.
+#[test]
+fn a_rate_that_nobody_thought_possible_is_believed_when_the_third_reading_confirms_it() {
+    for rate in [2e-3, -8e-3] {
+        let mut estimate = estimate();
+        observe(&mut estimate, SOURCE, 0..20, 0.0);
+        let mut places = 20..60;
+        let mut learn = |estimate: &mut Estimate| {
+            let place = places.next().unwrap();
+            let at = f64::from(place) * 16.0;
+            let (out, back) = (1e-5 * noise(2 * place), 1e-5 * noise(2 * place + 1));
+            let offset = 0.005 + 20e-6 * at + rate * (at - 320.0) + (out - back) / 2.0;
+            assert!(estimate.learn(SOURCE, &measurement(at, offset, 2e-4 + out + back)));
+        };
+        (0..3).for_each(|_| learn(&mut estimate));
+        assert!((estimate.frequency().to_f64() - 20e-6).abs() < 1e-6, "{:?}", estimate.frequency());
+        assert!(estimate.frequency_uncertainty().to_f64() * SURE > rate.abs() * 0.9, "and nobody is sure any more");
+        (0..7).for_each(|_| learn(&mut estimate));
+        assert!((estimate.frequency().to_f64() - 20e-6 - rate).abs() < 1e-6, "{:?}", estimate.frequency());
+    }
+}
+
 #[test]
 fn nine_sources_are_more_than_are_used_and_do_no_harm() {
     let mut estimate = estimate();
@@ -179,7 +201,7 @@ proptest! {
             let _ = estimate.learn(SourceId::new(source), &measurement(at, offset, delay));
             prop_assert!(estimate.belief.is_finite());
             prop_assert!(estimate.deviation().to_f64().is_finite());
-            prop_assert!(estimate.frequency().abs() <= MAXIMUM_FREQUENCY);
+            prop_assert!(estimate.frequency().abs() <= LARGEST_RATE);
             prop_assert!(estimate.frequency_uncertainty().to_f64() >= 0.0);
         }
     }
