@@ -72,6 +72,9 @@ pub(crate) fn write(rows: &[Row<'_>], long: bool) -> io::Result<()> {
             ratios.iter_mut().zip([rms, max, rate]).for_each(|(ratios, ratio)| ratios.push(ratio));
         }
         let [rms, max, rate] = &ratios;
+        if rms.count == 0.0 {
+            continue;
+        }
         writeln!(
             out,
             "{:<9} to chrony: RMS {:.3} (worst {:.2}), maximum {:.3} (worst {:.2}), rate {:.3} (worst {:.2}), {} rows",

@@ -10,6 +10,7 @@ mod law;
 mod link;
 mod normal;
 mod pace;
+mod trail;
 
 use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState};
 use super::measurement::Measurement;
@@ -22,6 +23,7 @@ use bank::Bank;
 use hypothesis::{Belief, SOURCES};
 use link::Link;
 use pace::Pace;
+use trail::Trail;
 
 /// What a clock's rate may be wrong by when nothing is known (one standard deviation).
 const UNKNOWN: Frequency = Frequency::new(100e-6);
@@ -56,6 +58,8 @@ struct Place {
     /// When the last reading came that was explained.
     explained: FreeTime,
     suspect: Option<Suspect>,
+    /// The last reading, if it and perhaps some before it were far from what was foreseen.
+    trail: Option<Trail>,
 }
 
 /// A reading that nobody could explain, in seconds from the origin.
@@ -64,24 +68,6 @@ struct Suspect {
     at: FreeTime,
     middle: f64,
     width: f64,
-    /// The rate since the one before, if that could not be explained either.
-    slope: Option<Slope>,
-}
-
-/// A rate as two readings show it.
-#[derive(Clone, Copy, Debug)]
-struct Slope {
-    rate: f64,
-    /// What it may be wrong by.
-    width: f64,
-}
-
-impl Suspect {
-    /// The rate since an earlier one.
-    fn slope_since(&self, before: &Self) -> Slope {
-        let span = (self.at - before.at).to_f64().max(f64::MIN_POSITIVE);
-        Slope { rate: (self.middle - before.middle) / span, width: (self.width + before.width) / 2.0 / span }
-    }
 }
 
 /// The estimator and what it has learnt.
@@ -176,7 +162,7 @@ impl Estimate {
             return None;
         }
         let before = now + Seconds::new(-1.0);
-        let place = Place { source, link: Link::new(), last: before, explained: before, suspect: None };
+        let place = Place { source, link: Link::new(), last: before, explained: before, suspect: None, trail: None };
         *self.places.get_mut(index)? = Some(place);
         let delay = measurement.delay().to_f64();
         let lasting = bias_variance(delay, measurement) + (delay / 4.0).powi(2);
@@ -220,10 +206,17 @@ impl Estimate {
         self.at = Some(measurement.at);
         let laws = place.link.weights(sources > 1);
         let outlook = self.bank.outlook(index, &reading, &laws);
+        let foreseen = self.bank.belief(index);
+        let (middle, deviation) = (foreseen.offset + foreseen.bias, foreseen.shown_variance.max(0.0).sqrt());
+        place.trail = Trail::next(place.trail.as_ref(), measurement.at, &reading, middle, deviation);
+        if self.turned(index, measurement.at) {
+            return;
+        }
+        let Some(place) = self.places.get_mut(index).and_then(Option::as_mut) else { return };
         if outlook.inexplicable {
             place.link.suspect_wobble();
-            let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width(), slope: None };
-            self.belief = self.bank.belief(index);
+            let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };
+            self.belief = foreseen;
             return self.wonder(index, suspect);
         }
         self.puzzled = false;
@@ -243,33 +236,25 @@ impl Estimate {
     }
 
     /// A reading that nobody can explain is not believed, unless a second one agrees with it: then somebody has jumped, the
-    /// source if most others saw nothing, our clock otherwise. If three of them are on a line, our clock runs at another rate
-    /// than anybody thought.
-    fn wonder(&mut self, index: usize, mut suspect: Suspect) {
+    /// source if most others saw nothing, our clock otherwise.
+    fn wonder(&mut self, index: usize, suspect: Suspect) {
         let before = self.places.get(index).and_then(Option::as_ref).and_then(|place| place.suspect);
-        suspect.slope = before.map(|before| suspect.slope_since(&before));
         self.suspect(index, Some(suspect));
         let since = before.map_or(suspect.at, |before| before.at);
         let (calm, stirred) = self.others(index, since);
         self.puzzled = calm == 0;
-        let (Some(before), Some(slope)) = (before, suspect.slope) else { return };
-        let jumped = (slope.rate - self.belief.rate).abs() <= slope.width + AGREEMENT;
-        if !jumped {
-            let steady = |earlier: Slope| (slope.rate - earlier.rate).abs() <= slope.width + earlier.width;
-            if !before.slope.is_some_and(steady) || calm > stirred {
-                return;
-            }
-            self.bank.turn_to((suspect.middle, suspect.width.powi(2)), (slope.rate, slope.width.powi(2)));
-            self.pace.alarm();
-        } else if calm > stirred {
-            let span = (suspect.at - before.at).to_f64();
-            let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
-            let moved = suspect.middle - self.belief.offset;
+        let Some(before) = before else { return };
+        let span = (suspect.at - before.at).to_f64();
+        let expected = before.middle + self.belief.rate * span;
+        let tolerance = (before.width + suspect.width) / 2.0 + AGREEMENT * span;
+        if (suspect.middle - expected).abs() > tolerance {
+            return;
+        }
+        let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
+        let moved = suspect.middle - self.belief.offset;
+        if calm > stirred {
             self.bank.admit(index, moved * moved, moved * moved + square);
         } else {
-            let span = (suspect.at - before.at).to_f64();
-            let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
-            let moved = suspect.middle - self.belief.offset;
             // It may have jumped, or run at another rate since it was last understood.
             let explained = self.places.iter().flatten().map(|place| (suspect.at - place.explained).to_f64());
             let since = explained.fold(f64::INFINITY, f64::min).max(1.0);
@@ -279,6 +264,38 @@ impl Estimate {
         self.belief = self.bank.belief(index);
         self.puzzled = false;
         self.suspect(index, None);
+    }
+
+    /// Begins offset and rate anew if the last readings of a source tell that our clock runs at another rate than anybody
+    /// thought, and most others do not contradict. Returns whether that was so.
+    fn turned(&mut self, index: usize, now: FreeTime) -> bool {
+        let trail = |place: &Option<Place>| place.as_ref().and_then(|place| place.trail);
+        let Some(own) = self.places.get(index).and_then(trail) else { return false };
+        let (true, Some(rate)) = (own.is_line(self.belief.rate), own.rate()) else { return false };
+        let votes = self.latest(now).map(|place| if place.trail.is_some() { 1 } else { -1 });
+        if votes.sum::<i32>() <= 0 {
+            return false;
+        }
+        self.bank.turn_to(own.offset(), rate);
+        self.pace.alarm();
+        self.belief = self.bank.belief(index);
+        self.puzzled = false;
+        for place in self.places.iter_mut().flatten() {
+            place.suspect = None;
+            place.trail = None;
+        }
+        true
+    }
+
+    /// For each source that has been heard of lately, the path that its last reply has taken.
+    fn latest(&self, now: FreeTime) -> impl Iterator<Item = &Place> {
+        let later = |place: &Place| {
+            self.places
+                .iter()
+                .flatten()
+                .any(|other| other.source == place.source && other.last - place.last > Seconds::ZERO)
+        };
+        self.places.iter().flatten().filter(move |place| now - place.last < FORGOTTEN && !later(place))
     }
 
     /// How many other sources have seen nothing strange since then, and how many have.
@@ -374,10 +391,14 @@ impl Estimate {
         } else {
             Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
         };
-        // If nobody can explain what is seen, the rate may be what it seems to be.
-        let seen = self.places.iter().flatten().filter_map(|place| place.suspect?.slope);
-        let strange = seen.map(|slope| (slope.rate - self.belief.rate).abs()).fold(0.0, f64::max);
-        if self.puzzled { known.max(Frequency::new(strange.min(LARGEST_RATE.to_f64()) / SURE)) } else { known }
+        // If all sources are far from what was foreseen, the rate may be what it seems to be.
+        let apart = |place: &Place| {
+            let rate = place.trail.as_ref().and_then(Trail::rate).map(|(rate, _)| rate);
+            rate.map_or(0.0, |rate| (rate - self.belief.rate).abs())
+        };
+        let Some(now) = self.at else { return known };
+        let apart = self.latest(now).map(apart).fold(LARGEST_RATE.to_f64(), f64::min);
+        known.max(Frequency::new(apart / SURE))
     }
 
     pub(super) fn poll(&self) -> PollInterval {
