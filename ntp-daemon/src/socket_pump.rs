@@ -247,3 +247,160 @@ fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
         Some(stamp) => Stamp { at: reader.from_realtime(stamp.at), origin: stamp.origin },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock_choice;
+    use ntp_os_clock::{Clock, monotonic_now};
+    use ntp_proto::client::{Client, ClientConfig};
+    use ntp_proto::clock::ClockConfig;
+    use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
+    use ntp_proto::source::SourceConfig;
+    use ntp_proto::time::{Now, NtpDuration, Seconds};
+    use std::net::UdpSocket;
+
+    /// For what needs no waiting.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn server() -> UdpSocket {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        server
+    }
+
+    /// The first requests of a client to these servers.
+    fn requests(servers: &[SocketAddr]) -> (Vec<(Transmit, Vec<u8>)>, ClockReader) {
+        let clock = Clock::measuring();
+        let reader = clock.reader();
+        let now = Now { mono: monotonic_now(), local: reader.now() };
+        let group = |server: &SocketAddr| GroupConfig {
+            host: server.ip().to_string(),
+            port: server.port(),
+            kind: GroupKind::Server,
+            source: SourceConfig::default(),
+        };
+        let config = ClientConfig {
+            groups: servers.iter().map(group).collect(),
+            clock: ClockConfig::default(),
+            sessions: Vec::new(),
+            unproven_since: None,
+        };
+        let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
+        let mut client = Client::new(config, &initial, [7; 32], now);
+        for (place, server) in servers.iter().enumerate() {
+            client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));
+        }
+        let mut buffer = [0; 64];
+        let mut requests = Vec::new();
+        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
+            let bytes = buffer[..transmit.length].to_vec();
+            requests.push((transmit, bytes));
+        }
+        assert_eq!(requests.len(), servers.len());
+        (requests, reader)
+    }
+
+    /// Sends these requests; returns the ports with what was told at once.
+    fn launched(requests: Vec<(Transmit, Vec<u8>)>, reader: ClockReader) -> (OpenPorts, Vec<Inbound>) {
+        let mut ports = OpenPorts::new(reader);
+        let told = requests.into_iter().filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
+        let told = told.collect();
+        (ports, told)
+    }
+
+    async fn next(ports: &mut OpenPorts) -> Inbound {
+        tokio::time::timeout(PATIENCE, ports.next()).await.unwrap()
+    }
+
+    fn with_runtime(test: impl AsyncFnOnce()) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test());
+    }
+
+    #[test]
+    fn a_request_and_its_reply_come_with_the_kernels_timestamps() {
+        with_runtime(async || {
+            // The kernel begins to stamp what arrives a moment after the first socket has asked for it.
+            let _stamping = open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let server = server();
+            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
+            let (mut ports, mut told) = launched(requests, reader);
+            let mut request = [0; 64];
+            let (length, client) = server.recv_from(&mut request).unwrap();
+            server.send_to(&request[..length], client).unwrap();
+
+            let transmitted = if told.is_empty() { next(&mut ports).await } else { told.remove(0) };
+            let Inbound::Transmitted(_, sent) = transmitted else { panic!("{transmitted:?}") };
+            let arrived = next(&mut ports).await;
+            let Inbound::Datagram { received, bytes, from, .. } = arrived else { panic!("{arrived:?}") };
+            assert_eq!((from, &bytes[..]), (server.local_addr().unwrap(), &request[..length]));
+            assert_eq!((sent.origin, received.origin), (StampOrigin::Kernel, StampOrigin::Kernel));
+            assert!(received.at - sent.at > NtpDuration::ZERO);
+        });
+    }
+
+    #[test]
+    fn a_port_where_nobody_listens_is_noticed_at_once() {
+        with_runtime(async || {
+            let nobody = server().local_addr().unwrap();
+            let (requests, reader) = requests(&[nobody]);
+            let source = requests[0].0.source;
+            let (mut ports, mut told) = launched(requests, reader);
+            while !matches!(told.last(), Some(Inbound::Unreachable(told)) if *told == source) {
+                told.push(next(&mut ports).await);
+            }
+        });
+    }
+
+    #[test]
+    fn a_flood_at_one_port_keeps_no_other_waiting() {
+        with_runtime(async || {
+            let servers = [server(), server(), server()];
+            let (requests, reader) = requests(&servers.each_ref().map(|server| server.local_addr().unwrap()));
+            let (mut ports, _) = launched(requests, reader);
+            for (server, datagrams) in servers.iter().zip([50, 50, 1]) {
+                let client = server.recv_from(&mut [0; 64]).unwrap().1;
+                for _ in 0..datagrams {
+                    server.send_to(&[0; 48], client).unwrap();
+                }
+            }
+            // Three turns of three ports; loopback delivers before a send returns.
+            let mut heard = Vec::new();
+            while heard.len() < 9 {
+                if let Inbound::Datagram { from, .. } = next(&mut ports).await {
+                    heard.push(from);
+                }
+            }
+            assert!(heard.contains(&servers[2].local_addr().unwrap()), "{heard:?}");
+        });
+    }
+
+    #[test]
+    fn a_port_is_closed_when_its_time_is_over_and_not_before() {
+        with_runtime(async || {
+            let server = server();
+            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
+            let expires = requests[0].0.expires;
+            let (mut ports, _) = launched(requests, reader);
+            let closes = ports.poll_timeout().unwrap();
+            assert!(closes > expires, "a reply that comes at the last moment is heard");
+            ports.handle_timeout(expires);
+            assert_eq!(ports.poll_timeout(), Some(closes));
+            ports.handle_timeout(closes);
+            assert_eq!(ports.poll_timeout(), None);
+        });
+    }
+
+    #[test]
+    fn a_new_request_to_a_source_closes_the_port_of_the_last_one() {
+        with_runtime(async || {
+            let server = server();
+            let address = server.local_addr().unwrap();
+            let (first, reader) = requests(&[address]);
+            let (second, _) = requests(&[address]);
+            let (ports, _) = launched(first.into_iter().chain(second).collect(), reader);
+            assert_eq!(ports.ports.len(), 1);
+        });
+    }
+}
