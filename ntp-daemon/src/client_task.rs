@@ -1,9 +1,10 @@
 //! The one owner of the client and of the clock.
 
+use crate::alarm::Alarm;
 use crate::establish::{self, Established};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
-use crate::socket_pump::{self, Inbound};
+use crate::socket_pump::{Inbound, OpenPorts};
 use crate::storage::Store;
 use crate::{clock_choice, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;
@@ -14,19 +15,17 @@ use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
-use ntp_proto::source::{Accepted, Datagram, SourceId};
+use ntp_proto::source::{Accepted, Datagram};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
 use ntp_udp::{BindOptions, Socket};
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 
 /// How often the files are written while nothing happens (the interval of chrony's drift file).
 const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
-/// Datagrams that wait for the client; more are dropped by the kernel.
+/// Answers of look-ups and the like that wait for the client.
 const INBOX: usize = 64;
 /// When this program was built, in Unix seconds.
 const BUILT: &str = env!("TRUECHIMER_BUILD_UNIX_SECONDS");
@@ -51,10 +50,10 @@ pub(crate) struct ClientTask {
     store: Store,
     facts: Facts,
     served: Arc<ArcSwap<ServedState>>,
-    pumps: HashMap<SourceId, AbortHandle>,
+    alarm: Alarm,
+    ports: OpenPorts,
     /// See [`keep_stamping`].
     _stamping: Option<Socket>,
-    inbound: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
     resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
     established: (mpsc::Sender<Established>, mpsc::Receiver<Established>),
     next_keeping: MonoTime,
@@ -82,13 +81,13 @@ impl ClientTask {
         Self {
             client: Client::new(client, &initial, seed, now),
             clock,
+            ports: OpenPorts::new(reader.clone()),
             reader,
             store,
             facts,
             served,
-            pumps: HashMap::new(),
+            alarm: Alarm::new(),
             _stamping: keep_stamping(),
-            inbound: mpsc::channel(INBOX),
             resolved: mpsc::channel(INBOX),
             established: mpsc::channel(INBOX),
             next_keeping: now.mono + KEEPING_INTERVAL,
@@ -104,11 +103,13 @@ impl ClientTask {
     pub(crate) async fn run(mut self, mut questions: mpsc::Receiver<Question>, mut stop: oneshot::Receiver<()>) {
         loop {
             self.drain();
-            let wake = self.wake_up();
+            let due = self.due();
             tokio::select! {
                 biased;
                 _ = &mut stop => break,
-                Some(inbound) = self.inbound.1.recv() => self.take(inbound),
+                // Before what comes in, so that no flood holds up what is due.
+                () = self.alarm.reached(due) => self.handle_timeout(),
+                inbound = self.ports.next() => self.take(inbound),
                 Some(resolved) = self.resolved.1.recv() => {
                     let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
                     self.client.handle_resolved(self.now(), resolved.group, outcome);
@@ -120,7 +121,6 @@ impl ClientTask {
                     // Who asked may have gone meanwhile.
                     let _ = question.send(observe::document(&self.client, &self.clock, &self.facts, self.now()));
                 }
-                () = tokio::time::sleep(wake) => self.client.handle_timeout(self.now()),
             }
             self.keep_if_due();
         }
@@ -132,11 +132,16 @@ impl ClientTask {
         }
     }
 
-    /// The time until something is due.
-    fn wake_up(&self) -> Duration {
+    /// When something is due.
+    fn due(&self) -> MonoTime {
+        let next = [self.client.poll_timeout(self.now()), self.ports.poll_timeout()];
+        next.into_iter().flatten().fold(self.next_keeping, MonoTime::min)
+    }
+
+    fn handle_timeout(&mut self) {
         let now = self.now();
-        let due = self.client.poll_timeout(now).map_or(self.next_keeping, |due| due.min(self.next_keeping));
-        due.since(now.mono)
+        self.client.handle_timeout(now);
+        self.ports.handle_timeout(now.mono);
     }
 
     fn take(&mut self, inbound: Inbound) {
@@ -156,15 +161,9 @@ impl ClientTask {
         };
         match outcome {
             // The request has its answer; its port is closed.
-            Ok(Some((source, Accepted::Measured))) => self.close(source),
+            Ok(Some((source, Accepted::Measured))) => self.ports.close(source),
             Ok(_) => {}
             Err(discard) => tracing::debug!(?discard, "a datagram was not believed"),
-        }
-    }
-
-    fn close(&mut self, source: SourceId) {
-        if let Some(pump) = self.pumps.remove(&source) {
-            pump.abort();
         }
     }
 
@@ -173,12 +172,9 @@ impl ClientTask {
         let mut buffer = [0; MAX_PROTECTED_REQUEST];
         self.obey();
         while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
-            let source = transmit.source;
-            self.close(source);
-            let lifetime = transmit.expires.since(monotonic_now());
             let bytes = buffer.get(..transmit.length).unwrap_or_default();
-            match socket_pump::launch(transmit, bytes, lifetime, &self.inbound.0, &self.reader) {
-                Ok(pump) => drop(self.pumps.insert(source, pump)),
+            match self.ports.launch(transmit, bytes) {
+                Ok(told) => told.into_iter().for_each(|inbound| self.take(inbound)),
                 Err(failure) => self.client.handle_send_failed(self.now(), failure.token, failure.os_error),
             }
             self.obey();
@@ -202,7 +198,7 @@ impl ClientTask {
                         establish::start(group, &source.kind, time, self.established.0.clone());
                     }
                 }
-                Event::SourceRemoved { id, .. } => self.close(id),
+                Event::SourceRemoved { id, .. } => self.ports.close(id),
                 Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
                 Event::Clock(_)
                 | Event::Unresolved { .. }

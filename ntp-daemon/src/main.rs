@@ -5,6 +5,7 @@
 //! the owner with a message.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod args;
 mod client_task;
 mod clock_choice;

@@ -3,17 +3,22 @@
 use ntp_os_clock::ClockReader;
 use ntp_proto::clock::{Stamp, StampOrigin};
 use ntp_proto::source::{SourceId, Transmit, TransmitToken};
+use ntp_proto::time::MonoTime;
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 /// Longer replies are cut off and then fail to decode.
 const BUFFER: usize = 1280;
+/// A port is closed this long after the deadline of its request, when the client gives the request up: one wake-up is enough
+/// for both.
+const CLOSING: Duration = Duration::from_millis(1);
 
 /// What came in for a request.
 #[derive(Debug)]
@@ -33,35 +38,101 @@ pub(crate) struct SendFailure {
     pub(crate) os_error: i32,
 }
 
-/// Sends a request and starts to listen for its reply until `lifetime` has passed.
-///
-/// # Errors
-/// Nothing was sent.
-pub(crate) fn launch(
-    transmit: Transmit,
-    bytes: &[u8],
-    lifetime: Duration,
-    outlet: &mpsc::Sender<Inbound>,
-    reader: &ClockReader,
-) -> Result<AbortHandle, SendFailure> {
-    let Transmit { source, to, token, .. } = transmit;
-    let sent = open(to).and_then(|socket| {
-        let fallback = Stamp { at: reader.now(), origin: StampOrigin::Daemon };
-        let id = socket.send(bytes, to)?;
-        Ok((watched(socket)?, id, fallback))
-    });
-    match sent {
-        Err(error) => Err(SendFailure { token, os_error: error.raw_os_error().unwrap_or(0) }),
-        Ok((socket, id, fallback)) => {
-            let pump = Pump {
-                source,
-                socket,
-                reader: reader.clone(),
-                outlet: outlet.clone(),
-                waiting: Some(Waiting { token, id, fallback }),
-            };
-            Ok(tokio::spawn(tokio::time::timeout(lifetime, pump.run())).abort_handle())
+/// The ports of all requests that wait for their reply, one for each source at most.
+pub(crate) struct OpenPorts {
+    reader: ClockReader,
+    /// Whose turn it is comes first.
+    ports: Vec<OpenPort>,
+}
+
+/// The next thing that comes in at a port, which the port goes with; nothing if the port is of no use any more.
+type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
+
+struct OpenPort {
+    source: SourceId,
+    closes: MonoTime,
+    arrival: Arrival,
+}
+
+impl OpenPorts {
+    /// `reader` tells when something comes in or leaves, where the kernel does not.
+    pub(crate) fn new(reader: ClockReader) -> Self {
+        Self { reader, ports: Vec::new() }
+    }
+
+    /// Sends a request and listens for its reply, in place of the one to the same source before. Returns what is to be told
+    /// about it already, most often when it left.
+    ///
+    /// # Errors
+    /// Nothing was sent.
+    pub(crate) fn launch(&mut self, transmit: Transmit, bytes: &[u8]) -> Result<Option<Inbound>, SendFailure> {
+        let Transmit { source, to, token, expires, .. } = transmit;
+        self.close(source);
+        let sent = open(to).and_then(|socket| {
+            let fallback = Stamp { at: self.reader.now(), origin: StampOrigin::Daemon };
+            let id = socket.send(bytes, to)?;
+            Ok((socket, id, fallback))
+        });
+        let failed = |token, error: io::Error| SendFailure { token, os_error: error.raw_os_error().unwrap_or(0) };
+        let (socket, id, fallback) = match sent {
+            Ok(sent) => sent,
+            Err(error) => return Err(failed(token, error)),
+        };
+        let mut waiting = Some(Waiting { token, id, fallback });
+        // Mostly the timestamp is there as soon as the request has left. Taken before anybody watches the socket, it wakes
+        // nobody up.
+        let told = noticed(&socket, source, &mut waiting, &self.reader);
+        match watched(socket) {
+            Ok(socket) => {
+                let pump = Pump::new(source, socket, self.reader.clone(), waiting);
+                self.ports.push(OpenPort { source, closes: expires + CLOSING, arrival: Box::pin(pump.next()) });
+                Ok(told)
+            }
+            Err(error) => match (waiting, told) {
+                (Some(Waiting { token, .. }), _) | (None, Some(Inbound::Transmitted(token, _))) => {
+                    Err(failed(token, error))
+                }
+                (None, told) => Ok(told),
+            },
         }
+    }
+
+    /// The next thing that comes in at any port. If this is dropped before, nothing is lost.
+    pub(crate) async fn next(&mut self) -> Inbound {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Inbound> {
+        let mut place = 0;
+        while let Some(port) = self.ports.get_mut(place) {
+            match port.arrival.as_mut().poll(context) {
+                Poll::Pending => place += 1,
+                Poll::Ready(arrived) => {
+                    let port = self.ports.remove(place);
+                    if let Some((inbound, pump)) = arrived {
+                        // Last of all, so that no flood at one port keeps others waiting.
+                        self.ports.push(OpenPort { arrival: Box::pin(pump.next()), ..port });
+                        return Poll::Ready(inbound);
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Closes the port of a source, if it has one.
+    pub(crate) fn close(&mut self, source: SourceId) {
+        self.ports.retain(|port| port.source != source);
+    }
+
+    /// Closes what waits no longer.
+    pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
+        self.ports.retain(|port| port.closes > now);
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+        self.ports.iter().map(|port| port.closes).min()
     }
 }
 
@@ -87,61 +158,249 @@ struct Pump {
     source: SourceId,
     socket: AsyncFd<Socket>,
     reader: ClockReader,
-    outlet: mpsc::Sender<Inbound>,
     waiting: Option<Waiting>,
+    /// What came in and has to let something else pass.
+    held: Option<Inbound>,
+    /// Whether there may be something in the error queue, and in the queue of datagrams.
+    unread: (bool, bool),
 }
 
 impl Pump {
-    /// Runs until the client has what it wants and aborts it, or its time is over.
-    async fn run(mut self) -> Option<()> {
-        // On short ways, the timestamp is there before anybody waits for it.
-        self.drain_notices().await?;
-        let mut buffer = [0; BUFFER];
+    const fn new(source: SourceId, socket: AsyncFd<Socket>, reader: ClockReader, waiting: Option<Waiting>) -> Self {
+        Self { source, socket, reader, waiting, held: None, unread: (false, false) }
+    }
+
+    /// Waits for something to come in.
+    async fn next(mut self) -> Option<(Inbound, Self)> {
         loop {
+            if let Some(inbound) = self.take() {
+                return Some((inbound, self));
+            }
             let mut ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await.ok()?;
+            // A timestamp that we wait for comes first.
+            self.unread = (ready.ready().is_error() || self.waiting.is_some(), true);
             ready.clear_ready();
-            self.drain_notices().await?;
-            while let Ok(received) = self.socket.get_ref().receive(&mut buffer) {
-                self.redeem_by_fallback().await?;
-                let datagram = Inbound::Datagram {
-                    source: self.source,
-                    from: received.from,
-                    to: received.destination.map(|destination| destination.address),
-                    received: self.local(received.stamp),
-                    bytes: buffer.get(..received.length)?.into(),
-                };
-                self.outlet.send(datagram).await.ok()?;
+        }
+    }
+
+    /// What has come in.
+    fn take(&mut self) -> Option<Inbound> {
+        let Self { source, socket, reader, waiting, held, unread } = self;
+        if held.is_some() {
+            return held.take();
+        }
+        if unread.0 {
+            let told = noticed(socket.get_ref(), *source, waiting, reader);
+            if told.is_some() {
+                return told;
+            }
+            unread.0 = false;
+        }
+        if unread.1 {
+            let datagram = received(socket.get_ref(), *source, reader);
+            unread.1 = datagram.is_some();
+            // If the kernel has not told when the request left and a reply is here, it will not tell any more.
+            return match waiting.take_if(|_| datagram.is_some()) {
+                Some(Waiting { token, fallback, .. }) => {
+                    *held = datagram;
+                    Some(Inbound::Transmitted(token, fallback))
+                }
+                None => datagram,
+            };
+        }
+        None
+    }
+}
+
+/// What the error queue tells us.
+fn noticed(socket: &Socket, source: SourceId, waiting: &mut Option<Waiting>, reader: &ClockReader) -> Option<Inbound> {
+    while let Ok(Some(notice)) = socket.notice() {
+        match notice {
+            Notice::Unreachable(_) => return Some(Inbound::Unreachable(source)),
+            Notice::Transmitted(stamp) => {
+                if let Some(Waiting { token, .. }) = waiting.take_if(|waiting| waiting.id == stamp.id) {
+                    return Some(Inbound::Transmitted(token, local(Some(stamp.stamp), reader)));
+                }
             }
         }
     }
+    None
+}
 
-    async fn drain_notices(&mut self) -> Option<()> {
-        while let Ok(Some(notice)) = self.socket.get_ref().notice() {
-            let message = match notice {
-                Notice::Unreachable(_) => Inbound::Unreachable(self.source),
-                Notice::Transmitted(stamp) => {
-                    let Some(waiting) = self.waiting.take_if(|waiting| waiting.id == stamp.id) else { continue };
-                    Inbound::Transmitted(waiting.token, self.local(Some(stamp.stamp)))
+/// The next datagram.
+fn received(socket: &Socket, source: SourceId, reader: &ClockReader) -> Option<Inbound> {
+    let mut buffer = [0; BUFFER];
+    let received = socket.receive(&mut buffer).ok()?;
+    Some(Inbound::Datagram {
+        source,
+        from: received.from,
+        to: received.destination.map(|destination| destination.address),
+        received: local(received.stamp, reader),
+        bytes: buffer.get(..received.length)?.into(),
+    })
+}
+
+/// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
+fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
+    match stamp {
+        None => Stamp { at: reader.now(), origin: StampOrigin::Daemon },
+        Some(stamp) => Stamp { at: reader.from_realtime(stamp.at), origin: stamp.origin },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock_choice;
+    use ntp_os_clock::{Clock, monotonic_now};
+    use ntp_proto::client::{Client, ClientConfig};
+    use ntp_proto::clock::ClockConfig;
+    use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
+    use ntp_proto::source::SourceConfig;
+    use ntp_proto::time::{Now, NtpDuration, Seconds};
+    use std::net::UdpSocket;
+
+    /// For what needs no waiting.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn server() -> UdpSocket {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        server
+    }
+
+    /// The first requests of a client to these servers.
+    fn requests(servers: &[SocketAddr]) -> (Vec<(Transmit, Vec<u8>)>, ClockReader) {
+        let clock = Clock::measuring();
+        let reader = clock.reader();
+        let now = Now { mono: monotonic_now(), local: reader.now() };
+        let group = |server: &SocketAddr| GroupConfig {
+            host: server.ip().to_string(),
+            port: server.port(),
+            kind: GroupKind::Server,
+            source: SourceConfig::default(),
+        };
+        let config = ClientConfig {
+            groups: servers.iter().map(group).collect(),
+            clock: ClockConfig::default(),
+            sessions: Vec::new(),
+            unproven_since: None,
+        };
+        let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
+        let mut client = Client::new(config, &initial, [7; 32], now);
+        for (place, server) in servers.iter().enumerate() {
+            client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));
+        }
+        let mut buffer = [0; 64];
+        let mut requests = Vec::new();
+        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
+            let bytes = buffer[..transmit.length].to_vec();
+            requests.push((transmit, bytes));
+        }
+        assert_eq!(requests.len(), servers.len());
+        (requests, reader)
+    }
+
+    /// Sends these requests; returns the ports with what was told at once.
+    fn launched(requests: Vec<(Transmit, Vec<u8>)>, reader: ClockReader) -> (OpenPorts, Vec<Inbound>) {
+        let mut ports = OpenPorts::new(reader);
+        let told = requests.into_iter().filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
+        let told = told.collect();
+        (ports, told)
+    }
+
+    async fn next(ports: &mut OpenPorts) -> Inbound {
+        tokio::time::timeout(PATIENCE, ports.next()).await.unwrap()
+    }
+
+    fn with_runtime(test: impl AsyncFnOnce()) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test());
+    }
+
+    #[test]
+    fn a_request_and_its_reply_come_with_the_kernels_timestamps() {
+        with_runtime(async || {
+            // The kernel begins to stamp what arrives a moment after the first socket has asked for it.
+            let _stamping = open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let server = server();
+            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
+            let (mut ports, mut told) = launched(requests, reader);
+            let mut request = [0; 64];
+            let (length, client) = server.recv_from(&mut request).unwrap();
+            server.send_to(&request[..length], client).unwrap();
+
+            let transmitted = if told.is_empty() { next(&mut ports).await } else { told.remove(0) };
+            let Inbound::Transmitted(_, sent) = transmitted else { panic!("{transmitted:?}") };
+            let arrived = next(&mut ports).await;
+            let Inbound::Datagram { received, bytes, from, .. } = arrived else { panic!("{arrived:?}") };
+            assert_eq!((from, &bytes[..]), (server.local_addr().unwrap(), &request[..length]));
+            assert_eq!((sent.origin, received.origin), (StampOrigin::Kernel, StampOrigin::Kernel));
+            assert!(received.at - sent.at > NtpDuration::ZERO);
+        });
+    }
+
+    #[test]
+    fn a_port_where_nobody_listens_is_noticed_at_once() {
+        with_runtime(async || {
+            let nobody = server().local_addr().unwrap();
+            let (requests, reader) = requests(&[nobody]);
+            let source = requests[0].0.source;
+            let (mut ports, mut told) = launched(requests, reader);
+            while !matches!(told.last(), Some(Inbound::Unreachable(told)) if *told == source) {
+                told.push(next(&mut ports).await);
+            }
+        });
+    }
+
+    #[test]
+    fn a_flood_at_one_port_keeps_no_other_waiting() {
+        with_runtime(async || {
+            let servers = [server(), server(), server()];
+            let (requests, reader) = requests(&servers.each_ref().map(|server| server.local_addr().unwrap()));
+            let (mut ports, _) = launched(requests, reader);
+            for (server, datagrams) in servers.iter().zip([50, 50, 1]) {
+                let client = server.recv_from(&mut [0; 64]).unwrap().1;
+                for _ in 0..datagrams {
+                    server.send_to(&[0; 48], client).unwrap();
                 }
-            };
-            self.outlet.send(message).await.ok()?;
-        }
-        Some(())
+            }
+            // Three turns of three ports; loopback delivers before a send returns.
+            let mut heard = Vec::new();
+            while heard.len() < 9 {
+                if let Inbound::Datagram { from, .. } = next(&mut ports).await {
+                    heard.push(from);
+                }
+            }
+            assert!(heard.contains(&servers[2].local_addr().unwrap()), "{heard:?}");
+        });
     }
 
-    /// A reply is here and the kernel has not told when the request left: it will not any more.
-    async fn redeem_by_fallback(&mut self) -> Option<()> {
-        match self.waiting.take() {
-            Some(Waiting { token, fallback, .. }) => self.outlet.send(Inbound::Transmitted(token, fallback)).await.ok(),
-            None => Some(()),
-        }
+    #[test]
+    fn a_port_is_closed_when_its_time_is_over_and_not_before() {
+        with_runtime(async || {
+            let server = server();
+            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
+            let expires = requests[0].0.expires;
+            let (mut ports, _) = launched(requests, reader);
+            let closes = ports.poll_timeout().unwrap();
+            assert!(closes > expires, "a reply that comes at the last moment is heard");
+            ports.handle_timeout(expires);
+            assert_eq!(ports.poll_timeout(), Some(closes));
+            ports.handle_timeout(closes);
+            assert_eq!(ports.poll_timeout(), None);
+        });
     }
 
-    /// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
-    fn local(&self, stamp: Option<ntp_udp::Stamp>) -> Stamp {
-        match stamp {
-            None => Stamp { at: self.reader.now(), origin: StampOrigin::Daemon },
-            Some(stamp) => Stamp { at: self.reader.from_realtime(stamp.at), origin: stamp.origin },
-        }
+    #[test]
+    fn a_new_request_to_a_source_closes_the_port_of_the_last_one() {
+        with_runtime(async || {
+            let server = server();
+            let address = server.local_addr().unwrap();
+            let (first, reader) = requests(&[address]);
+            let (second, _) = requests(&[address]);
+            let (ports, _) = launched(first.into_iter().chain(second).collect(), reader);
+            assert_eq!(ports.ports.len(), 1);
+        });
     }
 }

@@ -4,10 +4,10 @@
 //!   this process only, or the system clock merely looked at.
 //! * [`ClockReader`] is what everybody else takes: cloneable, lock-free, and able to bring the kernel's packet
 //!   timestamps to our clock's time.
-//! * [`monotonic_now`] drives timers; [`suspended_time`] tells of a suspend.
+//! * [`monotonic_now`] is the time of timers, and [`Timer`] is one; [`suspended_time`] tells of a suspend.
 //!
 //! Signs are those of [`ntp_proto::time`]: a positive step moves our clock into the future, a positive frequency makes
-//! it run faster. Every call goes through libc's `clock_gettime` and `clock_adjtime`, so that a preloaded simulator or
+//! it run faster. Every call goes through libc's `clock_gettime`, `clock_adjtime` and `timerfd_settime`, so that a preloaded simulator or
 //! fault injector sees all of them. Only `src/sys.rs` contains unsafe code.
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
@@ -23,6 +23,7 @@ mod request;
 mod sys;
 mod system;
 mod timeline;
+mod timer;
 mod virtual_clock;
 
 pub use clock::{Clock, ClockKind, MeasuringClock};
@@ -32,4 +33,5 @@ pub use monotonic::{monotonic_now, suspended_time};
 pub use ntp_proto::clock::ClockStatus;
 pub use reader::ClockReader;
 pub use system::{SystemClock, steering_permission};
+pub use timer::Timer;
 pub use virtual_clock::{VirtualClock, VirtualSettings};

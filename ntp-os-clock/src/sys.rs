@@ -1,6 +1,7 @@
 //! The calls to the kernel, all through libc's symbols.
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A clock of the kernel that we read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,4 +70,30 @@ pub(crate) fn user_hz() -> libc::c_long {
     let hz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     // Every architecture but one has had 100 for ever; a simulator that knows nothing of it answers -1.
     if hz > 0 { hz } else { 100 }
+}
+
+/// A timer by a clock, as a descriptor that does not block; it is not set yet.
+pub(crate) fn open_timer(clock: KernelClock) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes plain numbers and touches no memory of ours.
+    let fd = unsafe { libc::timerfd_create(clock.id(), libc::TFD_NONBLOCK | libc::TFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just opened this descriptor for us, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets a timer to go off once, `seconds` and `nanos` from now by its clock. Both zero would unset it.
+pub(crate) fn set_timer(timer: BorrowedFd<'_>, seconds: u64, nanos: u32) -> io::Result<()> {
+    let rest = libc::timespec {
+        tv_sec: libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX),
+        // Below 10⁹, which every `c_long` can hold.
+        tv_nsec: nanos as libc::c_long,
+    };
+    let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let setting = libc::itimerspec { it_interval: once, it_value: rest };
+    // SAFETY: `BorrowedFd` keeps the descriptor open, the kernel reads one `itimerspec` from `setting`, which lives through
+    // the call, and writes none where the address for the old setting is null.
+    let status = unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const setting, std::ptr::null_mut()) };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

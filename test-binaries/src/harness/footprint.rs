@@ -25,9 +25,34 @@ impl Footprint {
     }
 }
 
+/// How often the threads of a running process have gone to sleep so far, and so woken up.
+///
+/// # Panics
+/// If it does not run, or /proc does not tell.
+#[must_use]
+pub fn wake_ups(process: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    threads.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok()).map(slept).sum()
+}
+
+/// As the status of a thread tells.
+#[expect(clippy::needless_pass_by_value, reason = "it maps over what was read")]
+fn slept(status: String) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("/proc tells how often a thread has slept")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn whoever_sleeps_wakes_up() {
+        let before = wake_ups(std::process::id());
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(wake_ups(std::process::id()) > before);
+    }
 
     #[test]
     fn this_process_takes_up_something() {

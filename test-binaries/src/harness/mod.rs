@@ -24,7 +24,7 @@ pub use certificates::{Authority, CertificateFiles};
 pub use confine::{confined, confined_in};
 pub use daemon::{Daemon, DaemonConfig, source_at};
 pub use folder::folder;
-pub use footprint::Footprint;
+pub use footprint::{Footprint, wake_ups};
 pub use network::{Network, Side};
 pub use nts_loopback::{NtsAddresses, NtsLoopback};
 pub use odd::OddServer;

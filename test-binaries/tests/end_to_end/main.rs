@@ -3,6 +3,7 @@
 
 mod chrony;
 mod client_follows_chronyd;
+mod daemon_sleeps_while_nothing_is_due;
 mod exporter_tells_how_the_clock_is;
 mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;

@@ -1,0 +1,152 @@
+//! The one timer of the client task.
+//!
+//! The runtime's own timers stand in a wheel of six levels, which wakes the process at each level that a long sleep passes:
+//! about once more for every wait. A timer of the kernel's wakes it when something is due, to the microsecond, and also when
+//! that came to pass while the machine slept.
+
+use ntp_os_clock::{Timer, monotonic_now};
+use ntp_proto::time::MonoTime;
+use std::io;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Waits for one time after another, and asks the kernel only when the time is another one than before.
+pub(crate) struct Alarm {
+    /// `None` where the system has no such timers; then the runtime's do.
+    timer: Option<AsyncFd<Timer>>,
+    /// What the timer is set to, unless that has passed.
+    set: Option<MonoTime>,
+}
+
+impl Alarm {
+    /// Needs a runtime around it.
+    pub(crate) fn new() -> Self {
+        Self { timer: Timer::new().and_then(watched).ok(), set: None }
+    }
+
+    /// Resolves when it is `due`, at once if that is past. If it is dropped before, nothing is lost.
+    pub(crate) async fn reached(&mut self, due: MonoTime) {
+        loop {
+            match self.armed(due) {
+                Some(timer) => match timer.readable().await {
+                    Ok(mut ready) => ready.clear_ready(),
+                    Err(_) => self.timer = None,
+                },
+                None => tokio::time::sleep(due.since(monotonic_now())).await,
+            }
+            self.set = None;
+            // A time that was set before may have come first.
+            if monotonic_now() >= due {
+                return;
+            }
+        }
+    }
+
+    /// The timer, set to `due`.
+    fn armed(&mut self, due: MonoTime) -> Option<&AsyncFd<Timer>> {
+        let timer = self.timer.as_ref()?;
+        if self.set != Some(due) {
+            timer.get_ref().set(due).ok()?;
+            self.set = Some(due);
+        }
+        Some(timer)
+    }
+}
+
+#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Timer keeps its own")]
+fn watched(timer: Timer) -> io::Result<AsyncFd<Timer>> {
+    AsyncFd::with_interest(timer, Interest::READABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_millis(30);
+    const LATE: Duration = Duration::from_secs(3600);
+    /// Much later than soon, and much sooner than late.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Runs a test with either kind of timer.
+    fn with_both(test: impl AsyncFn(Alarm)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let alarm = Alarm::new();
+            assert!(alarm.timer.is_some());
+            test(alarm).await;
+            test(Alarm { timer: None, set: None }).await;
+        });
+    }
+
+    /// Waits for `due` and no longer than for the rest of the world to have its turn.
+    async fn give_up(alarm: &mut Alarm, due: MonoTime) {
+        let early = tokio::time::timeout(Duration::from_millis(1), alarm.reached(due)).await;
+        assert!(early.is_err(), "it is not due yet");
+    }
+
+    async fn reached(alarm: &mut Alarm, due: MonoTime) {
+        tokio::time::timeout(PATIENCE, alarm.reached(due)).await.unwrap();
+        assert!(monotonic_now() >= due, "never too early");
+    }
+
+    #[test]
+    fn an_alarm_rings_when_it_is_due_again_and_again() {
+        with_both(async |mut alarm| {
+            for _ in 0..3 {
+                reached(&mut alarm, monotonic_now() + SOON).await;
+            }
+        });
+    }
+
+    #[test]
+    fn an_alarm_in_the_past_rings_at_once_and_as_often_as_it_is_asked() {
+        with_both(async |mut alarm| {
+            let past = monotonic_now();
+            for _ in 0..3 {
+                reached(&mut alarm, past).await;
+            }
+            reached(&mut alarm, MonoTime::ZERO).await;
+        });
+    }
+
+    #[test]
+    fn an_alarm_set_to_an_earlier_time_rings_earlier() {
+        with_both(async |mut alarm| {
+            let now = monotonic_now();
+            give_up(&mut alarm, now + LATE).await;
+            reached(&mut alarm, now + SOON).await;
+        });
+    }
+
+    #[test]
+    fn an_alarm_set_to_a_later_time_does_not_ring_at_the_earlier_one() {
+        with_both(async |mut alarm| {
+            let now = monotonic_now();
+            give_up(&mut alarm, now + SOON).await;
+            // It goes off while nobody waits for it.
+            tokio::time::sleep(2 * SOON).await;
+            reached(&mut alarm, monotonic_now() + SOON).await;
+        });
+    }
+
+    #[test]
+    fn waiting_again_for_the_same_time_loses_nothing() {
+        with_both(async |mut alarm| {
+            let due = monotonic_now() + SOON;
+            give_up(&mut alarm, due).await;
+            tokio::time::sleep(2 * SOON).await;
+            reached(&mut alarm, due).await;
+        });
+    }
+
+    #[test]
+    fn others_have_their_turn_even_if_something_is_always_due() {
+        with_both(async |mut alarm| {
+            let others = tokio::spawn(tokio::time::sleep(SOON));
+            while !others.is_finished() {
+                alarm.reached(MonoTime::ZERO).await;
+            }
+        });
+    }
+}
