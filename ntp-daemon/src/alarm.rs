@@ -3,6 +3,9 @@
 //! The runtime's own timers stand in a wheel of six levels, which wakes the process at each level that a long sleep passes:
 //! about once more for every wait. A timer of the kernel's wakes it when something is due, to the microsecond, and also when
 //! that came to pass while the machine slept.
+//!
+//! A simulator that is preloaded into the program replaces waiting in `epoll_wait` and may know no timerfd, which would then
+//! go by the real time. With `LD_PRELOAD` in the environment, the runtime's timers are used.
 
 use ntp_os_clock::{Timer, monotonic_now};
 use ntp_proto::time::MonoTime;
@@ -12,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 
 /// Waits for one time after another, and asks the kernel only when the time is another one than before.
 pub(crate) struct Alarm {
-    /// `None` where the system has no such timers; then the runtime's do.
+    /// `None` where the system has no such timers or may be a simulated one; then the runtime's do.
     timer: Option<AsyncFd<Timer>>,
     /// What the timer is set to, unless that has passed.
     set: Option<MonoTime>,
@@ -21,7 +24,8 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// Needs a runtime around it.
     pub(crate) fn new() -> Self {
-        Self { timer: Timer::new().and_then(watched).ok(), set: None }
+        let simulated = std::env::var_os("LD_PRELOAD").is_some();
+        Self { timer: (!simulated).then(|| Timer::new().and_then(watched).ok()).flatten(), set: None }
     }
 
     /// Resolves when it is `due`, at once if that is past. If it is dropped before, nothing is lost.
