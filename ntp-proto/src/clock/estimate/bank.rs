@@ -1,7 +1,7 @@
 //! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
 
 use super::hypothesis::{Belief, Hypothesis, SOURCES};
-use super::law::{LAWS, Mixed, Posterior, Reading, mix};
+use super::law::{LAWS, Mixed, Posterior, Reading, mix, wobble};
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
 pub(super) const WANDERS: usize = 11;
@@ -101,6 +101,11 @@ impl Bank {
             outliers += likelihood * one.outlier;
         }
         Outlook { posteriors, mixed, inexplicable: outliers > 0.5 * all }
+    }
+
+    /// The variance of what the server of a link may wobble by, going by the weights of its `laws`.
+    pub(super) fn wobble(&self, laws: &Laws, jitter: f64) -> f64 {
+        self.weights().iter().zip(laws).map(|(weight, laws)| weight * wobble(laws, jitter)).sum()
     }
 
     /// Takes in a reading. If it was wild, it says nothing about the wander.

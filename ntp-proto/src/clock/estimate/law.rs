@@ -116,6 +116,12 @@ pub(super) fn mix(posteriors: &[Posterior; LAWS], weights: &[f64; LAWS]) -> Mixe
     }
 }
 
+/// The variance of a server's wobble, as far as laws with these weights believe in one.
+pub(super) fn wobble(weights: &[f64; LAWS], jitter: f64) -> f64 {
+    let believed = weights.get(WOBBLING).unwrap_or_default();
+    believed.iter().zip(WOBBLES).map(|(weight, share)| weight * (share * jitter).powi(2)).sum()
+}
+
 impl Reading {
     pub(super) fn middle(&self) -> f64 {
         (self.low + self.high) / 2.0

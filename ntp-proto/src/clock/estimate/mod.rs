@@ -45,6 +45,9 @@ const FORGOTTEN: Seconds = Seconds::new(4.0 * 3600.0);
 const AGREEMENT: f64 = 100e-6;
 /// Standard deviations that an error bound takes.
 const SURE: f64 = 3.0;
+/// No server is believed to wobble by more, as a standard deviation in seconds, where the rate of our clock may be what is
+/// seen.
+const MOST_WOBBLE: f64 = 0.02;
 /// Readings after which the rate counts as measured.
 const MEASURED: u32 = 3;
 
@@ -207,7 +210,11 @@ impl Estimate {
         let laws = place.link.weights(sources > 1);
         let outlook = self.bank.outlook(index, &reading, &laws);
         let foreseen = self.bank.belief(index);
-        let (middle, deviation) = (foreseen.offset + foreseen.bias, foreseen.shown_variance.max(0.0).sqrt());
+        let middle = foreseen.offset + foreseen.bias;
+        // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on even if the server is
+        // believed to wobble by now: the trail may be why.
+        let wobble = if place.trail.is_none() { self.bank.wobble(&laws, reading.jitter) } else { 0.0 };
+        let deviation = (foreseen.shown_variance.max(0.0) + 4.0 * wobble.min(MOST_WOBBLE.powi(2))).sqrt();
         place.trail = Trail::next(place.trail.as_ref(), measurement.at, &reading, middle, deviation);
         if self.turned(index, measurement.at) {
             return;
