@@ -5,6 +5,7 @@
 //! * [`ClockReader`] is what everybody else takes: cloneable, lock-free, and able to bring the kernel's packet
 //!   timestamps to our clock's time.
 //! * [`monotonic_now`] is the time of timers, and [`Timer`] is one; [`suspended_time`] tells of a suspend.
+//! * [`yield_to_all`] has nothing to do with clocks, but with who may call the kernel: it lets a thread go last.
 //!
 //! Signs are those of [`ntp_proto::time`]: a positive step moves our clock into the future, a positive frequency makes
 //! it run faster. Every call goes through libc's `clock_gettime`, `clock_adjtime` and `timerfd_settime`, so that a preloaded simulator or
@@ -17,6 +18,7 @@ mod error;
 mod kernel;
 mod monotonic;
 mod precision;
+mod priority;
 mod reader;
 mod request;
 #[allow(unsafe_code, reason = "this is the one file that talks to the kernel")]
@@ -31,6 +33,7 @@ pub use error::{ClockAttempt, ClockError};
 pub use kernel::FREQUENCY_LIMIT;
 pub use monotonic::{monotonic_now, suspended_time};
 pub use ntp_proto::clock::ClockStatus;
+pub use priority::yield_to_all;
 pub use reader::ClockReader;
 pub use system::{SystemClock, steering_permission};
 pub use timer::Timer;

@@ -97,3 +97,13 @@ pub(crate) fn set_timer(timer: BorrowedFd<'_>, seconds: u64, nanos: u32) -> io::
     let status = unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const setting, std::ptr::null_mut()) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Gives the calling thread the policy SCHED_IDLE. The system call itself is made, as musl has a function of that name which
+/// does nothing.
+pub(crate) fn run_when_idle() -> io::Result<()> {
+    // SAFETY: a `sched_param` is a C structure of integers (padding included), for which all bits zero are a value.
+    let parameters: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel reads one `sched_param` at the address, which is that of a live one; 0 is the calling thread.
+    let status = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_IDLE, &raw const parameters) };
+    if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
