@@ -7,6 +7,7 @@ use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{Frequency, Seconds};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct Config {
     pub servers: Vec<ServerEntry>,
     /// Where we hand out keys and cookies for authenticated time: `[[nts-ke-server]]`.
     pub nts_ke_servers: Vec<NtsKeServerEntry>,
+    /// What these share: `[nts-ke]`.
+    pub nts_ke: NtsKe,
     /// The keys that seal our cookies: `[keyset]`.
     pub keyset: Keyset,
     /// How the clock is disciplined: `[synchronization]`.
@@ -195,6 +198,14 @@ pub struct NtsKeServerEntry {
     pub ntp_port: Option<u16>,
     /// The algorithms that clients may choose from; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,
+}
+
+/// `[nts-ke]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct NtsKe {
+    /// How many threads run the handshakes of all `[[nts-ke-server]]`; `None`: half as many as the process may use
+    /// processors, at least one and at most eight.
+    pub handshake_threads: Option<NonZeroUsize>,
 }
 
 /// `[keyset]`.

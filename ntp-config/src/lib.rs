@@ -34,8 +34,9 @@ pub mod text;
 
 pub use config::{
     ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH, DEFAULT_OBSERVATION_PATH,
-    DEFAULT_POOL_COUNT, DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset, LogLevel, NTP_PORT, NTS_KE_PORT, NtsKeServerEntry,
-    Observability, ServerEntry, SourceEntry, SourceKind, Storage, Synchronization, Trust, UnknownLogLevel,
+    DEFAULT_POOL_COUNT, DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset, LogLevel, NTP_PORT, NTS_KE_PORT, NtsKe,
+    NtsKeServerEntry, Observability, ServerEntry, SourceEntry, SourceKind, Storage, Synchronization, Trust,
+    UnknownLogLevel,
 };
 pub use diagnostic::{ConfigError, Warning};
 pub use load::{Loaded, for_pools, load, parse_str};

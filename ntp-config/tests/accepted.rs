@@ -332,6 +332,8 @@ fn lines() -> impl Strategy<Value = String> {
         "[synchronization.algorithm]",
         "[keyset]",
         "[[nts-ke-server]]",
+        "[nts-ke]",
+        "handshake-threads = 0",
         "mode = \"pool\"",
         "mode = \"server\"",
         "mode = \"nts\"",

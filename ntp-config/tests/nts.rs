@@ -327,6 +327,25 @@ fn several_servers_of_keys_share_the_work() {
 }
 
 #[test]
+fn the_threads_that_all_servers_of_keys_share_are_read_and_bounded() {
+    let threads = |more: &str| config(&ke(more)).nts_ke.handshake_threads.map(std::num::NonZeroUsize::get);
+    assert_eq!(threads(""), None);
+    assert_eq!(threads("[nts-ke]\n"), None);
+    assert_eq!(threads("[nts-ke]\nhandshake-threads = 64\n"), Some(64));
+    for (line, expected) in [
+        ("handshake-threads = 0", ["11:21", "out of range", "from 1 to 64"]),
+        ("handshake-threads = 65", ["11:21", "out of range", "from 1 to 64"]),
+        ("threads = 2", ["11:1", "unknown key `threads` in [nts-ke]", "`handshake-threads`"]),
+    ] {
+        check("error", &ke(&format!("[nts-ke]\n{line}\n")), expected);
+    }
+    // It is that of all of them, so that none of them may have its own.
+    check("error", &ke("handshake-threads = 2\n"), ["10:1", "unknown key `handshake-threads`", ""]);
+    let alone = format!("{POOL}{SERVER}[nts-ke]\nhandshake-threads = 2\n");
+    check("warning", &alone, ["6:2", "`[nts-ke]` has no effect", "add an [[nts-ke-server]]"]);
+}
+
+#[test]
 fn every_key_of_the_keyset_reaches_the_configuration() {
     let keyset =
         config(&ke("[keyset]\nstale-key-count = 24\nkey-rotation-interval = 3600\nkey-storage-path = \"/k\"\n")).keyset;

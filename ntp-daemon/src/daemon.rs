@@ -2,10 +2,10 @@
 
 use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
-use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
-use crate::key_ring::KeyRing;
+use crate::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeServices, handshake_threads};
+use crate::key_ring::{KeyRing, SharedKeys};
 use crate::observe::{self, Facts, Listener};
-use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop};
+use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop, processors};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
@@ -74,7 +74,7 @@ pub(crate) struct Daemon {
     client: ClientTask,
     workers: Vec<Worker>,
     keys: Option<KeyRing>,
-    ke_servers: Vec<RunningKeService>,
+    ke_servers: Option<RunningKeServices>,
     ke_server_end: mpsc::UnboundedReceiver<()>,
     listener: Option<Listener>,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
@@ -103,19 +103,11 @@ impl Daemon {
         }
         let listener = listen(&config)?;
         let (ke_ended, ke_server_end) = mpsc::unbounded_channel();
-        let mut ke_servers = Vec::new();
-        let mut ke_boards = Vec::new();
-        for service in ke_services(&config, &boards)? {
-            let ended = ke_ended.clone();
-            let keys = shared.keys.clone().expect("invariant: there are keys where keys are established");
-            // Who would be told is gone only when the daemon ends.
-            let ended = move || {
-                let _ = ended.send(());
-            };
-            let (running, board) = service.start(keys, ended)?;
-            ke_servers.push(running);
-            ke_boards.push(board);
-        }
+        // Who would be told is gone only when the daemon ends.
+        let ended = move || {
+            let _ = ke_ended.send(());
+        };
+        let (ke_servers, ke_boards) = start_ke_servers(&config, &boards, shared.keys.as_ref(), ended)?;
         let facts = Facts {
             config_path: path,
             requested_clock: config.clock.mode,
@@ -175,11 +167,11 @@ impl Daemon {
         let ke_servers = self.ke_servers;
         let reload = async {
             while reloads.changed().await.is_ok() {
-                ke_servers.iter().for_each(RunningKeService::reload);
+                ke_servers.iter().for_each(RunningKeServices::reload);
             }
             std::future::pending::<()>().await;
         };
-        let serves_keys = !ke_servers.is_empty();
+        let serves_keys = ke_servers.is_some();
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -200,7 +192,7 @@ impl Daemon {
         if !client.is_finished() {
             let _ = client.await;
         }
-        ke_servers.into_iter().for_each(RunningKeService::stop);
+        ke_servers.into_iter().for_each(RunningKeServices::stop);
         stop_workers.stop();
         for thread in threads {
             let _ = thread.join();
@@ -244,6 +236,23 @@ fn ke_services(config: &Config, boards: &[ServerBoard]) -> Result<Vec<KeService>
         KeService::open(entry, dual_stack, &served)
     };
     all.iter().map(open).collect()
+}
+
+/// Starts key establishment, if there is to be any.
+fn start_ke_servers(
+    config: &Config,
+    boards: &[ServerBoard],
+    keys: Option<&SharedKeys>,
+    ended: impl Fn() + Send + Sync + 'static,
+) -> Result<(Option<RunningKeServices>, Vec<KeServiceBoard>), KeServiceError> {
+    let services = ke_services(config, boards)?;
+    if services.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let keys = keys.expect("invariant: there are keys where keys are established");
+    let threads = config.nts_ke.handshake_threads.unwrap_or_else(|| handshake_threads(processors()));
+    let (running, boards) = RunningKeServices::start(services, threads, keys, ended)?;
+    Ok((Some(running), boards))
 }
 
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.

@@ -1,11 +1,17 @@
-//! Our own key establishment: sockets opened at the start, served by threads of their own.
+//! Our own key establishment: sockets opened at the start, each with a thread that accepts, and threads for all handshakes.
 
 use crate::key_ring::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
-use ntp_ke::server::{CertificateStore, KeBindError, KeBoard, KeListener, KeServerHandle, KeStartError, KeyPairError};
+use ntp_ke::server::{
+    CertificateStore, KeBindError, KeBoard, KeListener, KePool, KeServerHandle, KeStartError, KeyPairError,
+};
 use ntp_proto::nts::KeServerConfig;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+
+/// The most threads that handshakes get unless the file says otherwise.
+const MOST_THREADS: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
 
 /// Why key establishment cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +32,14 @@ pub(crate) struct KeService {
     limit: usize,
 }
 
-/// One listening address that is served.
-pub(crate) struct RunningKeService {
+/// All listening addresses that are served, and the threads that they share.
+pub(crate) struct RunningKeServices {
+    servers: Vec<RunningKeService>,
+    pool: KePool,
+}
+
+/// One of them.
+struct RunningKeService {
     handle: KeServerHandle,
     certificates: Arc<CertificateStore>,
 }
@@ -60,32 +72,59 @@ impl KeService {
         Ok(Self { listener, certificates, grant, limit: entry.concurrent_connections })
     }
 
-    /// Starts the thread; `ended` is called when it ends.
-    ///
-    /// # Errors
-    /// Says what the system refuses.
-    pub(crate) fn start(
-        self,
-        keys: SharedKeys,
-        ended: impl FnOnce() + Send + 'static,
-    ) -> Result<(RunningKeService, KeServiceBoard), KeServiceError> {
-        let handle = self.listener.start(Arc::clone(&self.certificates), keys, self.grant, ended)?;
+    /// The address and port, the latter as the system chose it if it was to.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    fn start(self, pool: &KePool, keys: SharedKeys) -> Result<(RunningKeService, KeServiceBoard), KeStartError> {
+        let handle = self.listener.start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
         let board = KeServiceBoard { board: handle.board(), connection_limit: self.limit };
         Ok((RunningKeService { handle, certificates: self.certificates }, board))
     }
 }
 
-impl RunningKeService {
-    /// Reads the certificate anew. If it is not good, that is logged, and the old one stays.
-    pub(crate) fn reload(&self) {
-        // What is wrong has been logged.
-        let _ = self.certificates.reload();
+impl RunningKeServices {
+    /// Starts so many threads for handshakes, and one for each listening address that accepts. `ended` is called when one
+    /// of them ends.
+    ///
+    /// # Errors
+    /// Says what the system refuses.
+    pub(crate) fn start(
+        services: Vec<KeService>,
+        threads: NonZeroUsize,
+        keys: &SharedKeys,
+        ended: impl Fn() + Send + Sync + 'static,
+    ) -> Result<(Self, Vec<KeServiceBoard>), KeServiceError> {
+        let mut running = Self { servers: Vec::new(), pool: KePool::start(threads, ended)? };
+        let mut boards = Vec::new();
+        for service in services {
+            let (server, board) = service.start(&running.pool, Arc::clone(keys))?;
+            running.servers.push(server);
+            boards.push(board);
+        }
+        Ok((running, boards))
     }
 
-    /// Ends the thread and waits for it.
-    pub(crate) fn stop(self) {
-        self.handle.stop();
+    /// Reads all certificates anew. If one is not good, that is logged, and the old one stays.
+    pub(crate) fn reload(&self) {
+        for server in &self.servers {
+            // What is wrong has been logged.
+            let _ = server.certificates.reload();
+        }
     }
+
+    /// Ends the threads and waits for them.
+    pub(crate) fn stop(self) {
+        self.servers.into_iter().for_each(|server| server.handle.stop());
+        self.pool.stop();
+    }
+}
+
+/// How many threads handshakes get where the file does not say it: half of the processors, so that even a flood of
+/// handshakes leaves the other half to replies, and no more than eight, which do tens of thousands of handshakes a second.
+pub(crate) fn handshake_threads(processors: usize) -> NonZeroUsize {
+    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN).min(MOST_THREADS)
 }
 
 /// The port to tell to clients where they would not find us by themselves: that of the only server.
@@ -97,6 +136,12 @@ fn only_port(served: &[SocketAddr]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn handshakes_get_half_of_the_processors_and_eight_at_most() {
+        let threads = [0, 1, 2, 3, 4, 15, 16, 17, 256].map(|processors| handshake_threads(processors).get());
+        assert_eq!(threads, [1, 1, 1, 1, 2, 7, 8, 8, 8]);
+    }
 
     #[test]
     fn clients_are_told_a_port_only_where_they_would_not_guess_it() {

@@ -5,7 +5,8 @@
 //! brings them from.
 //!
 //! * [`client`]: [`establish`](client::establish) asks one server for keys and cookies, within one deadline.
-//! * [`server`]: a [`KeListener`](server::KeListener) serves clients on a thread of its own.
+//! * [`server`]: a [`KeListener`](server::KeListener) accepts clients, and the threads of a [`KePool`](server::KePool) serve
+//!   those of all listeners.
 //! * [`CertificateFacts`]: what a certificate says, for people to look at.
 //!
 //! Both sides speak TLS 1.3 only, with the protocol `ntske/1` (RFC 8915 §3, §4), without resumption and without early

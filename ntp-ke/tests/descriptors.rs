@@ -4,13 +4,14 @@
 use arc_swap::ArcSwap;
 use ntp_config::{HostPort, NtsKeServerEntry, Trust};
 use ntp_ke::client::{CertificateTime, Connector, establish};
-use ntp_ke::server::{CertificateStore, KeBoard, KeListener};
+use ntp_ke::server::{CertificateStore, KeBoard, KeListener, KePool};
 use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeySet};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use std::fs::File;
 use std::io::Read as _;
 use std::net::TcpStream;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -48,8 +49,9 @@ fn confined() {
     let certificates = CertificateStore::open(&entry.certificate_chain, &entry.private_key).unwrap();
     let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));
     let grant = KeServerConfig { algorithms: entry.aead_algorithms, server: None, port: None };
+    let pool = KePool::start(NonZeroUsize::new(2).unwrap(), || ()).unwrap();
     let handle =
-        listener.start(Arc::new(certificates), Arc::new(ArcSwap::from_pointee(keys)), Arc::new(grant), || ()).unwrap();
+        listener.start(&pool, Arc::new(certificates), Arc::new(ArcSwap::from_pointee(keys)), Arc::new(grant)).unwrap();
     let board = handle.board();
 
     let target = HostPort { host: "127.0.0.1".into(), port: address.port() };
@@ -89,6 +91,7 @@ fn confined() {
     // The longest pause is a second.
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     handle.stop();
+    pool.stop();
 }
 
 fn until(board: &KeBoard, wanted: impl Fn(&KeBoard) -> bool) {

@@ -53,6 +53,14 @@ fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
     }
 }
 
+/// Threads that have nothing to do.
+pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Report) {
+    if let Some(nts_ke) = nts_ke.filter(|_| config.nts_ke_servers.is_empty()) {
+        let help = "add an [[nts-ke-server]], or remove this section";
+        report.warning(nts_ke, "`[nts-ke]` has no effect: no `[[nts-ke-server]]` hands out keys", help);
+    }
+}
+
 /// Keys that nobody gets.
 pub(crate) fn keys(config: &Config, keyset: Option<&Span>, servers: &[Located<ServerEntry>], report: &mut Report) {
     // Another host may hand them out if it has the same file.

@@ -6,6 +6,7 @@ mod file;
 mod keyset;
 mod listen;
 mod not_yet;
+mod nts_ke;
 mod nts_ke_server;
 mod observability;
 mod server;
@@ -27,6 +28,7 @@ const ROOT: Section = Section {
         "source",
         "server",
         "nts-ke-server",
+        "nts-ke",
         "keyset",
         "synchronization",
         "clock",
@@ -37,7 +39,7 @@ const ROOT: Section = Section {
 
 /// Every kind of table with the keys that it may hold; the documentation is tested against it.
 #[cfg(test)]
-pub(crate) const ALL: [&Section; 15] = [
+pub(crate) const ALL: [&Section; 16] = [
     &ROOT,
     &source::DEFAULTS,
     &source::SOURCE,
@@ -45,6 +47,7 @@ pub(crate) const ALL: [&Section; 15] = [
     &server::SERVER,
     &server::FILTER,
     &nts_ke_server::NTS_KE_SERVER,
+    &nts_ke::NTS_KE,
     &keyset::KEYSET,
     &synchronization::SYNCHRONIZATION,
     &synchronization::THRESHOLD,
@@ -61,7 +64,8 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     let sources = source::read(&mut root, report);
     let servers = server::read(&mut root, report);
     let mut nts_ke_servers = nts_ke_server::read(&mut root, report);
-    let keyset_span = root.peek("keyset").map(|entry| entry.key.span.clone());
+    let span = |key| root.peek(key).map(|entry| entry.key.span.clone());
+    let (nts_ke_span, keyset_span) = (span("nts-ke"), span("keyset"));
     let synchronization = synchronization::read(section(&mut root, &synchronization::SYNCHRONIZATION, report), report);
     let mut config = Config {
         clock: clock::read(section(&mut root, &clock::CLOCK, report), report),
@@ -71,6 +75,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         sources: sources.iter().map(|source| source.value.clone()).collect(),
         servers: servers.iter().map(|server| server.value.clone()).collect(),
         nts_ke_servers: Vec::new(),
+        nts_ke: nts_ke::read(section(&mut root, &nts_ke::NTS_KE, report), report),
         keyset: keyset::read(section(&mut root, &keyset::KEYSET, report), report),
     };
     not_yet::refuse(&mut root, report);
@@ -81,6 +86,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         checks::nts_ke::servers(&nts_ke_servers, report);
         checks::nts_ke::tell_ports(&mut nts_ke_servers, &servers, report);
         config.nts_ke_servers = nts_ke_servers.into_iter().map(|server| server.value).collect();
+        checks::nts_ke::threads(&config, nts_ke_span.as_ref(), report);
         checks::nts_ke::keys(&config, keyset_span.as_ref(), &servers, report);
         checks::whole(&config, synchronization.minimum_agreeing.as_ref(), report);
     }

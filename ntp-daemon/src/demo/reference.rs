@@ -4,7 +4,7 @@
 use super::DemoError;
 use crate::daemon::{DaemonError, secrets, seed};
 use crate::file;
-use crate::ke_servers::{KeService, RunningKeService};
+use crate::ke_servers::{KeService, RunningKeServices};
 use crate::server::{Shared, WorkerGroup, WorkerStop};
 use arc_swap::ArcSwap;
 use ntp_config::{NtsKeServerEntry, ServerEntry};
@@ -17,6 +17,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,7 +26,7 @@ use std::time::{Duration, SystemTime};
 /// A running reference server; it ends when dropped.
 pub(super) struct Reference {
     ke_address: SocketAddr,
-    key_establishment: Option<RunningKeService>,
+    key_establishment: Option<RunningKeServices>,
     stop: WorkerStop,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,10 +64,12 @@ impl Reference {
         let worker = workers.pop().ok_or_else(|| DemoError::SetUp("no worker".into()))?;
         let served = server.listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
         let service = KeService::open(&key_establishment(folder)?, false, &[served]).map_err(DaemonError::from)?;
-        let (running, board) = service.start(keys, || ()).map_err(DaemonError::from)?;
+        let ke_address = service.address();
+        let (running, _) =
+            RunningKeServices::start(vec![service], NonZeroUsize::MIN, &keys, || ()).map_err(DaemonError::from)?;
         let stop = WorkerStop::default();
         let thread = worker.start(stop.clone(), drop).map_err(|error| DemoError::SetUp(error.to_string()))?;
-        Ok(Self { ke_address: board.board.address(), key_establishment: Some(running), stop, thread: Some(thread) })
+        Ok(Self { ke_address, key_establishment: Some(running), stop, thread: Some(thread) })
     }
 
     /// Where keys can be had.

@@ -81,6 +81,6 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
 }
 
 /// How many processors this process may use.
-fn processors() -> usize {
+pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -9,5 +9,5 @@ mod tally;
 mod worker;
 
 pub(crate) use board::ServerBoard;
-pub(crate) use group::WorkerGroup;
+pub(crate) use group::{WorkerGroup, processors};
 pub(crate) use worker::{Shared, Worker, WorkerStop};

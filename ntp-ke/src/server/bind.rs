@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-/// How many connections the kernel holds for us while the thread is busy.
+/// How many connections the kernel holds for us until they are accepted.
 const BACKLOG: i32 = 1024;
 
 /// `EAFNOSUPPORT` of Linux, for which the standard library has no name.

@@ -48,8 +48,11 @@ pub(super) enum Outcome {
 }
 
 impl Service {
-    /// Serves one client, until `ends` at the latest.
-    pub(super) async fn serve(&self, stream: TcpStream, ends: Instant, rng: ChaCha12Rng) {
+    /// Serves one client, until `ends` at the latest. The stream does not block, and nobody else waits for it.
+    pub(super) async fn serve(&self, stream: std::net::TcpStream, ends: Instant, rng: ChaCha12Rng) {
+        let Ok(stream) = TcpStream::from_std(stream) else {
+            return self.counters.outcome(&Outcome::OwnFault);
+        };
         // Without it, it would only be slower.
         let _ = stream.set_nodelay(true);
         let (outcome, left) = match tokio::time::timeout_at(ends, self.talk(stream, rng)).await {

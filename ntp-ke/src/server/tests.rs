@@ -4,4 +4,5 @@ mod certificates;
 mod grants;
 mod handshakes;
 mod limits;
+mod pool;
 mod served;

@@ -1,8 +1,9 @@
 //! What clients cannot take up.
 
 use super::served::{PATIENCE, Served, end_of, entry};
-use crate::server::KeListener;
+use crate::server::{KeListener, KePool};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
@@ -178,7 +179,8 @@ async fn a_server_that_is_told_to_stop_ends_and_gives_its_port_back() {
         server: None,
         port: None,
     });
-    let handle = listener.start(served.certificates, served.keys, grant, move || told.send(()).unwrap()).unwrap();
+    let pool = KePool::start(NonZeroUsize::MIN, move || told.send(()).unwrap()).unwrap();
+    let handle = listener.start(&pool, served.certificates, served.keys, grant).unwrap();
     drop(handle);
     hears.recv_timeout(PATIENCE).expect("a server whose handle is dropped ends, and says so");
 }

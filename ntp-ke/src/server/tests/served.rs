@@ -1,7 +1,7 @@
 //! A server that runs, and clients that are not ours.
 
 use crate::client::{CertificateTime, Connector, Established, Failure, establish};
-use crate::server::{CertificateStore, KeListener, KeServerHandle, KeServerStats};
+use crate::server::{CertificateStore, KeListener, KePool, KeServerHandle, KeServerStats};
 use crate::test_certificates::{Authority, Identity, NOW, write};
 use arc_swap::ArcSwap;
 use ntp_config::{HostPort, NtsKeServerEntry, Trust};
@@ -11,6 +11,7 @@ use rand::rngs::ChaCha12Rng;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ pub(super) struct Served {
     pub(super) certificates: Arc<CertificateStore>,
     pub(super) address: SocketAddr,
     pub(super) handle: KeServerHandle,
+    pub(super) pool: KePool,
 }
 
 /// Limits that no ordinary test meets.
@@ -76,8 +78,9 @@ impl Served {
         let certificates = Arc::new(CertificateStore::open(&chain, &key).unwrap());
         let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));
         let keys = Arc::new(ArcSwap::from_pointee(keys));
-        let handle = listener.start(Arc::clone(&certificates), Arc::clone(&keys), Arc::new(grant), || ()).unwrap();
-        Self { authority, folder, keys, certificates, address, handle }
+        let pool = KePool::start(NonZeroUsize::new(2).unwrap(), || ()).unwrap();
+        let handle = listener.start(&pool, Arc::clone(&certificates), Arc::clone(&keys), Arc::new(grant)).unwrap();
+        Self { authority, folder, keys, certificates, address, handle, pool }
     }
 
     pub(super) fn stats(&self) -> KeServerStats {
@@ -114,8 +117,12 @@ impl Served {
     }
 
     pub(super) async fn establish_with(&self, connector: &Connector) -> Result<Established, Failure> {
-        let target = HostPort { host: "127.0.0.1".into(), port: self.address.port() };
-        establish(&target, connector, CertificateTime::At(NOW), PATIENCE).await
+        ask(self.address, connector).await
+    }
+
+    /// Asks another server that shows the same certificate.
+    pub(super) async fn establish_at(&self, address: SocketAddr) -> Result<Established, Failure> {
+        ask(address, &self.connector()).await
     }
 
     /// TLS of a client that believes the server and is otherwise as a test wants it.
@@ -135,6 +142,11 @@ impl Served {
         let name = ServerName::try_from("127.0.0.1").unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, self.tcp().await).await
     }
+}
+
+async fn ask(address: SocketAddr, connector: &Connector) -> Result<Established, Failure> {
+    let target = HostPort { host: "127.0.0.1".into(), port: address.port() };
+    establish(&target, connector, CertificateTime::At(NOW), PATIENCE).await
 }
 
 /// Waits until the other side has ended the connection in whatever way, and says after which time it did.
