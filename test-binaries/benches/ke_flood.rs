@@ -1,18 +1,36 @@
 //! What a flood of handshakes does to replies: `bench/ke-flood`.
 //!
+//! The server has processor 0. The flood and the asker share processor 1, where the asker goes first in real time, so that
+//! what is measured is the server's delay and not the asker's own. With `--shared` all of them have all processors, as they
+//! come, and the asker waits behind the flood as well.
+//!
+//! A processor that sleeps takes longer to answer than one that handshakes keep awake, so that silence may look worse than a
+//! flood. With `--awake` there is no sleep in either, which is the strictest comparison of the delays; the threads that see to
+//! it take half of what is left to handshakes.
+//!
 //! Rounds of silence and of flood take turns, so that whatever else this machine does meets both alike. Each prints how long
 //! plain exchanges took; the medians over all rounds come last.
 #![expect(clippy::print_stdout, reason = "it is for people to look at")]
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use ntp_os_clock::yield_to_all;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use test_binaries::harness::{Daemon, NtsAddresses, NtsLoopback};
 use test_binaries::{Asker, HandshakeFlood};
 
 /// A reply that has not come by then is counted as lost.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where the server runs, and where the load does.
+const PROCESSORS: [usize; 2] = [0, 1];
+
+/// Set where the asker has its priority already.
+const FIRST: &str = "KE_FLOOD_FIRST";
 
 /// Measure how long replies take while key establishment is flooded.
 #[derive(Debug, Parser)]
@@ -26,6 +44,12 @@ struct Args {
     /// How many connections the flood has at a time
     #[arg(long, default_value_t = 4)]
     connections: usize,
+    /// Let server, flood and asker share all processors
+    #[arg(long)]
+    shared: bool,
+    /// Keep both processors from ever falling asleep, with threads that run when nobody else wants to
+    #[arg(long)]
+    awake: bool,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -68,12 +92,50 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// Begins again with a real-time priority for this thread, the asker's. What it starts, daemon and flood, does not get it.
+fn go_first() {
+    if std::env::var_os(FIRST).is_none() {
+        let this = std::env::current_exe().expect("a program has a path");
+        let mut chrt = Command::new("chrt");
+        chrt.args(["--reset-on-fork", "--rr", "1"]).arg(this).args(std::env::args_os().skip(1)).env(FIRST, "1");
+        panic!("chrt: {}", chrt.exec());
+    }
+}
+
+/// Ties this thread, and what it starts from now on, to one processor.
+fn settle(processor: usize) {
+    let mut only = CpuSet::new();
+    only.set(processor);
+    sched_setaffinity(None, &only).expect("there are two processors; with one, try --shared");
+}
+
+/// A thread that uses up what nobody else wants of a processor, until this program ends.
+fn keep_awake(processor: usize) {
+    std::thread::spawn(move || {
+        settle(processor);
+        yield_to_all().expect("any thread may yield");
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+}
+
 fn main() {
     let args = Args::parse();
+    if !args.shared {
+        go_first();
+        settle(PROCESSORS[0]);
+    }
     let span = Duration::from_secs(args.seconds);
     let scene = NtsLoopback::new();
     let mut daemon = Daemon::start(&scene.server("").with_log_level("warn")).expect("a daemon without CAP_SYS_TIME");
+    if !args.shared {
+        settle(PROCESSORS[1]);
+    }
     let NtsAddresses { time, keys } = NtsAddresses::of(&mut daemon);
+    if args.awake {
+        PROCESSORS.into_iter().for_each(keep_awake);
+    }
     let _ = Round::measure(time, Duration::from_millis(500));
 
     println!("{} rounds of {} s each; microseconds", args.rounds, args.seconds);
