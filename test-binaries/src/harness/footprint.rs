@@ -45,13 +45,22 @@ fn slept(status: String) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::{Running, until};
+    use std::process::Command;
     use std::time::Duration;
 
+    /// More than a busy machine needs.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Of another process: the threads of this one come and go with the tests, and their counts with them.
     #[test]
     fn whoever_sleeps_wakes_up() {
-        let before = wake_ups(std::process::id());
-        std::thread::sleep(Duration::from_millis(1));
-        assert!(wake_ups(std::process::id()) > before);
+        let mut sleeper = Command::new("sh");
+        sleeper.args(["-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.02; done; sleep 60"]);
+        let sleeper = Running::start("a shell that sleeps", sleeper);
+        let before = wake_ups(sleeper.id());
+        let later = until(PATIENCE, || Some(wake_ups(sleeper.id())).filter(|count| *count >= before + 5));
+        assert!(later.is_some(), "{before} and no more");
     }
 
     #[test]
