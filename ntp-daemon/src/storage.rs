@@ -2,6 +2,7 @@
 
 use crate::file;
 use ntp_config::Storage;
+use ntp_proto::clock::LARGEST_RATE;
 use ntp_proto::time::{Frequency, Seconds};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl Store {
     /// The frequency from the last run.
     pub(crate) fn frequency(&self) -> Option<Frequency> {
         let drift: Drift = read(self.drift.as_deref()?)?;
-        let sane = drift.frequency_ratio.is_finite() && drift.frequency_ratio.abs() <= 500e-6;
+        let sane = drift.frequency_ratio.is_finite() && drift.frequency_ratio.abs() <= LARGEST_RATE.to_f64();
         if !sane {
             tracing::warn!(
                 ratio = drift.frequency_ratio,
@@ -170,6 +171,13 @@ mod tests {
         assert!(path.with_file_name("drift.broken").exists());
         store.keep_frequency(Frequency::new(1e-6));
         assert_eq!(store.frequency(), Some(Frequency::new(1e-6)));
+    }
+
+    #[test]
+    fn what_the_estimator_can_correct_is_kept() {
+        let (_folder, mut store) = store();
+        store.keep_frequency(LARGEST_RATE);
+        assert_eq!(store.frequency(), Some(LARGEST_RATE));
     }
 
     #[test]

@@ -28,6 +28,6 @@ pub use policy::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};
 pub use process::Clock;
 pub(crate) use process::LOCAL_REFERENCE;
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
-pub use steer::MAXIMUM_SLEW;
+pub use steer::{LARGEST_RATE, MAXIMUM_SLEW};
 pub use system::SystemVariables;
 pub use timescale::{FreeTime, Timescale};

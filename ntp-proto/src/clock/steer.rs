@@ -8,8 +8,8 @@ use std::time::Duration;
 pub const MAXIMUM_SLEW: Frequency = MAXIMUM_FREQUENCY;
 /// The same for a discipline that knows how far to go: with the tick, kernels can do 10 %.
 pub(super) const FASTEST_SLEW: Frequency = Frequency::new(0.09);
-/// The largest rate correction, which leaves room for the fastest slew on top of it.
-pub(super) const LARGEST_RATE: Frequency = Frequency::new(0.01);
+/// The largest rate correction of any discipline, which leaves room for the fastest slew on top of it.
+pub const LARGEST_RATE: Frequency = Frequency::new(0.01);
 
 #[derive(Clone, Copy, Debug)]
 struct Slew {

@@ -15,7 +15,7 @@ use super::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 
-/// The largest frequency error that we correct (RFC 5905 §7.2 MAXFREQ).
+/// The largest frequency error that the loops of RFC 5905 correct (§7.2 MAXFREQ). The estimator goes further.
 pub const MAXIMUM_FREQUENCY: Frequency = Frequency::new(500e-6);
 
 /// What the sources in use say about our clock, combined.

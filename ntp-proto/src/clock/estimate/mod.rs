@@ -1,7 +1,8 @@
 //! The estimator: what time it is, how fast our clock runs, and how well both are known.
 //!
 //! It works in the free-running timescale, so that steering cannot disturb it. [`Bank`] holds filters for different sizes
-//! of the oscillator's wander; each [`Link`] knows what the path to one source is like; [`law`] says what a reading means.
+//! of the oscillator's wander; each [`Link`] knows what the path to one source is like; [`law`] says what a reading means;
+//! a [`Trail`] of readings that nobody foresaw tells that the clock runs at another rate than anybody thought.
 //! docs/design/clock.md explains the model, the formulas and where the numbers come from.
 
 mod bank;
