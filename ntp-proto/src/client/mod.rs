@@ -17,7 +17,8 @@ pub use state::SourceState;
 use state::StateClass;
 
 use crate::clock::{
-    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Filtered, InitialClock, LOCAL_REFERENCE, Stamp,
+    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LOCAL_REFERENCE,
+    Stamp,
 };
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
 use crate::pool::{Group, GroupConfig, GroupId};
@@ -33,6 +34,9 @@ use std::time::Duration;
 
 /// This long after the first reply, the first decision no longer waits for sources that have not answered.
 const QUORUM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// All sources are asked for their testimony this often at most.
+const TESTIMONY_SPACING: Duration = Duration::from_secs(30);
 
 /// After the first reply, each other source may leave this many requests unanswered before it is not waited for.
 const PATIENCE_AT_FIRST: u32 = 2;
@@ -96,6 +100,8 @@ pub struct Client {
     next_id: u32,
     rng: ChaCha12Rng,
     first_measured: Option<MonoTime>,
+    /// When all sources were asked for their testimony last.
+    witnesses_called: Option<MonoTime>,
     events: VecDeque<Event>,
     /// See [`ClientConfig::unproven_since`].
     unproven_since: Option<i64>,
@@ -115,6 +121,7 @@ impl Client {
             next_id: 1,
             rng: ChaCha12Rng::from_seed(seed),
             first_measured: None,
+            witnesses_called: None,
             events: VecDeque::new(),
             unproven_since: config.unproven_since,
             confirmed: false,
@@ -204,14 +211,29 @@ impl Client {
     }
 
     /// Takes in what became of a [`ClockAction`].
-    pub fn handle_clock_change(&mut self, change: ClockChange) {
+    pub fn handle_clock_change(&mut self, now: MonoTime, change: ClockChange) {
         self.clock.handle_clock_change(change);
-        if matches!(change, ClockChange::Stepped { .. }) {
-            for member in self.members.values_mut() {
-                member.source.handle_step();
+        match change {
+            ClockChange::Stepped { .. } => self.members.values_mut().for_each(|member| member.source.handle_step()),
+            ClockChange::Disturbed(disturbance) if self.clock.disturbance() == Some(&disturbance) => {
+                self.confirm_anew(now, &disturbance);
             }
+            ClockChange::Disturbed(_) | ClockChange::FrequencySet { .. } | ClockChange::Failed => {}
         }
         self.collect_clock_events();
+    }
+
+    /// The clock was changed by something else: everybody is asked at once. If it is not known how far it was changed, no
+    /// source decides alone, as at the start.
+    fn confirm_anew(&mut self, now: MonoTime, disturbance: &Disturbance) {
+        let samples_hold = disturbance.suspended.is_zero();
+        for member in self.members.values_mut() {
+            member.source.handle_disturbance(now, samples_hold);
+            member.hopeless_at = u32::MAX;
+        }
+        if !samples_hold {
+            self.first_measured = None;
+        }
     }
 
     /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`] afterwards.
@@ -281,10 +303,33 @@ impl Client {
         self.spread_poll(now.mono);
         if let Some(id) = changed {
             self.judge_honesty(id, now.mono);
+            self.call_witnesses(id, now.mono);
         }
         self.collect_clock_events();
         self.confirm(now);
         self.tell_transitions();
+    }
+
+    /// The last measurement of a source contradicts the one before, or a correction waits for confirmation: all sources are asked to testify, in a burst if a majority says that the clock is
+    /// far off.
+    fn call_witnesses(&mut self, id: SourceId, now: MonoTime) {
+        let surprising = self.members.get(&id).is_some_and(|member| member.source.is_surprising());
+        if !self.clock.is_held() && !surprising {
+            return;
+        }
+        let burst = self.clock.is_watching();
+        let lately = self.witnesses_called.is_some_and(|last| now < last + TESTIMONY_SPACING);
+        if !lately {
+            self.witnesses_called = Some(now);
+        }
+        for member in self.members.values_mut() {
+            if burst {
+                member.source.hurry(now);
+            }
+            if !lately {
+                member.source.ask_soon(now);
+            }
+        }
     }
 
     /// From the first time that the clock is synchronised on, it is fit to judge certificates.

@@ -3,6 +3,7 @@
 use super::discipline::KnownFrequency;
 use crate::packet::LeapIndicator;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
+use std::time::Duration;
 
 /// What is known about our clock when the client starts.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,9 @@ pub struct InitialClock {
     pub accumulated: Option<Seconds>,
     /// How finely it can be read.
     pub precision: Precision,
+    /// Whether the operating system still calls it synchronized, because it was left right by an earlier run. It is not
+    /// stepped then by less than the first measurements may be wrong by.
+    pub left_synchronized: bool,
 }
 
 /// What the driver must do to our clock, and report with [`Clock::handle_clock_change`](super::Clock::handle_clock_change).
@@ -86,6 +90,20 @@ pub enum ClockChange {
     },
     /// It refused.
     Failed,
+    /// It was changed by something else than this client.
+    Disturbed(Disturbance),
+}
+
+/// A change of the clock that this client did not order: another program set it, or the machine was suspended.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Disturbance {
+    /// What the clock would have shown without the change.
+    pub before: NtpTimestamp,
+    /// What was added to it, by comparison with the clock of timers.
+    pub step: NtpDuration,
+    /// How long the machine was suspended. The time of a suspend comes from a coarse clock, so that `step` is then not all
+    /// that the clock may be off by.
+    pub suspended: Duration,
 }
 
 /// Why the clock is left alone although a majority agrees that it is wrong.
@@ -107,6 +125,13 @@ pub enum Halt {
     },
     /// The operating system refused.
     ClockRefused,
+    /// The clock's rate is off by more than can be corrected, so that its error grows.
+    RateBeyondLimit {
+        /// The correction that would be needed; positive makes the clock run faster.
+        needed: Frequency,
+        /// The largest correction.
+        limit: Frequency,
+    },
 }
 
 /// What happened to the clock, for logs.
@@ -122,4 +147,6 @@ pub enum ClockEvent {
     Halted(Halt),
     /// The reason to leave it alone has gone.
     Resumed,
+    /// Another program or a suspend changed it; it is confirmed anew.
+    Disturbed(Disturbance),
 }

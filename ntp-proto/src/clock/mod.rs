@@ -4,6 +4,7 @@
 mod cluster;
 mod combine;
 mod command;
+mod continuity;
 mod discipline;
 mod estimate;
 mod filter;
@@ -18,13 +19,14 @@ mod system;
 mod timescale;
 
 pub use combine::Combined;
-pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
+pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock};
+pub use continuity::{Continuity, MachineTime};
 pub use discipline::{
     ClockUpdate, Correction, Discipline, Estimate, KnownFrequency, LoopState, MAXIMUM_FREQUENCY, PllFll,
 };
 pub use filter::{ClockFilter, Filtered};
 pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
-pub use policy::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};
+pub use policy::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
 pub use process::Clock;
 pub(crate) use process::LOCAL_REFERENCE;
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};

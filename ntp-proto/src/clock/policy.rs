@@ -41,6 +41,19 @@ pub struct StepPolicy {
     pub startup_threshold: Seconds,
     /// Later, an offset that stays above this is stepped, as RFC 5905 §11.3 does at STEPT; `None`: never again.
     pub threshold: Option<Seconds>,
+    /// The panic limits that count after a suspend, and after another program has set the clock.
+    pub after_disturbance: DisturbanceLimits,
+}
+
+/// The panic limits that count while the clock is confirmed anew after a [`Disturbance`](super::Disturbance). Going back by
+/// what another program is known to have moved the clock never counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DisturbanceLimits {
+    /// Those of the first synchronization.
+    #[default]
+    Startup,
+    /// Those of every later correction.
+    Running,
 }
 
 impl Default for StepPolicy {
@@ -52,6 +65,7 @@ impl Default for StepPolicy {
             accumulated: None,
             startup_threshold: Seconds::new(0.001),
             threshold: Some(Seconds::new(0.128)),
+            after_disturbance: DisturbanceLimits::Startup,
         }
     }
 }

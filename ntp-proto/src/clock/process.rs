@@ -1,9 +1,10 @@
 //! The clock process: from everybody's filtered measurements to commands for our clock (RFC 5905 §11 and §12).
 
+mod stepping;
 mod view;
 
 use super::combine::Combined;
-use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Halt, InitialClock};
+use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock};
 use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use super::leap::{leap_today, voted_leap};
 use super::measurement::FREQUENCY_TOLERANCE;
@@ -12,11 +13,12 @@ use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, de
 use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
-use crate::packet::ReferenceId;
+use crate::packet::{LeapIndicator, ReferenceId};
 use crate::source::SourceId;
-use crate::time::{Frequency, MonoTime, Now, NtpDuration, Precision, Seconds};
+use crate::time::{Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, Precision, Seconds};
 use std::collections::VecDeque;
 use std::time::Duration;
+use stepping::{Case, Decision, Stepping};
 
 /// The clock process.
 #[derive(Debug)]
@@ -38,6 +40,15 @@ pub struct Clock {
     refused: u32,
     /// Whether the clock has been corrected since the start.
     begun: bool,
+    stepping: Stepping,
+    /// Whether the last measurement was not acted upon, as it needs confirmation.
+    held: bool,
+    /// See [`InitialClock::left_synchronized`].
+    left_synchronized: bool,
+    /// The last change that was not ordered, until the clock is confirmed again.
+    disturbance: Option<Disturbance>,
+    /// What other programs have added to the clock since it was confirmed last.
+    moved: Seconds,
     halt: Option<Halt>,
     awaiting_step: Option<SystemVariables>,
     was_synchronized: bool,
@@ -56,7 +67,7 @@ impl Clock {
             steers: initial.steers,
             precision: initial.precision,
             timescale: Timescale::new(now.local, initial.applied),
-            discipline: Discipline::new(config.discipline, &config.steps, initial.frequency),
+            discipline: Discipline::new(config.discipline, initial.frequency),
             steering: Steering::new(
                 initial.frequency.map_or(Frequency::ZERO, |known| known.frequency),
                 if config.discipline == DisciplineKind::Estimate { FASTEST_SLEW } else { MAXIMUM_SLEW },
@@ -69,6 +80,11 @@ impl Clock {
             offset: None,
             jitter: Seconds::ZERO,
             begun: false,
+            stepping: Stepping::new(),
+            held: false,
+            left_synchronized: initial.left_synchronized,
+            disturbance: None,
+            moved: Seconds::ZERO,
             halt: None,
             awaiting_step: None,
             was_synchronized: false,
@@ -87,12 +103,15 @@ impl Clock {
         let requirements = Requirements {
             minimum_agreeing: self.config.minimum_agreeing,
             maximum_distance: self.config.maximum_distance,
-            pending: if self.begun { 0 } else { pending },
+            pending: if self.stepping.is_starting() { pending } else { 0 },
             rate: self.known_rate(),
         };
         self.selection = decide(candidates, free, &requirements);
         let Outcome::Agreed { peer, .. } = self.selection.outcome else { return };
         let leader = candidates.iter().find(|candidate| candidate.id == peer);
+        if let Some(id) = changed.filter(|id| self.selection.standing(*id).is_some_and(Standing::is_truechimer)) {
+            self.stepping.handle_reply(id);
+        }
         let learnt = self.learn(candidates, changed);
         if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
             self.update(now, free, leader);
@@ -115,8 +134,7 @@ impl Clock {
         let first = self.last_update.is_none();
         let mut learnt = false;
         for candidate in candidates.iter().filter(|candidate| first || changed == Some(candidate.id)) {
-            let standing = self.selection.standing(candidate.id);
-            if matches!(standing, Some(Standing::SystemPeer | Standing::Combined | Standing::Outlier)) {
+            if self.selection.standing(candidate.id).is_some_and(Standing::is_truechimer) {
                 learnt |= self.discipline.learn(candidate.id, &candidate.filtered.newest);
             }
         }
@@ -137,25 +155,19 @@ impl Clock {
     }
 
     fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
-        let Some(mut combined) = self.selection.combined else { return };
-        if let Some((offset, deviation)) = self.discipline.estimate(free).filter(|_| self.steers) {
-            let offset = Seconds::from(offset - self.timescale.steered_by(now.local));
-            // While the estimator wonders at what the sources say, both may be right.
-            let unexplained = matches!(self.discipline.state(), LoopState::Spike);
-            combined = Combined { offset: if unexplained { combined.offset } else { offset }, jitter: deviation };
-        }
-        self.offset = Some((combined.offset, free));
+        let Some(combined) = self.best_offset(now, free) else { return };
+        let offset = combined.offset;
+        self.offset = Some((offset, free));
         self.last_update = Some(free);
         self.jitter = combined.jitter;
-        let system = self.system_after(now, free, peer, combined.offset);
+        let corrected = self.system_after(now, free, peer);
+        let uncorrected = SystemVariables { root_dispersion: corrected.root_dispersion + offset.abs(), ..corrected };
         if !self.steers {
-            self.system = Some(system);
+            self.system = Some(uncorrected);
             return;
         }
-        let limits = if self.begun { self.config.steps.running } else { self.config.steps.startup };
-        let judged = self.without_assumption(combined.offset);
-        if let Some(limit) = limits.exceeded_by(judged) {
-            return self.halt(Halt::Panic { offset: combined.offset, limit });
+        if let Some(limit) = self.panic_limit(offset) {
+            return self.halt(Halt::Panic { offset, limit });
         }
         if self.refused > 0 {
             self.refused -= 1;
@@ -163,31 +175,83 @@ impl Clock {
         }
         let update = ClockUpdate {
             now: free,
-            offset: combined.offset,
-            free_offset: NtpDuration::from(combined.offset) + self.timescale.steered_by(now.local),
+            offset,
+            free_offset: NtpDuration::from(offset) + self.timescale.steered_by(now.local),
             jitter: combined.jitter,
             delay: peer.filtered.best.delay().max(self.precision.seconds()),
             poll: peer.poll,
         };
-        match self.discipline.update(&update) {
-            Correction::Watch => {
-                self.steering.rebase(self.discipline.frequency());
-                self.apply_rate(now.mono);
-                self.doubt(system);
+        let decision = self.decide(free, offset, peer);
+        self.held = false;
+        match decision {
+            Decision::Hold => {
+                self.discipline.watch(&update);
+                self.hold(now.mono, uncorrected);
             }
-            Correction::Step(offset) => self.request_step(now.mono, offset, system),
-            Correction::Steer { frequency, slew, within } => {
-                if self.halt != Some(Halt::ClockRefused) {
-                    self.resume();
-                }
-                self.steering.steer(now.mono, frequency, slew, within);
-                self.apply_rate(now.mono);
-                self.confirm(system);
+            Decision::Step => {
+                self.discipline.prepare_step(&update);
+                self.request_step(now.mono, offset, corrected);
             }
+            Decision::Slew => self.steer(now.mono, &update, uncorrected),
         }
     }
 
-    fn system_after(&self, now: Now, free: FreeTime, peer: &Candidate, offset: Seconds) -> SystemVariables {
+    /// Server minus our clock: by the discipline where it knows better than the sources' last samples.
+    fn best_offset(&self, now: Now, free: FreeTime) -> Option<Combined> {
+        let combined = self.selection.combined?;
+        let estimate = self.discipline.estimate(free).filter(|_| self.steers);
+        let Some((offset, deviation)) = estimate else { return Some(combined) };
+        let offset = Seconds::from(offset - self.timescale.steered_by(now.local));
+        // While the estimator cannot explain what the sources say, both may be right.
+        Some(Combined { offset: if self.is_contradicted() { combined.offset } else { offset }, jitter: deviation })
+    }
+
+    /// Whether the last measurements contradict what the estimator believes: then nothing is corrected.
+    fn is_contradicted(&self) -> bool {
+        matches!(self.discipline, Discipline::Estimate(_)) && self.discipline.state() == LoopState::Spike
+    }
+
+    fn decide(&mut self, free: FreeTime, offset: Seconds, peer: &Candidate) -> Decision {
+        if self.is_contradicted() {
+            return Decision::Hold;
+        }
+        let Outcome::Agreed { agreeing, .. } = self.selection.outcome else { return Decision::Hold };
+        let bound = if self.left_synchronized { peer.distance(free) } else { peer.filtered.best.delay() * 0.5 };
+        // The offset may rest more on other exchanges than on the peer's best.
+        let doubt = bound.max(self.jitter);
+        let case = Case { free, offset, doubt, agreeing, exchanges: peer.filtered.samples };
+        let decision = self.stepping.decide(&case, &self.config.steps);
+        // What may not be stepped any more is slewed where that takes seconds rather than hours.
+        let slewable = self.config.steps.threshold.is_none_or(|threshold| offset.abs() <= threshold);
+        let refused = self.accumulated_limit(offset).is_some();
+        if decision == Decision::Step && refused && slewable { Decision::Slew } else { decision }
+    }
+
+    /// Leaves the clock alone for now, at the rate that is known.
+    fn hold(&mut self, mono: MonoTime, system: SystemVariables) {
+        self.held = true;
+        self.steering.rebase(self.discipline.frequency());
+        self.apply_rate(mono);
+        self.doubt(system);
+    }
+
+    fn steer(&mut self, mono: MonoTime, update: &ClockUpdate, system: SystemVariables) {
+        let Correction::Steer { frequency, slew, within } = self.discipline.update(update) else {
+            return self.hold(mono, system);
+        };
+        if let Some(limit) = self.panic_limit(slew) {
+            return self.halt(Halt::Panic { offset: slew, limit });
+        }
+        if self.halt != Some(Halt::ClockRefused) {
+            self.resume();
+        }
+        self.steering.steer(mono, frequency, slew, within);
+        self.apply_rate(mono);
+        self.confirm(system);
+    }
+
+    /// The system variables if the clock is corrected now.
+    fn system_after(&self, now: Now, free: FreeTime, peer: &Candidate) -> SystemVariables {
         let best = &peer.filtered.best;
         let age = FREQUENCY_TOLERANCE * (free - best.at).max(Seconds::ZERO);
         let votes = self.selection.leap_votes.iter().copied();
@@ -198,25 +262,21 @@ impl Clock {
             reference_id: peer.reference_id,
             reference_time: now.local,
             root_delay: best.root.delay + best.delay().max(self.precision.seconds()),
-            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + spread + offset.abs(),
+            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + spread,
             dispersion_rate: FREQUENCY_TOLERANCE + self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR,
             updated: free,
         }
     }
 
     fn request_step(&mut self, mono: MonoTime, offset: Seconds, after: SystemVariables) {
-        let sum = self.sum_with(offset);
-        if let Some(limit) = self.config.steps.accumulated.filter(|limit| sum > *limit) {
-            // What can be slewed will be, from the next update on.
-            let slewed = self.config.steps.threshold.is_none_or(|threshold| offset.abs() <= threshold);
-            return if slewed { self.doubt(after) } else { self.halt(Halt::AccumulatedSteps { sum, limit }) };
+        if let Some(limit) = self.accumulated_limit(offset) {
+            return self.halt(Halt::AccumulatedSteps { sum: self.sum_with(offset), limit });
         }
         self.steering.stop_slew();
         self.steering.rebase(self.discipline.frequency());
         self.apply_rate(mono);
         self.actions.push_back(ClockAction::Step(NtpDuration::from(offset)));
-        let root_dispersion = after.root_dispersion - offset.abs();
-        self.awaiting_step = Some(SystemVariables { root_dispersion, ..after });
+        self.awaiting_step = Some(after);
     }
 
     /// The sum of all steps if one more is made. The first step of a clock that was never right is free: there is nothing to
@@ -225,10 +285,24 @@ impl Clock {
         self.accumulated.map_or(Seconds::ZERO, |sum| sum + step.abs())
     }
 
-    /// An offset as the panic limits see it: the way back from a mere assumption does not count.
-    fn without_assumption(&self, offset: Seconds) -> Seconds {
-        let back = !self.begun && offset < Seconds::ZERO;
-        if back { (offset + self.assumed_step).min(Seconds::ZERO) } else { offset }
+    /// The limit of the sum of all steps, if one more would exceed it.
+    fn accumulated_limit(&self, step: Seconds) -> Option<Seconds> {
+        self.config.steps.accumulated.filter(|limit| self.sum_with(step) > *limit)
+    }
+
+    /// The panic limit that a correction exceeds, if it does. The way back from a mere assumption, and from where another
+    /// program is known to have moved the clock, does not count.
+    fn panic_limit(&self, correction: Seconds) -> Option<Seconds> {
+        let assumed = if self.begun { Seconds::ZERO } else { self.assumed_step };
+        let excuse = assumed + self.moved;
+        let judged = if correction < Seconds::ZERO && excuse > Seconds::ZERO {
+            (correction + excuse).min(Seconds::ZERO)
+        } else if correction > Seconds::ZERO && excuse < Seconds::ZERO {
+            (correction + excuse).max(Seconds::ZERO)
+        } else {
+            correction
+        };
+        self.stepping.limits(&self.config.steps).exceeded_by(judged)
     }
 
     /// The clock may be off as far as the last update says, which is neither confirmed nor corrected yet.
@@ -259,13 +333,50 @@ impl Clock {
                 self.resume();
                 self.timescale.step(before, step);
                 self.discipline.handle_step();
+                self.stepping.handle_step();
                 self.events.push_back(ClockEvent::Stepped(Seconds::from(step)));
                 if let Some(system) = self.awaiting_step.take() {
                     self.offset = Some((Seconds::ZERO, system.updated));
                     self.confirm(SystemVariables { reference_time: before + step, ..system });
                 }
             }
+            ClockChange::Disturbed(disturbance) => self.handle_disturbance(disturbance),
         }
+    }
+
+    /// The clock was changed by something else: how far is known where the machine's clocks tell, and the rules of a start
+    /// apply until the sources confirm it.
+    fn handle_disturbance(&mut self, disturbance: Disturbance) {
+        let Disturbance { before, step, suspended } = disturbance;
+        if self.is_leap_second(before, step) {
+            return;
+        }
+        self.timescale.step(before, step);
+        self.moved += Seconds::from(step);
+        self.awaiting_step = None;
+        self.actions.retain(|action| !matches!(action, ClockAction::Step(_)));
+        self.steering.stop_slew();
+        self.stepping.restart();
+        self.left_synchronized = false;
+        if !suspended.is_zero() {
+            self.discipline.forget_offset();
+            self.last_update = None;
+        }
+        self.disturbance = Some(disturbance);
+        self.events.push_back(ClockEvent::Disturbed(disturbance));
+        self.was_synchronized = false;
+        self.push_status();
+    }
+
+    /// Whether a change is the leap second that was announced: servers' clocks make it as well, so that nothing changes
+    /// between theirs and ours.
+    fn is_leap_second(&self, before: NtpTimestamp, step: NtpDuration) -> bool {
+        let expected = match self.system.map(|system| leap_today(system.leap, before - LEAP_SLACK, NOMINAL_UNIX_TIME)) {
+            Some(LeapIndicator::Insert) => -NtpDuration::SECOND,
+            Some(LeapIndicator::Delete) => NtpDuration::SECOND,
+            _ => return false,
+        };
+        (step - expected).abs() < LEAP_TOLERANCE
     }
 
     /// Goes on when a slew has ended or the clock can no longer be called right.
@@ -292,6 +403,9 @@ impl Clock {
 
     fn confirm(&mut self, system: SystemVariables) {
         self.begun = true;
+        self.stepping.handle_correction(system.updated);
+        self.disturbance = None;
+        self.moved = Seconds::ZERO;
         self.accumulated.get_or_insert(Seconds::ZERO);
         self.system = Some(system);
         if self.halt.is_some() {
@@ -385,6 +499,10 @@ const UPDATES_AFTER_REFUSAL: u32 = 16;
 const UNCERTAINTY_FACTOR: f64 = 3.0;
 /// No rate is believed to be known better than this over the age of samples.
 const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
+/// A leap second is looked for this long before the clock was changed, as it ends the day before.
+const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(1800 << 32);
+/// A change this near to a second, on the day of a leap second, is the leap second.
+const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
 /// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.
 const NOMINAL_UNIX_TIME: i64 = 1_767_225_600;
 

@@ -63,6 +63,14 @@ pub enum Standing {
     WaitingForQuorum,
 }
 
+impl Standing {
+    /// Whether the source agrees with the majority, so that its measurements are used.
+    #[must_use]
+    pub const fn is_truechimer(self) -> bool {
+        matches!(self, Self::SystemPeer | Self::Combined | Self::Outlier)
+    }
+}
+
 /// The result of a selection over all sources.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Outcome {

@@ -4,7 +4,7 @@ mod facts;
 mod protection;
 
 use super::discard::{Discard, DiscardCounters};
-use super::pacing::Pacing;
+use super::pacing::{BURST_SPACING, Pacing};
 use super::reach::Reach;
 use super::validate::{Ourselves, ValidReply};
 use super::{Session, SourceConfig, SourceId};
@@ -136,11 +136,16 @@ pub struct Source {
     next_poll: MonoTime,
     sequence: u32,
     in_flight: Option<InFlight>,
+    sent_at: Option<MonoTime>,
     last_origin: Option<NtpTimestamp>,
     /// The origin of the last request that we no longer wait for.
     given_up: Option<NtpTimestamp>,
     reach: Reach,
+    /// It has yet to have its first say since the start or the last disturbance of our clock.
+    pending: bool,
     filter: ClockFilter,
+    /// The newest measurement contradicts the one before.
+    surprising: bool,
     demobilized: Option<KissCode>,
     problem: Option<Discard>,
     useless: u32,
@@ -163,10 +168,13 @@ impl Source {
             next_poll: start,
             sequence: 0,
             in_flight: None,
+            sent_at: None,
             last_origin: None,
             given_up: None,
             reach: Reach::default(),
+            pending: true,
             filter: ClockFilter::default(),
+            surprising: false,
             demobilized: None,
             problem: None,
             useless: 0,
@@ -212,6 +220,7 @@ impl Source {
         self.counters.sent += 1;
         let deadline = now + REPLY_DEADLINE;
         self.next_poll = now + self.pacing.interval(rng.random());
+        self.sent_at = Some(now);
         self.in_flight = Some(InFlight {
             origin,
             sequence: self.sequence,
@@ -361,15 +370,16 @@ impl Source {
         let measurement = reply.measure(&exchange, (sent.origin, received.origin), context.precision);
         let measurement = measurement.map_err(|discard| self.refuse(discard, header, context.now))?;
         self.in_flight = None;
-        let surprising = self.filter.push(measurement, context.drift);
+        self.surprising = self.filter.push(measurement, context.drift);
         self.pacing.answered(self.reach.is_reachable(), context.now);
-        if surprising && self.pacing.hurry(context.now) {
+        if self.surprising && self.pacing.hurry(context.now) {
             self.next_poll = self.next_poll.min(context.now + self.pacing.interval(0.0));
         }
         self.reach.answered();
         self.problem = None;
         self.useless = 0;
         self.counters.measured += 1;
+        self.pending = false;
         Ok(Accepted::Measured)
     }
 
@@ -408,6 +418,27 @@ impl Source {
         }
     }
 
+    /// The local clock was changed by something else. Unless `samples_hold` after all, since the change is known, the server
+    /// must have its say again before it counts. It is asked at once.
+    pub(crate) fn handle_disturbance(&mut self, now: MonoTime, samples_hold: bool) {
+        self.handle_step();
+        if !samples_hold {
+            self.filter.clear();
+            self.pending = self.reach.is_reachable();
+        }
+        self.pacing.burst_again(now);
+        self.ask_soon(now);
+    }
+
+    /// Asks as soon as the server can mind no more than a burst, for the testimony of this source about a change that another
+    /// one shows, or for a second exchange.
+    pub(crate) fn ask_soon(&mut self, now: MonoTime) {
+        if self.demobilized.is_none() && !self.pacing.is_rate_limited() {
+            let earliest = self.sent_at.map_or(now, |sent| sent + BURST_SPACING);
+            self.next_poll = self.next_poll.min(earliest.max(now));
+        }
+    }
+
     /// The network is evidently there: asks at once, and again soon.
     pub(crate) fn hurry(&mut self, now: MonoTime) {
         if self.demobilized.is_none() && self.pacing.hurry(now) {
@@ -426,9 +457,9 @@ impl Source {
 
     /// Tries a demobilised association again, from the start.
     pub(crate) fn revive(&mut self, config: SourceConfig, now: MonoTime) {
-        let counters = self.counters;
+        let (counters, pending) = (self.counters, self.pending);
         let session = self.session.take();
-        *self = Self { counters, heard: self.heard, session, ..Self::new(self.id, self.address, config, now) };
+        *self = Self { counters, pending, heard: self.heard, session, ..Self::new(self.id, self.address, config, now) };
     }
 
     /// When something is due: the next request, or the deadline of the one in flight.

@@ -5,7 +5,7 @@ use crate::time::{MonoTime, PollInterval};
 use std::time::Duration;
 
 /// The spacing of a burst (RFC 5905 §7.2 BTIME).
-const BURST_SPACING: Duration = Duration::from_secs(2);
+pub(super) const BURST_SPACING: Duration = Duration::from_secs(2);
 /// Replies at a slowed-down pace before we try a faster one; doubled each time that this fails.
 const PATIENCE: u32 = 8;
 /// The most patience.
@@ -16,6 +16,8 @@ const FORGIVENESS: Duration = Duration::from_secs(3600);
 const SLOWEST: PollInterval = PollInterval::clamped_const(10);
 /// Extra bursts are this far apart at least.
 const HURRY_SPACING: Duration = Duration::from_secs(600);
+/// Bursts that follow disturbances of our clock are this far apart at least.
+const DISTURBANCE_SPACING: Duration = Duration::from_secs(30);
 /// While nobody answers, the interval grows up to this or the regular one, so that a network that comes back is noticed.
 const LONGEST_SEARCH: PollInterval = PollInterval::clamped_const(6);
 
@@ -32,6 +34,8 @@ pub(super) struct Pacing {
     /// The last complaint, or the last step towards forgetting it.
     complained: MonoTime,
     hurried: Option<MonoTime>,
+    /// When the last burst began that followed a disturbance of our clock.
+    disturbed: Option<MonoTime>,
     unanswered: u32,
 }
 
@@ -46,6 +50,7 @@ impl Pacing {
             calm_replies: 0,
             complained: MonoTime::ZERO,
             hurried: None,
+            disturbed: None,
             unanswered: 0,
         }
     }
@@ -104,6 +109,15 @@ impl Pacing {
         self.burst_left = self.burst_left.max(self.config.burst);
         self.unanswered = 0;
         true
+    }
+
+    /// Starts a burst as our clock was disturbed; not again within half a minute, whatever happens to the clock.
+    pub(super) fn burst_again(&mut self, now: MonoTime) {
+        let lately = self.disturbed.is_some_and(|last| now < last + DISTURBANCE_SPACING);
+        if !lately {
+            self.disturbed = Some(now);
+            self.burst_left = self.burst_left.max(self.config.burst);
+        }
     }
 
     /// A usable reply has come; after an outage this starts a new burst.

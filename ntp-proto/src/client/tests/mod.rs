@@ -1,5 +1,6 @@
 //! The client against small worlds: servers on a network with fixed delays, and a clock that obeys.
 
+mod disturbances;
 mod limits;
 mod nts;
 mod servers;
@@ -38,6 +39,8 @@ struct World {
     sent: usize,
     /// The delay in each direction, in seconds.
     one_way: f64,
+    /// The next reply of a server takes so many seconds longer.
+    held_up: Option<(SocketAddr, f64)>,
     /// Whether our clock refuses to be set.
     refuses: bool,
     /// What servers with NTS know and do.
@@ -68,6 +71,7 @@ fn initial() -> InitialClock {
         assumed_step: Seconds::ZERO,
         accumulated: None,
         precision: Precision::from_log2(-25),
+        left_synchronized: false,
     }
 }
 
@@ -96,6 +100,7 @@ impl World {
             events: Vec::new(),
             sent: 0,
             one_way: 0.001,
+            held_up: None,
             refuses: false,
             nts: nts::Servers::new(),
         }
@@ -119,6 +124,24 @@ impl World {
     fn pass(&mut self, seconds: f64) {
         self.mono = self.mono + Duration::from_secs_f64(seconds);
         self.local = self.local + NtpDuration::from_seconds(seconds * (1.0 + self.error) * (1.0 + self.rate));
+    }
+
+    /// Another program adds `by` seconds to the clock, and the driver notices.
+    fn disturb(&mut self, by: f64) {
+        let (before, step) = (self.local, NtpDuration::from_seconds(by));
+        self.local = before + step;
+        let change = ClockChange::Disturbed(Disturbance { before, step, suspended: Duration::ZERO });
+        self.client.handle_clock_change(self.mono, change);
+    }
+
+    /// The machine sleeps for `span` seconds, after which its clock is fast by `gained`.
+    fn suspend(&mut self, span: f64, gained: f64) {
+        self.pass(span);
+        let before = self.local;
+        self.local = before + NtpDuration::from_seconds(gained);
+        let suspended = Duration::from_secs_f64(span);
+        let change = ClockChange::Disturbed(Disturbance { before, step: NtpDuration::ZERO, suspended });
+        self.client.handle_clock_change(self.mono, change);
     }
 
     /// Lives until `end` seconds after the start.
@@ -161,7 +184,8 @@ impl World {
             transmit: at,
             ..*request
         };
-        self.pass(self.one_way);
+        let held_up = self.held_up.take_if(|(server, _)| *server == to).map_or(0.0, |(_, by)| by);
+        self.pass(self.one_way + held_up);
         let reply = match behaviour {
             Server::Dead => return,
             Server::Kiss(code) => Header {
@@ -185,15 +209,16 @@ impl World {
         while let Some(action) = self.client.poll_action() {
             match action {
                 ClockAction::SetStatus(_) => {}
-                _ if self.refuses => self.client.handle_clock_change(ClockChange::Failed),
+                _ if self.refuses => self.client.handle_clock_change(self.mono, ClockChange::Failed),
                 ClockAction::Step(step) => {
                     let before = self.local;
                     self.local = before + step;
-                    self.client.handle_clock_change(ClockChange::Stepped { before, step });
+                    self.client.handle_clock_change(self.mono, ClockChange::Stepped { before, step });
                 }
                 ClockAction::SetFrequency(frequency) => {
                     self.rate = frequency.to_f64();
-                    self.client.handle_clock_change(ClockChange::FrequencySet { at: self.local, frequency });
+                    let change = ClockChange::FrequencySet { at: self.local, frequency };
+                    self.client.handle_clock_change(self.mono, change);
                 }
             }
         }

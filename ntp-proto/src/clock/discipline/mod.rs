@@ -10,7 +10,7 @@ pub use super::estimate::Estimate;
 pub use pll_fll::{LoopState, PllFll};
 
 use super::measurement::Measurement;
-use super::policy::{DisciplineKind, StepPolicy};
+use super::policy::DisciplineKind;
 use super::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
@@ -47,10 +47,8 @@ pub struct KnownFrequency {
 /// What is to be done with the clock.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Correction {
-    /// Nothing yet: an offset this large is watched before it is believed.
+    /// Nothing yet: the last measurements contradict what is believed.
     Watch,
-    /// Set the clock by this offset.
-    Step(Seconds),
     /// Run at `frequency` from now on, and make up for `slew` on top of it, in `within` if limits allow.
     Steer {
         /// The correction of the clock's rate; positive makes it run faster.
@@ -74,10 +72,10 @@ pub enum Discipline {
 impl Discipline {
     /// A new one; `known` is what is known of the frequency beforehand.
     #[must_use]
-    pub fn new(kind: DisciplineKind, policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
+    pub fn new(kind: DisciplineKind, known: Option<KnownFrequency>) -> Self {
         match kind {
-            DisciplineKind::PllFll => Self::PllFll(PllFll::new(policy, known)),
-            DisciplineKind::Estimate => Self::Estimate(Box::new(Estimate::new(policy, known))),
+            DisciplineKind::PllFll => Self::PllFll(PllFll::new(known)),
+            DisciplineKind::Estimate => Self::Estimate(Box::new(Estimate::new(known))),
         }
     }
 
@@ -109,7 +107,8 @@ impl Discipline {
         }
     }
 
-    /// Takes in what the sources say and answers what to do about it.
+    /// Takes in what the sources say and answers what to do about it. An offset that is to be stepped, or held until it is
+    /// confirmed, goes to [`prepare_step`](Self::prepare_step) or [`watch`](Self::watch) instead.
     #[must_use]
     pub fn update(&mut self, update: &ClockUpdate) -> Correction {
         match self {
@@ -118,11 +117,35 @@ impl Discipline {
         }
     }
 
-    /// The step that [`Correction::Step`] asked for was made.
+    /// Takes in an offset that is too large to be corrected before it is confirmed.
+    pub fn watch(&mut self, update: &ClockUpdate) {
+        match self {
+            Self::PllFll(it) => it.watch(update),
+            Self::Estimate(it) => it.watch(),
+        }
+    }
+
+    /// Takes in an offset that is about to be stepped.
+    pub fn prepare_step(&mut self, update: &ClockUpdate) {
+        match self {
+            Self::PllFll(it) => it.prepare_step(update),
+            Self::Estimate(_) => {}
+        }
+    }
+
+    /// The clock may be anywhere, as after a suspend; what is known of its rate stays.
+    pub fn forget_offset(&mut self) {
+        match self {
+            Self::PllFll(it) => it.handle_step(),
+            Self::Estimate(it) => it.forget_offset(),
+        }
+    }
+
+    /// The clock was stepped.
     pub fn handle_step(&mut self) {
         match self {
             Self::PllFll(it) => it.handle_step(),
-            Self::Estimate(it) => it.handle_step(),
+            Self::Estimate(_) => {}
         }
     }
 

@@ -7,7 +7,6 @@
 
 use super::line_fit::{LineFit, UNKNOWN};
 use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
-use crate::clock::policy::StepPolicy;
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
 
@@ -15,9 +14,6 @@ use crate::time::{Frequency, PollInterval, Seconds};
 const MEASURING_TIME: Seconds = Seconds::new(900.0);
 /// After this long, the loops must do with what is known.
 const LONGEST_MEASURING_TIME: Seconds = Seconds::new(4.0 * 3600.0);
-/// How long a large offset must persist before the clock is stepped ("stepout"; RFC 5905 says 900 s, today's
-/// implementations 300 s).
-const STEPOUT: Seconds = Seconds::new(300.0);
 /// Loop gain of the PLL. RFC 5905 §7.2 says 16; kernels have run the same loop four times as fast since 2009, and so does
 /// whoever leaves the loop to them. Measured here, that is five times more accurate on ordinary links.
 const PLL_GAIN: f64 = 4.0;
@@ -56,7 +52,6 @@ enum Phase {
     Synchronized,
     /// With the line, if it was not finished when the large offset came.
     Spike {
-        since: FreeTime,
         line: Option<LineFit>,
     },
 }
@@ -65,8 +60,6 @@ enum Phase {
 #[derive(Clone, Debug)]
 pub struct PllFll {
     phase: Phase,
-    startup_threshold: Seconds,
-    threshold: Option<Seconds>,
     frequency: Frequency,
     /// How far the frequency known beforehand is trusted.
     prior_uncertainty: Frequency,
@@ -78,12 +71,10 @@ pub struct PllFll {
 }
 
 impl PllFll {
-    pub(super) fn new(policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
+    pub(super) fn new(known: Option<KnownFrequency>) -> Self {
         let KnownFrequency { frequency, uncertainty } = known.unwrap_or(NOTHING_KNOWN);
         Self {
             phase: Phase::Unset,
-            startup_threshold: policy.startup_threshold,
-            threshold: policy.threshold,
             frequency: frequency.limited(MAXIMUM_FREQUENCY),
             prior_uncertainty: uncertainty,
             uncertainty: UNKNOWN,
@@ -120,22 +111,12 @@ impl PllFll {
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
         let since_last = self.last_update.map_or(update.poll.seconds(), |last| update.now - last);
-        let too_far = self.step_threshold().is_some_and(|threshold| update.offset.abs() > threshold);
-        let correction = match (&mut self.phase, too_far) {
-            (Phase::Unset, true) => {
-                // The free-running clock does not feel the step: this is the first point of the line already.
-                self.measure_afresh();
-                let _ = self.measure(update);
-                Correction::Step(update.offset)
-            }
-            (Phase::Unset, false) => {
+        let correction = match &mut self.phase {
+            Phase::Unset => {
                 self.measure_afresh();
                 self.measure(update)
             }
-            (Phase::Measuring(_) | Phase::Synchronized, true) => self.watch(update),
-            (Phase::Spike { since, .. }, true) if update.now - *since < STEPOUT => Correction::Watch,
-            (Phase::Spike { .. }, true) => Correction::Step(update.offset),
-            (Phase::Spike { line, .. }, false) => match line.take() {
+            Phase::Spike { line } => match line.take() {
                 Some(line) => {
                     self.phase = Phase::Measuring(line);
                     self.measure(update)
@@ -145,8 +126,8 @@ impl PllFll {
                     self.track(update, since_last)
                 }
             },
-            (Phase::Measuring(_), false) => self.measure(update),
-            (Phase::Synchronized, false) => self.track(update, since_last),
+            Phase::Measuring(_) => self.measure(update),
+            Phase::Synchronized => self.track(update, since_last),
         };
         self.last_update = Some(update.now);
         correction
@@ -159,22 +140,31 @@ impl PllFll {
         }
     }
 
-    fn step_threshold(&self) -> Option<Seconds> {
-        if matches!(self.phase, Phase::Unset) { Some(self.startup_threshold) } else { self.threshold }
-    }
-
     fn measure_afresh(&mut self) {
         self.phase = Phase::Measuring(LineFit::new(self.frequency, self.prior_uncertainty));
     }
 
-    /// A large offset: nothing is done before it has stayed, but more is to be learnt about it.
-    fn watch(&mut self, update: &ClockUpdate) -> Correction {
+    /// A large offset: nothing is done before it is confirmed, but more is to be learnt about it.
+    pub(super) fn watch(&mut self, update: &ClockUpdate) {
         let before = std::mem::replace(&mut self.phase, Phase::Unset);
-        let line = if let Phase::Measuring(line) = before { Some(line) } else { None };
-        self.phase = Phase::Spike { since: update.now, line };
+        self.phase = match before {
+            Phase::Unset => Phase::Unset,
+            Phase::Measuring(line) => Phase::Spike { line: Some(line) },
+            Phase::Synchronized => Phase::Spike { line: None },
+            spike @ Phase::Spike { .. } => spike,
+        };
         self.poll = PollInterval::MIN;
         self.poll_votes = 0;
-        Correction::Watch
+        self.last_update = Some(update.now);
+    }
+
+    /// The free-running clock does not feel a step: the first offset is the first point of the line already.
+    pub(super) fn prepare_step(&mut self, update: &ClockUpdate) {
+        if matches!(self.phase, Phase::Unset) {
+            self.measure_afresh();
+            let _ = self.measure(update);
+        }
+        self.last_update = Some(update.now);
     }
 
     /// The state FREQ: the line through all offsets tells rate and offset.
@@ -261,7 +251,7 @@ mod tests {
     impl World {
         fn new(offset: f64, drift: f64) -> Self {
             Self {
-                pll: PllFll::new(&StepPolicy::default(), None),
+                pll: PllFll::new(None),
                 now: FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0)),
                 offset,
                 steered: 0.0,
@@ -270,30 +260,42 @@ mod tests {
             }
         }
 
-        fn update(&mut self) -> Correction {
-            let correction = self.pll.update(&ClockUpdate {
+        fn seen(&self) -> ClockUpdate {
+            ClockUpdate {
                 now: self.now,
                 offset: Seconds::new(self.offset),
                 free_offset: NtpDuration::from_seconds(self.offset + self.steered),
                 jitter: Seconds::new(1e-6),
                 delay: Seconds::new(1e-5),
                 poll: self.poll,
-            });
+            }
+        }
+
+        fn pass(&mut self, slew: Seconds) {
             let interval = self.poll.seconds();
-            let moved = match correction {
-                Correction::Watch => self.pll.frequency() * interval,
-                Correction::Step(_) => {
-                    self.steered += self.offset;
-                    self.offset = 0.0;
-                    self.pll.handle_step();
-                    self.pll.frequency() * interval
-                }
-                Correction::Steer { frequency, slew, .. } => frequency * interval + slew,
-            };
+            let moved = self.pll.frequency() * interval + slew;
             self.now = self.now + interval;
             self.offset += self.drift * interval.to_f64() - moved.to_f64();
             self.steered += moved.to_f64();
+        }
+
+        fn update(&mut self) -> Correction {
+            let correction = self.pll.update(&self.seen());
+            self.pass(if let Correction::Steer { slew, .. } = correction { slew } else { Seconds::ZERO });
             correction
+        }
+
+        fn watch(&mut self) {
+            self.pll.watch(&self.seen());
+            self.pass(Seconds::ZERO);
+        }
+
+        fn step(&mut self) {
+            self.pll.prepare_step(&self.seen());
+            self.steered += self.offset;
+            self.offset = 0.0;
+            self.pll.handle_step();
+            self.pass(Seconds::ZERO);
         }
 
         fn run(&mut self, updates: usize) {
@@ -306,7 +308,7 @@ mod tests {
     #[test]
     fn a_wrong_clock_is_stepped_once_and_then_steered() {
         let mut world = World::new(0.35, -40e-6);
-        assert!(matches!(world.update(), Correction::Step(_)));
+        world.step();
         for _ in 0..20 {
             assert!(matches!(world.update(), Correction::Steer { .. }));
         }
@@ -340,7 +342,7 @@ mod tests {
         world.run(60);
         let before = world.pll.frequency();
         world.offset = 0.5;
-        assert_eq!(world.update(), Correction::Watch);
+        world.watch();
         assert_eq!(world.pll.state(), LoopState::Spike);
         world.offset = 0.0;
         world.update();
@@ -349,18 +351,8 @@ mod tests {
     }
 
     #[test]
-    fn a_large_offset_that_stays_is_stepped_after_the_stepout() {
-        let mut world = World::new(0.0, 0.0);
-        world.run(60);
-        world.offset = 0.5;
-        let steps = (0..30).map(|_| world.update()).position(|correction| matches!(correction, Correction::Step(_)));
-        assert_eq!(steps, Some(19), "300 s at 16 s each");
-    }
-
-    #[test]
     fn without_a_step_threshold_a_large_offset_does_not_wind_up_the_frequency() {
         let mut world = World::new(0.0, 0.0);
-        world.pll.threshold = None;
         world.run(60);
         let before = world.pll.frequency();
         world.offset = 10.0;

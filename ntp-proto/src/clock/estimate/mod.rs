@@ -15,7 +15,6 @@ mod trail;
 
 use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState};
 use super::measurement::Measurement;
-use super::policy::StepPolicy;
 use super::steer::LARGEST_RATE;
 use super::timescale::FreeTime;
 use crate::source::SourceId;
@@ -30,8 +29,6 @@ use trail::Trail;
 const UNKNOWN: Frequency = Frequency::new(100e-6);
 /// The same for the error bound: three times this are the 500 ppm of RFC 5905 MAXFREQ.
 const UNMEASURED: Frequency = Frequency::new(170e-6);
-/// How long a large offset must persist before the clock is stepped ("stepout", as in the classic discipline).
-const STEPOUT: Seconds = Seconds::new(300.0);
 /// A frequency is kept for the next start once it is known to this.
 const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
 /// The share of half the shortest round trip by which the two ways typically differ.
@@ -77,8 +74,6 @@ struct Suspect {
 /// The estimator and what it has learnt.
 #[derive(Clone, Debug)]
 pub struct Estimate {
-    startup_threshold: Seconds,
-    threshold: Option<Seconds>,
     bank: Bank,
     places: [Option<Place>; SOURCES],
     /// Server minus free-running clock at the first reading; offsets are counted from here.
@@ -87,29 +82,22 @@ pub struct Estimate {
     belief: Belief,
     at: Option<FreeTime>,
     pace: Pace,
-    steered: bool,
-    /// Since when the offset is too large to be slewed.
-    large_since: Option<FreeTime>,
     /// The last reading could not be explained.
     puzzled: bool,
 }
 
 impl Estimate {
-    pub(super) fn new(policy: &StepPolicy, known: Option<KnownFrequency>) -> Self {
+    pub(super) fn new(known: Option<KnownFrequency>) -> Self {
         let KnownFrequency { frequency, uncertainty } =
             known.unwrap_or(KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN });
         let (rate, deviation) = (frequency.limited(LARGEST_RATE).to_f64(), uncertainty.to_f64());
         Self {
-            startup_threshold: policy.startup_threshold,
-            threshold: policy.threshold,
             bank: Bank::new(rate, deviation),
             places: std::array::from_fn(|_| None),
             origin: NtpDuration::ZERO,
             belief: Belief { rate, rate_variance: deviation * deviation, ..Belief::default() },
             at: None,
             pace: Pace::new(),
-            steered: false,
-            large_since: None,
             puzzled: false,
         }
     }
@@ -315,15 +303,19 @@ impl Estimate {
         (others.clone().filter(calm).count(), others.filter(stirred).count())
     }
 
-    /// Forgets everything but the policy: numbers have run out of what can be calculated with.
+    /// Forgets everything: numbers have run out of what can be calculated with.
     fn restart(&mut self) {
-        let steered = self.steered;
-        let policy = StepPolicy {
-            startup_threshold: self.startup_threshold,
-            threshold: self.threshold,
-            ..StepPolicy::default()
-        };
-        *self = Self { steered, ..Self::new(&policy, None) };
+        *self = Self::new(None);
+    }
+
+    /// The clock may be anywhere; the next measurement is the first one of the offset.
+    pub(super) fn forget_offset(&mut self) {
+        self.at = None;
+        self.puzzled = false;
+        for place in self.places.iter_mut().flatten() {
+            place.suspect = None;
+            place.trail = None;
+        }
     }
 
     fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {
@@ -363,30 +355,17 @@ impl Estimate {
         if !self.puzzled {
             self.pace.consider(update.poll, self.bank.wander(), jitter);
         }
-        if !self.steered && offset.abs() > self.startup_threshold {
-            self.steered = true;
-            return Correction::Step(offset);
-        }
         if self.puzzled {
             return Correction::Watch;
         }
-        let too_far = self.threshold.is_some_and(|threshold| offset.abs() > threshold);
-        if self.steered && too_far {
-            let since = *self.large_since.get_or_insert(update.now);
-            return if update.now - since < STEPOUT {
-                self.pace.alarm();
-                Correction::Watch
-            } else {
-                Correction::Step(offset)
-            };
-        }
-        self.large_since = None;
-        self.steered = true;
         Correction::Steer { frequency: self.frequency(), slew: offset, within: self.pace.span(offset) }
     }
 
-    pub(super) fn handle_step(&mut self) {
-        self.large_since = None;
+    /// A large offset waits for its confirmation: it is to be asked about soon.
+    pub(super) fn watch(&mut self) {
+        if !self.puzzled {
+            self.pace.alarm();
+        }
     }
 
     pub(super) fn frequency(&self) -> Frequency {
@@ -420,7 +399,7 @@ impl Estimate {
     pub(super) fn state(&self) -> LoopState {
         if self.at.is_none() {
             LoopState::Unset
-        } else if self.puzzled || self.large_since.is_some() {
+        } else if self.puzzled {
             LoopState::Spike
         } else if self.frequency_is_worth_keeping() {
             LoopState::Synchronized

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const SOURCE: SourceId = SourceId::new(1);
 
 fn estimate() -> Estimate {
-    Estimate::new(&StepPolicy::default(), None)
+    Estimate::new(None)
 }
 
 /// Noise that is always the same, between 0 and 1.
@@ -146,7 +146,7 @@ fn a_longer_path_both_ways_leaves_the_clock_where_it_was() {
 #[test]
 fn a_wrong_rate_from_before_is_given_up() {
     let known = KnownFrequency { frequency: Frequency::new(-80e-6), uncertainty: Frequency::new(1e-6) };
-    let mut estimate = Estimate::new(&StepPolicy::default(), Some(known));
+    let mut estimate = Estimate::new(Some(known));
     observe(&mut estimate, SOURCE, 0..30, 0.0);
     assert!((estimate.frequency().to_f64() - 20e-6).abs() < 1e-6, "{:?}", estimate.frequency());
 }

@@ -1,7 +1,7 @@
 //! What can be read of the clock process.
 
 use super::Clock;
-use crate::clock::command::Halt;
+use crate::clock::command::{Disturbance, Halt};
 use crate::clock::discipline::LoopState;
 use crate::clock::filter::Filtered;
 use crate::clock::policy::ClockConfig;
@@ -22,7 +22,8 @@ impl Clock {
     #[must_use]
     pub fn is_synchronized(&self, free: FreeTime) -> bool {
         let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
-        self.steers && self.awaiting_step.is_none() && self.halt.is_none() && self.system.as_ref().is_some_and(within)
+        let steered = self.steers && self.awaiting_step.is_none() && self.halt.is_none() && self.disturbance.is_none();
+        steered && self.system.as_ref().is_some_and(within)
     }
 
     /// The mapping to the free-running timescale.
@@ -136,7 +137,33 @@ impl Clock {
     /// Where the discipline stands.
     #[must_use]
     pub fn loop_state(&self) -> LoopState {
-        self.discipline.state()
+        if self.stepping.is_watching() { LoopState::Spike } else { self.discipline.state() }
+    }
+
+    /// A large offset (server minus our clock) that is left alone for now, and the time after which it will be stepped unless
+    /// it goes away before. Sooner, if two sources confirm it.
+    #[must_use]
+    pub fn watched(&self, now: Now) -> Option<(Seconds, Seconds)> {
+        let left = self.stepping.left(self.timescale.to_free(now.local))?;
+        Some((self.remaining_offset(now)?, left))
+    }
+
+    /// Whether a large offset is being watched (see [`watched`](Self::watched)).
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.stepping.is_watching()
+    }
+
+    /// Whether the last measurement was not acted upon, as another one must confirm it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// The last change of the clock that was not ordered by us, until the sources have confirmed the clock again.
+    #[must_use]
+    pub fn disturbance(&self) -> Option<&Disturbance> {
+        self.disturbance.as_ref()
     }
 
     /// The poll interval that is wanted, once something is: the discipline's, and a calm one where nothing can be done but

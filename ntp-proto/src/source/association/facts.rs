@@ -26,6 +26,12 @@ impl Source {
         &self.filter
     }
 
+    /// Whether the newest measurement contradicts the one before: one of the clocks may have jumped.
+    #[must_use]
+    pub fn is_surprising(&self) -> bool {
+        self.surprising
+    }
+
     /// The regular poll interval now.
     #[must_use]
     pub fn poll(&self) -> PollInterval {
@@ -115,10 +121,10 @@ impl Source {
         &self.counters
     }
 
-    /// Whether it has yet to have its first say.
+    /// Whether it has yet to have its first say, since the start or the last disturbance of our clock.
     #[must_use]
     pub fn is_pending(&self) -> bool {
-        self.counters.measured == 0 && self.demobilized.is_none()
+        self.pending && self.demobilized.is_none()
     }
 
     /// Whether its measurements may be used: the server has answered one of the last polls, and its last answer was usable.
