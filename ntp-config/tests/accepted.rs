@@ -1,6 +1,7 @@
 //! What a file means, what is warned about, and how files are laid over each other.
 
 use ntp_config::{ClockMode, Loaded, LogLevel, SourceKind, for_pools, load, parse_str};
+use ntp_proto::clock::DisturbanceLimits;
 use ntp_proto::packet::{ReferenceId, Version};
 use ntp_proto::server::{FilterAction, ServerConfig};
 use ntp_proto::source::SourceConfig;
@@ -142,6 +143,7 @@ fn every_key_of_the_other_sections_reaches_the_configuration() {
         local-stratum = 1
         reference-id = "GPS"
         discipline = "pll-fll"
+        after-disturbance-panic-threshold = "running"
         step-threshold = "inf"
         startup-step-threshold = 0
         maximum-root-distance = 3
@@ -169,6 +171,7 @@ fn every_key_of_the_other_sections_reaches_the_configuration() {
     assert_eq!((steps.startup.forward, steps.startup.backward), (None, seconds(1800.5)));
     assert_eq!(steps.accumulated, seconds(3600.0));
     assert_eq!((steps.threshold, steps.startup_threshold), (None, Seconds::ZERO));
+    assert_eq!(steps.after_disturbance, DisturbanceLimits::Running);
     assert_eq!(settings.maximum_distance, Seconds::new(3.0));
     assert_eq!(settings.local_stratum.to_bits(), 1);
     assert_eq!(settings.local_reference_id, ReferenceId::from_letters(*b"GPS\0"));

@@ -7,9 +7,11 @@
 //! A simulator that is preloaded into the program replaces waiting in `epoll_wait` and may know no timerfd, which would then
 //! go by the real time. With `LD_PRELOAD` in the environment, the runtime's timers are used.
 
-use ntp_os_clock::{Timer, monotonic_now};
+use ntp_os_clock::{ClockSetNotice, Timer, monotonic_now};
 use ntp_proto::time::MonoTime;
 use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -24,8 +26,7 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// Needs a runtime around it.
     pub(crate) fn new() -> Self {
-        let simulated = std::env::var_os("LD_PRELOAD").is_some();
-        Self { timer: (!simulated).then(|| Timer::new().and_then(watched).ok()).flatten(), set: None }
+        Self { timer: (!is_simulated()).then(|| Timer::new().and_then(watched).ok()).flatten(), set: None }
     }
 
     /// Resolves when it is `due`, at once if that is past. If it is dropped before, nothing is lost.
@@ -57,15 +58,47 @@ impl Alarm {
     }
 }
 
-#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Timer keeps its own")]
-fn watched(timer: Timer) -> io::Result<AsyncFd<Timer>> {
-    AsyncFd::with_interest(timer, Interest::READABLE)
+/// Waits for the system's clock to be set, or for the machine to resume.
+pub(crate) struct SetNotice(Option<AsyncFd<ClockSetNotice>>);
+
+/// Where the kernel does not tell, the clock is looked at this often.
+const LOOKING_INTERVAL: Duration = Duration::from_secs(1);
+
+impl SetNotice {
+    /// Needs a runtime around it.
+    pub(crate) fn new() -> Self {
+        Self((!is_simulated()).then(|| ClockSetNotice::new().and_then(watched).ok()).flatten())
+    }
+
+    /// Resolves when the clock may have been set. If it is dropped before, nothing is lost.
+    pub(crate) async fn noticed(&mut self) {
+        let Some(notice) = &self.0 else { return tokio::time::sleep(LOOKING_INTERVAL).await };
+        let rearmed = match notice.readable().await {
+            Ok(mut ready) => {
+                ready.clear_ready();
+                notice.get_ref().rearm()
+            }
+            Err(error) => Err(error),
+        };
+        if rearmed.is_err() {
+            self.0 = None;
+        }
+    }
+}
+
+/// Whether this program may run in a simulator.
+fn is_simulated() -> bool {
+    std::env::var_os("LD_PRELOAD").is_some()
+}
+
+#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; these keep their own")]
+fn watched<T: AsRawFd>(inner: T) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(inner, Interest::READABLE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const SOON: Duration = Duration::from_millis(30);
     const LATE: Duration = Duration::from_secs(3600);

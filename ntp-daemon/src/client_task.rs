@@ -1,6 +1,6 @@
 //! The one owner of the client and of the clock.
 
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, SetNotice};
 use crate::establish::{self, Established};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
@@ -9,7 +9,7 @@ use crate::storage::Store;
 use crate::{clock_choice, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
-use ntp_os_clock::{Clock, ClockReader, monotonic_now};
+use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
@@ -46,6 +46,8 @@ pub(crate) struct Parts {
 pub(crate) struct ClientTask {
     client: Client,
     clock: Clock,
+    monitor: ClockMonitor,
+    notice: SetNotice,
     reader: ClockReader,
     store: Store,
     facts: Facts,
@@ -80,6 +82,8 @@ impl ClientTask {
         let now = Now { mono: monotonic_now(), local: reader.now() };
         Self {
             client: Client::new(client, &initial, seed, now),
+            monitor: ClockMonitor::new(&clock),
+            notice: SetNotice::new(),
             clock,
             ports: OpenPorts::new(reader.clone()),
             reader,
@@ -102,6 +106,7 @@ impl ClientTask {
     /// Runs until `stop` says so; then leaves the plain frequency in force and the files written.
     pub(crate) async fn run(mut self, mut questions: mpsc::Receiver<Question>, mut stop: oneshot::Receiver<()>) {
         loop {
+            self.look_at_the_clock();
             self.drain();
             let due = self.due();
             tokio::select! {
@@ -109,6 +114,8 @@ impl ClientTask {
                 _ = &mut stop => break,
                 // Before what comes in, so that no flood holds up what is due.
                 () = self.alarm.reached(due) => self.handle_timeout(),
+                // What is done about it comes first in every round.
+                () = self.notice.noticed() => {}
                 inbound = self.ports.next() => self.take(inbound),
                 Some(resolved) = self.resolved.1.recv() => {
                     let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
@@ -138,13 +145,22 @@ impl ClientTask {
         next.into_iter().flatten().fold(self.next_keeping, MonoTime::min)
     }
 
+    /// Another program may have set the clock, or the machine may have been suspended.
+    fn look_at_the_clock(&mut self) {
+        if let Some(disturbance) = self.monitor.check(&self.clock) {
+            self.client.handle_clock_change(monotonic_now(), ClockChange::Disturbed(disturbance));
+        }
+    }
+
     fn handle_timeout(&mut self) {
+        self.look_at_the_clock();
         let now = self.now();
         self.client.handle_timeout(now);
         self.ports.handle_timeout(now.mono);
     }
 
     fn take(&mut self, inbound: Inbound) {
+        self.look_at_the_clock();
         let now = self.now();
         let outcome = match inbound {
             Inbound::Unreachable(source) => return self.client.handle_port_unreachable(source),
@@ -185,7 +201,7 @@ impl ClientTask {
     fn obey(&mut self) {
         while let Some(action) = self.client.poll_action() {
             if let Some(change) = self.act(action) {
-                self.client.handle_clock_change(change);
+                self.client.handle_clock_change(monotonic_now(), change);
             }
         }
         while let Some(event) = self.client.poll_event() {
@@ -214,7 +230,10 @@ impl ClientTask {
         let outcome = match action {
             ClockAction::Step(step) => {
                 let before = self.clock.now();
-                self.clock.step(step).map(|()| Some(ClockChange::Stepped { before, step }))
+                self.clock.step(step).map(|()| {
+                    self.monitor.handle_step(step);
+                    Some(ClockChange::Stepped { before, step })
+                })
             }
             ClockAction::SetFrequency(frequency) => {
                 let applied = self.clock.set_frequency(frequency);

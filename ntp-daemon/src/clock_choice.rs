@@ -60,5 +60,6 @@ pub(crate) fn initial(
         assumed_step,
         accumulated,
         precision: clock.precision(),
+        left_synchronized: clock.is_left_synchronized(),
     }
 }

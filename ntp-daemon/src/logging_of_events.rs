@@ -102,5 +102,19 @@ fn tell_clock(event: &ClockEvent, facts: &Facts) {
         ClockEvent::Halted(Halt::ClockRefused) => {
             tracing::error!("the operating system refused a correction of the clock");
         }
+        ClockEvent::Halted(Halt::RateBeyondLimit { needed, limit }) => tracing::error!(
+            needed_ppm = needed.to_f64() * 1e6,
+            limit_ppm = limit.to_f64() * 1e6,
+            "the clock's rate is off by more than can be corrected, so that its error grows; the clock source of this machine \
+             is broken: see /sys/devices/system/clocksource/clocksource0/available_clocksource for others"
+        ),
+        ClockEvent::Disturbed(disturbance) if !disturbance.suspended.is_zero() => tracing::info!(
+            suspended_s = disturbance.suspended.as_secs(),
+            "the machine was suspended; the clock is confirmed anew"
+        ),
+        ClockEvent::Disturbed(disturbance) => tracing::warn!(
+            step_s = disturbance.step.to_seconds(),
+            "another program has set the clock; it is confirmed anew. If another time service runs here, stop one of the two"
+        ),
     }
 }

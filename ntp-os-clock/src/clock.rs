@@ -190,6 +190,12 @@ impl Clock {
         }
     }
 
+    /// Whether the clock is called synchronized although this process has not steered it yet: it was left right.
+    #[must_use]
+    pub fn is_left_synchronized(&self) -> bool {
+        matches!(self, Self::System(_)) && system::is_left_synchronized()
+    }
+
     /// Tells the kernel (a virtual clock: notes) how good the clock is.
     ///
     /// # Errors

@@ -16,6 +16,7 @@
 mod clock;
 mod error;
 mod kernel;
+mod monitor;
 mod monotonic;
 mod precision;
 mod priority;
@@ -31,6 +32,7 @@ mod virtual_clock;
 pub use clock::{Clock, ClockKind, MeasuringClock};
 pub use error::{ClockAttempt, ClockError};
 pub use kernel::FREQUENCY_LIMIT;
+pub use monitor::{ClockMonitor, ClockSetNotice};
 pub use monotonic::{monotonic_now, suspended_time};
 pub use ntp_proto::clock::ClockStatus;
 pub use priority::yield_to_all;

@@ -98,6 +98,20 @@ pub(crate) fn set_timer(timer: BorrowedFd<'_>, seconds: u64, nanos: u32) -> io::
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Makes a timer by CLOCK_REALTIME readable as soon as that clock is set, or the machine resumes from a suspend.
+pub(crate) fn cancel_when_set(timer: BorrowedFd<'_>) -> io::Result<()> {
+    let never = libc::timespec { tv_sec: libc::time_t::MAX, tv_nsec: 0 };
+    let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let setting = libc::itimerspec { it_interval: once, it_value: never };
+    let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
+    // SAFETY: `BorrowedFd` keeps the descriptor open, the kernel reads one `itimerspec` from `setting`, which lives through
+    // the call, and writes none where the address for the old setting is null.
+    let status = unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const setting, std::ptr::null_mut()) };
+    let error = io::Error::last_os_error();
+    // The timer is set even if the kernel says that the one before was canceled meanwhile.
+    if status == 0 || error.raw_os_error() == Some(libc::ECANCELED) { Ok(()) } else { Err(error) }
+}
+
 /// Gives the calling thread the policy SCHED_IDLE. The system call itself is made, as musl has a function of that name which
 /// does nothing.
 pub(crate) fn run_when_idle() -> io::Result<()> {

@@ -116,6 +116,11 @@ pub(crate) fn applied_frequency() -> Result<Frequency, ClockError> {
     Ok(kernel_frequency(&kernel_state()?, sys::user_hz()))
 }
 
+/// Whether the kernel calls the system clock synchronized, as a time daemon has left it.
+pub(crate) fn is_left_synchronized() -> bool {
+    kernel_state().is_ok_and(|state| state.status & libc::STA_UNSYNC == 0)
+}
+
 /// All that the kernel tells of the system clock.
 fn kernel_state() -> Result<libc::timex, ClockError> {
     let mut state = sys::reading_request();

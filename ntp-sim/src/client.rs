@@ -5,7 +5,9 @@ use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::server::Utc;
 use ntp_proto::client::{Client, ClientConfig};
-use ntp_proto::clock::{ClockAction, ClockChange, ClockConfig, DisciplineKind, InitialClock, Stamp, StampOrigin};
+use ntp_proto::clock::{
+    ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime, Stamp, StampOrigin,
+};
 use ntp_proto::packet::LeapIndicator;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::source::{Accepted, Datagram, SourceConfig, SourceId, TransmitToken};
@@ -36,6 +38,9 @@ pub(crate) struct Outgoing {
 #[derive(Debug)]
 pub(crate) struct ClientNode {
     pub(crate) clock: SimClock,
+    continuity: Continuity,
+    /// How long the machine has been suspended, in seconds.
+    pub(crate) suspended: f64,
     client: Client,
     utc: Utc,
     /// The port that is open for each server, by its number.
@@ -84,11 +89,14 @@ impl ClientNode {
             assumed_step: Seconds::ZERO,
             accumulated: None,
             precision: Precision::from_log2(-25),
+            left_synchronized: false,
         };
         let now = Now { mono: MonoTime::ZERO, local: utc.shown(0.0, clock.offset) };
         let client = Client::new(config, &initial, noise.seed(), now);
         Self {
             clock,
+            continuity: Continuity::new(MachineTime { local: now.local, boot: now.mono, suspended: Duration::ZERO }),
+            suspended: 0.0,
             client,
             utc,
             ports: vec![None; servers],
@@ -141,6 +149,16 @@ impl ClientNode {
         let Some(wake) = self.wake else { return f64::INFINITY };
         let left = wake.since_epoch().as_secs_f64() - (t + self.clock.timer_offset);
         t + left.max(0.0) / (1.0 + self.clock.rate()) + 1e-9
+    }
+
+    /// Looks whether something else has changed the clock, as the kernel tells the daemon.
+    pub(crate) fn look_at_the_clock(&mut self, t: f64, out: &mut Vec<Outgoing>) {
+        let Now { mono, local } = self.now(t);
+        let now = MachineTime { local, boot: mono, suspended: Duration::from_secs_f64(self.suspended) };
+        if let Some(disturbance) = self.continuity.check(now) {
+            self.client.handle_clock_change(mono, ClockChange::Disturbed(disturbance));
+            self.drain(t, out);
+        }
     }
 
     /// Its timer has fired.
@@ -199,7 +217,7 @@ impl ClientNode {
     fn obey(&mut self, t: f64) {
         while let Some(action) = self.client.poll_action() {
             if let Some(change) = self.act(t, action) {
-                self.client.handle_clock_change(change);
+                self.client.handle_clock_change(self.now(t).mono, change);
             }
         }
         while self.client.poll_event().is_some() {}
@@ -210,6 +228,7 @@ impl ClientNode {
             ClockAction::Step(step) => {
                 let before = self.local(t);
                 self.clock.offset += step.to_seconds();
+                self.continuity.handle_step(step);
                 self.steps += 1;
                 Some(ClockChange::Stepped { before, step })
             }

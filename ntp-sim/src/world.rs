@@ -140,6 +140,10 @@ impl World {
         self.node.clock.begin_second(second);
         self.node.handle_second(self.t);
         self.sleep_or_wake();
+        if !self.asleep {
+            self.node.look_at_the_clock(self.t, &mut self.outgoing);
+            self.post();
+        }
         let state = Second {
             t: self.t,
             error: self.node.error(self.t),
@@ -156,6 +160,7 @@ impl World {
         self.asleep = self.suspends.iter().any(|nap| now >= nap.at && now < nap.at + nap.length);
         for nap in self.suspends.iter().filter(|nap| (nap.at + nap.length).round() == now) {
             self.node.clock.offset += nap.gains;
+            self.node.suspended += nap.length;
         }
     }
 

@@ -4,7 +4,7 @@ use crate::config::Synchronization;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, limit};
 use crate::raw::Value;
-use ntp_proto::clock::{ClockConfig, DisciplineKind, StepLimits, StepPolicy};
+use ntp_proto::clock::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::time::Seconds;
 
@@ -19,6 +19,7 @@ pub(crate) const SYNCHRONIZATION: Section = Section {
         "local-stratum",
         "reference-id",
         "discipline",
+        "after-disturbance-panic-threshold",
         "step-threshold",
         "startup-step-threshold",
         "maximum-root-distance",
@@ -58,6 +59,9 @@ pub(crate) const ALGORITHM: Section = Section {
         "meddling-threshold",
     ],
 };
+
+const DISTURBANCE_LIMITS: [(&str, DisturbanceLimits); 2] =
+    [("startup", DisturbanceLimits::Startup), ("running", DisturbanceLimits::Running)];
 
 const DISCIPLINES: [(&str, DisciplineKind); 2] =
     [("estimate", DisciplineKind::Estimate), ("pll-fll", DisciplineKind::PllFll)];
@@ -109,6 +113,9 @@ fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
             .seconds("startup-step-threshold", report)
             .map_or(defaults.startup_threshold, |threshold| threshold.value),
         threshold: step_threshold(fields, report).map_or(defaults.threshold, |threshold| threshold.value),
+        after_disturbance: fields
+            .word("after-disturbance-panic-threshold", &DISTURBANCE_LIMITS, report)
+            .map_or(defaults.after_disturbance, |limits| limits.value),
     }
 }
 

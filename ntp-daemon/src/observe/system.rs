@@ -105,7 +105,7 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> Vec
         Some(Halt::ClockRefused) => {
             reasons.push(SystemReason::ClockSetError { error: facts.clock_error.clone().unwrap_or_default() });
         }
-        None => {}
+        Some(Halt::RateBeyondLimit { .. }) | None => {}
     }
     reasons.extend(why_nobody_is_believed(client));
     if !process.steers() {

@@ -26,6 +26,8 @@ pub struct SimulatedKernel {
     pub wander: f64,
     /// The mean of what is added to the delay each way, in seconds.
     pub jitter: f64,
+    /// When another program sets the clock, in seconds from the start, and by how much, in seconds.
+    pub set: Vec<(u32, f64)>,
     /// Whether the first day ends with a leap second.
     pub leap: bool,
     /// What chance is made from.
@@ -58,6 +60,7 @@ impl Default for SimulatedKernel {
             drift: 20.0,
             wander: 1e-9,
             jitter: 1e-4,
+            set: Vec::new(),
             leap: false,
             seed: 1,
             seconds: 20_000,
@@ -90,6 +93,10 @@ impl SimulatedKernel {
             ("SECONDS", self.seconds.to_string()),
         ];
         command.envs(settings.map(|(name, value)| (format!("KERNEL_{name}"), value)));
+        let set: Vec<_> = self.set.iter().map(|(at, by)| format!("{at}:{by}")).collect();
+        if !set.is_empty() {
+            command.env("KERNEL_SET", set.join(","));
+        }
         if self.leap {
             command.env("KERNEL_LEAP", "1");
         }

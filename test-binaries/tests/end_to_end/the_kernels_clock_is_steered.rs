@@ -100,3 +100,26 @@ fn a_clock_that_is_far_too_fast_is_corrected_by_more_than_the_kernels_frequency_
         assert!(moment.error.abs() < 0.3e-3 && moment.error.abs() <= moment.bound, "{moment:?}: {said}");
     }
 }
+
+#[test]
+fn a_clock_that_another_program_sets_is_right_again_within_seconds_and_not_called_synchronized_meanwhile() {
+    let moves = [0.5, -5.0, 500.0, -7200.0, 3600.0, 0.02, -86_400.0, 7200.0];
+    let set: Vec<_> = (2_000..).step_by(1_200).zip(moves).collect();
+    let kernel = SimulatedKernel { set: set.clone(), ..SimulatedKernel::default() };
+    let default_polling =
+        config(&[1, 2, 3, 4]).replace("[source-defaults]\npoll-interval-limits = { min = 6, max = 6 }", "");
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&default_polling));
+
+    assert_eq!(said.matches("another program has set the clock").count(), moves.len(), "{said}");
+    for (at, by) in set {
+        // The daemon looks once a second here, where the kernel does not tell it.
+        let after =
+            moments.iter().find(|moment| moment.at > at && moment.error.abs() < 1e-3).expect("it becomes right");
+        assert!(after.at <= at + 5, "set by {by} s at {at}, right at {}: {said}", after.at);
+    }
+    for moment in moments.iter().filter(|moment| moment.at > 10 && moment.status & UNSYNCHRONIZED == 0) {
+        assert!(moment.error.abs() <= moment.bound, "{moment:?}: {said}");
+    }
+    assert!(moments.last().is_some_and(|moment| moment.error.abs() < 0.3e-3), "{said}");
+}
