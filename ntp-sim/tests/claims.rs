@@ -158,3 +158,26 @@ fn a_change_of_rate_is_followed() {
         assert!(ratio < 0.5, "{name}: {ratio}");
     }
 }
+
+#[test]
+fn a_stranger_who_sets_the_clock_for_a_day_misleads_no_client_and_is_undone_within_seconds() {
+    let scenario = scenario("stranger-24h");
+    let moves: Vec<f64> = scenario.clock.clock_steps.iter().map(|step| step.at).collect();
+    assert_eq!(moves.len(), 71);
+    let (mut outside, mut slowest) = (0, 0.0_f64);
+    let mut waiting: Option<f64> = None;
+    World::new(&scenario, DisciplineKind::Estimate, 201).go(|second| {
+        if moves.contains(&second.t) {
+            assert_eq!(waiting, None, "the move before is undone");
+            waiting = Some(second.t);
+        }
+        if second.bound.is_some_and(|bound| second.error.abs() > bound) {
+            outside += 1;
+        }
+        if let Some(since) = waiting.take_if(|_| second.error.abs() < 1e-3 && second.bound.is_some()) {
+            slowest = slowest.max(second.t - since);
+        }
+    });
+    assert_eq!(outside, 0, "seconds outside the bound while synchronized");
+    assert!(slowest <= 3.0, "{slowest} s until right");
+}
