@@ -195,6 +195,8 @@ impl Clock {
     #[must_use]
     pub fn is_left_synchronized(&self) -> bool {
         matches!(self, Self::System(_)) && system::is_left_synchronized()
+    }
+
     /// The part of [`Clock::frequency`] that can be the error of an oscillator, ±500 ppm at most; what is beyond that was left
     /// by a program that ended during a slew.
     ///
