@@ -91,11 +91,6 @@ impl SetNotice {
     }
 }
 
-/// Whether this program may run in a simulator.
-fn is_simulated() -> bool {
-    std::env::var_os("LD_PRELOAD").is_some()
-}
-
 #[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; these keep their own")]
 fn watched<T: AsRawFd>(inner: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(inner, Interest::READABLE)
