@@ -40,15 +40,15 @@ namespace() {
     ip -n "$1" link set lo up
 }
 
-# Builds programs of ours as they are released.
+# Builds programs of ours as they ship.
 build() {
     local program arguments=()
     for program in "$@"; do arguments+=(--bin "$program"); done
-    echo "building (release) …" >&2
-    cargo build --release --quiet --locked -p ntp-daemon -p test-binaries "${arguments[@]}"
+    echo "building (profile dist, as it ships) …" >&2
+    cargo build --profile dist --quiet --locked -p ntp-daemon -p test-binaries "${arguments[@]}"
 }
 target=${CARGO_TARGET_DIR:-$PWD/target}
-ours=$target/release
+ours=$target/dist
 peers=${TRUECHIMER_PEERS:-$target/peers}
 fetch_peers() { [ -n "${TRUECHIMER_PEERS:-}" ] || .ci/fetch-peers "$peers" >&2; }
 

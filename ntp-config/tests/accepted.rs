@@ -407,3 +407,18 @@ fn threads_of_a_server_are_read_and_have_defaults() {
     assert_eq!((chosen.worker_threads, chosen.pin_threads, chosen.coalescing.as_micros()), (Some(3), true, 0));
     assert_eq!((default.worker_threads, default.pin_threads, default.coalescing.as_micros()), (None, false, 100));
 }
+
+#[test]
+fn a_clock_of_our_own_or_none_does_not_use_the_folder_of_the_service() {
+    let source = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n";
+    for mode in ["virtual", "none"] {
+        let text = format!("{source}[clock]\nmode = \"{mode}\"\n");
+        assert_eq!(accepted(&text).config.storage.directory, None, "{mode}");
+        let named = accepted(&format!("{text}[storage]\ndirectory = \"/srv/trial\"\n"));
+        assert_eq!(named.config.storage.directory, Some(PathBuf::from("/srv/trial")), "{mode}");
+    }
+    for mode in ["auto", "system"] {
+        let text = format!("{source}[clock]\nmode = \"{mode}\"\n");
+        assert_eq!(accepted(&text).config.storage.directory, Some(PathBuf::from("/var/lib/truechimer")), "{mode}");
+    }
+}

@@ -416,6 +416,16 @@ mod tests {
             (SystemReason::DistanceTooLarge { distance_s: 2.0, limit_s: 1.5 }, "may be wrong by 2.00 s", "nearer"),
             (SystemReason::LastUpdateTooOld { age_s: 7200.0 }, "2 h ago", "network"),
             (SystemReason::ClockMovedByOther { by_s: -3.0 }, "-3.00 s", "another NTP daemon"),
+            (
+                SystemReason::ClockSteeredByOther {
+                    set_ratio: 0.09,
+                    found_ratio: 0.0,
+                    count: 2,
+                    suspects: vec!["chronyd (812)".into()],
+                },
+                "another program steers the clock too (perhaps chronyd (812))",
+                "stop the other program",
+            ),
             (SystemReason::LocalClock { stratum: 10 }, "stratum 10", "local-stratum"),
             (SystemReason::Unknown { code: "full-moon".into() }, "`full-moon`", "same release"),
         ];

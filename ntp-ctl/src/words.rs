@@ -51,7 +51,8 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::PanicThreshold { .. }
         | SystemReason::AccumulatedStepsExceeded { .. }
         | SystemReason::ClockSetError { .. }
-        | SystemReason::ClockMovedByOther { .. } => correction(reason),
+        | SystemReason::ClockMovedByOther { .. }
+        | SystemReason::ClockSteeredByOther { .. } => correction(reason),
         SystemReason::Unknown { code } => unknown(code),
     }
 }
@@ -187,6 +188,14 @@ fn correction(reason: &SystemReason) -> Words {
         SystemReason::ClockMovedByOther { by_s } => Words::new(
             format!("something else moved the clock by {}", crate::units::signed_seconds(*by_s)),
             "let only one program set the clock: look for another NTP daemon, a VM tool or a cron job",
+        ),
+        SystemReason::ClockSteeredByOther { found_ratio, suspects, .. } => Words::new(
+            format!(
+                "another program steers the clock too{}: it ran {:+.3} ppm instead of as this daemon had set it",
+                if suspects.is_empty() { String::new() } else { format!(" (perhaps {})", suspects.join(" or ")) },
+                found_ratio * 1e6
+            ),
+            "stop the other program: only one can steer the clock",
         ),
         other => unknown(other.code()),
     }

@@ -4,6 +4,7 @@ use crate::alarm::{Alarm, SetNotice};
 use crate::establish::{self, Established};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
+use crate::rivals::Rivalry;
 use crate::socket_pump::{Inbound, OpenPorts};
 use crate::storage::Store;
 use crate::{clock_choice, logging_of_events, nts_sessions};
@@ -11,7 +12,7 @@ use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
-use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent};
+use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
@@ -25,6 +26,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How often the files are written while nothing happens (the interval of chrony's drift file).
 const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
+/// What another program has moved the clock by with the rate that it has set is a disturbance above this.
+const LEAST_HARM: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
 /// Answers of look-ups and the like that wait for the client.
 const INBOX: usize = 64;
 /// When this program was built, in Unix seconds.
@@ -134,9 +137,11 @@ impl ClientTask {
         self.client.handle_shutdown(self.now());
         self.obey();
         self.keep();
-        if let Some(path) = self.store.nts_sessions() {
-            nts_sessions::keep(path, &self.facts.sources, &self.client.sessions(monotonic_now()));
+        if let Some(sessions) = nts_sessions::to_octets(&self.facts.sources, &self.client.sessions(monotonic_now())) {
+            self.store.keep_nts_sessions(sessions);
         }
+        // The clock is in order: from here on, a disk may take its time.
+        self.store.finish();
     }
 
     /// When something is due.
@@ -145,11 +150,25 @@ impl ClientTask {
         next.into_iter().flatten().fold(self.next_keeping, MonoTime::min)
     }
 
-    /// Another program may have set the clock, or the machine may have been suspended.
+    /// Another program may have set the clock or its rate, or the machine may have been suspended.
     fn look_at_the_clock(&mut self) {
+        self.look_for_rivals();
         if let Some(disturbance) = self.monitor.check(&self.clock) {
             self.client.handle_clock_change(monotonic_now(), ClockChange::Disturbed(disturbance));
         }
+    }
+
+    /// Looks whether another program steers the clock as well, and tells the client how far it has moved the clock, and at which
+    /// rate the clock runs in fact.
+    fn look_for_rivals(&mut self) {
+        let Ok(Some(found)) = self.clock.interference() else { return };
+        let (mono, at) = (monotonic_now(), self.clock.now());
+        Rivalry::note(&mut self.facts.rivalry, mono, found);
+        if found.moved.abs() >= LEAST_HARM {
+            let disturbance = Disturbance { before: at - found.moved, step: found.moved, suspended: Duration::ZERO };
+            self.client.handle_clock_change(mono, ClockChange::Disturbed(disturbance));
+        }
+        self.client.handle_clock_change(mono, ClockChange::FrequencySet { at, frequency: found.found });
     }
 
     fn handle_timeout(&mut self) {
@@ -160,6 +179,7 @@ impl ClientTask {
     }
 
     fn take(&mut self, inbound: Inbound) {
+        // A measurement is of no use where the clock did not go as we think.
         self.look_at_the_clock();
         let now = self.now();
         let outcome = match inbound {
@@ -236,6 +256,7 @@ impl ClientTask {
                 })
             }
             ClockAction::SetFrequency(frequency) => {
+                self.look_for_rivals();
                 let applied = self.clock.set_frequency(frequency);
                 applied.map(|frequency| Some(ClockChange::FrequencySet { at: self.clock.now(), frequency }))
             }
@@ -263,9 +284,10 @@ impl ClientTask {
         }
     }
 
-    /// Writes the files.
+    /// Hands over what is to be in the files.
     fn keep(&mut self) {
         self.next_keeping = monotonic_now() + KEEPING_INTERVAL;
+        self.look_for_rivals();
         let clock = self.client.clock();
         if let Some(frequency) = clock.frequency_worth_keeping() {
             self.store.keep_frequency(frequency);

@@ -49,10 +49,19 @@ pub(crate) fn initial(
     assumed_step: Seconds,
 ) -> InitialClock {
     let applied = clock.frequency().unwrap_or(Frequency::ZERO);
+    let oscillator = clock.oscillator_frequency().unwrap_or(applied);
+    if kept.is_none() && oscillator != applied && clock.steers() {
+        tracing::warn!(
+            "the system clock was left running {:+.0} ppm fast, which no oscillator is off by: a program that steered it has \
+             ended in the middle of a correction; {:+.3} ppm of it are kept",
+            applied.to_f64() * 1e6,
+            oscillator.to_f64() * 1e6
+        );
+    }
     let kept = kept.map(|frequency| KnownFrequency { frequency, uncertainty: KEPT_UNCERTAINTY });
-    // Whoever steered the clock before us has left the frequency in the kernel, perhaps with a slew in it.
-    let uncertainty = applied.abs().max(FOUND_UNCERTAINTY);
-    let found = Some(KnownFrequency { frequency: applied, uncertainty }).filter(|_| applied != Frequency::ZERO);
+    // The program that steered the clock before us has left the frequency in the kernel, perhaps with a slew in it.
+    let uncertainty = oscillator.abs().max(FOUND_UNCERTAINTY);
+    let found = Some(KnownFrequency { frequency: oscillator, uncertainty }).filter(|_| oscillator != Frequency::ZERO);
     InitialClock {
         steers: clock.steers(),
         applied,

@@ -4,13 +4,14 @@ use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
 use crate::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeServices, handshake_threads};
 use crate::key_ring::{KeyRing, SharedKeys};
+use crate::lock::{self, Lock, Taken};
 use crate::observe::{self, Facts, Listener};
 use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop, processors};
 use crate::storage::Store;
 
 use arc_swap::ArcSwap;
 use ntp_config::{Config, NtsKeServerEntry, SourceEntry, SourceKind};
-use ntp_os_clock::{ClockError, monotonic_now};
+use ntp_os_clock::{ClockError, ClockKind, monotonic_now};
 use ntp_proto::client::ClientConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
@@ -33,6 +34,8 @@ const QUESTIONS: usize = 16;
 pub(crate) enum DaemonError {
     #[error(transparent)]
     Clock(#[from] ClockError),
+    #[error(transparent)]
+    Taken(#[from] Taken),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("cannot show the state at {path}: {error}; choose another place with [observability] observation-path")]
@@ -72,6 +75,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, DaemonError> {
 /// Everything, ready to run.
 pub(crate) struct Daemon {
     client: ClientTask,
+    clock_lock: Option<Lock>,
     workers: Vec<Worker>,
     keys: Option<KeyRing>,
     ke_servers: Option<RunningKeServices>,
@@ -87,6 +91,8 @@ impl Daemon {
     /// Says what cannot be opened and what to do.
     pub(crate) fn build(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
         let clock = clock_choice::open(&config.clock)?;
+        let clock_lock = if clock.kind() == ClockKind::System { lock::clock()? } else { None };
+        let store = Store::open(&config.storage)?;
         clock_choice::announce(&clock, config.clock.mode);
         let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
         let keys = key_ring(&config)?;
@@ -117,6 +123,7 @@ impl Daemon {
             ke_servers: ke_boards,
             started: monotonic_now(),
             clock_error: None,
+            rivalry: None,
             sources: config.sources,
         };
         let client = ClientConfig {
@@ -125,9 +132,10 @@ impl Daemon {
             sessions: Vec::new(),
             unproven_since: None,
         };
-        let parts = Parts { client, clock, store: Store::open(&config.storage), facts, served };
+        let parts = Parts { client, clock, store, facts, served };
         Ok(Self {
             client: ClientTask::new(parts, seed()?),
+            clock_lock,
             workers,
             keys,
             ke_servers,
@@ -152,6 +160,8 @@ impl Daemon {
         stop: impl Future<Output = ()>,
         mut reloads: watch::Receiver<()>,
     ) -> Result<(), DaemonError> {
+        // Held until the client has left the clock in order.
+        let _clock_lock = self.clock_lock;
         let (worker_ended, mut worker_end) = mpsc::unbounded_channel();
         let stop_workers = WorkerStop::default();
         let mut threads = Vec::new();

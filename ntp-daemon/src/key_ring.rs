@@ -8,6 +8,7 @@ use ntp_config::{Keyset, Storage};
 use ntp_proto::nts::{KeySet, KeySetError};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,31 +100,33 @@ impl KeyRing {
         loop {
             let next = self.facts.load().next_rotation;
             tokio::select! {
-                () = tokio::time::sleep_until(next) => self.rotate(),
+                () = tokio::time::sleep_until(next) => self.rotate().await,
                 changed = reload.changed() => match changed {
-                    Ok(()) => self.reload(),
+                    Ok(()) => self.reload().await,
                     Err(_) => std::future::pending().await,
                 },
             }
         }
     }
 
-    fn rotate(&mut self) {
+    async fn rotate(&mut self) {
         let mut keys = (**self.keys.load()).clone();
         keys.rotate(unix_now(), &mut self.rng);
         self.adopt(keys, Duration::ZERO);
         // The key that seals from now on has been in the file all along, as the next one.
-        self.store();
+        self.store_elsewhere().await;
         tracing::info!(key = format!("{:08x}", self.facts.load().current_id), "the keys of NTS cookies have rotated");
     }
 
     /// Takes the keys of the file, if somebody has put others there.
-    fn reload(&mut self) {
-        let Some(path) = &self.path else { return };
-        let mut keys = match read_keys(path) {
-            None => return,
-            Some(Ok(keys)) => keys,
-            Some(Err(error)) => {
+    async fn reload(&mut self) {
+        let Some(path) = self.path.clone() else { return };
+        let of_thread = path.clone();
+        let mut keys = match tokio::task::spawn_blocking(move || read_keys(&of_thread)).await {
+            // Only the end of the daemon keeps it from being read.
+            Err(_) | Ok(None) => return,
+            Ok(Some(Ok(keys))) => keys,
+            Ok(Some(Err(error))) => {
                 return tracing::error!(
                     "the keys of NTS cookies in {} cannot be used: {error}; those from before stay in use",
                     path.display()
@@ -155,12 +158,24 @@ impl KeyRing {
         });
     }
 
+    /// Stores the keys on a thread where a slow disk holds nothing up.
+    async fn store_elsewhere(&mut self) {
+        let Some(path) = self.path.clone() else { return };
+        let octets = self.keys.load().to_octets();
+        // Only the end of the daemon keeps it from being written.
+        if let Ok(written) = tokio::task::spawn_blocking(move || write(&path, &octets)).await {
+            self.note_stored(written);
+        }
+    }
+
     fn store(&mut self) {
         let Some(path) = &self.path else { return };
-        let octets = self.keys.load().to_octets();
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let written =
-            folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| file::replace(path, file::SECRET, &octets));
+        let written = write(path, &self.keys.load().to_octets());
+        self.note_stored(written);
+    }
+
+    fn note_stored(&self, written: io::Result<()>) {
+        let Some(path) = &self.path else { return };
         let error = written.err().map(|error| error.to_string());
         if let Some(error) = &error {
             tracing::error!(
@@ -180,6 +195,11 @@ impl KeyRing {
         change(&mut facts);
         self.facts.store(Arc::new(facts));
     }
+}
+
+fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| file::replace(path, file::SECRET, octets))
 }
 
 /// The keys in a file; `None` if there is none.
@@ -229,7 +249,7 @@ mod tests {
         let settings = settings(&folder.path().join("keys"));
         let mut ring = ring(&settings);
         let before = ring.shared().load().current_id();
-        ring.rotate();
+        ring.rotate().await;
         let keys = ring.shared().load_full();
         assert_ne!(keys.current_id(), before);
         assert!(keys.ids().any(|id| id == before));
@@ -273,10 +293,10 @@ mod tests {
         let mut ring = ring(&settings(&path));
         let other = KeySet::new(7, unix_now(), &mut ChaCha12Rng::from_seed([9; 32]));
         std::fs::write(&path, &*other.to_octets()).unwrap();
-        ring.reload();
+        ring.reload().await;
         assert_eq!(ring.shared().load().current_id(), other.current_id());
         std::fs::write(&path, "broken").unwrap();
-        ring.reload();
+        ring.reload().await;
         assert_eq!(ring.shared().load().current_id(), other.current_id(), "what is broken changes nothing");
     }
 }

@@ -15,15 +15,18 @@ mod establish;
 mod file;
 mod ke_servers;
 mod key_ring;
+mod lock;
 mod logging;
 mod logging_of_events;
 mod nts_sessions;
 mod observe;
 mod resolve;
+mod rivals;
 mod server;
 mod socket_pump;
 mod storage;
 mod wall_clock;
+mod writer;
 
 use args::{Args, Command};
 use clap::Parser;

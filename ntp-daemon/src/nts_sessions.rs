@@ -143,23 +143,11 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Grante
     sources.iter().enumerate().filter_map(of).collect()
 }
 
-/// Keeps these for the next start.
-pub(crate) fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, Granted)]) {
+/// These as a file for the next start; `None` if there are none.
+pub(crate) fn to_octets(sources: &[SourceEntry], sessions: &[(GroupId, Granted)]) -> Option<Vec<u8>> {
     let of = |(group, granted): &(GroupId, Granted)| KeptSession::new(sources.get(group.place())?, granted);
     let kept = Kept { schema: SCHEMA, saved_unix_s: unix_now(), sessions: sessions.iter().filter_map(of).collect() };
-    if kept.sessions.is_empty() {
-        return;
-    }
-    let outcome = serde_json::to_vec(&kept).map_err(Into::into).and_then(|text| {
-        let text = Zeroizing::new(text);
-        file::replace(path, file::SECRET, &text)
-    });
-    if let Err(error) = outcome {
-        tracing::warn!(
-            "cannot keep the keys of NTS in {}: {error}; the next start establishes new ones",
-            path.display()
-        );
-    }
+    (!kept.sessions.is_empty()).then(|| serde_json::to_vec(&kept).expect("invariant: digits can be written as JSON"))
 }
 
 #[cfg(test)]
@@ -192,6 +180,10 @@ mod tests {
             provisional: false,
             age: Duration::from_secs(77),
         }
+    }
+
+    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, Granted)]) {
+        file::replace(path, file::SECRET, &to_octets(sources, sessions).unwrap()).unwrap();
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What survives a restart: the frequency of the clock, the last known time, and the sum of all steps.
 
 use crate::file;
+use crate::lock::{self, Lock, Taken};
+use crate::writer::Writer;
 use ntp_config::Storage;
 use ntp_proto::clock::LARGEST_RATE;
 use ntp_proto::time::{Frequency, Seconds};
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The drift file.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -29,18 +32,29 @@ pub(crate) struct KeptState {
 /// No sum of steps comes near this: three thousand years.
 const MOST_STEPS_S: f64 = 1e11;
 
-/// The folder of kept files; without one, nothing is kept.
-#[derive(Debug)]
+/// How long the end of the daemon waits for a disk.
+const LAST_WRITES: Duration = Duration::from_secs(30);
+
+/// What a file that cannot be written means.
+const NOT_KEPT: &str = "the frequency and the last known time are not kept; what was written before is still there";
+
+/// The folder of kept files; without one, nothing is kept. What is to be kept is handed over to a thread that writes, so that
+/// no disk holds up the clock.
 pub(crate) struct Store {
     drift: Option<PathBuf>,
     state: Option<PathBuf>,
     nts_sessions: Option<PathBuf>,
-    complained: bool,
+    writer: Option<Writer>,
+    /// Held until the last file is written.
+    _lock: Option<Lock>,
 }
 
 impl Store {
     /// Prepares the folder. If that fails, the daemon works without it and says so.
-    pub(crate) fn open(settings: &Storage) -> Self {
+    ///
+    /// # Errors
+    /// If another daemon keeps its files there.
+    pub(crate) fn open(settings: &Storage) -> Result<Self, Taken> {
         let usable = settings.directory.as_deref().is_some_and(|directory| match prepare(directory) {
             Ok(()) => true,
             Err(error) => {
@@ -52,13 +66,18 @@ impl Store {
                 false
             }
         });
+        let lock = match settings.directory.as_deref().filter(|_| usable) {
+            Some(directory) => lock::storage(directory)?,
+            None => None,
+        };
         let of = |path: Option<PathBuf>| path.filter(|_| usable);
-        Self {
+        Ok(Self {
             drift: of(settings.drift_file()),
             state: of(settings.state_file()),
             nts_sessions: of(settings.nts_sessions_file()),
-            complained: false,
-        }
+            writer: usable.then(Writer::start),
+            _lock: lock,
+        })
     }
 
     /// Where the keys and cookies of our sources are kept.
@@ -93,27 +112,34 @@ impl Store {
     }
 
     /// Keeps the frequency.
-    pub(crate) fn keep_frequency(&mut self, frequency: Frequency) {
-        let outcome = self.drift.as_deref().map(|path| write(path, &Drift { frequency_ratio: frequency.to_f64() }));
-        self.report(outcome);
+    pub(crate) fn keep_frequency(&self, frequency: Frequency) {
+        self.write(self.drift.as_deref(), &Drift { frequency_ratio: frequency.to_f64() });
     }
 
     /// Keeps the rest.
-    pub(crate) fn keep_state(&mut self, last_known_unix_s: i64, accumulated: Seconds) {
-        let state = KeptState { last_known_unix_s, accumulated_steps_s: accumulated.to_f64() };
-        let outcome = self.state.as_deref().map(|path| write(path, &state));
-        self.report(outcome);
+    pub(crate) fn keep_state(&self, last_known_unix_s: i64, accumulated: Seconds) {
+        self.write(self.state.as_deref(), &KeptState { last_known_unix_s, accumulated_steps_s: accumulated.to_f64() });
     }
 
-    fn report(&mut self, outcome: Option<io::Result<()>>) {
-        match outcome {
-            Some(Err(error)) if !self.complained => {
-                self.complained = true;
-                tracing::warn!("cannot keep the state of the clock: {error}; the files from before are still there");
-            }
-            Some(Ok(())) => self.complained = false,
-            _ => {}
+    /// Keeps the keys and cookies of our sources, in the form of [`crate::nts_sessions`].
+    pub(crate) fn keep_nts_sessions(&self, octets: Vec<u8>) {
+        if let (Some(writer), Some(path)) = (&self.writer, &self.nts_sessions) {
+            writer.replace(path, file::SECRET, octets, "the next start establishes new keys for NTS");
         }
+    }
+
+    /// Waits until all is written, or no longer than a disk may take.
+    pub(crate) fn finish(self) {
+        if let Some(writer) = self.writer {
+            writer.finish(LAST_WRITES);
+        }
+    }
+
+    fn write<T: Serialize>(&self, path: Option<&Path>, content: &T) {
+        let (Some(writer), Some(path)) = (&self.writer, path) else { return };
+        let mut text = serde_json::to_vec(content).expect("invariant: numbers can be written as JSON");
+        text.push(b'\n');
+        writer.replace(path, file::PUBLIC, text, NOT_KEPT);
     }
 }
 
@@ -136,53 +162,55 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     }
 }
 
-fn write<T: Serialize>(path: &Path, content: &T) -> io::Result<()> {
-    let mut text = serde_json::to_vec(content)?;
-    text.push(b'\n');
-    file::replace(path, file::PUBLIC, &text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
+    fn settings() -> (tempfile::TempDir, Storage) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Storage { directory: Some(folder.path().join("deeper")) });
-        (folder, store)
+        let settings = Storage { directory: Some(folder.path().join("deeper")) };
+        (folder, settings)
     }
 
     #[test]
     fn what_is_kept_comes_back() {
-        let (_folder, mut store) = store();
+        let (_folder, settings) = settings();
+        let store = Store::open(&settings).unwrap();
         assert_eq!(store.frequency(), None);
         store.keep_frequency(Frequency::new(-12.5e-6));
         store.keep_state(1_800_000_000, Seconds::new(0.5));
+        store.finish();
+        let store = Store::open(&settings).unwrap();
         assert_eq!(store.frequency(), Some(Frequency::new(-12.5e-6)));
         assert_eq!(store.state(), Some(KeptState { last_known_unix_s: 1_800_000_000, accumulated_steps_s: 0.5 }));
     }
 
     #[test]
     fn a_broken_file_is_put_aside_and_not_believed() {
-        let (_folder, mut store) = store();
+        let (_folder, settings) = settings();
+        let store = Store::open(&settings).unwrap();
         let path = store.drift.clone().unwrap();
         fs::write(&path, "{\"frequency_ra").unwrap();
         assert_eq!(store.frequency(), None);
         assert!(path.with_file_name("drift.broken").exists());
         store.keep_frequency(Frequency::new(1e-6));
-        assert_eq!(store.frequency(), Some(Frequency::new(1e-6)));
+        store.finish();
+        assert_eq!(Store::open(&settings).unwrap().frequency(), Some(Frequency::new(1e-6)));
     }
 
     #[test]
     fn what_the_estimator_can_correct_is_kept() {
-        let (_folder, mut store) = store();
+        let (_folder, settings) = settings();
+        let store = Store::open(&settings).unwrap();
         store.keep_frequency(LARGEST_RATE);
-        assert_eq!(store.frequency(), Some(LARGEST_RATE));
+        store.finish();
+        assert_eq!(Store::open(&settings).unwrap().frequency(), Some(LARGEST_RATE));
     }
 
     #[test]
     fn an_absurd_frequency_is_not_believed() {
-        let (_folder, store) = store();
+        let (_folder, settings) = settings();
+        let store = Store::open(&settings).unwrap();
         fs::write(store.drift.as_ref().unwrap(), "{\"frequency_ratio\": 0.5}").unwrap();
         assert_eq!(store.frequency(), None);
     }

@@ -203,6 +203,18 @@ pub enum SystemReason {
         /// By how much; positive when it was moved forward.
         by_s: f64,
     },
+    /// Another program has changed the rate of the clock within the last hour.
+    ClockSteeredByOther {
+        /// The correction of the rate that this daemon had set; positive makes the clock run faster.
+        set_ratio: f64,
+        /// The one that was found last.
+        found_ratio: f64,
+        /// How often another one was found.
+        count: u64,
+        /// Running programs that may be the cause, each with the number of its process (`chronyd (812)`).
+        #[serde(default)]
+        suspects: Vec<String>,
+    },
     /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`.
     LocalClock {
         /// The stratum that it claims.
@@ -238,6 +250,7 @@ impl SystemReason {
             Self::DistanceTooLarge { .. } => "distance-too-large",
             Self::LastUpdateTooOld { .. } => "last-update-too-old",
             Self::ClockMovedByOther { .. } => "clock-moved-by-other",
+            Self::ClockSteeredByOther { .. } => "clock-steered-by-other",
             Self::LocalClock { .. } => "local-clock",
             Self::Unknown { code } => code,
         }

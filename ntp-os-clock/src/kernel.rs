@@ -44,6 +44,11 @@ impl KernelRate {
         Self { fine: (rest / FINE_UNIT).round() as c_long, tick: nominal_tick(user_hz) + ticks as c_long }
     }
 
+    /// What `freq` alone makes, with the tick as it is nominally.
+    pub(crate) const fn without_tick(fine: c_long, user_hz: c_long) -> Self {
+        Self { fine, tick: nominal_tick(user_hz) }
+    }
+
     /// The rate by which this makes the clock run faster.
     #[expect(clippy::cast_precision_loss, reason = "the kernel's numbers are far below 2⁵³")]
     pub(crate) fn frequency(self, user_hz: c_long) -> Frequency {

@@ -15,6 +15,7 @@
 
 mod clock;
 mod error;
+mod interference;
 mod kernel;
 mod monitor;
 mod monotonic;
@@ -31,6 +32,7 @@ mod virtual_clock;
 
 pub use clock::{Clock, ClockKind, MeasuringClock};
 pub use error::{ClockAttempt, ClockError};
+pub use interference::Interference;
 pub use kernel::FREQUENCY_LIMIT;
 pub use monitor::{ClockMonitor, ClockSetNotice};
 pub use monotonic::{monotonic_now, suspended_time};

@@ -1,7 +1,8 @@
 //! The system clock, steered through clock_adjtime(2).
 
 use crate::error::{ClockAttempt, ClockError};
-use crate::kernel::KernelRate;
+use crate::interference::{Interference, Order};
+use crate::kernel::{KernelRate, LOOP_BITS};
 use crate::reader::{self, ClockReader};
 use crate::request;
 use crate::sys;
@@ -31,6 +32,7 @@ pub fn steering_permission() -> Result<(), ClockError> {
 pub struct SystemClock {
     user_hz: libc::c_long,
     taken_over: bool,
+    ordered: Option<Order>,
 }
 
 impl SystemClock {
@@ -40,7 +42,7 @@ impl SystemClock {
     /// As [`steering_permission`].
     pub fn new() -> Result<Self, ClockError> {
         steering_permission()?;
-        Ok(Self { user_hz: sys::user_hz(), taken_over: false })
+        Ok(Self { user_hz: sys::user_hz(), taken_over: false, ordered: None })
     }
 
     /// The time shown.
@@ -78,7 +80,33 @@ impl SystemClock {
         let rate = KernelRate::nearest(frequency, self.user_hz);
         let mut request = request::frequency(rate);
         adjust(&mut request, ClockAttempt::SetFrequency(frequency))?;
+        self.ordered = Some(Order::given(KernelRate { fine: request.freq, tick: request.tick }));
         Ok(kernel_frequency(&request, self.user_hz))
+    }
+
+    /// What another program has done to the rate since the last [`SystemClock::set_frequency`] or the last call. It is told
+    /// once, and what was found counts as ordered from then on. The next steering call turns the kernel's loop off again.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell its state.
+    pub fn interference(&mut self) -> Result<Option<Interference>, ClockError> {
+        let Some(order) = &self.ordered else { return Ok(None) };
+        let state = kernel_state()?;
+        let found = order.interference(&state, self.user_hz);
+        if found.is_some() {
+            self.ordered = Some(Order::given(KernelRate { fine: state.freq, tick: state.tick }));
+            self.taken_over &= state.status & LOOP_BITS == 0;
+        }
+        Ok(found)
+    }
+
+    /// The part of the frequency applied now that can be the error of an oscillator: what the kernel's `freq` holds, ±500 ppm at
+    /// most. A tick that is not nominal is what is left of a slew.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell.
+    pub fn oscillator_frequency(&self) -> Result<Frequency, ClockError> {
+        Ok(KernelRate::without_tick(kernel_state()?.freq, self.user_hz).frequency(self.user_hz))
     }
 
     /// The frequency applied now, by whomever.

@@ -229,7 +229,7 @@ mod tests {
     }
 
     async fn asked(addresses: &[SocketAddr]) -> Series {
-        let (interval, timeout) = (Duration::from_millis(10), Duration::from_millis(500));
+        let (interval, timeout) = (Duration::from_millis(10), Duration::from_secs(5));
         let options = Options { samples: 2, interval, timeout, family: None };
         series(addresses, &mut Manner::Plain, &options).await
     }

@@ -386,7 +386,7 @@ mod tests {
     fn expect_stamps(client: &Socket, ids: &[SendId]) {
         let (start, mut left): (_, HashSet<SendId>) = (Instant::now(), ids.iter().copied().collect());
         while !left.is_empty() {
-            assert!(start.elapsed() < Duration::from_secs(10), "{left:?} got no timestamp");
+            assert!(start.elapsed() < Duration::from_secs(60), "{left:?} got no timestamp");
             match client.notice().unwrap() {
                 Some(Notice::Transmitted(transmitted)) => assert!(left.remove(&transmitted.id), "{transmitted:?}"),
                 Some(Notice::Unreachable(_)) => {}

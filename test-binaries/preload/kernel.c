@@ -13,6 +13,11 @@
  * KERNEL_LOG: a file that gets for each second of true time the error of the clock (s) and of its rate,
  * STA_ flags, and maxerror (us).
  *
+ * KERNEL_FOUND (ppm) is the rate that a program before has left in the kernel. KERNEL_SILENT: no server answers. KERNEL_DISK (s):
+ * the time that each fsync takes; on the thread that does everything else it passes there, and on another one nobody waits.
+ * KERNEL_RIVAL="at:ppm[:every]" is another program that steers: at this time, and then again after every so many seconds, it
+ * sets frequency and tick.
+ *
  * Addresses from 198.51.100.1 on are servers with the true time, those from 198.51.100.200 on are wrong by 50 ms. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -62,7 +67,14 @@ static long double epoch; /* Unix seconds */
 static double wander, delay, jitter, seconds;
 static uint64_t random_state;
 static FILE *told;
-static bool ready, ended, leap, leapt;
+static bool ready, ended, leap, leapt, silent;
+static double disk, rival_at = -1, rival_ppm, rival_every;
+
+static void run_at(double ppm) {
+    long ticks = labs((long)ppm) <= 500 ? 0 : lround(ppm / 100);
+    tick = TICK + ticks;
+    frequency = lround((ppm - ticks * 100.0) * 65536);
+}
 
 #define REAL(name) static __typeof__(name) *name##_real; \
     if (!name##_real) name##_real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
@@ -87,6 +99,11 @@ static void prepare(void) {
     delay = setting("KERNEL_DELAY", 1e-4);
     jitter = setting("KERNEL_JITTER", 0);
     leap = getenv("KERNEL_LEAP");
+    silent = getenv("KERNEL_SILENT");
+    disk = setting("KERNEL_DISK", 0);
+    run_at(setting("KERNEL_FOUND", 0));
+    const char *rival = getenv("KERNEL_RIVAL");
+    if (rival) sscanf(rival, "%lf:%lf:%lf", &rival_at, &rival_ppm, &rival_every);
     seconds = setting("KERNEL_SECONDS", 3600);
     random_state = (uint64_t)setting("KERNEL_SEED", 1) * 2654435769u + 1;
     const char *path = getenv("KERNEL_LOG");
@@ -150,6 +167,10 @@ static void second(void) {
     if (told) fprintf(told, "%.0Lf %.9Lf %.12Lf %ld %ld\n", now, real - utc(now), rate() - 1, status, maxerror);
     if (wander > 0) physical += wander * normal();
     if (maxerror < 16000000) maxerror += 500;
+    if (rival_at >= 0 && now + 1e-6L >= rival_at) {
+        run_at(rival_ppm);
+        rival_at = rival_every > 0 ? rival_at + rival_every : -1;
+    }
     if (now >= seconds && !ended) {
         ended = true;
         if (told) fflush(told);
@@ -263,6 +284,17 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *span, str
 }
 int nanosleep(const struct timespec *span, struct timespec *left) { return clock_nanosleep(CLOCK_MONOTONIC, 0, span, left); }
 
+/* The thread that waits for the disk loses that time if it is the one that waits for everything else. */
+int fsync(int descriptor) {
+    REAL(fsync);
+    if (gettid() == getpid()) {
+        prepare();
+        long double until = now + disk;
+        while (now < until && !ended) wait_until(until);
+    }
+    return fsync_real(descriptor);
+}
+
 /* --- sockets: each is an eventfd, so that epoll works as it is ------------------------------------------------------------ */
 static struct udp *udp_of(int descriptor) {
     return descriptor >= 0 && descriptor < SOCKETS && table[descriptor].open ? &table[descriptor] : NULL;
@@ -315,7 +347,7 @@ static ssize_t ask(struct udp *udp, const struct sockaddr_in *to, const unsigned
     if (to->sin_family != AF_INET || (ntohl(to->sin_addr.s_addr) & 0xffffff00) != 0xc6336400) fail("such a server");
     udp->sent = true;
     udp->sent_at = real;
-    if (length < NTP || udp->count == PACKETS) return (ssize_t)length;
+    if (silent || length < NTP || udp->count == PACKETS) return (ssize_t)length;
     long double there = now + delay + exponential(jitter), back = there + delay + exponential(jitter);
     struct packet *reply = &udp->packets[udp->count++];
     *reply = (struct packet){.arrival = back, .from = *to};

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use crate::loopback::{connect_from, member};
 
 /// What the server may take to answer, however busy it is.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pause after a connection that was refused, lest refusals be all that is measured.
 const BREATH: Duration = Duration::from_millis(5);
@@ -58,6 +58,12 @@ impl HandshakeFlood {
         };
         let threads = (0..threads).map(start).collect::<Result<_, _>>().expect("the system gives threads");
         Self { shared, threads }
+    }
+
+    /// How many handshakes the server has answered so far.
+    #[must_use]
+    pub fn answered(&self) -> u32 {
+        self.shared.answered.load(Ordering::Relaxed)
     }
 
     /// Ends it.

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 const CROWD: u32 = 250 * 250;
 
 /// How long a connection within this machine may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The address of a member of the crowd.
 #[must_use]

@@ -67,10 +67,11 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     let span = |key| root.peek(key).map(|entry| entry.key.span.clone());
     let (nts_ke_span, keyset_span) = (span("nts-ke"), span("keyset"));
     let synchronization = synchronization::read(section(&mut root, &synchronization::SYNCHRONIZATION, report), report);
+    let clock = clock::read(section(&mut root, &clock::CLOCK, report), report);
     let mut config = Config {
-        clock: clock::read(section(&mut root, &clock::CLOCK, report), report),
         observability: observability::read(section(&mut root, &observability::OBSERVABILITY, report), report),
-        storage: storage::read(section(&mut root, &storage::STORAGE, report), report),
+        storage: storage::read(section(&mut root, &storage::STORAGE, report), clock.mode, report),
+        clock,
         synchronization: synchronization.value,
         sources: sources.iter().map(|source| source.value.clone()).collect(),
         servers: servers.iter().map(|server| server.value.clone()).collect(),

@@ -11,6 +11,8 @@ const LIVE_LINES: usize = 6;
 /// Without a terminal: lines every half second at first, then every five seconds.
 const DENSE_UNTIL: Duration = Duration::from_secs(5);
 const SPARSE: Duration = Duration::from_secs(5);
+/// Columns of a terminal.
+const WIDTH: usize = 80;
 /// The widest bar, which stands for one second of error; each character less is a factor of about 1.6.
 const BAR: usize = 44;
 
@@ -28,21 +30,12 @@ impl Display {
 
     pub(super) fn introduce(&self, options: &DemoOptions, server: &str, config: &Path, metrics: u16) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        let config = config.display();
-        writeln!(out, "Truechimer demonstration: everything is on this machine, and its own clock is left alone.")?;
-        writeln!(out)?;
-        writeln!(
-            out,
-            "  reference server  keys for authenticated time (NTS) from {server}, with a certificate of its own"
-        )?;
-        let (offset, drift) = (human(options.offset), options.drift);
-        writeln!(out, "  client            a virtual clock that starts {offset} off and runs {drift:+} ppm too fast")?;
-        writeln!(out)?;
-        writeln!(out, "Meanwhile, in another terminal (from the same folder):")?;
-        writeln!(out, "  cargo run --release --bin ntp-ctl -- -c {config} status")?;
-        writeln!(out, "  cargo run --release --bin ntp-metrics-exporter -- -c {config}")?;
-        writeln!(out, "  curl http://127.0.0.1:{metrics}/metrics")?;
-        writeln!(out)?;
+        for line in introduction(options, server, config, metrics) {
+            writeln!(out, "{line}")?;
+        }
+        if !self.live {
+            writeln!(out, "{}", heading())?;
+        }
         out.flush()
     }
 
@@ -62,18 +55,7 @@ impl Display {
             write!(out, "\x1b[{LIVE_LINES}A")?;
         }
         let view = View::of(document);
-        let lines: [String; LIVE_LINES] = [
-            format!("  time         {:>6.1} s   {}", elapsed.as_secs_f64(), view.verdict),
-            format!("  true error   {:>14}   {}", view.error, view.bar),
-            format!("  error bound  {:>14}   what the daemon promises", view.bound),
-            format!("  rate error   {:>14}   found and corrected", view.frequency),
-            format!(
-                "  exchanges    {:>14}   round trip {}, steps {}",
-                view.exchanges, view.delay, document.system.step_count
-            ),
-            format!("  NTS          {:>14}   {}", view.cookies, view.aead),
-        ];
-        for line in lines {
+        for line in view.picture(elapsed) {
             writeln!(out, "\x1b[2K{line}")?;
         }
         out.flush()
@@ -85,15 +67,63 @@ impl Display {
             return Ok(());
         }
         self.last_line = Some(elapsed);
-        let View { verdict, error, bound, frequency, exchanges, cookies, .. } = View::of(document);
         let mut out = io::stdout().lock();
-        writeln!(
-            out,
-            "{:>6.1} s  true error {error:>12}  bound {bound:>10}  rate {frequency:>11}  exchanges {exchanges:>3}  {cookies:>9}  {verdict}",
-            elapsed.as_secs_f64()
-        )?;
+        writeln!(out, "{}", View::of(document).row(elapsed))?;
         out.flush()
     }
+}
+
+/// What is on this machine now, and what the columns mean; none of it wider than a terminal.
+fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16) -> Vec<String> {
+    let (offset, drift) = (human(options.offset), options.drift);
+    let mut lines: Vec<String> = vec![
+        "Truechimer demonstration. Everything is on this machine, whose own clock is".into(),
+        "left alone.".into(),
+        String::new(),
+        format!("  reference server  hands out keys for authenticated time (NTS) at {server}"),
+        format!("  client            has a virtual clock, {offset} off and {drift:+} ppm too fast"),
+        String::new(),
+        "The true error is how far that clock is off, which the client cannot see. The".into(),
+        "error bound is how far it can be off at most, as the client knows it: with each".into(),
+        "reply it shrinks, and until the next reply it grows, because nobody can know".into(),
+        "exactly how fast a clock will run.".into(),
+        String::new(),
+        "Meanwhile, in another terminal (from the same folder):".into(),
+    ];
+    let config = config.display();
+    lines.extend(command(&program("ntp-ctl"), &format!("-c {config} status")));
+    lines.extend(command(&program("ntp-metrics-exporter"), &format!("-c {config}")));
+    lines.push(format!("  curl http://127.0.0.1:{metrics}/metrics"));
+    lines.push(String::new());
+    lines
+}
+
+/// A command for a shell, on two lines if one would be too long.
+fn command(program: &str, arguments: &str) -> Vec<String> {
+    let line = format!("  {program} {arguments}");
+    if line.len() <= WIDTH { vec![line] } else { vec![format!("  {program} \\"), format!("    {arguments}")] }
+}
+
+/// How another program is started that was built as this one was.
+fn program(name: &str) -> String {
+    let this = std::env::current_exe().unwrap_or_default();
+    let folder = this.parent().and_then(Path::file_name).and_then(|folder| folder.to_str());
+    match folder {
+        Some("debug") => format!("cargo run --bin {name} --"),
+        Some("release") => format!("cargo run --release --bin {name} --"),
+        Some("dist") => format!("cargo run --profile dist --bin {name} --"),
+        _ => name.to_owned(),
+    }
+}
+
+fn heading() -> String {
+    row(&["time", "true error", "error bound", "rate error", "replies", "cookies", ""])
+}
+
+fn row(cells: &[&str; 7]) -> String {
+    let [time, error, bound, rate, replies, cookies, verdict] = cells;
+    let line = format!("{time:>8} {error:>12} {bound:>12} {rate:>12} {replies:>7} {cookies:>7}  {verdict}");
+    line.trim_end().to_owned()
 }
 
 /// The numbers as people read them.
@@ -102,10 +132,13 @@ struct View {
     error: String,
     bar: String,
     bound: String,
-    frequency: String,
-    exchanges: u64,
+    rate: String,
+    /// What stands beside the error of the rate.
+    rate_known: &'static str,
+    replies: u64,
     delay: String,
-    cookies: String,
+    steps: u64,
+    cookies: Option<u64>,
     aead: String,
 }
 
@@ -115,16 +148,43 @@ impl View {
         let unknown = || "unknown".to_owned();
         let nts = document.sources.first().and_then(|source| source.nts.as_ref());
         Self {
-            verdict: if document.system.synchronized { "synchronised" } else { "not synchronised yet" },
+            verdict: if document.system.synchronized { "synchronised" } else { "not yet" },
             error: error.map_or_else(unknown, human),
             bar: error.map(bar).unwrap_or_default(),
             bound: document.system.error_bound_s.map_or_else(unknown, |bound| human(bound).replacen('+', "±", 1)),
-            frequency: document.system.frequency_ratio.map_or_else(unknown, |ratio| format!("{:+.3} ppm", ratio * 1e6)),
-            exchanges: document.sources.iter().map(|source| source.packets.valid).sum(),
-            cookies: nts.map_or_else(|| "no keys".to_owned(), |nts| format!("{} cookies", nts.cookies)),
-            aead: nts.and_then(|nts| nts.aead.clone()).unwrap_or_default(),
+            rate: document.system.frequency_ratio.map_or_else(unknown, |ratio| format!("{:+.3} ppm", ratio * 1e6)),
+            rate_known: if document.system.frequency_ratio.is_some() {
+                "found, and corrected"
+            } else {
+                "not measured yet"
+            },
+            replies: document.sources.iter().map(|source| source.packets.valid).sum(),
             delay: document.sources.first().and_then(|source| source.delay_s).map_or_else(unknown, human),
+            steps: document.system.step_count,
+            cookies: nts.map(|nts| u64::from(nts.cookies)),
+            aead: nts.and_then(|nts| nts.aead.clone()).unwrap_or_default(),
         }
+    }
+
+    /// On a terminal.
+    fn picture(&self, elapsed: Duration) -> [String; LIVE_LINES] {
+        let Self { verdict, error, bar, bound, rate, rate_known, replies, delay, steps, aead, .. } = self;
+        let cookies = self.cookies.map_or_else(|| "no keys yet".to_owned(), |cookies| format!("{cookies} cookies"));
+        [
+            format!("  time         {:>6.1} s   {verdict}", elapsed.as_secs_f64()),
+            format!("  true error   {error:>14}   {bar}"),
+            format!("  error bound  {bound:>14}   at most; grows until the next reply"),
+            format!("  rate error   {rate:>14}   {rate_known}"),
+            format!("  replies      {replies:>14}   round trip {delay}, steps {steps}"),
+            format!("  NTS          {cookies:>14}   {aead}"),
+        ]
+    }
+
+    /// Elsewhere.
+    fn row(&self, elapsed: Duration) -> String {
+        let time = format!("{:.1} s", elapsed.as_secs_f64());
+        let cookies = self.cookies.map_or_else(|| "none".to_owned(), |cookies| cookies.to_string());
+        row(&[&time, &self.error, &self.bound, &self.rate, &self.replies.to_string(), &cookies, self.verdict])
     }
 }
 
@@ -151,6 +211,7 @@ fn human(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ntp_observe::{NtsFacts, SourceFacts};
 
     #[test]
     fn spans_carry_the_unit_that_suits_them() {
@@ -158,6 +219,55 @@ mod tests {
         assert_eq!(human(2.5e-6), "+2.5 us");
         assert_eq!(human(12.0), "+12.000 s");
         assert_eq!(human(3e-9), "+3 ns");
+    }
+
+    /// As wide as it gets: all numbers at their longest.
+    fn widest(frequency_ratio: Option<f64>) -> View {
+        let mut document = Document::default();
+        document.system.synchronized = true;
+        document.system.frequency_ratio = frequency_ratio;
+        document.system.error_bound_s = Some(0.999_999_9);
+        document.system.step_count = 123;
+        document.clock.virtual_minus_system_s = Some(-0.999_999_9);
+        document.sources = vec![SourceFacts { delay_s: Some(0.999_999), ..SourceFacts::default() }];
+        document.sources[0].packets.valid = 1_234_567;
+        document.sources[0].nts =
+            Some(NtsFacts { cookies: 8, aead: Some("AES-SIV-CMAC-512".into()), ..NtsFacts::default() });
+        View::of(&document)
+    }
+
+    #[test]
+    fn nothing_is_wider_than_a_terminal() {
+        let options = DemoOptions { end_after: None, offset: -1234.567, drift: -20_000.5 };
+        let config = Path::new("/tmp/truechimer-demo-4194304/ntp.toml");
+        let mut lines = introduction(&options, "127.0.0.1:65535", config, 65_535);
+        lines.extend(command(
+            "cargo run --profile dist --bin ntp-metrics-exporter --",
+            &format!("-c {}", config.display()),
+        ));
+        lines.push(heading());
+        for view in [widest(Some(-0.1)), widest(None)] {
+            lines.push(view.row(Duration::from_secs(99_999)));
+            lines.extend(view.picture(Duration::from_secs(99_999)));
+        }
+        for line in lines {
+            assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+        }
+    }
+
+    #[test]
+    fn a_rate_that_is_not_known_is_not_called_corrected() {
+        let lines = widest(None).picture(Duration::ZERO);
+        assert!(lines.iter().any(|line| line.contains("unknown") && line.contains("not measured yet")), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("corrected")), "{lines:?}");
+        assert!(widest(Some(4e-5)).picture(Duration::ZERO)[3].ends_with("+40.000 ppm   found, and corrected"));
+    }
+
+    #[test]
+    fn the_growth_of_the_bound_is_explained() {
+        let options = DemoOptions { end_after: None, offset: -0.35, drift: 40.0 };
+        let text = introduction(&options, "127.0.0.1:4460", Path::new("/tmp/ntp.toml"), 9975).join(" ");
+        assert!(text.contains("until the next reply it grows, because"), "{text}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{nts, sources, system};
 use crate::ke_servers::KeServiceBoard;
 use crate::key_ring::KeyFacts;
+use crate::rivals::Rivalry;
 use crate::server::ServerBoard;
 use arc_swap::ArcSwap;
 use ntp_config::{ClockMode as Requested, SourceEntry};
@@ -28,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) started: MonoTime,
     /// What the operating system said when it last refused to obey.
     pub(crate) clock_error: Option<String>,
+    /// Another program that steers the clock, if one was noticed.
+    pub(crate) rivalry: Option<Rivalry>,
 }
 
 impl Facts {

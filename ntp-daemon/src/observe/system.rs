@@ -2,17 +2,21 @@
 
 use super::document::{Facts, date, obstacle};
 use crate::client_task::reference_text;
+use crate::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
 use ntp_proto::clock::{Clock as ClockProcess, DisciplineKind, Halt, LoopState, Outcome, Standing};
 use ntp_proto::packet::{LeapIndicator, Stratum};
 use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
+use std::time::Duration;
 
 /// Sources below which a liar cannot be outvoted.
 const ENOUGH_TO_OUTVOTE: usize = 3;
 /// Without news for this many poll intervals, somebody should know.
 const STALE_AFTER_POLLS: f64 = 8.0;
+/// For how long another program that has steered the clock is shown.
+const RIVALRY_SHOWN: Duration = Duration::from_secs(3600);
 
 pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> SystemFacts {
     let process = client.clock();
@@ -23,7 +27,8 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> 
     let system = process.system();
     let bound = system.map(|system| system.root_distance_at(free));
     let all = known_reasons(client, clock, facts, now);
-    let warnings = warnings(client, now, synchronized);
+    let mut warnings = warnings(client, now, synchronized);
+    warnings.extend(rivalry(facts, now).filter(|_| synchronized));
     SystemFacts {
         synchronized,
         stratum: served.stratum.to_bits(),
@@ -125,10 +130,25 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> Vec
             reasons.push(SystemReason::LastUpdateTooOld { age_s: (free - system.updated).to_f64() });
         }
     }
+    if !process.is_synchronized(free) {
+        reasons.extend(rivalry(facts, now));
+    }
     if reasons.is_empty() && !process.is_synchronized(free) {
         reasons.push(SystemReason::WaitingForSamples);
     }
     reasons
+}
+
+/// Another program that has steered the clock a short while ago.
+fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
+    let rivalry = facts.rivalry.as_ref().filter(|rivalry| now.mono.since(rivalry.last) < RIVALRY_SHOWN)?;
+    let suspect = |program: &Program| format!("{} ({})", program.name, program.pid);
+    Some(SystemReason::ClockSteeredByOther {
+        set_ratio: rivalry.latest.ordered.to_f64(),
+        found_ratio: rivalry.latest.found.to_f64(),
+        count: rivalry.count,
+        suspects: rivalry.suspects.iter().map(suspect).collect(),
+    })
 }
 
 fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{Footprint, Network, Running, Side, Skip, binary, confined_in, folder, until};
 
 /// How long a busy machine may take to answer.
-const FETCH_PATIENCE: Duration = Duration::from_secs(5);
+const FETCH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The configuration of a daemon, section by section.
 #[derive(Clone, Debug)]

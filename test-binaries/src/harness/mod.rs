@@ -30,7 +30,7 @@ pub use nts_loopback::{NtsAddresses, NtsLoopback};
 pub use odd::OddServer;
 pub use peers::Peers;
 pub use process::{Ended, Running, run};
-pub use simulated_kernel::{Moment, SimulatedKernel};
+pub use simulated_kernel::{Moment, Rival, SimulatedKernel};
 pub use wait::until;
 
 use std::fmt;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{Running, Skip, binary, confined, folder, run};
 
 /// How long a busy machine may take for a day of simulated time.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/kernel.c");
 
@@ -30,10 +30,29 @@ pub struct SimulatedKernel {
     pub set: Vec<(u32, f64)>,
     /// Whether the first day ends with a leap second.
     pub leap: bool,
+    /// The rate that a program before has left in the kernel, in ppm.
+    pub found: f64,
+    /// Whether no server answers.
+    pub silent: bool,
+    /// How long each `fsync` takes, in seconds.
+    pub disk: f64,
+    /// Another program that steers.
+    pub rival: Option<Rival>,
     /// What chance is made from.
     pub seed: u32,
     /// How long the daemon runs, in seconds.
     pub seconds: u32,
+}
+
+/// A program that sets the rate of the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Rival {
+    /// When, in seconds of true time.
+    pub at: u32,
+    /// To which correction, in ppm.
+    pub ppm: f64,
+    /// After how many seconds again; 0: never.
+    pub every: u32,
 }
 
 /// The clock at a whole second of true time.
@@ -62,6 +81,10 @@ impl Default for SimulatedKernel {
             jitter: 1e-4,
             set: Vec::new(),
             leap: false,
+            found: 0.0,
+            silent: false,
+            disk: 0.0,
+            rival: None,
             seed: 1,
             seconds: 20_000,
         }
@@ -89,6 +112,8 @@ impl SimulatedKernel {
             ("DRIFT", self.drift.to_string()),
             ("WANDER", self.wander.to_string()),
             ("JITTER", self.jitter.to_string()),
+            ("FOUND", self.found.to_string()),
+            ("DISK", self.disk.to_string()),
             ("SEED", self.seed.to_string()),
             ("SECONDS", self.seconds.to_string()),
         ];
@@ -99,6 +124,12 @@ impl SimulatedKernel {
         }
         if self.leap {
             command.env("KERNEL_LEAP", "1");
+        }
+        if self.silent {
+            command.env("KERNEL_SILENT", "1");
+        }
+        if let Some(Rival { at, ppm, every }) = self.rival {
+            command.env("KERNEL_RIVAL", format!("{at}:{ppm}:{every}"));
         }
         let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
         let status = daemon.wait(PATIENCE);

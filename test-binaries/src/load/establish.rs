@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const ALPN: &[u8] = b"ntske/1";
 
 /// How long each step of an establishment may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whom the certificates of the server under test must come from.
 #[derive(Clone, Debug)]

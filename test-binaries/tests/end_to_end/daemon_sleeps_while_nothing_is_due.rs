@@ -11,6 +11,10 @@ use crate::{PROMPTLY, SOON};
 /// For what the daemon does after a question about its state to be over.
 const CALM: Duration = Duration::from_secs(1);
 
+/// How often a request may wake it: to send, for the reply, and where the machine is busy for the transmit timestamp. A tick
+/// would come far more often than that.
+const FOR_EACH_REQUEST: u64 = 3;
+
 /// What the system may do for reasons of its own.
 const UNEXPLAINED: u64 = 2;
 
@@ -33,7 +37,7 @@ fn a_client_wakes_up_to_ask_and_for_the_reply_and_not_in_between() {
     let after = daemon.state().expect("the daemon still runs");
     let asked = after.sources[0].packets.sent - before.sources[0].packets.sent;
     assert!(asked >= 2, "it goes on asking: {:#?}", after.sources[0]);
-    assert!(woken <= 2 * asked + UNEXPLAINED, "woken {woken} times for {asked} requests");
+    assert!(woken <= FOR_EACH_REQUEST * asked + UNEXPLAINED, "woken {woken} times for {asked} requests");
 }
 
 #[test]

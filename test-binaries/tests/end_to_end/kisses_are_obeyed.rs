@@ -68,14 +68,14 @@ fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
     assert_eq!(slowed.discards.get("kiss"), Some(&1), "{:?}", slowed.discards);
     // Two more polls at the slow pace.
     let until_then = started + Duration::from_secs(75);
-    let state = daemon.wait_until("it is served at the slow pace", Duration::from_secs(120), |state| {
+    let state = daemon.wait_until("it is served at the slow pace", SOON, |state| {
         Instant::now() > until_then && state.sources.iter().any(|source| source.packets.valid >= 3)
     });
     let source = source_at(&state, address);
     assert_eq!(source.poll_s, Some(FORCED_POLL));
     assert_eq!(source.discards.get("kiss"), Some(&1), "it was told once: {:?}", source.discards);
     assert!(state.system.synchronized, "{:?}", state.system.reasons);
-    assert!(state.clock.virtual_minus_system_s.is_some_and(|off| off.abs() < 0.01));
+    assert!(state.clock.virtual_minus_system_s.is_some_and(|off| off.abs() < 0.1));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn chronyd_slows_down_when_it_is_told_to() {
     // chronyd 4.3 ends its burst and then waits for four of its poll intervals, here 32 s, once for each kiss.
     let _chronyd = or_skip!(Chronyd::ask(&peers, server.address(), "iburst minpoll 3 maxpoll 3"));
 
-    let served_again = until(Duration::from_secs(75), || {
+    let served_again = until(SOON, || {
         let told = server.output();
         (told.matches(": the time").count() == 2).then_some(told)
     });

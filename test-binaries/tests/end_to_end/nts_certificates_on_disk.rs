@@ -13,7 +13,7 @@ use crate::PROMPTLY;
 
 /// How long it may take until a change of the files is seen without a signal: they are looked at every two seconds, and
 /// have to be still for two looks. On an idle machine that is four seconds at most.
-const NOTICED: Duration = Duration::from_secs(15);
+const NOTICED: Duration = Duration::from_secs(120);
 
 /// The key of the certificate that a new client sees.
 fn shown(scene: &NtsLoopback, addresses: NtsAddresses) -> [u8; 32] {

@@ -1,7 +1,6 @@
 //! A pool of one dead, one lying and two honest servers.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ntp_observe::{Document, SourceFacts, SourceReason, SourceState};
 use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, Skip};
@@ -69,9 +68,7 @@ fn the_liar_is_named_and_the_dead_one_replaced() {
     names.push(("pool.test", address(SPARE)));
     network.set_names(&names);
 
-    daemon.wait_until("the dead one is replaced", Duration::from_secs(120), |state| {
-        member(state, DEAD).is_none() && is_used(state, SPARE)
-    });
+    daemon.wait_until("the dead one is replaced", SOON, |state| member(state, DEAD).is_none() && is_used(state, SPARE));
     let state = daemon.wait_until_right(0.001, SOON);
     assert!(!is_used(&state, LIAR));
 }

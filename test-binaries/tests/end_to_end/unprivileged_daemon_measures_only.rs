@@ -17,7 +17,7 @@ fn without_the_right_the_clock_is_only_measured_and_everybody_is_told() {
     assert_eq!(state.clock.requested, ClockMode::Auto);
     assert!(!state.clock.steering);
     assert!(matches!(state.clock.obstacle, Some(SteeringObstacle::NotPermitted { .. })), "{:?}", state.clock);
-    assert!(state.sources[0].offset_s.is_some_and(|offset| (offset - 0.3).abs() < 0.05));
+    assert!(state.sources[0].offset_s.is_some_and(|offset| (offset - 0.3).abs() < 0.2));
     assert!(!state.system.synchronized, "a clock that nobody steers is not ours to call right");
     let log = daemon.process().output();
     assert!(log.contains("CAP_SYS_TIME") && log.contains("WARN"), "the log says so: {log}");

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const CRITICAL: u16 = 0x8000;
 
-/// The longest that a refusal of what is already there may take, on a machine that is busy.
-const SOON: Duration = Duration::from_secs(5);
+/// The longest that a refusal of what is already there may take, on a machine that is busy: well before the deadline.
+const SOON: Duration = Duration::from_secs(60);
 
 fn record(kind: u16, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap();

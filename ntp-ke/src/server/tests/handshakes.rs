@@ -8,7 +8,6 @@ use rustls::{AlertDescription, Error, NamedGroup};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -82,7 +81,7 @@ async fn plain_text_is_counted_and_ended() {
     let served = Served::new();
     let mut stream = served.tcp().await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: ntp.example.org\r\n\r\n").await.unwrap();
-    assert!(end_of(&mut stream).await < Duration::from_secs(5));
+    assert!(end_of(&mut stream).await < super::served::PATIENCE / 2);
     served.until(|stats| stats.tls_failed == 1 && stats.open == 0).await;
 }
 

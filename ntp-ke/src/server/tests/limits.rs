@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Until something that happens at once has happened, on a machine that is busy.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// Until something that happens at once has happened, on a machine that is busy: long before [`PATIENCE`], the deadline of
+/// these connections.
+const AT_ONCE: Duration = Duration::from_secs(60);
 
-/// How much later than the deadline a connection may end.
-const TOLERANCE: Duration = Duration::from_secs(3);
+/// How much later than the deadline a connection may end, on a machine that is busy.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// A deadline that leaves a busy machine time for a handshake.
+const UNHURRIED: Duration = Duration::from_secs(8);
 
 /// A client with another address of the loopback network.
 async fn from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
@@ -75,9 +79,12 @@ async fn an_ipv4_client_of_a_socket_for_both_families_counts_as_ipv4() {
 async fn a_silent_client_is_cut_off_at_the_deadline() {
     let timeout = Duration::from_millis(400);
     let served = Served::with(|entry| entry.timeout = timeout);
+    // Before the server can have begun to count.
+    let started = Instant::now();
     let mut stream = served.tcp().await;
-    let lasted = end_of(&mut stream).await;
-    assert!((timeout / 2..timeout + TOLERANCE).contains(&lasted), "{lasted:?}");
+    end_of(&mut stream).await;
+    let lasted = started.elapsed();
+    assert!((timeout..timeout + TOLERANCE).contains(&lasted), "{lasted:?}");
     served.until(|stats| stats.timed_out == 1 && stats.open == 0).await;
 }
 
@@ -98,7 +105,7 @@ async fn octets_now_and_then_win_no_time() {
 
 #[tokio::test]
 async fn after_the_handshake_the_deadline_is_the_same() {
-    let timeout = Duration::from_millis(1500);
+    let timeout = UNHURRIED;
     let served = Served::with(|entry| entry.timeout = timeout);
     let started = Instant::now();
     let mut stream = served.tls().await;
@@ -111,7 +118,7 @@ async fn after_the_handshake_the_deadline_is_the_same() {
 
 #[tokio::test]
 async fn a_client_that_does_not_go_after_its_answer_is_cut_off_and_still_counts_as_granted() {
-    let served = Served::with(|entry| entry.timeout = Duration::from_millis(1500));
+    let served = Served::with(|entry| entry.timeout = UNHURRIED);
     let mut stream = served.tls().await;
     let request = [0x80, 1, 0, 2, 0, 0, 0x80, 4, 0, 2, 0, 15, 0x80, 0, 0, 0];
     stream.write_all(&request).await.unwrap();
@@ -124,7 +131,7 @@ async fn a_client_that_does_not_go_after_its_answer_is_cut_off_and_still_counts_
 
 #[tokio::test]
 async fn two_hundred_idle_connections_keep_a_later_client_out_until_the_deadline_at_most() {
-    let timeout = Duration::from_millis(800);
+    let timeout = UNHURRIED;
     let served = Served::with(|entry| {
         entry.concurrent_connections = 200;
         entry.timeout = timeout;

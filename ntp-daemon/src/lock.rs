@@ -1,0 +1,116 @@
+//! Locks that keep a second daemon from what the first one holds: the system's clock, and the folder of kept files.
+//!
+//! A lock is one on a file, which the kernel gives up when the process ends in whatever way. The file holds the number of the
+//! process. It is readable by its owner only, since whoever can open it can lock it.
+
+use crate::file;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The lock of the system's clock: one for the whole machine, whatever the configuration.
+const CLOCK: &str = "/run/truechimer/clock.lock";
+/// That of a folder of kept files.
+const STORAGE: &str = "lock";
+
+/// A lock that is held as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// Who has what we need.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Taken {
+    #[error(
+        "the system's clock is steered by another ntp-daemon already: process {0}. Only one can steer it: stop that one first, \
+         or set [clock] mode = \"none\" here"
+    )]
+    Clock(String),
+    #[error(
+        "another ntp-daemon keeps its files in {folder} already: process {process}. Stop that one first, or set [storage] \
+         directory to a folder of its own, or to \"none\""
+    )]
+    Storage { folder: PathBuf, process: String },
+}
+
+/// The right to steer the system's clock. `None` where the lock cannot be had for another reason than another daemon: then
+/// nobody is kept from anything.
+///
+/// # Errors
+/// If another daemon steers it.
+pub(crate) fn clock() -> Result<Option<Lock>, Taken> {
+    // Each simulated machine has a clock of its own.
+    if crate::alarm::is_simulated() {
+        return Ok(None);
+    }
+    let path = Path::new(CLOCK);
+    if let Some(folder) = path.parent() {
+        let _ = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    }
+    lock(path).map_err(Taken::Clock)
+}
+
+/// The right to write into a folder of kept files.
+///
+/// # Errors
+/// If another daemon does.
+pub(crate) fn storage(folder: &Path) -> Result<Option<Lock>, Taken> {
+    lock(&folder.join(STORAGE)).map_err(|process| Taken::Storage { folder: folder.to_owned(), process })
+}
+
+/// Locks a file, or says which process has.
+fn lock(path: &Path) -> Result<Option<Lock>, String> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(file::SECRET).open(path);
+    let Ok(mut file) = opened else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => {
+            let _ = note(&mut file);
+            Ok(Some(Lock { _file: file }))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut process = String::new();
+            let _ = file.read_to_string(&mut process);
+            let process = process.trim();
+            Err(if process.is_empty() { "unknown".into() } else { process.into() })
+        }
+        // A file system without locks.
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+fn note(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_refused_with_the_number_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = storage(folder.path()).unwrap().unwrap();
+        let text = storage(folder.path()).unwrap_err().to_string();
+        assert!(text.contains(&format!("process {}.", std::process::id())), "{text}");
+        assert!(text.contains("[storage] directory") && text.contains(folder.path().to_str().unwrap()), "{text}");
+        drop(first);
+        assert!(storage(folder.path()).unwrap().is_some(), "when the first has ended, the next one may");
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_had_keeps_nobody_from_starting() {
+        assert!(lock(Path::new("/nowhere/at/all")).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_clock_that_is_taken_names_the_process_and_both_ways_out() {
+        let text = Taken::Clock("4711".into()).to_string();
+        for word in ["process 4711", "stop that one", "mode = \"none\""] {
+            assert!(text.contains(word), "{text}");
+        }
+    }
+}
