@@ -648,15 +648,15 @@ fn servers_that_cannot_work_are_refused() {
             text: "[[server]]\nlisten = \"[::]:123\"\naccept-ntp-versions = [5]\n",
             at: "3:23",
             marked: "[5]",
-            message: "answer nobody",
-            help: "[3, 4]",
+            message: "answer no client",
+            help: "[1, 2, 3, 4]",
         },
         Case {
             text: "[[server]]\nlisten = \"[::]:123\"\naccept-ntp-versions = [4, 6]\n",
             at: "3:27",
             marked: "6",
             message: "out of range",
-            help: "from 3 to 5",
+            help: "from 1 to 5",
         },
     ]);
 }

@@ -54,7 +54,7 @@ impl Draft {
         let header = Header {
             leap: state.leap,
             version: request.version,
-            mode: Mode::Server,
+            mode: if request.mode == Mode::SymmetricActive { Mode::SymmetricPassive } else { Mode::Server },
             stratum: state.stratum,
             poll: request.poll,
             precision: state.precision,

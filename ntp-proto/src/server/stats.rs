@@ -11,7 +11,8 @@ pub enum DropReason {
     TooShort,
     /// It is longer than any request that we understand, or not a whole number of 32-bit words.
     BadSize,
-    /// It is no client request: mode 3 alone is answered, so that two servers can never answer each other.
+    /// It is no request: only modes 3 and 1, and version 1 without a mode, are answered, and only in modes 4 and 2, so that
+    /// two servers can never answer each other.
     NotClientMode,
     /// We do not speak its version, or are not to answer it.
     BadVersion,
