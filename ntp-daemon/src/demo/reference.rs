@@ -46,6 +46,7 @@ impl Reference {
             at: clock.now(),
             reference_id: ReferenceId::from_letters(*b"LOCL"),
             reference_time: clock.now(),
+            is_own_reference: true,
         };
         let entry = ServerEntry {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

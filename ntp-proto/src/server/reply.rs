@@ -61,7 +61,7 @@ impl Draft {
             root_delay: NtpShort::from_seconds_up(state.root_delay),
             root_dispersion: NtpShort::from_seconds_up(state.root_dispersion_at(receive)),
             reference_id: state.reference_id,
-            reference_time: state.reference_time,
+            reference_time: state.reference_time_at(receive),
             origin: request.transmit,
             receive,
             transmit: NtpTimestamp::UNKNOWN,

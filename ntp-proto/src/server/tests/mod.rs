@@ -28,6 +28,7 @@ const SYNCHRONIZED: ServedState = ServedState {
     at: NtpTimestamp::from_bits(0xEC00_0010_0000_0001),
     reference_id: ReferenceId::from_bits(0xC000_0201),
     reference_time: NtpTimestamp::from_bits(0xEC00_0001_8000_0000),
+    is_own_reference: false,
 };
 
 fn server(config: ServerConfig) -> Server {
