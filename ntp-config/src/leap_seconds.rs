@@ -44,10 +44,7 @@ pub fn parse_leap_seconds(text: &str) -> Result<LeapTable, LeapSecondsError> {
         let Some(from) = fields.next() else { continue };
         let bad = || LeapSecondsError::BadLine(index + 1);
         let offset = fields.next().ok_or_else(bad)?;
-        let step = TaiStep {
-            from: seconds(from).ok_or_else(bad)?,
-            tai_offset: offset.parse().map_err(|_| bad())?,
-        };
+        let step = TaiStep { from: seconds(from).ok_or_else(bad)?, tai_offset: offset.parse().map_err(|_| bad())? };
         hash.update(from);
         hash.update(offset);
         steps.push(step);
@@ -118,7 +115,9 @@ mod tests {
     #[test]
     fn a_file_that_was_altered_or_cut_off_is_refused_with_the_reason() {
         let good = file();
-        let without = |mark: &str| good.lines().filter(|line| !line.starts_with(mark)).fold(String::new(), |all, line| all + line + "\n");
+        let without = |mark: &str| {
+            good.lines().filter(|line| !line.starts_with(mark)).fold(String::new(), |all, line| all + line + "\n")
+        };
         for (text, error) in [
             (String::new(), LeapSecondsError::NoDate("#$")),
             (without("#@"), LeapSecondsError::NoDate("#@")),

@@ -19,7 +19,7 @@ use state::StateClass;
 use crate::clock::{
     Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LeapTable, Stamp,
 };
-use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
 use crate::source::{

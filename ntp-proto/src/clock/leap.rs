@@ -49,11 +49,7 @@ impl LeapSecond {
 /// The leap second that is to be expected at a reading of our clock: that of the table, or where none is valid the
 /// announcement of the sources.
 #[must_use]
-pub(super) fn expected(
-    table: Option<&LeapTable>,
-    voted: Option<LeapSecond>,
-    now: NtpTimestamp,
-) -> Option<LeapSecond> {
+pub(super) fn expected(table: Option<&LeapTable>, voted: Option<LeapSecond>, now: NtpTimestamp) -> Option<LeapSecond> {
     let unix = unix(now);
     match table.filter(|table| table.is_valid_at(unix)) {
         // The kernel has to be disarmed after the midnight.

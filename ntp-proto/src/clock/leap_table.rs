@@ -25,9 +25,10 @@ impl LeapTable {
     /// after the one before or is not of one second.
     #[must_use]
     pub fn new(steps: Vec<TaiStep>, expires: i64) -> Option<Self> {
-        let in_order = steps.iter().zip(steps.iter().skip(1)).all(|(one, next)| {
-            one.from < next.from && next.tai_offset.abs_diff(one.tai_offset) == 1
-        });
+        let in_order = steps
+            .iter()
+            .zip(steps.iter().skip(1))
+            .all(|(one, next)| one.from < next.from && next.tai_offset.abs_diff(one.tai_offset) == 1);
         (in_order && !steps.is_empty()).then_some(Self { steps, expires })
     }
 
@@ -90,7 +91,10 @@ mod tests {
     #[test]
     fn it_is_silent_before_its_first_entry_and_from_its_expiry_on() {
         let table = table(&[(0, 10), (100, 11)]).unwrap();
-        assert_eq!((table.tai_offset_at(-1), table.tai_offset_at(99), table.tai_offset_at(100)), (None, Some(10), Some(11)));
+        assert_eq!(
+            (table.tai_offset_at(-1), table.tai_offset_at(99), table.tai_offset_at(100)),
+            (None, Some(10), Some(11))
+        );
         assert!(!table.is_valid_at(-1) && table.is_valid_at(9_999) && !table.is_valid_at(10_000));
     }
 }

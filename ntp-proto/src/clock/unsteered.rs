@@ -23,9 +23,11 @@ impl MeasuredDrift {
     /// Takes in the offset at `at`, and returns the fastest that the clock has been seen to move since one of the last
     /// offsets, noise included.
     pub(super) fn learn(&mut self, at: FreeTime, offset: Seconds) -> Frequency {
-        let rates = self.offsets.iter().filter(|(before, _)| at - *before >= SHORTEST).map(|(before, then)| {
-            Frequency::new((offset - *then).abs().to_f64() / (at - *before).to_f64())
-        });
+        let rates = self
+            .offsets
+            .iter()
+            .filter(|(before, _)| at - *before >= SHORTEST)
+            .map(|(before, then)| Frequency::new((offset - *then).abs().to_f64() / (at - *before).to_f64()));
         let fastest = rates.reduce(Frequency::max).unwrap_or(UNKNOWN);
         if self.offsets.len() == REMEMBERED {
             self.offsets.pop_front();

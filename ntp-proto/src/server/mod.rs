@@ -201,7 +201,10 @@ impl Server {
             match refusal {
                 NtsRefusal::NotNts => return self.without_nts(reply, request.now),
                 NtsRefusal::Malformed(_) => return Err(DropReason::NtsMalformed),
-                NtsRefusal::BadCookie(_, id) => judged.nts = Some(Nts::Refused(DropReason::NtsBadCookie, id)),
+                NtsRefusal::BadCookie(error, id) => {
+                    self.stats.count_cookie(error);
+                    judged.nts = Some(Nts::Refused(DropReason::NtsBadCookie, id));
+                }
                 NtsRefusal::Forged(id) => judged.nts = Some(Nts::Refused(DropReason::NtsForged, id)),
             }
             Ok(reply)

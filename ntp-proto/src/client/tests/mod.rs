@@ -10,7 +10,7 @@ mod truth;
 
 use super::*;
 use crate::clock::{ClockEvent, ClockStatus, Halt, KnownFrequency, Outcome, StampOrigin, Standing, StepLimits};
-use crate::packet::{Header, KissCode, Mode, ReferenceId};
+use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
 use crate::pool::GroupKind;
 use crate::source::SourceConfig;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};

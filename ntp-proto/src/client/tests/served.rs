@@ -65,7 +65,8 @@ fn a_local_reference_claims_the_error_that_is_known_or_half_a_second() {
 
     // One that was right once, and whose sources have gone: the bound goes on growing.
     let config = ClockConfig { maximum_distance: Seconds::new(0.1), ..local_stratum(10) };
-    let mut world = World::with(vec![server("192.0.2.1")], config, &initial(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
+    let mut world =
+        World::with(vec![server("192.0.2.1")], config, &initial(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
     world.run(3_600.0);
     world.servers.clear();
     let mut last = 0.0;
@@ -94,8 +95,8 @@ fn a_clock_that_is_known_to_be_wrong_is_not_served_as_a_local_reference() {
 
 #[test]
 fn a_clock_that_refuses_to_be_set_right_is_not_served_as_a_local_reference() {
-    let mut world = World::with(vec![server("192.0.2.1")], local_stratum(10), &initial(), (5.0, 0.0))
-        .serve(&[(1, Server::Honest)]);
+    let mut world =
+        World::with(vec![server("192.0.2.1")], local_stratum(10), &initial(), (5.0, 0.0)).serve(&[(1, Server::Honest)]);
     world.refuses = true;
     world.run(100.0);
     assert_eq!(served(&world).stratum, 16);
@@ -105,8 +106,8 @@ fn a_clock_that_refuses_to_be_set_right_is_not_served_as_a_local_reference() {
 fn a_clock_that_another_program_keeps_is_served_by_what_is_measured() {
     let config = ClockConfig { serves_unsteered: true, ..ClockConfig::default() };
     for (offset, drift) in [(0.000_3, 0.0), (0.2, 0.0), (-0.05, 30e-6), (0.001, -200e-6)] {
-        let mut world = World::with(vec![server("192.0.2.1")], config, &unsteered(), (offset, drift))
-            .serve(&[(1, Server::Honest)]);
+        let mut world =
+            World::with(vec![server("192.0.2.1")], config, &unsteered(), (offset, drift)).serve(&[(1, Server::Honest)]);
         for second in 5..2_000 {
             world.run(f64::from(second));
             let served = served(&world);
