@@ -57,6 +57,12 @@ fn run(args: &Args) -> ExitCode {
         for warning in &loaded.warnings {
             complain(&warning.to_string());
         }
+        let found = ntp_check::findings(&loaded.config);
+        found.iter().for_each(|finding| complain(&finding.to_string()));
+        if found.iter().any(ntp_check::Finding::is_error) {
+            complain("the configuration is valid, but a part of the daemon cannot work with it on this machine");
+            return ExitCode::from(EXIT_CONFIG);
+        }
         complain("the configuration is valid");
         return ExitCode::SUCCESS;
     }

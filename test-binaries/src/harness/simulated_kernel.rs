@@ -30,6 +30,10 @@ pub struct SimulatedKernel {
     pub set: Vec<(u32, f64)>,
     /// Whether the first day ends with a leap second.
     pub leap: bool,
+    /// Whether servers announce a leap second on the first day even if there is none.
+    pub announce: bool,
+    /// From when on servers do not answer any more, in seconds of true time.
+    pub silent: Option<u32>,
     /// What chance is made from.
     pub seed: u32,
     /// How long the daemon runs, in seconds.
@@ -49,6 +53,8 @@ pub struct Moment {
     pub status: i64,
     /// The kernel's `maxerror`, in seconds.
     pub bound: f64,
+    /// TAI − UTC as the kernel has it, in seconds.
+    pub tai: i32,
 }
 
 impl Default for SimulatedKernel {
@@ -62,6 +68,8 @@ impl Default for SimulatedKernel {
             jitter: 1e-4,
             set: Vec::new(),
             leap: false,
+            announce: false,
+            silent: None,
             seed: 1,
             seconds: 20_000,
         }
@@ -100,6 +108,10 @@ impl SimulatedKernel {
         if self.leap {
             command.env("KERNEL_LEAP", "1");
         }
+        if self.announce {
+            command.env("KERNEL_ANNOUNCE", "1");
+        }
+        command.envs(self.silent.map(|second| ("KERNEL_SILENT", second.to_string())));
         let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
         let status = daemon.wait(PATIENCE);
         let said = daemon.output();
@@ -128,12 +140,13 @@ fn compiled(folder: &TempDir) -> Result<PathBuf, Skip> {
 
 fn moment(line: &str) -> Moment {
     let mut numbers = line.split(' ');
-    let mut next = || numbers.next().expect("five numbers");
+    let mut next = || numbers.next().expect("six numbers");
     Moment {
         at: next().parse().expect("a number"),
         error: next().parse().expect("a number"),
         rate_error: next().parse().expect("a number"),
         status: next().parse().expect("a number"),
         bound: next().parse::<f64>().expect("a number") * 1e-6,
+        tai: next().parse().expect("a number"),
     }
 }
