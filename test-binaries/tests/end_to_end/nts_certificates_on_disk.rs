@@ -179,8 +179,9 @@ fn where_another_server_of_keys_listens_time_is_served_and_the_port_is_named() {
         chain.display(),
         key.display()
     ));
-    let words = [&format!("127.0.0.1:{port}"), "in use", "another port in [[nts-ke-server]]"];
-    let mut daemon = or_skip!(serves_time_and_says(&config, &words.map(|word| &**word)));
+    let place = format!("127.0.0.1:{port}");
+    let words = [place.as_str(), "in use", "another port in [[nts-ke-server]]"];
+    let mut daemon = or_skip!(serves_time_and_says(&config, &words));
 
     drop(occupier);
 
