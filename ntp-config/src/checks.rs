@@ -83,9 +83,14 @@ pub(crate) fn whole(config: &Config, minimum_agreeing: Option<&Located<usize>>, 
 }
 
 fn no_sources(config: &Config, report: &mut Report) {
-    if config.servers.is_empty() {
+    if config.servers.is_empty() && !config.nts_ke_servers.is_empty() {
+        // A host that only hands out keys, for servers of time elsewhere that have the same.
+    } else if config.servers.is_empty() {
         let help = "add a source, such as\n\n            [[source]]\n            mode = \"pool\"\n            address = \"pool.ntp.org\"";
-        report.error_anywhere("there is nothing to do: no `[[source]]` and no `[[server]]`", help);
+        report.error_anywhere(
+            "there is nothing to do: no `[[source]]`, no `[[server]]` and no `[[nts-ke-server]]`",
+            help,
+        );
     } else if config.synchronization.settings.local_stratum == Stratum::UNSYNCHRONIZED {
         let help = "add a [[source]]; or, if this clock is right by other means, write local-stratum = 10 in [synchronization]";
         report.warning_anywhere("without a source, the servers answer that they are not synchronised", help);

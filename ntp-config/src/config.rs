@@ -226,17 +226,19 @@ impl Default for Keyset {
 }
 
 /// `[synchronization]`.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Synchronization {
     /// Whom to believe and how to correct the clock.
     pub settings: ClockConfig,
     /// Whether a step of the clock is logged as a warning; otherwise it is logged as information.
     pub warn_on_jump: bool,
+    /// The file with all leap seconds, as IERS and NIST publish it; `None`: the sources announce them.
+    pub leap_seconds_file: Option<PathBuf>,
 }
 
 impl Default for Synchronization {
     fn default() -> Self {
-        Self { settings: ClockConfig::default(), warn_on_jump: true }
+        Self { settings: ClockConfig::default(), warn_on_jump: true, leap_seconds_file: None }
     }
 }
 
@@ -245,6 +247,8 @@ impl Default for Synchronization {
 pub struct ClockSection {
     /// Which clock is disciplined.
     pub mode: ClockMode,
+    /// Whether another program keeps a clock that we do not steer, so that it is served by what is measured.
+    pub kept_by_another: bool,
     /// Where the virtual clock starts, relative to the system's clock; positive: ahead of it.
     pub virtual_offset: Seconds,
     /// How much faster than the system's clock the virtual clock runs, within ±0.1 s/s.

@@ -15,6 +15,7 @@
 //! | `section` | each section of the file |
 //! | `checks` | what can only be seen from several sections together |
 //! | `diagnostic` | errors and warnings |
+//! | `leap_seconds` | the text of the file that `leap-seconds-file` names |
 //! | [`text`] | single values of a command line |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
@@ -26,6 +27,7 @@ mod diagnostic;
 #[cfg(test)]
 mod documentation;
 mod fields;
+mod leap_seconds;
 mod load;
 mod raw;
 mod section;
@@ -39,6 +41,7 @@ pub use config::{
     UnknownLogLevel,
 };
 pub use diagnostic::{ConfigError, Warning};
+pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};
 pub use load::{Loaded, for_pools, load, parse_str};
 /// Part of [`Trust`].
 pub use ntp_proto::nts::AeadAlgorithm;

@@ -422,3 +422,40 @@ fn a_clock_of_our_own_or_none_does_not_use_the_folder_of_the_service() {
         assert_eq!(accepted(&text).config.storage.directory, Some(PathBuf::from("/var/lib/truechimer")), "{mode}");
     }
 }
+
+#[test]
+fn a_host_that_only_hands_out_keys_is_something_to_do() {
+    let text = "[[nts-ke-server]]\nlisten = \"[::]:4460\"\ncertificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n\
+                ntp-server = \"ntp.example.org\"\n[keyset]\nkey-storage-path = \"/var/lib/truechimer/shared-keys\"\n";
+    let loaded = parse_str("only keys", text).unwrap();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.nts_ke_servers[0].ntp_server.as_deref(), Some("ntp.example.org"));
+}
+
+#[test]
+fn a_clock_of_mode_none_is_served_by_what_is_measured_unless_the_file_says_otherwise() {
+    let source = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n[clock]\n";
+    for (clock, served, warned) in [
+        ("mode = \"none\"\n", true, false),
+        ("mode = \"none\"\nkept-by-another-program = false\n", false, false),
+        ("mode = \"auto\"\n", false, false),
+        ("mode = \"auto\"\nkept-by-another-program = true\n", true, false),
+        ("mode = \"virtual\"\nkept-by-another-program = true\n", false, true),
+        ("mode = \"system\"\nkept-by-another-program = true\n", false, true),
+    ] {
+        let loaded = parse_str("clock", &format!("{source}{clock}")).unwrap();
+        assert_eq!(loaded.config.synchronization.settings.serves_unsteered, served, "{clock}");
+        let said = loaded.warnings.iter().any(|warning| warning.message().contains("kept-by-another-program"));
+        assert_eq!(said, warned, "{clock}");
+    }
+}
+
+#[test]
+fn a_file_of_leap_seconds_can_be_named() {
+    let path = "/usr/share/zoneinfo/leap-seconds.list";
+    let text = format!(
+        "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n[synchronization]\nleap-seconds-file = \"{path}\"\n"
+    );
+    let config = parse_str("leap", &text).unwrap().config;
+    assert_eq!(config.synchronization.leap_seconds_file, Some(path.into()));
+}

@@ -645,18 +645,32 @@ fn servers_that_cannot_work_are_refused() {
             help: "to 16777216",
         },
         Case {
+            text: "[synchronization]\nleap-seconds-file = \"leap-seconds.list\"\n",
+            at: "2:21",
+            marked: "\"leap-seconds.list\"",
+            message: "must be an absolute path",
+            help: "/usr/share/zoneinfo/leap-seconds.list",
+        },
+        Case {
+            text: "[clock]\nkept-by-another-program = \"yes\"\n",
+            at: "2:27",
+            marked: "\"yes\"",
+            message: "must not be a string",
+            help: "without quotes",
+        },
+        Case {
             text: "[[server]]\nlisten = \"[::]:123\"\naccept-ntp-versions = [5]\n",
             at: "3:23",
             marked: "[5]",
-            message: "answer nobody",
-            help: "[3, 4]",
+            message: "answer no client",
+            help: "[1, 2, 3, 4]",
         },
         Case {
             text: "[[server]]\nlisten = \"[::]:123\"\naccept-ntp-versions = [4, 6]\n",
             at: "3:27",
             marked: "6",
             message: "out of range",
-            help: "from 3 to 5",
+            help: "from 1 to 5",
         },
     ]);
 }

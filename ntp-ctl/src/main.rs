@@ -13,14 +13,12 @@
 //! | `nts` | the lines about keys and cookies, of our sources and for our clients |
 //! | `units` | numbers for people |
 //! | `probe` | asking a server without a daemon: `query` and `nts` |
-//! | `validate` | checking a configuration file |
-//! | `files` | the files that a configuration names |
+//! | `validate` | checking a configuration file, and what it needs of this machine |
 //! | `terminal` | width, colour, and output that cannot harm a terminal |
 #![forbid(unsafe_code)]
 
 mod args;
 mod ask;
-mod files;
 mod nts;
 mod nts_words;
 mod probe;

@@ -110,6 +110,9 @@ fn server_line(server: &NtsKeServerFacts) -> String {
 }
 
 fn certificate_lines(server: &NtsKeServerFacts, now: Date) -> Vec<String> {
+    if let Some(error) = &server.start_error {
+        return vec![format!("!! no client gets keys here: {error}. It is tried again every few seconds")];
+    }
     let mut lines: Vec<String> =
         server.certificate.iter().map(|certificate| certificate_line(certificate, now)).collect();
     let remains = if server.certificate.is_some() { "the earlier one stays in use" } else { "nobody gets keys" };

@@ -258,6 +258,7 @@ pub(crate) fn serving_nts() -> Document {
             not_after: certificate_end(),
         }),
         certificate_error: None,
+        start_error: None,
     }];
     document.keyset = Some(KeysetFacts {
         current_key_id: "0badcafe".into(),

@@ -1,57 +1,71 @@
-//! Checking a configuration file.
+//! Checking a configuration file, and what it needs of this machine.
 
 use std::path::Path;
 
+use ntp_check::{Finding, findings};
 use ntp_config::{ConfigError, DEFAULT_CONFIG_PATH, Loaded, Warning};
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::files::{self, Doubt};
 use crate::units::count;
 use crate::{Outcome, terminal};
 
 /// Checks `file`, or the file of `--config`, or the daemon's default.
 pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {
     let path = file.or(args.config.as_deref()).unwrap_or(Path::new(DEFAULT_CONFIG_PATH));
-    let loaded = ntp_config::load(path);
+    let loaded = match ntp_config::load(path) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            tell(args, &invalid(path, &error), || not_valid(path, &error), false);
+            return Outcome::Failed;
+        }
+    };
+    let found = findings(&loaded.config);
+    let fine = !found.iter().any(Finding::is_error);
+    tell(args, &checked(&loaded, &found, fine), || page(path, &loaded, &found), fine);
+    if fine { Outcome::Fine } else { Outcome::Failed }
+}
+
+fn tell(args: &Args, json: &Value, page: impl FnOnce() -> String, fine: bool) {
     if args.json {
-        let json = match &loaded {
-            Ok(loaded) => valid(loaded),
-            Err(error) => invalid(path, error),
-        };
         terminal::print(&format!("{json:#}\n"));
     } else {
-        tell(path, &loaded);
-    }
-    if loaded.is_ok() { Outcome::Fine } else { Outcome::Failed }
-}
-
-fn tell(path: &Path, loaded: &Result<Loaded, ConfigError>) {
-    match loaded {
-        Ok(loaded) => {
-            let doubts = files::doubts(&loaded.config);
-            let warnings = loaded.warnings.iter().map(|warning| format!("\n{warning}\n"));
-            let warnings = warnings.chain(doubts.iter().map(|doubt| format!("\n{doubt}\n"))).collect::<String>();
-            let found = match loaded.warnings.len() + doubts.len() {
-                0 => String::new(),
-                number => format!(", with {}", count(number as u64, "warning")),
-            };
-            terminal::print_page(&format!("Valid: {}{found}.\n{warnings}", path.display()), true);
-        }
-        Err(error) => {
-            let problems = count(error.count() as u64, "problem");
-            terminal::print_page(&format!("NOT valid: {}, {problems}.\n\n{error}\n", path.display()), false);
-        }
+        terminal::print_page(&page(), fine);
     }
 }
 
-fn valid(loaded: &Loaded) -> Value {
-    let doubts = files::doubts(&loaded.config);
+/// The page about a file that can be read: first what cannot work, then what is doubtful.
+fn page(path: &Path, loaded: &Loaded, found: &[Finding]) -> String {
+    let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) = found.iter().partition(|finding| finding.is_error());
+    let warnings = loaded.warnings.iter().map(ToString::to_string).chain(doubts.iter().map(ToString::to_string));
+    let number = match loaded.warnings.len() + doubts.len() {
+        0 => String::new(),
+        number => format!(", with {}", count(number as u64, "warning")),
+    };
+    let verdict = match errors.len() {
+        0 => format!("Valid: {}{number}.", path.display()),
+        problems => {
+            let problems = count(problems as u64, "problem");
+            format!("NOT valid on this machine: {}, {problems}{number}.", path.display())
+        }
+    };
+    let told = errors.iter().map(ToString::to_string).chain(warnings).map(|finding| format!("\n{finding}\n"));
+    format!("{verdict}\n{}", told.collect::<String>())
+}
+
+fn not_valid(path: &Path, error: &ConfigError) -> String {
+    let problems = count(error.count() as u64, "problem");
+    format!("NOT valid: {}, {problems}.\n\n{error}\n", path.display())
+}
+
+fn checked(loaded: &Loaded, found: &[Finding], fine: bool) -> Value {
+    let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) = found.iter().partition(|finding| finding.is_error());
+    let problems: Vec<String> = errors.iter().map(|error| format!("{}; {}", error.message, error.help)).collect();
     json!({
-        "valid": true,
+        "valid": fine,
         "files": loaded.files,
-        "warnings": loaded.warnings.iter().map(warning).chain(doubts.iter().map(doubt)).collect::<Vec<_>>(),
-        "error": null,
+        "warnings": loaded.warnings.iter().map(warning).chain(doubts.into_iter().map(doubt)).collect::<Vec<_>>(),
+        "error": (!fine).then(|| json!({ "message": problems.join("\n"), "problems": problems })),
     })
 }
 
@@ -66,7 +80,7 @@ fn warning(warning: &Warning) -> Value {
     })
 }
 
-fn doubt(Doubt { message, help }: &Doubt) -> Value {
+fn doubt(Finding { message, help, .. }: &Finding) -> Value {
     json!({ "message": message, "help": help, "file": null, "line": null, "column": null })
 }
 

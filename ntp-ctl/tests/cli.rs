@@ -172,6 +172,26 @@ fn a_configuration_is_validated_with_exit_codes_zero_and_one() {
 }
 
 #[test]
+fn a_configuration_whose_certificate_is_not_there_is_exit_code_one_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let text_of_file = "[[server]]\nlisten = \"127.0.0.1\"\n[[nts-ke-server]]\nlisten = \"127.0.0.1\"\n\
+                        certificate-chain-path = \"/nowhere/chain.pem\"\nprivate-key-path = \"/nowhere/key.pem\"\n\
+                        [synchronization]\nlocal-stratum = 10\n";
+    let config = write(folder.path(), text_of_file);
+
+    let output = ctl(&["validate", &config]);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let page = text(&output.stdout);
+    assert!(page.starts_with("NOT valid on this machine: "), "{page}");
+    assert!(page.contains("error: /nowhere/chain.pem does not exist\n  = help: "), "{page}");
+    let output = ctl(&["validate", "--json", &config]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(json(&output)["valid"], Value::Bool(false));
+    assert!(json(&output)["error"]["problems"][0].as_str().unwrap().contains("/nowhere/chain.pem"));
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read_is_exit_code_one() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("ntp.toml").display().to_string();

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
-use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance};
+use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTable};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
@@ -43,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) facts: Facts,
     pub(crate) served: Arc<ArcSwap<ServedState>>,
+    /// The leap seconds whenever their file has been read.
+    pub(crate) leap_tables: mpsc::Receiver<Arc<LeapTable>>,
 }
 
 /// The task, ready to run.
@@ -61,6 +63,7 @@ pub(crate) struct ClientTask {
     _stamping: Option<Socket>,
     resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
     established: (mpsc::Sender<Established>, mpsc::Receiver<Established>),
+    leap_tables: mpsc::Receiver<Arc<LeapTable>>,
     next_keeping: MonoTime,
     frequency_kept: bool,
 }
@@ -68,7 +71,7 @@ pub(crate) struct ClientTask {
 impl ClientTask {
     /// Sets the clock to the last known time if it shows an earlier one, and makes the client.
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
-        let Parts { mut client, mut clock, store, facts, served } = parts;
+        let Parts { mut client, mut clock, store, facts, served, leap_tables } = parts;
         let kept = store.state();
         let last_known = kept.map_or(0, |kept| kept.last_known_unix_s);
         let assumed_step = never_before(&mut clock, last_known);
@@ -97,6 +100,7 @@ impl ClientTask {
             _stamping: keep_stamping(),
             resolved: mpsc::channel(INBOX),
             established: mpsc::channel(INBOX),
+            leap_tables,
             next_keeping: now.mono + KEEPING_INTERVAL,
             frequency_kept: false,
         }
@@ -127,6 +131,7 @@ impl ClientTask {
                 Some(established) = self.established.1.recv() => {
                     self.client.handle_established(self.now(), established.group, established.outcome);
                 }
+                Some(table) = self.leap_tables.recv() => self.client.handle_leap_table(self.now(), Some(table)),
                 Some(question) = questions.recv() => {
                     // Who asked may have gone meanwhile.
                     let _ = question.send(observe::document(&self.client, &self.clock, &self.facts, self.now()));

@@ -2,8 +2,10 @@
 
 use crate::client_task::{ClientTask, Parts, Question};
 use crate::clock_choice;
-use crate::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeServices, handshake_threads};
+use crate::ke_servers::handshake_threads;
+use crate::ke_supervisor::{KePlan, KeResources, KeServiceBoards, KeSupervisor};
 use crate::key_ring::{KeyRing, SharedKeys};
+use crate::leap_file::LeapFile;
 use crate::lock::{self, Lock, Taken};
 use crate::observe::{self, Facts, Listener};
 use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop, processors};
@@ -44,8 +46,6 @@ pub(crate) enum DaemonError {
     Random(String),
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
-    #[error("cannot serve key establishment for NTS: {0}")]
-    KeServer(#[from] KeServiceError),
     #[error("a server thread has ended: {0}")]
     Worker(io::Error),
     #[error("{0} has ended unexpectedly")]
@@ -78,7 +78,8 @@ pub(crate) struct Daemon {
     clock_lock: Option<Lock>,
     workers: Vec<Worker>,
     keys: Option<KeyRing>,
-    ke_servers: Option<RunningKeServices>,
+    ke_servers: Option<KeSupervisor>,
+    leap_file: Option<LeapFile>,
     ke_server_end: mpsc::UnboundedReceiver<()>,
     listener: Option<Listener>,
     questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
@@ -113,14 +114,15 @@ impl Daemon {
         let ended = move || {
             let _ = ke_ended.send(());
         };
-        let (ke_servers, ke_boards) = start_ke_servers(&config, &boards, shared.keys.as_ref(), ended)?;
+        let ke_servers = start_ke_servers(&config, &boards, shared.keys.as_ref(), ended);
+        let (leap_file, leap_tables) = LeapFile::open(config.synchronization.leap_seconds_file.clone());
         let facts = Facts {
             config_path: path,
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
             servers: boards,
             keys: keys.as_ref().map(KeyRing::facts),
-            ke_servers: ke_boards,
+            ke_servers: ke_servers.as_ref().map_or_else(KeServiceBoards::default, KeSupervisor::boards),
             started: monotonic_now(),
             clock_error: None,
             rivalry: None,
@@ -132,13 +134,14 @@ impl Daemon {
             sessions: Vec::new(),
             unproven_since: None,
         };
-        let parts = Parts { client, clock, store, facts, served };
+        let parts = Parts { client, clock, store, facts, served, leap_tables };
         Ok(Self {
             client: ClientTask::new(parts, seed()?),
             clock_lock,
             workers,
             keys,
             ke_servers,
+            leap_file,
             ke_server_end,
             listener,
             questions: mpsc::channel(QUESTIONS),
@@ -158,7 +161,7 @@ impl Daemon {
     pub(crate) async fn run(
         mut self,
         stop: impl Future<Output = ()>,
-        mut reloads: watch::Receiver<()>,
+        reloads: watch::Receiver<()>,
     ) -> Result<(), DaemonError> {
         // Held until the client has left the clock in order.
         let _clock_lock = self.clock_lock;
@@ -174,13 +177,11 @@ impl Daemon {
         let mut observer =
             self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
         let mut keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
-        let ke_servers = self.ke_servers;
-        let reload = async {
-            while reloads.changed().await.is_ok() {
-                ke_servers.iter().for_each(RunningKeServices::reload);
-            }
-            std::future::pending::<()>().await;
-        };
+        if let Some(leap_file) = self.leap_file {
+            tokio::spawn(leap_file.run(reloads.clone()));
+        }
+        let (stop_ke, ke_stop) = oneshot::channel();
+        let ke_servers = self.ke_servers.map(|servers| tokio::spawn(servers.run(reloads, ke_stop)));
         let serves_keys = ke_servers.is_some();
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
@@ -193,7 +194,6 @@ impl Daemon {
             Some(()) = self.ke_server_end.recv(), if serves_keys => {
                 Err(DaemonError::TaskEnded("a server of key establishment"))
             }
-            () = reload => Ok(()),
             () = ended(&mut observer) => Err(DaemonError::TaskEnded("the observation socket")),
             () = ended(&mut keys) => Err(DaemonError::TaskEnded("the keeper of the keys")),
         };
@@ -202,7 +202,10 @@ impl Daemon {
         if !client.is_finished() {
             let _ = client.await;
         }
-        ke_servers.into_iter().for_each(RunningKeServices::stop);
+        let _ = stop_ke.send(());
+        if let Some(ke_servers) = ke_servers {
+            let _ = ke_servers.await;
+        }
         stop_workers.stop();
         for thread in threads {
             let _ = thread.join();
@@ -237,32 +240,23 @@ fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
     Ok(if wanted { Some(KeyRing::open(&config.keyset, &config.storage, seed()?)) } else { None })
 }
 
-/// Opens what key establishment needs, so that what cannot work fails now.
-fn ke_services(config: &Config, boards: &[ServerBoard]) -> Result<Vec<KeService>, KeServiceError> {
-    let served: Vec<SocketAddr> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
-    let all = &config.nts_ke_servers;
-    let open = |entry: &NtsKeServerEntry| {
-        let dual_stack = is_dual_stack(entry.listen, all.iter().map(|other| other.listen));
-        KeService::open(entry, dual_stack, &served)
-    };
-    all.iter().map(open).collect()
-}
-
 /// Starts key establishment, if there is to be any.
 fn start_ke_servers(
     config: &Config,
     boards: &[ServerBoard],
     keys: Option<&SharedKeys>,
     ended: impl Fn() + Send + Sync + 'static,
-) -> Result<(Option<RunningKeServices>, Vec<KeServiceBoard>), KeServiceError> {
-    let services = ke_services(config, boards)?;
-    if services.is_empty() {
-        return Ok((None, Vec::new()));
-    }
-    let keys = keys.expect("invariant: there are keys where keys are established");
+) -> Option<KeSupervisor> {
+    let all = &config.nts_ke_servers;
+    let keys = Arc::clone(keys.filter(|_| !all.is_empty())?);
+    let served: Arc<[SocketAddr]> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
+    let plan = |entry: &NtsKeServerEntry| KePlan {
+        entry: entry.clone(),
+        dual_stack: is_dual_stack(entry.listen, all.iter().map(|other| other.listen)),
+        served: Arc::clone(&served),
+    };
     let threads = config.nts_ke.handshake_threads.unwrap_or_else(|| handshake_threads(processors()));
-    let (running, boards) = RunningKeServices::start(services, threads, keys, ended)?;
-    Ok((Some(running), boards))
+    Some(KeSupervisor::start(all.iter().map(plan).collect(), KeResources { threads, keys, ended: Arc::new(ended) }))
 }
 
 /// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.

@@ -1,4 +1,4 @@
-//! Our own key establishment: sockets opened at the start, each with a thread that accepts, and threads for all handshakes.
+//! Our own key establishment: one listening address, opened and served.
 
 use crate::key_ring::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
@@ -32,23 +32,41 @@ pub(crate) struct KeService {
     limit: usize,
 }
 
-/// All listening addresses that are served, and the threads that they share.
-pub(crate) struct RunningKeServices {
-    servers: Vec<RunningKeService>,
-    pool: KePool,
-}
-
-/// One of them.
-struct RunningKeService {
+/// One listening address that is served.
+pub(crate) struct RunningKeService {
     handle: KeServerHandle,
     certificates: Arc<CertificateStore>,
 }
 
 /// What a listening address shows.
 #[derive(Clone, Debug)]
-pub(crate) struct KeServiceBoard {
-    pub(crate) board: KeBoard,
-    pub(crate) connection_limit: usize,
+pub(crate) enum KeServiceBoard {
+    /// Clients get keys there.
+    Running {
+        /// What the server shows.
+        board: KeBoard,
+        /// How many connections there may be at a time.
+        connection_limit: usize,
+    },
+    /// It could not be started yet.
+    Waiting {
+        /// Where it is to listen.
+        listen: SocketAddr,
+        /// How many connections there may be at a time.
+        connection_limit: usize,
+        /// Why it could not, in a sentence.
+        error: String,
+    },
+}
+
+impl KeServiceBoard {
+    /// Why it could not be started, if it could not.
+    pub(crate) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Running { .. } => None,
+            Self::Waiting { error, .. } => Some(error),
+        }
+    }
 }
 
 impl KeService {
@@ -68,7 +86,6 @@ impl KeService {
             server: entry.ntp_server.clone(),
             port: entry.ntp_port.or_else(|| only_port(served)),
         });
-        tracing::info!(address = %listener.address(), "serving key establishment for NTS");
         Ok(Self { listener, certificates, grant, limit: entry.concurrent_connections })
     }
 
@@ -77,47 +94,32 @@ impl KeService {
         self.listener.address()
     }
 
-    fn start(self, pool: &KePool, keys: SharedKeys) -> Result<(RunningKeService, KeServiceBoard), KeStartError> {
-        let handle = self.listener.start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
-        let board = KeServiceBoard { board: handle.board(), connection_limit: self.limit };
-        Ok((RunningKeService { handle, certificates: self.certificates }, board))
-    }
-}
-
-impl RunningKeServices {
-    /// Starts so many threads for handshakes, and one for each listening address that accepts. `ended` is called when one
-    /// of them ends.
+    /// Serves clients from now on, on the threads of the pool.
     ///
     /// # Errors
     /// Says what the system refuses.
     pub(crate) fn start(
-        services: Vec<KeService>,
-        threads: NonZeroUsize,
-        keys: &SharedKeys,
-        ended: impl Fn() + Send + Sync + 'static,
-    ) -> Result<(Self, Vec<KeServiceBoard>), KeServiceError> {
-        let mut running = Self { servers: Vec::new(), pool: KePool::start(threads, ended)? };
-        let mut boards = Vec::new();
-        for service in services {
-            let (server, board) = service.start(&running.pool, Arc::clone(keys))?;
-            running.servers.push(server);
-            boards.push(board);
-        }
-        Ok((running, boards))
+        self,
+        pool: &KePool,
+        keys: SharedKeys,
+    ) -> Result<(RunningKeService, KeServiceBoard), KeStartError> {
+        let handle = self.listener.start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
+        tracing::info!(address = %handle.board().address(), "serving key establishment for NTS");
+        let board = KeServiceBoard::Running { board: handle.board(), connection_limit: self.limit };
+        Ok((RunningKeService { handle, certificates: self.certificates }, board))
     }
+}
 
-    /// Reads all certificates anew. If one is not good, that is logged, and the old one stays.
+impl RunningKeService {
+    /// Reads the certificate anew. If it is not good, that is logged, and the old one stays.
     pub(crate) fn reload(&self) {
-        for server in &self.servers {
-            // What is wrong has been logged.
-            let _ = server.certificates.reload();
-        }
+        // What is wrong has been logged.
+        let _ = self.certificates.reload();
     }
 
-    /// Ends the threads and waits for them.
+    /// Ends the thread and waits for it.
     pub(crate) fn stop(self) {
-        self.servers.into_iter().for_each(|server| server.handle.stop());
-        self.pool.stop();
+        self.handle.stop();
     }
 }
 

@@ -14,7 +14,9 @@ mod demo;
 mod establish;
 mod file;
 mod ke_servers;
+mod ke_supervisor;
 mod key_ring;
+mod leap_file;
 mod lock;
 mod logging;
 mod logging_of_events;
@@ -57,6 +59,12 @@ fn run(args: &Args) -> ExitCode {
     if args.check {
         for warning in &loaded.warnings {
             complain(&warning.to_string());
+        }
+        let found = ntp_check::findings(&loaded.config);
+        found.iter().for_each(|finding| complain(&finding.to_string()));
+        if found.iter().any(ntp_check::Finding::is_error) {
+            complain("the configuration is valid, but a part of the daemon cannot work with it on this machine");
+            return ExitCode::from(EXIT_CONFIG);
         }
         complain("the configuration is valid");
         return ExitCode::SUCCESS;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
+use hyper::{Method, Request, Response, StatusCode};
 use ntp_observe::{Document, FetchError};
 use tracing::debug;
 
 use crate::exposition;
+use crate::format::Format;
 
 /// How long the daemon may take to send its state; shorter than the ten seconds that Prometheus waits.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,20 +21,31 @@ const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 /// What is sent back.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// The answer to `method` on `path`; the daemon is asked through `socket` where that is needed.
-pub(crate) async fn answer(method: &Method, path: &str, socket: &Path) -> Answer {
+/// The answer to a request; the daemon is asked through `socket` where that is needed.
+pub(crate) async fn answer<B>(request: &Request<B>, socket: &Path) -> Answer {
+    let method = request.method();
     // The library leaves the content of answers to HEAD out.
     if method != Method::GET && method != Method::HEAD {
         let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
-    match path {
-        "/metrics" => respond(StatusCode::OK, exposition::CONTENT_TYPE, exposition::render(ask(socket).await)),
+    match request.uri().path() {
+        "/metrics" => metrics(request, socket).await,
         "/healthz" => plain(StatusCode::OK, "the exporter is running\n"),
         "/readyz" => ready(ask(socket).await),
         _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz and /readyz\n"),
     }
+}
+
+/// The metrics, in the format that the client wants.
+async fn metrics<B>(request: &Request<B>, socket: &Path) -> Answer {
+    let accept: Vec<&str> = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::accepted(Some(&accept.join(",")));
+    let page = format.page(exposition::render(ask(socket).await));
+    let mut answer = respond(StatusCode::OK, format.content_type(), page);
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    answer
 }
 
 /// Asks the daemon, off the thread that serves connections.

@@ -13,9 +13,6 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::metrics::{Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS};
 
-/// The media type of [`render`].
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// Names and values of the labels of one series.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
@@ -105,8 +102,9 @@ impl Page<'_> {
 
     fn sources(&mut self, sources: &[SourceFacts]) -> fmt::Result {
         let ids: Vec<String> = sources.iter().map(|source| source.id.to_string()).collect();
-        let labelled: Vec<(Labels<'_>, &SourceFacts)> =
-            sources.iter().zip(&ids).map(|(source, id)| (source_labels(source, id), source)).collect();
+        let ordinals = ordinals(sources.len());
+        let labels = sources.iter().zip(&ids).map(|(source, id)| source_labels(source, id)).collect();
+        let labelled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals).into_iter().zip(sources).collect();
         self.gauges(
             "ntp_source_state",
             "1, with the state of the source and the reason for it.",
@@ -140,8 +138,9 @@ impl Page<'_> {
     }
 
     fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {
-        let labelled: Vec<(Labels<'_>, &ServerFacts)> =
-            servers.iter().map(|server| (server_labels(server), server)).collect();
+        let ordinals = ordinals(servers.len());
+        let labels = servers.iter().map(server_labels).collect();
+        let labelled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals).into_iter().zip(servers).collect();
         for metric in SERVER {
             self.gauge_of(metric, &labelled)?;
         }
@@ -153,6 +152,15 @@ impl Page<'_> {
             "Datagrams thrown away, by the test that they failed.",
             labelled.iter().flat_map(|(labels, server)| {
                 server.dropped.iter().map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
+            }),
+        )?;
+        self.counters(
+            "ntp_server_nts_unusable_cookies",
+            "Cookies of NTS that could not be opened, by the cause: no such key (too old, or of another server), forged, a length \
+             that none of ours has, or a content of another version.",
+            labelled.iter().flat_map(|(labels, server)| {
+                let causes = server.nts_cookies_refused.iter();
+                causes.map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
             }),
         )?;
         self.counters(
@@ -244,6 +252,25 @@ fn source_labels<'a>(source: &'a SourceFacts, id: &'a str) -> Labels<'a> {
 fn server_labels(server: &ServerFacts) -> Labels<'_> {
     let interface = server.interface.as_deref().map(|name| ("interface", name));
     [("listen_address", server.listen_address.as_str())].into_iter().chain(interface).collect()
+}
+
+/// `"1"`, `"2"`, … for labels.
+fn ordinals(count: usize) -> Vec<String> {
+    (1..=count).map(|number| number.to_string()).collect()
+}
+
+/// A series must not come twice: labels that were there before get one more, `duplicate`, from `"2"` on. Two sources of one
+/// name have the same labels as long as neither has an address.
+fn distinct<'a>(mut all: Vec<Labels<'a>>, ordinals: &'a [String]) -> Vec<Labels<'a>> {
+    for place in 1..all.len() {
+        let (before, rest) = all.split_at_mut(place);
+        let Some(labels) = rest.first_mut() else { continue };
+        let same = before.iter().filter(|earlier| earlier.starts_with(labels)).count();
+        if let Some(ordinal) = ordinals.get(same).filter(|_| same > 0) {
+            labels.push(("duplicate", ordinal));
+        }
+    }
+    all
 }
 
 fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a> {
@@ -411,6 +438,45 @@ mod tests {
         described.sort();
         described.dedup();
         assert_eq!(described.len(), all);
+    }
+
+    /// The series of a page, without their values.
+    fn series(page: &str) -> Vec<&str> {
+        let samples = page.lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect()
+    }
+
+    #[test]
+    fn two_unresolved_sources_of_one_name_are_two_series() {
+        let mut document = samples::nts();
+        let unresolved = SourceFacts { id: 0, ..document.sources[1].clone() };
+        document.sources = vec![unresolved.clone(), document.sources[0].clone(), unresolved.clone(), unresolved];
+        document.servers.push(document.servers[0].clone());
+        document.nts_ke_servers.push(document.nts_ke_servers[0].clone());
+
+        let page = render(Ok(document));
+
+        let mut all = series(&page);
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count, "a series that comes twice makes the page invalid:\n{page}");
+        for duplicate in ["2", "3"] {
+            assert!(
+                page.contains(&format!("name=\"ntp2.example.org\",address=\"\",id=\"0\",duplicate=\"{duplicate}\"")),
+                "{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn cookies_that_do_not_open_are_counted_by_the_cause() {
+        let lines = lines(&samples::nts());
+        for (reason, number) in [("bad-length", 0), ("forged", 2), ("no-such-key", 40), ("unknown-content", 0)] {
+            let series =
+                format!(r#"ntp_server_nts_unusable_cookies_total{{listen_address="0.0.0.0:123",reason="{reason}"}}"#);
+            assert_line(&lines, &format!("{series} {number}"));
+        }
     }
 
     #[test]

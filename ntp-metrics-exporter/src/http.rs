@@ -81,7 +81,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, socket: Arc<Pat
 async fn converse(stream: TcpStream, socket: Arc<PathBuf>, place: OwnedSemaphorePermit) {
     let service = service_fn(|request: Request<Incoming>| {
         let socket = Arc::clone(&socket);
-        async move { Ok::<_, Infallible>(answer(request.method(), request.uri().path(), &socket).await) }
+        async move { Ok::<_, Infallible>(answer(&request, &socket).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -4,7 +4,7 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/metrics` | OpenMetrics; always 200, with `ntp_up 0` when the daemon cannot be reached |
+//! | `/metrics` | the metrics, as OpenMetrics or in the plain text format 0.0.4 by the `Accept` header; always 200, with `ntp_up 0` when the daemon cannot be reached |
 //! | `/healthz` | 200 as long as the exporter runs |
 //! | `/readyz` | 200 when the clock is synchronised, otherwise 503 with the reason |
 //!
@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `args` | the command line |
 //! | `exposition` | a document as OpenMetrics |
+//! | `format` | OpenMetrics or plain text, as the client wants |
 //! | `metrics` | the metrics: names, meaning, and where in the document they stand |
 //! | `answer` | which answer a request gets |
 //! | `http` | connections: how many, how long, and how they end |
@@ -21,6 +22,7 @@
 mod answer;
 mod args;
 mod exposition;
+mod format;
 mod http;
 mod metrics;
 #[cfg(test)]

@@ -315,6 +315,11 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
 /// Numbers of each address at which keys are handed out.
 pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     Metric {
+        name: "ntp_nts_ke_server_up",
+        help: "1 if keys are handed out there, 0 if that could not be started and is tried again.",
+        value: |server| Some(flag(server.start_error.is_none())),
+    },
+    Metric {
         name: "ntp_nts_ke_server_open_connections",
         help: "How many connections of clients that want keys are open.",
         value: |server| Some(large(server.open_connections)),

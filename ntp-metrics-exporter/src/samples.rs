@@ -91,6 +91,9 @@ pub(crate) fn nts() -> Document {
     let server = &mut document.servers[0];
     (server.nts_answered, server.nts_naks_sent) = (400, 6);
     server.nts_refused = [("denied".to_owned(), 1), ("nts-malformed".to_owned(), 3)].into();
+    server.nts_cookies_refused = [("bad-length", 0), ("forged", 2), ("no-such-key", 40), ("unknown-content", 0)]
+        .map(|(word, n)| (word.to_owned(), n))
+        .into();
     document.nts_ke_servers = vec![NtsKeServerFacts {
         listen_address: "[::]:4460".into(),
         accepted: 120,
@@ -104,6 +107,7 @@ pub(crate) fn nts() -> Document {
             not_after: Date::from_unix(1_772_323_200, 0),
         }),
         certificate_error: None,
+        start_error: None,
     }];
     document.keyset = Some(KeysetFacts {
         current_key_id: "0badcafe".into(),

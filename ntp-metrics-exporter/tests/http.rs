@@ -56,9 +56,14 @@ impl Exporter {
 
     /// Status line, headers and body of the answer.
     fn ask(&self, method: &str, path: &str) -> (String, String, String) {
+        self.ask_with(method, path, "")
+    }
+
+    /// The same with more header lines.
+    fn ask_with(&self, method: &str, path: &str, headers: &str) -> (String, String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -95,15 +100,62 @@ fn synchronized() -> Document {
 }
 
 #[test]
-fn metrics_are_openmetrics_with_its_media_type() {
+fn metrics_are_openmetrics_for_those_who_ask_for_it() {
     let exporter = Exporter::start().with_daemon(&synchronized());
 
-    let (status, headers, body) = exporter.ask("GET", "/metrics");
+    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n";
+    let (status, headers, body) = exporter.ask_with("GET", "/metrics", accept);
 
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert!(headers.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"), "{headers}");
+    assert!(headers.contains("vary: accept"), "{headers}");
     assert!(body.contains("\nntp_up 1\n") && body.contains("\nntp_synchronized 1\n"), "{body}");
     assert!(body.ends_with("# EOF\n"), "{body}");
+}
+
+#[test]
+fn metrics_are_plain_text_for_everybody_else() {
+    let exporter = Exporter::start().with_daemon(&synchronized());
+
+    for accept in ["", "Accept: */*\r\n", "Accept: text/plain\r\n"] {
+        let (status, headers, body) = exporter.ask_with("GET", "/metrics", accept);
+
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(headers.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{headers}");
+        assert!(body.contains("\nntp_synchronized 1\n"), "{body}");
+        assert!(body.contains("# TYPE ntp_system_steps_total counter\n"), "{body}");
+        assert!(!body.contains("# EOF") && !body.contains("# UNIT"), "{body}");
+    }
+}
+
+/// `promtool` where there is one: in the path, or where PROMTOOL says.
+#[test]
+fn promtool_finds_nothing_wrong_with_the_plain_text() {
+    let promtool = std::env::var_os("PROMTOOL").unwrap_or("promtool".into());
+    let start = |document: &Document| {
+        let exporter = Exporter::start().with_daemon(document);
+        let mut check = Command::new(&promtool)
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .ok()?;
+        check.stdin.take().unwrap().write_all(exporter.ask("GET", "/metrics").2.as_bytes()).unwrap();
+        Some(check.wait_with_output().unwrap())
+    };
+    let mut document = synchronized();
+    let unresolved = ntp_observe::SourceFacts { name: "ntp.example.org".into(), ..ntp_observe::SourceFacts::default() };
+    document.sources = vec![unresolved.clone(), unresolved];
+    document.servers = vec![ntp_observe::ServerFacts::default()];
+    for document in [document, Document::default()] {
+        let Some(output) = start(&document) else {
+            eprintln!("SKIPPED: promtool is not there (Debian: apt-get install prometheus, or PROMTOOL=path)");
+            return;
+        };
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && said.is_empty(), "{said}");
+    }
 }
 
 #[test]
@@ -113,7 +165,7 @@ fn without_a_daemon_the_metrics_say_that_it_is_down() {
     let (status, _, body) = exporter.ask("GET", "/metrics");
 
     assert_eq!(status, "HTTP/1.1 200 OK");
-    assert!(body.contains("\nntp_up 0\n") && body.ends_with("# EOF\n"), "{body}");
+    assert!(body.contains("\nntp_up 0\n"), "{body}");
 }
 
 #[test]

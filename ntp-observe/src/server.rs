@@ -37,6 +37,10 @@ pub struct ServerFacts {
     /// are in `denied`, `ignored`, `rate_limited` or `dropped` as well.
     #[serde(default)]
     pub nts_refused: BTreeMap<String, u64>,
+    /// Cookies of NTS that could not be opened, by the word of the cause: `bad-length`, `no-such-key`, `forged` or
+    /// `unknown-content`. What became of their requests is in the other counters.
+    #[serde(default)]
+    pub nts_cookies_refused: BTreeMap<String, u64>,
     /// Replies that the operating system did not take.
     pub send_errors: u64,
     /// Requests with the kernel's receive timestamp.

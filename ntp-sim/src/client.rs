@@ -48,6 +48,8 @@ pub(crate) struct ClientNode {
     next_port: u64,
     /// The kernel's order to insert or delete a second at the end of the day.
     armed: LeapIndicator,
+    /// Whether the second that is announced has been inserted or deleted.
+    leapt: bool,
     wake: Option<MonoTime>,
     sent: u64,
     steps: u64,
@@ -102,6 +104,7 @@ impl ClientNode {
             ports: vec![None; servers],
             next_port: 1,
             armed: LeapIndicator::NoWarning,
+            leapt: false,
             wake: None,
             sent: 0,
             steps: 0,
@@ -237,7 +240,9 @@ impl ClientNode {
                 Some(ClockChange::FrequencySet { at: self.local(t), frequency: Frequency::new(applied) })
             }
             ClockAction::SetStatus(status) => {
-                self.armed = status.leap;
+                // The kernel does not insert a second twice, however long it stays armed.
+                self.leapt &= matches!(status.leap, LeapIndicator::Insert | LeapIndicator::Delete);
+                self.armed = if self.leapt { LeapIndicator::NoWarning } else { status.leap };
                 None
             }
         }
@@ -260,6 +265,7 @@ impl ClientNode {
     fn leap(&mut self, by: f64) {
         self.clock.offset += by;
         self.armed = LeapIndicator::NoWarning;
+        self.leapt = true;
     }
 }
 

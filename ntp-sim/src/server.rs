@@ -99,6 +99,7 @@ impl SimServer {
             at,
             reference_id: ReferenceId::from_letters(*b"GPS\0"),
             reference_time: at,
+            is_own_reference: false,
         }
     }
 }

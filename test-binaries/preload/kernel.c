@@ -8,12 +8,13 @@
  *
  * Environment: KERNEL_EPOCH (where true time begins, in Unix seconds; 2030-01-01), KERNEL_OFFSET (s), KERNEL_DRIFT (ppm),
  * KERNEL_WANDER (1/s per square root of a second), KERNEL_DELAY (s, each way), KERNEL_JITTER (s, the mean of an exponential
- * added to it), KERNEL_LEAP (if set, the first day of true time ends with a leap second), KERNEL_SEED, KERNEL_SECONDS (then
- * SIGTERM is raised), KERNEL_SET (AT:BY[,AT:BY...]: another program adds BY seconds to the clock AT seconds after the start),
- * KERNEL_LOG: a file that gets for each second of true time the error of the clock (s) and of its rate,
- * STA_ flags, and maxerror (us).
+ * added to it), KERNEL_LEAP (if set, the first day of true time ends with a leap second), KERNEL_ANNOUNCE (if set, servers
+ * announce a leap second on that day), KERNEL_SILENT (from this second of true time on servers do not answer), KERNEL_SEED,
+ * KERNEL_SECONDS (then SIGTERM is raised), KERNEL_SET (AT:BY[,AT:BY...]: another program adds BY seconds to the clock AT seconds
+ * after the start), KERNEL_LOG: a file that gets for each second of true time the error of the clock (s) and of its rate,
+ * STA_ flags, maxerror (us), and TAI - UTC (s).
  *
- * KERNEL_FOUND (ppm) is the rate that a program before has left in the kernel. KERNEL_SILENT: no server answers. KERNEL_DISK (s):
+ * KERNEL_FOUND (ppm) is the rate that a program before has left in the kernel. KERNEL_DISK (s):
  * the time that each fsync takes; on the thread that does everything else it passes there, and on another one nobody waits.
  * KERNEL_RIVAL="at:ppm[:every]" is another program that steers: at this time, and then again after every so many seconds, it
  * sets frequency and tick.
@@ -64,10 +65,10 @@ static long double physical;             /* the error of the rate as it would be
 static long tick = TICK, frequency, status = STA_UNSYNC, maxerror = 16000000, esterror = 16000000;
 static int tai;
 static long double epoch; /* Unix seconds */
-static double wander, delay, jitter, seconds;
+static double wander, delay, jitter, seconds, silent;
 static uint64_t random_state;
 static FILE *told;
-static bool ready, ended, leap, leapt, silent;
+static bool ready, ended, leap, leapt, announce;
 static double disk, rival_at = -1, rival_ppm, rival_every;
 
 static void run_at(double ppm) {
@@ -99,11 +100,12 @@ static void prepare(void) {
     delay = setting("KERNEL_DELAY", 1e-4);
     jitter = setting("KERNEL_JITTER", 0);
     leap = getenv("KERNEL_LEAP");
-    silent = getenv("KERNEL_SILENT");
     disk = setting("KERNEL_DISK", 0);
     run_at(setting("KERNEL_FOUND", 0));
     const char *rival = getenv("KERNEL_RIVAL");
     if (rival) sscanf(rival, "%lf:%lf:%lf", &rival_at, &rival_ppm, &rival_every);
+    announce = leap || getenv("KERNEL_ANNOUNCE");
+    silent = setting("KERNEL_SILENT", INFINITY);
     seconds = setting("KERNEL_SECONDS", 3600);
     random_state = (uint64_t)setting("KERNEL_SEED", 1) * 2654435769u + 1;
     const char *path = getenv("KERNEL_LOG");
@@ -141,7 +143,7 @@ static void pass(long double then) {
     mono += span * rate();
     raw += span * (1 + physical);
     now = then;
-    if (status & STA_INS && !leapt && real >= DAY && real < DAY + 1) leapt = true, real -= 1;
+    if (status & STA_INS && !leapt && real >= DAY && real < DAY + 1) leapt = true, real -= 1, tai += 1;
 }
 
 /* Another program sets the clock, if it is to do so by now. */
@@ -164,7 +166,7 @@ static void be_set(void) {
 
 static void second(void) {
     be_set();
-    if (told) fprintf(told, "%.0Lf %.9Lf %.12Lf %ld %ld\n", now, real - utc(now), rate() - 1, status, maxerror);
+    if (told) fprintf(told, "%.0Lf %.9Lf %.12Lf %ld %ld %d\n", now, real - utc(now), rate() - 1, status, maxerror, tai);
     if (wander > 0) physical += wander * normal();
     if (maxerror < 16000000) maxerror += 500;
     if (rival_at >= 0 && now + 1e-6L >= rival_at) {
@@ -347,13 +349,13 @@ static ssize_t ask(struct udp *udp, const struct sockaddr_in *to, const unsigned
     if (to->sin_family != AF_INET || (ntohl(to->sin_addr.s_addr) & 0xffffff00) != 0xc6336400) fail("such a server");
     udp->sent = true;
     udp->sent_at = real;
-    if (silent || length < NTP || udp->count == PACKETS) return (ssize_t)length;
+    if (length < NTP || udp->count == PACKETS || now >= silent) return (ssize_t)length;
     long double there = now + delay + exponential(jitter), back = there + delay + exponential(jitter);
     struct packet *reply = &udp->packets[udp->count++];
     *reply = (struct packet){.arrival = back, .from = *to};
     unsigned char *out = reply->octets;
     long double right = utc(there) + ((ntohl(to->sin_addr.s_addr) & 0xff) >= 200 ? 0.05L : 0);
-    out[0] = (octets[0] & 0x38) | 4 | (leap && there < DAY ? 0x40 : 0);
+    out[0] = (octets[0] & 0x38) | 4 | (announce && there < DAY ? 0x40 : 0);
     out[1] = 1;
     out[2] = octets[2];
     out[3] = (unsigned char)-29;

@@ -8,7 +8,15 @@ use ntp_proto::time::{Frequency, Seconds};
 
 pub(crate) const CLOCK: Section = Section {
     name: "[clock]",
-    keys: &["mode", "virtual-offset", "virtual-frequency", "clock", "interface", "timestamp-mode"],
+    keys: &[
+        "mode",
+        "virtual-offset",
+        "virtual-frequency",
+        "kept-by-another-program",
+        "clock",
+        "interface",
+        "timestamp-mode",
+    ],
 };
 
 const MODES: [(&str, ClockMode); 4] = [
@@ -36,6 +44,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     }
     let offset = fields.signed("virtual-offset", LARGEST_OFFSET, report);
     let frequency = fields.signed("virtual-frequency", LARGEST_FREQUENCY, report);
+    let kept_by_another = kept_by_another(&mut fields, mode, report);
     let other_clock = ("this version steers the system's clock only", "remove this line");
     refuse(&mut fields, "clock", other_clock, report);
     let other_interface = (
@@ -48,7 +57,20 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     fields.finish(report);
     ClockSection {
         mode,
+        kept_by_another,
         virtual_offset: Seconds::new(offset.map_or(0.0, |offset| offset.value)),
         virtual_frequency: Frequency::new(frequency.map_or(0.0, |frequency| frequency.value)),
     }
+}
+
+/// Whether a clock that we do not steer is served all the same. Who writes that it is not ours to steer means that it is kept.
+fn kept_by_another(fields: &mut Fields, mode: ClockMode, report: &mut Report) -> bool {
+    const KEY: &str = "kept-by-another-program";
+    let steered = matches!(mode, ClockMode::System | ClockMode::Virtual);
+    let Some(kept) = fields.boolean(KEY, report) else { return mode == ClockMode::None };
+    if kept.value && steered {
+        let message = format!("`{KEY}` has no effect: this daemon steers the clock itself");
+        report.warning(&kept.span, message, "write mode = \"none\" in [clock] or remove this line");
+    }
+    kept.value && !steered
 }

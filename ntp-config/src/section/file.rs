@@ -5,6 +5,9 @@ use crate::fields::{Fields, string};
 use crate::raw::Value;
 use std::path::PathBuf;
 
+/// Where the time zones of most systems have their leap seconds.
+const LEAP_SECONDS: &str = "/usr/share/zoneinfo/leap-seconds.list";
+
 /// The path of a file. It has to be absolute: the folder in which a daemon starts is nobody's choice.
 pub(super) fn path(value: &Located<Value>, key: &str, report: &mut Report) -> Option<PathBuf> {
     let text = string(value, key, report)?;
@@ -16,7 +19,8 @@ pub(super) fn path(value: &Located<Value>, key: &str, report: &mut Report) -> Op
     if text.value.starts_with('/') && !text.value.contains('\0') {
         return Some(PathBuf::from(text.value));
     }
-    let help = "write the whole path, as \"/etc/truechimer/example.pem\"";
+    let example = if key == "leap-seconds-file" { LEAP_SECONDS } else { "/etc/truechimer/example.pem" };
+    let help = format!("write the whole path, as \"{example}\"");
     report.error(&text.span, format!("`{key}` must be an absolute path"), help);
     None
 }

@@ -79,6 +79,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         nts_ke: nts_ke::read(section(&mut root, &nts_ke::NTS_KE, report), report),
         keyset: keyset::read(section(&mut root, &keyset::KEYSET, report), report),
     };
+    config.synchronization.settings.serves_unsteered = config.clock.kept_by_another;
     not_yet::refuse(&mut root, report);
     root.finish(report);
     if !report.has_errors() {

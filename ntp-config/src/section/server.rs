@@ -166,18 +166,19 @@ fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
 
 fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
     let numbers = list(fields, "accept-ntp-versions", report, |value, report| {
-        let number = integer(value, "accept-ntp-versions", 3..=5, report)?.value;
+        let number = integer(value, "accept-ntp-versions", 1..=5, report)?.value;
         if number == 5 {
             let help = "remove the 5; requests of that version stay unanswered";
             report.warning(&value.span, "version 5 has no effect: this version speaks no NTPv5", help);
         }
         Some(number)
     })?;
-    let pairs = [(3, Version::V3), (4, Version::V4)];
+    let pairs = [(1, Version::V1), (2, Version::V2), (3, Version::V3), (4, Version::V4)];
     let spoken = pairs.into_iter().filter(|(number, _)| numbers.value.contains(number)).map(|(_, version)| version);
     let spoken: VersionSet = spoken.collect();
     if spoken == VersionSet::NONE {
-        report.error(&numbers.span, "`accept-ntp-versions` would answer nobody", "write [3, 4] or remove this line");
+        let help = "write [1, 2, 3, 4] or remove this line";
+        report.error(&numbers.span, "`accept-ntp-versions` would answer no client", help);
     }
     Some(spoken)
 }

@@ -1,5 +1,6 @@
 //! `[synchronization]`.
 
+use super::file;
 use crate::config::Synchronization;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, limit};
@@ -23,6 +24,7 @@ pub(crate) const SYNCHRONIZATION: Section = Section {
         "step-threshold",
         "startup-step-threshold",
         "maximum-root-distance",
+        "leap-seconds-file",
         "algorithm",
     ],
 };
@@ -85,12 +87,15 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
         steps: steps(&mut fields, report),
         local_stratum: local_stratum(&mut fields, report).unwrap_or(defaults.local_stratum),
         local_reference_id: reference_id(&mut fields, report).unwrap_or(defaults.local_reference_id),
+        // That is said in [clock].
+        serves_unsteered: defaults.serves_unsteered,
         discipline: fields.word("discipline", &DISCIPLINES, report).map_or(defaults.discipline, |kind| kind.value),
     };
     let warn_on_jump = fields.boolean("warn-on-jump", report).is_none_or(|warn| warn.value);
+    let leap_seconds_file = file::optional(&mut fields, "leap-seconds-file", report);
     algorithm(&mut fields, report);
     fields.finish(report);
-    Read { value: Synchronization { settings, warn_on_jump }, minimum_agreeing }
+    Read { value: Synchronization { settings, warn_on_jump, leap_seconds_file }, minimum_agreeing }
 }
 
 fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {

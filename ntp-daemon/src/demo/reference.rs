@@ -4,10 +4,11 @@
 use super::DemoError;
 use crate::daemon::{DaemonError, secrets, seed};
 use crate::file;
-use crate::ke_servers::{KeService, RunningKeServices};
+use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
 use crate::server::{Shared, WorkerGroup, WorkerStop};
 use arc_swap::ArcSwap;
 use ntp_config::{NtsKeServerEntry, ServerEntry};
+use ntp_ke::server::KePool;
 use ntp_os_clock::Clock;
 use ntp_proto::nts::{AeadAlgorithm, KeySet};
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
@@ -26,7 +27,7 @@ use std::time::{Duration, SystemTime};
 /// A running reference server; it ends when dropped.
 pub(super) struct Reference {
     ke_address: SocketAddr,
-    key_establishment: Option<RunningKeServices>,
+    key_establishment: Option<(RunningKeService, KePool)>,
     stop: WorkerStop,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,6 +47,7 @@ impl Reference {
             at: clock.now(),
             reference_id: ReferenceId::from_letters(*b"LOCL"),
             reference_time: clock.now(),
+            is_own_reference: true,
         };
         let entry = ServerEntry {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -63,13 +65,14 @@ impl Reference {
             WorkerGroup::open(&entry, false, &shared, secrets()?).map_err(DaemonError::from)?;
         let worker = workers.pop().ok_or_else(|| DemoError::SetUp("no worker".into()))?;
         let served = server.listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
-        let service = KeService::open(&key_establishment(folder)?, false, &[served]).map_err(DaemonError::from)?;
+        let failed = |error: KeServiceError| DemoError::SetUp(error.to_string());
+        let service = KeService::open(&key_establishment(folder)?, false, &[served]).map_err(failed)?;
         let ke_address = service.address();
-        let (running, _) =
-            RunningKeServices::start(vec![service], NonZeroUsize::MIN, &keys, || ()).map_err(DaemonError::from)?;
+        let pool = KePool::start(NonZeroUsize::MIN, || ()).map_err(|error| failed(error.into()))?;
+        let (running, _) = service.start(&pool, keys).map_err(|error| failed(error.into()))?;
         let stop = WorkerStop::default();
         let thread = worker.start(stop.clone(), drop).map_err(|error| DemoError::SetUp(error.to_string()))?;
-        Ok(Self { ke_address, key_establishment: Some(running), stop, thread: Some(thread) })
+        Ok(Self { ke_address, key_establishment: Some((running, pool)), stop, thread: Some(thread) })
     }
 
     /// Where keys can be had.
@@ -126,8 +129,9 @@ fn write(path: &Path, mode: u32, text: &str) -> Result<PathBuf, DemoError> {
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        if let Some(running) = self.key_establishment.take() {
+        if let Some((running, pool)) = self.key_establishment.take() {
             running.stop();
+            pool.stop();
         }
         self.stop.stop();
         if let Some(thread) = self.thread.take() {

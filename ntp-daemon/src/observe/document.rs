@@ -1,7 +1,7 @@
 //! The whole document, as of now.
 
 use super::{nts, sources, system};
-use crate::ke_servers::KeServiceBoard;
+use crate::ke_supervisor::KeServiceBoards;
 use crate::key_ring::KeyFacts;
 use crate::rivals::Rivalry;
 use crate::server::ServerBoard;
@@ -25,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) warn_on_jump: bool,
     pub(crate) servers: Vec<ServerBoard>,
     pub(crate) keys: Option<Arc<ArcSwap<KeyFacts>>>,
-    pub(crate) ke_servers: Vec<KeServiceBoard>,
+    pub(crate) ke_servers: KeServiceBoards,
     pub(crate) started: MonoTime,
     /// What the operating system said when it last refused to obey.
     pub(crate) clock_error: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) fn document(client: &Client, clock: &Clock, facts: &Facts, now: Now) 
         system: system::facts(client, clock, facts, now),
         sources,
         servers: facts.servers.iter().map(ServerBoard::facts).collect(),
-        nts_ke_servers: facts.ke_servers.iter().map(nts::ke_server).collect(),
+        nts_ke_servers: facts.ke_servers.load().iter().map(nts::ke_server).collect(),
         keyset: facts.keys.as_ref().map(|keys| nts::keyset(&keys.load())),
         ..Document::default()
     }

@@ -3,6 +3,7 @@
 use super::document::{Facts, unix_date};
 use crate::ke_servers::KeServiceBoard;
 use crate::key_ring::KeyFacts;
+use ntp_ke::server::KeBoard;
 use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, SourceReason,
 };
@@ -96,9 +97,21 @@ fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
     group.retry_at().map(|at| at.since(now).as_secs_f64())
 }
 
-/// One address at which we hand out keys.
+/// One address at which we hand out keys, or are to.
 pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
-    let (stats, status) = (service.board.stats(), service.board.certificate());
+    match service {
+        KeServiceBoard::Running { board, connection_limit } => running(board, *connection_limit),
+        KeServiceBoard::Waiting { listen, connection_limit, error } => NtsKeServerFacts {
+            listen_address: listen.to_string(),
+            connection_limit: *connection_limit as u64,
+            start_error: Some(error.clone()),
+            ..NtsKeServerFacts::default()
+        },
+    }
+}
+
+fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
+    let (stats, status) = (board.stats(), board.certificate());
     let otherwise = [
         ("over-limit-total", stats.over_limit_total),
         ("over-limit-client", stats.over_limit_client),
@@ -109,18 +122,19 @@ pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
     ];
     let refused = stats.refused.into_iter().chain(otherwise).filter(|(_, count)| *count > 0);
     NtsKeServerFacts {
-        listen_address: service.board.address().to_string(),
+        listen_address: board.address().to_string(),
         accepted: stats.accepted,
         granted: stats.granted,
         refused: refused.map(|(word, count)| (word.to_owned(), count)).collect(),
         open_connections: stats.open,
-        connection_limit: service.connection_limit as u64,
+        connection_limit: connection_limit as u64,
         certificate: status.chain.first().map(|certificate| CertificateFacts {
             subject: certificate.subject.clone(),
             not_before: unix_date(certificate.validity.not_before),
             not_after: unix_date(certificate.validity.not_after),
         }),
         certificate_error: status.reload_error,
+        start_error: None,
     }
 }
 

@@ -56,6 +56,7 @@ impl ServerBoard {
             }),
             nts_answered: stats.replied(ReplyKind::NtsTime),
             nts_naks_sent: stats.replied(ReplyKind::NtsNak),
+            nts_cookies_refused: stats.cookies().map(|(word, count)| (word.to_owned(), count)).collect(),
             nts_refused: DropReason::ALL
                 .iter()
                 .filter(|reason| reason.word().starts_with("nts-"))

@@ -127,6 +127,16 @@ impl Files {
     }
 }
 
+/// Reads both files as a server does at its start, and returns what is doubtful about them, in sentences. `now` is in seconds of
+/// Unix time.
+///
+/// # Errors
+/// Says which file is at fault and what to do.
+pub fn check_key_pair(certificate_chain: &Path, private_key: &Path, now: i64) -> Result<Vec<String>, KeyPairError> {
+    let files = Files { certificate_chain: certificate_chain.to_owned(), private_key: private_key.to_owned() };
+    files.load(now).map(|pair| pair.doubts)
+}
+
 /// A file whose octets are wiped afterwards.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyPairError> {
     let read = std::fs::read(path).map(Zeroizing::new);

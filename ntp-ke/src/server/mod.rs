@@ -44,7 +44,7 @@ pub use board::KeBoard;
 pub use certificate_store::{CertificateStatus, CertificateStore};
 pub use counters::KeServerStats;
 pub use handle::{KeServerHandle, KeStartError};
-pub use key_pair::KeyPairError;
+pub use key_pair::{KeyPairError, check_key_pair};
 pub use pool::KePool;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts};
 
-use super::{Labels, Page, with};
+use super::{Labels, Page, distinct, ordinals, with};
 use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};
 
 impl Page<'_> {
@@ -32,8 +32,10 @@ impl Page<'_> {
 
     /// The addresses at which keys are handed out.
     pub(super) fn nts_ke_servers(&mut self, servers: &[NtsKeServerFacts]) -> fmt::Result {
+        let ordinals = ordinals(servers.len());
+        let labels = servers.iter().map(|server| vec![("listen_address", server.listen_address.as_str())]).collect();
         let labelled: Vec<(Labels<'_>, &NtsKeServerFacts)> =
-            servers.iter().map(|server| (vec![("listen_address", server.listen_address.as_str())], server)).collect();
+            distinct(labels, &ordinals).into_iter().zip(servers).collect();
         for metric in NTS_KE_SERVER {
             self.gauge_of(metric, &labelled)?;
         }
@@ -134,6 +136,7 @@ mod tests {
                 r#"ntp_nts_ke_server_certificate_start_timestamp_seconds{listen_address="[::]:4460"} 1764547200"#,
                 r#"ntp_nts_ke_server_certificate_expiry_timestamp_seconds{listen_address="[::]:4460"} 1772323200"#,
                 r#"ntp_nts_ke_server_certificate_error{listen_address="[::]:4460"} 0"#,
+                r#"ntp_nts_ke_server_up{listen_address="[::]:4460"} 1"#,
             ],
         );
     }

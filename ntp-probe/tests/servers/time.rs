@@ -37,6 +37,7 @@ impl Default for TimeService {
                 at: NtpTimestamp::UNKNOWN,
                 reference_id: ReferenceId::from_letters(*b"GPS\0"),
                 reference_time: now(),
+                is_own_reference: false,
             },
             keys: None,
             ahead: 0.0,

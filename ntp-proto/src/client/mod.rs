@@ -17,10 +17,9 @@ pub use state::SourceState;
 use state::StateClass;
 
 use crate::clock::{
-    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LOCAL_REFERENCE,
-    Stamp,
+    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LeapTable, Stamp,
 };
-use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
 use crate::source::{
@@ -30,6 +29,7 @@ use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// This long after the first reply, the first decision no longer waits for sources that have not answered.
@@ -234,6 +234,11 @@ impl Client {
         if !samples_hold {
             self.first_measured = None;
         }
+    }
+
+    /// From now on, this table says which leap seconds there are; `None`: the sources do.
+    pub fn handle_leap_table(&mut self, now: Now, table: Option<Arc<LeapTable>>) {
+        self.clock.handle_leap_table(now, table);
     }
 
     /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`] afterwards.
@@ -450,37 +455,7 @@ impl Client {
     /// What our server tells its clients.
     #[must_use]
     pub fn served_state(&self, now: Now) -> ServedState {
-        let clock = &self.clock;
-        let free = clock.timescale().to_free(now.local);
-        let unsynchronized = ServedState { precision: clock.precision(), at: now.local, ..ServedState::UNSYNCHRONIZED };
-        match clock.system() {
-            Some(system) if clock.is_synchronized(free) => ServedState {
-                leap: system.leap,
-                stratum: system.stratum,
-                root_delay: system.root_delay,
-                root_dispersion: system.root_dispersion_at(free),
-                dispersion_rate: system.dispersion_rate,
-                reference_id: system.reference_id,
-                reference_time: system.reference_time,
-                ..unsynchronized
-            },
-            _ if clock.is_local_reference(free) => local_reference(clock.config(), unsynchronized),
-            _ => unsynchronized,
-        }
-    }
-}
-
-/// What a server says that trusts its own clock for want of anything better.
-fn local_reference(config: &ClockConfig, state: ServedState) -> ServedState {
-    let primary = config.local_stratum == Stratum::PRIMARY;
-    ServedState {
-        leap: LeapIndicator::NoWarning,
-        stratum: config.local_stratum,
-        root_delay: Seconds::ZERO,
-        root_dispersion: Seconds::ZERO,
-        reference_id: if primary { config.local_reference_id } else { LOCAL_REFERENCE },
-        reference_time: state.at,
-        ..state
+        self.clock.served_state(now)
     }
 }
 

@@ -9,6 +9,7 @@ mod discipline;
 mod estimate;
 mod filter;
 mod leap;
+mod leap_table;
 mod measurement;
 mod policy;
 mod process;
@@ -17,6 +18,7 @@ mod selection;
 mod steer;
 mod system;
 mod timescale;
+mod unsteered;
 
 pub use combine::Combined;
 pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock};
@@ -25,10 +27,11 @@ pub use discipline::{
     ClockUpdate, Correction, Discipline, Estimate, KnownFrequency, LoopState, MAXIMUM_FREQUENCY, PllFll,
 };
 pub use filter::{ClockFilter, Filtered};
+pub use leap::LeapSecond;
+pub use leap_table::{LeapTable, TaiStep};
 pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
 pub use policy::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
 pub use process::Clock;
-pub(crate) use process::LOCAL_REFERENCE;
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
 pub use steer::{LARGEST_RATE, MAXIMUM_SLEW};
 pub use system::SystemVariables;

@@ -93,6 +93,8 @@ pub struct ClockConfig {
     pub local_stratum: Stratum,
     /// The reference identifier that we show at a local stratum of 1.
     pub local_reference_id: ReferenceId,
+    /// Whether a clock that we do not steer, as another program keeps it, is served by what is measured.
+    pub serves_unsteered: bool,
     /// The algorithm.
     pub discipline: DisciplineKind,
 }
@@ -105,6 +107,7 @@ impl Default for ClockConfig {
             steps: StepPolicy::default(),
             local_stratum: Stratum::UNSYNCHRONIZED,
             local_reference_id: ReferenceId::NONE,
+            serves_unsteered: false,
             discipline: DisciplineKind::default(),
         }
     }

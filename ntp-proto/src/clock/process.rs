@@ -1,22 +1,27 @@
 //! The clock process: from everybody's filtered measurements to commands for our clock (RFC 5905 §11 and §12).
 
+mod serving;
+mod status;
 mod stepping;
 mod view;
 
 use super::combine::Combined;
-use super::command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock};
+use super::command::{ClockAction, ClockChange, ClockEvent, Disturbance, Halt, InitialClock};
 use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
-use super::leap::{leap_today, voted_leap};
+use super::leap::voted_leap;
+use super::leap_table::LeapTable;
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::{ClockConfig, DisciplineKind};
 use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
 use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
+use super::unsteered::MeasuredDrift;
 use crate::packet::{LeapIndicator, ReferenceId};
 use crate::source::SourceId;
 use crate::time::{Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, Precision, Seconds};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 use stepping::{Case, Decision, Stepping};
 
@@ -56,6 +61,10 @@ pub struct Clock {
     steps: u64,
     actions: VecDeque<ClockAction>,
     events: VecDeque<ClockEvent>,
+    told: Option<status::Told>,
+    leap_table: Option<Arc<LeapTable>>,
+    /// How a clock moves that we do not steer.
+    drift: MeasuredDrift,
 }
 
 impl Clock {
@@ -92,6 +101,9 @@ impl Clock {
             steps: 0,
             actions: VecDeque::new(),
             events: VecDeque::new(),
+            told: None,
+            leap_table: None,
+            drift: MeasuredDrift::default(),
         };
         clock.apply_rate(now.mono);
         clock
@@ -163,8 +175,7 @@ impl Clock {
         let corrected = self.system_after(now, free, peer);
         let uncorrected = SystemVariables { root_dispersion: corrected.root_dispersion + offset.abs(), ..corrected };
         if !self.steers {
-            self.system = Some(uncorrected);
-            return;
+            return self.observe(free, peer, uncorrected);
         }
         if let Some(limit) = self.panic_limit(offset) {
             return self.halt(Halt::Panic { offset, limit });
@@ -257,7 +268,7 @@ impl Clock {
         let votes = self.selection.leap_votes.iter().copied();
         let spread = self.discipline.spread(peer.id).filter(|_| self.steers).unwrap_or(self.jitter);
         SystemVariables {
-            leap: voted_leap(votes, now.local, NOMINAL_UNIX_TIME),
+            leap: voted_leap(votes, now.local),
             stratum: best.root.stratum.next(),
             reference_id: peer.reference_id,
             reference_time: now.local,
@@ -309,7 +320,7 @@ impl Clock {
     fn doubt(&mut self, system: SystemVariables) {
         if let Some(known) = self.system {
             self.system = Some(SystemVariables { reference_time: known.reference_time, ..system });
-            self.push_status();
+            self.push_status(system.updated);
         }
     }
 
@@ -365,15 +376,15 @@ impl Clock {
         self.disturbance = Some(disturbance);
         self.events.push_back(ClockEvent::Disturbed(disturbance));
         self.was_synchronized = false;
-        self.push_status();
+        self.push_unsynchronized();
     }
 
     /// Whether a change is the leap second that was announced: servers' clocks make it as well, so that nothing changes
     /// between theirs and ours.
     fn is_leap_second(&self, before: NtpTimestamp, step: NtpDuration) -> bool {
-        let expected = match self.system.map(|system| leap_today(system.leap, before - LEAP_SLACK, NOMINAL_UNIX_TIME)) {
-            Some(LeapIndicator::Insert) => -NtpDuration::SECOND,
-            Some(LeapIndicator::Delete) => NtpDuration::SECOND,
+        let expected = match self.leap_at(before - LEAP_SLACK) {
+            LeapIndicator::Insert => -NtpDuration::SECOND,
+            LeapIndicator::Delete => NtpDuration::SECOND,
             _ => return false,
         };
         (step - expected).abs() < LEAP_TOLERANCE
@@ -386,12 +397,13 @@ impl Clock {
         if !self.is_synchronized(free) {
             self.lose();
         }
+        self.refresh_status(now);
     }
 
     fn lose(&mut self) {
         if std::mem::take(&mut self.was_synchronized) {
             self.events.push_back(ClockEvent::Lost);
-            self.push_status();
+            self.push_unsynchronized();
         }
     }
 
@@ -415,7 +427,7 @@ impl Clock {
             self.was_synchronized = true;
             self.events.push_back(ClockEvent::Synchronized);
         }
-        self.push_status();
+        self.push_status(system.updated);
     }
 
     fn halt(&mut self, reason: Halt) {
@@ -451,23 +463,6 @@ impl Clock {
         queued.unwrap_or(self.timescale.rate())
     }
 
-    fn push_status(&mut self) {
-        if !self.steers {
-            return;
-        }
-        self.actions.retain(|action| !matches!(action, ClockAction::SetStatus(_)));
-        let known = self.system.filter(|_| self.was_synchronized);
-        self.actions.push_back(ClockAction::SetStatus(known.map_or(ClockStatus::UNSYNCHRONIZED, |system| {
-            ClockStatus {
-                synchronized: true,
-                leap: leap_today(system.leap, system.reference_time, NOMINAL_UNIX_TIME),
-                max_error: system.root_distance_at(system.updated),
-                estimated_error: self.jitter,
-                tai_offset: None,
-            }
-        })));
-    }
-
     /// The next thing to do to the clock.
     pub fn poll_action(&mut self) -> Option<ClockAction> {
         self.actions.pop_front()
@@ -487,7 +482,7 @@ impl Clock {
             let span = room.to_f64() / system.dispersion_rate.to_f64();
             now.mono + Duration::try_from_secs_f64(span.max(0.0) + 1.0).unwrap_or(Duration::MAX)
         });
-        [expiry, self.steering.timeout()].into_iter().flatten().min()
+        [expiry, self.steering.timeout(), self.status_timeout(now)].into_iter().flatten().min()
     }
 }
 
@@ -503,8 +498,6 @@ const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
 const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(1800 << 32);
 /// A change this near to a second, on the day of a leap second, is the leap second.
 const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
-/// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.
-const NOMINAL_UNIX_TIME: i64 = 1_767_225_600;
 
 /// The reference identifier of a server that trusts its own clock, unless configured (the traditional LOCAL address).
-pub(crate) const LOCAL_REFERENCE: ReferenceId = ReferenceId::from_bits(0x7f7f_0101);
+const LOCAL_REFERENCE: ReferenceId = ReferenceId::from_bits(0x7f7f_0101);

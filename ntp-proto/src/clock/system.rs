@@ -1,14 +1,15 @@
 //! The system variables (RFC 5905 §11.1): what we know and what we tell our clients.
 
+use super::leap::LeapSecond;
 use super::timescale::FreeTime;
-use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::packet::{ReferenceId, Stratum};
 use crate::time::{Frequency, NtpTimestamp, Seconds};
 
 /// The state of the clock after an update. Its uncertainty is a function of time: ask for it at an instant.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct SystemVariables {
-    /// What to announce; [`LeapIndicator::Unsynchronized`] as long as nobody was believed.
-    pub leap: LeapIndicator,
+    /// The leap second that the sources announce.
+    pub leap: Option<LeapSecond>,
     /// One more than the system peer's.
     pub stratum: Stratum,
     /// Whom we follow.
@@ -48,7 +49,7 @@ mod tests {
     fn the_error_bound_grows_by_fifteen_parts_per_million() {
         let updated = FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0));
         let system = SystemVariables {
-            leap: LeapIndicator::NoWarning,
+            leap: None,
             stratum: Stratum::from_bits(2),
             reference_id: ReferenceId::NONE,
             reference_time: updated.shown(),

@@ -64,6 +64,22 @@ pub enum CookieError {
     UnknownContent,
 }
 
+impl CookieError {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::BadLength, Self::NoSuchKey, Self::Forged, Self::UnknownContent];
+
+    /// The word by which the outside world knows it; it never changes.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BadLength => "bad-length",
+            Self::NoSuchKey => "no-such-key",
+            Self::Forged => "forged",
+            Self::UnknownContent => "unknown-content",
+        }
+    }
+}
+
 /// A key that seals cookies, expanded, and the id by which cookies name it. It is wiped when dropped, and cannot be printed.
 #[derive(Clone)]
 pub(super) struct MasterKey {

@@ -45,6 +45,10 @@ impl LeapIndicator {
 pub struct Version(u8);
 
 impl Version {
+    /// NTPv1, RFC 1059. It has no modes: the three bits are zero.
+    pub const V1: Self = Self(1);
+    /// NTPv2, RFC 1119.
+    pub const V2: Self = Self(2);
     /// NTPv3, RFC 1305.
     pub const V3: Self = Self(3);
     /// NTPv4, RFC 5905.

@@ -36,7 +36,7 @@ impl Framing {
     /// `None` for a version that we do not speak.
     const fn of(version: Version) -> Option<Self> {
         match version {
-            Version::V3 => Some(Self { extensions: false }),
+            Version::V1 | Version::V2 | Version::V3 => Some(Self { extensions: false }),
             Version::V4 => Some(Self { extensions: true }),
             _ => None,
         }

@@ -10,8 +10,8 @@ pub struct VersionSet(u8);
 impl VersionSet {
     /// No version at all.
     pub const NONE: Self = Self(0);
-    /// NTPv3 and NTPv4: all that we speak.
-    pub const ALL: Self = Self::NONE.with(Version::V3).with(Version::V4);
+    /// NTPv1 to NTPv4: all that we speak.
+    pub const ALL: Self = Self::NONE.with(Version::V1).with(Version::V2).with(Version::V3).with(Version::V4);
 
     /// This set and one more version.
     #[must_use]

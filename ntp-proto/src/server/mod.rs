@@ -4,8 +4,8 @@
 //! belongs to one worker thread, so nothing in it is shared, and limits and budgets hold for each worker by itself.
 //!
 //! The driver hands over datagrams with the times of their arrival, one or a batch, gets a [`Verdict`] on each, reads the
-//! clock last and sends what [`PendingReply::emit`] writes. A reply is never longer than its request, and nothing but a client request is
-//! ever answered, least of all a reply.
+//! clock last and sends what [`PendingReply::emit`] writes. A reply is never longer than its request, and no packet in a mode of
+//! replies is ever answered, so that two servers cannot answer each other.
 
 mod access;
 mod batch;
@@ -29,7 +29,7 @@ pub use state::ServedState;
 pub use stats::{DropReason, ServerStats};
 
 use crate::nts::{KeySet, NtsRefusal, PreparedReply, UniqueId, claim_request};
-use crate::packet::{HEADER_LENGTH, Header, Mode, Packet, Reader};
+use crate::packet::{HEADER_LENGTH, Header, Mode, Packet, Reader, Version};
 use crate::time::{MonoTime, NtpTimestamp};
 use batch::{Judged, Nts};
 use rand::SeedableRng as _;
@@ -43,6 +43,9 @@ use token_bucket::Budget;
 /// The longest request that we look at, in octets: the MTU that every IPv6 path has. The driver must receive into a longer
 /// buffer, so that nothing cut off by it looks whole.
 pub const MAX_REQUEST_LENGTH: usize = 1280;
+
+/// The UDP port of NTP (RFC 5905 §16).
+const NTP_PORT: u16 = 123;
 
 /// A datagram that has come to our port.
 #[derive(Clone, Copy, Debug)]
@@ -198,7 +201,10 @@ impl Server {
             match refusal {
                 NtsRefusal::NotNts => return self.without_nts(reply, request.now),
                 NtsRefusal::Malformed(_) => return Err(DropReason::NtsMalformed),
-                NtsRefusal::BadCookie(_, id) => judged.nts = Some(Nts::Refused(DropReason::NtsBadCookie, id)),
+                NtsRefusal::BadCookie(error, id) => {
+                    self.stats.count_cookie(error);
+                    judged.nts = Some(Nts::Refused(DropReason::NtsBadCookie, id));
+                }
                 NtsRefusal::Forged(id) => judged.nts = Some(Nts::Refused(DropReason::NtsForged, id)),
             }
             Ok(reply)
@@ -278,7 +284,7 @@ impl Server {
         }
         let mut reader = Reader::new(request.octets);
         let header = Header::take(&mut reader)?;
-        if header.mode != Mode::Client {
+        if !asks_for_time(&header, request.from.port()) {
             return Err(DropReason::NotClientMode);
         }
         if !self.config.versions.contains(header.version) {
@@ -304,6 +310,19 @@ impl Server {
             Admission::Refused { first: true } if self.rate_kisses.spend(now) => Ok(reply.rate_kiss(poll)),
             Admission::Refused { .. } => Err(DropReason::RateLimited),
         }
+    }
+}
+
+/// Whether a packet is a request, going by its mode.
+///
+/// Symmetric active packets are requests to us: the reply is the same, in mode 2, and no association is mobilized (RFC 5905
+/// §9.2 lets a server answer so). Version 1 has no modes (RFC 1059): there, the ports tell clients from peers, and both ends
+/// of an exchange between peers have port 123. Such packets are left alone, as a reply could be answered in turn.
+fn asks_for_time(header: &Header, port: u16) -> bool {
+    match header.mode {
+        Mode::Client | Mode::SymmetricActive => true,
+        Mode::Reserved => header.version == Version::V1 && port != NTP_PORT,
+        _ => false,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct ServedState {
     pub reference_id: ReferenceId,
     /// When our clock was last set or corrected, by our clock.
     pub reference_time: NtpTimestamp,
+    /// Whether our clock is its own reference; `reference_time` does not count then.
+    pub is_own_reference: bool,
 }
 
 impl ServedState {
@@ -40,7 +42,20 @@ impl ServedState {
         at: NtpTimestamp::UNKNOWN,
         reference_id: ReferenceId::INIT,
         reference_time: NtpTimestamp::UNKNOWN,
+        is_own_reference: false,
     };
+
+    /// When our clock was last set or corrected, told at a time by our clock. One that is its own reference is as good as set
+    /// at each full minute of 64 s: classic clients refuse a server that was last set a day ago (RFC 5905 MAXAGE).
+    #[must_use]
+    pub fn reference_time_at(&self, now: NtpTimestamp) -> NtpTimestamp {
+        const WITHIN_64_SECONDS: u64 = (1 << 38) - 1;
+        if !self.is_own_reference {
+            return self.reference_time;
+        }
+        // Never zero, which would mean "unknown", at the turn of an era.
+        NtpTimestamp::from_bits((now.to_bits() & !WITHIN_64_SECONDS).max(1))
+    }
 
     /// The root dispersion at another time by our clock. It never shrinks: before `at` it is what it is at `at`.
     #[must_use]

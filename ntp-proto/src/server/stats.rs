@@ -1,6 +1,7 @@
 //! One counter for each thing that can become of a request.
 
 use super::ReplyKind;
+use crate::nts::CookieError;
 use crate::packet::DecodeError;
 use std::ops::AddAssign;
 
@@ -11,7 +12,8 @@ pub enum DropReason {
     TooShort,
     /// It is longer than any request that we understand, or not a whole number of 32-bit words.
     BadSize,
-    /// It is no client request: mode 3 alone is answered, so that two servers can never answer each other.
+    /// It is no request: only modes 3 and 1, and version 1 without a mode, are answered, and only in modes 4 and 2, so that
+    /// two servers can never answer each other.
     NotClientMode,
     /// We do not speak its version, or are not to answer it.
     BadVersion,
@@ -93,22 +95,25 @@ impl From<DecodeError> for DropReason {
     }
 }
 
-/// How many requests met which verdict since the start. Each request is in exactly one counter, so all totals are sums.
+/// How many requests met which verdict since the start. Each request is in exactly one counter, so all totals are sums; why
+/// cookies could not be opened is counted beside that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerStats {
     replies: [u64; ReplyKind::ALL.len()],
     drops: [u64; DropReason::ALL.len()],
+    cookies: [u64; CookieError::ALL.len()],
 }
 
 impl ServerStats {
     /// How many counters there are.
-    pub const COUNTERS: usize = ReplyKind::ALL.len() + DropReason::ALL.len();
+    pub const COUNTERS: usize = ReplyKind::ALL.len() + DropReason::ALL.len() + CookieError::ALL.len();
 
-    /// All counters, in the order of [`iter`](Self::iter), for whoever shows them to other threads.
+    /// All counters, first those of [`iter`](Self::iter) and then those of [`cookies`](Self::cookies), to be shown to other
+    /// threads.
     #[must_use]
     pub fn counts(&self) -> [u64; Self::COUNTERS] {
         let mut all = [0; Self::COUNTERS];
-        for (place, count) in all.iter_mut().zip(self.replies.into_iter().chain(self.drops)) {
+        for (place, count) in all.iter_mut().zip(self.replies.into_iter().chain(self.drops).chain(self.cookies)) {
             *place = count;
         }
         all
@@ -118,7 +123,7 @@ impl ServerStats {
     #[must_use]
     pub fn from_counts(counts: [u64; Self::COUNTERS]) -> Self {
         let mut stats = Self::default();
-        let places = stats.replies.iter_mut().chain(&mut stats.drops);
+        let places = stats.replies.iter_mut().chain(&mut stats.drops).chain(&mut stats.cookies);
         for (place, count) in places.zip(counts) {
             *place = count;
         }
@@ -133,6 +138,17 @@ impl ServerStats {
         if let Some(counter) = counter {
             *counter = counter.saturating_add(1);
         }
+    }
+
+    pub(super) fn count_cookie(&mut self, error: CookieError) {
+        if let Some(counter) = self.cookies.get_mut(error as usize) {
+            *counter = counter.saturating_add(1);
+        }
+    }
+
+    /// The cookies that could not be opened, by the cause; the verdict on their requests is counted as well.
+    pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        CookieError::ALL.iter().map(|error| error.word()).zip(self.cookies)
     }
 
     /// All requests that came.
@@ -171,8 +187,8 @@ impl ServerStats {
 
 impl AddAssign for ServerStats {
     fn add_assign(&mut self, other: Self) {
-        let ours = self.replies.iter_mut().chain(&mut self.drops);
-        for (count, more) in ours.zip(other.replies.into_iter().chain(other.drops)) {
+        let ours = self.replies.iter_mut().chain(&mut self.drops).chain(&mut self.cookies);
+        for (count, more) in ours.zip(other.counts()) {
             *count = count.saturating_add(more);
         }
     }
@@ -194,6 +210,9 @@ mod tests {
         for (place, kind) in ReplyKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, place);
         }
+        for (place, error) in CookieError::ALL.into_iter().enumerate() {
+            assert_eq!(error as usize, place);
+        }
         let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
         assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
         assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
@@ -205,6 +224,7 @@ mod tests {
         stats.count(Ok(ReplyKind::NtsNak));
         stats.count(Err(DropReason::NtsForged));
         stats.count(Err(DropReason::NtsForged));
+        stats.count_cookie(CookieError::UnknownContent);
         assert_eq!(ServerStats::from_counts(stats.counts()), stats);
     }
 
@@ -212,11 +232,13 @@ mod tests {
     fn the_counters_of_two_workers_add_up() {
         let mut one = ServerStats::default();
         one.count(Err(DropReason::TooShort));
+        one.count_cookie(CookieError::NoSuchKey);
         let mut other = one;
         other.count(Err(DropReason::RateLimited));
         one += other;
         assert_eq!(one.dropped(DropReason::TooShort), 2);
         assert_eq!(one.received(), 3);
+        assert!(one.cookies().eq([("bad-length", 0), ("no-such-key", 2), ("forged", 0), ("unknown-content", 0)]));
         assert_eq!(one.over_limit(), 1);
     }
 }

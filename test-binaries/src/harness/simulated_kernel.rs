@@ -32,12 +32,14 @@ pub struct SimulatedKernel {
     pub leap: bool,
     /// The rate that a program before has left in the kernel, in ppm.
     pub found: f64,
-    /// Whether no server answers.
-    pub silent: bool,
     /// How long each `fsync` takes, in seconds.
     pub disk: f64,
     /// Another program that steers.
     pub rival: Option<Rival>,
+    /// Whether servers announce a leap second on the first day even if there is none.
+    pub announce: bool,
+    /// From when on servers do not answer any more, in seconds of true time.
+    pub silent: Option<u32>,
     /// What chance is made from.
     pub seed: u32,
     /// How long the daemon runs, in seconds.
@@ -68,6 +70,8 @@ pub struct Moment {
     pub status: i64,
     /// The kernel's `maxerror`, in seconds.
     pub bound: f64,
+    /// TAI − UTC as the kernel has it, in seconds.
+    pub tai: i32,
 }
 
 impl Default for SimulatedKernel {
@@ -82,9 +86,10 @@ impl Default for SimulatedKernel {
             set: Vec::new(),
             leap: false,
             found: 0.0,
-            silent: false,
             disk: 0.0,
             rival: None,
+            announce: false,
+            silent: None,
             seed: 1,
             seconds: 20_000,
         }
@@ -125,12 +130,13 @@ impl SimulatedKernel {
         if self.leap {
             command.env("KERNEL_LEAP", "1");
         }
-        if self.silent {
-            command.env("KERNEL_SILENT", "1");
-        }
         if let Some(Rival { at, ppm, every }) = self.rival {
             command.env("KERNEL_RIVAL", format!("{at}:{ppm}:{every}"));
         }
+        if self.announce {
+            command.env("KERNEL_ANNOUNCE", "1");
+        }
+        command.envs(self.silent.map(|second| ("KERNEL_SILENT", second.to_string())));
         let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
         let status = daemon.wait(PATIENCE);
         let said = daemon.output();
@@ -159,12 +165,13 @@ fn compiled(folder: &TempDir) -> Result<PathBuf, Skip> {
 
 fn moment(line: &str) -> Moment {
     let mut numbers = line.split(' ');
-    let mut next = || numbers.next().expect("five numbers");
+    let mut next = || numbers.next().expect("six numbers");
     Moment {
         at: next().parse().expect("a number"),
         error: next().parse().expect("a number"),
         rate_error: next().parse().expect("a number"),
         status: next().parse().expect("a number"),
         bound: next().parse::<f64>().expect("a number") * 1e-6,
+        tai: next().parse().expect("a number"),
     }
 }

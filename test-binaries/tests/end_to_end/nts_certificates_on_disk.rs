@@ -1,6 +1,6 @@
 //! The certificate of our server of keys: renewed on disk, broken on disk, and not there in the first place.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +14,9 @@ use crate::PROMPTLY;
 /// How long it may take until a change of the files is seen without a signal: they are looked at every two seconds, and
 /// have to be still for two looks. On an idle machine that is four seconds at most.
 const NOTICED: Duration = Duration::from_secs(120);
+
+/// How long it may take until what could not start is tried again: every ten seconds.
+const RETRIED: Duration = Duration::from_secs(40);
 
 /// The key of the certificate that a new client sees.
 fn shown(scene: &NtsLoopback, addresses: NtsAddresses) -> [u8; 32] {
@@ -97,18 +100,37 @@ fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
     assert_ne!(shown(&scene, addresses), first);
 }
 
-/// Starts a daemon that cannot serve keys, and returns its last words.
-fn refused(config: &DaemonConfig) -> Result<String, Skip> {
-    let mut daemon = Daemon::start(config)?;
-    let status = daemon.process().wait(PROMPTLY);
-    let log = daemon.process().output();
-    assert_eq!(status.code(), Some(1), "{log}");
-    Ok(log)
+/// Why no keys are handed out at the first address.
+fn start_error(state: &Document) -> Option<&str> {
+    state.nts_ke_servers.first()?.start_error.as_deref()
 }
 
-fn assert_told(log: &str, words: &[&str]) {
-    let line = log.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
-    assert!(line.is_some(), "no line tells {words:?}:\n{log}");
+/// Starts a daemon that cannot serve keys yet; it has to say why with these words, in its log and its status, and to serve time.
+fn serves_time_and_says(config: &DaemonConfig, words: &[&str]) -> Result<Daemon, Skip> {
+    let mut daemon = Daemon::start(config)?;
+    let state = daemon.wait_until("the cause is told", PROMPTLY, |state| start_error(state).is_some());
+    let told = start_error(&state).expect("it has been seen").to_owned();
+    let log = daemon.process().output();
+    let logged = log.lines().find(|line| line.contains("cannot start")).unwrap_or_else(|| panic!("{log}"));
+    for word in words {
+        assert!(told.contains(word) && logged.contains(word), "{word}: {told}; {logged}");
+    }
+    let address = state.servers[0].listen_address.parse().expect("an address with a port");
+    assert!(time_is_served(address), "time is served all the same");
+    Ok(daemon)
+}
+
+/// Whether a server answers a plain request.
+fn time_is_served(address: SocketAddr) -> bool {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout above 0");
+    let mut request = [0; 48];
+    request[0] = 0b00_100_011;
+    let answered = until(PROMPTLY, || {
+        let _ = socket.send_to(&request, address);
+        socket.recv(&mut [0; 48]).ok()
+    });
+    answered == Some(48)
 }
 
 fn text(path: &Path) -> &str {
@@ -116,25 +138,37 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn without_its_private_key_the_daemon_does_not_start_and_names_the_file() {
+fn without_its_private_key_time_is_served_and_keys_as_soon_as_it_is_there() {
     let scene = NtsLoopback::new();
-    std::fs::remove_file(&scene.certificate.key).unwrap();
-    let log = or_skip!(refused(&scene.server("")));
-    assert_told(&log, &["cannot read", text(&scene.certificate.key), "correct the path"]);
+    let CertificateFiles { key, .. } = &scene.certificate;
+    let aside = key.with_extension("aside");
+    std::fs::rename(key, &aside).unwrap();
+    let mut daemon = or_skip!(serves_time_and_says(&scene.server(""), &["cannot read", text(key), "correct the path"]));
+
+    std::fs::rename(&aside, key).unwrap();
+
+    let running = |state: &Document| start_error(state).is_none();
+    daemon.wait_until("keys are handed out without a signal", RETRIED, running);
+    let _ = shown(&scene, NtsAddresses::of(&mut daemon));
 }
 
 #[test]
-fn with_the_key_of_another_certificate_the_daemon_does_not_start_and_names_both_files() {
+fn with_the_key_of_another_certificate_time_is_served_and_a_signal_tries_again() {
     let scene = NtsLoopback::new();
     let stranger = scene.authority.sign("stranger", &["127.0.0.1"]);
     std::fs::copy(stranger.key, &scene.certificate.key).unwrap();
-    let log = or_skip!(refused(&scene.server("")));
     let CertificateFiles { chain, key } = &scene.certificate;
-    assert_told(&log, &[text(chain), text(key), "renewed together"]);
+    let words = [text(chain), text(key), "renewed together"];
+    let mut daemon = or_skip!(serves_time_and_says(&scene.server(""), &words));
+
+    renew(&scene);
+    daemon.process().hang_up();
+
+    daemon.wait_until("keys are handed out", PROMPTLY, |state| start_error(state).is_none());
 }
 
 #[test]
-fn where_another_server_of_keys_listens_the_daemon_does_not_start_and_names_the_port() {
+fn where_another_server_of_keys_listens_time_is_served_and_the_port_is_named() {
     let scene = NtsLoopback::new();
     let occupier = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = occupier.local_addr().unwrap().port();
@@ -145,8 +179,32 @@ fn where_another_server_of_keys_listens_the_daemon_does_not_start_and_names_the_
         chain.display(),
         key.display()
     ));
-    let log = or_skip!(refused(&config));
-    assert_told(&log, &[&format!("127.0.0.1:{port}"), "in use", "another port in [[nts-ke-server]]"]);
+    let place = format!("127.0.0.1:{port}");
+    let words = [place.as_str(), "in use", "another port in [[nts-ke-server]]"];
+    let mut daemon = or_skip!(serves_time_and_says(&config, &words));
+
+    drop(occupier);
+
+    daemon.wait_until("keys are handed out", RETRIED, |state| start_error(state).is_none());
+}
+
+#[test]
+fn a_host_that_only_hands_out_keys_does_so() {
+    let scene = NtsLoopback::new();
+    let CertificateFiles { chain, key } = &scene.certificate;
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and(&format!(
+        "[[nts-ke-server]]\nlisten = \"127.0.0.1:0\"\ncertificate-chain-path = \"{}\"\nprivate-key-path = \"{}\"\n\
+         ntp-server = \"192.0.2.1\"\n",
+        chain.display(),
+        key.display()
+    ));
+    let mut daemon = or_skip!(Daemon::start(&config));
+    let state = daemon.wait_until("it hands out keys", PROMPTLY, |state| !state.nts_ke_servers.is_empty());
+    assert_eq!(start_error(&state), None);
+    assert_eq!(state.servers, []);
+    let keys = state.nts_ke_servers[0].listen_address.parse().expect("an address with a port");
+    let established = scene.client().establish(keys).expect("keys are to be had");
+    assert!(!established.reply.cookies.is_empty());
 }
 
 #[test]

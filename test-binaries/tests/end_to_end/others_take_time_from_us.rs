@@ -90,8 +90,9 @@ fn chronyd_follows_us_when_it_asks_for_interleaved_mode() {
 fn the_clients_of_ntplib_measure_our_offset() {
     const PROGRAM: &str = "
 import sys, ntplib
-for version in (3, 4):
-    reply = ntplib.NTPClient().request(sys.argv[1], port=int(sys.argv[2]), version=version, timeout=10)
+for version in (None, 1, 2, 3, 4):
+    how = dict() if version is None else dict(version=version)
+    reply = ntplib.NTPClient().request(sys.argv[1], port=int(sys.argv[2]), timeout=10, **how)
     print(reply.offset, reply.stratum, reply.leap, reply.mode, reply.version, ntplib.ref_id_to_text(reply.ref_id, reply.stratum))
 ";
     let peers = or_skip!(Peers::find());
@@ -104,8 +105,9 @@ for version in (3, 4):
 
         assert!(ended.status.success(), "{ended}");
         let lines: Vec<Vec<&str>> = ended.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines.len(), 2, "{ended}");
-        for (fields, version) in lines.iter().zip(["3", "4"]) {
+        assert_eq!(lines.len(), 5, "{ended}");
+        // Version 2 is what it asks in by default.
+        for (fields, version) in lines.iter().zip(["2", "1", "2", "3", "4"]) {
             assert_ahead(fields[0].parse().unwrap(), "ntplib");
             assert_eq!(&fields[1..5], ["1", "0", "4", version], "stratum, leap, mode, version: {ended}");
             assert!(ended.stdout.contains("TEST"), "the reference id: {ended}");

@@ -79,6 +79,115 @@ fn a_leap_second_is_the_kernels_to_insert() {
     assert_eq!(last.status & INSERTS, 0, "and told that it is over: {last:?}");
 }
 
+/// The last day of June 2030, and the first second of July.
+const JUNE_30: i64 = 1_909_008_000;
+const DAY: u32 = 86_400;
+
+#[test]
+fn the_kernel_is_armed_on_the_last_day_only_and_disarmed_though_the_servers_are_silent() {
+    let kernel = SimulatedKernel {
+        epoch: JUNE_30,
+        leap: true,
+        silent: Some(80_000),
+        seconds: DAY + 3_600,
+        ..SimulatedKernel::default()
+    };
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+
+    let armed = |moment: &&Moment| moment.status & INSERTS != 0;
+    assert!(moments.iter().filter(|moment| (1_000..DAY).contains(&moment.at)).all(|moment| armed(&moment)), "{said}");
+    let after = moments.iter().filter(|moment| moment.at > DAY + 4).find(armed);
+    assert!(after.is_none(), "armed into the next day: {after:?}");
+    for moment in moments.iter().filter(|moment| moment.at > DAY + 4) {
+        assert!(moment.error.abs() < 0.01, "inserted once: {moment:?}");
+    }
+}
+
+#[test]
+fn a_false_leap_second_a_month_too_early_is_never_armed() {
+    // The last day of May.
+    let kernel = SimulatedKernel {
+        epoch: JUNE_30 - 30 * i64::from(DAY),
+        announce: true,
+        seconds: DAY + 3_600,
+        ..SimulatedKernel::default()
+    };
+
+    let (moments, _) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+
+    assert!(moments.iter().all(|moment| moment.status & INSERTS == 0));
+}
+
+/// A file of leap seconds with 37 s from 2017 on and perhaps 38 s from July 2030 on, that expires a year later.
+fn leap_seconds(with_leap: bool) -> String {
+    use sha1::{Digest as _, Sha1};
+    let ntp = |unix: i64| (unix + 2_208_988_800).to_string();
+    let (updated, expires) = (ntp(JUNE_30 - 100 * i64::from(DAY)), ntp(JUNE_30 + 366 * i64::from(DAY)));
+    let mut steps = vec![(ntp(1_483_228_800), "37")];
+    steps.extend(with_leap.then(|| (ntp(JUNE_30 + i64::from(DAY)), "38")));
+    let digits: String = steps.iter().map(|(from, offset)| format!("{from}{offset}")).collect();
+    let hash: Vec<String> = Sha1::digest(format!("{updated}{expires}{digits}"))
+        .chunks(4)
+        .map(|word| format!("{:x}", u32::from_be_bytes(word.try_into().expect("four octets"))))
+        .collect();
+    let lines: String = steps.iter().map(|(from, offset)| format!("{from} {offset}\n")).collect();
+    format!("#$ {updated}\n#@ {expires}\n{lines}#h {}\n", hash.join(" "))
+}
+
+fn with_leap_file(config: &str, file: &std::path::Path) -> String {
+    format!("{config}[synchronization]\nleap-seconds-file = \"{}\"\n", file.display())
+}
+
+#[test]
+fn the_kernel_learns_tai_from_the_file_and_keeps_it_over_a_leap_second() {
+    let folder = test_binaries::harness::folder();
+    let file = folder.path().join("leap-seconds.list");
+    std::fs::write(&file, leap_seconds(true)).unwrap();
+    let kernel = SimulatedKernel { epoch: JUNE_30, leap: true, seconds: DAY + 3_600, ..SimulatedKernel::default() };
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&with_leap_file(&config(&[1, 2, 3]), &file)));
+
+    assert!(said.contains("the leap seconds are those of"), "{said}");
+    for moment in moments.iter().filter(|moment| moment.at > 10) {
+        // Whether the leap second begins at this moment or is over matters to the microsecond.
+        let expected: &[i32] = match moment.at {
+            ..86_399 => &[37],
+            86_399..=86_403 => &[37, 38],
+            _ => &[38],
+        };
+        assert!(expected.contains(&moment.tai), "{moment:?}");
+    }
+}
+
+#[test]
+fn a_file_of_leap_seconds_outranks_servers_that_announce_one_that_is_not_in_it() {
+    let folder = test_binaries::harness::folder();
+    let file = folder.path().join("leap-seconds.list");
+    std::fs::write(&file, leap_seconds(false)).unwrap();
+    let kernel = SimulatedKernel { epoch: JUNE_30, announce: true, seconds: DAY + 600, ..SimulatedKernel::default() };
+
+    let (moments, _) = or_skip!(kernel.run_daemon(&with_leap_file(&config(&[1, 2, 3]), &file)));
+
+    assert!(moments.iter().all(|moment| moment.status & INSERTS == 0), "announced by all, and not in the file");
+}
+
+#[test]
+fn the_kernel_calls_its_clock_synchronized_as_long_as_we_do() {
+    // 16 s at 500 ppm are 8.9 hours.
+    let kernel = SimulatedKernel { silent: Some(3_600), seconds: 110_000, ..SimulatedKernel::default() };
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+
+    let lost = moments.iter().find(|moment| moment.at > 60 && moment.status & UNSYNCHRONIZED != 0);
+    let lost = lost.map_or(kernel.seconds, |moment| moment.at);
+    assert!(lost > 40_000, "lost at {lost}: {said}");
+    for moment in moments.iter().filter(|moment| (60..lost).contains(&moment.at)) {
+        // Ours is 1.5 s at most, and the kernel's half a second more before it is told again.
+        assert!(moment.bound < 2.2 && moment.error.abs() <= moment.bound, "{moment:?}");
+    }
+}
+
 #[test]
 fn a_time_before_this_program_was_built_is_taken_from_servers_that_have_it() {
     let kernel = SimulatedKernel { epoch: 1_262_304_000, ..SimulatedKernel::default() };

@@ -60,7 +60,7 @@ fn what_a_killed_daemon_has_left_of_a_slew_is_taken_back_at_the_next_start_witho
             offset: 0.0,
             drift: 12.5,
             found: left,
-            silent: true,
+            silent: Some(0),
             seconds: 600,
             ..SimulatedKernel::default()
         };
@@ -79,7 +79,7 @@ fn a_frequency_that_an_oscillator_can_have_is_kept_at_the_next_start() {
         offset: 0.0,
         drift: 320.0,
         found: -320.0,
-        silent: true,
+        silent: Some(0),
         wander: 0.0,
         seconds: 600,
         ..SimulatedKernel::default()

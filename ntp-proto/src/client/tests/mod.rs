@@ -3,13 +3,14 @@
 mod disturbances;
 mod limits;
 mod nts;
+mod served;
 mod servers;
 mod start;
 mod truth;
 
 use super::*;
-use crate::clock::{ClockEvent, Halt, KnownFrequency, Outcome, StampOrigin, Standing, StepLimits};
-use crate::packet::{Header, KissCode, Mode, ReferenceId};
+use crate::clock::{ClockEvent, ClockStatus, Halt, KnownFrequency, Outcome, StampOrigin, Standing, StepLimits};
+use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
 use crate::pool::GroupKind;
 use crate::source::SourceConfig;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
@@ -43,6 +44,8 @@ struct World {
     held_up: Option<(SocketAddr, f64)>,
     /// Whether our clock refuses to be set.
     refuses: bool,
+    /// What the operating system was told, and when.
+    statuses: Vec<(MonoTime, ClockStatus)>,
     /// What servers with NTS know and do.
     nts: nts::Servers,
 }
@@ -102,6 +105,7 @@ impl World {
             one_way: 0.001,
             held_up: None,
             refuses: false,
+            statuses: Vec::new(),
             nts: nts::Servers::new(),
         }
     }
@@ -208,7 +212,7 @@ impl World {
     fn obey(&mut self) {
         while let Some(action) = self.client.poll_action() {
             match action {
-                ClockAction::SetStatus(_) => {}
+                ClockAction::SetStatus(status) => self.statuses.push((self.mono, status)),
                 _ if self.refuses => self.client.handle_clock_change(self.mono, ClockChange::Failed),
                 ClockAction::Step(step) => {
                     let before = self.local;

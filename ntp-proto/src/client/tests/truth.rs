@@ -45,14 +45,6 @@ fn what_we_serve_follows_what_we_know() {
 }
 
 #[test]
-fn a_local_stratum_serves_without_sources() {
-    let config = ClockConfig { local_stratum: Stratum::from_bits(5), ..ClockConfig::default() };
-    let world = World::with(vec![], config, &initial(), (0.0, 0.0));
-    let served = world.client.served_state(world.now());
-    assert_eq!((served.leap, served.stratum), (LeapIndicator::NoWarning, Stratum::from_bits(5)));
-}
-
-#[test]
 fn after_a_pause_of_the_machine_the_bound_is_honest_at_once_and_the_clock_right_in_minutes() {
     for pause in [0.5, 3.0, 30.0] {
         let servers = [(1, Server::Honest), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];

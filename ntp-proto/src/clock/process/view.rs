@@ -8,7 +8,6 @@ use crate::clock::policy::ClockConfig;
 use crate::clock::selection::Selection;
 use crate::clock::system::SystemVariables;
 use crate::clock::timescale::{FreeTime, Timescale};
-use crate::packet::Stratum;
 use crate::time::{Frequency, Now, NtpTimestamp, PollInterval, Precision, Seconds};
 
 /// How often sources are asked when nothing is done with the answers.
@@ -178,11 +177,5 @@ impl Clock {
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision
-    }
-
-    /// Whether we serve our own clock as if it were right, for want of anything better.
-    #[must_use]
-    pub fn is_local_reference(&self, free: FreeTime) -> bool {
-        !self.is_synchronized(free) && self.config.local_stratum < Stratum::UNSYNCHRONIZED
     }
 }

@@ -91,6 +91,32 @@ fn a_cookie_that_cannot_be_opened_is_answered_by_nak_within_a_budget() {
 }
 
 #[test]
+fn cookies_that_do_not_open_are_counted_by_the_cause_whether_answered_or_not() {
+    let config = ServerConfig { kisses_per_second: 1, ..ServerConfig::default() };
+    let mut bench = Bench::with(AeadAlgorithm::SivCmac256, config);
+    let (good, _) = bench.request();
+    assert_eq!(bench.ask(&good).kind, Ok(ReplyKind::NtsTime));
+    // The unique identifier takes 36 octets, and the cookie begins with four of its field and four with the id of its key.
+    let cookie = 48 + 36 + 4;
+    let with_flipped = |place: usize| {
+        let mut octets = good.clone();
+        octets[place] ^= 1;
+        octets
+    };
+    for _ in 0..3 {
+        let _ = bench.ask(&with_flipped(cookie));
+    }
+    for _ in 0..2 {
+        let _ = bench.ask(&with_flipped(cookie + 20));
+    }
+    let causes: Vec<_> = bench.server.stats().cookies().collect();
+    assert_eq!(causes, [("bad-length", 0), ("no-such-key", 3), ("forged", 2), ("unknown-content", 0)]);
+    let stats = bench.server.stats();
+    assert_eq!(stats.replied(ReplyKind::NtsNak) + stats.dropped(DropReason::NtsBadCookie), 5);
+    assert_eq!(stats.received(), 6, "the causes are no requests of their own");
+}
+
+#[test]
 fn a_request_under_other_keys_than_its_cookie_holds_is_answered_by_nak() {
     let mut bench = Bench::new(AeadAlgorithm::Aes128GcmSiv);
     bench.pair.c2s = AeadKey::random(AeadAlgorithm::Aes128GcmSiv, &mut bench.rng);
