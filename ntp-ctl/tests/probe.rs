@@ -24,7 +24,7 @@ fn query(server: SocketAddr, more: &[&str]) -> Output {
 /// One sample with NTS, believing `authority` alone.
 fn nts(authority: &Authority, server: SocketAddr, more: &[&str]) -> Output {
     let (server, file) = (server.to_string(), authority.file().display().to_string());
-    ctl(&[&["nts", &server, "--samples", "1", "--timeout", "20", "--ca", &file, "--no-system-ca"], more].concat())
+    ctl(&[&["nts", &server, "--samples", "1", "--timeout", "10", "--ca", &file, "--no-system-ca"], more].concat())
 }
 
 fn page(output: &Output) -> &str {

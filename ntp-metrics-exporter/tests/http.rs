@@ -12,7 +12,7 @@ use ntp_observe::{Document, SystemReason, write_document};
 use tempfile::TempDir;
 
 /// Far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running exporter in a folder of its own.
 struct Exporter {

@@ -30,7 +30,7 @@ async fn asked(authority: &Authority, server: SocketAddr) -> NtsReport {
 
 /// The same with less patience for silence, and enough of it for a handshake on a busy machine.
 async fn asked_briefly(authority: &Authority, server: SocketAddr) -> NtsReport {
-    let options = Options { timeout: Duration::from_secs(8), ..quick(2) };
+    let options = Options { timeout: Duration::from_secs(6), ..quick(2) };
     nts(&target(server), &authority.trust(), &options).await
 }
 

@@ -80,7 +80,7 @@ fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16
         "Truechimer demonstration. Everything is on this machine, whose own clock is".into(),
         "left alone.".into(),
         String::new(),
-        format!("  reference server  hands out keys for authenticated time (NTS) at {server}"),
+        format!("  reference server  has keys for authenticated time (NTS) at {server}"),
         format!("  client            has a virtual clock, {offset} off and {drift:+} ppm too fast"),
         String::new(),
         "The true error is how far that clock is off, which the client cannot see. The".into(),
