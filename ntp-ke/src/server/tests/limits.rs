@@ -15,8 +15,8 @@ const AT_ONCE: Duration = Duration::from_secs(60);
 /// How much later than the deadline a connection may end, on a machine that is busy.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
-/// A deadline that leaves a busy machine time for a handshake.
-const UNHURRIED: Duration = Duration::from_secs(8);
+/// The deadlines that are tried one after the other: a busy machine may need more than the first for a handshake.
+const DEADLINES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(8), Duration::from_secs(32)];
 
 /// A client with another address of the loopback network.
 async fn from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
@@ -105,34 +105,46 @@ async fn octets_now_and_then_win_no_time() {
 
 #[tokio::test]
 async fn after_the_handshake_the_deadline_is_the_same() {
-    let timeout = UNHURRIED;
-    let served = Served::with(|entry| entry.timeout = timeout);
-    let started = Instant::now();
-    let mut stream = served.tls().await;
-    while stream.write_all(&[0x7F, 0, 0, 0]).await.is_ok() && stream.flush().await.is_ok() {
-        // So seldom that the deadline comes before the limit of records.
-        tokio::time::sleep(timeout / 30).await;
-        assert!(started.elapsed() < timeout + TOLERANCE);
+    for timeout in DEADLINES {
+        let served = Served::with(|entry| entry.timeout = timeout);
+        let started = Instant::now();
+        let Ok(mut stream) = served.tls_with(served.client_config()).await else { continue };
+        while stream.write_all(&[0x7F, 0, 0, 0]).await.is_ok() && stream.flush().await.is_ok() {
+            // So seldom that the deadline comes before the limit of records.
+            tokio::time::sleep(timeout / 30).await;
+            assert!(started.elapsed() < timeout + TOLERANCE);
+        }
+        served.until(|stats| stats.timed_out == 1 && stats.open == 0).await;
+        return;
     }
-    served.until(|stats| stats.timed_out == 1 && stats.open == 0).await;
+    panic!("no deadline was late enough for a handshake");
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_go_after_its_answer_is_cut_off_and_still_counts_as_granted() {
-    let served = Served::with(|entry| entry.timeout = UNHURRIED);
-    let mut stream = served.tls().await;
-    let request = [0x80, 1, 0, 2, 0, 0, 0x80, 4, 0, 2, 0, 15, 0x80, 0, 0, 0];
-    stream.write_all(&request).await.unwrap();
-    stream.flush().await.unwrap();
-    let stats = served.until(|stats| stats.granted == 1).await;
-    assert_eq!(stats.open, 1);
-    let stats = served.until(|stats| stats.open == 0).await;
-    assert_eq!((stats.granted, stats.timed_out), (1, 0));
+    for timeout in DEADLINES {
+        let served = Served::with(|entry| entry.timeout = timeout);
+        let Ok(mut stream) = served.tls_with(served.client_config()).await else { continue };
+        let request = [0x80, 1, 0, 2, 0, 0, 0x80, 4, 0, 2, 0, 15, 0x80, 0, 0, 0];
+        if stream.write_all(&request).await.is_err() || stream.flush().await.is_err() {
+            continue;
+        }
+        let stats = served.until(|stats| stats.granted == 1 || stats.timed_out == 1).await;
+        if stats.open == 0 {
+            // The deadline has passed before we looked.
+            continue;
+        }
+        let stats = served.until(|stats| stats.open == 0).await;
+        assert_eq!((stats.granted, stats.timed_out), (1, 0));
+        return;
+    }
+    panic!("no deadline was late enough for an answer");
 }
 
 #[tokio::test]
 async fn two_hundred_idle_connections_keep_a_later_client_out_until_the_deadline_at_most() {
-    let timeout = UNHURRIED;
+    // Long enough that all of them are there, on a busy machine.
+    let timeout = Duration::from_secs(8);
     let served = Served::with(|entry| {
         entry.concurrent_connections = 200;
         entry.timeout = timeout;
@@ -148,7 +160,8 @@ async fn two_hundred_idle_connections_keep_a_later_client_out_until_the_deadline
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let stats = served.until(|stats| stats.open == 0).await;
-    assert_eq!((stats.timed_out, stats.granted), (200, 1));
+    // A client that was too late for its own handshake came back.
+    assert!(stats.timed_out >= 200 && stats.granted == 1, "{stats:?}");
 }
 
 #[tokio::test]
