@@ -8,7 +8,8 @@
  *
  * Environment: KERNEL_EPOCH (where true time begins, in Unix seconds; 2030-01-01), KERNEL_OFFSET (s), KERNEL_DRIFT (ppm),
  * KERNEL_WANDER (1/s per square root of a second), KERNEL_DELAY (s, each way), KERNEL_JITTER (s, the mean of an exponential
- * added to it), KERNEL_LEAP (if set, the first day of true time ends with a leap second), KERNEL_ANNOUNCE (if set, servers
+ * added to it), KERNEL_MIDNIGHT (when the first day of true time ends, in
+ * seconds; 86400), KERNEL_LEAP (if set, it ends with a leap second), KERNEL_ANNOUNCE (if set, servers
  * announce a leap second on that day), KERNEL_SILENT (from this second of true time on servers do not answer), KERNEL_SEED,
  * KERNEL_SECONDS (then SIGTERM is raised), KERNEL_SET (AT:BY[,AT:BY...]: another program adds BY seconds to the clock AT seconds
  * after the start), KERNEL_LOG: a file that gets for each second of true time the error of the clock (s) and of its rate,
@@ -40,7 +41,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKETS = 1024, PACKETS = 8, NTP = 48, TICK = 10000, DAY = 86400 };
+enum { SOCKETS = 1024, PACKETS = 8, NTP = 48, TICK = 10000 };
 #define NTP_EPOCH 2208988800.0L       /* 1970 in the seconds of NTP */
 
 struct packet {
@@ -65,7 +66,7 @@ static long double physical;             /* the error of the rate as it would be
 static long tick = TICK, frequency, status = STA_UNSYNC, maxerror = 16000000, esterror = 16000000;
 static int tai;
 static long double epoch; /* Unix seconds */
-static double wander, delay, jitter, seconds, silent;
+static double wander, delay, jitter, seconds, silent, midnight;
 static uint64_t random_state;
 static FILE *told;
 static bool ready, ended, leap, leapt, announce;
@@ -106,6 +107,7 @@ static void prepare(void) {
     if (rival) sscanf(rival, "%lf:%lf:%lf", &rival_at, &rival_ppm, &rival_every);
     announce = leap || getenv("KERNEL_ANNOUNCE");
     silent = setting("KERNEL_SILENT", INFINITY);
+    midnight = setting("KERNEL_MIDNIGHT", 86400);
     seconds = setting("KERNEL_SECONDS", 3600);
     random_state = (uint64_t)setting("KERNEL_SEED", 1) * 2654435769u + 1;
     const char *path = getenv("KERNEL_LOG");
@@ -134,7 +136,7 @@ ssize_t getrandom(void *room, size_t length, unsigned flags) {
 static long double rate(void) { return (1 + physical) * ((long double)tick / TICK + frequency / 65536e6L); }
 
 /* What a good clock shows: during a leap second it repeats the second before. */
-static long double utc(long double time) { return leap && time >= DAY ? time - 1 : time; }
+static long double utc(long double time) { return leap && time >= midnight ? time - 1 : time; }
 
 /* Lets true time pass until `then`, of which nothing but an arrival or a whole second may come before. */
 static void pass(long double then) {
@@ -143,7 +145,7 @@ static void pass(long double then) {
     mono += span * rate();
     raw += span * (1 + physical);
     now = then;
-    if (status & STA_INS && !leapt && real >= DAY && real < DAY + 1) leapt = true, real -= 1, tai += 1;
+    if (status & STA_INS && !leapt && real >= midnight && real < midnight + 1) leapt = true, real -= 1, tai += 1;
 }
 
 /* Another program sets the clock, if it is to do so by now. */
@@ -355,7 +357,7 @@ static ssize_t ask(struct udp *udp, const struct sockaddr_in *to, const unsigned
     *reply = (struct packet){.arrival = back, .from = *to};
     unsigned char *out = reply->octets;
     long double right = utc(there) + ((ntohl(to->sin_addr.s_addr) & 0xff) >= 200 ? 0.05L : 0);
-    out[0] = (octets[0] & 0x38) | 4 | (announce && there < DAY ? 0x40 : 0);
+    out[0] = (octets[0] & 0x38) | 4 | (announce && there < midnight ? 0x40 : 0);
     out[1] = 1;
     out[2] = octets[2];
     out[3] = (unsigned char)-29;

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_clock_that_only_we_set_is_undisturbed() {
         let mut continuity = Continuity::new(at(0.0, 0.0, 0.0));
-        assert_eq!(continuity.check(at(1000.0, 1000.000_1, 0.0)), None);
+        assert_eq!(continuity.check(at(1000.0, 1_000.000_1, 0.0)), None);
         continuity.handle_step(NtpDuration::from_seconds(-7200.0));
         assert_eq!(continuity.check(at(2000.0, -5200.0, 0.0)), None);
     }

@@ -28,6 +28,8 @@ pub struct SimulatedKernel {
     pub jitter: f64,
     /// When another program sets the clock, in seconds from the start, and by how much, in seconds.
     pub set: Vec<(u32, f64)>,
+    /// When the first day ends, in seconds of true time.
+    pub midnight: u32,
     /// Whether the first day ends with a leap second.
     pub leap: bool,
     /// The rate that a program before has left in the kernel, in ppm.
@@ -84,6 +86,7 @@ impl Default for SimulatedKernel {
             wander: 1e-9,
             jitter: 1e-4,
             set: Vec::new(),
+            midnight: 86_400,
             leap: false,
             found: 0.0,
             disk: 0.0,
@@ -119,6 +122,7 @@ impl SimulatedKernel {
             ("JITTER", self.jitter.to_string()),
             ("FOUND", self.found.to_string()),
             ("DISK", self.disk.to_string()),
+            ("MIDNIGHT", self.midnight.to_string()),
             ("SEED", self.seed.to_string()),
             ("SECONDS", self.seconds.to_string()),
         ];

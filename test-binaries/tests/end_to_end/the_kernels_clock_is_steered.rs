@@ -2,12 +2,28 @@
 //! may touch the real one. Beside the discipline, which the simulator tests over many seeds, this is about the system calls:
 //! units, flags, and that nothing waits or reads a clock in a way that a preloaded simulator does not see.
 
-use test_binaries::harness::{Moment, SimulatedKernel};
+use test_binaries::harness::{Moment, SimulatedKernel, Skip, folder};
 use test_binaries::or_skip;
 
 /// `STA_UNSYNC` and `STA_INS` of adjtimex(2).
 const UNSYNCHRONIZED: i64 = 0x40;
 const INSERTS: i64 = 0x10;
+
+/// The first second of July 2030, and the length of a day.
+const JULY: i64 = 1_909_094_400;
+const DAY: i64 = 86_400;
+/// The end of the day that [`the_last_hours_of`] begins in, in seconds of true time.
+const MIDNIGHT: u32 = 3_000;
+
+/// From a little before a midnight until half an hour after it.
+fn the_last_hours_of(midnight: i64) -> SimulatedKernel {
+    SimulatedKernel {
+        epoch: midnight - i64::from(MIDNIGHT),
+        midnight: MIDNIGHT,
+        seconds: MIDNIGHT + 1_800,
+        ..SimulatedKernel::default()
+    }
+}
 
 /// Sources that are asked every 64 s, at these last octets of their addresses.
 fn config(sources: &[u8]) -> String {
@@ -63,59 +79,53 @@ fn a_liar_among_the_servers_changes_nothing() {
 
 #[test]
 fn a_leap_second_is_the_kernels_to_insert() {
-    // The last day of June.
-    let kernel = SimulatedKernel { epoch: 1_909_008_000, leap: true, seconds: 90_000, ..SimulatedKernel::default() };
+    let kernel = SimulatedKernel { leap: true, ..the_last_hours_of(JULY) };
 
     let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
 
     assert_eq!(said.matches("the clock was stepped").count(), 1, "only at the start: {said}");
-    let day = moments.iter().filter(|moment| (1_000..86_399).contains(&moment.at));
-    assert!(day.clone().any(|moment| moment.status & INSERTS != 0), "the kernel is told");
+    let mut day = moments.iter().filter(|moment| (1_000..MIDNIGHT - 1).contains(&moment.at));
+    assert!(day.any(|moment| moment.status & INSERTS != 0), "the kernel is told");
     // Within the second itself it matters which clock is a few microseconds ahead.
-    for moment in moments.iter().filter(|moment| moment.at > 10 && !(86_399..=86_401).contains(&moment.at)) {
+    for moment in moments.iter().filter(|moment| moment.at > 10 && !(MIDNIGHT - 1..=MIDNIGHT + 1).contains(&moment.at))
+    {
         assert!(moment.error.abs() < 0.5e-3, "{moment:?}");
     }
     let last = moments.last().expect("there are some");
     assert_eq!(last.status & INSERTS, 0, "and told that it is over: {last:?}");
 }
 
-/// The last day of June 2030, and the first second of July.
-const JUNE_30: i64 = 1_909_008_000;
-const DAY: u32 = 86_400;
-
 #[test]
-fn the_kernel_is_armed_on_the_last_day_only_and_disarmed_though_the_servers_are_silent() {
-    let kernel = SimulatedKernel {
-        epoch: JUNE_30,
-        leap: true,
-        silent: Some(80_000),
-        seconds: DAY + 3_600,
-        ..SimulatedKernel::default()
-    };
+fn the_kernel_is_disarmed_after_midnight_though_the_servers_are_silent() {
+    let kernel = SimulatedKernel { leap: true, silent: Some(MIDNIGHT - 600), ..the_last_hours_of(JULY) };
 
     let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
 
     let armed = |moment: &&Moment| moment.status & INSERTS != 0;
-    assert!(moments.iter().filter(|moment| (1_000..DAY).contains(&moment.at)).all(|moment| armed(&moment)), "{said}");
-    let after = moments.iter().filter(|moment| moment.at > DAY + 4).find(armed);
+    assert!(
+        moments.iter().filter(|moment| (100..MIDNIGHT).contains(&moment.at)).all(|moment| armed(&moment)),
+        "{said}"
+    );
+    let after = moments.iter().filter(|moment| moment.at > MIDNIGHT + 4).find(armed);
     assert!(after.is_none(), "armed into the next day: {after:?}");
-    for moment in moments.iter().filter(|moment| moment.at > DAY + 4) {
+    for moment in moments.iter().filter(|moment| moment.at > MIDNIGHT + 4) {
         assert!(moment.error.abs() < 0.01, "inserted once: {moment:?}");
     }
 }
 
 #[test]
-fn a_false_leap_second_a_month_too_early_is_never_armed() {
-    // The last day of May.
-    let kernel = SimulatedKernel {
-        epoch: JUNE_30 - 30 * i64::from(DAY),
-        announce: true,
-        seconds: DAY + 3_600,
-        ..SimulatedKernel::default()
-    };
-
+fn the_kernel_is_not_armed_before_the_last_day() {
+    // The leap second comes a day after the first midnight.
+    let kernel = SimulatedKernel { announce: true, ..the_last_hours_of(JULY - DAY) };
     let (moments, _) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+    let before = moments.iter().filter(|moment| moment.at <= MIDNIGHT);
+    assert!(before.clone().count() > 1_000 && before.clone().all(|moment| moment.status & INSERTS == 0));
+}
 
+#[test]
+fn a_false_leap_second_a_month_too_early_is_never_armed() {
+    let kernel = SimulatedKernel { announce: true, ..the_last_hours_of(JULY - 30 * DAY) };
+    let (moments, _) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
     assert!(moments.iter().all(|moment| moment.status & INSERTS == 0));
 }
 
@@ -123,9 +133,9 @@ fn a_false_leap_second_a_month_too_early_is_never_armed() {
 fn leap_seconds(with_leap: bool) -> String {
     use sha1::{Digest as _, Sha1};
     let ntp = |unix: i64| (unix + 2_208_988_800).to_string();
-    let (updated, expires) = (ntp(JUNE_30 - 100 * i64::from(DAY)), ntp(JUNE_30 + 366 * i64::from(DAY)));
+    let (updated, expires) = (ntp(JULY - 100 * DAY), ntp(JULY + 365 * DAY));
     let mut steps = vec![(ntp(1_483_228_800), "37")];
-    steps.extend(with_leap.then(|| (ntp(JUNE_30 + i64::from(DAY)), "38")));
+    steps.extend(with_leap.then(|| (ntp(JULY), "38")));
     let digits: String = steps.iter().map(|(from, offset)| format!("{from}{offset}")).collect();
     let hash: Vec<String> = Sha1::digest(format!("{updated}{expires}{digits}"))
         .chunks(4)
@@ -135,49 +145,51 @@ fn leap_seconds(with_leap: bool) -> String {
     format!("#$ {updated}\n#@ {expires}\n{lines}#h {}\n", hash.join(" "))
 }
 
-fn with_leap_file(config: &str, file: &std::path::Path) -> String {
-    format!("{config}[synchronization]\nleap-seconds-file = \"{}\"\n", file.display())
+/// Runs the daemon with a file of leap seconds.
+fn with_leap_file(kernel: &SimulatedKernel, file: &str) -> Result<(Vec<Moment>, String), Skip> {
+    let folder = folder();
+    let path = folder.path().join("leap-seconds.list");
+    std::fs::write(&path, file).expect("a temporary file can be written");
+    let named = format!("[synchronization]\nleap-seconds-file = \"{}\"\n", path.display());
+    kernel.run_daemon(&(config(&[1, 2, 3]) + &named))
 }
 
 #[test]
 fn the_kernel_learns_tai_from_the_file_and_keeps_it_over_a_leap_second() {
-    let folder = test_binaries::harness::folder();
-    let file = folder.path().join("leap-seconds.list");
-    std::fs::write(&file, leap_seconds(true)).unwrap();
-    let kernel = SimulatedKernel { epoch: JUNE_30, leap: true, seconds: DAY + 3_600, ..SimulatedKernel::default() };
+    let kernel = SimulatedKernel { leap: true, ..the_last_hours_of(JULY) };
 
-    let (moments, said) = or_skip!(kernel.run_daemon(&with_leap_file(&config(&[1, 2, 3]), &file)));
+    let (moments, said) = or_skip!(with_leap_file(&kernel, &leap_seconds(true)));
 
     assert!(said.contains("the leap seconds are those of"), "{said}");
     for moment in moments.iter().filter(|moment| moment.at > 10) {
-        // Whether the leap second begins at this moment or is over matters to the microsecond.
-        let expected: &[i32] = match moment.at {
-            ..86_399 => &[37],
-            86_399..=86_403 => &[37, 38],
-            _ => &[38],
-        };
-        assert!(expected.contains(&moment.tai), "{moment:?}");
+        // Whether the second has been inserted at this moment is a matter of microseconds.
+        let expected = if moment.at < MIDNIGHT - 1 { 37 } else { 38 };
+        assert!(moment.tai == expected || moment.at.abs_diff(MIDNIGHT) <= 3, "{moment:?}");
     }
 }
 
 #[test]
 fn a_file_of_leap_seconds_outranks_servers_that_announce_one_that_is_not_in_it() {
-    let folder = test_binaries::harness::folder();
-    let file = folder.path().join("leap-seconds.list");
-    std::fs::write(&file, leap_seconds(false)).unwrap();
-    let kernel = SimulatedKernel { epoch: JUNE_30, announce: true, seconds: DAY + 600, ..SimulatedKernel::default() };
-
-    let (moments, _) = or_skip!(kernel.run_daemon(&with_leap_file(&config(&[1, 2, 3]), &file)));
-
+    let kernel = SimulatedKernel { announce: true, ..the_last_hours_of(JULY) };
+    let (moments, _) = or_skip!(with_leap_file(&kernel, &leap_seconds(false)));
     assert!(moments.iter().all(|moment| moment.status & INSERTS == 0), "announced by all, and not in the file");
 }
 
 #[test]
-fn the_kernel_calls_its_clock_synchronized_as_long_as_we_do() {
-    // 16 s at 500 ppm are 8.9 hours.
-    let kernel = SimulatedKernel { silent: Some(3_600), seconds: 110_000, ..SimulatedKernel::default() };
+fn a_file_of_leap_seconds_that_was_altered_is_reported_and_the_servers_are_asked() {
+    let kernel = SimulatedKernel { announce: true, ..the_last_hours_of(JULY) };
+    let (moments, said) = or_skip!(with_leap_file(&kernel, &leap_seconds(false).replace(" 37", " 36")));
+    assert!(said.contains("cannot be used") && said.contains("hash"), "{said}");
+    assert!(moments.iter().any(|moment| moment.status & INSERTS != 0), "{said}");
+}
 
-    let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+#[test]
+fn the_kernel_calls_its_clock_synchronized_as_long_as_we_do() {
+    // Left alone, the kernel's bound reaches its 16 s after 8.9 hours.
+    let kernel = SimulatedKernel { silent: Some(3_600), seconds: 50_000, ..SimulatedKernel::default() };
+    let config = config(&[1, 2, 3]).replace("max = 6", "max = 12");
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&config));
 
     let lost = moments.iter().find(|moment| moment.at > 60 && moment.status & UNSYNCHRONIZED != 0);
     let lost = lost.map_or(kernel.seconds, |moment| moment.at);
