@@ -23,7 +23,7 @@ use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
 use crate::source::{
-    Accepted, Context, Datagram, Discard, Granted, Ourselves, Source, SourceId, Transmit, TransmitToken,
+    Accepted, Context, Datagram, Discard, Granted, Ourselves, OwnServers, Source, SourceId, Transmit, TransmitToken,
 };
 use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
@@ -107,6 +107,7 @@ pub struct Client {
     unproven_since: Option<i64>,
     /// Whether the clock was synchronised in this run.
     confirmed: bool,
+    own_servers: OwnServers,
 }
 
 impl Client {
@@ -125,6 +126,7 @@ impl Client {
             events: VecDeque::new(),
             unproven_since: config.unproven_since,
             confirmed: false,
+            own_servers: OwnServers::NONE,
         };
         for (group, granted) in config.sessions {
             client.hand_out(now.mono, group, granted);
@@ -150,7 +152,7 @@ impl Client {
     ) -> Result<Option<Accepted>, Discard> {
         let id = token.source();
         let Some(member) = self.members.get_mut(&id) else { return Ok(None) };
-        let outcome = member.source.handle_transmitted(token, stamp, &context(&self.clock, now.mono));
+        let outcome = member.source.handle_transmitted(token, stamp, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome.map(|accepted| accepted.unwrap_or(Accepted::Parked)))?;
         outcome
     }
@@ -179,7 +181,7 @@ impl Client {
     /// Why it is not believed; it has been counted.
     pub fn handle_datagram(&mut self, now: Now, id: SourceId, datagram: &Datagram<'_>) -> Result<Accepted, Discard> {
         let Some(member) = self.members.get_mut(&id) else { return Err(Discard::TooLate) };
-        let outcome = member.source.handle_datagram(datagram, &context(&self.clock, now.mono));
+        let outcome = member.source.handle_datagram(datagram, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome)
     }
 
@@ -459,7 +461,7 @@ impl Client {
     }
 }
 
-fn context(clock: &Clock, now: MonoTime) -> Context<'_> {
-    let ourselves = Ourselves { address: None, system: clock.system() };
+fn context<'a>(clock: &'a Clock, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
+    let ourselves = Ourselves { address: None, system: clock.system(), server: None, own_servers };
     Context { now, timescale: clock.timescale(), precision: clock.precision(), drift: clock.drift(), ourselves }
 }
