@@ -8,11 +8,13 @@
 mod event;
 mod keys;
 mod membership;
+mod network;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use event::{Event, Removal};
+use network::Network;
 pub use state::SourceState;
 use state::StateClass;
 
@@ -108,6 +110,7 @@ pub struct Client {
     /// Whether the clock was synchronised in this run.
     confirmed: bool,
     own_servers: OwnServers,
+    network: Network,
 }
 
 impl Client {
@@ -127,6 +130,7 @@ impl Client {
             unproven_since: config.unproven_since,
             confirmed: false,
             own_servers: OwnServers::NONE,
+            network: Network::default(),
         };
         for (group, granted) in config.sessions {
             client.hand_out(now.mono, group, granted);
@@ -152,7 +156,8 @@ impl Client {
     ) -> Result<Option<Accepted>, Discard> {
         let id = token.source();
         let Some(member) = self.members.get_mut(&id) else { return Ok(None) };
-        let outcome = member.source.handle_transmitted(token, stamp, &context(&self.clock, &self.own_servers, now.mono));
+        let outcome =
+            member.source.handle_transmitted(token, stamp, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome.map(|accepted| accepted.unwrap_or(Accepted::Parked)))?;
         outcome
     }
@@ -163,6 +168,7 @@ impl Client {
         if let Some(member) = self.members.get_mut(&id) {
             member.source.handle_send_failed(token, os_error);
         }
+        self.note_send_failure(id, now.mono);
         self.maintain(now.mono);
         self.tell_transitions();
     }
@@ -206,6 +212,7 @@ impl Client {
         for member in self.members.values_mut() {
             member.source.handle_timeout(now.mono);
         }
+        self.handle_network_timeout(now.mono);
         self.maintain(now.mono);
         self.decide(now, None);
         self.clock.handle_timeout(now);
@@ -265,7 +272,8 @@ impl Client {
         let revivals = self.members.values().filter_map(Member::revive_at);
         let groups = self.groups.iter().filter_map(Group::poll_timeout);
         let quorum = self.quorum_ends().filter(|end| now.mono < *end);
-        sources.chain(revivals).chain(groups).chain(self.clock.poll_timeout(now)).chain(quorum).min()
+        let own = [self.clock.poll_timeout(now), self.network.timeout()].into_iter().flatten();
+        sources.chain(revivals).chain(groups).chain(own).chain(quorum).min()
     }
 
     fn quorum_ends(&self) -> Option<MonoTime> {

@@ -447,6 +447,13 @@ impl Source {
         }
     }
 
+    /// The network of this machine has changed: a server that did not answer, or could not be asked, is asked now.
+    pub(crate) fn handle_network_change(&mut self, now: MonoTime) {
+        if self.demobilized.is_none() && self.pacing.search_anew(now) {
+            self.next_poll = self.next_poll.min(now);
+        }
+    }
+
     /// The discipline wants to hear from us at this interval. If that is sooner than planned, it begins now.
     pub(crate) fn want_poll(&mut self, poll: PollInterval, now: MonoTime) {
         let before = self.pacing.poll();

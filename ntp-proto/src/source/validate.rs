@@ -126,7 +126,8 @@ fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
             && header.reference_id == system.reference_id
             && header.reference_time == system.reference_time
     });
-    let at_our_address = ourselves.server.is_some_and(|server| ourselves.own_servers.contain(server, ourselves.address));
+    let at_our_address =
+        ourselves.server.is_some_and(|server| ourselves.own_servers.contain(server, ourselves.address));
     at_our_address || (above_primary && (names_us || is_us))
 }
 
