@@ -35,10 +35,8 @@ pub(crate) const SOURCE: Section = Section {
 
 /// The longest interval at all, and why. After two lost replies of an interval of 2¹⁵ s, the bound has grown by 1.5 s at 15 ppm
 /// (RFC 5905 §7.2 PHI), which is MAXDIST.
-const LONGEST: (i64, &str) = (
-    15,
-    "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised",
-);
+const LONGEST: (i64, &str) =
+    (15, "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised");
 /// The same for intervals that a start may begin with, while the rate of the clock is not known: 175 ppm over 2¹³ s are 1.4 s.
 const LONGEST_AT_START: (i64, &str) =
     (12, "as long as the rate of the clock is not known, it may drift by more than a second until the next reply");
