@@ -55,9 +55,11 @@ fn watched(watch: NetworkWatch) -> std::io::Result<AsyncFd<NetworkWatch>> {
     AsyncFd::with_interest(watch, Interest::READABLE)
 }
 
-/// Where our own server answers.
+/// Where our own server answers. What we send to ourselves goes over the loopback interface, so that a server tied to another
+/// one never gets it.
 pub(crate) fn own_servers(boards: &[ServerBoard]) -> OwnServers {
-    let listens: Vec<SocketAddr> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
+    let reached = boards.iter().filter(|board| board.interface.as_deref().is_none_or(|interface| interface == "lo"));
+    let listens: Vec<SocketAddr> = reached.filter_map(|board| board.listen.parse().ok()).collect();
     let interfaces = if listens.is_empty() { Vec::new() } else { interface_addresses().unwrap_or_default() };
     OwnServers::new(listens, interfaces)
 }
@@ -81,5 +83,7 @@ mod tests {
             assert!(!own.contain(SocketAddr::new(ip, 123), None), "{ip}");
         }
         assert_eq!(own_servers(&[]), OwnServers::NONE);
+        let tied = ServerBoard { interface: Some("eth0".into()), ..board("0.0.0.0:1123") };
+        assert_eq!(own_servers(&[tied]), OwnServers::NONE, "another program may serve the loopback interface");
     }
 }

@@ -12,13 +12,18 @@ use crate::{PROMPTLY, SOON};
 const PORT: u16 = 1123;
 /// At the far end of the cable.
 const FAR: &str = "192.0.2.2";
+const FARTHER: &str = "192.0.2.3";
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
 fn far_server(network: &Network) -> OddServer {
-    let listen = SocketAddr::new(ip(FAR), PORT).to_string();
+    server_at(network, FAR)
+}
+
+fn server_at(network: &Network, address: &str) -> OddServer {
+    let listen = SocketAddr::new(ip(address), PORT).to_string();
     OddServer::start_on(Some(network.namespace(Side::Server)), &listen, "odd-server", &[]).expect("a server")
 }
 
@@ -29,10 +34,11 @@ fn named(name: &str) -> DaemonConfig {
 #[test]
 fn a_daemon_that_starts_long_before_its_network_is_right_as_soon_as_that_comes_up() {
     let network = or_skip!(Network::new());
-    let _server = far_server(&network);
+    network.add_server_address(ip(FARTHER));
+    let _servers = [FAR, FARTHER].map(|address| server_at(&network, address));
     network.set_names(&[]);
     network.plug(false);
-    let config = named("ntp.test").and_source(format!("{FAR}:{PORT}"));
+    let config = named("ntp.test").and_source(format!("{FARTHER}:{PORT}"));
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &config));
     daemon.wait_until("the next look-up is some time away", SOON, |state| {
         state.sources.iter().any(|source| {
