@@ -17,15 +17,23 @@ const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 /// What is known about the network.
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    /// Until when IPv4 and IPv6 are taken to have no way out.
-    closed_until: [Option<MonoTime>; 2],
+    /// Until when IPv4 is taken to have no way out.
+    v4_closed_until: Option<MonoTime>,
+    /// The same of IPv6.
+    v6_closed_until: Option<MonoTime>,
     change_due: Option<MonoTime>,
     last_change: Option<MonoTime>,
 }
 
 impl Network {
     fn is_closed(&self, is_v6: bool, now: MonoTime) -> bool {
-        self.closed_until[usize::from(is_v6)].is_some_and(|until| now < until)
+        let until = if is_v6 { self.v6_closed_until } else { self.v4_closed_until };
+        until.is_some_and(|until| now < until)
+    }
+
+    fn close(&mut self, is_v6: bool, until: MonoTime) {
+        let closed = if is_v6 { &mut self.v6_closed_until } else { &mut self.v4_closed_until };
+        *closed = Some(until);
     }
 
     /// The family to avoid (`true`: IPv6), where only one has no way out.
@@ -64,8 +72,7 @@ impl Client {
 
     pub(super) fn handle_network_timeout(&mut self, now: MonoTime) {
         if self.network.change_due.take_if(|due| now >= *due).is_some() {
-            self.network.last_change = Some(now);
-            self.network.closed_until = [None; 2];
+            self.network = Network { last_change: Some(now), ..Network::default() };
             for group in &mut self.groups {
                 group.handle_network_change(now);
             }
@@ -95,7 +102,7 @@ impl Client {
     pub(super) fn note_send_failure(&mut self, id: SourceId, now: MonoTime) {
         let Some(member) = self.members.get(&id) else { return };
         if member.source.has_no_route() {
-            self.network.closed_until[usize::from(member.source.address().is_ipv6())] = Some(now + AVOIDED_FOR);
+            self.network.close(member.source.address().is_ipv6(), now + AVOIDED_FOR);
         }
     }
 
