@@ -37,7 +37,7 @@ impl KnownAddresses {
     }
 
     /// For the file, if something has changed since the last time.
-    pub(crate) fn to_octets(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_octets(&mut self) -> Option<Vec<u8>> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
@@ -61,7 +61,7 @@ impl KnownAddresses {
     pub(crate) fn note(&mut self, source: &SourceEntry, found: &[SocketAddr]) {
         let Some(host) = host(source) else { return };
         let mut addresses: Vec<IpAddr> =
-            found.iter().map(|address| address.ip()).filter(|ip| AddressFault::of(*ip).is_none()).collect();
+            found.iter().map(SocketAddr::ip).filter(|ip| AddressFault::of(*ip).is_none()).collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses.truncate(MOST);
@@ -107,8 +107,8 @@ mod tests {
         known.note(&sources[1], &addresses(&["192.0.2.9:1123"]));
         known.note(&sources[2], &addresses(&["[2001:db8::1]:1123"]));
         known.note(&sources[3], &addresses(&["192.0.2.7:1123"]));
-        let octets = known.to_octets().unwrap();
-        assert_eq!(known.to_octets(), None, "nothing new");
+        let octets = known.take_octets().unwrap();
+        assert_eq!(known.take_octets(), None, "nothing new");
 
         let sources = [nts("a.example"), source("a.example")];
         let known = KnownAddresses::from_octets(&octets, &sources).unwrap();

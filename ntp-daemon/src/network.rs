@@ -46,7 +46,7 @@ impl Network {
                 }
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

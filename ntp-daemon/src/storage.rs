@@ -137,7 +137,7 @@ impl Store {
     /// Keeps the addresses of names, if there is news.
     pub(crate) fn keep_addresses(&mut self) {
         let (Some(writer), Some(path)) = (&self.writer, &self.addresses) else { return };
-        let Some(octets) = self.known_addresses.to_octets() else { return };
+        let Some(octets) = self.known_addresses.take_octets() else { return };
         writer.replace(path, file::PUBLIC, octets, "a start without DNS would find no servers by name");
     }
 

@@ -207,7 +207,7 @@ fn read_address(fields: &mut Fields, default_port: u16, report: &mut Report) -> 
 fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) -> SourceConfig {
     let limits = poll_limits(fields, defaults.poll_limits, report);
     let initial = fields.integer("initial-poll-interval", log2(PollInterval::MIN)..=log2(PollInterval::MAX), report);
-    let initial = initial.and_then(|initial| workable(initial, "initial-poll-interval", LONGEST_AT_START, report));
+    let initial = initial.and_then(|initial| workable(&initial, "initial-poll-interval", LONGEST_AT_START, report));
     let initial_poll = match initial {
         Some(initial) if limits.clamp(initial.value) != initial.value => {
             let used = limits.clamp(initial.value);
@@ -230,8 +230,8 @@ fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -
     let max = table.integer("max", range, report);
     let at = min.as_ref().or(max.as_ref()).map_or(table.span(), |bound| &bound.span).clone();
     table.finish(report);
-    let min = min.and_then(|min| workable(min, "min", LONGEST_AT_START, report)).map(|min| min.value);
-    let max = max.and_then(|max| workable(max, "max", LONGEST, report)).map(|max| max.value);
+    let min = min.and_then(|min| workable(&min, "min", LONGEST_AT_START, report)).map(|min| min.value);
+    let max = max.and_then(|max| workable(&max, "max", LONGEST, report)).map(|max| max.value);
     let (min, max) = (min.unwrap_or(defaults.min()), max.unwrap_or(defaults.max()));
     PollLimits::new(min, max).unwrap_or_else(|| {
         let message = format!("`min` ({}) is longer than `max` ({})", min.log2(), max.log2());
@@ -242,7 +242,7 @@ fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -
 
 /// Longer intervals than these are within the protocol (RFC 5905 §7.2), but the bound of the error would outgrow them.
 fn workable(
-    poll: Located<i64>,
+    poll: &Located<i64>,
     key: &str,
     (longest, why): (i64, &str),
     report: &mut Report,
