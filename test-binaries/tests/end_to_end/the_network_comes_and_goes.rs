@@ -132,7 +132,7 @@ fn a_server_that_lists_itself_takes_no_time_from_itself() {
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0)
         .and("[synchronization]\nlocal-stratum = 8\n")
         .and_server(format!("[::]:{PORT}"));
-    let config = own.iter().fold(config, |config, own| config.and_source(own));
+    let config = own.iter().fold(config, DaemonConfig::and_source);
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &config));
 
     let state = daemon.wait_until("all know who they are", SOON, |state| {
