@@ -1,4 +1,4 @@
-//! The era of NTP that the clock is in. A packet tells none (RFC 5905 §6), so a clock that is an era off, 136 years, looks right
+//! The era of NTP that the clock is in. A packet holds none (RFC 5905 §6), so a clock that is an era off, 136 years, looks right
 //! to every source. The era is the one next to when this program was built.
 
 use ntp_os_clock::{Clock, ClockError};
@@ -7,7 +7,7 @@ use ntp_proto::time::NtpTimestamp;
 /// The times that packets can tell apart are within so many seconds of the build: half an era, 68 years.
 const HALF_AN_ERA: i64 = 1 << 31;
 
-/// Whether a packet could tell `shown` from a time of the era of `built`, both in Unix seconds.
+/// True if a packet could not tell `shown` from a time of the era of `built`, both in Unix seconds.
 pub(crate) fn is_beyond(shown: i64, built: i64) -> bool {
     shown >= built.saturating_add(HALF_AN_ERA)
 }

@@ -17,7 +17,7 @@ struct Kept {
     names: BTreeMap<String, Vec<IpAddr>>,
 }
 
-/// What is known, by name.
+/// The addresses, by name.
 #[derive(Default)]
 pub(crate) struct KnownAddresses {
     names: BTreeMap<String, Vec<IpAddr>>,
@@ -47,7 +47,7 @@ impl KnownAddresses {
         Some(octets)
     }
 
-    /// What is known about each source, with its port.
+    /// The addresses of each source, with its port.
     pub(crate) fn of_sources(&self, sources: &[SourceEntry]) -> Vec<(GroupId, Vec<SocketAddr>)> {
         let of = |(place, source): (usize, &SourceEntry)| {
             let port = source.kind.address().port;

@@ -1,4 +1,4 @@
-//! The machine's network: changes as the kernel tells them, and the addresses at which our own server answers.
+//! The machine's network: changes as the kernel reports them, and the addresses at which our own server answers.
 
 use crate::server::ServerBoard;
 use ntp_proto::source::OwnServers;
@@ -14,7 +14,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Waits for the network to change.
 pub(crate) struct Network {
-    /// `None` where the system does not tell.
+    /// `None` where the system does not report it.
     watch: Option<AsyncFd<NetworkWatch>>,
     quiet_until: Instant,
 }
@@ -24,7 +24,7 @@ impl Network {
     pub(crate) fn watch() -> Self {
         let watch = NetworkWatch::open().and_then(watched);
         if let Err(error) = &watch {
-            tracing::debug!("the system does not tell when the network changes: {error}");
+            tracing::debug!("the system does not report when the network changes: {error}");
         }
         Self { watch: watch.ok(), quiet_until: Instant::now() }
     }
@@ -41,7 +41,7 @@ impl Network {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::debug!("the system no longer tells when the network changes: {error}");
+                    tracing::debug!("the system no longer reports when the network changes: {error}");
                     self.watch = None;
                 }
             }

@@ -166,7 +166,7 @@ impl Clock {
         }
     }
 
-    /// What the clock shows, in Unix seconds, whatever era of NTP that is in. A virtual clock is within 68 years of `pivot`.
+    /// The time shown, in Unix seconds, whatever era of NTP that is in. A virtual clock is within 68 years of `pivot`.
     #[must_use]
     pub fn unix_seconds(&self, pivot: i64) -> i64 {
         match self {
@@ -176,7 +176,7 @@ impl Clock {
     }
 
     /// As [`Clock::step`], but in whole eras of NTP (2³² s, about 136 years) so that the clock ends up within 68 years of
-    /// `pivot`, in Unix seconds: a packet tells no era, so that a clock of a wrong one can look right.
+    /// `pivot`, in Unix seconds: a packet holds no era, so that a clock of a wrong one can look right.
     ///
     /// # Errors
     /// As [`Clock::step`].

@@ -96,7 +96,7 @@ pub(crate) fn tai_seconds(status: &ClockStatus) -> Option<c_long> {
 /// An era of NTP, in seconds (RFC 5905 §6).
 pub(crate) const ERA: i64 = 1 << 32;
 
-/// How many eras have to be added to the span `by` so that a clock that shows `now` ends up within half an era of `pivot`, both
+/// The number of eras that have to be added to the span `by` so that a clock that shows `now` ends up within half an era of `pivot`, both
 /// in Unix seconds.
 pub(crate) fn eras_from(now: i64, by: NtpDuration, pivot: i64) -> i64 {
     let away = now.saturating_add(step_parts(by).0).saturating_sub(pivot);
@@ -148,7 +148,7 @@ mod tests {
         let truth = 60 * YEAR;
         for year in [0, 40, 59, 61, 100, 130, 140, 180, 250] {
             let now = year * YEAR;
-            // What a packet tells, which has no era.
+            // The difference of timestamps, which have no era.
             let by = NtpTimestamp::from_unix(truth, 0) - NtpTimestamp::from_unix(now, 0);
             let ended = now + step_parts(by).0 + eras_from(now, by, pivot) * ERA;
             assert_eq!(ended, truth, "from year {year}");

@@ -23,7 +23,7 @@ pub struct BindOptions {
     /// Whether a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then IPv4-mapped ones. Where another
     /// socket serves IPv4 at the same port, it must not.
     pub dual_stack: bool,
-    /// Whether the address may be one that no interface has yet (`IP_FREEBIND`); datagrams come as soon as one has it.
+    /// Allows an address that no interface has yet (`IP_FREEBIND`); datagrams come as soon as one has it.
     pub freely: bool,
     /// Whether calls wait, or return [`io::ErrorKind::WouldBlock`].
     pub blocking: bool,
@@ -92,7 +92,7 @@ pub struct BindError {
 }
 
 impl BindError {
-    /// Whether no interface has the address, which may come later.
+    /// True if no interface has the address, which may come later.
     #[must_use]
     pub fn is_for_want_of_the_address(&self) -> bool {
         self.step == BindStep::Bind && self.error.raw_os_error() == Some(libc::EADDRNOTAVAIL)

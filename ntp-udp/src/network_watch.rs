@@ -1,4 +1,4 @@
-//! Changes of the machine's network, as the kernel tells them (rtnetlink(7)): links, addresses and routes that come up.
+//! Changes of the machine's network, as the kernel reports them (rtnetlink(7)): links, addresses and routes that come up.
 
 use crate::sys;
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ impl NetworkWatch {
         Ok(Self { fd: sys::open_route_notices(GROUPS)?, running: BTreeSet::new() })
     }
 
-    /// Reads all that the kernel has told. Returns whether a link, an address or a route has come up; what goes away, or only
+    /// Reads all that the kernel has reported. Returns whether a link, an address or a route has come up; what goes away, or only
     /// changes its counters, is no news.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ mod tests {
     fn watch() -> Option<NetworkWatch> {
         let watch = NetworkWatch::open();
         if let Err(error) = &watch {
-            println!("skipped: this system tells nothing of its network: {error}");
+            println!("skipped: this system reports nothing of its network: {error}");
         }
         watch.ok()
     }
@@ -184,7 +184,7 @@ mod tests {
     fn this_machine_has_a_loopback_address() {
         match interface_addresses() {
             Ok(addresses) => assert!(addresses.iter().any(IpAddr::is_loopback), "{addresses:?}"),
-            Err(error) => println!("skipped: this system does not tell its addresses: {error}"),
+            Err(error) => println!("skipped: this system does not list its addresses: {error}"),
         }
     }
 }

@@ -338,7 +338,7 @@ pub(crate) fn interface_index(name: &CStr) -> Option<c_uint> {
     (index != 0).then_some(index)
 }
 
-/// Opens a socket at which the kernel tells of changes of links, addresses and routes (`groups`, a set of `RTMGRP_` bits),
+/// Opens a socket at which the kernel reports changes of links, addresses and routes (`groups`, a set of `RTMGRP_` bits),
 /// non-blocking and closed on `exec`.
 pub(crate) fn open_route_notices(groups: u32) -> io::Result<OwnedFd> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -347,7 +347,7 @@ pub(crate) fn open_route_notices(groups: u32) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: `fd` has just been opened by us, and nobody else knows it.
+    // SAFETY: `fd` has just been opened by us, and no other code knows it.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     // SAFETY: `sockaddr_nl` consists of integers, for which zero bytes are a valid value.
     let mut address: libc::sockaddr_nl = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -375,7 +375,7 @@ pub(crate) fn interface_addresses() -> io::Result<Vec<IpAddr>> {
     checked(unsafe { libc::getifaddrs(&raw mut list) } as isize)?;
     let mut found = Vec::new();
     let mut next = list.cast_const();
-    // SAFETY: `next` is null or points at an entry of the list, which nobody changes and which is freed below only.
+    // SAFETY: `next` is null or points at an entry of the list, which is neither changed nor freed before the end of the loop.
     while let Some(entry) = unsafe { next.as_ref() } {
         next = entry.ifa_next;
         // SAFETY: the address of an entry is null or points at a socket address that lives as long as the list.

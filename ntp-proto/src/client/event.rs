@@ -47,10 +47,10 @@ pub enum Event {
     LastKnownAddresses {
         /// The entry.
         group: GroupId,
-        /// How many there are.
+        /// Their number.
         addresses: usize,
     },
-    /// A name leads to addresses that no server can have; told again when they change.
+    /// A name leads to addresses that no server can have; reported again when they change.
     AddressesRefused {
         /// The entry.
         group: GroupId,

@@ -14,7 +14,7 @@ const CHANGE_SPACING: Duration = Duration::from_secs(2);
 /// So long is a family of addresses avoided that had no way out, unless the network changes before.
 const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 
-/// What is known about the network.
+/// The state of the network, as far as it is known.
 #[derive(Debug, Default)]
 pub(super) struct Network {
     /// Until when IPv4 is taken to have no way out.
@@ -117,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Whether a group has an address that is not used, of a family that has a way out.
+    /// True if a group has an address that is not used, of a family that has a way out.
     pub(super) fn has_open_candidate(&self, group: &Group, in_use: &[SocketAddr], now: MonoTime) -> bool {
         group.has_fit_candidate(in_use, |candidate| !self.network.is_closed(candidate.is_ipv6(), now))
     }

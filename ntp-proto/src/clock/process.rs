@@ -447,7 +447,7 @@ impl Clock {
 
     fn apply_rate(&mut self, mono: MonoTime) {
         let rate = self.steering.rate(mono);
-        // What is in force was rounded to the kernel's unit: within half of that, the kernel would be told the same again.
+        // What is in force was rounded to the kernel's unit: within half of that, the kernel would get the same value again.
         let differs = (rate - self.requested_rate()).abs() > KERNEL_UNIT * 0.5;
         if self.steers && differs && self.refused == 0 {
             self.actions.retain(|action| !matches!(action, ClockAction::SetFrequency(_)));

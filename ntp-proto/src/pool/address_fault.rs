@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Why an address cannot be one server's.
+/// The reason that an address cannot be one server's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AddressFault {
     /// `0.0.0.0/8` or `::`: this host on this network (RFC 1122 §3.2.1.3), often a filter's way to block a name.
@@ -18,7 +18,7 @@ pub enum AddressFault {
 }
 
 impl AddressFault {
-    /// Why `ip`, which comes from DNS and so without an interface, cannot be one server's.
+    /// The reason that `ip`, which comes from DNS and so without an interface, cannot be one server's.
     #[must_use]
     pub fn of(ip: IpAddr) -> Option<Self> {
         match ip.to_canonical() {
@@ -49,7 +49,7 @@ impl AddressFault {
 pub struct RefusedAddress {
     /// The address.
     pub address: IpAddr,
-    /// Why not.
+    /// The reason.
     pub fault: AddressFault,
 }
 

@@ -15,7 +15,7 @@ pub struct EstablishFailure {
 }
 
 impl EstablishFailure {
-    /// Whether no server was reached, by the words of a driver that calls the look-up of the name "dns", and a host without a
+    /// True if no server was reached, by the words of a driver that calls the look-up of the name "dns", and a host without a
     /// way to it "unreachable".
     pub(super) fn is_of_the_network(&self) -> bool {
         self.stage == "dns" || self.word == "unreachable"

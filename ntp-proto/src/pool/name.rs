@@ -1,4 +1,4 @@
-//! What is known about the name of an entry over time: its last known addresses, those that were refused, when to look it up
+//! The name of an entry over time: its last known addresses, those that were refused, when to look it up
 //! again while it works, and whether an address is gone from it for good.
 
 use super::{Group, MAXIMUM_ADDRESSES, RefusedAddress, canonical};
@@ -19,18 +19,18 @@ const RETRY_AFTER_CHANGE: Duration = Duration::from_secs(1);
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Name {
-    /// Whether it was found in this run, or its server of key establishment was reached.
+    /// It was found in this run, or its server of key establishment was reached.
     found: bool,
     /// The addresses of the last look-up, in order.
     addresses: Vec<SocketAddr>,
-    /// Whether the look-up before brought the same ones, as that of a name does whose answers do not rotate.
+    /// The look-up before brought the same ones, as that of a name does whose answers do not rotate.
     settled: bool,
     refused: Vec<RefusedAddress>,
     /// Addresses from an earlier run, for want of better ones.
     remembered: Vec<SocketAddr>,
     refresh_at: Option<MonoTime>,
     asked_at: Option<MonoTime>,
-    /// Whether the network has changed since then.
+    /// The network has changed since then.
     changed: bool,
     /// Candidates of a family that has no way out.
     aside: Vec<SocketAddr>,
@@ -65,7 +65,7 @@ impl Group {
         self.name.asked_at.filter(|_| waiting).map(|asked| asked + RESOLVER_PATIENCE)
     }
 
-    /// Whether the resolver is silent for so long that [`recall`](Self::recall) is due.
+    /// True if the resolver is silent for so long that [`recall`](Self::recall) is due.
     pub(crate) fn is_resolver_slow(&self, now: MonoTime) -> bool {
         self.patience_ends().is_some_and(|end| now >= end)
     }
@@ -121,7 +121,7 @@ impl Group {
         news
     }
 
-    /// Whether the name has stopped leading to an address: two look-ups in a row have brought the same others.
+    /// True if the name has stopped leading to an address: two look-ups in a row have brought the same others.
     pub(crate) fn is_gone(&self, address: SocketAddr) -> bool {
         self.name.settled && self.name.addresses.binary_search(&address).is_err()
     }
@@ -152,7 +152,7 @@ impl Group {
         }
     }
 
-    /// Whether there is an address that is not used and that `is_fit`.
+    /// True if there is an address that is not used and that `is_fit`.
     pub(crate) fn has_fit_candidate(&self, in_use: &[SocketAddr], is_fit: impl Fn(&SocketAddr) -> bool) -> bool {
         self.candidates.iter().any(|candidate| !in_use.contains(candidate) && is_fit(candidate))
     }

@@ -96,7 +96,7 @@ struct InFlight {
     unique_id: Option<UniqueId>,
     /// Whether a reply without proof says that the server cannot use our cookie.
     refused: bool,
-    /// The mildest reply so far that tells no time. It counts only if no better one comes in time.
+    /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
     refusal: Option<Refusal>,
 }
 

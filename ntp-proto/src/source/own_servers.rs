@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The addresses of our own server. A source at one of them only tells us our own time.
+/// The addresses of our own server. A source at one of them only returns our own time.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OwnServers {
     listens: Vec<SocketAddr>,
@@ -19,7 +19,7 @@ impl OwnServers {
         Self { listens, interfaces }
     }
 
-    /// Whether a server at `address` is one of ours. `reached_at` is our address that its reply was sent to, where known:
+    /// True if a server at `address` is one of ours. `reached_at` is our address that its reply was sent to, where known:
     /// a host that answers from the address that it was asked from is this one.
     #[must_use]
     pub fn contain(&self, address: SocketAddr, reached_at: Option<IpAddr>) -> bool {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ntp_observe::SourceReason;
-use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, source_at};
+use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, source_at, until};
 use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
@@ -64,6 +64,8 @@ fn the_addresses_of_the_last_run_are_used_where_names_cannot_be_looked_up() {
     network.set_names(&[("ntp.test", ip(FAR))]);
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &named("ntp.test")));
     daemon.wait_until_right(0.01, SOON);
+    let kept = daemon.storage().join("addresses");
+    assert!(until(PROMPTLY, || kept.exists().then_some(())).is_some(), "nothing is kept");
     let folder = daemon.into_folder();
 
     network.set_names(&[]);

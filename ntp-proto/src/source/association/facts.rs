@@ -90,7 +90,7 @@ impl Source {
         self.send_error
     }
 
-    /// Whether the last request could not be sent because this machine has no way out for its family of addresses.
+    /// True if the last request could not be sent because this machine has no way out for its family of addresses.
     #[must_use]
     pub fn has_no_route(&self) -> bool {
         self.send_error.is_some_and(|error| NO_ROUTE.contains(&error))

@@ -1,4 +1,4 @@
-//! Replies that tell no time: kisses, servers that are not synchronised, and the like.
+//! Replies without a time in them: kisses, servers that are not synchronised, and the like.
 //!
 //! Anyone who sees our request can forge one and have it arrive first, so that a handful of datagrams would silence a
 //! client. So a refusal counts only if no reply with time in it comes until the deadline of the exchange or the next
@@ -9,7 +9,7 @@ use crate::packet::{Header, KissCode};
 use crate::source::Discard;
 use crate::time::MonoTime;
 
-/// A reply to the request in flight that tells no time.
+/// A reply to the request in flight without a time in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refusal {
     discard: Discard,
@@ -18,7 +18,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// How much obeying it costs us. Of several refusals, the mildest counts, since the others may be forged.
+    /// The cost of obeying it, from none to all. Of several refusals, the mildest counts, since the others may be forged.
     const fn severity(self) -> u8 {
         match self.discard {
             Discard::Kiss(KissCode::Deny | KissCode::Rstr) => 2,
