@@ -18,7 +18,7 @@ use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram};
-use ntp_proto::time::{MonoTime, Now, NtpTimestamp, Seconds};
+use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
 use ntp_udp::{BindOptions, Socket};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
