@@ -383,6 +383,12 @@ impl Storage {
         self.directory.as_deref().map(|directory| directory.join("nts-sessions"))
     }
 
+    /// The file with the last known addresses of names.
+    #[must_use]
+    pub fn addresses_file(&self) -> Option<PathBuf> {
+        self.directory.as_deref().map(|directory| directory.join("addresses"))
+    }
+
     /// The file with the rest: the last known time and the sum of all steps.
     #[must_use]
     pub fn state_file(&self) -> Option<PathBuf> {

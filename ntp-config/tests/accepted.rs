@@ -459,3 +459,11 @@ fn a_file_of_leap_seconds_can_be_named() {
     let config = parse_str("leap", &text).unwrap().config;
     assert_eq!(config.synchronization.leap_seconds_file, Some(path.into()));
 }
+
+#[test]
+fn an_accumulated_step_panic_threshold_of_0_is_no_limit_as_in_ntpd_rs() {
+    for text in ["0", "0.0", "\"inf\""] {
+        let text = format!("{POOL}[synchronization]\naccumulated-step-panic-threshold = {text}\n");
+        assert_eq!(accepted(&text).config.synchronization.settings.steps.accumulated, None, "{text}");
+    }
+}

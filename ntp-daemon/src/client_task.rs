@@ -2,12 +2,13 @@
 
 use crate::alarm::{Alarm, SetNotice};
 use crate::establish::{self, Established};
+use crate::network::{self, Network};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
 use crate::rivals::Rivalry;
 use crate::socket_pump::{Inbound, OpenPorts};
 use crate::storage::Store;
-use crate::{clock_choice, logging_of_events, nts_sessions};
+use crate::{clock_choice, era, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
@@ -59,6 +60,7 @@ pub(crate) struct ClientTask {
     served: Arc<ArcSwap<ServedState>>,
     alarm: Alarm,
     ports: OpenPorts,
+    network: Network,
     /// See [`keep_stamping`].
     _stamping: Option<Socket>,
     resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
@@ -71,7 +73,7 @@ pub(crate) struct ClientTask {
 impl ClientTask {
     /// Sets the clock to the last known time if it shows an earlier one, and makes the client.
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
-        let Parts { mut client, mut clock, store, facts, served, leap_tables } = parts;
+        let Parts { mut client, mut clock, mut store, facts, served, leap_tables } = parts;
         let kept = store.state();
         let last_known = kept.map_or(0, |kept| kept.last_known_unix_s);
         let assumed_step = never_before(&mut clock, last_known);
@@ -86,12 +88,18 @@ impl ClientTask {
         let initial = clock_choice::initial(&clock, store.frequency(), accumulated, assumed_step);
         let reader = clock.reader();
         let now = Now { mono: monotonic_now(), local: reader.now() };
+        let mut client = Client::new(client, &initial, seed, now);
+        client.handle_own_servers(network::own_servers(&facts.servers));
+        for (group, addresses) in store.known_addresses(&facts.sources) {
+            client.remember(group, &addresses);
+        }
         Self {
-            client: Client::new(client, &initial, seed, now),
+            client,
             monitor: ClockMonitor::new(&clock),
             notice: SetNotice::new(),
             clock,
             ports: OpenPorts::new(reader.clone()),
+            network: Network::watch(),
             reader,
             store,
             facts,
@@ -124,8 +132,12 @@ impl ClientTask {
                 // What is done about it comes first in every round.
                 () = self.notice.noticed() => {}
                 inbound = self.ports.next() => self.take(inbound),
+                () = self.network.changed() => self.handle_network_change(),
                 Some(resolved) = self.resolved.1.recv() => {
                     let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
+                    if let (Ok(found), Some(source)) = (outcome.as_ref(), self.facts.sources.get(resolved.group.place())) {
+                        self.store.note_addresses(source, found);
+                    }
                     self.client.handle_resolved(self.now(), resolved.group, outcome);
                 }
                 Some(established) = self.established.1.recv() => {
@@ -181,6 +193,13 @@ impl ClientTask {
         let now = self.now();
         self.client.handle_timeout(now);
         self.ports.handle_timeout(now.mono);
+    }
+
+    /// An interface, an address or a route has come up.
+    fn handle_network_change(&mut self) {
+        tracing::debug!("the network of this machine has changed");
+        self.client.handle_own_servers(network::own_servers(&self.facts.servers));
+        self.client.handle_network_change(self.now());
     }
 
     fn take(&mut self, inbound: Inbound) {
@@ -243,6 +262,8 @@ impl ClientTask {
                 Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
                 Event::Clock(_)
                 | Event::Unresolved { .. }
+                | Event::LastKnownAddresses { .. }
+                | Event::AddressesRefused { .. }
                 | Event::Established { .. }
                 | Event::NotEstablished { .. }
                 | Event::SourceAdded { .. }
@@ -255,7 +276,7 @@ impl ClientTask {
         let outcome = match action {
             ClockAction::Step(step) => {
                 let before = self.clock.now();
-                self.clock.step(step).map(|()| {
+                self.clock.step_near(step, built()).map(|()| {
                     self.monitor.handle_step(step);
                     Some(ClockChange::Stepped { before, step })
                 })
@@ -298,6 +319,7 @@ impl ClientTask {
             self.store.keep_frequency(frequency);
             self.frequency_kept = true;
         }
+        self.store.keep_addresses();
         let free = clock.timescale().to_free(self.reader.now());
         // A time that nobody has confirmed must not become the lower limit of the next start.
         if let Some(accumulated) = clock.accumulated_steps().filter(|_| clock.is_synchronized(free)) {
@@ -312,28 +334,33 @@ fn keep_stamping() -> Option<Socket> {
     Socket::bind(&BindOptions::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).ok()
 }
 
-/// No clock starts before this program was built, nor before the time that was last known. Returns how far it was set
-/// forward for that reason.
+/// No clock starts before this program was built, nor before the time that was last known, nor in another era of NTP. Returns
+/// how far it was moved for that reason, without a sign.
 fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
     let earliest = built().max(last_known);
-    let behind = NtpTimestamp::from_unix(earliest, 0) - clock.now();
-    if behind <= NtpDuration::ZERO || !clock.steers() {
+    let shown = clock.unix_seconds(built());
+    let beyond = era::is_beyond(shown, built());
+    if (shown >= earliest && !beyond) || !clock.steers() {
         return Seconds::ZERO;
     }
-    match clock.step(behind) {
-        Ok(()) => {
-            tracing::warn!(
-                step_s = behind.to_seconds(),
-                "the clock showed a time before the last known one (in the state file, or when this program was built) and \
-                 was set forward to it; if that was wrong, the sources will set it back"
-            );
-            Seconds::from(behind)
-        }
+    let step_s = earliest.saturating_sub(shown);
+    match era::set_to(clock, earliest, built()) {
+        Ok(()) if beyond => tracing::warn!(
+            step_s,
+            "the clock showed a time more than 68 years after this program was built, which no packet of NTP can tell from \
+             one 136 years before, and was set back to the last known time; the sources will correct it"
+        ),
+        Ok(()) => tracing::warn!(
+            step_s,
+            "the clock showed a time before the last known one (in the state file, or when this program was built) and was \
+             set forward to it; if that was wrong, the sources will set it back"
+        ),
         Err(error) => {
             tracing::error!("{error}");
-            Seconds::ZERO
+            return Seconds::ZERO;
         }
     }
+    Seconds::new(step_s.unsigned_abs() as f64)
 }
 
 /// When this program was built, in Unix seconds.

@@ -15,6 +15,20 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
                 "the name cannot be looked up and will be tried again: {error}"
             );
         }
+        Event::LastKnownAddresses { group, addresses } => tracing::warn!(
+            name = facts.name_of(*group),
+            addresses,
+            "the resolver does not help; the addresses that the name had in an earlier run are used until it does"
+        ),
+        Event::AddressesRefused { group, refused } => {
+            let list: Vec<_> =
+                refused.iter().map(|refused| format!("{} ({})", refused.address, refused.fault.word())).collect();
+            tracing::warn!(
+                name = facts.name_of(*group),
+                "the name leads to addresses that no server can have, which are not used: {}",
+                list.join(", ")
+            );
+        }
         Event::Establish { host, port, .. } => tracing::debug!(%host, port, "establishing keys for NTS"),
         Event::Established { group, algorithm, cookies } => {
             tracing::info!(name = facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
@@ -31,6 +45,7 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
         Event::SourceRemoved { address, reason, .. } => {
             let why = match reason {
                 Removal::Useless => "it brought nothing of use",
+                Removal::NoRoute => "there is no way to its kind of addresses from here, and another address has one",
                 Removal::Falseticker => "it kept contradicting the majority",
                 Removal::Denied => "it denied us",
                 Removal::Moved => "its name has another address",

@@ -1,15 +1,18 @@
 //! What survives a restart: the frequency of the clock, the last known time, and the sum of all steps.
 
 use crate::file;
+use crate::known_addresses::KnownAddresses;
 use crate::lock::{self, Lock, Taken};
 use crate::writer::Writer;
-use ntp_config::Storage;
+use ntp_config::{SourceEntry, Storage};
 use ntp_proto::clock::LARGEST_RATE;
+use ntp_proto::pool::GroupId;
 use ntp_proto::time::{Frequency, Seconds};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,6 +47,8 @@ pub(crate) struct Store {
     drift: Option<PathBuf>,
     state: Option<PathBuf>,
     nts_sessions: Option<PathBuf>,
+    addresses: Option<PathBuf>,
+    known_addresses: KnownAddresses,
     writer: Option<Writer>,
     /// Held until the last file is written.
     _lock: Option<Lock>,
@@ -75,6 +80,8 @@ impl Store {
             drift: of(settings.drift_file()),
             state: of(settings.state_file()),
             nts_sessions: of(settings.nts_sessions_file()),
+            addresses: of(settings.addresses_file()),
+            known_addresses: KnownAddresses::default(),
             writer: usable.then(Writer::start),
             _lock: lock,
         })
@@ -109,6 +116,29 @@ impl Store {
             );
         }
         sane.then_some(state)
+    }
+
+    /// The addresses that the names of these sources had in the last run.
+    pub(crate) fn known_addresses(&mut self, sources: &[SourceEntry]) -> Vec<(GroupId, Vec<SocketAddr>)> {
+        let Some(path) = self.addresses.as_deref() else { return Vec::new() };
+        match file::read(path).map(|octets| KnownAddresses::from_octets(&octets, sources)) {
+            None => {}
+            Some(Ok(known)) => self.known_addresses = known,
+            Some(Err(why)) => file::put_aside(path, &why),
+        }
+        self.known_addresses.of_sources(sources)
+    }
+
+    /// A look-up for a source has brought these addresses.
+    pub(crate) fn note_addresses(&mut self, source: &SourceEntry, found: &[SocketAddr]) {
+        self.known_addresses.note(source, found);
+    }
+
+    /// Keeps the addresses of names, if there is news.
+    pub(crate) fn keep_addresses(&mut self) {
+        let (Some(writer), Some(path)) = (&self.writer, &self.addresses) else { return };
+        let Some(octets) = self.known_addresses.take_octets() else { return };
+        writer.replace(path, file::PUBLIC, octets, "a start without DNS would find no servers by name");
     }
 
     /// Keeps the frequency.

@@ -67,6 +67,9 @@ pub struct SourceFacts {
     /// Replies thrown away, by the word of the test that they failed.
     #[serde(default)]
     pub discards: BTreeMap<String, u64>,
+    /// Addresses of its name that are not used because no server can have them, with the word for the reason.
+    #[serde(default)]
+    pub refused_addresses: BTreeMap<String, String>,
     /// Who made our timestamps.
     pub timestamps: TimestampCounts,
     /// Keys and cookies; `null` for a source without NTS.

@@ -3,7 +3,7 @@
 use crate::error::ClockError;
 use crate::interference::Interference;
 use crate::precision;
-use crate::reader::ClockReader;
+use crate::reader::{self, ClockReader};
 use crate::system::{self, SystemClock};
 use crate::virtual_clock::{VirtualClock, VirtualSettings};
 use ntp_proto::clock::ClockStatus;
@@ -163,6 +163,28 @@ impl Clock {
                 Ok(())
             }
             Self::MeasureOnly(_) => Err(ClockError::MeasuringOnly),
+        }
+    }
+
+    /// The time shown, in Unix seconds, whatever era of NTP that is in. A virtual clock is within 68 years of `pivot`.
+    #[must_use]
+    pub fn unix_seconds(&self, pivot: i64) -> i64 {
+        match self {
+            Self::Virtual(clock) => clock.now().to_unix_near(pivot).0,
+            Self::System(_) | Self::MeasureOnly(_) => reader::realtime_unix_seconds(),
+        }
+    }
+
+    /// As [`Clock::step`], but in whole eras of NTP (2³² s, about 136 years) so that the clock ends up within 68 years of
+    /// `pivot`, in Unix seconds: a packet holds no era, so that a clock of a wrong one can look right.
+    ///
+    /// # Errors
+    /// As [`Clock::step`].
+    pub fn step_near(&mut self, by: NtpDuration, pivot: i64) -> Result<(), ClockError> {
+        match self {
+            Self::System(clock) => clock.step_near(by, pivot),
+            // Its time has no era.
+            Self::Virtual(_) | Self::MeasureOnly(_) => self.step(by),
         }
     }
 

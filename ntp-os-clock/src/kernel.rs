@@ -93,6 +93,16 @@ pub(crate) fn tai_seconds(status: &ClockStatus) -> Option<c_long> {
     Some(c_long::from(offset))
 }
 
+/// An era of NTP, in seconds (RFC 5905 §6).
+pub(crate) const ERA: i64 = 1 << 32;
+
+/// The number of eras that have to be added to the span `by` so that a clock that shows `now` ends up within half an era of `pivot`, both
+/// in Unix seconds.
+pub(crate) fn eras_from(now: i64, by: NtpDuration, pivot: i64) -> i64 {
+    let away = now.saturating_add(step_parts(by).0).saturating_sub(pivot);
+    -away.saturating_add(ERA / 2).div_euclid(ERA)
+}
+
 /// A step as whole seconds and nanoseconds, the latter never negative, as ADJ_SETOFFSET wants them.
 pub(crate) fn step_parts(by: NtpDuration) -> (i64, i64) {
     let nanos = by.to_nanos();
@@ -102,6 +112,7 @@ pub(crate) fn step_parts(by: NtpDuration) -> (i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ntp_proto::time::NtpTimestamp;
 
     /// Rate, and what the kernel must be told for it with a USER_HZ of 100.
     const TABLE: &[(f64, c_long, c_long)] = &[
@@ -128,6 +139,21 @@ mod tests {
         for &(rate, fine, tick) in TABLE {
             assert_eq!(KernelRate::nearest(Frequency::new(rate), 100), KernelRate { fine, tick }, "for {rate}");
         }
+    }
+
+    #[test]
+    fn a_step_ends_in_the_era_of_the_pivot() {
+        const YEAR: i64 = 31_556_952;
+        let pivot = 56 * YEAR;
+        let truth = 60 * YEAR;
+        for year in [0, 40, 59, 61, 100, 130, 140, 180, 250] {
+            let now = year * YEAR;
+            // The difference of timestamps, which have no era.
+            let by = NtpTimestamp::from_unix(truth, 0) - NtpTimestamp::from_unix(now, 0);
+            let ended = now + step_parts(by).0 + eras_from(now, by, pivot) * ERA;
+            assert_eq!(ended, truth, "from year {year}");
+        }
+        assert_eq!(eras_from(pivot, NtpDuration::from_seconds(-86_400.0), pivot), 0, "near the pivot nothing is added");
     }
 
     #[test]

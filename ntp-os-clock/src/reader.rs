@@ -65,6 +65,11 @@ pub(crate) fn realtime_now() -> NtpTimestamp {
     from_unix_nanos(read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock"))
 }
 
+/// The system clock in whole Unix seconds.
+pub(crate) fn realtime_unix_seconds() -> i64 {
+    read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock").div_euclid(1_000_000_000)
+}
+
 /// The raw counter, in nanoseconds. Whoever makes a virtual clock has seen that it is there.
 pub(crate) fn raw_now() -> i64 {
     read_clock(KernelClock::MonotonicRaw).expect("invariant: the raw clock was there when the virtual clock began")

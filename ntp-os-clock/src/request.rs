@@ -12,9 +12,10 @@ pub(crate) fn permission() -> timex {
     with_modes(libc::ADJ_TICK)
 }
 
-/// Adds a span to the clock.
-pub(crate) fn step(by: NtpDuration) -> timex {
+/// Adds a span and so many eras of NTP to the clock.
+pub(crate) fn step(by: NtpDuration, eras: i64) -> timex {
     let (seconds, nanos) = kernel::step_parts(by);
+    let seconds = seconds.saturating_add(eras.saturating_mul(kernel::ERA));
     let mut request = with_modes(libc::ADJ_SETOFFSET | libc::ADJ_NANO);
     request.time.tv_sec = seconds as libc::time_t;
     // With ADJ_NANO the kernel takes this field for nanoseconds.
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_step_is_told_in_nanoseconds() {
-        let request = step(NtpDuration::from_seconds(-1.75));
+        let request = step(NtpDuration::from_seconds(-1.75), 0);
         assert_eq!(request.modes, libc::ADJ_SETOFFSET | libc::ADJ_NANO);
         assert_eq!((request.time.tv_sec, request.time.tv_usec), (-2, 250_000_000));
     }

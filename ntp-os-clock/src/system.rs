@@ -2,7 +2,7 @@
 
 use crate::error::{ClockAttempt, ClockError};
 use crate::interference::{Interference, Order};
-use crate::kernel::{KernelRate, LOOP_BITS};
+use crate::kernel::{self, KernelRate, LOOP_BITS};
 use crate::reader::{self, ClockReader};
 use crate::request;
 use crate::sys;
@@ -63,8 +63,20 @@ impl SystemClock {
     /// # Errors
     /// If the kernel refuses: without the right, or when the new time is before 1970 or beyond 2232.
     pub fn step(&mut self, by: NtpDuration) -> Result<(), ClockError> {
+        self.step_in_eras(by, 0)
+    }
+
+    /// As [`SystemClock::step`], but in whole eras of NTP so that the clock ends up within 68 years of `pivot`, in Unix seconds.
+    ///
+    /// # Errors
+    /// As [`SystemClock::step`].
+    pub fn step_near(&mut self, by: NtpDuration, pivot: i64) -> Result<(), ClockError> {
+        self.step_in_eras(by, kernel::eras_from(reader::realtime_unix_seconds(), by, pivot))
+    }
+
+    fn step_in_eras(&mut self, by: NtpDuration, eras: i64) -> Result<(), ClockError> {
         self.take_over()?;
-        adjust(&mut request::step(by), ClockAttempt::Step(by))
+        adjust(&mut request::step(by, eras), ClockAttempt::Step(by))
     }
 
     /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was applied: the nearest

@@ -9,7 +9,7 @@ use crate::wire::{NoReply, Reply, ask, stamping};
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::clock::{ClockFilter, Exchange, FreeTime, Measurement};
 use ntp_proto::packet::KissCode;
-use ntp_proto::source::{Discard, Ourselves, ValidReply};
+use ntp_proto::source::{Discard, Ourselves, OwnServers, ValidReply};
 use ntp_proto::time::{Frequency, Precision};
 use rand::rngs::{ChaCha12Rng, SysRng};
 use rand::{SeedableRng as _, TryRng as _};
@@ -159,7 +159,8 @@ impl Course<'_> {
 /// The tests of the header, and what the four timestamps tell. Nobody here steers the clock, so it counts as free-running.
 fn measure(reply: &Reply<Answer>, precision: Precision) -> Result<Measurement, Discard> {
     let header = &reply.content.header;
-    let valid = ValidReply::check(header, &Ourselves { address: reply.to, system: None })?;
+    let ourselves = Ourselves { address: reply.to, system: None, server: None, own_servers: &OwnServers::NONE };
+    let valid = ValidReply::check(header, &ourselves)?;
     let exchange = Exchange {
         sent: FreeTime::new(reply.sent.at),
         server_received: header.receive,

@@ -23,6 +23,8 @@ pub struct BindOptions {
     /// Whether a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then IPv4-mapped ones. Where another
     /// socket serves IPv4 at the same port, it must not.
     pub dual_stack: bool,
+    /// Allows an address that no interface has yet (`IP_FREEBIND`); datagrams come as soon as one has it.
+    pub freely: bool,
     /// Whether calls wait, or return [`io::ErrorKind::WouldBlock`].
     pub blocking: bool,
     /// How much the kernel shall hold for us, in bytes; see [`crate::Socket::granted_receive_buffer`].
@@ -40,6 +42,7 @@ impl BindOptions {
             transmit_stamps: true,
             report_unreachable: true,
             dual_stack: false,
+            freely: false,
             blocking: false,
             receive_buffer: None,
         }
@@ -55,6 +58,7 @@ impl BindOptions {
             transmit_stamps: false,
             report_unreachable: false,
             dual_stack: false,
+            freely: false,
             blocking: true,
             receive_buffer: Some(SERVER_RECEIVE_BUFFER),
         }
@@ -88,6 +92,12 @@ pub struct BindError {
 }
 
 impl BindError {
+    /// True if no interface has the address, which may come later.
+    #[must_use]
+    pub fn is_for_want_of_the_address(&self) -> bool {
+        self.step == BindStep::Bind && self.error.raw_os_error() == Some(libc::EADDRNOTAVAIL)
+    }
+
     /// What the operator can do about it, where we know.
     fn advice(&self) -> Option<String> {
         let port = self.address.port();

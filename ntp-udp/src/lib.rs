@@ -46,6 +46,7 @@ mod address;
 mod bind;
 mod control;
 mod datagram;
+mod network_watch;
 mod notice;
 mod receive_batch;
 mod send_batch;
@@ -57,6 +58,7 @@ mod sys;
 
 pub use bind::{BindError, BindOptions, BindStep};
 pub use datagram::{Destination, Received, SourceAddress};
+pub use network_watch::{NetworkWatch, interface_addresses};
 pub use notice::{Notice, SendId, TransmitStamp, Unreachable};
 pub use receive_batch::ReceiveBatch;
 pub use send_batch::{BatchFull, SendBatch, SentReport};

@@ -282,6 +282,9 @@ fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
     if v6 {
         sys::set_option(fd, libc::SOL_IPV6, libc::IPV6_V6ONLY, i32::from(!options.dual_stack))?;
     }
+    if options.freely {
+        if v6 { on(libc::SOL_IPV6, libc::IPV6_FREEBIND)? } else { on(libc::SOL_IP, libc::IP_FREEBIND)? }
+    }
     if options.reuse_port {
         on(libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
     }

@@ -5,7 +5,7 @@ use crate::control::{ControlBuffer, RawMessage, Told};
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
@@ -336,4 +336,64 @@ pub(crate) fn interface_index(name: &CStr) -> Option<c_uint> {
     // SAFETY: `name` ends with a zero byte and lives through the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     (index != 0).then_some(index)
+}
+
+/// Opens a socket at which the kernel reports changes of links, addresses and routes (`groups`, a set of `RTMGRP_` bits),
+/// non-blocking and closed on `exec`.
+pub(crate) fn open_route_notices(groups: u32) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: `socket` takes three integers and touches no memory of ours.
+    let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `fd` has just been opened by us, and no other code knows it.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: `sockaddr_nl` consists of integers, for which zero bytes are a valid value.
+    let mut address: libc::sockaddr_nl = unsafe { MaybeUninit::zeroed().assume_init() };
+    address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    address.nl_groups = groups;
+    let length = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+    // SAFETY: `owned` is open, and the kernel reads `length` bytes, its true size, from `address`, which lives through the call.
+    let status = unsafe { libc::bind(owned.as_raw_fd(), (&raw const address).cast(), length) };
+    checked(status as isize).map(|_| owned)
+}
+
+/// Receives one datagram without its address; the rest of one that is longer than `data` is lost.
+pub(crate) fn receive_plain(fd: BorrowedFd<'_>, data: &mut [u8]) -> io::Result<usize> {
+    uninterrupted(|| {
+        // SAFETY: `BorrowedFd` keeps the descriptor open, and the kernel writes at most `data.len()` bytes to `data`, which is
+        // borrowed exclusively.
+        checked(unsafe { libc::recv(fd.as_raw_fd(), data.as_mut_ptr().cast(), data.len(), 0) })
+    })
+}
+
+/// The addresses of all interfaces, of both families.
+pub(crate) fn interface_addresses() -> io::Result<Vec<IpAddr>> {
+    let mut list: *mut libc::ifaddrs = ptr::null_mut();
+    // SAFETY: the library writes one pointer to `list`, which lives through the call.
+    checked(unsafe { libc::getifaddrs(&raw mut list) } as isize)?;
+    let mut found = Vec::new();
+    let mut next = list.cast_const();
+    // SAFETY: `next` is null or points at an entry of the list, which is neither changed nor freed before the end of the loop.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+        // SAFETY: the address of an entry is null or points at a socket address that lives as long as the list.
+        match unsafe { entry.ifa_addr.as_ref() }.map(|address| i32::from(address.sa_family)) {
+            Some(libc::AF_INET) => {
+                // SAFETY: an address of this family is a `sockaddr_in`; it is read without any demand on its alignment.
+                let v4 = unsafe { entry.ifa_addr.cast::<libc::sockaddr_in>().read_unaligned() };
+                found.push(IpAddr::from(v4.sin_addr.s_addr.to_ne_bytes()));
+            }
+            Some(libc::AF_INET6) => {
+                // SAFETY: an address of this family is a `sockaddr_in6`; it is read without any demand on its alignment.
+                let v6 = unsafe { entry.ifa_addr.cast::<libc::sockaddr_in6>().read_unaligned() };
+                found.push(IpAddr::from(v6.sin6_addr.s6_addr));
+            }
+            _ => {}
+        }
+    }
+    // SAFETY: `list` came from `getifaddrs` and is not used after this.
+    unsafe { libc::freeifaddrs(list) };
+    Ok(found)
 }

@@ -65,6 +65,7 @@ static long double now, real, mono, raw; /* true time, and the three clocks' */
 static long double physical;             /* the error of the rate as it would be unsteered */
 static long tick = TICK, frequency, status = STA_UNSYNC, maxerror = 16000000, esterror = 16000000;
 static int tai;
+static long settings, repetitions; /* of tick and frequency together */
 static long double epoch; /* Unix seconds */
 static double wander, delay, jitter, seconds, silent, midnight;
 static uint64_t random_state;
@@ -178,6 +179,7 @@ static void second(void) {
     if (now >= seconds && !ended) {
         ended = true;
         if (told) fflush(told);
+        fprintf(stderr, "frequency: %ld settings, %ld repetitions\n", settings, repetitions);
         raise(SIGTERM);
     }
 }
@@ -243,8 +245,10 @@ int clock_adjtime(clockid_t clock, struct timex *it) {
     if (modes == ADJ_OFFSET_SINGLESHOT && it->offset != 0) fail("ADJ_OFFSET_SINGLESHOT");
     if (modes != ADJ_OFFSET_SINGLESHOT) {
         if (modes & ADJ_TICK && (it->tick < TICK * 9 / 10 || it->tick > TICK * 11 / 10)) return errno = EINVAL, -1;
+        long tick_before = tick, frequency_before = frequency;
         if (modes & ADJ_TICK) tick = it->tick;
         if (modes & ADJ_FREQUENCY) frequency = it->freq > 32768000 ? 32768000 : it->freq < -32768000 ? -32768000 : it->freq;
+        if (modes & ADJ_FREQUENCY) settings++, repetitions += tick == tick_before && frequency == frequency_before;
         if (modes & ADJ_SETOFFSET) real += it->time.tv_sec + it->time.tv_usec * (nanos ? 1e-9L : 1e-6L);
         if (modes & ADJ_STATUS) status = (it->status & ~STA_RONLY) | (status & STA_NANO);
         if (modes & ADJ_MAXERROR) maxerror = it->maxerror;

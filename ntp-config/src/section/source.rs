@@ -33,6 +33,14 @@ pub(crate) const SOURCE: Section = Section {
     ],
 };
 
+/// The longest interval at all, and why. After two lost replies of an interval of 2¹⁵ s, the bound has grown by 1.5 s at 15 ppm
+/// (RFC 5905 §7.2 PHI), which is MAXDIST.
+const LONGEST: (i64, &str) =
+    (15, "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised");
+/// The same for intervals that a start may begin with, while the rate of the clock is not known: 175 ppm over 2¹³ s are 1.4 s.
+const LONGEST_AT_START: (i64, &str) =
+    (12, "as long as the rate of the clock is not known, it may drift by more than a second until the next reply");
+
 pub(crate) const POLL_LIMITS: Section = Section { name: "`poll-interval-limits`", keys: &["min", "max"] };
 
 /// The most servers of one pool that may be used at a time; more would only be a burden for the pool.
@@ -199,7 +207,7 @@ fn read_address(fields: &mut Fields, default_port: u16, report: &mut Report) -> 
 fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) -> SourceConfig {
     let limits = poll_limits(fields, defaults.poll_limits, report);
     let initial = fields.integer("initial-poll-interval", log2(PollInterval::MIN)..=log2(PollInterval::MAX), report);
-    let initial = initial.and_then(|initial| Some(initial.with(poll(initial.value)?)));
+    let initial = initial.and_then(|initial| workable(&initial, "initial-poll-interval", LONGEST_AT_START, report));
     let initial_poll = match initial {
         Some(initial) if limits.clamp(initial.value) != initial.value => {
             let used = limits.clamp(initial.value);
@@ -222,13 +230,29 @@ fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -
     let max = table.integer("max", range, report);
     let at = min.as_ref().or(max.as_ref()).map_or(table.span(), |bound| &bound.span).clone();
     table.finish(report);
-    let min = min.and_then(|min| poll(min.value)).unwrap_or(defaults.min());
-    let max = max.and_then(|max| poll(max.value)).unwrap_or(defaults.max());
+    let min = min.and_then(|min| workable(&min, "min", LONGEST_AT_START, report)).map(|min| min.value);
+    let max = max.and_then(|max| workable(&max, "max", LONGEST, report)).map(|max| max.value);
+    let (min, max) = (min.unwrap_or(defaults.min()), max.unwrap_or(defaults.max()));
     PollLimits::new(min, max).unwrap_or_else(|| {
         let message = format!("`min` ({}) is longer than `max` ({})", min.log2(), max.log2());
         report.error(&at, message, "write a `min` that is at most `max`; both are powers of two of seconds");
         defaults
     })
+}
+
+/// Longer intervals than these are within the protocol (RFC 5905 §7.2), but the bound of the error would outgrow them.
+fn workable(
+    poll: &Located<i64>,
+    key: &str,
+    (longest, why): (i64, &str),
+    report: &mut Report,
+) -> Option<Located<PollInterval>> {
+    if poll.value > longest {
+        let message = format!("`{key}` of {} cannot work: {why}", poll.value);
+        report.error(&poll.span, message, format!("write a value from 0 to {longest}"));
+        return None;
+    }
+    Some(poll.with(self::poll(poll.value)?))
 }
 
 fn poll(log2_seconds: i64) -> Option<PollInterval> {

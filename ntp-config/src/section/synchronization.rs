@@ -113,7 +113,8 @@ fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
         running: running.map_or(defaults.running, |limits| limits.value),
         accumulated: fields
             .limit("accumulated-step-panic-threshold", report)
-            .map_or(defaults.accumulated, |limit| limit.value),
+            // 0 means no limit, as in ntpd-rs.
+            .map_or(defaults.accumulated, |limit| limit.value.filter(|limit| *limit > Seconds::ZERO)),
         startup_threshold: fields
             .seconds("startup-step-threshold", report)
             .map_or(defaults.startup_threshold, |threshold| threshold.value),

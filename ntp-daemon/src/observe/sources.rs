@@ -12,6 +12,7 @@ use ntp_proto::packet::KissCode;
 use ntp_proto::pool::{Group, GroupId};
 use ntp_proto::source::Discard;
 use ntp_proto::time::{Now, Seconds};
+use std::collections::BTreeMap;
 use std::io;
 
 /// In the order of the configuration, the members of a pool together, and a line for each name without an address.
@@ -53,6 +54,7 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
         state: SourceState::Unresolved,
         reason,
         retry_in_s,
+        refused_addresses: refused_addresses(group),
         nts: nts::of_source(group, None, facts, now),
         ..SourceFacts::default()
     }
@@ -108,9 +110,15 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
             .filter(|(_, count)| *count > 0)
             .map(|(word, n)| (word.to_owned(), n))
             .collect(),
+        refused_addresses: refused_addresses(group),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
         nts: nts::of_source(group, Some(member), facts, now),
     }
+}
+
+fn refused_addresses(group: &Group) -> BTreeMap<String, String> {
+    let refused = group.refused_addresses().iter();
+    refused.map(|refused| (refused.address.to_string(), refused.fault.word().to_owned())).collect()
 }
 
 /// The two ways of the exchange that counts, brought to what our clock shows now.

@@ -63,7 +63,17 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         ..BindOptions::server(entry.listen)
     };
     // A socket that does not share its port finds out whether somebody else has it; sharing would hide that.
-    let first = Socket::bind(&options)?;
+    let (first, options) = match Socket::bind(&options) {
+        Err(error) if error.is_for_want_of_the_address() => {
+            tracing::warn!(
+                address = %entry.listen,
+                "no interface has this address yet (see `ip address`); time will be served there as soon as one has"
+            );
+            let options = BindOptions { freely: true, ..options };
+            (Socket::bind(&options)?, options)
+        }
+        outcome => (outcome?, options),
+    };
     let count = entry.worker_threads.unwrap_or_else(processors);
     if count <= 1 {
         return Ok(vec![first]);

@@ -60,12 +60,29 @@ fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, Socke
     if address.is_ipv6() {
         socket.set_only_v6(!dual_stack)?;
     }
-    socket.bind(&address.into())?;
+    bind(&socket, address)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     let socket = TcpListener::from(socket);
     let address = socket.local_addr()?;
     Ok((socket, address))
+}
+
+/// Binds, if need be to an address that no interface has yet (`IP_FREEBIND`): connections come as soon as one has it.
+fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    match socket.bind(&address.into()) {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+            let freely = if address.is_ipv6() { socket.set_freebind_v6(true) } else { socket.set_freebind_v4(true) };
+            freely.and_then(|()| socket.bind(&address.into())).map_err(|_| error)?;
+            tracing::warn!(
+                %address,
+                "no interface has this address yet (see `ip address`); keys for NTS will be established there as soon as one \
+                 has"
+            );
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 /// The socket could not be opened; the text says what was tried and what may help.

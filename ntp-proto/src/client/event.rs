@@ -3,7 +3,7 @@
 use super::SourceState;
 use crate::clock::ClockEvent;
 use crate::nts::AeadAlgorithm;
-use crate::pool::{EstablishFailure, GroupId};
+use crate::pool::{EstablishFailure, GroupId, RefusedAddress};
 use crate::source::SourceId;
 use std::net::SocketAddr;
 
@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 pub enum Removal {
     /// It does not answer, or nothing of use.
     Useless,
+    /// There is no way to its family of addresses from here, and another address has one.
+    NoRoute,
     /// It contradicts the majority again and again.
     Falseticker,
     /// It told us to go away.
@@ -40,6 +42,20 @@ pub enum Event {
         group: GroupId,
         /// What the resolver said.
         error: String,
+    },
+    /// A host could not be looked up, and the addresses that it had in an earlier run are used.
+    LastKnownAddresses {
+        /// The entry.
+        group: GroupId,
+        /// Their number.
+        addresses: usize,
+    },
+    /// A name leads to addresses that no server can have; reported again when they change.
+    AddressesRefused {
+        /// The entry.
+        group: GroupId,
+        /// The addresses, which are not used.
+        refused: Vec<RefusedAddress>,
     },
     /// Establish keys for NTS with a server (RFC 8915 §4) and report with `handle_established`.
     Establish {

@@ -34,12 +34,18 @@ impl Client {
                 if entry.handle_failure(now.mono, error.clone(), &mut self.rng) {
                     self.events.push_back(Event::Unresolved { group, error });
                 }
+                self.use_remembered(group);
             }
             Ok(found) => {
-                entry.handle_addresses(now.mono, found, &in_use);
-                if !entry.is_pool() {
+                let news = entry.handle_addresses(now.mono, found, &in_use);
+                let refused = entry.refused_addresses().to_vec();
+                if news && !refused.is_empty() {
+                    self.events.push_back(Event::AddressesRefused { group, refused });
+                }
+                if self.groups.get(group.place()).is_some_and(|entry| !entry.is_pool()) {
                     self.move_server(now.mono, group, found, &own);
                 }
+                self.move_on(now.mono, group, &in_use);
             }
         }
         self.maintain(now.mono);
@@ -56,8 +62,20 @@ impl Client {
         }
     }
 
+    /// One member whose address is gone from the name for good, although it still answers, gives way to an address that the name
+    /// has.
+    fn move_on(&mut self, now: MonoTime, group: GroupId, in_use: &[SocketAddr]) {
+        let Some(entry) = self.groups.get(group.place()) else { return };
+        let gone = self.members_of(group).find(|member| entry.is_gone(member.source.address()));
+        if let Some(id) = gone.map(|member| member.source.id()).filter(|_| self.has_open_candidate(entry, in_use, now))
+        {
+            self.remove(id, Removal::Moved, now);
+        }
+    }
+
     /// Brings every group up to strength and asks for look-ups where that needs more addresses.
     pub(super) fn maintain(&mut self, now: MonoTime) {
+        self.avoid_what_is_closed(now);
         self.replace_useless(now);
         self.revive(now);
         self.want_keys(now);
@@ -110,12 +128,17 @@ impl Client {
     pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
         let Some(member) = self.members.remove(&id) else { return };
         let address = member.source.address();
-        // Somebody chose a configured server's name, so all its addresses stay welcome.
-        if let Some(group) = self.groups.get_mut(member.group.place()).filter(|group| group.is_pool()) {
-            group.shun(address.ip(), now);
-        }
         if let Some(group) = self.groups.get_mut(member.group.place()) {
-            group.handle_vain();
+            if reason == Removal::NoRoute {
+                // That says nothing about the server.
+                group.put_aside(address);
+            } else {
+                // Somebody chose a configured server's name, so all its addresses stay welcome.
+                if group.is_pool() {
+                    group.shun(address.ip(), now);
+                }
+                group.handle_vain();
+            }
         }
         self.events.push_back(Event::SourceRemoved { id, address, reason });
     }
@@ -127,7 +150,15 @@ impl Client {
         let mut out = Vec::new();
         for (id, member) in &self.members {
             let Some(reason) = reason_to_replace(member) else { continue };
+            let open = |group: &Group| self.has_open_candidate(group, &in_use, now);
+            let elsewhere = self.groups.get(member.group.place()).is_some_and(open);
             let Some(group) = self.groups.get_mut(member.group.place()) else { continue };
+            if reason == Removal::NoRoute {
+                if elsewhere {
+                    out.push((*id, reason));
+                }
+                continue;
+            }
             // Keys that work do not become better by others; where nobody answers, the server may have moved.
             let established = group.is_nts() && member.source.unanswered() == 0;
             if established {
@@ -199,6 +230,8 @@ pub(super) fn is_useless(source: &Source) -> bool {
 fn reason_to_replace(member: &Member) -> Option<Removal> {
     if member.source.demobilized().is_some() {
         Some(Removal::Denied)
+    } else if member.source.has_no_route() && member.source.counters().measured == 0 && !is_useless(&member.source) {
+        Some(Removal::NoRoute)
     } else if is_useless(&member.source) {
         Some(Removal::Useless)
     } else if member.lies >= PATIENCE_WITH_LIARS {

@@ -8,11 +8,13 @@
 mod event;
 mod keys;
 mod membership;
+mod network;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use event::{Event, Removal};
+use network::Network;
 pub use state::SourceState;
 use state::StateClass;
 
@@ -23,7 +25,7 @@ use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
 use crate::source::{
-    Accepted, Context, Datagram, Discard, Granted, Ourselves, Source, SourceId, Transmit, TransmitToken,
+    Accepted, Context, Datagram, Discard, Granted, Ourselves, OwnServers, Source, SourceId, Transmit, TransmitToken,
 };
 use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
@@ -107,6 +109,8 @@ pub struct Client {
     unproven_since: Option<i64>,
     /// Whether the clock was synchronised in this run.
     confirmed: bool,
+    own_servers: OwnServers,
+    network: Network,
 }
 
 impl Client {
@@ -125,6 +129,8 @@ impl Client {
             events: VecDeque::new(),
             unproven_since: config.unproven_since,
             confirmed: false,
+            own_servers: OwnServers::NONE,
+            network: Network::default(),
         };
         for (group, granted) in config.sessions {
             client.hand_out(now.mono, group, granted);
@@ -150,7 +156,8 @@ impl Client {
     ) -> Result<Option<Accepted>, Discard> {
         let id = token.source();
         let Some(member) = self.members.get_mut(&id) else { return Ok(None) };
-        let outcome = member.source.handle_transmitted(token, stamp, &context(&self.clock, now.mono));
+        let outcome =
+            member.source.handle_transmitted(token, stamp, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome.map(|accepted| accepted.unwrap_or(Accepted::Parked)))?;
         outcome
     }
@@ -161,6 +168,7 @@ impl Client {
         if let Some(member) = self.members.get_mut(&id) {
             member.source.handle_send_failed(token, os_error);
         }
+        self.note_send_failure(id, now.mono);
         self.maintain(now.mono);
         self.tell_transitions();
     }
@@ -179,7 +187,7 @@ impl Client {
     /// Why it is not believed; it has been counted.
     pub fn handle_datagram(&mut self, now: Now, id: SourceId, datagram: &Datagram<'_>) -> Result<Accepted, Discard> {
         let Some(member) = self.members.get_mut(&id) else { return Err(Discard::TooLate) };
-        let outcome = member.source.handle_datagram(datagram, &context(&self.clock, now.mono));
+        let outcome = member.source.handle_datagram(datagram, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome)
     }
 
@@ -204,6 +212,7 @@ impl Client {
         for member in self.members.values_mut() {
             member.source.handle_timeout(now.mono);
         }
+        self.handle_network_timeout(now.mono);
         self.maintain(now.mono);
         self.decide(now, None);
         self.clock.handle_timeout(now);
@@ -263,7 +272,8 @@ impl Client {
         let revivals = self.members.values().filter_map(Member::revive_at);
         let groups = self.groups.iter().filter_map(Group::poll_timeout);
         let quorum = self.quorum_ends().filter(|end| now.mono < *end);
-        sources.chain(revivals).chain(groups).chain(self.clock.poll_timeout(now)).chain(quorum).min()
+        let own = [self.clock.poll_timeout(now), self.network.timeout()].into_iter().flatten();
+        sources.chain(revivals).chain(groups).chain(own).chain(quorum).min()
     }
 
     fn quorum_ends(&self) -> Option<MonoTime> {
@@ -459,7 +469,7 @@ impl Client {
     }
 }
 
-fn context(clock: &Clock, now: MonoTime) -> Context<'_> {
-    let ourselves = Ourselves { address: None, system: clock.system() };
+fn context<'a>(clock: &'a Clock, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
+    let ourselves = Ourselves { address: None, system: clock.system(), server: None, own_servers };
     Context { now, timescale: clock.timescale(), precision: clock.precision(), drift: clock.drift(), ourselves }
 }

@@ -447,8 +447,8 @@ impl Clock {
 
     fn apply_rate(&mut self, mono: MonoTime) {
         let rate = self.steering.rate(mono);
-        // Below 2⁻¹⁶ ppm the kernel would not notice.
-        let differs = (rate - self.requested_rate()).abs() > Frequency::new(1e-12);
+        // What is in force was rounded to the kernel's unit: within half of that, the kernel would get the same value again.
+        let differs = (rate - self.requested_rate()).abs() > KERNEL_UNIT * 0.5;
         if self.steers && differs && self.refused == 0 {
             self.actions.retain(|action| !matches!(action, ClockAction::SetFrequency(_)));
             self.actions.push_back(ClockAction::SetFrequency(rate));
@@ -498,6 +498,8 @@ const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
 const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(1800 << 32);
 /// A change this near to a second, on the day of a leap second, is the leap second.
 const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
+/// The unit in which kernels hold a frequency: 2⁻¹⁶ ppm (RFC 5905 appendix A.5.6, adjtimex(2)).
+const KERNEL_UNIT: Frequency = Frequency::new(1e-6 / 65_536.0);
 
 /// The reference identifier of a server that trusts its own clock, unless configured (the traditional LOCAL address).
 const LOCAL_REFERENCE: ReferenceId = ReferenceId::from_bits(0x7f7f_0101);

@@ -14,6 +14,14 @@ pub struct EstablishFailure {
     pub message: String,
 }
 
+impl EstablishFailure {
+    /// True if no server was reached, by the words of a driver that calls the look-up of the name "dns", and a host without a
+    /// way to it "unreachable".
+    pub(super) fn is_of_the_network(&self) -> bool {
+        self.stage == "dns" || self.word == "unreachable"
+    }
+}
+
 /// What has become of the attempts of one entry.
 #[derive(Clone, Default, Debug)]
 pub struct Establishment {

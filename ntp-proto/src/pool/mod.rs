@@ -1,12 +1,16 @@
 //! A configured name and the addresses behind it: how many to use, which, and when to look for others.
 
+mod address_fault;
 mod establishment;
+mod name;
 mod resolution;
 
+pub use address_fault::{AddressFault, RefusedAddress};
 pub use establishment::{EstablishFailure, Establishment};
 
 use crate::source::{Granted, SourceConfig};
 use crate::time::MonoTime;
+use name::Name;
 use rand::{Rng, RngExt};
 pub(crate) use resolution::Resolution;
 use std::net::{IpAddr, SocketAddr};
@@ -70,6 +74,7 @@ pub struct Group {
     id: GroupId,
     config: GroupConfig,
     resolution: Resolution,
+    name: Name,
     candidates: Vec<SocketAddr>,
     shunned: Vec<(IpAddr, MonoTime)>,
     failing: bool,
@@ -91,6 +96,7 @@ impl Group {
             id,
             config,
             resolution,
+            name: Name::default(),
             candidates,
             shunned: Vec::new(),
             failing: false,
@@ -192,7 +198,12 @@ impl Group {
 
     /// Whether a look-up is due now; then it counts as begun.
     pub(crate) fn poll_resolve(&mut self, now: MonoTime) -> bool {
-        self.resolution.poll(now)
+        self.refresh_if_due(now);
+        let due = self.resolution.poll(now);
+        if due {
+            self.note_asked(now);
+        }
+        due
     }
 
     /// Asks for a look-up: at once if the last one is old, else after its back-off.
@@ -201,18 +212,21 @@ impl Group {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.resolution.timeout()
+        [self.resolution.timeout(), self.name_timeout()].into_iter().flatten().min()
     }
 
     /// Returns whether this is news: the look-up before did not fail.
     pub(crate) fn handle_failure(&mut self, now: MonoTime, error: String, rng: &mut impl Rng) -> bool {
         self.resolution.failed(now, error, rng.random());
+        self.note_failure(now, rng);
         !std::mem::replace(&mut self.failing, true)
     }
 
-    /// Takes in the addresses of a look-up. `in_use` are not taken.
-    pub(crate) fn handle_addresses(&mut self, now: MonoTime, found: &[SocketAddr], in_use: &[SocketAddr]) {
+    /// Takes in the addresses of a look-up. `in_use` are not taken. Returns whether other ones than before are refused because
+    /// no server can have them.
+    pub(crate) fn handle_addresses(&mut self, now: MonoTime, found: &[SocketAddr], in_use: &[SocketAddr]) -> bool {
         self.resolution.succeeded(now);
+        let news = self.note_addresses(now, found);
         self.failing = false;
         self.shunned.retain(|(_, until)| *until > now);
         let mut fresh: Vec<SocketAddr> = Vec::new();
@@ -223,6 +237,7 @@ impl Group {
             }
         }
         self.candidates = fresh;
+        news
     }
 
     /// Key establishment came to nothing. Returns whether that is news.
@@ -233,6 +248,9 @@ impl Group {
         rng: &mut impl Rng,
     ) -> bool {
         self.establishment.failed(failure.clone(), now);
+        if !failure.is_of_the_network() {
+            self.note_reached();
+        }
         self.handle_failure(now, failure.message, rng)
     }
 
@@ -240,6 +258,7 @@ impl Group {
     pub(crate) fn handle_established(&mut self, now: MonoTime) -> bool {
         let news = self.establishment.successes() == 0 || self.failing;
         self.establishment.succeeded();
+        self.note_reached();
         self.resolution.succeeded(now);
         self.failing = false;
         news
@@ -267,7 +286,8 @@ impl Group {
             GroupKind::Server | GroupKind::Nts => false,
             GroupKind::Pool { ignore, .. } => ignore.contains(&ip),
         };
-        ignored || self.shunned.iter().any(|(shunned, _)| *shunned == ip)
+        let impossible = self.refused_addresses().iter().any(|refused| refused.address == ip);
+        impossible || ignored || self.shunned.iter().any(|(shunned, _)| *shunned == ip)
     }
 
     /// The next address to use, of the family that has fewer of `members`, if any is left that nobody uses.

@@ -79,7 +79,74 @@ fn failures_back_off_exponentially_up_to_minutes() {
         now = at;
     }
     assert!((1.5..=2.5).contains(&waits[0]), "{waits:?}");
+    assert!((48.0..=64.0).contains(&waits[13]), "before the first success the network may still come up: {waits:?}");
+
+    assert!(group.poll_resolve(now));
+    group.handle_addresses(now, &addresses(&["192.0.2.1:123"]), &[]);
+    waits.clear();
+    for _ in 0..14 {
+        group.want_addresses(now, &mut rng);
+        now = group.retry_at().unwrap();
+        assert!(group.poll_resolve(now));
+        group.handle_failure(now, "no such host".into(), &mut rng);
+        waits.push(group.failure().unwrap().1.since(now).as_secs_f64());
+        now = group.failure().unwrap().1;
+    }
     assert!((768.0..=1280.0).contains(&waits[13]), "{waits:?}");
+}
+
+#[test]
+fn addresses_that_no_server_has_are_refused_with_a_reason() {
+    let mut group = pool(4);
+    let mut linked: SocketAddr = "[fe80::2]:123".parse().unwrap();
+    if let SocketAddr::V6(v6) = &mut linked {
+        v6.set_scope_id(2);
+    }
+    let texts = [
+        "0.0.0.0:123",
+        "[::]:123",
+        "224.0.1.1:123",
+        "[ff05::101]:123",
+        "255.255.255.255:123",
+        "[::ffff:0.0.0.0]:123",
+        "[fe80::1]:123",
+        "250.1.2.3:123",
+        "127.0.0.1:123",
+    ];
+    let found: Vec<SocketAddr> = addresses(&texts).into_iter().chain([linked]).collect();
+    assert!(group.poll_resolve(MonoTime::ZERO));
+    assert!(group.handle_addresses(MonoTime::ZERO, &found, &[]));
+    let words: Vec<_> =
+        group.refused_addresses().iter().map(|refused| (refused.address.to_string(), refused.fault.word())).collect();
+    let expected = [
+        ("0.0.0.0", "unspecified"),
+        ("224.0.1.1", "multicast"),
+        ("250.1.2.3", "reserved"),
+        ("255.255.255.255", "broadcast"),
+        ("::", "unspecified"),
+        ("fe80::1", "link-local-without-interface"),
+        ("ff05::101", "multicast"),
+    ];
+    assert_eq!(words, expected.map(|(address, word)| (address.to_owned(), word)));
+    let mut usable = Vec::new();
+    while let Some(candidate) = group.take_candidate(&[], &[]) {
+        usable.push(candidate);
+    }
+    assert_eq!(
+        usable,
+        [linked, "127.0.0.1:123".parse().unwrap()].map(|address| address).into_iter().rev().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_look_up_that_fails_while_the_network_comes_up_is_repeated_at_once() {
+    let mut group = pool(1);
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    let now = MonoTime::ZERO + Duration::from_secs(100);
+    assert!(group.poll_resolve(now));
+    group.handle_network_change(now);
+    group.handle_failure(now, "no such host".into(), &mut rng);
+    assert_eq!(group.retry_at(), Some(now + Duration::from_secs(1)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod facts;
 mod protection;
+mod refusal;
 
 use super::discard::{Discard, DiscardCounters};
 use super::pacing::{BURST_SPACING, Pacing};
@@ -13,6 +14,7 @@ use crate::nts::{RequestError, UniqueId};
 use crate::packet::{Header, KissCode, Mode, Packet, Version};
 use crate::time::{Frequency, MonoTime, NtpTimestamp, PollInterval, Precision};
 use rand::{CryptoRng, RngExt};
+use refusal::Refusal;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -92,8 +94,10 @@ struct InFlight {
     parked: Option<(ValidReply, Stamp)>,
     /// Of a protected request.
     unique_id: Option<UniqueId>,
-    /// Whether somebody has answered that the server cannot use our cookie.
+    /// Whether a reply without proof says that the server cannot use our cookie.
     refused: bool,
+    /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
+    refusal: Option<Refusal>,
 }
 
 /// Counters of one association.
@@ -196,6 +200,10 @@ impl Source {
         if self.demobilized.is_some() || now < self.next_poll {
             return None;
         }
+        // A refusal of the request before may put this one off, or forbid it.
+        if self.settle_refusal(now) && (self.demobilized.is_some() || now < self.next_poll) {
+            return None;
+        }
         let origin = unpredictable(rng);
         let header = Header::request(self.version, self.pacing.poll(), origin);
         let (length, unique_id) = match &mut self.session {
@@ -229,6 +237,7 @@ impl Source {
             parked: None,
             unique_id,
             refused: false,
+            refusal: None,
         });
         let token = TransmitToken { source: self.id, sequence: self.sequence };
         Some(Transmit { source: self.id, to: self.address, length, token, expires: deadline })
@@ -293,14 +302,14 @@ impl Source {
 
     fn judge(&mut self, datagram: &Datagram<'_>, context: &Context<'_>) -> Result<Accepted, Discard> {
         let header = self.answer_to_our_request(datagram, context.now)?;
-        let header = self.authenticate(header, datagram.bytes, context.now)?;
-        // From here on the reply has used up the request, for better or worse.
-        self.last_origin = Some(header.origin);
+        let header = self.authenticate(header, datagram.bytes)?;
         self.heard = Some(Heard { header, at: context.now });
         self.port_unreachable = false;
-        let ourselves = Ourselves { address: datagram.to, ..context.ourselves };
+        let ourselves = Ourselves { address: datagram.to, server: Some(self.address), ..context.ourselves };
         let reply =
             ValidReply::check(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
+        // From here on, nothing else answers this request.
+        self.last_origin = Some(header.origin);
         count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
         match self.in_flight.as_mut().map(|request| request.transmitted) {
             Some(Some(sent)) => self.conclude(&reply, sent, datagram.received, context),
@@ -336,23 +345,6 @@ impl Source {
         Ok(header)
     }
 
-    /// The right server answered the right request, but there is no time in it.
-    fn refuse(&mut self, discard: Discard, header: &Header, now: MonoTime) -> Discard {
-        self.in_flight = None;
-        self.useless = self.useless.saturating_add(1);
-        self.problem = Some(discard);
-        self.pacing.heard();
-        match discard {
-            Discard::Kiss(KissCode::Rate) => {
-                self.pacing.slow_down(header.poll, now);
-                self.next_poll = self.next_poll.max(now + self.pacing.interval(0.0));
-            }
-            Discard::Kiss(kiss @ (KissCode::Deny | KissCode::Rstr)) => self.demobilized = Some(kiss),
-            _ => {}
-        }
-        discard
-    }
-
     fn conclude(
         &mut self,
         reply: &ValidReply,
@@ -368,7 +360,10 @@ impl Source {
             received: context.timescale.to_free(received.at),
         };
         let measurement = reply.measure(&exchange, (sent.origin, received.origin), context.precision);
-        let measurement = measurement.map_err(|discard| self.refuse(discard, header, context.now))?;
+        let measurement = measurement.map_err(|discard| {
+            self.last_origin = None;
+            self.refuse(discard, header, context.now)
+        })?;
         self.in_flight = None;
         self.surprising = self.filter.push(measurement, context.drift);
         self.pacing.answered(self.reach.is_reachable(), context.now);
@@ -385,6 +380,9 @@ impl Source {
 
     /// Gives up on a request whose deadline has passed.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
+        if now >= self.next_poll {
+            self.settle_refusal(now);
+        }
         if self.in_flight.as_ref().is_some_and(|request| now > request.deadline) {
             self.give_up(now);
         }
@@ -393,7 +391,10 @@ impl Source {
     fn give_up(&mut self, now: MonoTime) {
         let Some(request) = self.in_flight.take() else { return };
         self.given_up = Some(request.origin);
-        self.lost();
+        match request.refusal {
+            Some(refusal) => self.obey(refusal, now),
+            None => self.lost(),
+        }
         if request.refused && self.session.as_mut().is_some_and(Session::handle_nak) {
             self.next_poll = self.next_poll.min(now);
         }
@@ -442,6 +443,13 @@ impl Source {
     /// The network is evidently there: asks at once, and again soon.
     pub(crate) fn hurry(&mut self, now: MonoTime) {
         if self.demobilized.is_none() && self.pacing.hurry(now) {
+            self.next_poll = self.next_poll.min(now);
+        }
+    }
+
+    /// The network of this machine has changed: a server that did not answer, or could not be asked, is asked now.
+    pub(crate) fn handle_network_change(&mut self, now: MonoTime) {
+        if self.demobilized.is_none() && self.pacing.search_anew(now) {
             self.next_poll = self.next_poll.min(now);
         }
     }

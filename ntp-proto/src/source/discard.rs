@@ -2,9 +2,9 @@
 
 use crate::packet::KissCode;
 
-/// Why a datagram was not believed. The variants up to [`Discard::Nak`] had no effect on the association (a NAK only
-/// hints); the others
-/// answered the request in flight, but cannot be used.
+/// Why a datagram was not believed. The variants up to [`Discard::Forged`] had no effect on the association. A NAK and the
+/// others answer the request in flight, but bring no time: as they may be forged, they have an effect only if no valid reply
+/// comes until the deadline of the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Discard {
     /// It came from somebody else.

@@ -4,6 +4,7 @@ mod association;
 mod config;
 mod discard;
 mod id;
+mod own_servers;
 mod pacing;
 mod reach;
 mod session;
@@ -14,6 +15,7 @@ pub use association::{Accepted, Datagram, Heard, Source, SourceCounters, Transmi
 pub use config::SourceConfig;
 pub use discard::{Discard, DiscardCounters};
 pub use id::SourceId;
+pub use own_servers::OwnServers;
 pub use reach::Reach;
 pub use session::{Granted, Session, Validity};
 pub use validate::{Ourselves, ValidReply};

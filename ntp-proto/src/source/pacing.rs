@@ -120,6 +120,16 @@ impl Pacing {
         }
     }
 
+    /// Forgets requests in vain, if there were any and the server does not mind; a burst starts if none was started lately.
+    /// Returns whether it did.
+    pub(super) fn search_anew(&mut self, now: MonoTime) -> bool {
+        let in_vain = self.unanswered > 0 && self.floor.is_none();
+        if in_vain && !self.hurry(now) {
+            self.unanswered = 0;
+        }
+        in_vain
+    }
+
     /// A usable reply has come; after an outage this starts a new burst.
     pub(super) fn answered(&mut self, was_reachable: bool, now: MonoTime) {
         if !was_reachable && self.unanswered > 0 && self.floor.is_none() {

@@ -1,13 +1,18 @@
 //! The packet tests (RFC 5905 §9.2 and figure 26) that a reply with the right origin still has to pass.
 
+use super::OwnServers;
 use super::discard::Discard;
 use crate::clock::{Exchange, Measurement, RootFacts, StampOrigin, SystemVariables};
 use crate::packet::{Header, KissCode, LeapIndicator, ReferenceId};
 use crate::time::{NtpDuration, NtpShort, Precision, Seconds};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2 MAXDISP).
 const MAXIMUM_DISPERSION: Seconds = Seconds::new(16.0);
+/// T3 may lie before T2 by the grain of the server's clock: by the precision that the server states, and by this much in
+/// any case (15.6 ms), as clocks that tick 64 times a second are common and state the resolution of another counter. The
+/// round trip comes out too long by as much, so the error bound contains it.
+const COARSEST_GRAIN: Precision = Precision::from_log2(-6);
 /// A round trip may come out negative by the coarser clock's precision, and by this much in any case.
 const LEAST_TOLERANCE: Seconds = Seconds::new(1e-6);
 
@@ -18,6 +23,10 @@ pub struct Ourselves<'a> {
     pub address: Option<IpAddr>,
     /// What we tell our own clients.
     pub system: Option<&'a SystemVariables>,
+    /// The server that the reply came from.
+    pub server: Option<SocketAddr>,
+    /// Where our own server answers.
+    pub own_servers: &'a OwnServers,
 }
 
 /// A reply that passed all tests of its header. Only [`check`](Self::check) makes one.
@@ -76,10 +85,8 @@ fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply
     if header.leap == LeapIndicator::Unsynchronized || !header.stratum.is_synchronized() {
         return Err(Discard::Unsynchronized);
     }
-    if header.receive.is_unknown()
-        || header.transmit.is_unknown()
-        || header.transmit - header.receive < NtpDuration::ZERO
-    {
+    let grain = NtpDuration::from(header.precision.seconds().max(COARSEST_GRAIN.seconds()));
+    if header.receive.is_unknown() || header.transmit.is_unknown() || header.transmit - header.receive < -grain {
         return Err(Discard::InvalidTimestamps);
     }
     if root_distance(header.root_delay, header.root_dispersion) >= MAXIMUM_DISPERSION {
@@ -106,8 +113,8 @@ fn root_distance(delay: NtpShort, dispersion: NtpShort) -> Seconds {
     delay.to_seconds() * 0.5 + dispersion.to_seconds()
 }
 
-/// A server follows us if it names our address as its reference, or if it is our own server: then it tells exactly what we
-/// tell. On the loopback interface, all hosts share their addresses, so names prove nothing there.
+/// A server follows us if it names our address as its reference, or if it is our own server: at an address where that
+/// answers, or because it tells exactly what we tell. On the loopback interface, all hosts share their addresses, so names prove nothing there.
 fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
     let above_primary = header.stratum.to_bits() > 1;
     let names_us = ourselves
@@ -119,7 +126,9 @@ fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
             && header.reference_id == system.reference_id
             && header.reference_time == system.reference_time
     });
-    above_primary && (names_us || is_us)
+    let at_our_address =
+        ourselves.server.is_some_and(|server| ourselves.own_servers.contain(server, ourselves.address));
+    at_our_address || (above_primary && (names_us || is_us))
 }
 
 #[cfg(test)]
@@ -128,13 +137,15 @@ mod tests {
     use crate::packet::{Mode, Stratum, Version};
     use crate::time::{NtpTimestamp, PollInterval};
 
-    const NOBODY: Ourselves<'_> = Ourselves { address: None, system: None };
+    const NOBODY: Ourselves<'_> =
+        Ourselves { address: None, system: None, server: None, own_servers: &OwnServers::NONE };
 
     fn reply() -> Header {
         let at = NtpTimestamp::from_unix(1_800_000_000, 0);
         Header {
             mode: Mode::Server,
             stratum: Stratum::from_bits(2),
+            precision: Precision::from_log2(-23),
             receive: at,
             transmit: at + NtpDuration::from_nanos(20_000),
             reference_time: at,
@@ -176,10 +187,37 @@ mod tests {
 
     #[test]
     fn a_server_that_follows_us_is_a_loop() {
-        let ours = Ourselves { address: Some("192.0.2.1".parse().unwrap()), system: None };
+        let ours = Ourselves { address: Some("192.0.2.1".parse().unwrap()), ..NOBODY };
         assert_eq!(check_header(&reply(), &ours).err(), Some(Discard::Loop));
-        let other = Ourselves { address: Some("192.0.2.2".parse().unwrap()), system: None };
+        let other = Ourselves { address: Some("192.0.2.2".parse().unwrap()), ..NOBODY };
         assert!(check_header(&reply(), &other).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_ticks_coarsely_may_send_before_it_receives_by_its_own_grain_and_no_more() {
+        let early = |nanos: i64, precision: i8| {
+            verdict(|h| {
+                h.transmit = h.receive - NtpDuration::from_nanos(nanos);
+                h.precision = Precision::from_log2(precision);
+            })
+        };
+        assert_eq!(early(1, -23), None);
+        assert_eq!(early(15_600_000, -23), None, "64 ticks a second, and the precision of another counter");
+        assert_eq!(early(15_700_000, -23), Some(Discard::InvalidTimestamps));
+        assert_eq!(early(900_000_000, 0), None, "a clock of whole seconds that says so");
+        assert_eq!(early(1_100_000_000, 0), Some(Discard::InvalidTimestamps));
+        assert_eq!(early(1_100_000_000, 30), Some(Discard::InvalidTimestamps), "no claim stretches it further");
+    }
+
+    #[test]
+    fn our_own_server_is_a_loop_even_if_it_claims_a_reference_clock() {
+        let own_servers = OwnServers::new(vec!["0.0.0.0:123".parse().unwrap()], Vec::new());
+        for stratum in [1, 8] {
+            let header = Header { stratum: Stratum::from_bits(stratum), ..reply() };
+            let at = |server: &str| Ourselves { server: server.parse().ok(), own_servers: &own_servers, ..NOBODY };
+            assert_eq!(check_header(&header, &at("127.0.0.1:123")).err(), Some(Discard::Loop));
+            assert!(check_header(&header, &at("127.0.0.1:1123")).is_ok());
+        }
     }
 
     #[test]

@@ -58,6 +58,23 @@ impl Network {
         self.add_address(Side::Server, address).expect("the namespace takes an address");
     }
 
+    /// Gives the client's end another address.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub fn add_client_address(&self, address: IpAddr) {
+        self.add_address(Side::Client, address).expect("the namespace takes an address");
+    }
+
+    /// Plugs the cable in at the client's end, or out. Without it there is no way to the server's end.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub fn plug(&self, plugged: bool) {
+        let state = if plugged { "up" } else { "down" };
+        ip(&["-n", &self.client, "link", "set", "cable", state]).expect("a link can be set up and down");
+    }
+
     /// Makes names known to the programs that are started at the client's end from now on; no name server is asked. What
     /// is written later replaces what was written before, for running programs as well.
     ///

@@ -22,6 +22,7 @@ mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;
 mod servers_are_asked_without_a_daemon;
 mod the_kernels_clock_is_steered;
+mod the_network_comes_and_goes;
 mod unprivileged_daemon_measures_only;
 mod what_surrounds_the_clock;
 

@@ -244,3 +244,43 @@ fn a_clock_that_another_program_sets_is_right_again_within_seconds_and_not_calle
     }
     assert!(moments.last().is_some_and(|moment| moment.error.abs() < 0.3e-3), "{said}");
 }
+
+#[test]
+fn a_clock_of_any_year_is_set_to_the_right_era() {
+    // In seconds from the true time, which is 2030; no packet can tell 2100 from 1964, or 2150 from 2014.
+    const YEAR: f64 = 31_556_952.0;
+    for year in [1970.01, 2010.0, 2029.0, 2100.0, 2150.0] {
+        let kernel = SimulatedKernel { offset: (year - 2030.0) * YEAR, seconds: 600, ..SimulatedKernel::default() };
+
+        let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+
+        for moment in moments.iter().filter(|moment| moment.at > 60) {
+            assert!(moment.error.abs() < 2e-3, "a clock of {year}: {moment:?}\n{said}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_moved_to_another_era_while_it_runs_is_never_moved_further() {
+    const MOVED: f64 = 70.0 * 31_556_952.0;
+    let kernel = SimulatedKernel { set: vec![(300, MOVED)], seconds: 900, ..SimulatedKernel::default() };
+
+    let (moments, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3])));
+
+    for moment in moments.iter().filter(|moment| moment.at > 301) {
+        let untouched = (moment.error - MOVED).abs() < 1.0;
+        assert!(untouched || moment.error.abs() < 1.0, "{moment:?}: {said}");
+    }
+}
+
+#[test]
+fn the_kernel_is_not_told_the_same_frequency_again() {
+    let kernel = SimulatedKernel { seconds: 7_200, ..SimulatedKernel::default() };
+
+    let (_, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3, 4])));
+
+    let told = said.lines().find_map(|line| line.split_once("frequency: ").map(|(_, told)| told)).expect(&said);
+    let numbers: Vec<u32> = told.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [settings, repetitions] = numbers[..] else { panic!("{told}") };
+    assert!(settings > 20 && repetitions <= settings / 50, "{told}");
+}

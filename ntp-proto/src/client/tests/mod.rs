@@ -2,6 +2,7 @@
 
 mod disturbances;
 mod limits;
+mod network;
 mod nts;
 mod served;
 mod servers;
@@ -25,6 +26,12 @@ enum Server {
     Dead,
     Unsynchronized,
     Kiss(&'static [u8; 4]),
+    /// Requests to it cannot be sent, with this error number.
+    Unsendable(i32),
+    /// It is our own server.
+    Ourselves,
+    /// Its replies arrive behind a forged one that tells no time, with this kiss code.
+    Raced(&'static [u8; 4]),
 }
 
 /// A world in steps of events: its truth, our clock in it, and its servers, 1 ms away each.
@@ -48,6 +55,8 @@ struct World {
     statuses: Vec<(MonoTime, ClockStatus)>,
     /// What servers with NTS know and do.
     nts: nts::Servers,
+    /// Whether the resolver never answers.
+    resolver_hangs: bool,
 }
 
 fn truth(mono: MonoTime) -> NtpTimestamp {
@@ -107,6 +116,7 @@ impl World {
             refuses: false,
             statuses: Vec::new(),
             nts: nts::Servers::new(),
+            resolver_hangs: false,
         }
     }
 
@@ -164,6 +174,10 @@ impl World {
         let mut buffer = [0; 1024];
         while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
             self.sent += 1;
+            if let Some(Server::Unsendable(error)) = self.servers.get(&transmit.to) {
+                self.client.handle_send_failed(self.now(), transmit.token, *error);
+                continue;
+            }
             let stamp = Stamp { at: self.local, origin: StampOrigin::Kernel };
             self.client.handle_transmitted(self.now(), transmit.token, stamp).unwrap();
             self.answer(&buffer[..transmit.length], transmit.source, transmit.to);
@@ -190,15 +204,24 @@ impl World {
         };
         let held_up = self.held_up.take_if(|(server, _)| *server == to).map_or(0.0, |(_, by)| by);
         self.pass(self.one_way + held_up);
+        let kiss = |code| Header {
+            leap: LeapIndicator::Unsynchronized,
+            stratum: Stratum::UNSPECIFIED,
+            reference_id: ReferenceId::from_letters(code),
+            ..honest
+        };
         let reply = match behaviour {
-            Server::Dead => return,
-            Server::Kiss(code) => Header {
-                leap: LeapIndicator::Unsynchronized,
-                stratum: Stratum::UNSPECIFIED,
-                reference_id: ReferenceId::from_letters(*code),
-                ..honest
-            },
+            Server::Dead | Server::Unsendable(_) => return,
+            Server::Kiss(code) => kiss(*code),
             Server::Unsynchronized => Header { leap: LeapIndicator::Unsynchronized, ..honest },
+            Server::Ourselves => self.our_own(&honest),
+            Server::Raced(code) => {
+                let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
+                let datagram = Datagram { from: to, to: None, received, bytes: &kiss(*code).encode() };
+                assert!(self.client.handle_datagram(self.now(), source, &datagram).is_err());
+                self.pass(0.02);
+                honest
+            }
             Server::Honest | Server::Lying(_) => honest,
         };
         let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
@@ -206,6 +229,20 @@ impl World {
         for bytes in replies {
             let datagram = Datagram { from: to, to: None, received, bytes: &bytes };
             let _ = self.client.handle_datagram(self.now(), source, &datagram);
+        }
+    }
+
+    /// A reply of our own server.
+    fn our_own(&self, reply: &Header) -> Header {
+        let state = self.client.served_state(self.now());
+        Header {
+            leap: state.leap,
+            stratum: state.stratum,
+            reference_id: state.reference_id,
+            reference_time: state.reference_time,
+            receive: self.local,
+            transmit: self.local,
+            ..*reply
         }
     }
 
@@ -227,7 +264,9 @@ impl World {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            if let Event::Resolve { group, host, .. } = &event {
+            if let Event::Resolve { group, host, .. } = &event
+                && !self.resolver_hangs
+            {
                 let found = self.names.get(host).cloned().ok_or_else(|| "no such host".to_owned());
                 let found = found.as_deref().map_err(Clone::clone);
                 self.client.handle_resolved(Now { mono: self.mono, local: self.local }, *group, found);

@@ -7,6 +7,10 @@ use crate::source::{Discard, Reach, Session, SourceId};
 use crate::time::{MonoTime, PollInterval};
 use std::net::SocketAddr;
 
+/// Error numbers of Linux that say that there is no way out for a family of addresses: `EAFNOSUPPORT`, `EADDRNOTAVAIL` and
+/// `ENETUNREACH`.
+const NO_ROUTE: [i32; 3] = [97, 99, 101];
+
 impl Source {
     /// Its name.
     #[must_use]
@@ -84,6 +88,12 @@ impl Source {
     #[must_use]
     pub fn send_error(&self) -> Option<i32> {
         self.send_error
+    }
+
+    /// True if the last request could not be sent because this machine has no way out for its family of addresses.
+    #[must_use]
+    pub fn has_no_route(&self) -> bool {
+        self.send_error.is_some_and(|error| NO_ROUTE.contains(&error))
     }
 
     /// Whether the network says that nobody listens at the server's port.

@@ -5,10 +5,6 @@ use crate::packet::Header;
 use crate::source::{Discard, Session};
 use crate::time::MonoTime;
 use rand::{CryptoRng, RngExt as _};
-use std::time::Duration;
-
-/// How long a true reply may come after a NAK, which anybody who sees our request can forge.
-const NAK_GRACE: Duration = Duration::from_millis(500);
 
 impl Source {
     /// The same, protected by the keys of a session.
@@ -37,15 +33,15 @@ impl Source {
         self.next_poll = now + self.pacing.interval(rng.random());
     }
 
-    /// The header as the server has sealed it, where the request was protected. A NAK shortens the wait for a true reply.
-    pub(super) fn authenticate(&mut self, header: Header, octets: &[u8], now: MonoTime) -> Result<Header, Discard> {
+    /// The header as the server has sealed it, where the request was protected. A NAK, which anyone who sees our request
+    /// can forge, counts only if no true reply comes until the deadline.
+    pub(super) fn authenticate(&mut self, header: Header, octets: &[u8]) -> Result<Header, Discard> {
         let Some(session) = &mut self.session else { return Ok(header) };
         let request = self.in_flight.as_mut().ok_or(Discard::Bogus)?;
         let unique_id = request.unique_id.as_ref().ok_or(Discard::Unauthenticated)?;
         let opened = session.open(octets, unique_id);
         if opened == Err(Discard::Nak) {
             request.refused = true;
-            request.deadline = request.deadline.min(now + NAK_GRACE);
         }
         opened
     }

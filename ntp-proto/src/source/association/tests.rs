@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
+use crate::source::OwnServers;
 use crate::time::{Frequency, NtpDuration, NtpShort, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
 const SERVER: &str = "192.0.2.1:123";
+const NOWHERE: &OwnServers = &OwnServers::NONE;
 
 /// A source, its clock and a network without delay surprises: 10 ms each way.
 struct Bench {
@@ -57,6 +59,7 @@ impl Bench {
         Header {
             mode: Mode::Server,
             stratum: Stratum::from_bits(2),
+            precision: Precision::from_log2(-23),
             reference_id: ReferenceId::from_letters(*b"GPS\0"),
             origin: request.transmit,
             receive: arrival,
@@ -82,20 +85,32 @@ impl Bench {
         self.deliver(&self.reply(&request))
     }
 
-    fn kiss(&mut self, code: &[u8; 4]) -> Result<Accepted, Discard> {
-        let request = self.ask();
-        let reply = self.reply(&request);
-        self.deliver(&Header {
+    /// A kiss in reply to a request.
+    fn kiss_for(&self, request: &Header, code: &[u8; 4]) -> Header {
+        Header {
             leap: LeapIndicator::Unsynchronized,
             stratum: Stratum::UNSPECIFIED,
             reference_id: ReferenceId::from_letters(*code),
-            ..reply
-        })
+            ..self.reply(request)
+        }
+    }
+
+    /// Asks, is kissed, and waits until nothing better can come.
+    fn kiss(&mut self, code: &[u8; 4]) -> Result<Accepted, Discard> {
+        let request = self.ask();
+        let outcome = self.deliver(&self.kiss_for(&request, code));
+        self.pass_deadline();
+        outcome
+    }
+
+    fn pass_deadline(&mut self) {
+        self.now = self.now + REPLY_DEADLINE + Duration::from_millis(1);
+        self.source.handle_timeout(self.now);
     }
 }
 
 fn context(timescale: &Timescale, now: MonoTime) -> Context<'_> {
-    let ourselves = Ourselves { address: None, system: None };
+    let ourselves = Ourselves { address: None, system: None, server: None, own_servers: NOWHERE };
     Context { now, timescale, precision: Precision::from_log2(-25), drift: Frequency::ZERO, ourselves }
 }
 
@@ -216,6 +231,68 @@ fn deny_ends_the_association_until_it_is_revived() {
 }
 
 #[test]
+fn a_forged_refusal_that_arrives_ahead_of_the_true_reply_does_no_harm() {
+    for code in [b"DENY", b"RSTR", b"RATE", b"NTSN", b"INIT"] {
+        let mut bench = Bench::new();
+        for _ in 0..4 {
+            let request = bench.ask();
+            for _ in 0..3 {
+                assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
+            }
+            assert_eq!(bench.deliver(&bench.reply(&request)), Ok(Accepted::Measured));
+            // And what comes after the true reply is nothing but a repetition.
+            assert_eq!(bench.deliver(&bench.kiss_for(&request, code)), Err(Discard::Duplicate));
+            bench.pass_deadline();
+            assert_eq!(bench.source.demobilized(), None);
+            assert!(!bench.source.is_rate_limited() && bench.source.is_usable());
+            let wait = bench.source.next_poll().since(bench.now);
+            assert!(wait < Duration::from_secs(14), "{code:?} puts the next poll off by {wait:?}");
+        }
+    }
+}
+
+#[test]
+fn a_forged_reply_that_cannot_be_measured_leaves_room_for_the_true_one() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let truth = bench.reply(&request);
+    let faster_than_light = Header { transmit: truth.receive + NtpDuration::SECOND, ..truth };
+    assert_eq!(bench.deliver(&faster_than_light), Err(Discard::NegativeDelay));
+    let distant = Header { root_dispersion: NtpShort::from_bits(20 << 16), ..truth };
+    assert_eq!(bench.deliver(&distant), Err(Discard::RootDistance));
+    assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
+    assert_eq!(bench.source.problem(), None);
+}
+
+#[test]
+fn of_several_refusals_the_mildest_is_obeyed() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    assert!(bench.deliver(&bench.kiss_for(&request, b"DENY")).is_err());
+    assert!(bench.deliver(&bench.kiss_for(&request, b"RATE")).is_err());
+    assert!(bench.deliver(&bench.kiss_for(&request, b"RSTR")).is_err());
+    bench.pass_deadline();
+    assert_eq!(bench.source.demobilized(), None);
+    assert!(bench.source.is_rate_limited());
+}
+
+#[test]
+fn a_true_kiss_in_a_burst_is_obeyed_before_the_next_request() {
+    for (code, most_polls) in [(b"RATE", 1), (b"DENY", 0)] {
+        let mut bench = Bench::new();
+        bench.source = Source::new(SourceId::new(1), SERVER.parse().unwrap(), SourceConfig::default(), MonoTime::ZERO);
+        let request = bench.ask();
+        assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
+        let mut polls = 0;
+        for second in 0..40 {
+            let now = bench.now + Duration::from_secs(second);
+            polls += usize::from(bench.source.poll_transmit(now, &mut bench.rng, &mut [0; 64]).is_some());
+        }
+        assert!(polls <= most_polls, "{polls} requests after {code:?}");
+    }
+}
+
+#[test]
 fn a_kiss_with_a_forged_origin_is_ignored() {
     let mut bench = Bench::new();
     let request = bench.ask();
@@ -248,6 +325,7 @@ fn an_unsynchronised_server_is_not_used_and_says_why() {
     let request = bench.ask();
     let reply = Header { leap: LeapIndicator::Unsynchronized, ..bench.reply(&request) };
     assert_eq!(bench.deliver(&reply), Err(Discard::Unsynchronized));
+    bench.pass_deadline();
     assert_eq!(bench.source.problem(), Some(Discard::Unsynchronized));
     assert!(!bench.source.is_usable());
     assert_eq!(bench.exchange(), Ok(Accepted::Measured));

@@ -1,0 +1,33 @@
+//! The era of NTP that the clock is in. A packet holds none (RFC 5905 §6), so a clock that is an era off, 136 years, looks right
+//! to every source. The era is the one next to when this program was built.
+
+use ntp_os_clock::{Clock, ClockError};
+use ntp_proto::time::NtpTimestamp;
+
+/// The times that packets can tell apart are within so many seconds of the build: half an era, 68 years.
+const HALF_AN_ERA: i64 = 1 << 31;
+
+/// True if a packet could not tell `shown` from a time of the era of `built`, both in Unix seconds.
+pub(crate) fn is_beyond(shown: i64, built: i64) -> bool {
+    shown >= built.saturating_add(HALF_AN_ERA)
+}
+
+/// Sets the clock to `unix`, in Unix seconds, from whatever era it is in.
+///
+/// # Errors
+/// If the clock refuses.
+pub(crate) fn set_to(clock: &mut Clock, unix: i64, built: i64) -> Result<(), ClockError> {
+    clock.step_near(NtpTimestamp::from_unix(unix, 0) - clock.now(), built)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_may_be_decades_ahead_of_the_build_and_no_more_than_packets_can_tell() {
+        let built = 1_800_000_000;
+        assert!(!is_beyond(0, built) && !is_beyond(built + 60 * 31_556_952, built));
+        assert!(is_beyond(built + 69 * 31_556_952, built) && is_beyond(built + 200 * 31_556_952, built));
+    }
+}

@@ -1,0 +1,124 @@
+//! The network of this machine: which families of addresses have a way out, and what is done when that changes.
+
+use super::{Client, Event};
+use crate::pool::{Group, GroupId};
+use crate::source::{OwnServers, SourceId};
+use crate::time::{MonoTime, Now};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// An interface, its address and its routes come up one after the other; they are taken together.
+const CHANGES_SETTLE: Duration = Duration::from_millis(200);
+/// An interface that comes and goes makes us ask no more often than this.
+const CHANGE_SPACING: Duration = Duration::from_secs(2);
+/// So long is a family of addresses avoided that had no way out, unless the network changes before.
+const AVOIDED_FOR: Duration = Duration::from_secs(3600);
+
+/// The state of the network, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    /// Until when IPv4 is taken to have no way out.
+    v4_closed_until: Option<MonoTime>,
+    /// The same of IPv6.
+    v6_closed_until: Option<MonoTime>,
+    change_due: Option<MonoTime>,
+    last_change: Option<MonoTime>,
+}
+
+impl Network {
+    fn is_closed(&self, is_v6: bool, now: MonoTime) -> bool {
+        let until = if is_v6 { self.v6_closed_until } else { self.v4_closed_until };
+        until.is_some_and(|until| now < until)
+    }
+
+    fn close(&mut self, is_v6: bool, until: MonoTime) {
+        let closed = if is_v6 { &mut self.v6_closed_until } else { &mut self.v4_closed_until };
+        *closed = Some(until);
+    }
+
+    /// The family to avoid (`true`: IPv6), where only one has no way out.
+    fn avoided(&self, now: MonoTime) -> Option<bool> {
+        match [false, true].map(|is_v6| self.is_closed(is_v6, now)) {
+            [true, false] => Some(false),
+            [false, true] => Some(true),
+            _ => None,
+        }
+    }
+
+    pub(super) fn timeout(&self) -> Option<MonoTime> {
+        self.change_due
+    }
+}
+
+impl Client {
+    /// An interface, an address or a route has come up: names that could not be looked up are looked up again at once, and
+    /// servers that did not answer are asked again.
+    pub fn handle_network_change(&mut self, now: Now) {
+        let spaced = self.network.last_change.map_or(MonoTime::ZERO, |last| last + CHANGE_SPACING);
+        self.network.change_due.get_or_insert((now.mono + CHANGES_SETTLE).max(spaced));
+    }
+
+    /// Takes in where our own server answers; a source there is a loop.
+    pub fn handle_own_servers(&mut self, own: OwnServers) {
+        self.own_servers = own;
+    }
+
+    /// Takes in addresses that the name of an entry had in an earlier run. They are used only if it cannot be looked up now.
+    pub fn remember(&mut self, group: GroupId, addresses: &[SocketAddr]) {
+        if let Some(entry) = self.groups.get_mut(group.place()) {
+            entry.remember(addresses);
+        }
+    }
+
+    pub(super) fn handle_network_timeout(&mut self, now: MonoTime) {
+        if self.network.change_due.take_if(|due| now >= *due).is_some() {
+            self.network = Network { last_change: Some(now), ..Network::default() };
+            for group in &mut self.groups {
+                group.handle_network_change(now);
+            }
+            for member in self.members.values_mut() {
+                member.source.handle_network_change(now);
+            }
+        }
+        for place in 0..self.groups.len() {
+            if self.groups.get(place).is_some_and(|group| group.is_resolver_slow(now)) {
+                self.use_remembered(GroupId::new(place));
+            }
+        }
+    }
+
+    /// For want of an answer of the resolver, addresses from an earlier run are used.
+    pub(super) fn use_remembered(&mut self, group: GroupId) {
+        let alone = self.members_of(group).next().is_none();
+        if let Some(entry) = self.groups.get_mut(group.place()).filter(|_| alone) {
+            let addresses = entry.recall();
+            if addresses > 0 {
+                self.events.push_back(Event::LastKnownAddresses { group, addresses });
+            }
+        }
+    }
+
+    /// A request could not be sent. If there is no way out for its family of addresses, that family is avoided.
+    pub(super) fn note_send_failure(&mut self, id: SourceId, now: MonoTime) {
+        let Some(member) = self.members.get(&id) else { return };
+        if member.source.has_no_route() {
+            self.network.close(member.source.address().is_ipv6(), now + AVOIDED_FOR);
+        }
+    }
+
+    /// Sets candidates aside that cannot be reached while others can.
+    pub(super) fn avoid_what_is_closed(&mut self, now: MonoTime) {
+        let avoided = self.network.avoided(now);
+        for place in 0..self.groups.len() {
+            let has_members = self.members_of(GroupId::new(place)).next().is_some();
+            if let Some(group) = self.groups.get_mut(place) {
+                group.set_aside(avoided, has_members);
+            }
+        }
+    }
+
+    /// True if a group has an address that is not used, of a family that has a way out.
+    pub(super) fn has_open_candidate(&self, group: &Group, in_use: &[SocketAddr], now: MonoTime) -> bool {
+        group.has_fit_candidate(in_use, |candidate| !self.network.is_closed(candidate.is_ipv6(), now))
+    }
+}

@@ -1,0 +1,69 @@
+//! Replies without a time in them: kisses, servers that are not synchronised, and the like.
+//!
+//! Anyone who sees our request can forge one and have it arrive first, so that a handful of datagrams would silence a
+//! client. So a refusal counts only if no reply with time in it comes until the deadline of the exchange or the next
+//! poll. Under the seal of NTS nothing can be forged, and a refusal counts at once.
+
+use super::Source;
+use crate::packet::{Header, KissCode};
+use crate::source::Discard;
+use crate::time::MonoTime;
+
+/// A reply to the request in flight without a time in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    discard: Discard,
+    /// The poll field of its header, as log₂ of seconds.
+    poll: i8,
+}
+
+impl Refusal {
+    /// The cost of obeying it, from none to all. Of several refusals, the mildest counts, since the others may be forged.
+    const fn severity(self) -> u8 {
+        match self.discard {
+            Discard::Kiss(KissCode::Deny | KissCode::Rstr) => 2,
+            Discard::Kiss(KissCode::Rate) => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl Source {
+    /// The right server answered the right request, as far as can be seen, but there is no time in it.
+    pub(super) fn refuse(&mut self, discard: Discard, header: &Header, now: MonoTime) -> Discard {
+        let refusal = Refusal { discard, poll: header.poll };
+        let Some(request) = &mut self.in_flight else { return discard };
+        if request.refusal.is_none_or(|before| refusal.severity() < before.severity()) {
+            request.refusal = Some(refusal);
+        }
+        if self.session.is_some() {
+            self.last_origin = Some(header.origin);
+            self.settle_refusal(now);
+        }
+        discard
+    }
+
+    /// Ends the exchange in flight if it has been refused, be it by a NAK. Returns whether it has.
+    pub(super) fn settle_refusal(&mut self, now: MonoTime) -> bool {
+        let refused = self.in_flight.as_ref().is_some_and(|request| request.refused || request.refusal.is_some());
+        if refused {
+            self.give_up(now);
+        }
+        refused
+    }
+
+    /// Does what a refusal demands, now that no better reply can come.
+    pub(super) fn obey(&mut self, refusal: Refusal, now: MonoTime) {
+        self.useless = self.useless.saturating_add(1);
+        self.problem = Some(refusal.discard);
+        self.pacing.heard();
+        match refusal.discard {
+            Discard::Kiss(KissCode::Rate) => {
+                self.pacing.slow_down(refusal.poll, now);
+                self.next_poll = self.next_poll.max(now + self.pacing.interval(0.0));
+            }
+            Discard::Kiss(kiss @ (KissCode::Deny | KissCode::Rstr)) => self.demobilized = Some(kiss),
+            _ => {}
+        }
+    }
+}
