@@ -1,6 +1,7 @@
 //! The one owner of the client and of the clock.
 
 use crate::alarm::{Alarm, SetNotice};
+use crate::digits::signed;
 use crate::establish::{self, Established};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
@@ -14,7 +15,6 @@ use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTable};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
-use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
@@ -187,24 +187,22 @@ impl ClientTask {
         // A measurement is of no use where the clock did not go as we think.
         self.look_at_the_clock();
         let now = self.now();
-        let outcome = match inbound {
-            Inbound::Unreachable(source) => return self.client.handle_port_unreachable(source),
-            Inbound::Transmitted(token, stamp) => {
-                let source = token.source();
-                self.client
-                    .handle_transmitted(now, token, stamp)
-                    .map(|accepted| accepted.map(|accepted| (source, accepted)))
-            }
+        let (source, outcome) = match inbound {
+            Inbound::Unreachable(source, os_error) => return self.client.handle_unreachable(source, os_error),
+            Inbound::Transmitted(token, stamp) => (token.source(), self.client.handle_transmitted(now, token, stamp)),
             Inbound::Datagram { source, from, to, received, bytes } => {
                 let datagram = Datagram { from, to, received, bytes: &bytes };
-                self.client.handle_datagram(now, source, &datagram).map(|accepted| Some((source, accepted)))
+                (source, self.client.handle_datagram(now, source, &datagram).map(Some))
             }
         };
         match outcome {
-            // The request has its answer; its port is closed.
-            Ok(Some((source, Accepted::Measured))) => self.ports.close(source),
+            Ok(Some(Accepted::Measured)) => {
+                // The request has its answer; its port is closed.
+                self.ports.close(source);
+                logging_of_events::tell_exchange(source, &self.client, &self.facts, now);
+            }
             Ok(_) => {}
-            Err(discard) => tracing::debug!(?discard, "a datagram was not believed"),
+            Err(discard) => logging_of_events::tell_discard(source, discard, &self.client, &self.facts),
         }
     }
 
@@ -230,7 +228,7 @@ impl ClientTask {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            logging_of_events::tell(&event, &self.facts);
+            logging_of_events::tell(&event, &self.client, &self.facts, self.now());
             match event {
                 Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
                 Event::Establish { group, since, .. } => {
@@ -323,7 +321,7 @@ fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
     match clock.step(behind) {
         Ok(()) => {
             tracing::warn!(
-                step_s = behind.to_seconds(),
+                step = %signed(behind),
                 "the clock showed a time before the last known one (in the state file, or when this program was built) and \
                  was set forward to it; if that was wrong, the sources will set it back"
             );
@@ -343,9 +341,4 @@ fn built() -> i64 {
 
 fn unix_seconds(at: NtpTimestamp) -> i64 {
     at.to_unix_near(built()).0
-}
-
-/// Identifies a source in the log as people know it.
-pub(crate) fn reference_text(id: ReferenceId, stratum: u8) -> String {
-    id.text(Stratum::from_bits(stratum))
 }

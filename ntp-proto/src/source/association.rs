@@ -303,6 +303,9 @@ impl Source {
         context: &Context<'_>,
     ) -> Result<Accepted, Discard> {
         self.counters.received += 1;
+        if same_endpoint(datagram.from, self.address) {
+            self.unreachable = None;
+        }
         // What comes when nothing is waited for, as the second copy of a reply does, tells nothing about the server.
         let waited = self.in_flight.is_some();
         let outcome = self.judge(datagram, context);
@@ -321,7 +324,6 @@ impl Source {
         // From here on the reply has used up the request, for better or worse.
         self.last_origin = Some(header.origin);
         self.heard = Some(Heard { header, at: context.now });
-        self.unreachable = None;
         let ourselves = Ourselves { address: datagram.to, ..context.ourselves };
         let reply =
             ValidReply::check(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
