@@ -57,6 +57,7 @@ pub(crate) struct ClientTask {
     store: Store,
     facts: Facts,
     served: Arc<ArcSwap<ServedState>>,
+    watching: logging_of_events::Watching,
     alarm: Alarm,
     ports: OpenPorts,
     /// See [`keep_stamping`].
@@ -96,6 +97,7 @@ impl ClientTask {
             store,
             facts,
             served,
+            watching: logging_of_events::Watching::default(),
             alarm: Alarm::new(),
             _stamping: keep_stamping(),
             resolved: mpsc::channel(INBOX),
@@ -247,6 +249,7 @@ impl ClientTask {
                 | Event::SourceChanged { .. } => {}
             }
         }
+        self.watching.tell(&self.client, self.now());
     }
 
     fn act(&mut self, action: ClockAction) -> Option<ClockChange> {

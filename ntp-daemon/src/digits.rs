@@ -1,6 +1,6 @@
 //! Numbers as people write them, for the log.
 
-use ntp_proto::time::Seconds;
+use ntp_proto::time::{Frequency, Seconds};
 
 /// A time with its sign, three digits and the unit that fits: `+1.23 ms`.
 pub(crate) fn signed(time: impl Into<Seconds>) -> String {
@@ -23,6 +23,16 @@ pub(crate) fn span(time: impl Into<Seconds>) -> String {
         }
     }
     format!("{magnitude:.*} s", decimals(magnitude))
+}
+
+/// How our clock stands, from an offset: `1.23 ms behind`.
+pub(crate) fn behind(offset: Seconds) -> String {
+    format!("{} {}", span(offset), if offset < Seconds::ZERO { "ahead" } else { "behind" })
+}
+
+/// A rate in parts per million, with its sign.
+pub(crate) fn ppm(rate: Frequency) -> String {
+    format!("{:+.3} ppm", rate.to_f64() * 1e6)
 }
 
 /// Decimals for three digits in all.
@@ -50,5 +60,16 @@ mod tests {
         ] {
             assert_eq!(signed(Seconds::new(value)), text);
         }
+    }
+
+    #[test]
+    fn a_positive_offset_means_that_our_clock_is_behind() {
+        assert_eq!(behind(Seconds::new(300.0)), "300 s behind");
+        assert_eq!(behind(Seconds::new(-0.25)), "250 ms ahead");
+    }
+
+    #[test]
+    fn rates_are_in_parts_per_million() {
+        assert_eq!(ppm(Frequency::new(-12.3456e-6)), "-12.346 ppm");
     }
 }

@@ -1,6 +1,6 @@
 //! What the log says about the client's events: transitions, with their reason.
 
-use crate::digits::{signed, span};
+use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
 use crate::os_error;
 use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
@@ -201,6 +201,33 @@ fn tell_synchronized(client: &Client, facts: &Facts, now: Now) {
     );
 }
 
+/// Whether the log has said that a large offset is being watched.
+#[derive(Debug, Default)]
+pub(crate) struct Watching {
+    said: bool,
+}
+
+impl Watching {
+    /// Writes into the log when the watch over a large offset begins, and when it ends because the offset has gone.
+    pub(crate) fn tell(&mut self, client: &Client, now: Now) {
+        let clock = client.clock();
+        match clock.watched(now) {
+            Some((offset, left)) if !self.said => {
+                self.said = true;
+                tracing::warn!(
+                    "the clock is {}; it will be set in {} unless that goes away",
+                    behind(offset),
+                    span(left)
+                );
+            }
+            None if std::mem::take(&mut self.said) && clock.halted().is_none() => {
+                tracing::info!("no large offset is watched any more");
+            }
+            _ => {}
+        }
+    }
+}
+
 fn tell_clock(event: &ClockEvent, facts: &Facts) {
     match event {
         ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
@@ -239,8 +266,8 @@ fn tell_halt(halt: &Halt) {
         ),
         Halt::ClockRefused => tracing::error!("the operating system refused a correction of the clock"),
         Halt::RateBeyondLimit { needed, limit } => tracing::error!(
-            needed = %format_args!("{:+.0} ppm", needed.to_f64() * 1e6),
-            limit = %format_args!("{:.0} ppm", limit.to_f64() * 1e6),
+            needed = %ppm(*needed),
+            limit = %ppm(*limit),
             "the clock's rate is off by more than can be corrected, so that its error grows; the clock source of this machine \
              is broken: see /sys/devices/system/clocksource/clocksource0/available_clocksource for others"
         ),

@@ -152,7 +152,9 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
     if local {
         reasons.push(own_clock);
     }
-    if let Some(system) = process.system().filter(|_| process.steers() && process.halted().is_none()) {
+    // An offset that is told already makes the error bound large.
+    let told = process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
+    if let Some(system) = process.system().filter(|_| process.steers() && !told) {
         let limit = process.config().maximum_distance;
         if system.root_distance_at(system.updated) > limit {
             // It was too far off when it was measured: age is not what is the matter.

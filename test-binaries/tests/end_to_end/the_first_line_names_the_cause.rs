@@ -1,6 +1,7 @@
 //! `ntp-ctl status` against servers that answer what cannot be used: the first line says what comes and why it is of no use.
 
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use ntp_observe::{SourceReason, SystemReason};
 use test_binaries::harness::{Daemon, DaemonConfig, Ended, Network, OddServer, Side, binary, confined, run, until};
@@ -142,4 +143,31 @@ fn a_server_without_sources_that_serves_its_own_clock_is_healthy() {
         "{told}"
     );
     assert!(!told.stdout.contains("What to do") && !told.stdout.contains("!!"), "{told}");
+}
+
+/// The first correction of a clock stays on trial for some seconds, in which a large offset is made up for at once.
+const TRIAL: Duration = Duration::from_secs(18);
+
+#[test]
+fn a_large_offset_of_a_single_source_is_told_with_the_time_that_is_left() {
+    let mut server = or_skip!(OddServer::behaving("honest", &[]));
+    let address = server.address();
+    let mut daemon = or_skip!(Daemon::start(&DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(address)));
+    daemon.wait_until("it is synchronised", SOON, |state| state.system.synchronized);
+    std::thread::sleep(TRIAL);
+    server.process().kill();
+    let arguments = ["--behaviour", "honest", "--offset", "300"];
+    let _jumped = or_skip!(OddServer::start_on(None, &address.to_string(), "odd-server", &arguments));
+
+    let state = daemon.wait_until("the offset is watched", SOON, |state| {
+        matches!(state.system.reasons.first(), Some(SystemReason::LargeOffsetWatched { .. }))
+    });
+
+    assert!(state.system.watched_offset_s.is_some_and(|offset| (offset - 300.0).abs() < 1.0), "{:?}", state.system);
+    assert!(state.system.watched_for_s_more.is_some_and(|left| left > 200.0 && left <= 300.0), "{:?}", state.system);
+    let told = status(&daemon, &[]);
+    let flat = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in 2"), "{told}");
+    assert!(flat.contains("s unless that goes away.") && !flat.contains("last measurement"), "{told}");
+    daemon.process().wait_for_line("the clock is 300 s behind; it will be set in ", SOON);
 }
