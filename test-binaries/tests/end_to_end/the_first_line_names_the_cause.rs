@@ -167,7 +167,7 @@ fn a_large_offset_of_a_single_source_is_told_with_the_time_that_is_left() {
     assert!(state.system.watched_for_s_more.is_some_and(|left| left > 200.0 && left <= 300.0), "{:?}", state.system);
     let told = status(&daemon, &[]);
     let flat = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in 2"), "{told}");
+    assert!(flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in "), "{told}");
     assert!(flat.contains("s unless that goes away.") && !flat.contains("last measurement"), "{told}");
     daemon.process().wait_for_line("the clock is 300 s behind; it will be set in ", SOON);
 }
