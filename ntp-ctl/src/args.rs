@@ -9,7 +9,8 @@ use crate::probe::{NtsArgs, QueryArgs};
 /// Exit codes as `--help` shows them.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  the clock is synchronised; the configuration is valid; the server has told the time
+  0  the clock is synchronised, or served as it is because local-stratum asks for it and no
+     source is configured; the configuration is valid; the server has told the time
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached
@@ -36,7 +37,11 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Is the clock synchronised, and if not, why not? Then the clock and the sources
-    Status,
+    Status {
+        /// All there is: reasons of every source, error bounds, steps, the daemon, and what it serves
+        #[arg(short, long)]
+        verbose: bool,
+    },
     /// Everything about each source
     Sources,
     /// Check a configuration file without starting anything

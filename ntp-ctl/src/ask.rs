@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
     match ntp_observe::fetch(&path, PATIENCE) {
         Ok(document) => {
             show(args, &document, page);
-            if document.system.synchronized { Outcome::Fine } else { Outcome::NotSynchronized }
+            if document.system.is_healthy() { Outcome::Fine } else { Outcome::NotSynchronized }
         }
         Err(error) => fail(args, Failure::from(error), Outcome::Unreachable),
     }
@@ -44,10 +44,10 @@ fn socket(args: &Args) -> Result<PathBuf, ntp_config::ConfigError> {
 
 fn show(args: &Args, document: &Document, page: Page) {
     if !args.json {
-        return terminal::print_page(&render(document, page, terminal::width()), document.system.synchronized);
+        return terminal::print_page(&render(document, page, terminal::width()), document.system.is_healthy());
     }
     let json = match page {
-        Page::Status => serde_json::to_string_pretty(document),
+        Page::Status { .. } => serde_json::to_string_pretty(document),
         Page::Sources => serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "sources": document.sources })),
     };
     let json = json.expect("invariant: every key is a string and writing to memory cannot fail");

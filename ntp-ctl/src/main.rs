@@ -6,6 +6,10 @@
 //! | `args` | the command line |
 //! | `ask` | finding the daemon and reading its state |
 //! | `status` | the pages that `status` and `sources` print |
+//! | `verdict` | the first line of these pages, and what to do |
+//! | `headline` | the cause that all sources have in common |
+//! | `clock` | the lines about the clock |
+//! | `details` | everything about one source |
 //! | `table` | the table of sources |
 //! | `words` | reasons of the system and of the clock, in sentences with a remedy |
 //! | `source_words` | reasons of a source, in sentences with a remedy |
@@ -19,6 +23,9 @@
 
 mod args;
 mod ask;
+mod clock;
+mod details;
+mod headline;
 mod nts;
 mod nts_words;
 mod probe;
@@ -30,6 +37,7 @@ mod table;
 mod terminal;
 mod units;
 mod validate;
+mod verdict;
 mod words;
 
 use std::process::ExitCode;
@@ -41,7 +49,7 @@ use args::{Args, Command};
 /// How the program ends. Usage errors end it with 2, which is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The clock is synchronised; the configuration is valid; the server has told the time.
+    /// The clock is synchronised, or served as it is on purpose; the configuration is valid; the server has told the time.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,
@@ -65,7 +73,7 @@ impl From<Outcome> for ExitCode {
 fn main() -> ExitCode {
     let args = Args::parse();
     match &args.command {
-        Command::Status => ask::run(&args, status::Page::Status),
+        Command::Status { verbose } => ask::run(&args, status::Page::Status { verbose: *verbose }),
         Command::Sources => ask::run(&args, status::Page::Sources),
         Command::Validate { file } => validate::run(&args, file.as_deref()),
         Command::Query(query) => probe::query(&args, query),

@@ -10,6 +10,9 @@ use crate::units::{count, span};
 /// Certificates that end sooner than this deserve a remark, in seconds: they are mostly renewed a month before.
 const SOON: i64 = 7 * 86_400;
 
+/// What begins a line that asks for action.
+const LOUD: &str = "!! ";
+
 /// What the table of sources shows: whether the source can ask for authenticated time now.
 pub(crate) fn cell(nts: &NtsFacts) -> String {
     match &nts.aead {
@@ -58,7 +61,9 @@ fn establishment(nts: &NtsFacts) -> String {
         text.push_str(&format!("; failed: {failures}"));
     }
     if let Some(NtsKeErrorFacts { stage: at, message, ago_s, .. }) = &nts.last_ke_error {
-        text.push_str(&format!("; last failure {} ago ({at}): {message}", span(*ago_s)));
+        // While it fails, the state of the source says why.
+        let why = if nts.ke_state == NtsKeState::Failed { String::new() } else { format!(": {message}") };
+        text.push_str(&format!("; last failure {} ago ({at}){why}", span(*ago_s)));
     }
     text
 }
@@ -93,6 +98,20 @@ pub(crate) fn serving(document: &Document, width: usize) -> String {
         text.push_str(&wrap("  ", &keyset_line(keyset), width));
     }
     text
+}
+
+/// What must be mended at once where keys are handed out; mostly nothing.
+pub(crate) fn alarms(document: &Document, width: usize) -> String {
+    let mut alarms: Vec<String> = Vec::new();
+    for server in &document.nts_ke_servers {
+        let lines = certificate_lines(server, document.clock.now);
+        let loud = lines.iter().filter_map(|line| line.strip_prefix(LOUD));
+        alarms.extend(loud.map(|line| format!("{LOUD}{}: {line}", server.listen_address)));
+    }
+    let error = document.keyset.as_ref().and_then(|keyset| keyset.storage_error.as_deref());
+    alarms.extend(error.map(unstored));
+    let alarms: String = alarms.iter().map(|alarm| wrap("", alarm, width)).collect();
+    if alarms.is_empty() { alarms } else { format!("\n{alarms}") }
 }
 
 fn server_line(server: &NtsKeServerFacts) -> String {
@@ -155,9 +174,7 @@ fn keyset_line(keyset: &KeysetFacts) -> String {
     };
     let opening = if keyset.key_count == 1 { "opens" } else { "open" };
     let stored = match (&keyset.storage_error, keyset.stored) {
-        (Some(error), _) => {
-            format!("!! the keys cannot be stored ({error}), and clients will fetch new ones after a restart")
-        }
+        (Some(error), _) => unstored(error),
         (None, true) => "the keys survive a restart".to_owned(),
         (None, false) => "the keys do not survive a restart".to_owned(),
     };
@@ -167,6 +184,10 @@ fn keyset_line(keyset: &KeysetFacts) -> String {
         span(keyset.key_age_s),
         count(keyset.key_count.into(), "key"),
     )
+}
+
+fn unstored(error: &str) -> String {
+    format!("{LOUD}the keys cannot be stored ({error}), and clients will fetch new ones after a restart")
 }
 
 #[cfg(test)]
@@ -203,9 +224,13 @@ mod tests {
         assert_eq!(
             from,
             "nts.example.org:4461, could not be had; next try in 1 min 4 s; asked 3 times, granted never; failed: \
-             connection-refused 2, timed-out 1; last failure 12 s ago (tcp): nts.example.org:4461, TCP connection: connection \
-             refused: nothing listens there, or a firewall says so; is the port right?"
+             connection-refused 2, timed-out 1; last failure 12 s ago (tcp)"
         );
+        let mended = NtsFacts { ke_state: NtsKeState::Established, ..nts };
+        assert!(facts(&mended)[1].1.ends_with(
+            "(tcp): nts.example.org:4461, TCP connection: connection refused: nothing \
+                 listens there, or a firewall says so; is the port right?"
+        ));
     }
 
     #[test]

@@ -138,7 +138,7 @@ pub(crate) fn dead() -> Document {
     }
 }
 
-/// A daemon without the right to set the clock that only measures.
+/// A daemon that only measures, as it was told to.
 pub(crate) fn measuring() -> Document {
     let obstacle = SteeringObstacle::AsConfigured;
     let mut document = synchronized();
@@ -154,13 +154,13 @@ pub(crate) fn measuring() -> Document {
     document
 }
 
-/// A daemon that keeps a virtual clock because it may not set the machine's.
+/// A daemon that keeps a virtual clock, as it was told to.
 pub(crate) fn virtual_clock() -> Document {
     let mut document = synchronized();
     document.clock = ClockFacts {
         mode: ClockMode::Virtual,
         requested: ClockMode::Auto,
-        obstacle: Some(SteeringObstacle::NotPermitted { error: "Operation not permitted".into() }),
+        obstacle: Some(SteeringObstacle::AsConfigured),
         virtual_minus_system_s: Some(-0.012),
         ..document.clock
     };

@@ -1,6 +1,6 @@
 //! Reasons of a source, in sentences with a remedy.
 
-use ntp_observe::{SourceFacts, SourceReason};
+use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
 
 use crate::nts_words;
 use crate::units::{behind, count, poll, seconds, span};
@@ -8,28 +8,59 @@ use crate::words::Words;
 
 /// The source as people call it: its name, with the address where that says more.
 pub(crate) fn label(source: &SourceFacts) -> String {
+    let name = bare_name(source);
     match host(source) {
-        Some(address) if address != source.name && source.address.as_ref() != Some(&source.name) => {
-            format!("{} ({address})", source.name)
-        }
-        _ => source.name.clone(),
+        Some(address) if address != name => format!("{name} ({address})"),
+        _ => name.to_owned(),
     }
+}
+
+/// The name as it stands in the configuration, without the port of NTP.
+pub(crate) fn bare_name(source: &SourceFacts) -> &str {
+    without_usual_port(&source.name)
 }
 
 /// The address without the port of NTP and then without brackets; another port stays.
 pub(crate) fn host(source: &SourceFacts) -> Option<&str> {
-    let address = source.address.as_deref()?;
-    Some(match address.strip_suffix(":123") {
+    source.address.as_deref().map(without_usual_port)
+}
+
+fn without_usual_port(address: &str) -> &str {
+    match address.strip_suffix(":123") {
+        // An IPv6 address may end like that by itself.
+        Some(host) if host.contains(':') && !host.ends_with(']') => address,
         Some(host) => host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host),
         None => address,
-    })
+    }
 }
 
 /// Why the source is in its state, with the notes that go with it.
 pub(crate) fn sentence(source: &SourceFacts) -> String {
+    with_notes(reason(&source.reason, source).whole(), source)
+}
+
+/// The same where the first line has said the cause and what to do: only what it has not. `None` if that is nothing.
+pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
+    let Words { what, detail, .. } = reason(&source.reason, source);
+    match detail {
+        Some(detail) => Some(with_notes(detail, source)),
+        None => Some(with_notes(what.clone(), source)).filter(|sentence| *sentence != what),
+    }
+}
+
+/// Whether the source is used, or could be, and there is nothing else to say about it.
+pub(crate) fn is_fine(source: &SourceFacts) -> bool {
+    let used = matches!(source.state, SourceState::Selected | SourceState::Combined | SourceState::Outlier);
+    used && notes(source).next().is_none()
+}
+
+fn notes(source: &SourceFacts) -> impl Iterator<Item = Words> {
     let notes = source.notes.iter().filter(|note| **note != source.reason).map(|note| reason(note, source));
-    let mut sentence = reason(&source.reason, source).whole();
-    for note in notes.chain(nts_words::untold_failure(source)) {
+    notes.chain(nts_words::untold_failure(source))
+}
+
+fn with_notes(mut sentence: String, source: &SourceFacts) -> String {
+    for note in notes(source) {
         sentence.push_str(if sentence.ends_with('?') { " Also: " } else { ". Also: " });
         sentence.push_str(&note.whole());
     }
@@ -51,13 +82,14 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::NoReplyYet { .. }
         | SourceReason::NoReply { .. }
         | SourceReason::PortUnreachable
+        | SourceReason::Unreachable { .. }
         | SourceReason::RepliesDiscarded { .. }
         | SourceReason::SendFailed { .. } => silence(reason, source),
         SourceReason::ServerUnsynchronized
         | SourceReason::StratumTooHigh { .. }
         | SourceReason::DistanceTooLarge { .. }
-        | SourceReason::SynchronizationLoop => quality(reason),
-        SourceReason::KissDeny | SourceReason::KissRstr | SourceReason::RateLimited { .. } => kiss(reason),
+        | SourceReason::SynchronizationLoop => quality(reason, source),
+        SourceReason::KissDeny | SourceReason::KissRstr | SourceReason::RateLimited { .. } => kiss(reason, source),
         SourceReason::Resolving | SourceReason::NameNotResolved { .. } | SourceReason::NoAddressesLeft { .. } => {
             name(reason)
         }
@@ -70,9 +102,6 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::Unknown { code } => unknown(code),
     }
 }
-
-/// The word of a reply that the certificate of its sender speaks against.
-const CERTIFICATE_TIME: &str = "certificate-time";
 
 pub(crate) fn unknown(code: &str) -> Words {
     Words::plain(format!("`{code}` (a reason that this ntp-ctl does not know)"))
@@ -108,37 +137,102 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::NoReplyYet { sent: 0 } => Words::plain("the first request is about to be sent"),
         SourceReason::NoReplyYet { sent } => Words::new(
-            format!("no reply yet to {}", count(*sent, "request")),
+            "no reply yet",
             format!(
                 "if it stays so: is the address right, and does a firewall let UDP port 123 through?{}",
                 longer(source)
             ),
-        ),
+        )
+        .with_detail(Some(format!("{} sent", count(*sent, "request")))),
         SourceReason::NoReply { unanswered } => Words::new(
-            format!(
-                "no reply to the last {}{}",
-                count(u64::from(*unanswered), "request"),
-                source.last_reply_ago_s.map(|ago| format!(", the last one came {} ago", span(ago))).unwrap_or_default()
-            ),
+            "no reply any more",
             format!("is the server up, and does a firewall let UDP port 123 through?{}", longer(source)),
-        ),
+        )
+        .with_detail(Some(format!(
+            "{} without one{}",
+            count(u64::from(*unanswered), "request"),
+            source.last_reply_ago_s.map(|ago| format!(", the last reply came {} ago", span(ago))).unwrap_or_default()
+        ))),
         SourceReason::PortUnreachable => Words::new(
-            "the network says that nobody listens there (ICMP port unreachable)",
+            "the network says that nothing listens at this port (ICMP port unreachable)",
             "does an NTP server run at this address and port?",
         ),
-        SourceReason::RepliesDiscarded { last } if last == CERTIFICATE_TIME => Words::new(
-            "the server tells a time at which its own certificate is not valid, and nobody else has confirmed the time",
-            "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
+        SourceReason::Unreachable { cause, error } => Words::new(
+            format!("the network says that requests do not arrive ({error})"),
+            match cause {
+                NetworkCause::Prohibited => "which firewall on the way forbids UDP port 123?",
+                NetworkCause::HostUnreachable => "is the address right, and is the host up?",
+                NetworkCause::NoRoute | NetworkCause::Other(_) => "is there a route to this address?",
+            },
         ),
-        SourceReason::RepliesDiscarded { last } => Words::new(
-            format!("replies come, but none passes the tests; the last one failed `{last}`"),
-            "`ntp-ctl sources` counts what was discarded",
+        SourceReason::RepliesDiscarded { last } => discarded(last, source),
+        SourceReason::SendFailed { cause, error } => Words::new(
+            format!("the request cannot be sent ({error})"),
+            match cause {
+                NetworkCause::Prohibited => "does a firewall or a sandbox of this machine forbid UDP to port 123?",
+                _ => "is the network up, and is there a route to this address?",
+            },
         ),
-        SourceReason::SendFailed { error } => {
-            Words::new(format!("the request cannot be sent: {error}"), "is there a route to this address?")
-        }
         other => unknown(other.code()),
     }
+}
+
+/// Replies come and cannot be used, by the word of the test that the last one failed.
+fn discarded(last: &str, source: &SourceFacts) -> Words {
+    const OPERATOR: &str = "tell its operator, or use another server";
+    const PORT: &str = "is the port right?";
+    match last {
+        "wrong-address" => Words::new(
+            "replies come from another address or port than the one that is asked, and are not believed",
+            "name the address that answers, or have the server answer from the address that is asked",
+        )
+        .with_detail(source.answered_from.as_deref().map(|from| format!("from {from}"))),
+        "malformed" => Words::new("what comes back is no NTP packet", PORT),
+        "unknown-version" => Words::new(
+            "replies come in a version of NTP that was not asked for; versions 3 and 4 are understood",
+            "update the server, or use another one",
+        )
+        .with_detail(source.version.map(|version| format!("version {version}"))),
+        "not-a-reply" => Words::new("NTP packets come back that are no replies of a server (mode 4)", PORT),
+        "bogus-origin" => Words::new(
+            "replies come to something that was not asked: their origin timestamp is not ours",
+            "the server or something on the way is broken, or replies are forged; use another server",
+        ),
+        "too-late" => Words::new(
+            "replies come too late to be used",
+            "use a server that is nearer, or find out what holds the packets up",
+        ),
+        "invalid-timestamps" => Words::new("replies come with timestamps that are missing or run backwards", OPERATOR),
+        "root-distance" => Words::new("the server says that its own clock may be wrong by 16 s or more", OPERATOR)
+            .with_detail(root(source)),
+        "negative-delay" => Words::new(
+            "replies come back sooner than the server says to have worked on them",
+            "the server's timestamps are wrong, or a clock was set meanwhile; use another server if it stays so",
+        ),
+        "certificate-time" => Words::new(
+            "the server tells a time at which its own certificate is not valid, and no other source has confirmed the time",
+            "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
+        ),
+        "nts-unauthenticated" => nts_words::reason(&SourceReason::NtsUnauthenticatedReply, source),
+        "nts-forged" => Words::new(
+            "the authentication of the replies does not fit our keys, and they are not believed",
+            "does the server share its keys with its server of key establishment? Tell its operator",
+        ),
+        other => Words::new(
+            format!("replies come, but none passes the tests; the last one failed `{other}`"),
+            "`ntp-ctl sources` counts what was discarded",
+        ),
+    }
+}
+
+/// How far the server says that its own clock may be wrong (RFC 5905 §11.2.3, without our part of the way).
+pub(crate) fn root_distance(source: &SourceFacts) -> Option<f64> {
+    Some(source.root_delay_s? / 2.0 + source.root_dispersion_s?)
+}
+
+fn root(source: &SourceFacts) -> Option<String> {
+    let (delay, dispersion) = (seconds(source.root_delay_s?), seconds(source.root_dispersion_s?));
+    Some(format!("root delay {delay}, root dispersion {dispersion}"))
 }
 
 /// What else may swallow replies with NTS.
@@ -147,12 +241,13 @@ fn longer(source: &SourceFacts) -> String {
     text.unwrap_or_default()
 }
 
-fn quality(reason: &SourceReason) -> Words {
+fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::ServerUnsynchronized => Words::new(
             "the server says that its own clock is not synchronised",
             "wait, or tell its operator, or use another server",
-        ),
+        )
+        .with_detail(claims(source)),
         SourceReason::StratumTooHigh { stratum, limit } => Words::new(
             format!("the server is at stratum {stratum}, and {limit} is the highest that is used"),
             "use a server nearer to a reference clock",
@@ -168,7 +263,15 @@ fn quality(reason: &SourceReason) -> Words {
     }
 }
 
-fn kiss(reason: &SourceReason) -> Words {
+/// What the server says about itself, in the words of the packet.
+fn claims(source: &SourceFacts) -> Option<String> {
+    let stratum = source.stratum?;
+    let leap = if source.leap == Some(Leap::Unsynchronized) { "leap indicator 3, " } else { "" };
+    let reference = source.reference_id.as_deref().map(|id| format!(", reference {id}")).unwrap_or_default();
+    Some(format!("{leap}stratum {stratum}{reference}"))
+}
+
+fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::KissDeny | SourceReason::KissRstr => Words::new(
             format!(
@@ -178,7 +281,14 @@ fn kiss(reason: &SourceReason) -> Words {
             "ask its operator, or use another server",
         ),
         SourceReason::RateLimited { poll_s } => {
-            Words::plain(format!("the server wants to be asked less often (RATE): it is asked every {}", poll(*poll_s)))
+            let every = format!("it is asked every {}", poll(*poll_s));
+            if source.packets.valid == 0 {
+                let what = "the server says only that it is asked too often (RATE)";
+                let remedy = "ask less often (poll-interval-limits), or use another server: others behind the same \
+                              address count as well";
+                return Words::new(what, remedy).with_detail(Some(every));
+            }
+            Words::plain(format!("the server wants to be asked less often (RATE): {every}"))
         }
         other => unknown(other.code()),
     }
@@ -205,6 +315,8 @@ pub(crate) fn again(retry_in: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ntp_observe::PacketCounts;
+
     use super::*;
 
     fn source(name: &str, address: &str) -> SourceFacts {
@@ -216,6 +328,9 @@ mod tests {
         assert_eq!(label(&source("ntp.example.org", "192.0.2.1:123")), "ntp.example.org (192.0.2.1)");
         assert_eq!(label(&source("ntp.example.org", "[2001:db8::1]:123")), "ntp.example.org (2001:db8::1)");
         assert_eq!(label(&source("192.0.2.1", "192.0.2.1:123")), "192.0.2.1");
+        assert_eq!(label(&source("ntp.example.org:123", "192.0.2.1:123")), "ntp.example.org (192.0.2.1)");
+        assert_eq!(label(&source("[2001:db8::1]:123", "[2001:db8::1]:123")), "2001:db8::1");
+        assert_eq!(label(&source("2001:db8::1:123", "[2001:db8::1:123]:123")), "2001:db8::1:123");
         assert_eq!(label(&source("192.0.2.1:1123", "192.0.2.1:1123")), "192.0.2.1:1123");
         assert_eq!(label(&SourceFacts { name: "ntp.example.org".into(), ..SourceFacts::default() }), "ntp.example.org");
     }
@@ -225,6 +340,7 @@ mod tests {
         let source = SourceFacts {
             reason: SourceReason::UsedInTheMean,
             notes: vec![SourceReason::RateLimited { poll_s: 128.0 }, SourceReason::UsedInTheMean],
+            packets: PacketCounts { valid: 1, ..PacketCounts::default() },
             ..SourceFacts::default()
         };
 
@@ -242,7 +358,7 @@ mod tests {
             sentence(&SourceFacts { reason, ..SourceFacts::default() })
         };
         assert!(of("certificate-time").contains("its own certificate is not valid"), "{}", of("certificate-time"));
-        assert!(of("negative-delay").contains("`negative-delay`"), "{}", of("negative-delay"));
+        assert!(of("moonlight").contains("`moonlight`"), "{}", of("moonlight"));
     }
 
     #[test]

@@ -1,24 +1,18 @@
 //! The table of sources.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ntp_observe::SourceFacts;
 
 use crate::nts;
-use crate::source_words::{host, label, sentence};
-use crate::terminal::wrap;
+use crate::source_words::{self, host, label};
+use crate::terminal::{columns, shorten, wrap};
 use crate::units::{UNKNOWN, known, poll, seconds, signed_seconds};
-
-/// From this width on the reasons stand in the table; below, they follow it.
-const WIDE: usize = 150;
-
-/// Below this width a table with the column of NTS goes without jitter, which is missed least.
-const WITH_JITTER: usize = 88;
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     State,
-    Address,
+    Source,
     Nts,
     Stratum,
     Poll,
@@ -27,13 +21,26 @@ enum Column {
     Offset,
     Jitter,
     Bound,
-    Reason,
 }
 
+/// The columns that go where there is no room for all, those that are missed least first, and the length of a name that is
+/// worth more than each. The first two make room for any IPv6 address.
+const DISPENSABLE: [(Column, usize); 6] = [
+    (Column::Jitter, 39),
+    (Column::Delay, 39),
+    (Column::Poll, 22),
+    (Column::Reach, 22),
+    (Column::Stratum, 14),
+    (Column::Nts, 14),
+];
+
+/// No name is cut to less than this for want of room.
+const SHORTEST: usize = 8;
+
 impl Column {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 10] = [
         Self::State,
-        Self::Address,
+        Self::Source,
         Self::Nts,
         Self::Stratum,
         Self::Poll,
@@ -42,23 +49,12 @@ impl Column {
         Self::Offset,
         Self::Jitter,
         Self::Bound,
-        Self::Reason,
     ];
-
-    /// Whether it has a place among these sources at this width.
-    fn is_shown(self, sources: &[SourceFacts], width: usize) -> bool {
-        match self {
-            Self::Nts => any_nts(sources),
-            Self::Jitter => width >= WITH_JITTER || !any_nts(sources),
-            Self::Reason => width >= WIDE,
-            _ => true,
-        }
-    }
 
     const fn title(self) -> &'static str {
         match self {
             Self::State => "State",
-            Self::Address => "Address",
+            Self::Source => "Source",
             Self::Nts => "NTS",
             Self::Stratum => "St",
             Self::Poll => "Poll",
@@ -67,29 +63,18 @@ impl Column {
             Self::Offset => "Offset",
             Self::Jitter => "Jitter",
             Self::Bound => "Bound",
-            Self::Reason => "Reason",
         }
     }
 
     /// Whether it holds words, which stand on the left; numbers stand on the right.
     const fn is_words(self) -> bool {
-        matches!(self, Self::State | Self::Address | Self::Nts | Self::Reason)
+        matches!(self, Self::State | Self::Source | Self::Nts)
     }
 
-    /// What keeps it from being broken; reasons and long names may be.
-    const fn constraint(self) -> Option<ColumnConstraint> {
-        match self {
-            Self::Address => Some(ColumnConstraint::LowerBoundary(Width::Fixed(16))),
-            Self::Reason => None,
-            _ => Some(ColumnConstraint::ContentWidth),
-        }
-    }
-
-    fn cell(self, source: &SourceFacts, width: usize) -> String {
+    fn cell(self, source: &SourceFacts) -> String {
         match self {
             Self::State => source.state.word().to_owned(),
-            Self::Address if width >= WIDE => label(source),
-            Self::Address => host(source).unwrap_or(&source.name).to_owned(),
+            Self::Source => label(source),
             Self::Nts => source.nts.as_ref().map_or_else(|| UNKNOWN.to_owned(), nts::cell),
             Self::Stratum => source.stratum.map_or_else(|| UNKNOWN.to_owned(), |stratum| stratum.to_string()),
             Self::Poll => known(source.poll_s, poll),
@@ -98,8 +83,40 @@ impl Column {
             Self::Offset => known(source.offset_s, signed_seconds),
             Self::Jitter => known(source.jitter_s, seconds),
             Self::Bound => known(source.error_bound_s, seconds),
-            Self::Reason => sentence(source),
         }
+    }
+
+    /// How wide it is, the blank behind it included.
+    fn width(self, sources: &[SourceFacts]) -> usize {
+        let cells = sources.iter().map(|source| columns(&self.cell(source)));
+        1 + cells.chain([columns(self.title())]).max().unwrap_or_default()
+    }
+}
+
+/// The columns that have a place at this width, and how much of it the names have.
+fn layout(sources: &[SourceFacts], width: usize) -> (Vec<Column>, usize) {
+    let names = sources.iter().map(|source| columns(&short_name(source)));
+    let shortest = names.chain([columns(Column::Source.title())]).max().unwrap_or_default();
+    let mut shown: Vec<Column> =
+        Column::ALL.into_iter().filter(|column| *column != Column::Nts || any_nts(sources)).collect();
+    let room = |shown: &[Column]| {
+        let others = shown.iter().filter(|column| **column != Column::Source).map(|column| column.width(sources)).sum();
+        width.saturating_sub(others)
+    };
+    for (column, worth) in DISPENSABLE {
+        if room(&shown) < shortest.min(worth) {
+            shown.retain(|other| *other != column);
+        }
+    }
+    let names = room(&shown).max(SHORTEST);
+    (shown, names)
+}
+
+/// A name that says enough: a configured one, or the address of one member of a pool among others.
+fn short_name(source: &SourceFacts) -> String {
+    match host(source) {
+        Some(address) if source.mode == "pool" => address.to_owned(),
+        _ => source_words::bare_name(source).to_owned(),
     }
 }
 
@@ -107,49 +124,33 @@ fn any_nts(sources: &[SourceFacts]) -> bool {
     sources.iter().any(|source| source.nts.is_some())
 }
 
-/// All sources, one row each, with their reasons in words.
+/// All sources, one row each, within `width` columns unless that is very little.
 pub(crate) fn sources(sources: &[SourceFacts], width: usize) -> String {
-    if sources.is_empty() {
-        return String::new();
-    }
-    let rows = rows(sources, width);
-    if width >= WIDE { rows } else { format!("{rows}\n{}", reasons(sources, width)) }
-}
-
-fn rows(sources: &[SourceFacts], width: usize) -> String {
-    let columns: Vec<Column> = Column::ALL.into_iter().filter(|column| column.is_shown(sources, width)).collect();
+    let (shown, names) = layout(sources, width);
+    // Long names where all have room for them.
+    let long = sources.iter().all(|source| columns(&label(source)) <= names);
+    let cell = |column: Column, source: &SourceFacts| match column {
+        Column::Source if long => label(source),
+        Column::Source => shorten(&short_name(source), names),
+        other => other.cell(source),
+    };
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(width).unwrap_or(u16::MAX))
-        .set_header(columns.iter().map(|column| column.title()));
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(shown.iter().map(|column| column.title()));
     for source in sources {
-        table.add_row(columns.iter().map(|column| column.cell(source, width)));
+        table.add_row(shown.iter().map(|column| cell(*column, source)));
     }
-    for (column, place) in columns.iter().zip(table.column_iter_mut()) {
+    for (column, place) in shown.iter().zip(table.column_iter_mut()) {
         place.set_padding((0, 1));
         if !column.is_words() {
             place.set_cell_alignment(CellAlignment::Right);
-        }
-        if let Some(constraint) = column.constraint() {
-            place.set_constraint(constraint);
         }
     }
     let mut text = table.trim_fmt();
     text.push('\n');
     text
-}
-
-/// The reasons below a narrow table.
-fn reasons(sources: &[SourceFacts], width: usize) -> String {
-    sources
-        .iter()
-        .map(|source| {
-            let text = format!("{} ({}): {}", label(source), source.state.word(), sentence(source));
-            wrap("  - ", &text, width)
-        })
-        .collect()
 }
 
 /// What the columns mean.

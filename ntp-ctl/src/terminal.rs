@@ -2,6 +2,10 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use ntp_observe::Document;
+use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 /// The width that is assumed when the output is no terminal.
 const DEFAULT_WIDTH: usize = 100;
 
@@ -42,32 +46,105 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "ntp-ctl: {}", harmless(message));
 }
 
-/// The text without control characters: names, reference ids and errors come from the network.
+/// The text without what could harm a terminal: names, reference ids and errors come from the network.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_harmful(c) && c != '\n' { REPLACEMENT } else { c }).collect()
+}
+
+/// What stands in the place of a character that is not shown.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// Control characters, and those that change the direction of writing, break lines or take no room without a mark of their
+/// own.
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The same document with texts that stay on their line and in their place.
+pub(crate) fn harmless_document(document: &Document) -> Document {
+    let value = serde_json::to_value(document).map(harmless_value);
+    // Texts are replaced by texts, so that what was a document stays one.
+    value.and_then(serde_json::from_value).expect("invariant: a document survives the way through JSON")
+}
+
+fn harmless_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => {
+            Value::String(text.chars().map(|c| if is_harmful(c) { REPLACEMENT } else { c }).collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(harmless_value).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, harmless_value(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// How many columns a text takes.
+pub(crate) fn columns(text: &str) -> usize {
+    text.width()
 }
 
 /// The text in lines of at most `width` columns, broken between words, with `first` before the first line and blanks
-/// of the same width before the others.
+/// of the same width before the others. A word that is longer than a line is broken as well.
 pub(crate) fn wrap(first: &str, text: &str, width: usize) -> String {
-    let hang = first.chars().count();
+    wrap_with(first, &" ".repeat(columns(first)), text, width)
+}
+
+/// The same, with `next` before all lines but the first.
+pub(crate) fn wrap_with(first: &str, next: &str, text: &str, width: usize) -> String {
     let mut page = String::from(first);
-    let mut column = hang;
-    for (index, word) in text.split_whitespace().enumerate() {
-        let len = word.chars().count();
-        if index > 0 && column + 1 + len > width {
+    let mut column = columns(first);
+    let hang = columns(next);
+    let mut begun = false;
+    for word in text.split_whitespace() {
+        let length = columns(word);
+        if begun && column + 1 + length > width {
             page.push('\n');
-            page.extend(std::iter::repeat_n(' ', hang));
+            page.push_str(next);
             column = hang;
-        } else if index > 0 {
+        } else if begun {
             page.push(' ');
             column += 1;
         }
-        page.push_str(word);
-        column += len;
+        begun = true;
+        for c in word.chars() {
+            let length = c.width().unwrap_or(0);
+            if column + length > width && column > hang {
+                page.push('\n');
+                page.push_str(next);
+                column = hang;
+            }
+            page.push(c);
+            column += length;
+        }
     }
     page.push('\n');
     page
+}
+
+/// The text in at most `width` columns, with an ellipsis in the place of its middle if it is longer.
+pub(crate) fn shorten(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    let tail = fitting(text.chars().rev(), room / 2);
+    let head = fitting(text.chars(), room - room / 2);
+    format!("{}…{}", head.iter().collect::<String>(), tail.iter().rev().collect::<String>())
+}
+
+/// As many of these characters as fit into so many columns.
+fn fitting(characters: impl Iterator<Item = char>, room: usize) -> Vec<char> {
+    let mut left = room;
+    let fits = |c: &char| {
+        let length = c.width().unwrap_or(0);
+        let fits = length <= left;
+        left = left.saturating_sub(length);
+        fits
+    };
+    characters.take_while(fits).collect()
 }
 
 #[cfg(test)]
@@ -80,12 +157,31 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_too_long_stays_whole() {
-        assert_eq!(wrap("", "one extraordinary word", 5), "one\nextraordinary\nword\n");
+    fn a_word_that_is_too_long_is_broken() {
+        assert_eq!(wrap("", "one extraordinary word", 5), "one\nextra\nordin\nary\nword\n");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(wrap("", "時刻 時刻", 8), "時刻\n時刻\n");
+        assert_eq!(shorten("時刻時刻時刻", 7), "時…刻");
+    }
+
+    #[test]
+    fn what_is_too_long_keeps_its_beginning_and_its_end() {
+        assert_eq!(shorten("a-very-long-name.example.org", 15), "a-very-…ple.org");
+        assert_eq!(shorten("short", 15), "short");
     }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\nc");
+        assert_eq!(harmless("a\u{1b}[2Jb\nc\u{202e}d"), "a\u{fffd}[2Jb\nc\u{fffd}d");
+    }
+
+    #[test]
+    fn a_name_in_a_document_cannot_begin_a_line() {
+        let mut document = Document::default();
+        document.daemon.config_path = Some("a\nSynchronised\u{2028}".into());
+        assert_eq!(harmless_document(&document).daemon.config_path.unwrap(), "a\u{fffd}Synchronised\u{fffd}");
     }
 }

@@ -62,6 +62,16 @@ pub(crate) fn ppm(ratio: f64) -> String {
     format!("{:+.3} ppm", ratio * 1e6)
 }
 
+/// A ratio in percent, with two digits.
+pub(crate) fn percent(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    if percent < 9.95 && (percent - percent.round()).abs() > 0.049 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
+}
+
 /// A count with its noun: `1 source`, `3 sources`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -131,6 +141,13 @@ mod tests {
         ];
         for (value, text) in claims {
             assert_eq!(span(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn percents_have_two_digits_at_most() {
+        for (ratio, text) in [(0.02, "2 %"), (0.0125, "1.2 %"), (0.5, "50 %")] {
+            assert_eq!(percent(ratio), text);
         }
     }
 

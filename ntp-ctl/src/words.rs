@@ -2,33 +2,38 @@
 
 use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
-use crate::source_words;
-use crate::units::{behind, count, seconds, span};
+use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};
+use crate::{headline, source_words};
 
 /// A reason in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Words {
     /// What is the matter: a sentence without a capital letter and without a full stop.
     pub(crate) what: String,
+    /// What is too long for the first line, or too special to be said of several: without a capital letter as well.
+    pub(crate) detail: Option<String>,
     /// What the operator can do, in the same form; `None` when there is nothing to be done.
     pub(crate) remedy: Option<String>,
 }
 
 impl Words {
     pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: Some(remedy.into()) }
+        Self { what: what.into(), detail: None, remedy: Some(remedy.into()) }
     }
 
     pub(crate) fn plain(what: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: None }
+        Self { what: what.into(), detail: None, remedy: None }
     }
 
-    /// Both in one sentence.
+    pub(crate) fn with_detail(self, detail: Option<String>) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// All in one sentence.
     pub(crate) fn whole(&self) -> String {
-        match &self.remedy {
-            Some(remedy) => format!("{}; {remedy}", self.what),
-            None => self.what.clone(),
-        }
+        let detail = self.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        let remedy = self.remedy.as_deref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        format!("{}{detail}{remedy}", self.what)
     }
 }
 
@@ -39,7 +44,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::NoSourcesConfigured
         | SystemReason::WaitingForFirstReplies { .. }
         | SystemReason::WaitingForQuorum { .. }
-        | SystemReason::WaitingForSamples => beginning(reason),
+        | SystemReason::WaitingForSamples => beginning(reason, document),
         SystemReason::NoSourceUsable { .. }
         | SystemReason::NoMajority { .. }
         | SystemReason::TooFewAgreeing { .. }
@@ -50,6 +55,9 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::MeasuringOnly
         | SystemReason::PanicThreshold { .. }
         | SystemReason::AccumulatedStepsExceeded { .. }
+        | SystemReason::LargeOffsetWatched { .. }
+        | SystemReason::ClockDisturbed { .. }
+        | SystemReason::RateBeyondLimit { .. }
         | SystemReason::ClockSetError { .. }
         | SystemReason::ClockMovedByOther { .. }
         | SystemReason::ClockSteeredByOther { .. } => correction(reason),
@@ -59,12 +67,12 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
 
 fn unknown(code: &str) -> Words {
     Words::new(
-        format!("the daemon gives the reason `{code}`, which this ntp-ctl does not know"),
+        format!("`{code}` (a reason that this ntp-ctl does not know)"),
         "use the ntp-ctl of the same release as the daemon",
     )
 }
 
-fn beginning(reason: &SystemReason) -> Words {
+fn beginning(reason: &SystemReason, document: &Document) -> Words {
     match reason {
         SystemReason::NoSourcesConfigured => Words::new(
             "no source is configured",
@@ -72,62 +80,69 @@ fn beginning(reason: &SystemReason) -> Words {
              are best), or start the daemon with -p pool.ntp.org",
         ),
         SystemReason::WaitingForQuorum { answered, pending } => Words::new(
-            format!("{} of {} sources have answered so far", answered, answered + pending),
+            match (answered, answered + pending) {
+                (1, all) => format!("1 of {all} sources has answered so far"),
+                (answered, all) => format!("{answered} of {all} sources have answered so far"),
+            },
             "wait: ten seconds after the first answer, those that are there decide",
         ),
-        SystemReason::WaitingForFirstReplies { asked } => Words::new(
-            format!("none of {} has answered yet", count(u64::from(*asked), "source")),
-            "wait a few seconds; if it stays so, the reasons beside the sources say more: mostly a firewall blocks UDP \
-             port 123, or the network is down",
-        ),
-        SystemReason::WaitingForSamples => Words::new(
-            "the sources answer, but have not given enough samples to be judged yet",
-            "wait for a few more polls",
-        ),
-        _ => Words::new("the daemon has just started", "wait a few seconds and ask again"),
+        SystemReason::WaitingForFirstReplies { asked } => headline::of(document).unwrap_or_else(|| {
+            Words::new(
+                match asked {
+                    1 => "the only source has not answered yet".to_owned(),
+                    number => format!("none of {number} sources has answered yet"),
+                },
+                "wait a few seconds; if it stays so, see the reasons below the table",
+            )
+        }),
+        SystemReason::WaitingForSamples => {
+            Words::new("the sources have not given enough samples yet", "wait for a few more polls")
+        }
+        _ => headline::of(document)
+            .unwrap_or_else(|| Words::new("the daemon has just started", "wait a few seconds and ask again")),
     }
 }
 
 fn selection(reason: &SystemReason, document: &Document) -> Words {
     match reason {
-        SystemReason::NoMajority { usable, agreeing, needed, disagreeing } => Words::new(
-            format!(
-                "the sources contradict one another: of {usable} usable, at most {agreeing} agree, and it takes \
-                 {needed}{}",
-                outside(disagreeing, document)
-            ),
-            "find out who is wrong and remove it, or add sources until the true ones are the majority (with four, one \
-             liar is outvoted)",
+        SystemReason::NoMajority { usable: 0 | 1, .. } => Words::new(
+            "what the only usable source says is not possible",
+            "see the reasons below the table, and use another source",
         ),
+        SystemReason::NoMajority { usable, agreeing, needed, disagreeing } => Words::new(
+            match agreeing {
+                0 | 1 => format!("the {usable} usable sources contradict one another"),
+                agreeing => format!("the sources contradict one another: only {agreeing} of {usable} agree"),
+            },
+            "find out which one is wrong and remove it, or add sources until the right ones are the majority (with four, \
+             a single one that is wrong is outvoted)",
+        )
+        .with_detail(Some(format!("it takes {needed} that agree{}", outside(disagreeing, document)))),
         SystemReason::TooFewAgreeing { agreeing, needed } => Words::new(
-            format!(
-                "only {} {}, and it takes {needed}",
-                count(u64::from(*agreeing), "source"),
-                if *agreeing == 1 { "is left that agrees" } else { "agree" }
-            ),
+            match agreeing {
+                1 => format!("only 1 source can be used, and it takes {needed} that agree"),
+                number => format!("only {number} sources agree, and it takes {needed}"),
+            },
             "add sources, mend those that are not used, or lower [synchronization] minimum-agreeing-sources",
         ),
-        SystemReason::FewSources { count: sources } => Words::new(
-            match sources {
-                1 => "there is only 1 source: nobody would notice if it were wrong".to_owned(),
-                number => format!(
-                    "there are only {}: they cannot outvote one that is wrong",
-                    count((*number).into(), "source")
-                ),
-            },
-            "configure at least three, better four",
-        ),
-        SystemReason::LocalClock { stratum } => Words::new(
-            format!("no source is used, and this machine's own clock is handed out at stratum {stratum}"),
-            "this is what [synchronization] local-stratum asks for; see the reasons beside the sources",
-        ),
-        SystemReason::NoSourceUsable { known } => Words::new(
-            match known {
-                1 => "the only source cannot be used".to_owned(),
-                number => format!("none of {} can be used", count((*number).into(), "source")),
-            },
-            "see the reason beside each source",
-        ),
+        SystemReason::FewSources { count: 1 } => {
+            Words::new("1 source alone cannot be checked", "configure three, better four")
+        }
+        SystemReason::FewSources { count } => {
+            Words::new(format!("{count} sources cannot outvote each other"), "configure three, better four")
+        }
+        SystemReason::LocalClock { stratum } => Words::plain(format!(
+            "this machine's own clock is served at stratum {stratum} meanwhile, as local-stratum asks for"
+        )),
+        SystemReason::NoSourceUsable { known } => headline::of(document).unwrap_or_else(|| {
+            Words::new(
+                match known {
+                    1 => "the only source cannot be used".to_owned(),
+                    number => format!("none of {} can be used", count((*number).into(), "source")),
+                },
+                "see the reasons below the table",
+            )
+        }),
         other => unknown(other.code()),
     }
 }
@@ -136,7 +151,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
 fn outside(disagreeing: &[u64], document: &Document) -> String {
     let names: Vec<String> =
         document.sources.iter().filter(|source| disagreeing.contains(&source.id)).map(source_words::label).collect();
-    if names.is_empty() { String::new() } else { format!(" (outside the largest group: {})", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!("; outside the largest group: {}", names.join(", ")) }
 }
 
 fn ageing(reason: &SystemReason) -> Words {
@@ -147,7 +162,7 @@ fn ageing(reason: &SystemReason) -> Words {
         ),
         SystemReason::LastUpdateTooOld { age_s } => Words::new(
             format!("the last measurement that could be used was {} ago", span(*age_s)),
-            "see the reasons beside the sources: has the network gone?",
+            "see the reasons below the table: has the network gone?",
         ),
         other => unknown(other.code()),
     }
@@ -155,93 +170,136 @@ fn ageing(reason: &SystemReason) -> Words {
 
 fn correction(reason: &SystemReason) -> Words {
     match reason {
-        SystemReason::ClockNotSteerable { cause } => {
-            let cause = obstacle(cause);
-            Words { what: format!("the clock cannot be steered: {}", cause.what), remedy: cause.remedy }
-        }
+        SystemReason::ClockNotSteerable { cause } => obstacle(cause),
         SystemReason::MeasuringOnly => Words::new(
-            "the daemon only measures and leaves the clock alone, as it was told to",
-            "to have the clock steered, set [clock] mode = \"system\"",
+            "the daemon only measures and leaves the clock alone",
+            "this is what [clock] mode = \"none\" asks for; to have the clock steered, set mode = \"system\"",
         ),
         SystemReason::PanicThreshold { offset_s, limit_s } => Words::new(
-            format!(
-                "the clock is {}, and the daemon does not correct more than {} on its own",
-                behind(*offset_s),
-                seconds(*limit_s)
-            ),
+            format!("the clock is {}; the limit is {}", behind(*offset_s), seconds(*limit_s)),
             "make sure that the sources are right; then set the clock by hand, or raise [synchronization] \
              single-step-panic-threshold or startup-step-panic-threshold, and restart the daemon",
-        ),
+        )
+        .with_detail(Some("the daemon does not correct more than that on its own".to_owned())),
         SystemReason::AccumulatedStepsExceeded { sum_s, limit_s } => Words::new(
-            format!(
-                "all steps of the clock would add up to {}, and the limit is {}",
-                seconds(*sum_s),
-                seconds(*limit_s)
-            ),
+            format!("all steps would add up to {}; the limit is {}", seconds(*sum_s), seconds(*limit_s)),
             "find out why the clock has to be stepped so often; then raise [synchronization] \
              accumulated-step-panic-threshold and restart the daemon",
         ),
+        SystemReason::LargeOffsetWatched { offset_s, left_s } => Words::new(
+            format!("the clock is {}; it will be set in {} unless that goes away", behind(*offset_s), seconds(*left_s)),
+            "wait; if the clock is right and the sources are wrong, remove them or stop the daemon before that",
+        ),
+        SystemReason::ClockDisturbed { .. }
+        | SystemReason::ClockMovedByOther { .. }
+        | SystemReason::ClockSteeredByOther { .. } => disturbed(reason),
+        SystemReason::RateBeyondLimit { frequency_ratio, limit_ratio } => Words::new(
+            format!(
+                "the clock's rate is off by {}, more than can be corrected",
+                percent(frequency_ratio.abs())
+            ),
+            "look for another clock source (/sys/devices/system/clocksource/clocksource0/available_clocksource), or have \
+             the machine repaired: its error grows all the time",
+        )
+        .with_detail(Some(format!(
+            "left alone, it runs {}; the limit is {}",
+            if *frequency_ratio < 0.0 { "slow" } else { "fast" },
+            percent(*limit_ratio)
+        ))),
         SystemReason::ClockSetError { error } => Words::new(
-            format!("the operating system refused to set the clock: {error}"),
+            "the operating system refused to set the clock",
             "see that the daemon has the capability CAP_SYS_TIME",
+        )
+        .with_detail(some(error)),
+        other => unknown(other.code()),
+    }
+}
+
+/// Something other than the daemon has changed the clock.
+fn disturbed(reason: &SystemReason) -> Words {
+    match reason {
+        SystemReason::ClockDisturbed { suspended_s, .. } if *suspended_s > 0.0 => Words::new(
+            format!("the machine slept for {}; the clock is being confirmed", span(*suspended_s)),
+            "wait some seconds for the sources to answer",
+        ),
+        SystemReason::ClockDisturbed { by_s, .. } => Words::new(
+            format!("the clock was set by {} from outside; being confirmed", signed_seconds(*by_s)),
+            "wait some seconds; if it happens again, let only one program set the clock: look for another NTP daemon, a VM \
+             tool or a cron job",
         ),
         SystemReason::ClockMovedByOther { by_s } => Words::new(
-            format!("something else moved the clock by {}", crate::units::signed_seconds(*by_s)),
+            format!("something else moved the clock by {}", signed_seconds(*by_s)),
             "let only one program set the clock: look for another NTP daemon, a VM tool or a cron job",
         ),
         SystemReason::ClockSteeredByOther { found_ratio, suspects, .. } => Words::new(
-            format!(
-                "another program steers the clock too{}: it ran {:+.3} ppm instead of as this daemon had set it",
-                if suspects.is_empty() { String::new() } else { format!(" (perhaps {})", suspects.join(" or ")) },
-                found_ratio * 1e6
-            ),
+            match suspects.as_slice() {
+                [] => "another program steers the clock too".to_owned(),
+                [one] => format!("another program steers the clock too, perhaps {one}"),
+                several => format!("another program steers the clock too: {}", several.join(" or ")),
+            },
             "stop the other program: only one can steer the clock",
-        ),
+        )
+        .with_detail(Some(format!("it ran at {}, which this daemon had not set", ppm(*found_ratio)))),
         other => unknown(other.code()),
     }
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Why the machine's clock is not steered.
 pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Words {
     match obstacle {
-        SteeringObstacle::AsConfigured => {
-            Words::new("the configuration wants it so", "to have it steered, set [clock] mode = \"system\"")
-        }
+        SteeringObstacle::AsConfigured => Words::new(
+            "the daemon leaves the machine's clock alone, as configured",
+            "to have it steered, set [clock] mode = \"system\"",
+        ),
         SteeringObstacle::NotPermitted { error } => Words::new(
-            format!("the daemon may not set it ({error})"),
+            "the daemon may not set the clock",
             "give the daemon the capability CAP_SYS_TIME (a container needs --cap-add SYS_TIME), or run it on the host",
-        ),
+        )
+        .with_detail(some(error)),
         SteeringObstacle::NotSupported { error } => Words::new(
-            format!("this system has no way to steer it ({error})"),
+            "this system has no way to steer its clock",
             "set [clock] mode = \"virtual\" to serve the time without it",
-        ),
+        )
+        .with_detail(some(error)),
         SteeringObstacle::Failed { error } => {
-            Words::new(format!("setting it failed ({error})"), "see the daemon's log, mend the cause and restart it")
+            Words::new("setting the clock failed", "see the daemon's log, mend the cause and restart it")
+                .with_detail(some(error))
         }
         SteeringObstacle::Unknown { code } => unknown(code),
     }
 }
 
-/// The loud line for a clock that is not what people think it is; `None` when the machine's clock is steered.
+/// The loud line for a clock that is not what people think it is; `None` when the machine's clock is steered, or left alone
+/// on purpose.
 pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Words> {
+    let cause = clock.obstacle.as_ref().filter(|cause| **cause != SteeringObstacle::AsConfigured)?;
     let what = match (&clock.mode, clock.steering) {
         (ClockMode::System | ClockMode::Auto, true) => return None,
-        (ClockMode::Virtual, true) => match clock.virtual_minus_system_s {
-            // The virtual clock is ahead when the machine's is behind it.
-            Some(lead) => format!(
-                "THE MACHINE'S CLOCK IS NOT STEERED: the daemon keeps a virtual clock of its own, and the machine's \
-                 clock is {} it",
-                if lead == 0.0 { "level with".to_owned() } else { behind(lead).replace("ahead", "ahead of") }
-            ),
-            None => "THE MACHINE'S CLOCK IS NOT STEERED: the daemon keeps a virtual clock of its own".to_owned(),
-        },
-        (ClockMode::Virtual, false) => "NO CLOCK IS STEERED: the virtual clock is only measured".to_owned(),
-        (ClockMode::Other(word), true) => format!("the daemon keeps a clock of the kind `{word}`"),
-        (_, false) | (ClockMode::None, true) => "THE CLOCK IS NOT STEERED: the daemon only measures".to_owned(),
+        (ClockMode::Virtual, _) => "THE MACHINE'S CLOCK IS NOT STEERED: the daemon keeps a virtual clock of its own",
+        (_, _) => "THE CLOCK IS NOT STEERED: the daemon only measures",
     };
-    let cause = clock.obstacle.as_ref().map(obstacle);
-    Some(match cause {
-        Some(cause) => Words { what: format!("{what}; {}", cause.what), remedy: cause.remedy },
-        None => Words::plain(what),
-    })
+    let Words { what: why, detail, remedy } = obstacle(cause);
+    Some(Words { what: what.to_owned(), detail: Some(detail.unwrap_or(why)), remedy })
+}
+
+/// Clocks that are no further apart are level, in seconds.
+const LEVEL_S: f64 = 1e-6;
+
+/// How the machine's clock stands beside a virtual one that is kept on purpose.
+pub(crate) fn virtual_note(clock: &ClockFacts) -> Option<String> {
+    let on_purpose = matches!(clock.obstacle, None | Some(SteeringObstacle::AsConfigured));
+    if clock.mode != ClockMode::Virtual || !on_purpose {
+        return None;
+    }
+    // The virtual clock is ahead when the machine's is behind it.
+    let stands = match clock.virtual_minus_system_s {
+        Some(lead) if lead.abs() < LEVEL_S => ", level with it".to_owned(),
+        Some(lead) => format!(", {}", behind(lead).replace("ahead", "ahead of it").replace("behind", "behind it")),
+        None => String::new(),
+    };
+    Some(format!("the machine's own clock is left alone{stands}"))
 }

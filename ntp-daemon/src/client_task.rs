@@ -1,6 +1,7 @@
 //! The one owner of the client and of the clock.
 
 use crate::alarm::{Alarm, SetNotice};
+use crate::digits::signed;
 use crate::establish::{self, Established};
 use crate::network::{self, Network};
 use crate::observe::{self, Facts};
@@ -15,7 +16,6 @@ use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTable};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
-use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
@@ -58,6 +58,7 @@ pub(crate) struct ClientTask {
     store: Store,
     facts: Facts,
     served: Arc<ArcSwap<ServedState>>,
+    watching: logging_of_events::Watching,
     alarm: Alarm,
     ports: OpenPorts,
     network: Network,
@@ -104,6 +105,7 @@ impl ClientTask {
             store,
             facts,
             served,
+            watching: logging_of_events::Watching::default(),
             alarm: Alarm::new(),
             _stamping: keep_stamping(),
             resolved: mpsc::channel(INBOX),
@@ -206,24 +208,22 @@ impl ClientTask {
         // A measurement is of no use where the clock did not go as we think.
         self.look_at_the_clock();
         let now = self.now();
-        let outcome = match inbound {
-            Inbound::Unreachable(source) => return self.client.handle_port_unreachable(source),
-            Inbound::Transmitted(token, stamp) => {
-                let source = token.source();
-                self.client
-                    .handle_transmitted(now, token, stamp)
-                    .map(|accepted| accepted.map(|accepted| (source, accepted)))
-            }
+        let (source, outcome) = match inbound {
+            Inbound::Unreachable(source, os_error) => return self.client.handle_unreachable(source, os_error),
+            Inbound::Transmitted(token, stamp) => (token.source(), self.client.handle_transmitted(now, token, stamp)),
             Inbound::Datagram { source, from, to, received, bytes } => {
                 let datagram = Datagram { from, to, received, bytes: &bytes };
-                self.client.handle_datagram(now, source, &datagram).map(|accepted| Some((source, accepted)))
+                (source, self.client.handle_datagram(now, source, &datagram).map(Some))
             }
         };
         match outcome {
-            // The request has its answer; its port is closed.
-            Ok(Some((source, Accepted::Measured))) => self.ports.close(source),
+            Ok(Some(Accepted::Measured)) => {
+                // The request has its answer; its port is closed.
+                self.ports.close(source);
+                logging_of_events::tell_exchange(source, &self.client, &self.facts, now);
+            }
             Ok(_) => {}
-            Err(discard) => tracing::debug!(?discard, "a datagram was not believed"),
+            Err(discard) => logging_of_events::tell_discard(source, discard, &self.client, &self.facts),
         }
     }
 
@@ -249,7 +249,7 @@ impl ClientTask {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            logging_of_events::tell(&event, &self.facts);
+            logging_of_events::tell(&event, &self.client, &self.facts, self.now());
             match event {
                 Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
                 Event::Establish { group, since, .. } => {
@@ -270,6 +270,7 @@ impl ClientTask {
                 | Event::SourceChanged { .. } => {}
             }
         }
+        self.watching.tell(&self.client, self.now());
     }
 
     fn act(&mut self, action: ClockAction) -> Option<ClockChange> {
@@ -346,12 +347,12 @@ fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
     let step_s = earliest.saturating_sub(shown);
     match era::set_to(clock, earliest, built()) {
         Ok(()) if beyond => tracing::warn!(
-            step_s,
+            step = %signed(Seconds::new(step_s as f64)),
             "the clock showed a time more than 68 years after this program was built, which no packet of NTP can tell from \
              one 136 years before, and was set back to the last known time; the sources will correct it"
         ),
         Ok(()) => tracing::warn!(
-            step_s,
+            step = %signed(Seconds::new(step_s as f64)),
             "the clock showed a time before the last known one (in the state file, or when this program was built) and was \
              set forward to it; if that was wrong, the sources will set it back"
         ),
@@ -370,9 +371,4 @@ fn built() -> i64 {
 
 fn unix_seconds(at: NtpTimestamp) -> i64 {
     at.to_unix_near(built()).0
-}
-
-/// Identifies a source in the log as people know it.
-pub(crate) fn reference_text(id: ReferenceId, stratum: u8) -> String {
-    id.text(Stratum::from_bits(stratum))
 }

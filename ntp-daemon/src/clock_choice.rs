@@ -28,6 +28,16 @@ pub(crate) fn open(section: &ClockSection) -> Result<Clock, ClockError> {
     }
 }
 
+/// The clock that a mode asks for, as the log calls it.
+pub(crate) const fn in_words(mode: ClockMode) -> &'static str {
+    match mode {
+        ClockMode::Auto => "the system's, steered if this process may (auto)",
+        ClockMode::System => "the system's (system)",
+        ClockMode::Virtual => "a virtual one (virtual)",
+        ClockMode::None => "the system's, measured only (none)",
+    }
+}
+
 /// Says loudly, once, which clock this is about.
 pub(crate) fn announce(clock: &Clock, mode: ClockMode) {
     match (clock, clock.obstacle()) {

@@ -304,12 +304,21 @@ pub(crate) fn secrets() -> Result<impl FnMut() -> [u8; 32], DaemonError> {
     })
 }
 
-/// Resolves when somebody wants the daemon to end; SIGHUP goes to `reload`.
+/// Other daemons take these signals for more or less of a log, or for their statistics.
+fn tell_what_to_use(signal: &str) {
+    tracing::info!(
+        "{signal} has no meaning here, and is ignored: `ntp-ctl status --verbose` shows the state, and [observability] \
+         log-level or the option -l says how much is logged from the next start on"
+    );
+}
+
+/// Resolves when the daemon is asked to end; SIGHUP goes to `reload`. SIGUSR1 and SIGUSR2 do nothing.
 pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Output = ()>, DaemonError> {
     let on = |kind| signal(kind).map_err(|error| DaemonError::System { doing: "cannot listen to signals", error });
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
     let mut hang_up = on(SignalKind::hangup())?;
+    let (mut first_user, mut second_user) = (on(SignalKind::user_defined1())?, on(SignalKind::user_defined2())?);
     Ok(async move {
         loop {
             tokio::select! {
@@ -321,6 +330,8 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Outpu
                     );
                     reload.send_replace(());
                 }
+                _ = first_user.recv() => tell_what_to_use("SIGUSR1"),
+                _ = second_user.recv() => tell_what_to_use("SIGUSR2"),
             }
         }
     })

@@ -1,5 +1,6 @@
 //! Establishing keys for sources with NTS in the background.
 
+use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
 use ntp_ke::client::{CertificateTime, Connector, Failure, establish};
 use ntp_proto::pool::{EstablishFailure, GroupId};
@@ -63,8 +64,8 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
     let validity = established.validity;
     tracing::debug!(
         server = %address, peer = %established.peer, ntp = %established.ntp_server,
-        key_exchange = established.tls.key_exchange, cipher_suite = established.tls.cipher_suite,
-        took_s = established.took.as_secs_f64(), "keys for NTS"
+        key_exchange = %established.tls.key_exchange, cipher_suite = %established.tls.cipher_suite,
+        took = %span(established.took), "keys for NTS"
     );
     Ok(Granted {
         addresses: established.addresses,

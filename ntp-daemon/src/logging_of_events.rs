@@ -1,22 +1,27 @@
 //! What the log says about the client's events: transitions, with their reason.
 
+use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
-use ntp_proto::client::{Event, Removal, SourceState};
-use ntp_proto::clock::{ClockEvent, Halt, Standing};
+use crate::os_error;
+use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
+use ntp_proto::clock::{ClockEvent, Halt, Outcome, StampOrigin, Standing};
+use ntp_proto::packet::KissCode;
+use ntp_proto::source::{Discard, SourceId};
+use ntp_proto::time::{Now, Seconds};
 use std::net::SocketAddr;
 
 /// Writes an event into the log.
-pub(crate) fn tell(event: &Event, facts: &Facts) {
+pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
     match event {
         Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
         Event::Unresolved { group, error } => {
             tracing::warn!(
-                name = facts.name_of(*group),
+                name = %facts.name_of(*group),
                 "the name cannot be looked up and will be tried again: {error}"
             );
         }
         Event::LastKnownAddresses { group, addresses } => tracing::warn!(
-            name = facts.name_of(*group),
+            name = %facts.name_of(*group),
             addresses,
             "the resolver does not help; the addresses that the name had in an earlier run are used until it does"
         ),
@@ -24,23 +29,23 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
             let list: Vec<_> =
                 refused.iter().map(|refused| format!("{} ({})", refused.address, refused.fault.word())).collect();
             tracing::warn!(
-                name = facts.name_of(*group),
+                name = %facts.name_of(*group),
                 "the name leads to addresses that no server can have, which are not used: {}",
                 list.join(", ")
             );
         }
         Event::Establish { host, port, .. } => tracing::debug!(%host, port, "establishing keys for NTS"),
         Event::Established { group, algorithm, cookies } => {
-            tracing::info!(name = facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
+            tracing::info!(name = %facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
         }
         Event::NotEstablished { group, failure } => tracing::warn!(
-            name = facts.name_of(*group),
-            stage = failure.stage,
+            name = %facts.name_of(*group),
+            stage = %failure.stage,
             "no keys for NTS, which will be tried again: {}",
             failure.message
         ),
         Event::SourceAdded { address, group, .. } => {
-            tracing::info!(%address, name = facts.name_of(*group), "new source");
+            tracing::info!(%address, name = %facts.name_of(*group), "new source");
         }
         Event::SourceRemoved { address, reason, .. } => {
             let why = match reason {
@@ -53,42 +58,190 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
             };
             tracing::info!(%address, "source replaced: {why}");
         }
-        Event::SourceChanged { address, from, to, .. } => tell_source(*address, from.as_ref(), to),
+        Event::SourceChanged { address, from, to, .. } => tell_source(*address, from.as_ref(), to, client),
+        Event::Clock(ClockEvent::Synchronized) => tell_synchronized(client, facts, now),
         Event::Clock(event) => tell_clock(event, facts),
     }
 }
 
-fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState) {
+fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState, client: &Client) {
     match to {
         SourceState::Judged(Standing::Falseticker { offset, missed_by, truechimers }) => tracing::warn!(
-            %address, offset_s = offset.to_f64(), missed_by_s = missed_by.to_f64(), majority = truechimers,
+            %address, offset = %signed(*offset), missed_by = %span(*missed_by), majority = truechimers,
             "falseticker: the source contradicts the majority"
         ),
         SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
-            %address, distance_s = distance.to_f64(), limit_s = limit.to_f64(),
+            %address, distance = %span(*distance), limit = %span(*limit),
             "the source could be wrong by more than is accepted"
         ),
-        SourceState::Judged(Standing::NoMajority) => {
-            tracing::warn!(%address, "the sources contradict each other and no majority agrees");
-        }
+        SourceState::Judged(Standing::NoMajority) => tell_no_majority(address, client),
         SourceState::Unreachable { unanswered } => tracing::warn!(%address, unanswered, "the source does not answer"),
         SourceState::Unusable(discard) => {
-            tracing::warn!(%address, reason = ?discard, "the source's replies cannot be used");
+            tracing::warn!(%address, "the source's replies cannot be used: {}", discard_in_words(*discard));
         }
-        SourceState::Demobilized(kiss) => tracing::warn!(%address, ?kiss, "the source told us to go away"),
+        SourceState::Demobilized(kiss) => {
+            tracing::warn!(%address, "the source refuses to serve us ({})", letters(*kiss));
+        }
         SourceState::SendFailed(error) => {
-            let error = std::io::Error::from_raw_os_error(*error);
-            tracing::warn!(%address, "cannot send to the source: {error}");
+            tracing::warn!(%address, "cannot send to the source: {}", os_error::text(*error));
         }
         SourceState::Judged(standing) => {
             let recovered = matches!(from, Some(SourceState::Unreachable { .. } | SourceState::SendFailed(_)));
+            let standing = standing_in_words(standing);
             if recovered {
-                tracing::info!(%address, ?standing, "the source answers again");
+                tracing::info!(%address, "the source answers again, and {standing}");
             } else {
-                tracing::debug!(%address, ?standing, "the source was judged");
+                tracing::debug!(%address, "the source {standing}");
             }
         }
-        SourceState::Measured | SourceState::NoReplyYet { .. } => tracing::debug!(%address, ?to, "source"),
+        SourceState::Measured => tracing::debug!(%address, "the source answers"),
+        SourceState::NoReplyYet { sent } => tracing::debug!(%address, sent, "the source has not answered yet"),
+    }
+}
+
+/// Sources can contradict one another only where there are several.
+fn tell_no_majority(address: SocketAddr, client: &Client) {
+    match client.clock().selection().outcome {
+        Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
+            tracing::warn!(%address, agreeing, needed, "the source is good, but too few agree");
+        }
+        _ => tracing::warn!(%address, "the sources contradict each other and no majority agrees"),
+    }
+}
+
+fn standing_in_words(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::SystemPeer => "is the best one",
+        Standing::Combined => "is used",
+        Standing::Outlier => "is kept in reserve",
+        Standing::WaitingForQuorum => "waits for others to agree",
+        Standing::Falseticker { .. } => "contradicts the majority",
+        Standing::TooDistant { .. } => "could be wrong by too much",
+        Standing::NoMajority => "finds no majority",
+    }
+}
+
+/// The letters of a kiss.
+fn letters(kiss: KissCode) -> String {
+    kiss.to_reference_id().letters().unwrap_or_else(|| "a kiss of death".to_owned())
+}
+
+/// Why a datagram is not believed.
+fn discard_in_words(discard: Discard) -> String {
+    let words = match discard {
+        Discard::WrongAddress => "they come from another address or port than was asked",
+        Discard::Malformed => "they are no NTP packets",
+        Discard::UnknownVersion(version) => return format!("they are of version {version} of NTP"),
+        Discard::NotAReply => "they are no replies of a server (mode 4)",
+        Discard::Duplicate => "they repeat an earlier reply",
+        Discard::Bogus => "they answer something that was not asked",
+        Discard::TooLate => "they come too late",
+        Discard::Unauthenticated => "they are not authenticated",
+        Discard::Forged => "their authentication is wrong",
+        Discard::Nak => "the server does not know our keys (NTSN)",
+        Discard::Kiss(kiss) => return format!("they are a kiss of death ({})", letters(kiss)),
+        Discard::InvalidTimestamps => "timestamps are missing or run backwards",
+        Discard::Unsynchronized => "the server says that its own clock is not synchronised",
+        Discard::RootDistance => "the server says that its own clock may be wrong by 16 s or more",
+        Discard::NegativeDelay => "they come back sooner than the server says to have worked on them",
+        Discard::Loop => "the server takes its time from us",
+        Discard::CertificateTime => "they tell a time at which the server's own certificate is not valid",
+    };
+    words.to_owned()
+}
+
+/// Writes an exchange into the log, with its numbers.
+pub(crate) fn tell_exchange(source: SourceId, client: &Client, facts: &Facts, now: Now) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let Some(member) = member(client, source) else { return };
+    let Some(newest) = member.source().filter().samples().next() else { return };
+    let offset = newest.offset() - client.clock().timescale().steered_by(now.local);
+    let stamps = format!("{}/{}", stamp_in_words(newest.sent_by), stamp_in_words(newest.received_by));
+    tracing::debug!(
+        server = %name(member, facts),
+        offset = %signed(offset),
+        delay = %span(newest.delay()),
+        dispersion = %span(newest.dispersion),
+        root_delay = %span(newest.root.delay),
+        root_dispersion = %span(newest.root.dispersion),
+        stratum = newest.root.stratum.to_bits(),
+        poll = %span(member.source().poll().seconds()),
+        reach = %format_args!("{:o}", member.source().reach().bits()),
+        %stamps,
+        "exchange"
+    );
+}
+
+/// Writes into the log that a datagram was not believed.
+pub(crate) fn tell_discard(source: SourceId, discard: Discard, client: &Client, facts: &Facts) {
+    let Some(member) = member(client, source) else { return };
+    tracing::debug!(
+        server = %name(member, facts), reason = discard.word(),
+        "replies were not believed: {}", discard_in_words(discard)
+    );
+}
+
+fn stamp_in_words(origin: StampOrigin) -> &'static str {
+    match origin {
+        StampOrigin::Daemon => "daemon",
+        StampOrigin::Kernel => "kernel",
+        StampOrigin::Hardware => "card",
+    }
+}
+
+fn member(client: &Client, source: SourceId) -> Option<&Member> {
+    client.members().find(|member| member.source().id() == source)
+}
+
+/// A source as people know it: its name, with the address where that says more.
+fn name(member: &Member, facts: &Facts) -> String {
+    let (name, address) = (facts.name_of(member.group()), member.source().address().to_string());
+    if name == address { name } else { format!("{name} ({address})") }
+}
+
+/// The clock is right: by whom, and how well.
+fn tell_synchronized(client: &Client, facts: &Facts, now: Now) {
+    let clock = client.clock();
+    let free = clock.timescale().to_free(now.local);
+    let bound = clock.system().map(|system| system.root_distance_at(free)).unwrap_or_default();
+    let bound = span(bound.max(clock.remaining_offset(now).unwrap_or_default().abs()));
+    let stratum = client.served_state(now).stratum.to_bits();
+    let Outcome::Agreed { peer, usable, agreeing } = clock.selection().outcome else {
+        return tracing::info!("the clock is synchronised, right to within {bound}; stratum {stratum}");
+    };
+    let peer = member(client, peer).map(|member| name(member, facts)).unwrap_or_default();
+    tracing::info!(
+        "the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreeing} of {usable} usable \
+         sources agree"
+    );
+}
+
+/// Whether the log has said that a large offset is being watched.
+#[derive(Debug, Default)]
+pub(crate) struct Watching {
+    said: bool,
+}
+
+impl Watching {
+    /// Writes into the log when the watch over a large offset begins, and when it ends because the offset has gone.
+    pub(crate) fn tell(&mut self, client: &Client, now: Now) {
+        let clock = client.clock();
+        match clock.watched(now) {
+            Some((offset, left)) if !self.said => {
+                self.said = true;
+                tracing::warn!(
+                    "the clock is {}; it will be set in {} unless that goes away",
+                    behind(offset),
+                    span(left)
+                );
+            }
+            None if std::mem::take(&mut self.said) && clock.halted().is_none() => {
+                tracing::info!("no large offset is watched any more");
+            }
+            _ => {}
+        }
     }
 }
 
@@ -98,38 +251,42 @@ fn tell_clock(event: &ClockEvent, facts: &Facts) {
         ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
         ClockEvent::Resumed => tracing::info!("the clock is being corrected again"),
         ClockEvent::Stepped(step) if facts.warn_on_jump => {
-            tracing::warn!(step_s = step.to_f64(), "the clock was stepped");
+            tracing::warn!(step = %signed(*step), "the clock was stepped");
         }
-        ClockEvent::Stepped(step) => tracing::info!(step_s = step.to_f64(), "the clock was stepped"),
-        ClockEvent::Halted(Halt::Panic { offset, limit }) => tracing::error!(
-            offset_s = offset.to_f64(),
-            limit_s = limit.to_f64(),
+        ClockEvent::Stepped(step) => tracing::info!(step = %signed(*step), "the clock was stepped"),
+        ClockEvent::Halted(halt) => tell_halt(halt),
+        ClockEvent::Disturbed(disturbance) if !disturbance.suspended.is_zero() => tracing::info!(
+            suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
+            "the machine was suspended; the clock is confirmed anew"
+        ),
+        ClockEvent::Disturbed(disturbance) => tracing::warn!(
+            step = %signed(disturbance.step),
+            "another program has set the clock; it is confirmed anew. If another time service runs here, stop one of the two"
+        ),
+    }
+}
+
+fn tell_halt(halt: &Halt) {
+    match halt {
+        Halt::Panic { offset, limit } => tracing::error!(
+            offset = %signed(*offset),
+            limit = %span(*limit),
             "the clock is off by more than the panic threshold and is left alone; if the sources are right, set it by \
              hand (and remove the state file of [storage], if it holds a wrong time) or raise the threshold in \
              [synchronization], then restart"
         ),
-        ClockEvent::Halted(Halt::AccumulatedSteps { sum, limit }) => tracing::error!(
-            sum_s = sum.to_f64(),
-            limit_s = limit.to_f64(),
+        Halt::AccumulatedSteps { sum, limit } => tracing::error!(
+            sum = %span(*sum),
+            limit = %span(*limit),
             "all steps together would exceed accumulated-step-panic-threshold; the clock is left alone. If the sources \
              are right, remove the state file or raise the threshold, then restart"
         ),
-        ClockEvent::Halted(Halt::ClockRefused) => {
-            tracing::error!("the operating system refused a correction of the clock");
-        }
-        ClockEvent::Halted(Halt::RateBeyondLimit { needed, limit }) => tracing::error!(
-            needed_ppm = needed.to_f64() * 1e6,
-            limit_ppm = limit.to_f64() * 1e6,
+        Halt::ClockRefused => tracing::error!("the operating system refused a correction of the clock"),
+        Halt::RateBeyondLimit { needed, limit } => tracing::error!(
+            needed = %ppm(*needed),
+            limit = %ppm(*limit),
             "the clock's rate is off by more than can be corrected, so that its error grows; the clock source of this machine \
              is broken: see /sys/devices/system/clocksource/clocksource0/available_clocksource for others"
-        ),
-        ClockEvent::Disturbed(disturbance) if !disturbance.suspended.is_zero() => tracing::info!(
-            suspended_s = disturbance.suspended.as_secs(),
-            "the machine was suspended; the clock is confirmed anew"
-        ),
-        ClockEvent::Disturbed(disturbance) => tracing::warn!(
-            step_s = disturbance.step.to_seconds(),
-            "another program has set the clock; it is confirmed anew. If another time service runs here, stop one of the two"
         ),
     }
 }

@@ -11,6 +11,7 @@ mod client_task;
 mod clock_choice;
 mod daemon;
 mod demo;
+mod digits;
 mod era;
 mod establish;
 mod file;
@@ -25,6 +26,7 @@ mod logging_of_events;
 mod network;
 mod nts_sessions;
 mod observe;
+mod os_error;
 mod resolve;
 mod rivals;
 mod server;
@@ -76,10 +78,16 @@ fn run(args: &Args) -> ExitCode {
         loaded.config.observability.log_level = level;
     }
     logging::start(&loaded.config.observability);
+    let path = loaded.files.first().filter(|_| args.pool.is_empty()).cloned();
+    let from = path.as_ref().map_or_else(|| "no file, pools".to_owned(), |path| path.display().to_string());
+    tracing::info!(
+        "Truechimer ntp-daemon {} starts; configuration: {from}; clock: {}",
+        env!("CARGO_PKG_VERSION"),
+        clock_choice::in_words(loaded.config.clock.mode)
+    );
     for warning in &loaded.warnings {
         tracing::warn!("{}; {}", warning.message(), warning.help());
     }
-    let path = loaded.files.first().filter(|_| args.pool.is_empty()).cloned();
     match daemon::run(loaded.config, path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,5 +1,6 @@
 //! Other programs that steer the same clock: which they may be, and what they did.
 
+use crate::digits::{ppm, signed};
 use ntp_os_clock::Interference;
 use ntp_proto::time::MonoTime;
 use std::fs;
@@ -50,9 +51,9 @@ impl Rivalry {
         };
         if rivalry.as_ref().is_none_or(|known| known.suspects != suspects) {
             tracing::error!(
-                set_ppm = latest.ordered.to_f64() * 1e6,
-                found_ppm = latest.found.to_f64() * 1e6,
-                moved_s = latest.moved.to_seconds(),
+                set = %ppm(latest.ordered),
+                found = %ppm(latest.found),
+                moved = %signed(latest.moved),
                 "another program steers the clock: {}. Only one can: stop the other one",
                 names(&suspects)
             );

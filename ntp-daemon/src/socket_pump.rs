@@ -27,8 +27,8 @@ pub(crate) enum Inbound {
     Transmitted(TransmitToken, Stamp),
     /// A datagram came.
     Datagram { source: SourceId, from: SocketAddr, to: Option<IpAddr>, received: Stamp, bytes: Box<[u8]> },
-    /// The network says that nobody listens there.
-    Unreachable(SourceId),
+    /// The network says that the request did not arrive, with the operating system's error number for the reason.
+    Unreachable(SourceId, i32),
 }
 
 /// A request that could not be sent.
@@ -216,7 +216,9 @@ impl Pump {
 fn noticed(socket: &Socket, source: SourceId, waiting: &mut Option<Waiting>, reader: &ClockReader) -> Option<Inbound> {
     while let Ok(Some(notice)) = socket.notice() {
         match notice {
-            Notice::Unreachable(_) => return Some(Inbound::Unreachable(source)),
+            Notice::Unreachable(unreachable) => {
+                return Some(Inbound::Unreachable(source, unreachable.error.raw_os_error().unwrap_or(0)));
+            }
             Notice::Transmitted(stamp) => {
                 if let Some(Waiting { token, .. }) = waiting.take_if(|waiting| waiting.id == stamp.id) {
                     return Some(Inbound::Transmitted(token, local(Some(stamp.stamp), reader)));
@@ -347,7 +349,7 @@ mod tests {
             let (requests, reader) = requests(&[nobody]);
             let source = requests[0].0.source;
             let (mut ports, mut told) = launched(requests, reader);
-            while !matches!(told.last(), Some(Inbound::Unreachable(told)) if *told == source) {
+            while !matches!(told.last(), Some(Inbound::Unreachable(told, _)) if *told == source) {
                 told.push(next(&mut ports).await);
             }
         });

@@ -98,7 +98,7 @@ impl Store {
         let sane = drift.frequency_ratio.is_finite() && drift.frequency_ratio.abs() <= LARGEST_RATE.to_f64();
         if !sane {
             tracing::warn!(
-                ratio = drift.frequency_ratio,
+                frequency = %format_args!("{:.0} ppm", drift.frequency_ratio * 1e6),
                 "the drift file holds a frequency that no clock has; it is not used"
             );
         }
@@ -111,7 +111,7 @@ impl Store {
         let sane = (0.0..MOST_STEPS_S).contains(&state.accumulated_steps_s);
         if !sane {
             tracing::warn!(
-                sum_s = state.accumulated_steps_s,
+                sum = %format_args!("{:.0} s", state.accumulated_steps_s),
                 "the state file holds an impossible sum of steps; it is not used"
             );
         }

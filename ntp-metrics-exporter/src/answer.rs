@@ -61,6 +61,9 @@ async fn ask(socket: &Path) -> Result<Document, FetchError> {
 fn ready(fetched: Result<Document, FetchError>) -> Answer {
     match fetched {
         Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronised\n"),
+        Ok(document) if document.system.is_healthy() => {
+            plain(StatusCode::OK, "serving this machine's own clock, as configured\n")
+        }
         Ok(document) => {
             let codes: Vec<&str> = document.system.reasons.iter().map(ntp_observe::SystemReason::code).collect();
             plain(StatusCode::SERVICE_UNAVAILABLE, format!("not synchronised: {}\n", codes.join(", ")))

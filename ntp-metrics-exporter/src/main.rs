@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `/metrics` | the metrics, as OpenMetrics or in the plain text format 0.0.4 by the `Accept` header; always 200, with `ntp_up 0` when the daemon cannot be reached |
 //! | `/healthz` | 200 as long as the exporter runs |
-//! | `/readyz` | 200 when the clock is synchronised, otherwise 503 with the reason |
+//! | `/readyz` | 200 when the clock is synchronised, or served unsynchronised because no source is configured and `local-stratum` is; otherwise 503 with the reason |
 //!
 //! # Module map
 //! | module | concept |

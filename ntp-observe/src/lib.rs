@@ -40,7 +40,7 @@ pub use document::{
 pub use fetch::{FetchError, MAX_DOCUMENT_BYTES, fetch};
 pub use nts::{CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState};
 pub use server::{ClientTable, ServerFacts};
-pub use source::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
+pub use source::{NetworkCause, OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
 pub use system::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 
 /// The version of the document that this crate writes and reads.

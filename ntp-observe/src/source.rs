@@ -28,9 +28,10 @@ pub struct SourceFacts {
     pub stratum: Option<u8>,
     /// The server's leap indicator.
     pub leap: Option<Leap>,
-    /// The version of its last reply.
+    /// The version of its last reply, of one that was not understood as well.
     pub version: Option<u8>,
-    /// The server's reference id.
+    /// The server's reference id: letters, an IPv4 address, or eight hexadecimal digits (those of a hash, if the server
+    /// takes its time over IPv6). `null` until it has answered.
     pub reference_id: Option<String>,
     /// How often we ask.
     pub poll_s: Option<f64>,
@@ -46,9 +47,9 @@ pub struct SourceFacts {
     pub dispersion_s: Option<f64>,
     /// The jitter after the clock filter (RFC 5905 §10).
     pub jitter_s: Option<f64>,
-    /// The server's own root delay.
+    /// The server's own root delay, as the reply in use says, or the last one that could not be used.
     pub root_delay_s: Option<f64>,
-    /// The server's own root dispersion.
+    /// The server's own root dispersion, as the reply in use says, or the last one that could not be used.
     pub root_dispersion_s: Option<f64>,
     /// How far the offset may be wrong: the root distance through this source (RFC 5905 §11.2.1).
     pub error_bound_s: Option<f64>,
@@ -70,6 +71,9 @@ pub struct SourceFacts {
     /// Addresses of its name that are not used because no server can have them, with the word for the reason.
     #[serde(default)]
     pub refused_addresses: BTreeMap<String, String>,
+    /// Address and port that the last datagram came from, if it came from another than the one that was asked.
+    #[serde(default)]
+    pub answered_from: Option<String>,
     /// Who made our timestamps.
     pub timestamps: TimestampCounts,
     /// Keys and cookies; `null` for a source without NTS.
@@ -165,6 +169,27 @@ impl SourceState {
     }
 }
 
+/// Why the network, or this machine, does not carry a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkCause {
+    /// There is no route to the network (`ENETUNREACH`).
+    NoRoute,
+    /// The host does not answer on its network, or is not there (`EHOSTUNREACH`).
+    HostUnreachable,
+    /// A firewall forbids it (`EACCES`, `EPERM`).
+    Prohibited,
+    /// Something else, or a word of a newer daemon.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Default for NetworkCause {
+    fn default() -> Self {
+        Self::Other("unknown".to_owned())
+    }
+}
+
 /// Why a source is in its state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
@@ -210,8 +235,15 @@ pub enum SourceReason {
         /// Polls in a row without a valid reply.
         unanswered: u32,
     },
-    /// The network says that nobody listens at this port (ICMP).
+    /// The network says that nothing listens at this port (ICMP port unreachable).
     PortUnreachable,
+    /// The network says that requests do not arrive, for another reason than a closed port (ICMP).
+    Unreachable {
+        /// Which one.
+        cause: NetworkCause,
+        /// The operating system's name for it.
+        error: String,
+    },
     /// Replies come, but none passes the tests; see `discards`.
     RepliesDiscarded {
         /// The word of the last test that failed.
@@ -261,6 +293,9 @@ pub enum SourceReason {
     },
     /// The request could not be sent.
     SendFailed {
+        /// The cause, if it is one of those that are known.
+        #[serde(default)]
+        cause: NetworkCause,
         /// What the operating system answered.
         error: String,
     },
@@ -309,6 +344,7 @@ impl SourceReason {
             Self::NoReplyYet { .. } => "no-reply-yet",
             Self::NoReply { .. } => "no-reply",
             Self::PortUnreachable => "port-unreachable",
+            Self::Unreachable { .. } => "unreachable",
             Self::RepliesDiscarded { .. } => "replies-discarded",
             Self::ServerUnsynchronized => "server-unsynchronized",
             Self::StratumTooHigh { .. } => "stratum-too-high",

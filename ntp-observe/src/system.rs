@@ -13,7 +13,9 @@ pub struct SystemFacts {
     pub stratum: u8,
     /// The leap indicator that we announce.
     pub leap: Leap,
-    /// Where our time comes from: an IPv4 address, four letters, or eight hexadecimal digits (RFC 5905 §7.3, refid).
+    /// Where our time comes from, as our clients are told: an IPv4 address, four letters, or eight hexadecimal digits, the
+    /// beginning of the MD5 hash of an IPv6 address (RFC 5905 §7.3, refid). The source itself is the one with the state
+    /// `selected`.
     pub reference_id: Option<String>,
     /// When the clock was last set or corrected.
     pub reference_time: Option<Date>,
@@ -33,6 +35,13 @@ pub struct SystemFacts {
     pub root_dispersion_s: Option<f64>,
     /// The greatest error that the clock may have now: |offset| + root dispersion + root delay / 2.
     pub error_bound_s: Option<f64>,
+    /// A large offset that is being watched before the clock is set; positive when our clock is behind. `null` when there is
+    /// none.
+    #[serde(default)]
+    pub watched_offset_s: Option<f64>,
+    /// In how long the clock will be set because of `watched_offset_s`, unless the offset goes away.
+    #[serde(default)]
+    pub watched_for_s_more: Option<f64>,
     /// The smallest interval between two readings of the clock.
     pub precision_s: Option<f64>,
     /// The poll interval that the discipline has come to.
@@ -55,6 +64,15 @@ pub struct SystemFacts {
     pub warnings: Vec<SystemReason>,
 }
 
+impl SystemFacts {
+    /// Whether all is as it should be: the clock is synchronized; or no source is configured, and the daemon serves this
+    /// machine's own clock because it was told to (`local-stratum`).
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.synchronized || matches!(self.reasons.as_slice(), [SystemReason::LocalClock { .. }])
+    }
+}
+
 /// The control loop that steers the clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisciplineFacts {
@@ -67,7 +85,7 @@ pub struct DisciplineFacts {
 /// How many sources there are, and how many take part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCounts {
-    /// All associations, those without an address included.
+    /// All sources: each association, and each name that has no address yet.
     pub known: u32,
     /// Those that pass the tests for use (RFC 5905 §11.2.1).
     pub usable: u32,
@@ -176,6 +194,28 @@ pub enum SystemReason {
         /// The limit of the sum.
         limit_s: f64,
     },
+    /// The sources agree that the clock is far off. It will be set unless that goes away while it is watched.
+    LargeOffsetWatched {
+        /// The offset; positive when our clock is behind.
+        offset_s: f64,
+        /// In how long the clock will be set.
+        left_s: f64,
+    },
+    /// Something other than this daemon changed the clock, or the machine was suspended, and the sources have not confirmed
+    /// the clock again yet.
+    ClockDisturbed {
+        /// By how much it was changed; positive when it was set forward.
+        by_s: f64,
+        /// How long the machine was suspended; 0 if it was not.
+        suspended_s: f64,
+    },
+    /// The rate of the clock is off by more than can be corrected, so that its error grows.
+    RateBeyondLimit {
+        /// The error of the rate; positive when the clock, left alone, runs fast.
+        frequency_ratio: f64,
+        /// The largest error that can be corrected.
+        limit_ratio: f64,
+    },
     /// The operating system refused a correction.
     ClockSetError {
         /// What it answered.
@@ -215,7 +255,8 @@ pub enum SystemReason {
         #[serde(default)]
         suspects: Vec<String>,
     },
-    /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`.
+    /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`. As the only reason it
+    /// says that no source is configured: then this is what was asked for.
     LocalClock {
         /// The stratum that it claims.
         stratum: u8,
@@ -245,6 +286,9 @@ impl SystemReason {
             Self::MeasuringOnly => "measuring-only",
             Self::PanicThreshold { .. } => "panic-threshold",
             Self::AccumulatedStepsExceeded { .. } => "accumulated-steps-exceeded",
+            Self::LargeOffsetWatched { .. } => "large-offset-watched",
+            Self::ClockDisturbed { .. } => "clock-disturbed",
+            Self::RateBeyondLimit { .. } => "rate-beyond-limit",
             Self::ClockSetError { .. } => "clock-set-error",
             Self::FewSources { .. } => "few-sources",
             Self::DistanceTooLarge { .. } => "distance-too-large",

@@ -80,7 +80,7 @@ impl ServerFacts {
                 LeapIndicator::Unsynchronized => Leap::Unsynchronized,
             },
             stratum: header.stratum.to_bits(),
-            reference_id: header.reference_id.text(header.stratum),
+            reference_id: header.reference_id.text(header.stratum, address.ip()),
             reference_time: (!header.reference_time.is_unknown()).then(|| date(header.reference_time)),
             root_delay_s: seconds(header.root_delay.to_seconds()),
             root_dispersion_s: seconds(header.root_dispersion.to_seconds()),

@@ -163,7 +163,7 @@ fn useless(discard: Discard, header: &Header, at: SocketAddr) -> Words {
     match discard {
         Discard::Unsynchronized => {
             let leap = if header.leap == LeapIndicator::Unsynchronized { "leap indicator 3, " } else { "" };
-            let (stratum, reference) = (header.stratum.to_bits(), header.reference_id.text(header.stratum));
+            let (stratum, reference) = (header.stratum.to_bits(), header.reference_id.text(header.stratum, at.ip()));
             (
                 format!(
                     "{at} answers, but says that its own clock is not synchronised ({leap}stratum {stratum}, {reference})"

@@ -24,13 +24,15 @@ pub struct Outgoing {
     pub after: Duration,
     /// Its octets.
     pub octets: Vec<u8>,
+    /// Whether it comes from another port than the one that was asked.
+    pub elsewhere: bool,
 }
 
 impl Outgoing {
     /// To be sent at once.
     #[must_use]
     pub fn now(octets: impl Into<Vec<u8>>) -> Self {
-        Self { after: Duration::ZERO, octets: octets.into() }
+        Self { after: Duration::ZERO, octets: octets.into(), elsewhere: false }
     }
 }
 
@@ -101,8 +103,11 @@ impl Responder {
     }
 
     fn send_or_hold(&mut self, outgoing: Outgoing, to: SocketAddr, from: Option<SourceAddress>) {
-        let Outgoing { after, octets } = outgoing;
-        if after.is_zero() {
+        let Outgoing { after, octets, elsewhere } = outgoing;
+        if elsewhere {
+            let other = SocketAddr::new(self.local_address().ip(), 0);
+            let _ = std::net::UdpSocket::bind(other).and_then(|socket| socket.send_to(&octets, to));
+        } else if after.is_zero() {
             let _ = self.socket.send_from(&octets, to, from);
         } else if self.waiting.len() < MOST_WAITING {
             let due = Instant::now() + after;

@@ -5,6 +5,7 @@ use ntp_probe::{Certificate, KeyFacts, NtsReport};
 use super::lines::{self, fact};
 use crate::terminal::wrap;
 use crate::units::{count, seconds, span};
+use crate::verdict::fit;
 
 /// Certificates that end sooner than this deserve a warning, in seconds.
 const SOON: i64 = 14 * DAY;
@@ -36,16 +37,17 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     let failure = match &report.outcome {
         Ok(measured) => {
             let aead = report.keys.as_ref().map_or("NTS", |keys| keys.aead);
-            return format!(
-                "NTS works: time from {} is authenticated with {aead}; this machine's clock is {}.\n",
+            let sentence = format!(
+                "NTS works: time from {} is authenticated with {aead}; this machine's clock is {}.",
                 measured.address,
                 lines::offset(measured)
             );
+            return fit(&sentence, width);
         }
         Err(failure) => failure,
     };
-    let sentence = lines::stopped(&failure.message);
-    let mut text = format!("NTS does NOT work: {sentence}\n{}", lines::remedy(failure, width));
+    let sentence = format!("NTS does NOT work: {}", lines::stopped(&failure.message));
+    let mut text = format!("{}{}", fit(&sentence, width), lines::remedy(failure, width));
     if failure.code == "certificate-unknown-issuer" {
         text.push_str(&wrap("  What to do: ", "if that authority is to be believed, name its file with --ca.", width));
     }

@@ -3,16 +3,19 @@
 use ntp_probe::QueryReport;
 
 use super::lines;
+use crate::verdict::fit;
 
 /// The page for people, `width` columns wide; its first line is the verdict.
 pub(super) fn page(report: &QueryReport, width: usize) -> String {
     let mut text = match &report.outcome {
         Ok(measured) => {
-            format!("NTP works: by {}, this machine's clock is {}.\n", measured.address, lines::offset(measured))
+            let sentence =
+                format!("NTP works: by {}, this machine's clock is {}.", measured.address, lines::offset(measured));
+            fit(&sentence, width)
         }
         Err(failure) => {
-            let sentence = lines::stopped(&failure.message);
-            format!("NTP does NOT work: {sentence}\n{}", lines::remedy(failure, width))
+            let sentence = format!("NTP does NOT work: {}", lines::stopped(&failure.message));
+            format!("{}{}", fit(&sentence, width), lines::remedy(failure, width))
         }
     };
     text.push('\n');

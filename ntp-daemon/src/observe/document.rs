@@ -3,6 +3,7 @@
 use super::{nts, sources, system};
 use crate::ke_supervisor::KeServiceBoards;
 use crate::key_ring::KeyFacts;
+use crate::os_error;
 use crate::rivals::Rivalry;
 use crate::server::ServerBoard;
 use arc_swap::ArcSwap;
@@ -12,6 +13,7 @@ use ntp_os_clock::{Clock, ClockKind};
 use ntp_proto::client::Client;
 use ntp_proto::pool::GroupId;
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp};
+use rustix::io::Errno;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -52,7 +54,7 @@ pub(crate) fn document(client: &Client, clock: &Clock, facts: &Facts, now: Now) 
             config_path: facts.config_path.as_ref().map(|path| path.display().to_string()),
         },
         clock: clock_facts(clock, facts, now),
-        system: system::facts(client, clock, facts, now),
+        system: system::facts(client, clock, facts, now, sources.len()),
         sources,
         servers: facts.servers.iter().map(ServerBoard::facts).collect(),
         nts_ke_servers: facts.ke_servers.load().iter().map(nts::ke_server).collect(),
@@ -89,7 +91,8 @@ pub(super) fn obstacle(clock: &Clock, facts: &Facts) -> Option<SteeringObstacle>
     }
     match (clock.obstacle(), clock.kind()) {
         (Some(error), _) if error.is_missing_permission() => {
-            Some(SteeringObstacle::NotPermitted { error: error.to_string() })
+            // How to grant it is for ntp-ctl to say.
+            Some(SteeringObstacle::NotPermitted { error: os_error::text(Errno::PERM.raw_os_error()) })
         }
         (Some(error), _) => Some(SteeringObstacle::NotSupported { error: error.to_string() }),
         (None, ClockKind::System) => None,

@@ -3,17 +3,16 @@
 use super::document::Facts;
 use super::nts;
 use super::system::leap;
-use crate::client_task::reference_text;
+use crate::os_error;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
 use ntp_proto::client::{Client, Member, SourceState as State};
 use ntp_proto::clock::{Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
 use ntp_proto::pool::{Group, GroupId};
-use ntp_proto::source::Discard;
+use ntp_proto::source::{Discard, Source};
 use ntp_proto::time::{Now, Seconds};
 use std::collections::BTreeMap;
-use std::io;
 
 /// In the order of the configuration, the members of a pool together, and a line for each name without an address.
 pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts> {
@@ -62,14 +61,16 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
 
 fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
     let source = member.source();
-    let (state, reason) = state_and_reason(client, &client.state_of(member));
-    let reason = nts::why_useless(client, member).unwrap_or(reason);
+    let (state, reason) = state_and_reason(client, member);
+    let reason = nts::why_useless(client, member).unwrap_or_else(|| more_telling(reason, member));
     let opinion = client.opinion_of(member, now);
     let heard = source.heard();
     let header = heard.map(|heard| heard.header);
     let counters = source.counters();
     let filtered = opinion.map(|(_, filtered)| filtered);
     let best = filtered.map(|filtered| filtered.best);
+    let refused = header.map(|header| (header.root_delay.to_seconds(), header.root_dispersion.to_seconds()));
+    let root = best.map(|best| (best.root.delay, best.root.dispersion)).or(refused);
     let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
     SourceFacts {
         id: source.id().number().into(),
@@ -81,8 +82,8 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
         notes: notes(member).into_iter().chain(nts::notes(group, member, now.mono)).collect(),
         stratum: header.map(|header| header.stratum.to_bits()),
         leap: header.map(|header| leap(header.leap)),
-        version: header.map(|header| header.version.to_bits()),
-        reference_id: header.map(|header| reference_text(header.reference_id, header.stratum.to_bits())),
+        version: version(source),
+        reference_id: header.map(|header| header.reference_id.text(header.stratum, source.address().ip())),
         poll_s: Some(source.poll().seconds().to_f64()),
         reach: source.reach().bits(),
         unanswered_polls: source.unanswered(),
@@ -90,8 +91,8 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
         delay_s: best.map(|best| best.delay().to_f64()),
         dispersion_s: filtered.map(|filtered| filtered.dispersion.to_f64()),
         jitter_s: filtered.map(|filtered| filtered.jitter.to_f64()),
-        root_delay_s: best.map(|best| best.root.delay.to_f64()),
-        root_dispersion_s: best.map(|best| best.root.dispersion.to_f64()),
+        root_delay_s: root.map(|(delay, _)| delay.to_f64()),
+        root_dispersion_s: root.map(|(_, dispersion)| dispersion.to_f64()),
         error_bound_s: distance.map(Seconds::to_f64),
         one_way: opinion.map(|(offset, filtered)| one_way(&filtered, offset)),
         last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
@@ -111,6 +112,7 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
             .map(|(word, n)| (word.to_owned(), n))
             .collect(),
         refused_addresses: refused_addresses(group),
+        answered_from: answered_from(source),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
         nts: nts::of_source(group, Some(member), facts, now),
     }
@@ -146,34 +148,61 @@ fn notes(member: &Member) -> Vec<SourceReason> {
     if source.is_rate_limited() {
         notes.push(SourceReason::RateLimited { poll_s: source.poll().seconds().to_f64() });
     }
-    if source.is_port_unreachable() {
-        notes.push(SourceReason::PortUnreachable);
-    }
+    notes.extend(source.unreachable().map(unreachable));
     notes
 }
 
-fn state_and_reason(client: &Client, state: &State) -> (SourceState, SourceReason) {
-    match state {
+/// What the network says about why requests do not arrive.
+fn unreachable(os_error: i32) -> SourceReason {
+    if os_error::is_closed_port(os_error) {
+        SourceReason::PortUnreachable
+    } else {
+        SourceReason::Unreachable { cause: os_error::cause(os_error), error: os_error::text(os_error) }
+    }
+}
+
+/// Where a server is silent and the network says why, that is the reason.
+fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
+    let silent = matches!(reason, SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. });
+    member.source().unreachable().filter(|_| silent).map_or(reason, unreachable)
+}
+
+/// The version of the last reply, be it one that we do not speak.
+fn version(source: &Source) -> Option<u8> {
+    match source.doubt().map(|doubt| doubt.discard) {
+        Some(Discard::UnknownVersion(version)) => Some(version),
+        _ => source.heard().map(|heard| heard.header.version.to_bits()),
+    }
+}
+
+fn answered_from(source: &Source) -> Option<String> {
+    let doubt = source.doubt().filter(|doubt| doubt.discard == Discard::WrongAddress)?;
+    Some(doubt.from.to_string())
+}
+
+fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceReason) {
+    match &client.state_of(member) {
         State::Judged(standing) => judged(client, standing),
         State::Measured => (SourceState::Waiting, SourceReason::TooFewSamples { have: 1, need: 2 }),
         State::NoReplyYet { sent } => (SourceState::Waiting, SourceReason::NoReplyYet { sent: *sent }),
         State::Unreachable { unanswered } => {
             (SourceState::Unreachable, SourceReason::NoReply { unanswered: *unanswered })
         }
-        State::Unusable(discard) => (SourceState::Unusable, unusable(*discard)),
+        State::Unusable(discard) => (SourceState::Unusable, unusable(*discard, member.source())),
         State::Demobilized(KissCode::Deny) => (SourceState::Demobilised, SourceReason::KissDeny),
         State::Demobilized(_) => (SourceState::Demobilised, SourceReason::KissRstr),
         State::SendFailed(error) => {
-            let error = io::Error::from_raw_os_error(*error).to_string();
-            (SourceState::Unreachable, SourceReason::SendFailed { error })
+            let (cause, error) = (os_error::cause(*error), os_error::text(*error));
+            (SourceState::Unreachable, SourceReason::SendFailed { cause, error })
         }
     }
 }
 
-fn unusable(discard: Discard) -> SourceReason {
+fn unusable(discard: Discard, source: &Source) -> SourceReason {
     match discard {
         Discard::Unsynchronized => SourceReason::ServerUnsynchronized,
         Discard::Loop => SourceReason::SynchronizationLoop,
+        Discard::Kiss(KissCode::Rate) => SourceReason::RateLimited { poll_s: source.poll().seconds().to_f64() },
         other => SourceReason::RepliesDiscarded { last: other.word().to_owned() },
     }
 }
@@ -195,14 +224,21 @@ fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
             SourceState::Unusable,
             SourceReason::DistanceTooLarge { distance_s: distance.to_f64(), limit_s: limit.to_f64() },
         ),
-        Standing::NoMajority => (SourceState::Waiting, SourceReason::WaitingForMajority),
-        Standing::WaitingForQuorum => {
-            let (agreeing, needed) = match client.clock().selection().outcome {
-                Outcome::Waiting { usable, pending } => (usable, (usable + pending) / 2 + 1),
-                _ => (0, 0),
-            };
-            let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
-            (SourceState::Waiting, SourceReason::WaitingForQuorum { agreeing: count(agreeing), needed: count(needed) })
+        Standing::NoMajority | Standing::WaitingForQuorum => {
+            (SourceState::Waiting, undecided(&client.clock().selection().outcome))
         }
+    }
+}
+
+/// Why a source that could be used is not: others contradict it, or those that agree are too few.
+fn undecided(outcome: &Outcome) -> SourceReason {
+    let few = |agreeing, needed| {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        SourceReason::WaitingForQuorum { agreeing: count(agreeing), needed: count(needed) }
+    };
+    match *outcome {
+        Outcome::Waiting { usable, pending } => few(usable, (usable + pending) / 2 + 1),
+        Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => few(agreeing, needed),
+        _ => SourceReason::WaitingForMajority,
     }
 }

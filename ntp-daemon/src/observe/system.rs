@@ -1,14 +1,16 @@
 //! The state of the system, and why it is so.
 
 use super::document::{Facts, date, obstacle};
-use crate::client_task::reference_text;
 use crate::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
 use ntp_proto::clock::{Clock as ClockProcess, DisciplineKind, Halt, LoopState, Outcome, Standing};
-use ntp_proto::packet::{LeapIndicator, Stratum};
+use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
+use ntp_proto::pool::Group;
+use ntp_proto::server::ServedState;
 use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// Sources below which a liar cannot be outvoted.
@@ -18,7 +20,8 @@ const STALE_AFTER_POLLS: f64 = 8.0;
 /// For how long another program that has steered the clock is shown.
 const RIVALRY_SHOWN: Duration = Duration::from_secs(3600);
 
-pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> SystemFacts {
+/// `known` is the number of all sources, those without an address included.
+pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now, known: usize) -> SystemFacts {
     let process = client.clock();
     let free = process.timescale().to_free(now.local);
     let served = client.served_state(now);
@@ -26,15 +29,15 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> 
     let offset = process.remaining_offset(now);
     let system = process.system();
     let bound = system.map(|system| system.root_distance_at(free));
-    let all = known_reasons(client, clock, facts, now);
+    let all = known_reasons(client, clock, facts, now, known);
+    let watched = process.watched(now);
     let mut warnings = warnings(client, now, synchronized);
     warnings.extend(rivalry(facts, now).filter(|_| synchronized));
     SystemFacts {
         synchronized,
         stratum: served.stratum.to_bits(),
         leap: leap(served.leap),
-        reference_id: (served.stratum < Stratum::UNSYNCHRONIZED)
-            .then(|| reference_text(served.reference_id, served.stratum.to_bits())),
+        reference_id: (served.stratum < Stratum::UNSYNCHRONIZED).then(|| reference(client, &served)),
         reference_time: system.map(|system| date(system.reference_time)),
         last_update_ago_s: system.map(|system| (free - system.updated).to_f64().max(0.0)),
         offset_s: offset.map(Seconds::to_f64),
@@ -45,13 +48,15 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> 
         root_delay_s: system.map(|system| system.root_delay.to_f64()),
         root_dispersion_s: system.map(|system| system.root_dispersion_at(free).to_f64()),
         error_bound_s: bound.map(|bound| bound.max(offset.unwrap_or_default().abs()).to_f64()),
+        watched_offset_s: watched.map(|(offset, _)| offset.to_f64()),
+        watched_for_s_more: watched.map(|(_, left)| left.to_f64()),
         precision_s: Some(process.precision().seconds().to_f64()),
         poll_s: process.wanted_poll().map(|_| shortest_poll(client).seconds().to_f64()),
         accumulated_steps_s: process.accumulated_steps().unwrap_or_default().to_f64(),
         accumulated_steps_threshold_s: process.config().steps.accumulated.map(Seconds::to_f64),
         step_count: process.step_count(),
         discipline: discipline(process),
-        source_counts: counts(client),
+        source_counts: counts(client, known),
         reasons: if synchronized { Vec::new() } else { all.clone() },
         warnings: if synchronized { all.into_iter().chain(warnings).collect() } else { warnings },
     }
@@ -80,8 +85,7 @@ fn discipline(process: &ClockProcess) -> DisciplineFacts {
     DisciplineFacts { name: name.to_owned(), state: state.to_owned() }
 }
 
-fn counts(client: &Client) -> SourceCounts {
-    let known = client.members().count();
+fn counts(client: &Client, known: usize) -> SourceCounts {
     let (usable, agreeing, needed) = match client.clock().selection().outcome {
         Outcome::NobodyUsable => (0, 0, 1),
         Outcome::NoMajority { usable, agreeing, needed } => (usable, agreeing, needed),
@@ -96,9 +100,23 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
+/// Our reference identifier as text. That of a source over IPv6 is a hash.
+fn reference(client: &Client, served: &ServedState) -> String {
+    let addresses = client.members().map(|member| member.source().address().ip());
+    let peer = addresses.into_iter().find(|address| ReferenceId::from_address(*address) == served.reference_id);
+    served.reference_id.text(served.stratum, peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+}
+
 /// What keeps the clock from being corrected now, the most important first.
-fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> Vec<SystemReason> {
+fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known: usize) -> Vec<SystemReason> {
     let process = client.clock();
+    let free = process.timescale().to_free(now.local);
+    let local = process.is_local_reference(free);
+    let own_clock = SystemReason::LocalClock { stratum: process.config().local_stratum.to_bits() };
+    if local && client.groups().is_empty() {
+        // Nothing is missing: this is what the configuration asks for.
+        return vec![own_clock];
+    }
     let mut reasons = Vec::new();
     match process.halted() {
         Some(Halt::Panic { offset, limit }) => {
@@ -110,23 +128,39 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> Vec
         Some(Halt::ClockRefused) => {
             reasons.push(SystemReason::ClockSetError { error: facts.clock_error.clone().unwrap_or_default() });
         }
-        Some(Halt::RateBeyondLimit { .. }) | None => {}
+        // What is needed runs the other way than the clock.
+        Some(Halt::RateBeyondLimit { needed, limit }) => reasons
+            .push(SystemReason::RateBeyondLimit { frequency_ratio: -needed.to_f64(), limit_ratio: limit.to_f64() }),
+        None => {}
     }
-    reasons.extend(why_nobody_is_believed(client));
+    if let Some(disturbance) = process.disturbance() {
+        reasons.push(SystemReason::ClockDisturbed {
+            by_s: disturbance.step.to_seconds(),
+            suspended_s: disturbance.suspended.as_secs_f64(),
+        });
+    }
+    if let Some((offset, left)) = process.watched(now) {
+        reasons.push(SystemReason::LargeOffsetWatched { offset_s: offset.to_f64(), left_s: left.to_f64() });
+    }
+    reasons.extend(why_nobody_is_believed(client, known));
     if !process.steers() {
         reasons.push(match obstacle(clock, facts) {
             Some(ntp_observe::SteeringObstacle::AsConfigured) | None => SystemReason::MeasuringOnly,
             Some(cause) => SystemReason::ClockNotSteerable { cause },
         });
     }
-    let served = client.served_state(now);
-    let free = process.timescale().to_free(now.local);
-    if process.is_local_reference(free) {
-        reasons.push(SystemReason::LocalClock { stratum: served.stratum.to_bits() });
+    if local {
+        reasons.push(own_clock);
     }
-    if let Some(system) = process.system().filter(|_| process.steers() && process.halted().is_none()) {
-        let (distance, limit) = (system.root_distance_at(free), process.config().maximum_distance);
-        if distance > limit {
+    // An offset that is told already makes the error bound large.
+    let told = process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
+    if let Some(system) = process.system().filter(|_| process.steers() && !told) {
+        let limit = process.config().maximum_distance;
+        if system.root_distance_at(system.updated) > limit {
+            // It was too far off when it was measured: age is not what is the matter.
+            let distance_s = system.root_distance_at(free).to_f64();
+            reasons.push(SystemReason::DistanceTooLarge { distance_s, limit_s: limit.to_f64() });
+        } else if system.root_distance_at(free) > limit {
             reasons.push(SystemReason::LastUpdateTooOld { age_s: (free - system.updated).to_f64() });
         }
     }
@@ -151,28 +185,20 @@ fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
     })
 }
 
-fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
-    let known = client.members().count();
-    let waiting = || SystemReason::WaitingForFirstReplies { asked: count(known) };
-    let anybody_measured = client.members().any(|member| member.source().counters().measured > 0);
+fn why_nobody_is_believed(client: &Client, known: usize) -> Option<SystemReason> {
     match client.clock().selection().outcome {
         Outcome::Agreed { .. } => None,
         Outcome::Waiting { usable, pending } => {
-            Some(SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) })
-        }
-        Outcome::NobodyUsable if client.groups().is_empty() => Some(SystemReason::NoSourcesConfigured),
-        Outcome::NobodyUsable => {
-            let hope = client.members().any(|member| member.source().is_pending())
-                || client.groups().iter().any(ntp_proto::pool::Group::is_pending);
-            let first = hope && !anybody_measured;
-            Some(if first && known == 0 {
-                SystemReason::Starting
-            } else if first {
-                waiting()
+            let wanted: usize = client.groups().iter().map(Group::wanted).sum();
+            // A source that may not decide alone waits for another one, even if there is none.
+            let pending = pending.min(wanted.saturating_sub(usable));
+            Some(if pending == 0 {
+                SystemReason::NoSourceUsable { known: count(known) }
             } else {
-                SystemReason::NoSourceUsable { known: count(known.max(client.groups().len())) }
+                SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) }
             })
         }
+        Outcome::NobodyUsable => Some(why_none_is_usable(client, known)),
         Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
             Some(SystemReason::TooFewAgreeing { agreeing: count(agreeing), needed: count(needed) })
         }
@@ -194,6 +220,21 @@ fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
     }
 }
 
+fn why_none_is_usable(client: &Client, known: usize) -> SystemReason {
+    let (members, groups) = (client.members().count(), client.groups());
+    let silent = client.members().all(|member| member.source().counters().received == 0);
+    let hope = client.members().any(|member| member.source().is_pending()) || groups.iter().any(Group::is_pending);
+    if groups.is_empty() {
+        SystemReason::NoSourcesConfigured
+    } else if hope && silent && members == 0 {
+        SystemReason::Starting
+    } else if hope && silent {
+        SystemReason::WaitingForFirstReplies { asked: count(known) }
+    } else {
+        SystemReason::NoSourceUsable { known: count(known) }
+    }
+}
+
 /// The interval at which the clock is looked at: that of the source that is asked most often.
 fn shortest_poll(client: &Client) -> PollInterval {
     client.members().map(|member| member.source().poll()).min().unwrap_or(PollInterval::MAX)
@@ -202,8 +243,8 @@ fn shortest_poll(client: &Client) -> PollInterval {
 /// What is not as it should be although the clock may be right.
 fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
     let mut warnings = Vec::new();
-    let wanted: usize = client.groups().iter().map(ntp_proto::pool::Group::wanted).sum();
-    let looking = client.groups().iter().any(ntp_proto::pool::Group::is_pending);
+    let wanted: usize = client.groups().iter().map(Group::wanted).sum();
+    let looking = client.groups().iter().any(Group::is_pending);
     let possible = if looking { wanted } else { client.members().count() };
     if (1..ENOUGH_TO_OUTVOTE).contains(&possible) {
         warnings.push(SystemReason::FewSources { count: count(possible) });

@@ -118,7 +118,7 @@ impl Accepting {
         let guest = match Guests::enter(&self.guests, Client::of(from.ip())) {
             Ok(guest) => guest,
             Err(limit) => {
-                tracing::debug!(%from, ?limit, "too many connections");
+                tracing::debug!(%from, "too many connections {}", limit.in_words());
                 self.service.counters.over_limit(limit);
                 return;
             }

@@ -27,6 +27,16 @@ pub(super) enum OverLimit {
     Client,
 }
 
+impl OverLimit {
+    /// For the log, after "too many connections".
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Total => "in all",
+            Self::Client => "of one client",
+        }
+    }
+}
+
 /// The connections that are open. It has as many entries as there are connections at most.
 #[derive(Debug, Default)]
 pub(super) struct Clients {

@@ -47,6 +47,21 @@ pub(super) enum Outcome {
     TimedOut,
 }
 
+impl Outcome {
+    /// For the log, by the words of the counters.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Refused(error) => error.word(),
+            Self::OwnFault => "own-fault",
+            Self::NoAlpn => "no-alpn",
+            Self::TlsFailed => "tls-failed",
+            Self::ClosedEarly => "closed-early",
+            Self::TimedOut => "timed-out",
+        }
+    }
+}
+
 impl Service {
     /// Serves one client, until `ends` at the latest. The stream does not block, and nobody else waits for it.
     pub(super) async fn serve(&self, stream: std::net::TcpStream, ends: Instant, rng: ChaCha12Rng) {
@@ -59,7 +74,7 @@ impl Service {
             Ok(end) => end,
             Err(_) => (Outcome::TimedOut, None),
         };
-        tracing::debug!(?outcome, "key establishment has ended");
+        tracing::debug!(outcome = %outcome.word(), "key establishment has ended");
         self.counters.outcome(&outcome);
         if let Some(stream) = left {
             // If the client does not go, it is cut off.

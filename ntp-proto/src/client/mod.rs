@@ -173,11 +173,11 @@ impl Client {
         self.tell_transitions();
     }
 
-    /// The network says that nobody listens at the server's port. It is shown and otherwise ignored, since anybody can
-    /// forge that.
-    pub fn handle_port_unreachable(&mut self, id: SourceId) {
+    /// The network says that a request did not arrive; `os_error` is the operating system's error number, `ECONNREFUSED`
+    /// where nothing listens at the server's port. It is shown and otherwise ignored, since anybody can forge that.
+    pub fn handle_unreachable(&mut self, id: SourceId, os_error: i32) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.source.handle_port_unreachable();
+            member.source.handle_unreachable(os_error);
         }
     }
 

@@ -86,8 +86,13 @@ pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
         Some(_) => {}
     }
     if source.reach().is_reachable() {
-        selection.standing(source.id()).map_or(SourceState::Measured, SourceState::Judged)
-    } else if source.counters().measured == 0 && source.unanswered() < HOPELESS {
+        return selection.standing(source.id()).map_or(SourceState::Measured, SourceState::Judged);
+    }
+    if let Some(doubt) = source.doubt() {
+        // Something does come back: that is not silence.
+        return SourceState::Unusable(doubt.discard);
+    }
+    if source.counters().measured == 0 && source.unanswered() < HOPELESS {
         SourceState::NoReplyYet { sent: source.counters().sent }
     } else {
         SourceState::Unreachable { unanswered: source.unanswered() }

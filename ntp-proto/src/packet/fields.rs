@@ -210,15 +210,20 @@ impl ReferenceId {
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
     }
 
-    /// For people, beside the stratum that tells what it means: above a primary server the address, or what of an IPv6
-    /// address looks like one; otherwise the letters of a reference clock, of a kiss or of why there is no time, or eight
-    /// hexadecimal digits where there are none.
+    /// For people, beside the stratum and the address of the server that sent it, which tell what it means (RFC 5905 §7.3):
+    /// above a primary server an IPv4 address; otherwise the letters of a reference clock, of a kiss or of why there is no
+    /// time. Eight hexadecimal digits stand for all else, in particular for the hash of an IPv6 address. Nothing in a packet
+    /// tells an address from a hash, so that what comes over IPv6 is taken for a hash, as is what no host can have.
     #[must_use]
-    pub fn text(self, stratum: Stratum) -> String {
-        if stratum > Stratum::PRIMARY && stratum.is_synchronized() {
-            return self.as_ipv4().to_string();
-        }
-        self.letters().unwrap_or_else(|| format!("{:08x}", self.0))
+    pub fn text(self, stratum: Stratum, server: IpAddr) -> String {
+        let readable = if stratum > Stratum::PRIMARY && stratum.is_synchronized() {
+            let address = self.as_ipv4();
+            let possible = !matches!(address.octets(), [0 | 224.., ..]) && server.to_canonical().is_ipv4();
+            possible.then(|| address.to_string())
+        } else {
+            self.letters()
+        };
+        readable.unwrap_or_else(|| format!("{:08x}", self.0))
     }
 
     /// As dotted quad, the way that addresses are read.
@@ -308,11 +313,23 @@ mod tests {
 
     #[test]
     fn the_stratum_tells_whether_an_identifier_is_letters_or_an_address() {
+        let server = "192.0.2.1".parse().unwrap();
         let letters = ReferenceId::from_letters(*b"PPS\0");
-        assert_eq!(letters.text(Stratum::PRIMARY), "PPS");
-        assert_eq!(letters.text(Stratum::from_bits(2)), "80.80.83.0");
-        assert_eq!(ReferenceId::INIT.text(Stratum::UNSYNCHRONIZED), "INIT");
-        assert_eq!(ReferenceId::from_bits(0x1b5b_324a).text(Stratum::UNSPECIFIED), "1b5b324a");
+        assert_eq!(letters.text(Stratum::PRIMARY, server), "PPS");
+        assert_eq!(letters.text(Stratum::from_bits(2), server), "80.80.83.0");
+        assert_eq!(ReferenceId::INIT.text(Stratum::UNSYNCHRONIZED, server), "INIT");
+        assert_eq!(ReferenceId::from_bits(0x1b5b_324a).text(Stratum::UNSPECIFIED, server), "1b5b324a");
+    }
+
+    #[test]
+    fn the_hash_of_an_ipv6_address_is_not_shown_as_an_ipv4_address() {
+        let hash = ReferenceId::from_address("::1".parse().unwrap());
+        let second = Stratum::from_bits(2);
+        assert_eq!(hash.text(second, "2001:db8::1".parse().unwrap()), "cf404dc8");
+        assert_eq!(hash.text(second, "::ffff:192.0.2.1".parse().unwrap()), "207.64.77.200", "over IPv4");
+        let impossible = ReferenceId::from_bits(0xf040_4dc8);
+        assert_eq!(impossible.text(second, "192.0.2.1".parse().unwrap()), "f0404dc8");
+        assert_eq!(ReferenceId::from_letters(*b"GPS\0").text(Stratum::PRIMARY, "::1".parse().unwrap()), "GPS");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::validate::{Ourselves, ValidReply};
 use super::{Session, SourceConfig, SourceId};
 use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin, Timescale};
 use crate::nts::{RequestError, UniqueId};
-use crate::packet::{Header, KissCode, Mode, Packet, Version};
+use crate::packet::{DecodeError, Header, KissCode, Mode, Packet, Version};
 use crate::time::{Frequency, MonoTime, NtpTimestamp, PollInterval, Precision};
 use rand::{CryptoRng, RngExt};
 use refusal::Refusal;
@@ -119,6 +119,20 @@ pub struct SourceCounters {
     pub discards: DiscardCounters,
 }
 
+/// A datagram that was not believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Doubt {
+    /// Why not.
+    pub discard: Discard,
+    /// Who sent it, which may be forged.
+    pub from: SocketAddr,
+    sequence: u32,
+}
+
+/// After so many further requests without an answer, what came before tells nothing about the server any more; as long as
+/// the reach register remembers (RFC 5905 §9.2).
+const DOUBT_LASTS: u32 = 8;
+
 /// What a server last said about itself, usable or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {
@@ -154,7 +168,10 @@ pub struct Source {
     problem: Option<Discard>,
     useless: u32,
     send_error: Option<i32>,
-    port_unreachable: bool,
+    /// What the network says about why requests do not arrive, as an operating system error number.
+    unreachable: Option<i32>,
+    /// The last datagram that was not believed, since the last measurement.
+    doubt: Option<Doubt>,
     heard: Option<Heard>,
     counters: SourceCounters,
 }
@@ -183,7 +200,8 @@ impl Source {
             problem: None,
             useless: 0,
             send_error: None,
-            port_unreachable: false,
+            unreachable: None,
+            doubt: None,
             heard: None,
             counters: SourceCounters::default(),
         }
@@ -278,9 +296,10 @@ impl Source {
         }
     }
 
-    /// The network says that nobody listens there. Anybody can forge that, so it is only shown.
-    pub(crate) fn handle_port_unreachable(&mut self) {
-        self.port_unreachable = true;
+    /// The network says that requests do not arrive, with the operating system's error number for the reason. Anybody can
+    /// forge that, so it is only shown.
+    pub(crate) fn handle_unreachable(&mut self, os_error: i32) {
+        self.unreachable = Some(os_error);
     }
 
     /// Takes in a datagram that came in at the port of a request of ours.
@@ -293,9 +312,17 @@ impl Source {
         context: &Context<'_>,
     ) -> Result<Accepted, Discard> {
         self.counters.received += 1;
+        if same_endpoint(datagram.from, self.address) {
+            self.unreachable = None;
+        }
+        // What comes when nothing is waited for, as the second copy of a reply does, tells nothing about the server.
+        let waited = self.in_flight.is_some();
         let outcome = self.judge(datagram, context);
         if let Err(discard) = outcome {
             self.counters.discards.count(discard);
+            if waited || discard == Discard::TooLate {
+                self.doubt = Some(Doubt { discard, from: datagram.from, sequence: self.sequence });
+            }
         }
         outcome
     }
@@ -304,7 +331,6 @@ impl Source {
         let header = self.answer_to_our_request(datagram, context.now)?;
         let header = self.authenticate(header, datagram.bytes)?;
         self.heard = Some(Heard { header, at: context.now });
-        self.port_unreachable = false;
         let ourselves = Ourselves { address: datagram.to, server: Some(self.address), ..context.ourselves };
         let reply =
             ValidReply::check(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
@@ -327,7 +353,7 @@ impl Source {
         if !same_endpoint(datagram.from, self.address) {
             return Err(Discard::WrongAddress);
         }
-        let header = Packet::decode(datagram.bytes).map_err(|_| Discard::Malformed)?.header;
+        let header = Packet::decode(datagram.bytes).map_err(unreadable)?.header;
         if header.mode != Mode::Server {
             return Err(Discard::NotAReply);
         }
@@ -372,6 +398,7 @@ impl Source {
         }
         self.reach.answered();
         self.problem = None;
+        self.doubt = None;
         self.useless = 0;
         self.counters.measured += 1;
         self.pending = false;
@@ -475,6 +502,13 @@ impl Source {
         let deadline = self.in_flight.as_ref().map(|request| request.deadline + Duration::from_millis(1));
         let next_poll = self.demobilized.is_none().then_some(self.next_poll);
         [deadline, next_poll].into_iter().flatten().min()
+    }
+}
+
+fn unreadable(error: DecodeError) -> Discard {
+    match error {
+        DecodeError::UnknownVersion(version) => Discard::UnknownVersion(version.to_bits()),
+        _ => Discard::Malformed,
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Discard {
     WrongAddress,
     /// It is no NTP packet.
     Malformed,
+    /// It is of a version of NTP that we do not speak, this one; that it answers our request is not known.
+    UnknownVersion(u8),
     /// It is no reply of a server (mode 4).
     NotAReply,
     /// It repeats a reply that was already used (RFC 5905 packet test 1).
@@ -43,7 +45,7 @@ pub enum Discard {
 
 impl Discard {
     /// Number of kinds, all kisses counting as one.
-    pub const KINDS: usize = 16;
+    pub const KINDS: usize = 17;
 
     /// Every kind's stable word, in the order of [`Discard::index`].
     pub const WORDS: [&'static str; Self::KINDS] = [
@@ -63,6 +65,7 @@ impl Discard {
         "nts-forged",
         "nts-nak",
         "certificate-time",
+        "unknown-version",
     ];
 
     /// The kind's stable word.
@@ -91,6 +94,7 @@ impl Discard {
             Self::Forged => 13,
             Self::Nak => 14,
             Self::CertificateTime => 15,
+            Self::UnknownVersion(_) => 16,
         }
     }
 }

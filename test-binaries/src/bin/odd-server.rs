@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use ntp_os_clock::ClockReader;
-use ntp_proto::packet::{Header, KissCode, LeapIndicator, ReferenceId, Stratum};
-use ntp_proto::time::{NtpDuration, NtpTimestamp};
+use ntp_proto::packet::{Header, KissCode, LeapIndicator, ReferenceId, Stratum, Version};
+use ntp_proto::time::{NtpDuration, NtpShort, NtpTimestamp};
 use test_binaries::{Announcer, Outgoing, Request, Responder, seconds};
 
 /// Answer NTP requests in an odd way, to see what a client makes of it.
@@ -59,6 +59,12 @@ enum Behaviour {
     Garbage,
     /// Leave the receive and transmit timestamps empty
     NoTimestamps,
+    /// Send the reply from another port
+    OtherPort,
+    /// Answer in version 5 of the protocol
+    Version5,
+    /// Say that the server's own clock may be wrong by 20 s
+    RootDistance,
     /// Say that the server follows its client
     Loop,
     /// Send a DENY kiss
@@ -114,6 +120,9 @@ fn odd(behaviour: Behaviour, honest: &Header, request: &Request) -> Vec<Outgoing
         Behaviour::NoTimestamps => {
             Header { receive: NtpTimestamp::UNKNOWN, transmit: NtpTimestamp::UNKNOWN, ..*honest }
         }
+        Behaviour::OtherPort => return vec![Outgoing { elsewhere: true, ..Outgoing::now(honest.encode()) }],
+        Behaviour::Version5 => Header { version: Version::from_bits(5), ..*honest },
+        Behaviour::RootDistance => Header { root_dispersion: NtpShort::from_bits(20 << 16), ..*honest },
         Behaviour::Loop => {
             let reference_id = ReferenceId::from_address(request.from.ip());
             Header { stratum: Stratum::from_bits(2), reference_id, ..*honest }

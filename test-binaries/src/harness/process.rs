@@ -83,6 +83,13 @@ impl Running {
         self.send(Signal::HUP);
     }
 
+    /// Sends SIGUSR1 and SIGUSR2, and returns their names.
+    pub fn send_user_signals(&self) -> [&'static str; 2] {
+        self.send(Signal::USR1);
+        self.send(Signal::USR2);
+        ["SIGUSR1", "SIGUSR2"]
+    }
+
     /// Its number.
     #[must_use]
     pub fn id(&self) -> u32 {

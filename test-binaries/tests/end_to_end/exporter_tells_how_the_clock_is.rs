@@ -60,6 +60,25 @@ fn metrics_and_readiness_follow_the_daemon() {
 }
 
 #[test]
+fn an_isolated_server_is_ready() {
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0)
+        .and_server("127.0.0.1:0")
+        .and("[synchronization]\nlocal-stratum = 8\n");
+    let mut daemon = or_skip!(Daemon::start(&config));
+    daemon.wait_until_serving(SOON);
+    let mut exporter = or_skip!(confined(binary("ntp-metrics-exporter")));
+    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", "127.0.0.1:0"]);
+    let mut exporter = Running::start("ntp-metrics-exporter", exporter);
+    let line = exporter.wait_for_line("address=127.0.0.1:", PROMPTLY);
+    let address = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("an address");
+
+    let ready = until(PROMPTLY, || http(address, "/readyz")).expect("the exporter answers");
+
+    assert_eq!(ready.0, 200, "{}", ready.1);
+    assert!(ready.1.contains("serving this machine's own clock, as configured"), "{}", ready.1);
+}
+
+#[test]
 fn ctl_tells_by_its_exit_code_how_the_clock_is() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());

@@ -1,6 +1,6 @@
 //! What can be read of an association.
 
-use super::{Heard, Source, SourceCounters};
+use super::{DOUBT_LASTS, Doubt, Heard, Source, SourceCounters};
 use crate::clock::{ClockFilter, RootFacts};
 use crate::packet::KissCode;
 use crate::source::{Discard, Reach, Session, SourceId};
@@ -96,10 +96,18 @@ impl Source {
         self.send_error.is_some_and(|error| NO_ROUTE.contains(&error))
     }
 
-    /// Whether the network says that nobody listens at the server's port.
+    /// What the network says about why requests do not arrive, as an operating system error number: `ECONNREFUSED` where
+    /// nothing listens at the server's port.
     #[must_use]
-    pub fn is_port_unreachable(&self) -> bool {
-        self.port_unreachable
+    pub fn unreachable(&self) -> Option<i32> {
+        self.unreachable
+    }
+
+    /// The last datagram that came for one of the last eight requests and was not believed; `None` once a later one was
+    /// measured.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.doubt.filter(|doubt| self.sequence.wrapping_sub(doubt.sequence) <= DOUBT_LASTS)
     }
 
     /// The keys and cookies of NTS, if its time is authenticated.

@@ -336,10 +336,34 @@ fn an_unsynchronised_server_is_not_used_and_says_why() {
 fn a_forged_port_unreachable_does_not_end_the_poll() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    bench.source.handle_port_unreachable();
+    bench.source.handle_unreachable(111);
+    assert_eq!(bench.source.unreachable(), Some(111));
     let reply = bench.reply(&request);
     assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
-    assert!(!bench.source.is_port_unreachable());
+    assert_eq!(bench.source.unreachable(), None);
+}
+
+#[test]
+fn what_came_last_and_was_not_believed_is_known_until_a_reply_is() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let forged = Header { origin: NtpTimestamp::from_bits(7), ..bench.reply(&request) };
+    assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
+    assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::Bogus));
+
+    let reply = bench.reply(&request);
+    assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
+    assert_eq!(bench.deliver(&reply), Err(Discard::Duplicate));
+    assert_eq!(bench.source.doubt(), None, "a second copy says nothing against the server");
+}
+
+#[test]
+fn a_reply_of_a_later_version_is_told_from_garbage() {
+    let mut bench = Bench::new();
+    let request = bench.ask();
+    let reply = Header { version: Version::from_bits(5), ..bench.reply(&request) };
+    assert_eq!(bench.deliver(&reply), Err(Discard::UnknownVersion(5)));
+    assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::UnknownVersion(5)));
 }
 
 #[test]

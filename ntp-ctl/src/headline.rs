@@ -1,0 +1,239 @@
+//! The cause that all sources have in common, in one sentence for the first line.
+
+use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason};
+
+use crate::source_words;
+use crate::units::seconds;
+use crate::words::Words;
+
+/// The longest sentence that leaves the first line within 80 columns.
+pub(crate) const LONGEST: usize = 61;
+
+/// One cause, as it is said of one source, of several, and of none.
+struct Predicate {
+    one: String,
+    several: String,
+    /// With "none of the sources" before it; where there is nothing, "all" stands there and `several` follows.
+    none: Option<&'static str>,
+}
+
+impl Predicate {
+    fn new(one: impl Into<String>, several: impl Into<String>) -> Self {
+        Self { one: one.into(), several: several.into(), none: None }
+    }
+
+    fn denying(one: &str, several: &str, none: &'static str) -> Self {
+        Self { none: Some(none), ..Self::new(one, several) }
+    }
+
+    /// Of all sources, `number` of them.
+    fn of_all(&self, number: usize) -> String {
+        match (number, self.none) {
+            (1, _) => format!("the only source {}", self.one),
+            (number, Some(none)) => format!("none of {number} sources {none}"),
+            (2, None) => format!("both sources {}", self.several),
+            (number, None) => format!("all {number} sources {}", self.several),
+        }
+    }
+
+    /// Of some of them.
+    fn of_some(&self, number: usize) -> String {
+        if number == 1 { format!("1 {}", self.one) } else { format!("{number} {}", self.several) }
+    }
+}
+
+/// Why no source can be used, as far as the sources themselves tell; `None` if one of them is not at fault.
+pub(crate) fn of(document: &Document) -> Option<Words> {
+    let sources = &document.sources;
+    let predicates: Vec<Predicate> = sources.iter().map(predicate).collect::<Option<_>>()?;
+    let (source, first) = (sources.first()?, predicates.first()?);
+    if predicates.iter().all(|other| other.several == first.several) {
+        let remedy = source_words::reason(&source.reason, source).remedy;
+        return Some(Words { remedy, ..Words::plain(first.of_all(sources.len())) });
+    }
+    let none = format!("none of {} sources can be used", sources.len());
+    let counted = format!("{none}: {}", counted(&predicates).join(", "));
+    let what = if counted.chars().count() <= LONGEST { counted } else { format!("{none}, for different reasons") };
+    Some(Words::new(what, "see the reasons below the table"))
+}
+
+/// Whether the first line says the cause of this source already.
+pub(crate) fn is_common(document: &Document) -> bool {
+    let predicates: Option<Vec<Predicate>> = document.sources.iter().map(predicate).collect();
+    predicates.is_some_and(|all| all.windows(2).all(|two| matches!(two, [a, b] if a.several == b.several)))
+}
+
+/// Each predicate with the number of sources that share it, in the order in which they first come.
+fn counted(predicates: &[Predicate]) -> Vec<String> {
+    let is_first = |place: &usize| {
+        let this = predicates.get(*place).map(|predicate| &predicate.several);
+        predicates.iter().position(|other| Some(&other.several) == this) == Some(*place)
+    };
+    let places = (0..predicates.len()).filter(is_first);
+    places
+        .filter_map(|place| predicates.get(place))
+        .map(|predicate| {
+            predicate.of_some(predicates.iter().filter(|other| other.several == predicate.several).count())
+        })
+        .collect()
+}
+
+fn predicate(source: &SourceFacts) -> Option<Predicate> {
+    Some(match &source.reason {
+        SourceReason::NoReplyYet { sent: 0 } => {
+            Predicate::denying("has not been asked yet", "have not been asked yet", "has been asked yet")
+        }
+        SourceReason::NoReplyYet { .. } => {
+            Predicate::denying("has not answered yet", "have not answered yet", "has answered yet")
+        }
+        SourceReason::NoReply { .. } => {
+            Predicate::denying("does not answer any more", "do not answer any more", "answers any more")
+        }
+        SourceReason::PortUnreachable
+        | SourceReason::Unreachable { .. }
+        | SourceReason::SendFailed { .. }
+        | SourceReason::Resolving
+        | SourceReason::NameNotResolved { .. }
+        | SourceReason::NoAddressesLeft { .. } => unreached(&source.reason),
+        SourceReason::RepliesDiscarded { last } => discarded(last, source),
+        SourceReason::ServerUnsynchronized => {
+            Predicate::new("says that its own clock is not synchronised", "say that their clocks are not synchronised")
+        }
+        SourceReason::StratumTooHigh { stratum, limit } => Predicate::new(
+            format!("is at stratum {stratum}, and the limit is {limit}"),
+            format!("are at a stratum above the limit of {limit}"),
+        ),
+        SourceReason::DistanceTooLarge { distance_s, limit_s } => Predicate::new(
+            format!("may be wrong by {}; the limit is {}", seconds(*distance_s), seconds(*limit_s)),
+            format!("may be wrong by more than {}", seconds(*limit_s)),
+        ),
+        SourceReason::SynchronizationLoop => {
+            Predicate::new("takes its time from this machine", "take their time from this machine")
+        }
+        SourceReason::KissDeny => Predicate::new("refuses to serve us (DENY)", "refuse to serve us (DENY)"),
+        SourceReason::KissRstr => Predicate::new("refuses to serve us (RSTR)", "refuse to serve us (RSTR)"),
+        SourceReason::RateLimited { .. } => {
+            Predicate::new("says only that it is asked too often (RATE)", "say only that they are asked too often")
+        }
+        SourceReason::NtsEstablishing
+        | SourceReason::NtsKeFailed { .. }
+        | SourceReason::NtsKeysRefused
+        | SourceReason::NtsOutOfCookies
+        | SourceReason::NtsUnauthenticatedReply
+        | SourceReason::NtsCertificateTime => authentication(&source.reason)?,
+        SourceReason::SystemPeer
+        | SourceReason::UsedInTheMean
+        | SourceReason::ClusterOutlier
+        | SourceReason::IntervalDisagrees { .. }
+        | SourceReason::WaitingForMajority
+        | SourceReason::WaitingForQuorum { .. }
+        | SourceReason::TooFewSamples { .. }
+        | SourceReason::Unknown { .. } => return None,
+    })
+}
+
+/// The requests do not arrive.
+fn unreached(reason: &SourceReason) -> Predicate {
+    match reason {
+        SourceReason::PortUnreachable => Predicate::new(
+            "refuses requests: its port is closed (ICMP)",
+            "refuse requests: their ports are closed (ICMP)",
+        ),
+        SourceReason::Unreachable { cause, .. } => {
+            let why = match cause {
+                NetworkCause::NoRoute => ": no route to the network",
+                NetworkCause::HostUnreachable => ": no route to the host",
+                NetworkCause::Prohibited => ": a firewall forbids it",
+                NetworkCause::Other(_) => "",
+            };
+            Predicate::new(format!("cannot be reached{why}"), format!("cannot be reached{why}"))
+        }
+        SourceReason::Resolving => Predicate::new("is being looked up in DNS", "are being looked up in DNS"),
+        SourceReason::NameNotResolved { .. } => {
+            Predicate::new("has a name that cannot be resolved", "have names that cannot be resolved")
+        }
+        SourceReason::NoAddressesLeft { .. } => {
+            Predicate::new("has no address that can be used", "have no address that can be used")
+        }
+        SourceReason::SendFailed { cause: NetworkCause::NoRoute, .. } => {
+            Predicate::new("cannot be asked: there is no route", "cannot be asked: there is no route")
+        }
+        SourceReason::SendFailed { cause: NetworkCause::Prohibited, .. } => {
+            Predicate::new("cannot be asked: this machine forbids it", "cannot be asked: this machine forbids it")
+        }
+        _ => Predicate::new("cannot be asked", "cannot be asked"),
+    }
+}
+
+/// Replies come and cannot be used, by the word of the test that they fail.
+fn discarded(last: &str, source: &SourceFacts) -> Predicate {
+    match last {
+        "wrong-address" => {
+            Predicate::new("answers from another address or port", "answer from another address or port")
+        }
+        "malformed" => Predicate::new("answers with what is no NTP packet", "answer with what is no NTP packet"),
+        "unknown-version" => Predicate::new(
+            match source.version {
+                Some(version) => format!("answers in NTP version {version} instead of 3 or 4"),
+                None => "answers in an unknown version of NTP".to_owned(),
+            },
+            "answer in another NTP version than 3 or 4",
+        ),
+        "not-a-reply" => Predicate::new("sends NTP packets, but no replies", "send NTP packets, but no replies"),
+        "bogus-origin" => Predicate::new("answers what was not asked", "answer what was not asked"),
+        "too-late" => Predicate::new("answers too late", "answer too late"),
+        "invalid-timestamps" => Predicate::new("answers without valid timestamps", "answer without valid timestamps"),
+        "root-distance" => Predicate::new(
+            match source_words::root_distance(source) {
+                Some(distance) => format!("says that it may be wrong by {}", seconds(distance)),
+                None => "says that it may be wrong by 16 s or more".to_owned(),
+            },
+            "say that they may be wrong by 16 s or more",
+        ),
+        "negative-delay" => Predicate::new("answers with impossible timestamps", "answer with impossible timestamps"),
+        "certificate-time" => {
+            Predicate::new("tells a time that its certificate denies", "tell a time that their certificates deny")
+        }
+        "nts-unauthenticated" => Predicate::new("answers without authentication", "answer without authentication"),
+        "nts-forged" => Predicate::new("answers with wrong authentication", "answer with wrong authentication"),
+        _ => Predicate::new("answers with what cannot be used", "answer with what cannot be used"),
+    }
+}
+
+/// There are no keys, or they are of no use.
+fn authentication(reason: &SourceReason) -> Option<Predicate> {
+    Some(match reason {
+        SourceReason::NtsEstablishing => Predicate::new("waits for keys (NTS)", "wait for keys (NTS)"),
+        SourceReason::NtsKeFailed { stage, .. } => {
+            let why = match stage.as_str() {
+                "dns" => ": name not resolved",
+                "tcp" => ": no connection",
+                "tls" => ": no secure connection",
+                "certificate" => ": certificate not believed",
+                "alpn" => ": not a server of keys",
+                "records" => ": none granted",
+                "ntp-address" => ": no NTP server named",
+                _ => "",
+            };
+            Predicate::new(format!("gives no keys (NTS){why}"), format!("give no keys (NTS){why}"))
+        }
+        SourceReason::NtsKeysRefused => Predicate::denying(
+            "does not know our keys any more (NTSN)",
+            "do not know our keys any more (NTSN)",
+            "knows our keys any more (NTSN)",
+        ),
+        SourceReason::NtsOutOfCookies => {
+            Predicate::new("leaves requests with NTS unanswered", "leave requests with NTS unanswered")
+        }
+        SourceReason::NtsUnauthenticatedReply => {
+            Predicate::new("answers without authentication", "answer without authentication")
+        }
+        SourceReason::NtsCertificateTime => {
+            Predicate::new("may not set a clock that was never right", "may not set a clock that was never right")
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! Each cause that all sources share is in the first line: a document goes in, and the first line comes out.
+
+use ntp_observe::{Document, Leap, NetworkCause, SourceFacts, SourceReason, SystemReason};
+
+use crate::samples;
+use crate::status::{Page, render};
+
+fn refused(last: &str) -> SourceReason {
+    SourceReason::RepliesDiscarded { last: last.to_owned() }
+}
+
+fn unreachable(cause: NetworkCause) -> SourceReason {
+    SourceReason::Unreachable { cause, error: "No route to host".to_owned() }
+}
+
+fn unsent(cause: NetworkCause) -> SourceReason {
+    SourceReason::SendFailed { cause, error: "Network is unreachable".to_owned() }
+}
+
+fn no_keys(stage: &str) -> SourceReason {
+    let word = "any".to_owned();
+    SourceReason::NtsKeFailed { stage: stage.to_owned(), message: word.clone(), word, retry_in_s: None }
+}
+
+/// A daemon whose sources all have this reason.
+fn all(number: usize, reason: &SourceReason) -> Document {
+    let source = SourceFacts {
+        reason: reason.clone(),
+        version: Some(5),
+        leap: Some(Leap::Unsynchronized),
+        stratum: Some(16),
+        reference_id: Some("INIT".into()),
+        root_delay_s: Some(1.0),
+        root_dispersion_s: Some(19.5),
+        answered_from: Some("192.0.2.9:123".into()),
+        ..samples::source(1, "ntp1.example.org", "192.0.2.1:123")
+    };
+    let known = u32::try_from(number).unwrap();
+    Document { sources: vec![source; number], ..samples::unsynchronized(SystemReason::NoSourceUsable { known }) }
+}
+
+fn first_line(document: &Document) -> String {
+    let page = render(document, Page::Status { verbose: false }, 80);
+    page.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A reason, and what the first line says of one source, of two and of twelve that have it.
+fn table() -> Vec<(SourceReason, [&'static str; 3])> {
+    let mut rows = silence();
+    rows.extend(replies());
+    rows.extend(names_and_keys());
+    rows
+}
+
+fn silence() -> Vec<(SourceReason, [&'static str; 3])> {
+    vec![
+        (
+            SourceReason::NoReplyYet { sent: 0 },
+            [
+                "the only source has not been asked yet",
+                "none of 2 sources has been asked yet",
+                "none of 12 sources has been asked yet",
+            ],
+        ),
+        (
+            SourceReason::NoReplyYet { sent: 3 },
+            [
+                "the only source has not answered yet",
+                "none of 2 sources has answered yet",
+                "none of 12 sources has answered yet",
+            ],
+        ),
+        (
+            SourceReason::NoReply { unanswered: 9 },
+            [
+                "the only source does not answer any more",
+                "none of 2 sources answers any more",
+                "none of 12 sources answers any more",
+            ],
+        ),
+        (
+            SourceReason::PortUnreachable,
+            [
+                "the only source refuses requests: its port is closed (ICMP)",
+                "both sources refuse requests: their ports are closed (ICMP)",
+                "all 12 sources refuse requests: their ports are closed (ICMP)",
+            ],
+        ),
+        (
+            unreachable(NetworkCause::HostUnreachable),
+            [
+                "the only source cannot be reached: no route to the host",
+                "both sources cannot be reached: no route to the host",
+                "all 12 sources cannot be reached: no route to the host",
+            ],
+        ),
+        (
+            unreachable(NetworkCause::NoRoute),
+            [
+                "the only source cannot be reached: no route to the network",
+                "both sources cannot be reached: no route to the network",
+                "all 12 sources cannot be reached: no route to the network",
+            ],
+        ),
+        (
+            unreachable(NetworkCause::Prohibited),
+            [
+                "the only source cannot be reached: a firewall forbids it",
+                "both sources cannot be reached: a firewall forbids it",
+                "all 12 sources cannot be reached: a firewall forbids it",
+            ],
+        ),
+        (
+            unsent(NetworkCause::NoRoute),
+            [
+                "the only source cannot be asked: there is no route",
+                "both sources cannot be asked: there is no route",
+                "all 12 sources cannot be asked: there is no route",
+            ],
+        ),
+        (
+            unsent(NetworkCause::Prohibited),
+            [
+                "the only source cannot be asked: this machine forbids it",
+                "both sources cannot be asked: this machine forbids it",
+                "all 12 sources cannot be asked: this machine forbids it",
+            ],
+        ),
+    ]
+}
+
+fn replies() -> Vec<(SourceReason, [&'static str; 3])> {
+    vec![
+        (
+            SourceReason::ServerUnsynchronized,
+            [
+                "the only source says that its own clock is not synchronised",
+                "both sources say that their clocks are not synchronised",
+                "all 12 sources say that their clocks are not synchronised",
+            ],
+        ),
+        (
+            refused("wrong-address"),
+            [
+                "the only source answers from another address or port",
+                "both sources answer from another address or port",
+                "all 12 sources answer from another address or port",
+            ],
+        ),
+        (
+            refused("unknown-version"),
+            [
+                "the only source answers in NTP version 5 instead of 3 or 4",
+                "both sources answer in another NTP version than 3 or 4",
+                "all 12 sources answer in another NTP version than 3 or 4",
+            ],
+        ),
+        (
+            refused("invalid-timestamps"),
+            [
+                "the only source answers without valid timestamps",
+                "both sources answer without valid timestamps",
+                "all 12 sources answer without valid timestamps",
+            ],
+        ),
+        (
+            refused("root-distance"),
+            [
+                "the only source says that it may be wrong by 20.0 s",
+                "both sources say that they may be wrong by 16 s or more",
+                "all 12 sources say that they may be wrong by 16 s or more",
+            ],
+        ),
+        (
+            SourceReason::DistanceTooLarge { distance_s: 2.0, limit_s: 1.5 },
+            [
+                "the only source may be wrong by 2.00 s; the limit is 1.50 s",
+                "both sources may be wrong by more than 1.50 s",
+                "all 12 sources may be wrong by more than 1.50 s",
+            ],
+        ),
+        (
+            SourceReason::RateLimited { poll_s: 64.0 },
+            [
+                "the only source says only that it is asked too often (RATE)",
+                "both sources say only that they are asked too often",
+                "all 12 sources say only that they are asked too often",
+            ],
+        ),
+        (
+            SourceReason::KissDeny,
+            [
+                "the only source refuses to serve us (DENY)",
+                "both sources refuse to serve us (DENY)",
+                "all 12 sources refuse to serve us (DENY)",
+            ],
+        ),
+        (
+            SourceReason::SynchronizationLoop,
+            [
+                "the only source takes its time from this machine",
+                "both sources take their time from this machine",
+                "all 12 sources take their time from this machine",
+            ],
+        ),
+        (
+            SourceReason::NtsUnauthenticatedReply,
+            [
+                "the only source answers without authentication",
+                "both sources answer without authentication",
+                "all 12 sources answer without authentication",
+            ],
+        ),
+    ]
+}
+
+fn names_and_keys() -> Vec<(SourceReason, [&'static str; 3])> {
+    vec![
+        (
+            SourceReason::NameNotResolved { error: "Name or service not known".into(), retry_in_s: Some(8.0) },
+            [
+                "the only source has a name that cannot be resolved",
+                "both sources have names that cannot be resolved",
+                "all 12 sources have names that cannot be resolved",
+            ],
+        ),
+        (
+            no_keys("certificate"),
+            [
+                "the only source gives no keys (NTS): certificate not believed",
+                "both sources give no keys (NTS): certificate not believed",
+                "all 12 sources give no keys (NTS): certificate not believed",
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn a_cause_that_all_sources_share_is_the_first_line() {
+    for (reason, expected) in table() {
+        for (number, expected) in [1, 2, 12].into_iter().zip(expected) {
+            assert_eq!(first_line(&all(number, &reason)), format!("NOT synchronised: {expected}."));
+        }
+    }
+}
+
+#[test]
+fn what_came_back_is_never_told_as_silence_and_the_first_line_is_one_line() {
+    let mut reasons: Vec<SourceReason> = [
+        "wrong-address",
+        "malformed",
+        "unknown-version",
+        "not-a-reply",
+        "bogus-origin",
+        "too-late",
+        "invalid-timestamps",
+        "root-distance",
+        "negative-delay",
+        "certificate-time",
+        "nts-unauthenticated",
+        "nts-forged",
+        "nts-nak",
+        "of-a-newer-daemon",
+    ]
+    .map(refused)
+    .into();
+    reasons.extend(["dns", "tcp", "tls", "certificate", "alpn", "records", "ntp-address", "other"].map(no_keys));
+    reasons.extend([
+        SourceReason::StratumTooHigh { stratum: 15, limit: 10 },
+        SourceReason::KissRstr,
+        SourceReason::Resolving,
+        SourceReason::NoAddressesLeft { retry_in_s: None },
+        SourceReason::NtsEstablishing,
+        SourceReason::NtsKeysRefused,
+        SourceReason::NtsOutOfCookies,
+        SourceReason::NtsCertificateTime,
+    ]);
+    reasons.extend(table().into_iter().map(|(reason, _)| reason));
+    for reason in reasons {
+        for number in [1, 2, 12] {
+            let line = first_line(&all(number, &reason));
+            assert!(line.ends_with('.') && line.chars().count() <= 80, "{line}");
+            let silent = matches!(reason, SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. });
+            assert_eq!(
+                silent,
+                line.contains("answered yet") || line.contains("any more.") || line.contains("asked yet"),
+                "{line}"
+            );
+            assert!(!line.contains("1 source ") && !line.contains("can be used,"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_the_first_line_cannot_hold_is_told_once_and_below_the_table() {
+    for (reason, part) in [
+        (SourceReason::ServerUnsynchronized, "(waiting): leap indicator 3, stratum 16, reference INIT\n"),
+        (refused("wrong-address"), "(waiting): from 192.0.2.9:123\n"),
+        (SourceReason::NoReplyYet { sent: 3 }, "(waiting): 3 requests sent\n"),
+    ] {
+        let page = render(&all(1, &reason), Page::Status { verbose: false }, 100);
+        assert!(page.contains(part), "{page}");
+        assert_eq!(page.matches("What to do: ").count(), 1, "{page}");
+    }
+}
+
+#[test]
+fn different_causes_are_counted_where_there_is_room() {
+    let mut document = all(3, &SourceReason::NoReplyYet { sent: 3 });
+    document.sources[2].reason = SourceReason::KissDeny;
+    assert_eq!(first_line(&document), "NOT synchronised: none of 3 sources can be used, for different reasons.");
+    document.sources[0].reason = SourceReason::KissDeny;
+    document.sources[1].reason = refused("too-late");
+    assert_eq!(first_line(&document), "NOT synchronised: none of 3 sources can be used, for different reasons.");
+    document.sources.truncate(2);
+    document.sources[0].reason = refused("too-late");
+    document.sources[1].reason = SourceReason::NoReplyYet { sent: 1 };
+    let line = first_line(&document);
+    assert!(line.chars().count() <= 80, "{line}");
+}
+
+#[test]
+fn sources_without_an_address_are_counted() {
+    let mut document = all(3, &SourceReason::NoReplyYet { sent: 3 });
+    let unresolved = SourceReason::NameNotResolved { error: "no".into(), retry_in_s: None };
+    document.sources[2].reason = unresolved;
+    document.system.reasons = vec![SystemReason::WaitingForFirstReplies { asked: 3 }];
+    assert!(first_line(&document).contains("none of 3 sources can be used"), "{}", first_line(&document));
+}

@@ -1,0 +1,131 @@
+//! The first line of the pages, and what follows from it: alarms, further reasons, warnings, and what to do.
+
+use ntp_observe::{ClockMode, Document, SystemReason};
+
+use crate::terminal::{columns, wrap, wrap_with};
+use crate::units::seconds;
+use crate::words::{self, Words};
+
+/// What stands before a further line of a verdict that is too long for one.
+const INDENT: &str = "  ";
+
+/// Whether the clock can be relied on and how far: one line, or lines of at most `width` columns.
+pub(crate) fn line(document: &Document, width: usize) -> String {
+    fit(&sentence(document), width)
+}
+
+fn sentence(document: &Document) -> String {
+    let system = &document.system;
+    match (system.synchronized, system.reasons.as_slice()) {
+        (true, _) => synchronized(document),
+        (false, [SystemReason::LocalClock { stratum }]) => {
+            format!("Healthy: serving this machine's own clock at stratum {stratum}, as configured.")
+        }
+        (false, [reason, ..]) => format!("NOT synchronised: {}.", words::system(reason, document).what),
+        (false, []) => "NOT synchronised: the daemon gives no reason.".to_owned(),
+    }
+}
+
+fn synchronized(document: &Document) -> String {
+    let system = &document.system;
+    let bound = match system.error_bound_s {
+        Some(bound) => format!("right to within {}", seconds(bound)),
+        None => "right, but its error bound is not known".to_owned(),
+    };
+    let counts = system.source_counts;
+    let agreement = match (counts.agreeing, counts.known) {
+        (1, 0 | 1) => "1 source".to_owned(),
+        (agreeing, known) => format!("{agreeing} of {known} sources agree"),
+    };
+    if document.clock.mode == ClockMode::Virtual {
+        format!("Synchronised (virtual clock): {bound} ({agreement}).")
+    } else {
+        format!("Synchronised: the clock is {bound} ({agreement}).")
+    }
+}
+
+/// A sentence that is too long is broken behind a semicolon, if one comes late enough in its first line, otherwise between
+/// words.
+pub(crate) fn fit(sentence: &str, width: usize) -> String {
+    if columns(sentence) <= width {
+        return format!("{sentence}\n");
+    }
+    let fits = |place: &usize| sentence.get(..*place).is_some_and(|head| (width / 2..=width).contains(&columns(head)));
+    let semicolons = sentence.match_indices("; ").map(|(place, _)| place + 1);
+    match semicolons.filter(fits).last().and_then(|place| sentence.split_at_checked(place)) {
+        Some((head, tail)) => format!("{head}\n{}", wrap(INDENT, tail, width)),
+        None => wrap_with("", INDENT, sentence, width),
+    }
+}
+
+/// What stands between the verdict and the facts.
+pub(crate) fn advice(document: &Document, width: usize) -> String {
+    let mut text = String::new();
+    let alarm = words::clock_alarm(&document.clock);
+    if let Some(alarm) = &alarm {
+        text.push_str(&advise("", "!! ", alarm, width));
+    }
+    let serves_on_purpose = document.system.is_healthy() && !document.system.synchronized;
+    if !serves_on_purpose {
+        text.push_str(&reasons(document, alarm.is_some(), width));
+    }
+    if let Some(note) = words::virtual_note(&document.clock) {
+        text.push_str(&wrap("  Note: ", &format!("{note}."), width));
+    }
+    text
+}
+
+/// Reasons and warnings. Those about steering are left out where an alarm has said them.
+fn reasons(document: &Document, alarmed: bool, width: usize) -> String {
+    let mut text = String::new();
+    for (index, reason) in document.system.reasons.iter().enumerate() {
+        let words = words::system(reason, document);
+        // The verdict has said the first one.
+        let said = index == 0 && !document.system.synchronized;
+        if alarmed && is_about_steering(reason) {
+            continue;
+        }
+        if !said {
+            text.push_str(&advise("  ", "Also: ", &words, width));
+            continue;
+        }
+        if let Some(detail) = &words.detail {
+            text.push_str(&wrap("  ", &format!("{}.", capitalized(detail)), width));
+        }
+        text.push_str(&remedy(&words, width));
+    }
+    for warning in &document.system.warnings {
+        text.push_str(&advise("  ", "Warning: ", &words::system(warning, document), width));
+    }
+    text
+}
+
+fn advise(indent: &str, title: &str, words: &Words, width: usize) -> String {
+    let Words { what, detail, remedy } = words;
+    let detail = detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    let first = format!("{indent}{title}");
+    // A short remedy goes into the same line.
+    let together = remedy.as_deref().map(|remedy| stopped(&format!("{what}{detail}; {remedy}")));
+    match together.filter(|together| columns(&first) + columns(together) <= width) {
+        Some(together) => wrap(&first, &together, width),
+        None => format!("{}{}", wrap(&first, &format!("{what}{detail}."), width), self::remedy(words, width)),
+    }
+}
+
+fn remedy(words: &Words, width: usize) -> String {
+    words.remedy.as_deref().map(|remedy| wrap("  What to do: ", &stopped(remedy), width)).unwrap_or_default()
+}
+
+/// The sentence with the sign that ends it.
+fn stopped(sentence: &str) -> String {
+    if sentence.ends_with(['?', '.']) { sentence.to_owned() } else { format!("{sentence}.") }
+}
+
+fn capitalized(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+fn is_about_steering(reason: &SystemReason) -> bool {
+    matches!(reason, SystemReason::MeasuringOnly | SystemReason::ClockNotSteerable { .. })
+}
