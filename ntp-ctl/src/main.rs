@@ -19,6 +19,7 @@
 
 mod args;
 mod ask;
+mod authentication_words;
 mod nts;
 mod nts_words;
 mod probe;

@@ -2,6 +2,7 @@
 
 use ntp_observe::{SourceFacts, SourceReason};
 
+use crate::authentication_words;
 use crate::nts_words;
 use crate::units::{behind, count, poll, seconds, span};
 use crate::words::Words;
@@ -48,6 +49,11 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         | SourceReason::WaitingForMajority
         | SourceReason::WaitingForQuorum { .. }
         | SourceReason::TooFewSamples { .. } => judgement(reason),
+        SourceReason::ContradictsAuthenticated { .. }
+        | SourceReason::NotAuthenticated
+        | SourceReason::WaitingForAuthenticated
+        | SourceReason::ImplausibleTime { .. }
+        | SourceReason::SameServer { .. } => authentication_words::source(reason),
         SourceReason::NoReplyYet { .. }
         | SourceReason::NoReply { .. }
         | SourceReason::PortUnreachable
@@ -62,6 +68,7 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
             name(reason)
         }
         SourceReason::NtsEstablishing
+        | SourceReason::NtsKeSilent { .. }
         | SourceReason::NtsKeFailed { .. }
         | SourceReason::NtsKeysRefused
         | SourceReason::NtsOutOfCookies
@@ -127,7 +134,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
             "does an NTP server run at this address and port?",
         ),
         SourceReason::RepliesDiscarded { last } if last == CERTIFICATE_TIME => Words::new(
-            "the server tells a time at which its own certificate is not valid, and nobody else has confirmed the time",
+            "the server claims a time at which its own certificate is not valid, and is not believed",
             "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
         ),
         SourceReason::RepliesDiscarded { last } => Words::new(

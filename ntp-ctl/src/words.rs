@@ -2,6 +2,7 @@
 
 use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
+use crate::authentication_words;
 use crate::source_words;
 use crate::units::{behind, count, seconds, span};
 
@@ -40,6 +41,12 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::WaitingForFirstReplies { .. }
         | SystemReason::WaitingForQuorum { .. }
         | SystemReason::WaitingForSamples => beginning(reason),
+        SystemReason::WaitingForAuthenticated { .. }
+        | SystemReason::NoAuthenticatedSource { .. }
+        | SystemReason::CertificateUnproven { .. }
+        | SystemReason::ImplausibleTime { .. }
+        | SystemReason::Unauthenticated { .. }
+        | SystemReason::KeyEstablishmentSilent { .. } => authentication_words::system(reason, document),
         SystemReason::NoSourceUsable { .. }
         | SystemReason::NoMajority { .. }
         | SystemReason::TooFewAgreeing { .. }
@@ -57,7 +64,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
     }
 }
 
-fn unknown(code: &str) -> Words {
+pub(crate) fn unknown(code: &str) -> Words {
     Words::new(
         format!("the daemon gives the reason `{code}`, which this ntp-ctl does not know"),
         "use the ntp-ctl of the same release as the daemon",
