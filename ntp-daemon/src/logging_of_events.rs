@@ -2,7 +2,7 @@
 
 use crate::observe::Facts;
 use ntp_proto::client::{Event, Removal, SourceState};
-use ntp_proto::clock::{ClockEvent, Halt, Standing};
+use ntp_proto::clock::{ClockEvent, Doubt, Halt, Standing};
 use std::net::SocketAddr;
 
 /// Writes an event into the log.
@@ -25,6 +25,15 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
             "no keys for NTS, which will be tried again: {}",
             failure.message
         ),
+        Event::SameServer { group, rival } => tracing::warn!(
+            name = facts.name_of(*group),
+            "this source leads to the same server as {}, and one clock counts once: it is not used; name another server",
+            facts.name_of(*rival)
+        ),
+        Event::TimeDoubted => tracing::warn!(
+            "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
+             state file, is doubted, and certificates are judged as at a first start"
+        ),
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = facts.name_of(*group), "new source");
         }
@@ -34,6 +43,7 @@ pub(crate) fn tell(event: &Event, facts: &Facts) {
                 Removal::Falseticker => "it kept contradicting the majority",
                 Removal::Denied => "it denied us",
                 Removal::Moved => "its name has another address",
+                Removal::Authenticated => "a source with NTS has the same server",
                 Removal::Certificate => "its certificate is not valid now that the time is known",
             };
             tracing::info!(%address, "source replaced: {why}");
@@ -49,6 +59,11 @@ fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState
             %address, offset_s = offset.to_f64(), missed_by_s = missed_by.to_f64(), majority = truechimers,
             "falseticker: the source contradicts the majority"
         ),
+        SourceState::Judged(Standing::ContradictsAuthenticated { offset, missed_by, authenticated }) => tracing::warn!(
+            %address, offset_s = offset.to_f64(), missed_by_s = missed_by.to_f64(), authenticated,
+            "the source contradicts those with NTS and is not used"
+        ),
+        SourceState::Judged(Standing::Unwitnessed(doubt)) => tell_doubt(address, *doubt),
         SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
             %address, distance_s = distance.to_f64(), limit_s = limit.to_f64(),
             "the source could be wrong by more than is accepted"
@@ -74,6 +89,22 @@ fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState
             }
         }
         SourceState::Measured | SourceState::NoReplyYet { .. } => tracing::debug!(%address, ?to, "source"),
+    }
+}
+
+fn tell_doubt(address: SocketAddr, doubt: Doubt) {
+    match doubt {
+        Doubt::CertificateUnproven => tracing::warn!(
+            %address,
+            "the clock was never right, so that the certificate of this source cannot be judged, and no other source agrees \
+             with it: the clock is left alone. Add a source, set the clock by hand and restart, or allow it with \
+             first-time-from = \"single\" in [synchronization]"
+        ),
+        Doubt::Implausible { until, .. } => tracing::warn!(
+            %address, limit = ntp_observe::Date::from_unix(until, 0).to_string(),
+            "the only source that can be used has no NTS and claims a time that is implausible: the clock is left alone. Add a \
+             source that agrees, or one with NTS"
+        ),
     }
 }
 

@@ -16,6 +16,7 @@ mod file;
 mod ke_servers;
 mod ke_supervisor;
 mod key_ring;
+mod known_time;
 mod leap_file;
 mod lock;
 mod logging;

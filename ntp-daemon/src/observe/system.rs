@@ -1,12 +1,15 @@
 //! The state of the system, and why it is so.
 
-use super::document::{Facts, date, obstacle};
+use super::document::{Facts, date, obstacle, unix_date};
+use super::nts;
 use crate::client_task::reference_text;
 use crate::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
-use ntp_proto::clock::{Clock as ClockProcess, DisciplineKind, Halt, LoopState, Outcome, Standing};
+use ntp_proto::clock::{
+    Authentication, Clock as ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
+};
 use ntp_proto::packet::{LeapIndicator, Stratum};
 use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
 use std::time::Duration;
@@ -86,7 +89,9 @@ fn counts(client: &Client) -> SourceCounts {
         Outcome::NobodyUsable => (0, 0, 1),
         Outcome::NoMajority { usable, agreeing, needed } => (usable, agreeing, needed),
         Outcome::Waiting { usable, pending } => (usable, usable, (usable + pending) / 2 + 1),
-        Outcome::Agreed { usable, agreeing, .. } => (usable, agreeing, usable / 2 + 1),
+        Outcome::Agreed { usable, agreeing, needed, .. } => (usable, agreeing, needed),
+        Outcome::AwaitingAuthenticated { plain } | Outcome::NoneAuthenticated { plain } => (plain, 0, 1),
+        Outcome::Unwitnessed { usable, .. } => (usable, 1, 2),
     };
     let needed = needed.max(client.clock().config().minimum_agreeing);
     SourceCounts { known: count(known), usable: count(usable), agreeing: count(agreeing), needed: count(needed) }
@@ -112,7 +117,7 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now) -> Vec
         }
         Some(Halt::RateBeyondLimit { .. }) | None => {}
     }
-    reasons.extend(why_nobody_is_believed(client));
+    reasons.extend(why_nobody_is_believed(client, facts, now));
     if !process.steers() {
         reasons.push(match obstacle(clock, facts) {
             Some(ntp_observe::SteeringObstacle::AsConfigured) | None => SystemReason::MeasuringOnly,
@@ -151,12 +156,32 @@ fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
     })
 }
 
-fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
+fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
+    match doubt {
+        Doubt::CertificateUnproven => SystemReason::CertificateUnproven { source },
+        Doubt::Implausible { claimed, until } => {
+            SystemReason::ImplausibleTime { source, claimed: date(claimed), limit: unix_date(until) }
+        }
+    }
+}
+
+/// The first attempt to get keys that has gone without an answer for some seconds.
+fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<SystemReason> {
+    client.groups().iter().find_map(|group| {
+        let waited_s = nts::silent_for(group, now.mono)?;
+        Some(SystemReason::KeyEstablishmentSilent { ke_server: facts.name_of(group.id()), waited_s })
+    })
+}
+
+fn why_nobody_is_believed(client: &Client, facts: &Facts, now: Now) -> Option<SystemReason> {
     let known = client.members().count();
     let waiting = || SystemReason::WaitingForFirstReplies { asked: count(known) };
     let anybody_measured = client.members().any(|member| member.source().counters().measured > 0);
     match client.clock().selection().outcome {
         Outcome::Agreed { .. } => None,
+        Outcome::AwaitingAuthenticated { plain } => Some(SystemReason::WaitingForAuthenticated { plain: count(plain) }),
+        Outcome::NoneAuthenticated { plain } => Some(SystemReason::NoAuthenticatedSource { plain: count(plain) }),
+        Outcome::Unwitnessed { source, doubt, .. } => Some(unwitnessed(source.number().into(), doubt)),
         Outcome::Waiting { usable, pending } => {
             Some(SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) })
         }
@@ -166,7 +191,7 @@ fn why_nobody_is_believed(client: &Client) -> Option<SystemReason> {
                 || client.groups().iter().any(ntp_proto::pool::Group::is_pending);
             let first = hope && !anybody_measured;
             Some(if first && known == 0 {
-                SystemReason::Starting
+                silent_key_establishment(client, facts, now).unwrap_or(SystemReason::Starting)
             } else if first {
                 waiting()
             } else {
@@ -208,6 +233,7 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
     if (1..ENOUGH_TO_OUTVOTE).contains(&possible) {
         warnings.push(SystemReason::FewSources { count: count(possible) });
     }
+    warnings.extend(unauthenticated(client));
     let process = client.clock();
     if let Some(system) = process.system().filter(|_| synchronized) {
         let age = process.timescale().to_free(now.local) - system.updated;
@@ -216,4 +242,12 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
         }
     }
     warnings
+}
+
+/// Time with NTS is wanted first, and the time in use comes without it.
+fn unauthenticated(client: &Client) -> Option<SystemReason> {
+    let preferred = client.clock().config().authentication == Authentication::Prefer;
+    let with_nts = client.groups().iter().filter(|group| group.is_nts()).count();
+    let plain = matches!(client.clock().selection().outcome, Outcome::Agreed { authenticated: 0, .. });
+    (preferred && with_nts > 0 && plain).then(|| SystemReason::Unauthenticated { with_nts: count(with_nts) })
 }
