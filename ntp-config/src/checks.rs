@@ -4,6 +4,8 @@ pub(crate) mod nts_ke;
 
 use crate::config::{Config, NTP_PORT, ServerEntry, SourceEntry, SourceKind};
 use crate::diagnostic::{Located, Report};
+use crate::section::synchronization::Demands;
+use ntp_proto::clock::{Authentication, FirstTime};
 use ntp_proto::packet::Stratum;
 
 /// The fewest sources of which a majority can outvote a false one.
@@ -54,13 +56,20 @@ pub(crate) fn servers(servers: &[Located<ServerEntry>], report: &mut Report) {
     }
 }
 
-pub(crate) fn whole(config: &Config, minimum_agreeing: Option<&Located<usize>>, report: &mut Report) {
+pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
     let usable = config.most_usable_sources();
     if usable == 0 {
         no_sources(config, report);
         return;
     }
-    if let Some(minimum) = minimum_agreeing.filter(|minimum| minimum.value > usable) {
+    let with_nts = config.sources.iter().filter(|source| matches!(source.kind, SourceKind::Nts { .. })).count();
+    if with_nts == 0 {
+        without_nts(demands, report);
+    }
+    let required = config.synchronization.settings.authentication == Authentication::Require;
+    // Where none has NTS, that has been said.
+    let usable = if required && with_nts > 0 { with_nts } else { usable };
+    if let Some(minimum) = demands.minimum_agreeing.as_ref().filter(|minimum| minimum.value > usable) {
         let message = format!(
             "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronised",
             minimum.value,
@@ -79,6 +88,19 @@ pub(crate) fn whole(config: &Config, minimum_agreeing: Option<&Located<usize>>, 
             message,
             "configure three or more, so that a majority outvotes a false one (four survive the loss of one)",
         );
+    }
+}
+
+/// Refuses demands on sources with NTS where there is none.
+fn without_nts(demands: &Demands, report: &mut Report) {
+    let required = demands.authentication.as_ref().filter(|policy| policy.value == Authentication::Require);
+    if let Some(policy) = required {
+        let message = "`authentication` is `require`, and no source has NTS: the clock would never be synchronised";
+        report.error(&policy.span, message, "add a source with mode = \"nts\", or remove this line");
+    }
+    if let Some(policy) = demands.first_time.as_ref().filter(|policy| policy.value == FirstTime::Single) {
+        let message = "`first-time-from` has no effect: it is about certificates, and no source has NTS";
+        report.warning(&policy.span, message, "remove this line, or add a source with mode = \"nts\"");
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::address;
 use crate::config::{Config, DEFAULT_POOL_COUNT, NTP_PORT, SourceEntry, SourceKind};
 use crate::diagnostic::{ConfigError, Problem, Report, Warning};
+use crate::section::synchronization::Demands;
 use crate::{checks, raw, section};
 use ntp_proto::source::SourceConfig;
 use std::fs::{self, File};
@@ -68,7 +69,7 @@ pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
             Err(reason) => report.error_anywhere(reason.message, reason.help),
         }
     }
-    checks::whole(&config, None, &mut report);
+    checks::whole(&config, &Demands::default(), &mut report);
     let (files, warnings) = report.finish()?;
     Ok(Loaded { config, warnings, files })
 }

@@ -759,6 +759,41 @@ fn other_impossible_values_are_refused() {
 }
 
 #[test]
+fn authentication_that_no_source_can_meet_is_refused() {
+    let required = format!("{SOURCE}[synchronization]\nauthentication = \"require\"\n");
+    let shown = refusal(&required);
+    assert!(shown.contains("test.toml:5:18"), "{shown}");
+    assert!(shown.contains("no source has NTS: the clock would never be synchronised"), "{shown}");
+    assert!(shown.contains("add a source with mode = \"nts\""), "{shown}");
+
+    let nts = "[[source]]\nmode = \"nts\"\naddress = \"nts.example\"\n";
+    let both = required.replace("[synchronization]", &format!("{nts}[synchronization]"));
+    assert!(parse_str("test.toml", &both).is_ok());
+    let shown = refusal(&format!("{both}minimum-agreeing-sources = 2\n"));
+    assert!(shown.contains("there is at most 1"), "plain sources do not count: {shown}");
+}
+
+#[test]
+fn words_of_authentication_that_do_not_exist_are_refused() {
+    Case {
+        text: "[synchronization]\nauthentication = \"required\"\n",
+        at: "2:18",
+        marked: "\"required\"",
+        message: "`authentication` cannot be `required`; did you mean `require`?",
+        help: "`require`, `prefer` and `mix`",
+    }
+    .check();
+    Case {
+        text: "[synchronization]\nfirst-time-from = \"anybody\"\n",
+        at: "2:19",
+        marked: "\"anybody\"",
+        message: "`first-time-from` cannot be `anybody`",
+        help: "`witness` and `single`",
+    }
+    .check();
+}
+
+#[test]
 fn a_minimum_that_can_never_be_met_is_refused() {
     let text = format!("{SOURCE}[synchronization]\nminimum-agreeing-sources = 3\n");
     let shown = refusal(&text);

@@ -115,7 +115,14 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         SourceReason::RateLimited { .. } => {
             Predicate::new("says only that it is asked too often (RATE)", "say only that they are asked too often")
         }
+        SourceReason::NotAuthenticated => {
+            Predicate::new("has no NTS, which is required", "have no NTS, which is required")
+        }
+        SourceReason::SameServer { .. } => {
+            Predicate::new("leads to the same server as another one", "lead to the same server as another one")
+        }
         SourceReason::NtsEstablishing
+        | SourceReason::NtsKeSilent { .. }
         | SourceReason::NtsKeFailed { .. }
         | SourceReason::NtsKeysRefused
         | SourceReason::NtsOutOfCookies
@@ -125,6 +132,9 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         | SourceReason::UsedInTheMean
         | SourceReason::ClusterOutlier
         | SourceReason::IntervalDisagrees { .. }
+        | SourceReason::ContradictsAuthenticated { .. }
+        | SourceReason::WaitingForAuthenticated
+        | SourceReason::ImplausibleTime { .. }
         | SourceReason::WaitingForMajority
         | SourceReason::WaitingForQuorum { .. }
         | SourceReason::TooFewSamples { .. }
@@ -204,6 +214,10 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
 fn authentication(reason: &SourceReason) -> Option<Predicate> {
     Some(match reason {
         SourceReason::NtsEstablishing => Predicate::new("waits for keys (NTS)", "wait for keys (NTS)"),
+        SourceReason::NtsKeSilent { .. } => Predicate::new(
+            "gives no keys (NTS): key establishment gets no answer",
+            "give no keys (NTS): key establishment gets no answer",
+        ),
         SourceReason::NtsKeFailed { stage, .. } => {
             let why = match stage.as_str() {
                 "dns" => ": name not resolved",

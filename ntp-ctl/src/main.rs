@@ -23,6 +23,7 @@
 
 mod args;
 mod ask;
+mod authentication_words;
 mod clock;
 mod details;
 mod headline;

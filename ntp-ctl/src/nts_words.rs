@@ -15,6 +15,10 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::NtsEstablishing => {
             Words::plain(format!("keys for authenticated time are being fetched from {}", ke_server(source)))
         }
+        SourceReason::NtsKeSilent { waited_s } => Words::new(
+            format!("key establishment with {} has had no answer for {waited_s:.0} s", ke_server(source)),
+            format!("is the server up, and does every firewall let TCP port {} through?", ke_port(source)),
+        ),
         SourceReason::NtsKeFailed { stage, word, message, retry_in_s } => {
             failure([stage, word, message], source, *retry_in_s)
         }
@@ -31,9 +35,9 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
             "does the server know NTS, and does something on the way answer in its place?",
         ),
         SourceReason::NtsCertificateTime => Words::new(
-            "the clock was never right, so that nobody can say whether the certificate is valid today: this source alone \
-             may not set the clock",
-            "wait for others to agree with it, add sources, or set the clock by hand",
+            "the clock was never right, so that its certificate cannot be judged, and no other source agrees with it: alone \
+             it may not set the clock",
+            "add a source, set the clock by hand, or allow it with [synchronization] first-time-from = \"single\"",
         ),
         other => unknown(other.code()),
     }
@@ -171,10 +175,14 @@ mod tests {
     fn every_other_reason_has_its_sentence() {
         for (reason, part) in [
             (SourceReason::NtsEstablishing, "being fetched from nts.example.org:4461"),
+            (
+                SourceReason::NtsKeSilent { waited_s: 7.0 },
+                "with nts.example.org:4461 has had no answer for 7 s; is the server up, and does every firewall let TCP port 4461",
+            ),
             (SourceReason::NtsKeysRefused, "does not know our keys any more"),
             (SourceReason::NtsOutOfCookies, "Packets with NTS are longer"),
             (SourceReason::NtsUnauthenticatedReply, "without authentication, and are not believed"),
-            (SourceReason::NtsCertificateTime, "alone may not set the clock; wait for others"),
+            (SourceReason::NtsCertificateTime, "alone it may not set the clock; add a source"),
         ] {
             let told = sentence(&SourceFacts { reason, ..samples::nts_without_keys() });
             assert!(told.contains(part) && !told.contains("this ntp-ctl does not know"), "{told}");

@@ -2,6 +2,7 @@
 
 use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
 
+use crate::authentication_words;
 use crate::nts_words;
 use crate::units::{behind, count, poll, seconds, span};
 use crate::words::Words;
@@ -79,6 +80,11 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         | SourceReason::WaitingForMajority
         | SourceReason::WaitingForQuorum { .. }
         | SourceReason::TooFewSamples { .. } => judgement(reason),
+        SourceReason::ContradictsAuthenticated { .. }
+        | SourceReason::NotAuthenticated
+        | SourceReason::WaitingForAuthenticated
+        | SourceReason::ImplausibleTime { .. }
+        | SourceReason::SameServer { .. } => authentication_words::source(reason),
         SourceReason::NoReplyYet { .. }
         | SourceReason::NoReply { .. }
         | SourceReason::PortUnreachable
@@ -94,6 +100,7 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
             name(reason)
         }
         SourceReason::NtsEstablishing
+        | SourceReason::NtsKeSilent { .. }
         | SourceReason::NtsKeFailed { .. }
         | SourceReason::NtsKeysRefused
         | SourceReason::NtsOutOfCookies

@@ -3,7 +3,7 @@
 use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
 use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};
-use crate::{headline, source_words};
+use crate::{authentication_words, headline, source_words};
 
 /// A reason in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,12 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::WaitingForFirstReplies { .. }
         | SystemReason::WaitingForQuorum { .. }
         | SystemReason::WaitingForSamples => beginning(reason, document),
+        SystemReason::WaitingForAuthenticated { .. }
+        | SystemReason::NoAuthenticatedSource { .. }
+        | SystemReason::CertificateUnproven { .. }
+        | SystemReason::ImplausibleTime { .. }
+        | SystemReason::Unauthenticated { .. }
+        | SystemReason::KeyEstablishmentSilent { .. } => authentication_words::system(reason, document),
         SystemReason::NoSourceUsable { .. }
         | SystemReason::NoMajority { .. }
         | SystemReason::TooFewAgreeing { .. }
@@ -65,7 +71,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
     }
 }
 
-fn unknown(code: &str) -> Words {
+pub(crate) fn unknown(code: &str) -> Words {
     Words::new(
         format!("`{code}` (a reason that this ntp-ctl does not know)"),
         "use the ntp-ctl of the same release as the daemon",

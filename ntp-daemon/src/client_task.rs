@@ -1,15 +1,15 @@
 //! The one owner of the client and of the clock.
 
 use crate::alarm::{Alarm, SetNotice};
-use crate::digits::signed;
 use crate::establish::{self, Established};
+use crate::known_time::{built, unix_seconds};
 use crate::network::{self, Network};
 use crate::observe::{self, Facts};
 use crate::resolve::{self, Resolved};
 use crate::rivals::Rivalry;
 use crate::socket_pump::{Inbound, OpenPorts};
 use crate::storage::Store;
-use crate::{clock_choice, era, logging_of_events, nts_sessions};
+use crate::{clock_choice, known_time, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
@@ -18,7 +18,7 @@ use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTa
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram};
-use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp, Seconds};
+use ntp_proto::time::{MonoTime, Now, NtpDuration, Seconds};
 use ntp_udp::{BindOptions, Socket};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -31,8 +31,6 @@ const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
 const LEAST_HARM: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
 /// Answers of look-ups and the like that wait for the client.
 const INBOX: usize = 64;
-/// When this program was built, in Unix seconds.
-const BUILT: &str = env!("TRUECHIMER_BUILD_UNIX_SECONDS");
 
 /// What others can ask of the owner.
 pub(crate) type Question = oneshot::Sender<Document>;
@@ -69,6 +67,8 @@ pub(crate) struct ClientTask {
     leap_tables: mpsc::Receiver<Arc<LeapTable>>,
     next_keeping: MonoTime,
     frequency_kept: bool,
+    /// See [`KnownTime::set_forward`](known_time::KnownTime::set_forward).
+    set_forward: Seconds,
 }
 
 impl ClientTask {
@@ -76,17 +76,14 @@ impl ClientTask {
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
         let Parts { mut client, mut clock, mut store, facts, served, leap_tables } = parts;
         let kept = store.state();
-        let last_known = kept.map_or(0, |kept| kept.last_known_unix_s);
-        let assumed_step = never_before(&mut clock, last_known);
         // At the first start, and where the clock does not go on while the machine is off, it cannot judge certificates.
-        if kept.is_none() || assumed_step != Seconds::ZERO {
-            client.unproven_since = Some(last_known.max(built()));
-        }
+        let known = known_time::at_start(&mut clock, kept.map(|kept| kept.last_known_unix_s));
+        client.unproven_since = known.unproven_since;
         if let Some(path) = store.nts_sessions() {
             client.sessions = nts_sessions::take(path, &facts.sources);
         }
         let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
-        let initial = clock_choice::initial(&clock, store.frequency(), accumulated, assumed_step);
+        let initial = clock_choice::initial(&clock, store.frequency(), accumulated, known.assumed);
         let reader = clock.reader();
         let now = Now { mono: monotonic_now(), local: reader.now() };
         let mut client = Client::new(client, &initial, seed, now);
@@ -113,6 +110,7 @@ impl ClientTask {
             leap_tables,
             next_keeping: now.mono + KEEPING_INTERVAL,
             frequency_kept: false,
+            set_forward: known.set_forward,
         }
     }
 
@@ -253,7 +251,10 @@ impl ClientTask {
             match event {
                 Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
                 Event::Establish { group, since, .. } => {
-                    let time = establish::Time { now: unix_seconds(self.reader.now()), since };
+                    let local = self.reader.now();
+                    let moved = self.set_forward + self.client.clock().unauthenticated_steps();
+                    let unmoved = unix_seconds(local - NtpDuration::from(moved));
+                    let time = establish::Time { now: unix_seconds(local), unmoved, since };
                     if let Some(source) = self.facts.sources.get(group.place()) {
                         establish::start(group, &source.kind, time, self.established.0.clone());
                     }
@@ -266,6 +267,8 @@ impl ClientTask {
                 | Event::AddressesRefused { .. }
                 | Event::Established { .. }
                 | Event::NotEstablished { .. }
+                | Event::SameServer { .. }
+                | Event::TimeDoubted
                 | Event::SourceAdded { .. }
                 | Event::SourceChanged { .. } => {}
             }
@@ -333,42 +336,4 @@ impl ClientTask {
 /// with the last: without this one, the first reply to each request could lack its timestamp.
 fn keep_stamping() -> Option<Socket> {
     Socket::bind(&BindOptions::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).ok()
-}
-
-/// No clock starts before this program was built, nor before the time that was last known, nor in another era of NTP. Returns
-/// how far it was moved for that reason, without a sign.
-fn never_before(clock: &mut Clock, last_known: i64) -> Seconds {
-    let earliest = built().max(last_known);
-    let shown = clock.unix_seconds(built());
-    let beyond = era::is_beyond(shown, built());
-    if (shown >= earliest && !beyond) || !clock.steers() {
-        return Seconds::ZERO;
-    }
-    let step_s = earliest.saturating_sub(shown);
-    match era::set_to(clock, earliest, built()) {
-        Ok(()) if beyond => tracing::warn!(
-            step = %signed(Seconds::new(step_s as f64)),
-            "the clock showed a time more than 68 years after this program was built, which no packet of NTP can tell from \
-             one 136 years before, and was set back to the last known time; the sources will correct it"
-        ),
-        Ok(()) => tracing::warn!(
-            step = %signed(Seconds::new(step_s as f64)),
-            "the clock showed a time before the last known one (in the state file, or when this program was built) and was \
-             set forward to it; if that was wrong, the sources will set it back"
-        ),
-        Err(error) => {
-            tracing::error!("{error}");
-            return Seconds::ZERO;
-        }
-    }
-    Seconds::new(step_s.unsigned_abs() as f64)
-}
-
-/// When this program was built, in Unix seconds.
-fn built() -> i64 {
-    BUILT.parse().unwrap_or(0)
-}
-
-fn unix_seconds(at: NtpTimestamp) -> i64 {
-    at.to_unix_near(built()).0
 }

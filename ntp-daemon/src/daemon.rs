@@ -5,6 +5,7 @@ use crate::clock_choice;
 use crate::ke_servers::handshake_threads;
 use crate::ke_supervisor::{KePlan, KeResources, KeServiceBoards, KeSupervisor};
 use crate::key_ring::{KeyRing, SharedKeys};
+use crate::known_time;
 use crate::leap_file::LeapFile;
 use crate::lock::{self, Lock, Taken};
 use crate::observe::{self, Facts, Listener};
@@ -133,6 +134,8 @@ impl Daemon {
             clock: config.synchronization.settings,
             sessions: Vec::new(),
             unproven_since: None,
+            certain_since: Some(known_time::built()),
+            plausible_until: Some(known_time::plausible_until()),
         };
         let parts = Parts { client, clock, store, facts, served, leap_tables };
         Ok(Self {

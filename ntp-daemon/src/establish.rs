@@ -2,7 +2,7 @@
 
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
-use ntp_ke::client::{CertificateTime, Connector, Failure, establish};
+use ntp_ke::client::{Cause, CertificateFault, CertificateTime, Connector, Failure, establish};
 use ntp_proto::pool::{EstablishFailure, GroupId};
 use ntp_proto::source::{Granted, Validity};
 use std::time::Duration;
@@ -17,6 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(16);
 pub(crate) struct Time {
     /// What our clock shows, in Unix seconds.
     pub(crate) now: i64,
+    /// Our clock as it would be had neither the last known time nor sources without NTS moved it, in Unix seconds.
+    pub(crate) unmoved: i64,
     /// If the clock has never been right: what has passed for sure, in Unix seconds.
     pub(crate) since: Option<i64>,
 }
@@ -30,9 +32,10 @@ impl Time {
         }
     }
 
-    /// Whether a certificate was believed only because the time is not known.
+    /// Says whether a certificate was believed only because the time is not known. If what moved the clock was
+    /// wrong, the clock as it was may have been right.
     fn is_provisional(self, validity: Validity) -> bool {
-        self.since.is_some() && !validity.contains(self.now)
+        self.since.is_some() && !validity.contains(self.now) && !validity.contains(self.unmoved)
     }
 }
 
@@ -57,7 +60,8 @@ pub(crate) fn start(group: GroupId, kind: &SourceKind, time: Time, results: mpsc
 async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, EstablishFailure> {
     // Made anew each time, so that files of authorities that have changed are seen.
     let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
-    let not_ready = |message: String| EstablishFailure { stage: "certificate", word: "no-authorities", message };
+    let not_ready =
+        |message: String| EstablishFailure { stage: "certificate", word: "no-authorities", message, expired: false };
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let established = establish(address, &connector, time.of_certificates(), DEADLINE).await.map_err(failure)?;
@@ -79,5 +83,21 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn failure(failure: Failure) -> EstablishFailure {
-    EstablishFailure { stage: failure.stage.word(), word: failure.word(), message: failure.to_string() }
+    let expired = matches!(failure.cause, Cause::Certificate(CertificateFault::Expired { .. }));
+    EstablishFailure { stage: failure.stage.word(), word: failure.word(), message: failure.to_string(), expired }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_counts_in_full_if_the_clock_as_it_was_before_any_assumption_vouches_for_it() {
+        let validity = Validity { not_before: 1000, not_after: 2000 };
+        let provisional = |now, unmoved, since| Time { now, unmoved, since }.is_provisional(validity);
+        assert!(!provisional(5000, 1500, Some(500)), "the last known time was wrong, and the clock was right");
+        assert!(!provisional(1500, 0, Some(500)));
+        assert!(provisional(5000, 0, Some(500)));
+        assert!(!provisional(5000, 0, None), "judged strictly");
+    }
 }

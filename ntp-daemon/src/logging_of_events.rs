@@ -4,7 +4,7 @@ use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
 use crate::os_error;
 use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
-use ntp_proto::clock::{ClockEvent, Halt, Outcome, StampOrigin, Standing};
+use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, StampOrigin, Standing};
 use ntp_proto::packet::KissCode;
 use ntp_proto::source::{Discard, SourceId};
 use ntp_proto::time::{Now, Seconds};
@@ -44,6 +44,15 @@ pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
             "no keys for NTS, which will be tried again: {}",
             failure.message
         ),
+        Event::SameServer { group, rival } => tracing::warn!(
+            name = %facts.name_of(*group),
+            "this source leads to the same server as {}, and one clock counts once: it is not used; name another server",
+            facts.name_of(*rival)
+        ),
+        Event::TimeDoubted => tracing::warn!(
+            "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
+             state file, is doubted, and certificates are judged as at a first start"
+        ),
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = %facts.name_of(*group), "new source");
         }
@@ -54,6 +63,7 @@ pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
                 Removal::Falseticker => "it kept contradicting the majority",
                 Removal::Denied => "it denied us",
                 Removal::Moved => "its name has another address",
+                Removal::Authenticated => "a source with NTS has the same server",
                 Removal::Certificate => "its certificate is not valid now that the time is known",
             };
             tracing::info!(%address, "source replaced: {why}");
@@ -70,6 +80,11 @@ fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), majority = truechimers,
             "falseticker: the source contradicts the majority"
         ),
+        SourceState::Judged(Standing::ContradictsAuthenticated { offset, missed_by, authenticated }) => tracing::warn!(
+            %address, offset = %signed(*offset), missed_by = %span(*missed_by), authenticated,
+            "the source contradicts those with NTS and is not used"
+        ),
+        SourceState::Judged(Standing::Unwitnessed(doubt)) => tell_doubt(address, *doubt),
         SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
             %address, distance = %span(*distance), limit = %span(*limit),
             "the source could be wrong by more than is accepted"
@@ -118,6 +133,10 @@ fn standing_in_words(standing: &Standing) -> &'static str {
         Standing::Falseticker { .. } => "contradicts the majority",
         Standing::TooDistant { .. } => "could be wrong by too much",
         Standing::NoMajority => "finds no majority",
+        Standing::ContradictsAuthenticated { .. } => "contradicts those with NTS",
+        Standing::NotAuthenticated => "has no NTS, and is only measured",
+        Standing::WaitingForAuthenticated => "waits for a source with NTS",
+        Standing::Unwitnessed(_) => "waits for another one to agree",
     }
 }
 
@@ -208,7 +227,7 @@ fn tell_synchronized(client: &Client, facts: &Facts, now: Now) {
     let bound = clock.system().map(|system| system.root_distance_at(free)).unwrap_or_default();
     let bound = span(bound.max(clock.remaining_offset(now).unwrap_or_default().abs()));
     let stratum = client.served_state(now).stratum.to_bits();
-    let Outcome::Agreed { peer, usable, agreeing } = clock.selection().outcome else {
+    let Outcome::Agreed { peer, usable, agreeing, .. } = clock.selection().outcome else {
         return tracing::info!("the clock is synchronised, right to within {bound}; stratum {stratum}");
     };
     let peer = member(client, peer).map(|member| name(member, facts)).unwrap_or_default();
@@ -242,6 +261,22 @@ impl Watching {
             }
             _ => {}
         }
+    }
+}
+
+fn tell_doubt(address: SocketAddr, doubt: Doubt) {
+    match doubt {
+        Doubt::CertificateUnproven => tracing::warn!(
+            %address,
+            "the clock was never right, so that the certificate of this source cannot be judged, and no other source agrees \
+             with it: the clock is left alone. Add a source, set the clock by hand and restart, or allow it with \
+             first-time-from = \"single\" in [synchronization]"
+        ),
+        Doubt::Implausible { until, .. } => tracing::warn!(
+            %address, limit = ntp_observe::Date::from_unix(until, 0).to_string(),
+            "the only source that can be used has no NTS and claims a time that is implausible: the clock is left alone. Add a \
+             source that agrees, or one with NTS"
+        ),
     }
 }
 

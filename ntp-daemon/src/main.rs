@@ -19,6 +19,7 @@ mod ke_servers;
 mod ke_supervisor;
 mod key_ring;
 mod known_addresses;
+mod known_time;
 mod leap_file;
 mod lock;
 mod logging;

@@ -287,6 +287,8 @@ mod tests {
             clock: ClockConfig::default(),
             sessions: Vec::new(),
             unproven_since: None,
+            certain_since: None,
+            plausible_until: None,
         };
         let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
         let mut client = Client::new(config, &initial, [7; 32], now);

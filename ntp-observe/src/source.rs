@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Leap, NtsFacts};
+use crate::{Date, Leap, NtsFacts};
 
 /// One association with a server; the members of a pool are one each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -209,6 +209,31 @@ pub enum SourceReason {
         /// How many sources agree against it.
         majority: u32,
     },
+    /// It has no NTS, and its interval does not overlap the one that the sources with NTS agree on.
+    ContradictsAuthenticated {
+        /// Its offset; positive when our clock is behind it.
+        offset_s: f64,
+        /// The gap between its interval and the agreed one.
+        by_s: f64,
+        /// The number of sources with NTS that agree against it.
+        authenticated: u32,
+    },
+    /// It has no NTS, and the configuration lets no such source set the clock.
+    NotAuthenticated,
+    /// It has no NTS, and a source with NTS is waited for.
+    WaitingForAuthenticated,
+    /// It has no NTS, and claims a time so late that it is not believed unless another source agrees.
+    ImplausibleTime {
+        /// The time that it claims.
+        claimed: Date,
+        /// The latest time that one source without NTS is believed alone.
+        limit: Date,
+    },
+    /// It leads to nothing but the server of another source, and one clock counts once.
+    SameServer {
+        /// The name of the other source, as it stands in the configuration.
+        source: String,
+    },
     /// The usable sources contradict one another; nobody knows who is right.
     WaitingForMajority,
     /// It agrees with too few others for the clock to be touched.
@@ -301,6 +326,11 @@ pub enum SourceReason {
     },
     /// Keys and cookies are being fetched.
     NtsEstablishing,
+    /// Keys and cookies are being fetched, and no answer has come for some seconds.
+    NtsKeSilent {
+        /// The time without an answer.
+        waited_s: f64,
+    },
     /// Keys and cookies could not be had. As a note: earlier ones are still in use.
     NtsKeFailed {
         /// The stage that failed, see [`NtsKeErrorFacts::stage`](crate::NtsKeErrorFacts::stage).
@@ -338,6 +368,11 @@ impl SourceReason {
             Self::UsedInTheMean => "used-in-the-mean",
             Self::ClusterOutlier => "cluster-outlier",
             Self::IntervalDisagrees { .. } => "interval-disagrees",
+            Self::ContradictsAuthenticated { .. } => "contradicts-authenticated",
+            Self::NotAuthenticated => "not-authenticated",
+            Self::WaitingForAuthenticated => "waiting-for-authenticated",
+            Self::ImplausibleTime { .. } => "implausible-time",
+            Self::SameServer { .. } => "same-server",
             Self::WaitingForMajority => "waiting-for-majority",
             Self::WaitingForQuorum { .. } => "waiting-for-quorum",
             Self::TooFewSamples { .. } => "too-few-samples",
@@ -358,6 +393,7 @@ impl SourceReason {
             Self::NoAddressesLeft { .. } => "no-addresses-left",
             Self::SendFailed { .. } => "send-failed",
             Self::NtsEstablishing => "nts-establishing",
+            Self::NtsKeSilent { .. } => "nts-ke-silent",
             Self::NtsKeFailed { .. } => "nts-ke-failed",
             Self::NtsKeysRefused => "nts-keys-refused",
             Self::NtsOutOfCookies => "nts-out-of-cookies",

@@ -173,6 +173,43 @@ pub enum SystemReason {
         /// How many have to agree.
         needed: u32,
     },
+    /// Only sources without NTS can be used, and those with NTS are waited for.
+    WaitingForAuthenticated {
+        /// The number of sources without NTS that could be used.
+        plain: u32,
+    },
+    /// Only sources without NTS could be used, and the configuration lets none of them set the clock.
+    NoAuthenticatedSource {
+        /// The number of sources without NTS that could be used.
+        plain: u32,
+    },
+    /// The clock was never right, the certificate of the only source that could be used cannot be judged without the time, and
+    /// so it may not set the clock alone.
+    CertificateUnproven {
+        /// The source, by [`SourceFacts::id`](crate::SourceFacts::id).
+        source: u64,
+    },
+    /// The only source that could be used has no NTS, and claims a time so late that it is not believed alone.
+    ImplausibleTime {
+        /// The source, by [`SourceFacts::id`](crate::SourceFacts::id).
+        source: u64,
+        /// The time that it claims.
+        claimed: Date,
+        /// The latest time that one source without NTS is believed alone.
+        limit: Date,
+    },
+    /// There are sources with NTS, none of them can be used, and the time comes from others that are not authenticated.
+    Unauthenticated {
+        /// The number of sources with NTS.
+        with_nts: u32,
+    },
+    /// The first key establishment has gone without an answer for some seconds, and there is no other source.
+    KeyEstablishmentSilent {
+        /// The server of key establishment, host and TCP port.
+        ke_server: String,
+        /// The time without an answer.
+        waited_s: f64,
+    },
     /// The clock cannot be steered.
     ClockNotSteerable {
         /// Why not.
@@ -282,6 +319,12 @@ impl SystemReason {
             Self::NoSourceUsable { .. } => "no-source-usable",
             Self::NoMajority { .. } => "no-majority",
             Self::TooFewAgreeing { .. } => "too-few-agreeing",
+            Self::WaitingForAuthenticated { .. } => "waiting-for-authenticated",
+            Self::NoAuthenticatedSource { .. } => "no-authenticated-source",
+            Self::CertificateUnproven { .. } => "certificate-unproven",
+            Self::ImplausibleTime { .. } => "implausible-time",
+            Self::Unauthenticated { .. } => "unauthenticated",
+            Self::KeyEstablishmentSilent { .. } => "key-establishment-silent",
             Self::ClockNotSteerable { .. } => "clock-not-steerable",
             Self::MeasuringOnly => "measuring-only",
             Self::PanicThreshold { .. } => "panic-threshold",

@@ -83,6 +83,8 @@ impl ClientNode {
             clock: settings,
             sessions: Vec::new(),
             unproven_since: None,
+            certain_since: None,
+            plausible_until: None,
         };
         let initial = InitialClock {
             steers: true,

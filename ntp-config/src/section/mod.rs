@@ -12,7 +12,7 @@ mod observability;
 mod server;
 mod source;
 mod storage;
-mod synchronization;
+pub(crate) mod synchronization;
 pub(crate) mod trust;
 
 use crate::checks;
@@ -90,7 +90,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         config.nts_ke_servers = nts_ke_servers.into_iter().map(|server| server.value).collect();
         checks::nts_ke::threads(&config, nts_ke_span.as_ref(), report);
         checks::nts_ke::keys(&config, keyset_span.as_ref(), &servers, report);
-        checks::whole(&config, synchronization.minimum_agreeing.as_ref(), report);
+        checks::whole(&config, &synchronization.demands, report);
     }
     config
 }

@@ -5,7 +5,9 @@ use crate::config::Synchronization;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, limit};
 use crate::raw::Value;
-use ntp_proto::clock::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
+use ntp_proto::clock::{
+    Authentication, ClockConfig, DisciplineKind, DisturbanceLimits, FirstTime, StepLimits, StepPolicy,
+};
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::time::Seconds;
 
@@ -13,6 +15,8 @@ pub(crate) const SYNCHRONIZATION: Section = Section {
     name: "[synchronization]",
     keys: &[
         "minimum-agreeing-sources",
+        "authentication",
+        "first-time-from",
         "single-step-panic-threshold",
         "startup-step-panic-threshold",
         "accumulated-step-panic-threshold",
@@ -68,20 +72,37 @@ const DISTURBANCE_LIMITS: [(&str, DisturbanceLimits); 2] =
 const DISCIPLINES: [(&str, DisciplineKind); 2] =
     [("estimate", DisciplineKind::Estimate), ("pll-fll", DisciplineKind::PllFll)];
 
+const AUTHENTICATION: [(&str, Authentication); 3] =
+    [("require", Authentication::Require), ("prefer", Authentication::Prefer), ("mix", Authentication::Mix)];
+
+const FIRST_TIME: [(&str, FirstTime); 2] = [("witness", FirstTime::Witness), ("single", FirstTime::Single)];
+
 /// Beyond this a source says nothing about the time of day.
 const LARGEST_ROOT_DISTANCE: Seconds = Seconds::new(16.0);
 
-/// The section, and where the number of agreeing sources was asked for.
+/// The section, and where it asks for what the sources must be able to meet.
 pub(super) struct Read {
     pub(super) value: Synchronization,
-    pub(super) minimum_agreeing: Option<Located<usize>>,
+    pub(super) demands: Demands,
+}
+
+/// The demands on the sources, each with its place in the file.
+#[derive(Default)]
+pub(crate) struct Demands {
+    pub(crate) minimum_agreeing: Option<Located<usize>>,
+    pub(crate) authentication: Option<Located<Authentication>>,
+    pub(crate) first_time: Option<Located<FirstTime>>,
 }
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
     let defaults = ClockConfig::default();
     let minimum_agreeing = fields.integer("minimum-agreeing-sources", 1..=1000, report);
     let minimum_agreeing = minimum_agreeing.and_then(|min| Some(min.with(usize::try_from(min.value).ok()?)));
+    let authentication = fields.word("authentication", &AUTHENTICATION, report);
+    let first_time = fields.word("first-time-from", &FIRST_TIME, report);
     let settings = ClockConfig {
+        authentication: authentication.as_ref().map_or(defaults.authentication, |policy| policy.value),
+        first_time: first_time.as_ref().map_or(defaults.first_time, |policy| policy.value),
         minimum_agreeing: minimum_agreeing.as_ref().map_or(defaults.minimum_agreeing, |minimum| minimum.value),
         maximum_distance: root_distance(&mut fields, report).unwrap_or(defaults.maximum_distance),
         steps: steps(&mut fields, report),
@@ -95,7 +116,8 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
     let leap_seconds_file = file::optional(&mut fields, "leap-seconds-file", report);
     algorithm(&mut fields, report);
     fields.finish(report);
-    Read { value: Synchronization { settings, warn_on_jump, leap_seconds_file }, minimum_agreeing }
+    let demands = Demands { minimum_agreeing, authentication, first_time };
+    Read { value: Synchronization { settings, warn_on_jump, leap_seconds_file }, demands }
 }
 
 fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {

@@ -7,9 +7,13 @@ use ntp_ke::server::KeBoard;
 use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, SourceReason,
 };
-use ntp_proto::client::{Client, Member};
+use ntp_proto::client::Member;
 use ntp_proto::pool::Group;
 use ntp_proto::time::{MonoTime, Now};
+use std::time::Duration;
+
+/// Key establishment that lasts longer is not just beginning; it is given up after 16 s.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// The keys of an entry and of its association, if it has one already; `None` for an entry without NTS.
 pub(super) fn of_source(group: &Group, member: Option<&Member>, facts: &Facts, now: Now) -> Option<NtsFacts> {
@@ -53,16 +57,20 @@ pub(super) fn of_source(group: &Group, member: Option<&Member>, facts: &Facts, n
 
 /// Why an entry with NTS has no association.
 pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
-    failure(group, now).unwrap_or(SourceReason::NtsEstablishing)
+    let silent = || silent_for(group, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
+    failure(group, now).or_else(silent).unwrap_or(SourceReason::NtsEstablishing)
+}
+
+/// For how many seconds key establishment has gone without an answer, once it is worth a word.
+pub(super) fn silent_for(group: &Group, now: MonoTime) -> Option<f64> {
+    let waited = now.since(group.asking_since().filter(|_| group.is_nts())?);
+    (waited >= SLOW).then_some(waited.as_secs_f64())
 }
 
 /// What keeps an association with NTS from being of use, if it is that.
-pub(super) fn why_useless(client: &Client, member: &Member) -> Option<SourceReason> {
+pub(super) fn why_useless(member: &Member) -> Option<SourceReason> {
     let source = member.source();
     let session = source.session()?;
-    if session.is_provisional() && client.waits_for_a_witness() {
-        return Some(SourceReason::NtsCertificateTime);
-    }
     if source.reach().is_reachable() || source.send_error().is_some() || source.demobilized().is_some() {
         return None;
     }

@@ -1,13 +1,13 @@
 //! The associations, one by one, and the names that have none yet.
 
-use super::document::Facts;
+use super::document::{Facts, date, unix_date};
 use super::nts;
 use super::system::leap;
 use crate::os_error;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
 use ntp_proto::client::{Client, Member, SourceState as State};
-use ntp_proto::clock::{Filtered, Outcome, Standing};
+use ntp_proto::clock::{Doubt, Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
 use ntp_proto::pool::{Group, GroupId};
 use ntp_proto::source::{Discard, Source};
@@ -40,6 +40,9 @@ fn mode_of(group: GroupId, facts: &Facts) -> String {
 fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
     let retry_in_s = group.failure().map(|(_, at)| at.since(now.mono).as_secs_f64());
     let reason = match group.failure() {
+        _ if group.rival().is_some() => {
+            SourceReason::SameServer { source: group.rival().map(|rival| facts.name_of(rival)).unwrap_or_default() }
+        }
         _ if group.is_nts() => nts::why_missing(group, now.mono),
         Some((error, _)) => SourceReason::NameNotResolved { error: error.to_owned(), retry_in_s },
         None if group.is_pending() => SourceReason::Resolving,
@@ -62,7 +65,7 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
 fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
     let source = member.source();
     let (state, reason) = state_and_reason(client, member);
-    let reason = nts::why_useless(client, member).unwrap_or_else(|| more_telling(reason, member));
+    let reason = nts::why_useless(member).unwrap_or_else(|| more_telling(reason, member));
     let opinion = client.opinion_of(member, now);
     let heard = source.heard();
     let header = heard.map(|heard| heard.header);
@@ -220,6 +223,20 @@ fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
                 majority: u32::try_from(truechimers).unwrap_or(u32::MAX),
             },
         ),
+        Standing::ContradictsAuthenticated { offset, missed_by, authenticated } => (
+            SourceState::Falseticker,
+            SourceReason::ContradictsAuthenticated {
+                offset_s: offset.to_f64(),
+                by_s: missed_by.to_f64(),
+                authenticated: u32::try_from(authenticated).unwrap_or(u32::MAX),
+            },
+        ),
+        Standing::NotAuthenticated => (SourceState::Unusable, SourceReason::NotAuthenticated),
+        Standing::WaitingForAuthenticated => (SourceState::Waiting, SourceReason::WaitingForAuthenticated),
+        Standing::Unwitnessed(Doubt::CertificateUnproven) => (SourceState::Waiting, SourceReason::NtsCertificateTime),
+        Standing::Unwitnessed(Doubt::Implausible { claimed, until }) => {
+            (SourceState::Waiting, SourceReason::ImplausibleTime { claimed: date(claimed), limit: unix_date(until) })
+        }
         Standing::TooDistant { distance, limit } => (
             SourceState::Unusable,
             SourceReason::DistanceTooLarge { distance_s: distance.to_f64(), limit_s: limit.to_f64() },

@@ -1,11 +1,14 @@
 //! The state of the system, and why it is so.
 
-use super::document::{Facts, date, obstacle};
+use super::document::{Facts, date, obstacle, unix_date};
+use super::nts;
 use crate::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
-use ntp_proto::clock::{Clock as ClockProcess, DisciplineKind, Halt, LoopState, Outcome, Standing};
+use ntp_proto::clock::{
+    Authentication, Clock as ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
+};
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
 use ntp_proto::pool::Group;
 use ntp_proto::server::ServedState;
@@ -90,7 +93,9 @@ fn counts(client: &Client, known: usize) -> SourceCounts {
         Outcome::NobodyUsable => (0, 0, 1),
         Outcome::NoMajority { usable, agreeing, needed } => (usable, agreeing, needed),
         Outcome::Waiting { usable, pending } => (usable, usable, (usable + pending) / 2 + 1),
-        Outcome::Agreed { usable, agreeing, .. } => (usable, agreeing, usable / 2 + 1),
+        Outcome::Agreed { usable, agreeing, needed, .. } => (usable, agreeing, needed),
+        Outcome::AwaitingAuthenticated { plain } | Outcome::NoneAuthenticated { plain } => (plain, 0, 1),
+        Outcome::Unwitnessed { usable, .. } => (usable, 1, 2),
     };
     let needed = needed.max(client.clock().config().minimum_agreeing);
     SourceCounts { known: count(known), usable: count(usable), agreeing: count(agreeing), needed: count(needed) }
@@ -142,7 +147,7 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
     if let Some((offset, left)) = process.watched(now) {
         reasons.push(SystemReason::LargeOffsetWatched { offset_s: offset.to_f64(), left_s: left.to_f64() });
     }
-    reasons.extend(why_nobody_is_believed(client, known));
+    reasons.extend(why_nobody_is_believed(client, facts, known, now));
     if !process.steers() {
         reasons.push(match obstacle(clock, facts) {
             Some(ntp_observe::SteeringObstacle::AsConfigured) | None => SystemReason::MeasuringOnly,
@@ -185,9 +190,29 @@ fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
     })
 }
 
-fn why_nobody_is_believed(client: &Client, known: usize) -> Option<SystemReason> {
+fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
+    match doubt {
+        Doubt::CertificateUnproven => SystemReason::CertificateUnproven { source },
+        Doubt::Implausible { claimed, until } => {
+            SystemReason::ImplausibleTime { source, claimed: date(claimed), limit: unix_date(until) }
+        }
+    }
+}
+
+/// The first attempt to get keys that has gone without an answer for some seconds.
+fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<SystemReason> {
+    client.groups().iter().find_map(|group| {
+        let waited_s = nts::silent_for(group, now.mono)?;
+        Some(SystemReason::KeyEstablishmentSilent { ke_server: facts.name_of(group.id()), waited_s })
+    })
+}
+
+fn why_nobody_is_believed(client: &Client, facts: &Facts, known: usize, now: Now) -> Option<SystemReason> {
     match client.clock().selection().outcome {
         Outcome::Agreed { .. } => None,
+        Outcome::AwaitingAuthenticated { plain } => Some(SystemReason::WaitingForAuthenticated { plain: count(plain) }),
+        Outcome::NoneAuthenticated { plain } => Some(SystemReason::NoAuthenticatedSource { plain: count(plain) }),
+        Outcome::Unwitnessed { source, doubt, .. } => Some(unwitnessed(source.number().into(), doubt)),
         Outcome::Waiting { usable, pending } => {
             let wanted: usize = client.groups().iter().map(Group::wanted).sum();
             // A source that may not decide alone waits for another one, even if there is none.
@@ -198,7 +223,7 @@ fn why_nobody_is_believed(client: &Client, known: usize) -> Option<SystemReason>
                 SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) }
             })
         }
-        Outcome::NobodyUsable => Some(why_none_is_usable(client, known)),
+        Outcome::NobodyUsable => Some(why_none_is_usable(client, facts, known, now)),
         Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
             Some(SystemReason::TooFewAgreeing { agreeing: count(agreeing), needed: count(needed) })
         }
@@ -220,14 +245,14 @@ fn why_nobody_is_believed(client: &Client, known: usize) -> Option<SystemReason>
     }
 }
 
-fn why_none_is_usable(client: &Client, known: usize) -> SystemReason {
+fn why_none_is_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> SystemReason {
     let (members, groups) = (client.members().count(), client.groups());
     let silent = client.members().all(|member| member.source().counters().received == 0);
     let hope = client.members().any(|member| member.source().is_pending()) || groups.iter().any(Group::is_pending);
     if groups.is_empty() {
         SystemReason::NoSourcesConfigured
     } else if hope && silent && members == 0 {
-        SystemReason::Starting
+        silent_key_establishment(client, facts, now).unwrap_or(SystemReason::Starting)
     } else if hope && silent {
         SystemReason::WaitingForFirstReplies { asked: count(known) }
     } else {
@@ -249,6 +274,7 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
     if (1..ENOUGH_TO_OUTVOTE).contains(&possible) {
         warnings.push(SystemReason::FewSources { count: count(possible) });
     }
+    warnings.extend(unauthenticated(client));
     let process = client.clock();
     if let Some(system) = process.system().filter(|_| synchronized) {
         let age = process.timescale().to_free(now.local) - system.updated;
@@ -257,4 +283,12 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
         }
     }
     warnings
+}
+
+/// Time with NTS is wanted first, and the time in use comes without it.
+fn unauthenticated(client: &Client) -> Option<SystemReason> {
+    let preferred = client.clock().config().authentication == Authentication::Prefer;
+    let with_nts = client.groups().iter().filter(|group| group.is_nts()).count();
+    let plain = matches!(client.clock().selection().outcome, Outcome::Agreed { authenticated: 0, .. });
+    (preferred && with_nts > 0 && plain).then(|| SystemReason::Unauthenticated { with_nts: count(with_nts) })
 }

@@ -64,13 +64,23 @@ pub enum TrustError {
     Nobody,
 }
 
+/// The certificates that a source is judged by.
+#[derive(Clone, Debug)]
+pub(super) struct Authorities {
+    /// The certificates that a chain may end at: the authorities of files, and those of the system if they are wanted.
+    pub(super) roots: Arc<RootCertStore>,
+    /// The certificates of the files as they are. A server may present one of these as its own.
+    pub(super) named: Arc<[CertificateDer<'static>]>,
+}
+
 /// Reads what `trust` names. The system's authorities are asked for only if it wants them.
 ///
 /// # Errors
 /// Says which file is at fault, or that there is nobody to be believed.
-pub(super) fn load(trust: &Trust) -> Result<Arc<RootCertStore>, TrustError> {
-    let files = read_files(&trust.certificate_authorities)?;
-    if trust.system_authorities { with_system(files, system()) } else { alone(files) }
+pub(super) fn load(trust: &Trust) -> Result<Authorities, TrustError> {
+    let (files, named) = read_files(&trust.certificate_authorities)?;
+    let roots = if trust.system_authorities { with_system(files, system()) } else { alone(files) }?;
+    Ok(Authorities { roots, named: named.into() })
 }
 
 /// The authorities of the system, and what could not be read of them.
@@ -128,18 +138,21 @@ fn read_system() -> SystemAuthorities {
     SystemAuthorities { roots: Arc::new(roots), detail }
 }
 
-pub(super) fn read_files(paths: &[PathBuf]) -> Result<RootCertStore, TrustError> {
+/// The certificates of these files, as authorities and as they are.
+pub(super) fn read_files(paths: &[PathBuf]) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TrustError> {
     let mut roots = RootCertStore::empty();
+    let mut named = Vec::new();
     for path in paths {
         for (index, certificate) in read_file(path)?.into_iter().enumerate() {
-            roots.add(certificate).map_err(|error| TrustError::BadCertificate {
+            roots.add(certificate.clone()).map_err(|error| TrustError::BadCertificate {
                 path: path.clone(),
                 number: index + 1,
                 fault: error.to_string(),
             })?;
+            named.push(certificate);
         }
     }
-    Ok(roots)
+    Ok((roots, named))
 }
 
 fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {

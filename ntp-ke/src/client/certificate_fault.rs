@@ -65,6 +65,12 @@ pub enum CertificateFault {
 #[error("no pinned key")]
 pub(super) struct PinnedKeyMismatch;
 
+/// Says whether a server was refused for no more than that its own certificate is marked as one of an authority.
+pub(super) fn is_authority_as_server(error: &CertificateError) -> bool {
+    // rustls passes on only the name of this one.
+    matches!(error, CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity")
+}
+
 impl CertificateFault {
     /// From what rustls says, and what the server has presented.
     pub(super) fn new(error: &CertificateError, presented: &Presented) -> Self {
@@ -90,8 +96,7 @@ impl CertificateFault {
             CertificateError::Other(other) if other.0.is::<PinnedKeyMismatch>() => {
                 Self::PinnedKeyMismatch { key_sha256: own.map(|own| own.key_sha256) }
             }
-            // rustls passes on only the name of this one.
-            CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Self::Authority,
+            error if is_authority_as_server(error) => Self::Authority,
             other => Self::Other(harmless(&other.to_string(), MAX_TEXT)),
         }
     }
@@ -173,7 +178,8 @@ impl std::fmt::Display for CertificateFault {
                 f.write_str("the certificate is not for servers (serverAuth is missing in its purposes)")
             }
             Self::Authority => f.write_str(
-                "the server presents the certificate of an authority as its own; it needs one that is marked CA:FALSE",
+                "the server presents the certificate of an authority as its own (it is marked CA:TRUE); if that is \
+                 intended, name this very certificate in certificate-authority",
             ),
             Self::BadSignature => f.write_str("a signature of the certificate is wrong"),
             Self::Malformed => f.write_str("the certificate is malformed"),

@@ -1,21 +1,21 @@
 //! What it takes to speak TLS with a server that is to be believed.
 
-use super::authorities::{self, TrustError};
+use super::authorities::{self, Authorities, TrustError};
 use super::look_up::Family;
 use super::verifier::{CertificateTime, Verifier};
 use crate::provider::{ALPN, VERSIONS, provider};
 use ntp_config::Trust;
 use ntp_proto::nts::AeadAlgorithm;
+use rustls::ClientConfig;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
 /// Which servers are believed, and what they are asked for. See the [module](super) for when to build one.
 #[derive(Clone)]
 pub struct Connector {
     provider: Arc<CryptoProvider>,
-    roots: Arc<RootCertStore>,
+    authorities: Authorities,
     webpki: Arc<WebPkiServerVerifier>,
     pinned_keys: Vec<[u8; 32]>,
     algorithms: Vec<AeadAlgorithm>,
@@ -28,16 +28,16 @@ impl Connector {
     /// # Errors
     /// Says which file is at fault, or that nobody would be believed, and what to do.
     pub fn new(trust: &Trust) -> Result<Self, TrustError> {
-        Self::with_roots(authorities::load(trust)?, trust)
+        Self::judging_by(authorities::load(trust)?, trust)
     }
 
-    fn with_roots(roots: Arc<RootCertStore>, trust: &Trust) -> Result<Self, TrustError> {
+    fn judging_by(authorities: Authorities, trust: &Trust) -> Result<Self, TrustError> {
         let provider = provider();
-        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(&authorities.roots), Arc::clone(&provider));
         // It refuses only where there are no roots.
-        let webpki = webpki.map_err(|_| TrustError::Nobody)?;
+        let webpki = webpki.build().map_err(|_| TrustError::Nobody)?;
         let (pinned_keys, algorithms) = (trust.pinned_keys.clone(), trust.aead_algorithms.clone());
-        Ok(Self { provider, roots, webpki, pinned_keys, algorithms, family: None })
+        Ok(Self { provider, authorities, webpki, pinned_keys, algorithms, family: None })
     }
 
     /// Uses addresses of one family alone, for key establishment and for NTP; `None` uses both.
@@ -55,7 +55,7 @@ impl Connector {
     /// How many authorities are believed.
     #[must_use]
     pub fn authorities(&self) -> usize {
-        self.roots.len()
+        self.authorities.roots.len()
     }
 
     /// The algorithms that are offered, the most wanted first.
@@ -66,7 +66,7 @@ impl Connector {
 
     /// Judges one server's certificates.
     pub(super) fn verifier(&self, time: CertificateTime) -> Verifier {
-        Verifier::new(Arc::clone(&self.webpki), Arc::clone(&self.roots), self.pinned_keys.clone(), time)
+        Verifier::new(Arc::clone(&self.webpki), self.authorities.clone(), self.pinned_keys.clone(), time)
     }
 
     /// TLS as a test of the server wants it.
@@ -95,7 +95,7 @@ impl Connector {
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connector")
-            .field("authorities", &self.roots.len())
+            .field("authorities", &self.authorities.roots.len())
             .field("pinned_keys", &self.pinned_keys.len())
             .field("algorithms", &self.algorithms)
             .finish_non_exhaustive()

@@ -22,6 +22,8 @@ pub enum Removal {
     Moved,
     /// The time is known now, and its certificate is not valid.
     Certificate,
+    /// A source with NTS has answered from the same address.
+    Authenticated,
 }
 
 /// Something for the driver.
@@ -86,6 +88,16 @@ pub enum Event {
         /// Why.
         failure: EstablishFailure,
     },
+    /// An entry leads to nothing but the server of another entry; reported once until that changes.
+    SameServer {
+        /// The entry that is not used.
+        group: GroupId,
+        /// The entry that has the server.
+        rival: GroupId,
+    },
+    /// Every source with NTS is refused, one at least because its certificate has expired, and no other source can be used, or
+    /// others have moved our clock far ahead: the time is doubted, and certificates are judged as at a first start.
+    TimeDoubted,
     /// An association was made.
     SourceAdded {
         /// Its name.

@@ -1,10 +1,14 @@
 //! The keys of NTS: who needs new ones, what is done with them, and whether the time they vouch for can be believed.
 
 use super::{Client, Event, Removal, membership};
+use crate::clock::{Authentication, Doubt, FirstTime, Outcome};
 use crate::pool::{EstablishFailure, GroupId};
 use crate::source::{Discard, Granted, Session, SourceId};
-use crate::time::{MonoTime, Now};
+use crate::time::{MonoTime, Now, NtpTimestamp, Seconds};
 use std::net::SocketAddr;
+
+/// So far ahead a clock may be set without a word of doubt.
+const A_DAY: Seconds = Seconds::new(86_400.0);
 
 impl Client {
     /// Takes in what became of the key establishment that [`Event::Establish`] asked for.
@@ -12,8 +16,12 @@ impl Client {
         let Some(entry) = self.groups.get_mut(group.place()) else { return };
         match outcome {
             Err(failure) => {
+                let expired = failure.expired;
                 if entry.handle_not_established(now.mono, failure.clone(), &mut self.rng) {
                     self.events.push_back(Event::NotEstablished { group, failure });
+                }
+                if expired {
+                    self.doubt_the_time(now.mono);
                 }
             }
             Ok(granted) => {
@@ -77,29 +85,74 @@ impl Client {
         self.unproven_since.filter(|_| !self.confirmed)
     }
 
-    /// A server whose certificate was judged without knowing the time may not tell a time at which it is not valid.
+    /// A certificate was refused because it has expired. If there is nothing else to go by, or if sources without NTS have moved
+    /// our clock far ahead, it is likelier that we are wrong about the time than that all certificates were forgotten: only what
+    /// is certain counts from now on.
+    fn doubt_the_time(&mut self, now: MonoTime) {
+        let Some(certain) = self.certain_since else { return };
+        let preferred = self.clock.config().authentication != Authentication::Mix;
+        let moved_ahead = preferred && self.clock.unauthenticated_steps() > A_DAY;
+        let hopeful = |member: &super::Member| {
+            let counts = member.source.session().is_some() || !moved_ahead;
+            let pending = member.source.is_pending() && !membership::is_useless(&member.source);
+            counts && (member.source.is_usable() || pending)
+        };
+        let mut entries = self.groups.iter().filter(|group| group.is_nts());
+        let in_doubt_already = self.certificates_since().is_some_and(|since| since <= certain);
+        let known = self.confirmed && !moved_ahead;
+        if known || in_doubt_already || self.members.values().any(hopeful) {
+            return;
+        }
+        if !entries.all(|entry| entry.establishment().is_failing()) {
+            return;
+        }
+        self.unproven_since = Some(certain);
+        (self.confirmed, self.doubted) = (false, true);
+        self.events.push_back(Event::TimeDoubted);
+        for group in self.groups.iter_mut().filter(|group| group.is_nts()) {
+            group.hurry(now);
+        }
+    }
+
+    /// From the first time that the clock is synchronised on, it is fit to judge certificates; where it was doubted, from when a
+    /// source with NTS has confirmed it.
+    pub(super) fn confirm(&mut self, now: Now) {
+        let free = self.clock.timescale().to_free(now.local);
+        let sealed = matches!(self.clock.selection().outcome, Outcome::Agreed { authenticated: 1.., .. });
+        if !self.confirmed && self.clock.is_synchronized(free) && (sealed || !self.doubted) {
+            self.confirmed = true;
+            self.revalidate(now);
+        }
+    }
+
+    /// A server may not claim a time at which the certificate that vouches for it is not valid.
     pub(super) fn check_certificate_time(&mut self, now: Now, id: SourceId) {
         let Some(member) = self.members.get(&id) else { return };
-        let Some(session) = member.source.session().filter(|session| session.is_provisional()) else { return };
+        let Some(session) = member.source.session() else { return };
         let Some((offset, _)) = self.opinion_of(member, now) else { return };
-        if !session.validity().contains_timestamp(now.local + offset.into())
+        if !session.vouches_for(now.local + offset.into(), now.mono)
             && let Some(member) = self.members.get_mut(&id)
         {
             member.source.reject(Discard::CertificateTime);
         }
     }
 
-    /// Whether the only opinion there is comes from a server whose certificate was judged without knowing the time: then it
-    /// must not set the clock alone.
-    #[must_use]
-    pub fn waits_for_a_witness(&self) -> bool {
-        let mut usable = self.members.values().filter(|member| member.source.is_usable());
-        let first = usable.next().and_then(|member| member.source.session());
-        !self.confirmed && first.is_some_and(Session::is_provisional) && usable.next().is_none()
+    /// The reason for which a source that claims this time may not set the clock alone, if there is one.
+    pub(super) fn doubt_about(&self, member: &super::Member, claimed: NtpTimestamp) -> Option<Doubt> {
+        match member.source.session() {
+            Some(session) => {
+                let proof_needed = self.clock.config().first_time == FirstTime::Witness && !self.confirmed;
+                (session.is_provisional() && proof_needed).then_some(Doubt::CertificateUnproven)
+            }
+            None => {
+                let until = self.plausible_until.filter(|until| claimed.to_unix_near(*until).0 > *until)?;
+                Some(Doubt::Implausible { claimed, until })
+            }
+        }
     }
 
     /// The time is known from now on: certificates that are not valid vouch for nobody.
-    pub(super) fn revalidate(&mut self, now: Now) {
+    fn revalidate(&mut self, now: Now) {
         let mut out = Vec::new();
         for member in self.members.values_mut() {
             let id = member.source.id();

@@ -25,7 +25,7 @@ const DENIAL_DOUBLINGS: u32 = 4;
 impl Client {
     /// Takes in the result of a look-up that [`Event::Resolve`] asked for: addresses with the port set, or why it failed.
     pub fn handle_resolved(&mut self, now: crate::time::Now, group: GroupId, found: Result<&[SocketAddr], String>) {
-        let in_use = self.addresses();
+        let in_use: Vec<SocketAddr> = self.taken(group).into_iter().map(|(address, _)| address).collect();
         let own = self.addresses_of(group);
         let Some(entry) = self.groups.get_mut(group.place()) else { return };
         let found = found.and_then(|found| if found.is_empty() { Err(NO_ADDRESSES.to_owned()) } else { Ok(found) });
@@ -82,13 +82,15 @@ impl Client {
         for place in 0..self.groups.len() {
             let id = GroupId::new(place);
             while self.members_of(id).count() < self.groups.get(place).map_or(0, Group::wanted) {
-                let (members, in_use) = (self.addresses_of(id), self.addresses());
+                let (members, taken) = (self.addresses_of(id), self.taken(id));
+                let in_use: Vec<SocketAddr> = taken.iter().map(|(address, _)| *address).collect();
                 let Some(group) = self.groups.get_mut(place) else { break };
                 let address = if group.can_add() { group.take_candidate(&members, &in_use) } else { None };
                 let Some(address) = address else {
-                    group.want_addresses(now, &mut self.rng);
+                    self.look_further(id, &taken, now);
                     break;
                 };
+                group.set_rival(None);
                 self.add(id, address, now);
             }
         }
@@ -123,6 +125,67 @@ impl Client {
             Member { source, group, lies: 0, hopeless_at, denials: 0, revive_at: None, told: None, brewing: None };
         self.members.insert(id, member);
         self.events.push_back(Event::SourceAdded { id, address, group });
+    }
+
+    /// An entry has no address that it may use. Where another entry has its only server, there is nothing to be looked for, and
+    /// keys are no longer wanted.
+    fn look_further(&mut self, id: GroupId, taken: &[(SocketAddr, GroupId)], now: MonoTime) {
+        let alone = self.members_of(id).next().is_none();
+        let Some(group) = self.groups.get_mut(id.place()) else { return };
+        let same = |address: &SocketAddr| {
+            let by = |wanted: SocketAddr| taken.iter().find(|(other, owner)| *other == wanted && *owner != id);
+            by(*address).or_else(|| by(group.sibling(*address)?)).map(|(_, owner)| *owner)
+        };
+        let owners: Vec<Option<GroupId>> = group.known().iter().map(same).collect();
+        let rival = owners.first().copied().flatten().filter(|_| alone && owners.iter().all(Option::is_some));
+        if group.set_rival(rival)
+            && let Some(rival) = rival
+        {
+            self.events.push_back(Event::SameServer { group: id, rival });
+        }
+        if rival.is_some() && group.is_nts() {
+            group.want_addresses_later(now);
+        } else {
+            group.want_addresses(now, &mut self.rng);
+        }
+    }
+
+    /// The addresses that an entry may not use, and who has them. What is authenticated goes first: an entry with NTS heeds only
+    /// its like, and one without NTS gives way to all that have answered or may still do so.
+    fn taken(&self, group: GroupId) -> Vec<(SocketAddr, GroupId)> {
+        let is_nts = self.groups.get(group.place()).is_some_and(Group::is_nts);
+        let mut taken = Vec::new();
+        for member in self.members.values() {
+            let sealed = member.source.session().is_some();
+            let heeded = member.group == group || if is_nts { sealed } else { !sealed || !is_useless(&member.source) };
+            if heeded {
+                let address = member.source.address();
+                let sibling = self.groups.get(member.group.place()).and_then(|entry| entry.sibling(address));
+                taken.extend([Some(address), sibling].into_iter().flatten().map(|address| (address, member.group)));
+            }
+        }
+        taken
+    }
+
+    /// A source with NTS has answered: associations without NTS at its addresses end, as one clock counts once, and what is easily
+    /// forged must not stand in the way of what is authenticated.
+    pub(super) fn displace_plain(&mut self, id: SourceId, now: MonoTime) {
+        let Some(member) = self.members.get(&id).filter(|member| member.source.session().is_some()) else { return };
+        let address = member.source.address();
+        let sibling = self.groups.get(member.group.place()).and_then(|entry| entry.sibling(address));
+        let same_host = |other: SocketAddr| other == address || Some(other) == sibling;
+        let displaced: Vec<(SourceId, GroupId, SocketAddr)> = self
+            .members
+            .values()
+            .filter(|other| other.source.session().is_none() && same_host(other.source.address()))
+            .map(|other| (other.source.id(), other.group, other.source.address()))
+            .collect();
+        for (plain, group, at) in displaced {
+            self.remove(plain, Removal::Authenticated, now);
+            if let Some(group) = self.groups.get_mut(group.place()) {
+                group.give_back(at);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
@@ -202,7 +265,12 @@ impl Client {
     /// Counts how often in a row a source with a new opinion has been contradicted, or could not be used.
     pub(super) fn judge_honesty(&mut self, id: SourceId, now: MonoTime) {
         let standing = self.clock.selection().standing(id);
-        let lies = matches!(standing, Some(Standing::Falseticker { .. } | Standing::TooDistant { .. }));
+        let lies = matches!(
+            standing,
+            Some(
+                Standing::Falseticker { .. } | Standing::ContradictsAuthenticated { .. } | Standing::TooDistant { .. }
+            )
+        );
         if let Some(member) = self.members.get_mut(&id) {
             member.lies = if lies { member.lies + 1 } else { 0 };
         }

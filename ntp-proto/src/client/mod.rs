@@ -9,6 +9,7 @@ mod event;
 mod keys;
 mod membership;
 mod network;
+mod quorum;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -34,9 +35,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// This long after the first reply, the first decision no longer waits for sources that have not answered.
-const QUORUM_PATIENCE: Duration = Duration::from_secs(10);
-
 /// All sources are asked for their testimony this often at most.
 const TESTIMONY_SPACING: Duration = Duration::from_secs(30);
 
@@ -54,6 +52,10 @@ pub struct ClientConfig {
     pub sessions: Vec<(GroupId, Granted)>,
     /// If the clock has never been right as far as is known, a time in Unix seconds that has passed for sure.
     pub unproven_since: Option<i64>,
+    /// A time in Unix seconds that has passed for certain, whatever was kept from earlier runs: that of the build.
+    pub certain_since: Option<i64>,
+    /// The latest time, in Unix seconds, to which one source without NTS may set the clock alone. `None`: any.
+    pub plausible_until: Option<i64>,
 }
 
 /// One association and what the client remembers about it.
@@ -107,10 +109,16 @@ pub struct Client {
     events: VecDeque<Event>,
     /// See [`ClientConfig::unproven_since`].
     unproven_since: Option<i64>,
+    /// See [`ClientConfig::certain_since`].
+    certain_since: Option<i64>,
+    /// See [`ClientConfig::plausible_until`].
+    plausible_until: Option<i64>,
     /// Whether the clock was synchronised in this run.
     confirmed: bool,
     own_servers: OwnServers,
     network: Network,
+    /// The time was doubted in this run, see [`Event::TimeDoubted`].
+    doubted: bool,
 }
 
 impl Client {
@@ -128,9 +136,12 @@ impl Client {
             witnesses_called: None,
             events: VecDeque::new(),
             unproven_since: config.unproven_since,
+            certain_since: config.certain_since,
+            plausible_until: config.plausible_until,
             confirmed: false,
             own_servers: OwnServers::NONE,
             network: Network::default(),
+            doubted: false,
         };
         for (group, granted) in config.sessions {
             client.hand_out(now.mono, group, granted);
@@ -194,6 +205,7 @@ impl Client {
     fn conclude(&mut self, now: Now, id: SourceId, outcome: Result<Accepted, Discard>) -> Result<Accepted, Discard> {
         match outcome {
             Ok(Accepted::Measured) => {
+                self.displace_plain(id, now.mono);
                 self.welcome(now.mono, id);
                 self.check_certificate_time(now, id);
                 self.decide(now, Some(id));
@@ -276,10 +288,6 @@ impl Client {
         sources.chain(revivals).chain(groups).chain(own).chain(quorum).min()
     }
 
-    fn quorum_ends(&self) -> Option<MonoTime> {
-        self.first_measured.map(|first| first + QUORUM_PATIENCE)
-    }
-
     /// A source has given a measurement. The first one of all tells that the network is there: whoever was asked in vain
     /// before is asked again at once, so that the first to answer does not decide alone.
     fn welcome(&mut self, now: MonoTime, id: SourceId) {
@@ -312,9 +320,8 @@ impl Client {
             let filtered = member.source.filter().filtered(free, drift);
             candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
         }
-        // A witness that is still to come must agree.
-        let pending = self.pending(now.mono).max(usize::from(self.waits_for_a_witness()));
-        self.clock.handle_opinions(now, &candidates, changed, pending);
+        let awaited = self.awaited(now.mono);
+        self.clock.handle_opinions(now, &candidates, changed, awaited);
         self.spread_poll(now.mono);
         if let Some(id) = changed {
             self.judge_honesty(id, now.mono);
@@ -347,36 +354,18 @@ impl Client {
         }
     }
 
-    /// From the first time that the clock is synchronised on, it is fit to judge certificates.
-    fn confirm(&mut self, now: Now) {
-        let free = self.clock.timescale().to_free(now.local);
-        if !self.confirmed && self.clock.is_synchronized(free) {
-            self.confirmed = true;
-            self.revalidate(now);
-        }
-    }
-
     fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {
         let source = &member.source;
+        let offset = self.clock.offset_of(&filtered, now.local);
         Candidate {
             id: source.id(),
-            offset: self.clock.offset_of(&filtered, now.local),
+            offset,
             filtered,
             poll: source.poll(),
             reference_id: ReferenceId::from_address(source.address().ip()),
+            authenticated: source.session().is_some(),
+            doubt: self.doubt_about(member, now.local + offset.into()),
         }
-    }
-
-    /// How many sources have yet to have their first say.
-    fn pending(&self, now: MonoTime) -> usize {
-        if self.quorum_ends().is_some_and(|end| now >= end) {
-            return 0;
-        }
-        let missing = |group: &Group| group.wanted().saturating_sub(self.members_of(group.id()).count());
-        let unresolved = self.groups.iter().filter(|group| group.is_looking()).map(missing).sum::<usize>();
-        let silent =
-            |member: &&Member| member.source.is_pending() && member.source.useless_polls() < member.hopeless_at;
-        unresolved + self.members.values().filter(silent).count()
     }
 
     fn spread_poll(&mut self, now: MonoTime) {

@@ -40,6 +40,8 @@ pub(super) enum StateClass {
     Falseticker,
     TooDistant,
     NoMajority,
+    NotAuthenticated,
+    Unwitnessed,
     Unusable,
     Unreachable,
     Demobilized,
@@ -50,8 +52,13 @@ impl StateClass {
     /// Over how many polls a state must last before it is told. Those that every reply can change take three.
     pub(super) const fn polls_to_last(self) -> u64 {
         match self {
-            Self::Falseticker | Self::TooDistant | Self::NoMajority | Self::Unusable => 3,
-            Self::Starting | Self::InUse | Self::Unreachable | Self::Demobilized | Self::SendFailed => 0,
+            Self::Falseticker | Self::TooDistant | Self::NoMajority | Self::Unwitnessed | Self::Unusable => 3,
+            Self::NotAuthenticated
+            | Self::Starting
+            | Self::InUse
+            | Self::Unreachable
+            | Self::Demobilized
+            | Self::SendFailed => 0,
         }
     }
 }
@@ -60,10 +67,16 @@ impl SourceState {
     pub(super) const fn class(&self) -> StateClass {
         match self {
             Self::Judged(Standing::SystemPeer | Standing::Combined | Standing::Outlier) => StateClass::InUse,
-            Self::Judged(Standing::Falseticker { .. }) => StateClass::Falseticker,
+            Self::Judged(Standing::Falseticker { .. } | Standing::ContradictsAuthenticated { .. }) => {
+                StateClass::Falseticker
+            }
+            Self::Judged(Standing::NotAuthenticated) => StateClass::NotAuthenticated,
+            Self::Judged(Standing::Unwitnessed(_)) => StateClass::Unwitnessed,
             Self::Judged(Standing::TooDistant { .. }) => StateClass::TooDistant,
             Self::Judged(Standing::NoMajority) => StateClass::NoMajority,
-            Self::Judged(Standing::WaitingForQuorum) | Self::Measured | Self::NoReplyYet { .. } => StateClass::Starting,
+            Self::Judged(Standing::WaitingForQuorum | Standing::WaitingForAuthenticated)
+            | Self::Measured
+            | Self::NoReplyYet { .. } => StateClass::Starting,
             Self::Unusable(_) => StateClass::Unusable,
             Self::Unreachable { .. } => StateClass::Unreachable,
             Self::Demobilized(_) => StateClass::Demobilized,

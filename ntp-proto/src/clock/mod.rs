@@ -1,6 +1,7 @@
 //! What happens to measurements: [filter](ClockFilter), [select](decide), cluster, combine, [discipline](Discipline),
 //! steer. [`Clock`] is the whole process.
 
+mod authentication;
 mod cluster;
 mod combine;
 mod command;
@@ -20,6 +21,7 @@ mod system;
 mod timescale;
 mod unsteered;
 
+pub use authentication::{Authentication, Awaited, Doubt, FirstTime};
 pub use combine::Combined;
 pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock};
 pub use continuity::{Continuity, MachineTime};

@@ -1,5 +1,6 @@
 //! What may be done to the clock, and who is believed: the settings of `[synchronization]`.
 
+use super::authentication::{Authentication, FirstTime};
 use crate::packet::{ReferenceId, Stratum};
 use crate::time::Seconds;
 
@@ -85,6 +86,10 @@ pub enum DisciplineKind {
 pub struct ClockConfig {
     /// How many sources must agree, beyond the strict majority of the usable ones that always must.
     pub minimum_agreeing: usize,
+    /// The weight of sources with and without NTS.
+    pub authentication: Authentication,
+    /// The sources that may set a clock that was never right.
+    pub first_time: FirstTime,
     /// A source further away than this (root distance) is not used (RFC 5905 §11.2.3 MAXDIST).
     pub maximum_distance: Seconds,
     /// When to step and when to give up.
@@ -103,6 +108,8 @@ impl Default for ClockConfig {
     fn default() -> Self {
         Self {
             minimum_agreeing: 1,
+            authentication: Authentication::default(),
+            first_time: FirstTime::default(),
             maximum_distance: Seconds::new(1.5),
             steps: StepPolicy::default(),
             local_stratum: Stratum::UNSYNCHRONIZED,

@@ -5,6 +5,7 @@ mod status;
 mod stepping;
 mod view;
 
+use super::authentication::{Authentication, Awaited};
 use super::combine::Combined;
 use super::command::{ClockAction, ClockChange, ClockEvent, Disturbance, Halt, InitialClock};
 use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
@@ -54,6 +55,8 @@ pub struct Clock {
     disturbance: Option<Disturbance>,
     /// What other programs have added to the clock since it was confirmed last.
     moved: Seconds,
+    /// The sum of the steps before a source with NTS was believed for the first time.
+    unauthenticated: Option<Seconds>,
     halt: Option<Halt>,
     awaiting_step: Option<SystemVariables>,
     was_synchronized: bool,
@@ -94,6 +97,7 @@ impl Clock {
             left_synchronized: initial.left_synchronized,
             disturbance: None,
             moved: Seconds::ZERO,
+            unauthenticated: Some(Seconds::ZERO),
             halt: None,
             awaiting_step: None,
             was_synchronized: false,
@@ -109,17 +113,21 @@ impl Clock {
         clock
     }
 
-    /// Takes in everybody's opinion after `changed` gave a new one. `pending` sources have yet to give their first.
-    pub fn handle_opinions(&mut self, now: Now, candidates: &[Candidate], changed: Option<SourceId>, pending: usize) {
+    /// Takes in everybody's opinion after `changed` gave a new one. Those that are `awaited` have yet to give theirs.
+    pub fn handle_opinions(&mut self, now: Now, candidates: &[Candidate], changed: Option<SourceId>, awaited: Awaited) {
         let free = self.timescale.to_free(now.local);
         let requirements = Requirements {
             minimum_agreeing: self.config.minimum_agreeing,
             maximum_distance: self.config.maximum_distance,
-            pending: if self.stepping.is_starting() { pending } else { 0 },
+            authentication: self.config.authentication,
+            awaited: if self.stepping.is_starting() { awaited } else { awaited.once_decided() },
             rate: self.known_rate(),
         };
         self.selection = decide(candidates, free, &requirements);
-        let Outcome::Agreed { peer, .. } = self.selection.outcome else { return };
+        let Outcome::Agreed { peer, authenticated, .. } = self.selection.outcome else { return };
+        if authenticated > 0 {
+            self.hear_authenticated();
+        }
         let leader = candidates.iter().find(|candidate| candidate.id == peer);
         if let Some(id) = changed.filter(|id| self.selection.standing(*id).is_some_and(Standing::is_truechimer)) {
             self.stepping.handle_reply(id);
@@ -127,6 +135,16 @@ impl Clock {
         let learnt = self.learn(candidates, changed);
         if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
             self.update(now, free, leader);
+        }
+    }
+
+    /// A source with NTS is believed. If the clock was set by others before the first one came, the rules of a start apply once
+    /// more, and the way back from there is no panic: what was not authenticated was a mere assumption.
+    fn hear_authenticated(&mut self) {
+        let preferred = self.config.authentication != Authentication::Mix;
+        if let Some(moved) = self.unauthenticated.take().filter(|_| preferred && self.begun) {
+            self.moved += moved;
+            self.stepping.start_anew();
         }
     }
 
@@ -340,6 +358,7 @@ impl Clock {
             }
             ClockChange::Stepped { before, step } => {
                 self.accumulated = Some(self.sum_with(Seconds::from(step)));
+                self.unauthenticated = self.unauthenticated.map(|sum| sum + Seconds::from(step));
                 self.steps += 1;
                 self.resume();
                 self.timescale.step(before, step);

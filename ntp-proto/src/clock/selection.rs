@@ -1,5 +1,6 @@
 //! Who is believed: fitness, intersection, cluster and combine in one pass (RFC 5905 §11.2).
 
+use super::authentication::{Authentication, Awaited, Ballot, Doubt, Usable};
 use super::cluster::{Truechimer, cluster};
 use super::combine::{Combined, combine};
 use super::filter::Filtered;
@@ -12,7 +13,7 @@ use crate::time::{Frequency, PollInterval, Seconds};
 /// A source that can be asked for its opinion.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
-    /// Whose opinion.
+    /// The source.
     pub id: SourceId,
     /// What its filter says.
     pub filtered: Filtered,
@@ -22,6 +23,10 @@ pub struct Candidate {
     pub poll: PollInterval,
     /// What identifies it in our clients' loop tests.
     pub reference_id: ReferenceId,
+    /// Its time is authenticated by NTS.
+    pub authenticated: bool,
+    /// The reason for which it may not decide alone, if there is one.
+    pub doubt: Option<Doubt>,
 }
 
 impl Candidate {
@@ -50,6 +55,21 @@ pub enum Standing {
         /// How many agree against it.
         truechimers: usize,
     },
+    /// It has no NTS, and its interval misses the one that those with NTS agree on.
+    ContradictsAuthenticated {
+        /// Its offset.
+        offset: Seconds,
+        /// The gap between its interval and the agreed one.
+        missed_by: Seconds,
+        /// The number of sources with NTS that agree against it.
+        authenticated: usize,
+    },
+    /// It has no NTS, and is asked for by the configuration only to be measured.
+    NotAuthenticated,
+    /// It has no NTS, and a source with NTS is waited for.
+    WaitingForAuthenticated,
+    /// No other source agrees with it, without which it may not set the clock.
+    Unwitnessed(Doubt),
     /// It could be wrong by more than we accept.
     TooDistant {
         /// What it could be wrong by.
@@ -85,6 +105,25 @@ pub enum Outcome {
         /// The number that must agree.
         needed: usize,
     },
+    /// Only sources without NTS can be used, and one with NTS is waited for.
+    AwaitingAuthenticated {
+        /// Sources without NTS that could be used.
+        plain: usize,
+    },
+    /// Only sources without NTS could be used, and the configuration wants others.
+    NoneAuthenticated {
+        /// Sources without NTS that could be used.
+        plain: usize,
+    },
+    /// Only one source agrees with itself, and it may not set the clock alone.
+    Unwitnessed {
+        /// The source.
+        source: SourceId,
+        /// The reason for which it does not suffice.
+        doubt: Doubt,
+        /// Sources that could be used.
+        usable: usize,
+    },
     /// Too few have answered yet for the first decision.
     Waiting {
         /// Sources that can be used.
@@ -100,6 +139,10 @@ pub enum Outcome {
         usable: usize,
         /// Those of them that agree.
         agreeing: usize,
+        /// Those of the agreeing ones whose time is authenticated by NTS.
+        authenticated: usize,
+        /// The number that had to agree.
+        needed: usize,
     },
 }
 
@@ -110,8 +153,10 @@ pub struct Requirements {
     pub minimum_agreeing: usize,
     /// The largest root distance.
     pub maximum_distance: Seconds,
-    /// Sources that have yet to have their first say; they count as if they disagreed.
-    pub pending: usize,
+    /// The weight of sources with and without NTS.
+    pub authentication: Authentication,
+    /// Sources that have yet to be heard.
+    pub awaited: Awaited,
     /// What the rate of our clock may be wrong by, if that is known to be less than Φ (RFC 5905 §7.2): claims are then
     /// sharper than root distances, so that liars stand out.
     pub rate: Option<Frequency>,
@@ -159,34 +204,90 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
             usable.push((candidate, Claim { offset: candidate.offset, distance }));
         }
     }
-    if usable.is_empty() {
+    let plain = usable.iter().filter(|(candidate, _)| !candidate.authenticated).count();
+    let ballot = Ballot::new(usable, requirements.authentication, requirements.awaited);
+    selection.standings.extend(ballot.excluded.iter().map(|(candidate, standing)| (candidate.id, *standing)));
+    if ballot.voters.is_empty() {
+        if !ballot.excluded.is_empty() {
+            let awaited = requirements.awaited.has_authenticated();
+            selection.outcome =
+                if awaited { Outcome::AwaitingAuthenticated { plain } } else { Outcome::NoneAuthenticated { plain } };
+        }
         return selection;
     }
-    let claims: Vec<Claim> = usable.iter().map(|(_, claim)| *claim).collect();
-    let quorum = (usable.len() + requirements.pending) / 2 + 1;
-    match intersect(&claims, quorum.max(requirements.minimum_agreeing)) {
-        Err(verdict) => refuse(&mut selection, &usable, verdict, requirements.pending),
-        Ok(agreement) => {
-            let mut survivors = Vec::with_capacity(usable.len());
-            for (candidate, claim) in &usable {
-                match agreement.missed_by(claim) {
-                    Some(missed_by) => selection.standings.push((
-                        candidate.id,
-                        Standing::Falseticker { offset: claim.offset, missed_by, truechimers: agreement.truechimers },
-                    )),
-                    None => survivors.push(truechimer(candidate, claim)),
-                }
-            }
-            let agreeing = survivors.len();
-            let outliers = cluster(&mut survivors, requirements.maximum_distance);
-            believe(&mut selection, &survivors, &outliers);
-            selection.leap_votes = leap_votes(&survivors, candidates);
-            if let Some(peer) = survivors.first() {
-                selection.outcome = Outcome::Agreed { peer: peer.key, usable: usable.len(), agreeing };
-            }
-        }
-    }
+    vote(&mut selection, &ballot, candidates, requirements);
     selection
+}
+
+/// Looks for what the voters agree on, and for those who agree with them.
+fn vote(selection: &mut Selection, ballot: &Ballot<'_>, all: &[Candidate], requirements: &Requirements) {
+    let claims: Vec<Claim> = ballot.voters.iter().map(|(_, claim)| *claim).collect();
+    let needed = ballot.quorum().max(requirements.minimum_agreeing);
+    // Followers count towards what the configuration asks for beyond the majority.
+    let at_least = if ballot.followers.is_empty() { needed } else { ballot.quorum() };
+    let agreement = match intersect(&claims, at_least) {
+        Ok(agreement) => agreement,
+        Err(verdict) => return refuse(selection, ballot, verdict, requirements.awaited.sources),
+    };
+    let agreeing: Vec<&Usable<'_>> = ballot.agreeing(&agreement).collect();
+    if agreeing.len() < needed {
+        let verdict = NoMajority { agreeing: agreeing.len(), needed };
+        return refuse(selection, ballot, verdict, requirements.awaited.sources);
+    }
+    selection.standings.extend(ballot.missing(&agreement).into_iter().map(|(source, standing)| (source.id, standing)));
+    if let [(alone, _)] = agreeing.as_slice()
+        && let Some(doubt) = alone.doubt
+    {
+        return doubted(selection, (alone.id, doubt), ballot, requirements.awaited.sources);
+    }
+    let mut survivors: Vec<_> = agreeing.iter().map(|(candidate, claim)| truechimer(candidate, claim)).collect();
+    let is_voter = |id: SourceId| ballot.voters.iter().any(|(voter, _)| voter.id == id);
+    let outliers = thin_out(&mut survivors, requirements.maximum_distance, is_voter);
+    believe(selection, &survivors, &outliers);
+    let voting: Vec<_> = survivors.iter().filter(|survivor| is_voter(survivor.key)).copied().collect();
+    selection.leap_votes = leap_votes(&voting, all);
+    if let Some(peer) = survivors.first() {
+        selection.outcome = Outcome::Agreed {
+            peer: peer.key,
+            usable: ballot.voters.len() + ballot.followers.len(),
+            agreeing: agreeing.len(),
+            authenticated: agreeing.iter().filter(|(candidate, _)| candidate.authenticated).count(),
+            needed,
+        };
+    }
+}
+
+/// Clusters the survivors and lets one that votes lead: what a mere follower says of its own error is not authenticated, and
+/// ours must not rest on it. Returns the outliers.
+fn thin_out(
+    survivors: &mut Vec<Truechimer<SourceId>>,
+    maximum_distance: Seconds,
+    is_voter: impl Fn(SourceId) -> bool,
+) -> Vec<Truechimer<SourceId>> {
+    let before = survivors.clone();
+    let mut outliers = cluster(survivors, maximum_distance);
+    if !survivors.iter().any(|survivor| is_voter(survivor.key)) {
+        let (voters, followers): (Vec<_>, Vec<_>) = before.into_iter().partition(|one| is_voter(one.key));
+        *survivors = voters;
+        outliers = cluster(survivors, maximum_distance);
+        outliers.extend(followers);
+    }
+    if let Some(place) = survivors.iter().position(|survivor| is_voter(survivor.key))
+        && let Some(front) = survivors.get_mut(..=place)
+    {
+        front.rotate_right(1);
+    }
+    outliers
+}
+
+/// The only source that agrees with itself may not decide: others may still come, or none is believed.
+fn doubted(selection: &mut Selection, (source, doubt): (SourceId, Doubt), ballot: &Ballot<'_>, pending: usize) {
+    let usable = ballot.voters.len() + ballot.followers.len();
+    let waiting = pending > 0;
+    let standing = if waiting { Standing::WaitingForQuorum } else { Standing::Unwitnessed(doubt) };
+    selection.standings.push((source, standing));
+    selection.outcome =
+        if waiting { Outcome::Waiting { usable, pending } } else { Outcome::Unwitnessed { source, doubt, usable } };
 }
 
 fn truechimer(candidate: &Candidate, claim: &Claim) -> Truechimer<SourceId> {
@@ -199,16 +300,16 @@ fn truechimer(candidate: &Candidate, claim: &Claim) -> Truechimer<SourceId> {
     }
 }
 
-fn refuse(selection: &mut Selection, usable: &[(&Candidate, Claim)], verdict: NoMajority, pending: usize) {
+fn refuse(selection: &mut Selection, ballot: &Ballot<'_>, verdict: NoMajority, pending: usize) {
     let NoMajority { agreeing, needed } = verdict;
     let waiting = pending > 0;
     let standing = if waiting { Standing::WaitingForQuorum } else { Standing::NoMajority };
-    selection.standings.extend(usable.iter().map(|(candidate, _)| (candidate.id, standing)));
-    selection.outcome = if waiting {
-        Outcome::Waiting { usable: usable.len(), pending }
-    } else {
-        Outcome::NoMajority { usable: usable.len(), agreeing, needed }
-    };
+    let usable = ballot.voters.iter().chain(&ballot.followers);
+    let before = selection.standings.len();
+    selection.standings.extend(usable.map(|(candidate, _)| (candidate.id, standing)));
+    let usable = selection.standings.len() - before;
+    selection.outcome =
+        if waiting { Outcome::Waiting { usable, pending } } else { Outcome::NoMajority { usable, agreeing, needed } };
 }
 
 fn believe(selection: &mut Selection, survivors: &[Truechimer<SourceId>], outliers: &[Truechimer<SourceId>]) {
@@ -227,58 +328,4 @@ fn leap_votes(survivors: &[Truechimer<SourceId>], candidates: &[Candidate]) -> V
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::filter::ClockFilter;
-    use super::super::measurement::tests::measurement;
-    use super::*;
-
-    fn candidate(id: u32, offset: f64) -> Candidate {
-        let mut filter = ClockFilter::default();
-        let sample = measurement(0.0, offset, 0.010);
-        let _ = filter.push(sample, Frequency::ZERO);
-        let filtered = filter.filtered(sample.at, Frequency::ZERO).unwrap();
-        Candidate {
-            id: SourceId::new(id),
-            filtered,
-            offset: Seconds::new(offset),
-            poll: PollInterval::clamped(4),
-            reference_id: ReferenceId::INIT,
-        }
-    }
-
-    fn decide_now(candidates: &[Candidate], pending: usize, minimum_agreeing: usize) -> Selection {
-        let requirements = Requirements { minimum_agreeing, maximum_distance: Seconds::new(1.5), pending, rate: None };
-        decide(candidates, measurement(0.0, 0.0, 0.0).at, &requirements)
-    }
-
-    #[test]
-    fn the_liar_is_named_and_the_others_are_used() {
-        let selection = decide_now(&[candidate(1, 0.0), candidate(2, 0.3), candidate(3, 0.0001)], 0, 1);
-
-        assert!(matches!(selection.standing(SourceId::new(2)), Some(Standing::Falseticker { truechimers: 2, .. })));
-        assert!(matches!(selection.outcome, Outcome::Agreed { usable: 3, agreeing: 2, .. }));
-        assert!(selection.combined.unwrap().offset.abs() < Seconds::new(0.001));
-    }
-
-    #[test]
-    fn a_liar_that_answers_first_is_not_believed_while_others_are_pending() {
-        let selection = decide_now(&[candidate(1, 0.3)], 3, 1);
-        assert_eq!(selection.outcome, Outcome::Waiting { usable: 1, pending: 3 });
-        assert_eq!(selection.standing(SourceId::new(1)), Some(Standing::WaitingForQuorum));
-    }
-
-    #[test]
-    fn fewer_than_asked_for_are_refused_with_the_numbers() {
-        let selection = decide_now(&[candidate(1, 0.0)], 0, 3);
-        assert_eq!(selection.outcome, Outcome::NoMajority { usable: 1, agreeing: 1, needed: 3 });
-    }
-
-    #[test]
-    fn a_source_too_far_away_has_no_vote() {
-        let mut far = candidate(1, 0.0);
-        far.filtered.best.root.dispersion = Seconds::new(5.0);
-        let selection = decide_now(&[far, candidate(2, 0.1)], 0, 1);
-        assert!(matches!(selection.standing(SourceId::new(1)), Some(Standing::TooDistant { .. })));
-        assert!(matches!(selection.outcome, Outcome::Agreed { usable: 1, agreeing: 1, .. }));
-    }
-}
+mod tests;

@@ -12,6 +12,8 @@ pub struct EstablishFailure {
     pub word: &'static str,
     /// The same in a sentence for people.
     pub message: String,
+    /// A certificate was refused for having ended before the time at which it was judged.
+    pub expired: bool,
 }
 
 impl EstablishFailure {

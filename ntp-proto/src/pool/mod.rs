@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// An address that was of no use is not taken again for this long.
 const SHUNNED_FOR: Duration = Duration::from_secs(3600);
+/// After so long a time an entry whose only server another entry has asks whether it leads elsewhere now.
+const RIVALRY_LASTS: Duration = Duration::from_secs(86_400);
 /// No name is believed to have more addresses than this.
 const MAXIMUM_ADDRESSES: usize = 64;
 
@@ -83,6 +85,10 @@ pub struct Group {
     establishment: Establishment,
     /// Keys and cookies that wait for an association.
     granted: Option<Granted>,
+    /// All addresses that its name or its key establishment was last found to lead to.
+    known: Vec<SocketAddr>,
+    /// The entry that has the only server that this one leads to.
+    rival: Option<GroupId>,
 }
 
 impl Group {
@@ -90,13 +96,15 @@ impl Group {
         // With NTS the address comes from key establishment, even if the host is one.
         let plain = config.kind != GroupKind::Nts;
         let literal = config.host.parse::<IpAddr>().ok().filter(|_| plain).map(|ip| ip.to_canonical());
-        let candidates = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
+        let candidates: Vec<SocketAddr> = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
         let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
         Self {
             id,
             config,
             resolution,
             name: Name::default(),
+            known: candidates.clone(),
+            rival: None,
             candidates,
             shunned: Vec::new(),
             failing: false,
@@ -181,7 +189,44 @@ impl Group {
 
     /// The network is evidently there: a look-up that waits for its back-off is due now.
     pub(crate) fn hurry(&mut self, now: MonoTime) {
-        self.resolution.hurry(now);
+        if self.rival.is_none() {
+            self.resolution.hurry(now);
+        }
+    }
+
+    /// The entry that has the only server that this one leads to, if one has.
+    #[must_use]
+    pub fn rival(&self) -> Option<GroupId> {
+        self.rival
+    }
+
+    /// Learns who has its server. Returns whether that is news.
+    pub(crate) fn set_rival(&mut self, rival: Option<GroupId>) -> bool {
+        std::mem::replace(&mut self.rival, rival) != rival && rival.is_some()
+    }
+
+    /// All addresses that it was last found to lead to.
+    pub(crate) fn known(&self) -> &[SocketAddr] {
+        &self.known
+    }
+
+    /// The other address of the same host, as far as can be known: a name with one address of each family is taken for one
+    /// host. The members of a pool are hosts of their own.
+    pub(crate) fn sibling(&self, address: SocketAddr) -> Option<SocketAddr> {
+        match self.known.as_slice() {
+            [one, other] if !self.is_pool() && one.is_ipv4() != other.is_ipv4() => match address {
+                address if address == *one => Some(*other),
+                address if address == *other => Some(*one),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Since when a look-up or key establishment is on its way, if one is.
+    #[must_use]
+    pub fn asking_since(&self) -> Option<MonoTime> {
+        self.resolution.asking_since()
     }
 
     /// Why the last look-up failed, and when the next one is due.
@@ -211,6 +256,11 @@ impl Group {
         self.resolution.want(now, rng.random());
     }
 
+    /// Asks again after so long a time that nothing is spent on it.
+    pub(crate) fn want_addresses_later(&mut self, now: MonoTime) {
+        self.resolution.want_after(now, RIVALRY_LASTS);
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
         [self.resolution.timeout(), self.name_timeout()].into_iter().flatten().min()
     }
@@ -229,6 +279,7 @@ impl Group {
         let news = self.note_addresses(now, found);
         self.failing = false;
         self.shunned.retain(|(_, until)| *until > now);
+        self.known = found.iter().map(canonical).take(MAXIMUM_ADDRESSES).collect();
         let mut fresh: Vec<SocketAddr> = Vec::new();
         for address in found.iter().map(canonical).take(MAXIMUM_ADDRESSES) {
             let known = fresh.contains(&address) || in_use.contains(&address);
@@ -268,6 +319,7 @@ impl Group {
     pub(crate) fn put(&mut self, granted: Granted, now: MonoTime) {
         self.resolution.satisfied(now);
         self.candidates = granted.addresses.iter().map(canonical).collect();
+        self.known = self.candidates.clone();
         self.granted = Some(granted);
     }
 
@@ -292,14 +344,23 @@ impl Group {
 
     /// The next address to use, of the family that has fewer of `members`, if any is left that nobody uses.
     pub(crate) fn take_candidate(&mut self, members: &[SocketAddr], in_use: &[SocketAddr]) -> Option<SocketAddr> {
-        self.candidates.retain(|candidate| !in_use.contains(candidate));
+        if self.is_pool() {
+            self.candidates.retain(|candidate| !in_use.contains(candidate));
+        }
+        let same_host = |candidate: &SocketAddr| self.sibling(*candidate).is_some_and(|other| in_use.contains(&other));
+        let free = |candidate: &SocketAddr| !in_use.contains(candidate) && !same_host(candidate);
         let v6 = members.iter().filter(|member| member.is_ipv6()).count();
         let prefer_v6 = v6 * 2 < members.len();
-        let place = self.candidates.iter().position(|candidate| candidate.is_ipv6() == prefer_v6).unwrap_or(0);
-        if place >= self.candidates.len() {
-            return None;
-        }
+        let preferred = self.candidates.iter().position(|one| free(one) && one.is_ipv6() == prefer_v6);
+        let place = preferred.or_else(|| self.candidates.iter().position(free))?;
         Some(self.candidates.remove(place))
+    }
+
+    /// Has an address back that it must not use for now. What was configured as an address is never looked up again.
+    pub(crate) fn give_back(&mut self, address: SocketAddr) {
+        if matches!(self.resolution, Resolution::NotNeeded) && !self.candidates.contains(&address) {
+            self.candidates.push(address);
+        }
     }
 
     /// Whether there is an address to replace a member with.

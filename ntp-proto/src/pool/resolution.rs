@@ -18,7 +18,7 @@ pub(crate) enum Resolution {
     /// A look-up is due at this time.
     Due { at: MonoTime, attempts: u32, error: Option<String> },
     /// A look-up is on its way.
-    Asked { attempts: u32 },
+    Asked { attempts: u32, since: MonoTime },
 }
 
 impl Resolution {
@@ -27,7 +27,7 @@ impl Resolution {
     }
 
     pub(crate) fn is_first_attempt(&self) -> bool {
-        matches!(self, Self::Due { attempts: 0, .. } | Self::Asked { attempts: 1 })
+        matches!(self, Self::Due { attempts: 0, .. } | Self::Asked { attempts: 1, .. })
     }
 
     pub(crate) fn is_looking(&self) -> bool {
@@ -36,6 +36,13 @@ impl Resolution {
 
     pub(crate) const fn is_asking(&self) -> bool {
         matches!(self, Self::Asked { .. })
+    }
+
+    pub(crate) const fn asking_since(&self) -> Option<MonoTime> {
+        match self {
+            Self::Asked { since, .. } => Some(*since),
+            _ => None,
+        }
     }
 
     pub(crate) fn hurry(&mut self, now: MonoTime) {
@@ -58,7 +65,7 @@ impl Resolution {
     pub(crate) fn poll(&mut self, now: MonoTime) -> bool {
         match self {
             Self::Due { at, attempts, .. } if *at <= now => {
-                *self = Self::Asked { attempts: *attempts + 1 };
+                *self = Self::Asked { attempts: *attempts + 1, since: now };
                 true
             }
             _ => false,
@@ -73,14 +80,21 @@ impl Resolution {
         }
     }
 
+    /// Addresses are wanted this long after the last ones came.
+    pub(crate) fn want_after(&mut self, now: MonoTime, span: Duration) {
+        if let Self::Idle { last, attempts } = *self {
+            *self = Self::Due { at: (last + span).max(now), attempts, error: None };
+        }
+    }
+
     pub(crate) fn failed(&mut self, now: MonoTime, error: String, jitter: f64) {
-        if let Self::Asked { attempts } = *self {
+        if let Self::Asked { attempts, .. } = *self {
             *self = Self::Due { at: now + back_off(attempts, jitter), attempts, error: Some(error) };
         }
     }
 
     pub(crate) fn succeeded(&mut self, now: MonoTime) {
-        if let Self::Asked { attempts } = *self {
+        if let Self::Asked { attempts, .. } = *self {
             *self = Self::Idle { last: now, attempts };
         }
     }

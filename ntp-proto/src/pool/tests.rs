@@ -161,3 +161,23 @@ fn a_literal_address_needs_no_look_up() {
     assert!(!group.poll_resolve(MonoTime::ZERO));
     assert_eq!(group.take_candidate(&[], &[]), Some("[2001:db8::1]:1123".parse().unwrap()));
 }
+
+#[test]
+fn a_name_with_one_address_of_each_family_is_one_host() {
+    let config = GroupConfig {
+        host: "dual.example".into(),
+        port: 123,
+        kind: GroupKind::Server,
+        source: SourceConfig::default(),
+    };
+    let of = |found: &[&str], in_use: &[&str]| {
+        let mut group = Group::new(GroupId::new(0), config.clone());
+        resolved(&mut group, found);
+        group.take_candidate(&[], &addresses(in_use))
+    };
+    let dual = ["192.0.2.1:123", "[2001:db8::1]:123"];
+    assert_eq!(of(&dual, &[]), Some("192.0.2.1:123".parse().unwrap()));
+    assert_eq!(of(&dual, &["192.0.2.1:123"]), None, "it would count twice");
+    let several = ["192.0.2.1:123", "192.0.2.2:123", "[2001:db8::1]:123"];
+    assert_eq!(of(&several, &["192.0.2.1:123"]), Some("192.0.2.2:123".parse().unwrap()));
+}

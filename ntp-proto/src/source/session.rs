@@ -36,6 +36,15 @@ impl Validity {
         self.not_before <= unix && unix <= self.not_after
     }
 
+    /// Says whether a server may claim this time whose certificate was judged `ago`, when it was valid: no earlier than it begins,
+    /// and no later than its end and what has passed since then.
+    #[must_use]
+    pub fn vouches_for(self, at: NtpTimestamp, ago: Duration) -> bool {
+        let unix = at.to_unix_near(self.not_before).0;
+        let since = i64::try_from(ago.as_secs()).unwrap_or(i64::MAX);
+        self.not_before <= unix && unix <= self.not_after.saturating_add(since)
+    }
+
     /// The same at a timestamp, which is taken to be of the era next to it.
     #[must_use]
     pub fn contains_timestamp(self, at: NtpTimestamp) -> bool {
@@ -140,6 +149,13 @@ impl Session {
     #[must_use]
     pub const fn validity(&self) -> Validity {
         self.validity
+    }
+
+    /// Says whether the certificate that vouches for the server allows it to claim this time. It was valid when the keys were
+    /// established, which was never longer ago than keys are used.
+    #[must_use]
+    pub fn vouches_for(&self, at: NtpTimestamp, now: MonoTime) -> bool {
+        self.validity.vouches_for(at, self.age(now).min(REFRESH_AFTER))
     }
 
     /// Whether the certificate was judged without knowing the time, and the time has not been confirmed since.

@@ -9,6 +9,7 @@ mod killed_daemon_loses_nothing;
 mod kisses_are_obeyed;
 mod load_is_answered;
 mod mistakes_are_explained;
+mod nts_beside_plain_ntp;
 mod nts_certificates_on_disk;
 mod nts_hostile_packets;
 mod nts_silent_server;

@@ -50,7 +50,7 @@ fn a_bundle_of_several_authorities_is_read_and_other_sections_are_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let text = [Authority::root("A").pem(), pem("PUBLIC KEY", b"whatever"), Authority::root("B").pem()].concat();
     let bundle = write(&folder, "bundle.pem", &format!("# A comment\n{text}"));
-    assert_eq!(read_files(&[bundle]).unwrap().len(), 2);
+    assert_eq!(read_files(&[bundle]).unwrap().0.len(), 2);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The client against small worlds: servers on a network with fixed delays, and a clock that obeys.
 
+mod authentication;
 mod disturbances;
 mod limits;
 mod network;
@@ -10,7 +11,10 @@ mod start;
 mod truth;
 
 use super::*;
-use crate::clock::{ClockEvent, ClockStatus, Halt, KnownFrequency, Outcome, StampOrigin, Standing, StepLimits};
+use crate::clock::{
+    Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome, StampOrigin, Standing,
+    StepLimits,
+};
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
 use crate::pool::GroupKind;
 use crate::source::SourceConfig;
@@ -60,7 +64,7 @@ struct World {
 }
 
 fn truth(mono: MonoTime) -> NtpTimestamp {
-    NtpTimestamp::from_unix(1_800_000_000, 0) + NtpDuration::from(mono.since_epoch())
+    NtpTimestamp::from_unix(START, 0) + NtpDuration::from(mono.since_epoch())
 }
 
 fn address(last: u8) -> SocketAddr {
@@ -74,6 +78,26 @@ fn server(host: &str) -> GroupConfig {
 fn pool(count: usize) -> GroupConfig {
     GroupConfig { kind: GroupKind::Pool { count, ignore: Vec::new() }, ..server("pool.example") }
 }
+
+fn config(groups: Vec<GroupConfig>, clock: ClockConfig) -> ClientConfig {
+    ClientConfig {
+        groups,
+        clock,
+        sessions: Vec::new(),
+        unproven_since: None,
+        certain_since: Some(BUILT),
+        plausible_until: Some(BUILT + 15 * 31_557_600),
+    }
+}
+
+/// When the program was built, in Unix seconds; the truth of a world begins a year and a half later.
+const BUILT: i64 = 1_750_000_000;
+
+/// The truth at the start of a world, in Unix seconds.
+const START: i64 = 1_800_000_000;
+
+/// In seconds.
+const YEAR: f64 = 31_557_600.0;
 
 fn initial() -> InitialClock {
     InitialClock {
@@ -97,12 +121,7 @@ impl World {
         let local = truth(MonoTime::ZERO) - NtpDuration::from_seconds(offset);
         let now = Now { mono: MonoTime::ZERO, local };
         Self {
-            client: Client::new(
-                ClientConfig { groups, clock, sessions: Vec::new(), unproven_since: None },
-                initial,
-                [7; 32],
-                now,
-            ),
+            client: Client::new(config(groups, clock), initial, [7; 32], now),
             mono: MonoTime::ZERO,
             local,
             rate: 0.0,
@@ -272,7 +291,7 @@ impl World {
                 self.client.handle_resolved(Now { mono: self.mono, local: self.local }, *group, found);
             }
             if let Event::Establish { group, host, since, .. } = &event {
-                let granted = self.nts.establish(host, since.is_some());
+                let granted = self.nts.establish(host, *since, self.local.to_unix_near(START).0);
                 self.client.handle_established(Now { mono: self.mono, local: self.local }, *group, granted);
             }
             self.events.push(event);

@@ -15,11 +15,11 @@ pub(super) struct Servers {
     keys: KeySet,
     rng: ChaCha12Rng,
     /// The addresses that a host of key establishment names, each with when its certificate is valid.
-    hosts: HashMap<String, (SocketAddr, Validity)>,
-    mood: Mood,
+    pub(super) hosts: HashMap<String, (SocketAddr, Validity)>,
+    pub(super) mood: Mood,
     /// Whether the keys in cookies are those that the client has as alternate ones.
     strict: bool,
-    establishments: usize,
+    pub(super) establishments: usize,
     cookies: HashSet<Vec<u8>>,
     reused: usize,
     plain_requests: usize,
@@ -27,7 +27,7 @@ pub(super) struct Servers {
 
 /// How the servers answer protected requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mood {
+pub(super) enum Mood {
     Honest,
     /// They answer as if they knew nothing of NTS.
     Plain,
@@ -41,7 +41,7 @@ enum Mood {
     Forged,
 }
 
-const ALWAYS: Validity = Validity { not_before: 1_700_000_000, not_after: 1_900_000_000 };
+pub(super) const ALWAYS: Validity = Validity { not_before: 1_700_000_000, not_after: 1_900_000_000 };
 
 impl Servers {
     pub(super) fn new() -> Self {
@@ -59,10 +59,26 @@ impl Servers {
         }
     }
 
-    pub(super) fn establish(&mut self, host: &str, provisional: bool) -> Result<Granted, EstablishFailure> {
+    /// `since` is that of [`Event::Establish`], and `local` what our clock shows in Unix seconds.
+    pub(super) fn establish(
+        &mut self,
+        host: &str,
+        since: Option<i64>,
+        local: i64,
+    ) -> Result<Granted, EstablishFailure> {
         self.establishments += 1;
-        let refused = || EstablishFailure { stage: "tcp", word: "connection-refused", message: "nobody there".into() };
+        let provisional = since.is_some();
+        let refused = || EstablishFailure {
+            stage: "tcp",
+            word: "connection-refused",
+            message: "nobody there".into(),
+            expired: false,
+        };
         let (address, validity) = *self.hosts.get(host).ok_or_else(refused)?;
+        if since.unwrap_or(local) > validity.not_after {
+            let (word, message) = ("certificate-expired", "it has ended".into());
+            return Err(EstablishFailure { stage: "certificate", word, message, expired: true });
+        }
         let algorithm = AeadAlgorithm::Aes128GcmSiv;
         let mut pair = || KeyPair {
             c2s: AeadKey::random(algorithm, &mut self.rng),
@@ -119,11 +135,11 @@ impl Servers {
     }
 }
 
-fn nts(host: &str) -> GroupConfig {
+pub(super) fn nts(host: &str) -> GroupConfig {
     GroupConfig { port: 4460, kind: GroupKind::Nts, ..server(host) }
 }
 
-fn host(last: u8) -> String {
+pub(super) fn host(last: u8) -> String {
     format!("nts{last}.example")
 }
 
@@ -143,7 +159,7 @@ fn with_groups(groups: Vec<GroupConfig>, count: u8, validity: Validity, unproven
     for last in 1..=count {
         world.nts.hosts.insert(host(last), (address(last), validity));
     }
-    let config = ClientConfig { groups, clock: ClockConfig::default(), sessions: Vec::new(), unproven_since };
+    let config = ClientConfig { unproven_since, ..config(groups, ClockConfig::default()) };
     world.client = Client::new(config, &initial(), [7; 32], world.now());
     world
 }
@@ -265,12 +281,8 @@ fn keys_that_were_kept_are_used_without_establishing_any() {
     let mut second = world(2);
     second.nts.keys = first.nts.keys.clone();
     second.nts.rng = ChaCha12Rng::seed_from_u64(12);
-    let config = ClientConfig {
-        groups: (1..=2).map(|last| nts(&host(last))).collect(),
-        clock: ClockConfig::default(),
-        sessions: kept,
-        unproven_since: None,
-    };
+    let groups = (1..=2).map(|last| nts(&host(last))).collect();
+    let config = ClientConfig { sessions: kept, ..config(groups, ClockConfig::default()) };
     second.client = Client::new(config, &initial(), [8; 32], second.now());
     second.nts.cookies = first.nts.cookies.clone();
     second.run(600.0);
@@ -284,12 +296,8 @@ fn keys_that_were_kept_and_are_of_no_use_any_more_are_replaced() {
     first.run(600.0);
     let mut second = world(1);
     second.nts.keys = KeySet::new(7, 1, &mut ChaCha12Rng::seed_from_u64(99));
-    let config = ClientConfig {
-        groups: vec![nts(&host(1))],
-        clock: ClockConfig::default(),
-        sessions: first.client.sessions(first.mono),
-        unproven_since: None,
-    };
+    let sessions = first.client.sessions(first.mono);
+    let config = ClientConfig { sessions, ..config(vec![nts(&host(1))], ClockConfig::default()) };
     second.client = Client::new(config, &initial(), [8; 32], second.now());
     second.run(30.0);
     assert!(second.synchronized());
@@ -308,15 +316,16 @@ fn a_server_that_moves_is_followed() {
     assert_eq!(world.client.members().map(|member| member.source().address()).collect::<Vec<_>>(), [address(9)]);
 }
 
-/// The truth at the start of a world, in Unix seconds.
-const START: i64 = 1_800_000_000;
-
 #[test]
 fn before_the_clock_was_ever_right_one_server_alone_does_not_set_it() {
     let mut world = with_validity(1, ALWAYS, Some(1_750_000_000));
     world.run(600.0);
     assert!(!world.synchronized());
-    assert!(world.client.waits_for_a_witness());
+    let outcome = world.client.clock().selection().outcome;
+    assert!(
+        matches!(outcome, Outcome::Unwitnessed { doubt: Doubt::CertificateUnproven, usable: 1, .. }),
+        "{outcome:?}"
+    );
     assert_eq!(world.steps().len(), 0);
 }
 
@@ -337,4 +346,78 @@ fn a_time_at_which_the_certificate_is_not_valid_is_refused() {
     assert_eq!(world.steps().len(), 0);
     let states: Vec<_> = world.states().into_values().collect();
     assert!(states.iter().all(|state| *state == SourceState::Unusable(Discard::CertificateTime)), "{states:?}");
+}
+
+#[test]
+fn a_server_cannot_tell_a_time_beyond_the_end_of_its_certificate_even_if_the_clock_is_known() {
+    let mut world = world(1);
+    // Twenty years on, where a certificate that is valid today has long ended.
+    world.servers.insert(address(1), Server::Lying(20.0 * YEAR));
+    world.run(600.0);
+    assert!(!world.synchronized());
+    assert_eq!(world.steps().len(), 0);
+    assert_eq!(world.states()[&address(1)], SourceState::Unusable(Discard::CertificateTime));
+}
+
+#[test]
+fn a_certificate_that_ends_while_its_keys_are_in_use_does_no_harm() {
+    let ends_soon = Validity { not_before: START - 86_400, not_after: START + 600 };
+    let mut world = with_validity(1, ends_soon, None);
+    world.run(7200.0);
+    assert!(world.synchronized());
+    assert_eq!(world.nts.establishments, 1);
+}
+
+#[test]
+fn one_server_alone_sets_a_clock_that_was_never_right_if_the_configuration_says_so() {
+    let mut world = with_validity(1, ALWAYS, Some(BUILT));
+    let clock = ClockConfig { first_time: FirstTime::Single, ..ClockConfig::default() };
+    let config = ClientConfig { unproven_since: Some(BUILT), ..config(vec![nts(&host(1))], clock) };
+    world.client = Client::new(config, &initial(), [7; 32], world.now());
+    world.run(600.0);
+    assert!(world.synchronized());
+
+    // Its certificate still bounds it.
+    let mut world = with_validity(1, ALWAYS, Some(BUILT));
+    let config = ClientConfig { unproven_since: Some(BUILT), ..self::config(vec![nts(&host(1))], clock) };
+    world.client = Client::new(config, &initial(), [7; 32], world.now());
+    world.servers.insert(address(1), Server::Lying(20.0 * YEAR));
+    world.run(600.0);
+    assert_eq!(world.steps().len(), 0);
+}
+
+/// A world in which the last known time was five years ahead of the truth, and our clock was set forward to it.
+fn after_a_wrong_last_known_time(servers: u8) -> World {
+    let ahead = 5.0 * YEAR;
+    let list: Vec<_> = (1..=servers).map(|last| (last, Server::Honest)).collect();
+    let mut world = World::new(Vec::new(), -ahead, 0.0).serve(&list);
+    for last in 1..=servers {
+        world.nts.hosts.insert(host(last), (address(last), ALWAYS));
+    }
+    let groups = (1..=servers).map(|last| nts(&host(last))).collect();
+    let last_known = START + 5 * 31_557_600;
+    let config = ClientConfig { unproven_since: Some(last_known), ..config(groups, ClockConfig::default()) };
+    let initial = InitialClock { assumed_step: Seconds::new(ahead), accumulated: Some(Seconds::ZERO), ..initial() };
+    world.client = Client::new(config, &initial, [7; 32], world.now());
+    world
+}
+
+#[test]
+fn a_last_known_time_by_which_all_certificates_have_expired_heals_by_itself() {
+    let mut world = after_a_wrong_last_known_time(2);
+    world.run(60.0);
+    assert!(world.synchronized());
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
+    assert_eq!(world.events.iter().filter(|event| **event == Event::TimeDoubted).count(), 1);
+}
+
+#[test]
+fn one_certificate_that_has_expired_does_not_make_the_time_doubtful() {
+    let ended = Validity { not_before: 1_700_000_000, not_after: START - 86_400 };
+    let mut world = with_groups(vec![nts(&host(1)), nts(&host(2))], 2, ALWAYS, None);
+    world.nts.hosts.insert(host(2), (address(2), ended));
+    world.run(3600.0);
+    assert!(world.synchronized());
+    assert!(!world.events.contains(&Event::TimeDoubted));
+    assert_eq!(world.client.members().count(), 1);
 }

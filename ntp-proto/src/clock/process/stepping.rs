@@ -103,6 +103,12 @@ impl Stepping {
         self.large = None;
     }
 
+    /// Better sources than those that confirmed the clock are there: the rules of a start apply once more.
+    pub(super) fn start_anew(&mut self) {
+        self.stage = Stage::Starting;
+        self.large = None;
+    }
+
     /// The panic limits in force.
     pub(super) fn limits(&self, policy: &StepPolicy) -> StepLimits {
         let starts = !self.resumed || policy.after_disturbance == DisturbanceLimits::Startup;

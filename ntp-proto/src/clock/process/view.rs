@@ -133,6 +133,12 @@ impl Clock {
         self.steps
     }
 
+    /// The sum of the steps that sources without NTS have caused before one with NTS was believed.
+    #[must_use]
+    pub fn unauthenticated_steps(&self) -> Seconds {
+        self.unauthenticated.unwrap_or(Seconds::ZERO)
+    }
+
     /// Where the discipline stands.
     #[must_use]
     pub fn loop_state(&self) -> LoopState {

@@ -1,0 +1,160 @@
+//! Reasons that have to do with sources with and without NTS, in sentences with a remedy.
+
+use ntp_observe::{Document, SourceReason, SystemReason};
+
+use crate::source_words;
+use crate::units::{behind, count, seconds};
+use crate::words::{Words, unknown};
+
+/// A reason of the system.
+pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
+    match reason {
+        SystemReason::WaitingForAuthenticated { plain } => Words::new(
+            format!(
+                "{} {}, and a source with NTS, which goes first, is waited for",
+                count(u64::from(*plain), "plain source"),
+                if *plain == 1 { "answers" } else { "answer" }
+            ),
+            "wait: ten seconds after the first answer at a start, and later after eight polls without an answer, plain sources \
+             set the clock",
+        ),
+        SystemReason::NoAuthenticatedSource { plain } => Words::new(
+            format!(
+                "no source with NTS can be used, and [synchronization] authentication = \"require\" keeps {} from setting the \
+                 clock",
+                count(u64::from(*plain), "plain source")
+            ),
+            "see the reasons beside the sources with NTS; authentication = \"prefer\" would let plain sources stand in",
+        ),
+        SystemReason::CertificateUnproven { source } => Words::new(
+            format!(
+                "the clock was never right, and {} alone may not set it, as its certificate cannot be judged without the time",
+                name(*source, document)
+            ),
+            "add a source that agrees with it; or set the clock by hand (date -s) and restart the daemon; or, if this source is \
+             to be trusted alone, set [synchronization] first-time-from = \"single\"",
+        ),
+        SystemReason::ImplausibleTime { source, claimed, limit } => Words::new(
+            format!(
+                "{} claims a time that is not believed of one plain source alone: {claimed} (the limit is {limit})",
+                name(*source, document)
+            ),
+            "add a source that agrees with it, or one with NTS; if the time is true, this program is very old: use a newer release",
+        ),
+        SystemReason::Unauthenticated { with_nts } => Words::new(
+            match with_nts {
+                1 => "the time is not authenticated: the source with NTS cannot be used, and plain ones set the clock"
+                    .to_owned(),
+                number => format!(
+                    "the time is not authenticated: none of {number} sources with NTS can be used, and plain ones set the clock"
+                ),
+            },
+            "see the reasons beside the sources with NTS; authentication = \"require\" in [synchronization] would rather leave \
+             the clock alone",
+        ),
+        SystemReason::KeyEstablishmentSilent { ke_server, waited_s } => Words::new(
+            format!("key establishment with {ke_server} has had no answer for {waited_s:.0} s"),
+            format!(
+                "is the server up, and does every firewall let TCP port {} through?",
+                ke_server.rsplit_once(':').map_or("4460", |(_, port)| port)
+            ),
+        ),
+        other => unknown(other.code()),
+    }
+}
+
+/// A reason of a source.
+pub(crate) fn source(reason: &SourceReason) -> Words {
+    match reason {
+        SourceReason::ContradictsAuthenticated { offset_s, by_s, authenticated } => Words::new(
+            format!(
+                "contradicts {} with NTS: it says that our clock is {}, which is {} outside what they allow; not \
+                 being authenticated, it is not used",
+                count(u64::from(*authenticated), "source"),
+                behind(*offset_s),
+                seconds(*by_s)
+            ),
+            "remove it if it stays so",
+        ),
+        SourceReason::NotAuthenticated => Words::plain(
+            "it has no NTS, and [synchronization] authentication = \"require\" lets no such source set the clock; it is only \
+             measured",
+        ),
+        SourceReason::WaitingForAuthenticated => {
+            Words::plain("it has no NTS, and stands in only if no source with NTS answers")
+        }
+        SourceReason::ImplausibleTime { claimed, limit } => Words::new(
+            format!("it claims {claimed}, which is not believed of one plain source alone (the limit is {limit})"),
+            "add a source that agrees with it, or one with NTS",
+        ),
+        SourceReason::SameServer { source } => Words::new(
+            format!("leads to the same server as {source}, and one clock counts once"),
+            "name another server",
+        ),
+        other => source_words::unknown(other.code()),
+    }
+}
+
+/// A source as people call it.
+fn name(id: u64, document: &Document) -> String {
+    let source = document.sources.iter().find(|source| source.id == id);
+    source.map_or_else(|| "the only source".to_owned(), source_words::label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntp_observe::{Date, SourceFacts};
+
+    #[test]
+    fn every_reason_of_the_system_names_the_cause_and_what_to_do() {
+        let date = |unix| Date::from_unix(unix, 0);
+        let named = SourceFacts { id: 7, name: "nts.example.org:4460".into(), ..SourceFacts::default() };
+        let document = Document { sources: vec![named], ..Document::default() };
+        for (reason, what, remedy) in [
+            (SystemReason::WaitingForAuthenticated { plain: 1 }, "1 plain source answers, and", "ten seconds"),
+            (SystemReason::NoAuthenticatedSource { plain: 3 }, "keeps 3 plain sources from", "\"prefer\""),
+            (
+                SystemReason::CertificateUnproven { source: 7 },
+                "never right, and nts.example.org:4460 alone may not set it",
+                "first-time-from = \"single\"",
+            ),
+            (
+                SystemReason::ImplausibleTime { source: 7, claimed: date(2_500_000_000), limit: date(2_200_000_000) },
+                "2049-03-22",
+                "add a source",
+            ),
+            (SystemReason::Unauthenticated { with_nts: 1 }, "the time is not authenticated", "\"require\""),
+            (
+                SystemReason::KeyEstablishmentSilent { ke_server: "nts.example.org:4461".into(), waited_s: 6.0 },
+                "with nts.example.org:4461 has had no answer for 6 s",
+                "TCP port 4461",
+            ),
+        ] {
+            let words = system(&reason, &document);
+            assert!(words.what.contains(what), "{}", words.what);
+            assert!(words.remedy.as_deref().is_some_and(|text| text.contains(remedy)), "{:?}", words.remedy);
+        }
+    }
+
+    #[test]
+    fn every_reason_of_a_source_has_its_sentence() {
+        let date = |unix| Date::from_unix(unix, 0);
+        for (reason, part) in [
+            (
+                SourceReason::ContradictsAuthenticated { offset_s: 40.0, by_s: 39.9, authenticated: 1 },
+                "contradicts 1 source with NTS",
+            ),
+            (SourceReason::NotAuthenticated, "\"require\""),
+            (SourceReason::WaitingForAuthenticated, "stands in only if"),
+            (SourceReason::ImplausibleTime { claimed: date(2_500_000_000), limit: date(2_200_000_000) }, "2049-03-22"),
+            (
+                SourceReason::SameServer { source: "nts.example.org".into() },
+                "leads to the same server as nts.example.org",
+            ),
+        ] {
+            let told = source(&reason).whole();
+            assert!(told.contains(part) && !told.contains("this ntp-ctl does not know"), "{told}");
+        }
+    }
+}
