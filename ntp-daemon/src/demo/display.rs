@@ -81,7 +81,7 @@ fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16
         "left alone.".into(),
         String::new(),
         format!("  reference server  has keys for authenticated time (NTS) at {server}"),
-        format!("  client            has a virtual clock, {offset} off and {drift:+} ppm too fast"),
+        format!("  client            has a virtual clock, {offset} off, {drift:+} ppm too fast"),
         String::new(),
         "The true error is how far that clock is off, which the client cannot see. The".into(),
         "error bound is how far it can be off at most, as the client knows it: with each".into(),
@@ -246,9 +246,9 @@ mod tests {
             &format!("-c {}", config.display()),
         ));
         lines.push(heading());
-        for view in [widest(Some(-0.1)), widest(None)] {
-            lines.push(view.row(Duration::from_secs(99_999)));
-            lines.extend(view.picture(Duration::from_secs(99_999)));
+        for view in [widest(Some(-0.01)), widest(None)] {
+            lines.push(view.row(Duration::from_secs(9_999)));
+            lines.extend(view.picture(Duration::from_secs(9_999)));
         }
         for line in lines {
             assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
