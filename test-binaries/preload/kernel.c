@@ -8,12 +8,11 @@
  *
  * Environment: KERNEL_EPOCH (where true time begins, in Unix seconds; 2030-01-01), KERNEL_OFFSET (s), KERNEL_DRIFT (ppm),
  * KERNEL_WANDER (1/s per square root of a second), KERNEL_DELAY (s, each way), KERNEL_JITTER (s, the mean of an exponential
- * added to it), KERNEL_MIDNIGHT (when the first day of true time ends, in
- * seconds; 86400), KERNEL_LEAP (if set, it ends with a leap second), KERNEL_ANNOUNCE (if set, servers
- * announce a leap second on that day), KERNEL_SILENT (from this second of true time on servers do not answer), KERNEL_SEED,
- * KERNEL_SECONDS (then SIGTERM is raised), KERNEL_SET (AT:BY[,AT:BY...]: another program adds BY seconds to the clock AT seconds
- * after the start), KERNEL_LOG: a file that gets for each second of true time the error of the clock (s) and of its rate,
- * STA_ flags, maxerror (us), and TAI - UTC (s).
+ * added to it), KERNEL_MIDNIGHT (when the first day of true time ends, in seconds; 86400), KERNEL_LEAP (if set, it ends with a
+ * leap second), KERNEL_ANNOUNCE (if set, servers announce a leap second on that day), KERNEL_SILENT (from this second of true time
+ * on servers do not answer), KERNEL_SEED, KERNEL_SECONDS (then SIGTERM is raised), KERNEL_SET (AT:BY[,AT:BY...]: another program
+ * adds BY seconds to the clock AT seconds after the start), KERNEL_LOG: a file that gets for each second of true time the error of
+ * the clock (s) and of its rate, STA_ flags, maxerror (us), and TAI - UTC (s).
  *
  * KERNEL_FOUND (ppm) is the rate that a program before has left in the kernel. KERNEL_DISK (s):
  * the time that each fsync takes; on the thread that does everything else it passes there, and on another one nobody waits.
