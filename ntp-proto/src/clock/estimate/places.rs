@@ -123,7 +123,7 @@ impl Places {
                 place.silence = Seconds::ZERO;
                 place.poll = poll.seconds();
             } else {
-                place.silence = place.silence + span.min(place.poll);
+                place.silence += span.min(place.poll);
             }
         }
     }
