@@ -166,6 +166,13 @@ impl ClientNode {
         }
     }
 
+    /// A step of the clock goes unnoticed.
+    pub(crate) fn overlook(&mut self, step: f64) {
+        if step != 0.0 {
+            self.continuity.handle_step(NtpDuration::from_seconds(step));
+        }
+    }
+
     /// Its timer has fired.
     pub(crate) fn handle_timer(&mut self, t: f64, out: &mut Vec<Outgoing>) {
         self.client.handle_timeout(self.now(t));

@@ -46,8 +46,9 @@ impl SimClock {
         self.timer_offset += gained;
     }
 
-    /// The second of true time that begins at `second` has come: a new rate, and what else the scenario wants.
-    pub(crate) fn begin_second(&mut self, second: u64) {
+    /// The second of true time that begins at `second` has come: a new rate, and what else the scenario wants. Returns the steps
+    /// that the machine does not notice.
+    pub(crate) fn begin_second(&mut self, second: u64) -> f64 {
         let now = second as f64;
         self.walk += self.oscillator.wander * self.noise.normal();
         let stepped: f64 = self.oscillator.rate_steps.iter().filter(|step| now >= step.at).map(|step| step.by).sum();
@@ -56,9 +57,9 @@ impl SimClock {
             .swing
             .map_or(0.0, |swing| swing.amplitude * (std::f64::consts::TAU * now / swing.period).sin());
         self.physical = self.oscillator.rate + self.walk + stepped + swing;
-        for step in self.oscillator.clock_steps.iter().filter(|step| step.at.round() == now) {
-            self.offset += step.by;
-        }
+        let steps = self.oscillator.clock_steps.iter().filter(|step| step.at.round() == now);
+        self.offset += steps.clone().map(|step| step.by).sum::<f64>();
+        steps.filter(|step| step.unseen).map(|step| step.by).sum()
     }
 
     /// Runs at this correction from now on, or the nearest that the kernel can hold. Returns what is in force.
@@ -76,7 +77,7 @@ mod tests {
     fn a_corrected_oscillator_keeps_time() {
         let oscillator = Oscillator { rate: 1e-5, ..Oscillator::default() };
         let mut clock = SimClock::new(oscillator, Random::new(1, 1));
-        clock.begin_second(0);
+        assert_eq!(clock.begin_second(0), 0.0);
         clock.advance(100.0);
         assert!((clock.offset - 1e-3).abs() < 1e-12);
         clock.set_correction(-1e-5 / (1.0 + 1e-5));

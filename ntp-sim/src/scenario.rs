@@ -46,6 +46,9 @@ pub struct Scenario {
     /// The machine sleeps.
     #[serde(default)]
     pub suspends: Vec<Suspend>,
+    /// The machine is paused from outside, as a virtual one is: all its clocks stand still, and it does not notice.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
     /// The path to every server that has none of its own.
     #[serde(default)]
     pub link: Link,
@@ -83,6 +86,9 @@ pub struct Change {
     pub at: f64,
     /// By how much.
     pub by: f64,
+    /// The client's machine does not notice: its driver reports no disturbance.
+    #[serde(default)]
+    pub unseen: bool,
 }
 
 /// A sinusoidal swing.
@@ -106,6 +112,16 @@ pub struct Suspend {
     /// What the clock has gained when it is set from the hardware clock afterwards.
     #[serde(default)]
     pub gains: f64,
+}
+
+/// All clocks of the machine stand still; nothing is sent or received.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pause {
+    /// From when on.
+    pub at: f64,
+    /// For how long.
+    pub length: f64,
 }
 
 /// A leap second.
@@ -256,6 +272,12 @@ pub struct ServerScenario {
     pub count: usize,
     /// The faults begin here.
     pub from: f64,
+    /// And end here.
+    pub until: f64,
+    /// It does not answer.
+    pub silent: bool,
+    /// Its clock advances in steps of this size, though it claims to be precise; 0: smoothly.
+    pub grain: f64,
     /// It is wrong by this.
     pub offset: f64,
     /// And by this more every second.
@@ -277,6 +299,9 @@ impl Default for ServerScenario {
         Self {
             count: 1,
             from: 0.0,
+            until: f64::INFINITY,
+            silent: false,
+            grain: 0.0,
             offset: 0.0,
             drift: 0.0,
             wobble: 0.0,

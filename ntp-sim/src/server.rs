@@ -66,6 +66,9 @@ impl SimServer {
 
     /// Answers a request that arrives at true time `t`, without taking any time for it.
     pub(crate) fn answer(&mut self, t: f64, from: SocketAddr, octets: &[u8]) -> Option<Vec<u8>> {
+        if self.settings.silent && self.is_faulty(t) {
+            return None;
+        }
         let at = self.reading(t);
         let request = Request { octets, from, receive: at, now: MonoTime::from_epoch(Duration::from_secs_f64(t)) };
         let state = self.state(t, at);
@@ -78,15 +81,22 @@ impl SimServer {
 
     /// What its clock shows.
     fn reading(&mut self, t: f64) -> NtpTimestamp {
+        let active = self.is_faulty(t);
         let fault = &self.settings;
-        let active = t >= fault.from;
         let lie = if active { fault.offset + fault.drift * (t - fault.from) } else { 0.0 };
         let noise = fault.wobble * self.noise.normal();
-        self.utc.shown(t, self.utc.leaped(t) + lie + if active { noise } else { 0.0 })
+        let ahead = self.utc.leaped(t) + lie + if active { noise } else { 0.0 };
+        let since_tick = if active && fault.grain > 0.0 { (t + ahead).rem_euclid(fault.grain) } else { 0.0 };
+        self.utc.shown(t, ahead - since_tick)
+    }
+
+    /// Whether its faults are at work.
+    fn is_faulty(&self, t: f64) -> bool {
+        t >= self.settings.from && t < self.settings.until
     }
 
     fn state(&self, t: f64, at: NtpTimestamp) -> ServedState {
-        if self.settings.unsynchronized && t >= self.settings.from {
+        if self.settings.unsynchronized && self.is_faulty(t) {
             return ServedState::UNSYNCHRONIZED;
         }
         ServedState {

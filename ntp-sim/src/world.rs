@@ -8,7 +8,7 @@ use crate::clock::SimClock;
 use crate::network::Path;
 use crate::outcome::{Outcome, Recorder, Second};
 use crate::random::Random;
-use crate::scenario::{Scenario, Suspend, Way};
+use crate::scenario::{Pause, Scenario, Suspend, Way};
 use crate::server::{SimServer, Utc};
 use ntp_proto::clock::DisciplineKind;
 use std::cmp::Ordering;
@@ -64,6 +64,7 @@ pub struct World {
     packets: BinaryHeap<Packet>,
     sequence: u64,
     suspends: Vec<Suspend>,
+    pauses: Vec<Pause>,
     asleep: bool,
     outgoing: Vec<Outgoing>,
     recorder: Recorder,
@@ -92,6 +93,7 @@ impl World {
             packets: BinaryHeap::new(),
             sequence: 0,
             suspends: scenario.suspends.clone(),
+            pauses: scenario.pauses.clone(),
             asleep: false,
             outgoing: Vec::new(),
             recorder: Recorder::new(scenario),
@@ -137,7 +139,8 @@ impl World {
     }
 
     fn begin_second(&mut self, second: u64) -> Second {
-        self.node.clock.begin_second(second);
+        let unseen = self.node.clock.begin_second(second);
+        self.node.overlook(unseen);
         self.node.handle_second(self.t);
         self.sleep_or_wake();
         if !self.asleep {
@@ -157,7 +160,12 @@ impl World {
 
     fn sleep_or_wake(&mut self) {
         let now = self.t;
-        self.asleep = self.suspends.iter().any(|nap| now >= nap.at && now < nap.at + nap.length);
+        let napping = self.suspends.iter().any(|nap| now >= nap.at && now < nap.at + nap.length);
+        self.asleep = napping || self.pauses.iter().any(|pause| now >= pause.at && now < pause.at + pause.length);
+        for pause in self.pauses.iter().filter(|pause| (pause.at + pause.length).round() == now) {
+            self.node.clock.offset -= pause.length;
+            self.node.clock.timer_offset -= pause.length;
+        }
         for nap in self.suspends.iter().filter(|nap| (nap.at + nap.length).round() == now) {
             self.node.clock.offset += nap.gains;
             self.node.suspended += nap.length;

@@ -181,3 +181,61 @@ fn a_stranger_who_sets_the_clock_for_a_day_misleads_no_client_and_is_undone_with
     assert_eq!(outside, 0, "seconds outside the bound while synchronized");
     assert!(slowest <= 3.0, "{slowest} s until right");
 }
+
+#[test]
+fn servers_that_have_fallen_silent_do_not_testify_that_the_clock_is_right() {
+    // With all servers alive, the rate is followed within the same time.
+    for name in
+        ["fault-two-of-four-silent-100ppm", "fault-two-of-four-silent-2000ppm", "fault-three-of-four-silent-500ppm"]
+    {
+        for outcome in run(&scenario(name), DisciplineKind::Estimate) {
+            assert!(outcome.max < 0.15 && outcome.p99 < 1e-4, "{name}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn twelve_servers_are_no_worse_than_those_of_them_that_count() {
+    for name in ["fault-eight-of-twelve-silent", "fault-eight-far-four-near"] {
+        let (_, outcomes) = estimate(name);
+        assert!(mean(&outcomes, |outcome| outcome.rms) < 20e-6, "{name}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_changed_unseen_is_right_again_and_its_rate_is_known() {
+    for name in ["fault-set-back-for-an-hour", "fault-set-forward-for-an-hour", "fault-paused-for-ten-minutes"] {
+        let (_, outcomes) = estimate(name);
+        for outcome in outcomes {
+            assert!(outcome.max < 1e-4 && outcome.rate < 1e-6 && outcome.claimed == 1.0, "{name}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rate_that_cannot_be_corrected_makes_the_bound_grow() {
+    for name in ["fault-20000ppm", "fault-20000ppm-slow-four"] {
+        for outcome in run(&scenario(name), DisciplineKind::Estimate) {
+            assert!(outcome.coverage > 0.997, "{name}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_first_request_that_was_held_up_is_forgotten_within_seconds() {
+    for name in ["fault-first-request-late", "fault-first-requests-late", "fault-first-reply-late-lone"] {
+        for outcome in run(&scenario(name), DisciplineKind::Estimate) {
+            assert!(outcome.p99 < 1e-3 && outcome.coverage >= 0.999, "{name}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_claims_to_be_finer_than_it_is_is_found_out() {
+    for name in ["fault-coarse", "fault-coarse-default", "fault-coarse-10us", "fault-coarse-1ms", "fault-coarse-four"] {
+        let (_, outcomes) = estimate(name);
+        assert!(mean(&outcomes, |outcome| outcome.rms) < 0.009, "{name}");
+    }
+    let (_, among_others) = estimate("fault-coarse-one-of-four");
+    assert!(mean(&among_others, |outcome| outcome.rms) < 5e-5);
+}

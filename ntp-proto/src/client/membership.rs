@@ -191,6 +191,7 @@ impl Client {
     pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
         let Some(member) = self.members.remove(&id) else { return };
         let address = member.source.address();
+        self.clock.forget(id);
         if let Some(group) = self.groups.get_mut(member.group.place()) {
             if reason == Removal::NoRoute {
                 // That says nothing about the server.

@@ -148,6 +148,11 @@ impl Clock {
         }
     }
 
+    /// A source is no longer asked.
+    pub fn forget(&mut self, source: SourceId) {
+        self.discipline.forget(source);
+    }
+
     /// What the rate of our clock may be wrong by, if the discipline knows that well.
     fn known_rate(&self) -> Option<Frequency> {
         let estimates = self.steers && matches!(self.discipline, Discipline::Estimate(_));
@@ -165,7 +170,7 @@ impl Clock {
         let mut learnt = false;
         for candidate in candidates.iter().filter(|candidate| first || changed == Some(candidate.id)) {
             if self.selection.standing(candidate.id).is_some_and(Standing::is_truechimer) {
-                learnt |= self.discipline.learn(candidate.id, &candidate.filtered.newest);
+                learnt |= self.discipline.learn(candidate.id, &candidate.filtered.newest, candidate.poll);
             }
         }
         learnt

@@ -79,12 +79,30 @@ impl Discipline {
         }
     }
 
-    /// Takes in the newest measurement of a source that is believed. Returns whether that calls for an
-    /// [`update`](Self::update): the classic discipline takes nothing but what the sources say together.
-    pub fn learn(&mut self, source: SourceId, measurement: &Measurement) -> bool {
+    /// Takes in the newest measurement of a source that is believed, and that is asked at the interval `poll`. Returns whether
+    /// that calls for an [`update`](Self::update): the classic discipline takes nothing but what the sources say together.
+    pub fn learn(&mut self, source: SourceId, measurement: &Measurement, poll: PollInterval) -> bool {
         match self {
             Self::PllFll(_) => false,
-            Self::Estimate(it) => it.learn(source, measurement),
+            Self::Estimate(it) => it.learn(source, measurement, poll),
+        }
+    }
+
+    /// A source is no longer asked: what it said stays, and it no longer testifies nor takes up room.
+    pub fn forget(&mut self, source: SourceId) {
+        match self {
+            Self::PllFll(_) => {}
+            Self::Estimate(it) => it.forget(source),
+        }
+    }
+
+    /// Whether the clock needs a larger correction of its rate than [`frequency`](Self::frequency) can be, so that its error
+    /// grows between two updates. The classic discipline does not know.
+    #[must_use]
+    pub fn is_saturated(&self) -> bool {
+        match self {
+            Self::PllFll(_) => false,
+            Self::Estimate(it) => it.is_saturated(),
         }
     }
 
@@ -155,6 +173,16 @@ impl Discipline {
         match self {
             Self::PllFll(it) => it.frequency(),
             Self::Estimate(it) => it.frequency(),
+        }
+    }
+
+    /// The rate at which the servers gain on the free-running clock. It differs from [`frequency`](Self::frequency) where the
+    /// clock needs more than can be corrected.
+    #[must_use]
+    pub fn believed_rate(&self) -> Frequency {
+        match self {
+            Self::PllFll(it) => it.frequency(),
+            Self::Estimate(it) => it.believed_rate(),
         }
     }
 

@@ -69,6 +69,11 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.admit(place, now));
     }
 
+    /// The place is empty again: what its source said stays in what is believed of the clock.
+    pub(super) fn release(&mut self, place: usize) {
+        self.admit(place, 0.0, 0.0);
+    }
+
     /// The bias at this place can be expected to be smaller than was thought.
     pub(super) fn narrow(&mut self, place: usize, variance: f64) {
         let Some(known) = self.biases.get_mut(place).filter(|known| variance < **known * 0.7) else { return };

@@ -24,6 +24,9 @@ const RATIOS: [f64; EXPONENTIALS] = [1.0, 0.2, 0.03, 5.0, 33.0];
 /// The median of the sum of both delays in units of J₁ + J₂, for each of them.
 const MEDIANS: [f64; EXPONENTIALS] = [0.839, 0.78, 0.70, 0.78, 0.70];
 
+/// Outliers lie in a range of so many standard deviations of the belief at least: a belief is no less likely at its middle.
+const UNKNOWN_SPREAD: f64 = 2.5;
+
 /// What one exchange says, all in seconds from the origin of the estimate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
@@ -41,6 +44,8 @@ pub(super) struct Reading {
     pub(super) soft: f64,
     /// Where the middle of the interval could be if it has nothing to do with the truth.
     pub(super) reach: f64,
+    /// The variance of what the steps of the server's clock add; 0 if it has none.
+    pub(super) coarse: f64,
     /// The round trip took so much longer than usual that no law says anything about where in the interval the truth is.
     pub(super) wild: bool,
 }
@@ -135,15 +140,26 @@ impl Reading {
     pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
         let deviation = variance.sqrt();
         let soft = self.flat(mean, deviation);
-        let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -self.reach.ln() };
+        // Where little is known, a reading may be anywhere and yet be no outlier.
+        let reach = self.reach.max(UNKNOWN_SPREAD * deviation);
+        let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -reach.ln() };
         if self.wild {
             return [soft, soft, soft, soft, soft, soft, soft, soft, soft, soft, outlier];
+        }
+        if self.coarse > 0.0 {
+            let steps = self.gaussian(mean, variance, self.variance + self.coarse);
+            let [little, more, most] = self.wobbling(mean, variance);
+            return [soft, steps, steps, steps, steps, steps, soft, little, more, most, outlier];
         }
         let [even, request, mostly_request, reply, mostly_reply] =
             self.slopes.map(|slope| self.tilted(mean, deviation, slope));
         let gaussian = self.gaussian(mean, variance, self.variance);
-        let [little, more, most] = WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2)));
+        let [little, more, most] = self.wobbling(mean, variance);
         [even, request, mostly_request, reply, mostly_reply, gaussian, soft, little, more, most, outlier]
+    }
+
+    fn wobbling(&self, mean: f64, variance: f64) -> [Posterior; WOBBLES.len()] {
+        WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2) + self.coarse))
     }
 
     /// A flat likelihood on the widened interval; evidence is the density of the middle, given the width.
@@ -189,6 +205,7 @@ mod tests {
             jitter: 1e-5,
             soft: 1e-6,
             reach: 1e-2,
+            coarse: 0.0,
             wild: false,
         }
     }

@@ -161,8 +161,9 @@ impl Link {
     }
 
     /// Learns from an exchange and tells what it says about the clock. `outbound` and `inbound` are its readings in seconds
-    /// from the origin, at the time when the reply arrived.
-    pub(super) fn read(&mut self, outbound: f64, inbound: f64, measurement: &Measurement) -> Reading {
+    /// from the origin, at the time when the reply arrived. `steps` is the size of the steps of the server's clock, in
+    /// seconds, beyond the precision that it claims.
+    pub(super) fn read(&mut self, outbound: f64, inbound: f64, measurement: &Measurement, steps: f64) -> Reading {
         let round_trip = (outbound - inbound).max(0.0);
         self.push(round_trip);
         let summary = self.summary();
@@ -170,8 +171,8 @@ impl Link {
         self.jitter = jitter;
         let n = self.remembered();
         let grain = GRAIN_SHARE * measurement.root.precision.seconds().min(COARSEST_GRAIN).to_f64();
-        let early = if self.seen == 1 { summary.shortest / 4.0 } else { 0.0 };
-        let slack = 0.63 * jitter / n.sqrt() + 0.01 * jitter + grain + early;
+        let early = if self.seen == 1 { summary.shortest / 2.0 } else { 0.0 };
+        let slack = 0.63 * jitter / n.sqrt() + 0.01 * jitter + grain + early + steps / 2.0;
         let base = summary.shortest / 2.0;
         let few = self.seen < FEW;
         let wild = !few && round_trip - summary.shortest > WILD * MEDIAN_OF_SUM * jitter + 2.0 * grain;
@@ -185,6 +186,8 @@ impl Link {
             jitter,
             soft: 1.4 * jitter / n.sqrt(),
             reach: (high - low).max(0.0) + OUTLIER_REACH * jitter,
+            // The steps matter where they are larger than what delays do.
+            coarse: if steps > jitter { steps * steps / 12.0 } else { 0.0 },
             wild,
         }
     }
@@ -220,7 +223,13 @@ impl Link {
         known.iter_mut().for_each(|round_trip| *round_trip = (*round_trip - median).abs());
         let deviation = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
         let shortest = self.shortest();
-        Summary { shortest, median: (median - shortest).max(0.0), sigma: 1.4826 * deviation / std::f64::consts::SQRT_2 }
+        // If there are only two, the longer one may have been held up: it does not make the other one doubtful.
+        let most = if middle == 1 { shortest / 4.0 } else { f64::INFINITY };
+        Summary {
+            shortest,
+            median: (median - shortest).clamp(0.0, most),
+            sigma: 1.4826 * deviation / std::f64::consts::SQRT_2,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use crate::clock::timescale::FreeTime;
 /// A line must differ from the believed rate by this, beyond what its readings' widths allow for. What differs by less is
 /// found by the hypotheses.
 const NOTABLE: f64 = 100e-6;
+/// No clock runs at such a rate. Readings that seem to show one tell of a jump.
+pub(super) const NO_CLOCK: f64 = 0.1;
 /// A reading is far from what was foreseen if it is so many widths away,
 const WIDTHS: f64 = 1.5;
 /// and so many standard deviations of what was foreseen.
@@ -57,6 +59,12 @@ impl Trail {
         let whole = slope(first, self.last);
         (late.rate - early.rate).abs() <= late.width + early.width
             && (whole.rate - believed).abs() > whole.width + NOTABLE
+            && whole.rate.abs() < NO_CLOCK
+    }
+
+    /// The time of the first of its readings.
+    pub(super) fn began(&self) -> FreeTime {
+        self.first.or(self.before).unwrap_or(self.last).at
     }
 
     /// The offset at the last reading, and its variance.
@@ -67,7 +75,7 @@ impl Trail {
     /// The rate from the first reading to the last, and its variance. `None` if there is one reading only.
     pub(super) fn rate(&self) -> Option<(f64, f64)> {
         let slope = slope(self.first.or(self.before)?, self.last);
-        Some((slope.rate, slope.width.powi(2)))
+        (slope.rate.abs() < NO_CLOCK).then_some((slope.rate, slope.width.powi(2)))
     }
 }
 

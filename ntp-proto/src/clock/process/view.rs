@@ -42,7 +42,7 @@ impl Clock {
     /// The rate at which servers are believed to gain against our free-running clock.
     #[must_use]
     pub fn drift(&self) -> Frequency {
-        if self.steers { self.discipline.frequency() } else { Frequency::ZERO }
+        if self.steers { self.discipline.believed_rate() } else { Frequency::ZERO }
     }
 
     /// The last selection.

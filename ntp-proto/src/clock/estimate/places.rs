@@ -1,0 +1,174 @@
+//! The sources that take part, and the paths that their replies take. There are eight places; each holds one path.
+//!
+//! A source that has missed a few polls is silent: it testifies no longer, and its place goes to the next one that wants it.
+//! Where more sources answer than there are places, the near ones have them.
+
+use super::grain::Grain;
+use super::hypothesis::SOURCES;
+use super::link::Link;
+use super::trail::Trail;
+use crate::clock::measurement::Measurement;
+use crate::clock::timescale::FreeTime;
+use crate::source::SourceId;
+use crate::time::{PollInterval, Seconds};
+
+/// A source is silent after missing this many polls in a row.
+const SILENT_AFTER: f64 = 4.0;
+/// A source whose reply is late by this much, in poll intervals, is not waited for when a change of the clock is judged.
+const AWAITED: f64 = 1.5;
+/// Replies come up to this much later than the poll interval says.
+const DELIVERY: Seconds = Seconds::new(2.0);
+/// A source takes the place of one that is this much further away.
+const NEARER: f64 = 0.5;
+
+/// The path to a source that takes part.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) source: SourceId,
+    pub(super) link: Link,
+    pub(super) grain: Grain,
+    /// The arrival of the last reply that was taken in.
+    pub(super) last: FreeTime,
+    /// The arrival of the last reading that was explained.
+    pub(super) explained: FreeTime,
+    pub(super) suspect: Option<Suspect>,
+    /// The last reading, if it and perhaps some before it were far from what was foreseen.
+    pub(super) trail: Option<Trail>,
+    /// The interval at which the source is asked.
+    poll: Seconds,
+    /// The time that the source could have been heard in, and was not.
+    silence: Seconds,
+    /// The error that the server admits, in seconds.
+    root: f64,
+}
+
+/// A reading that nothing explains, in seconds from the origin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspect {
+    pub(super) at: FreeTime,
+    pub(super) middle: f64,
+    pub(super) width: f64,
+}
+
+impl Place {
+    pub(super) fn new(source: SourceId, measurement: &Measurement, poll: PollInterval) -> Self {
+        let before = measurement.at + Seconds::new(-1.0);
+        Self {
+            source,
+            link: Link::new(),
+            grain: Grain::default(),
+            last: before,
+            explained: before,
+            suspect: None,
+            trail: None,
+            poll: poll.seconds(),
+            silence: Seconds::ZERO,
+            root: root_error(measurement),
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silence > self.poll * SILENT_AFTER
+    }
+
+    /// The error that this source may have, in seconds: half the round trip, and what the server admits.
+    fn distance(&self) -> f64 {
+        self.link.shortest() / 2.0 + self.root
+    }
+}
+
+/// All places.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    slots: [Option<Place>; SOURCES],
+}
+
+impl Places {
+    pub(super) fn new() -> Self {
+        Self { slots: std::array::from_fn(|_| None) }
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Place> {
+        self.slots.get(index)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Place> {
+        self.slots.get_mut(index)?.as_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Place> + Clone {
+        self.slots.iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.slots.iter_mut().flatten()
+    }
+
+    /// The occupied places with their indices.
+    pub(super) fn indexed(&self) -> impl Iterator<Item = (usize, &Place)> + Clone {
+        self.slots.iter().enumerate().filter_map(|(index, place)| Some((index, place.as_ref()?)))
+    }
+
+    pub(super) fn set(&mut self, index: usize, place: Option<Place>) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = place;
+        }
+    }
+
+    /// `span` has passed until a reply came from `source`, which is asked at the interval `poll`. Where nothing at all was
+    /// heard for a long time, no source was silent for longer than one poll: the network was away.
+    pub(super) fn pass(&mut self, span: Seconds, source: SourceId, poll: PollInterval) {
+        for place in self.iter_mut() {
+            if place.source == source {
+                place.silence = Seconds::ZERO;
+                place.poll = poll.seconds();
+            } else {
+                place.silence += span.min(place.poll);
+            }
+        }
+    }
+
+    /// For each source that is not silent, the path that its last reply has taken.
+    pub(super) fn latest(&self) -> impl Iterator<Item = (usize, &Place)> + Clone {
+        self.indexed().filter(|(index, place)| !place.is_silent() && !self.is_old_path(*index, place))
+    }
+
+    /// Whether another place holds a path that the same source has used since.
+    fn is_old_path(&self, index: usize, place: &Place) -> bool {
+        self.indexed().any(|(other, later)| {
+            later.source == place.source && (later.last - place.last, other) > (Seconds::ZERO, index)
+        })
+    }
+
+    /// The sources that can testify about what has happened between `since` and `now`: those that were heard since, and
+    /// those whose next reply is not overdue.
+    pub(super) fn witnesses(&self, since: FreeTime, now: FreeTime) -> impl Iterator<Item = &Place> {
+        let awaited = move |place: &Place| now - place.last <= place.poll * AWAITED + DELIVERY;
+        self.latest().map(|(_, place)| place).filter(move |place| place.last - since >= Seconds::ZERO || awaited(place))
+    }
+
+    /// A place for a path to `source` that was not known, which differs from the path before by `difference` seconds of the
+    /// round trip if there was one. In this order: an empty one, one of a silent source, one of a path that is not in use,
+    /// that of the same source, that of a source that is much further away.
+    pub(super) fn vacate(&self, source: SourceId, measurement: &Measurement) -> Option<usize> {
+        if let Some(empty) = self.slots.iter().position(Option::is_none) {
+            return Some(empty);
+        }
+        let longest = |a: &(usize, &Place), b: &(usize, &Place)| (b.1.last - a.1.last).to_f64().total_cmp(&0.0);
+        let unused = |(index, place): &(usize, &Place)| self.is_old_path(*index, place);
+        let silent = self.indexed().filter(|(_, place)| place.is_silent()).max_by(longest);
+        let unused = silent.or_else(|| self.indexed().filter(unused).max_by(longest));
+        let own = unused.or_else(|| self.indexed().find(|(_, place)| place.source == source));
+        if let Some((index, _)) = own {
+            return Some(index);
+        }
+        let (index, furthest) = self.indexed().max_by(|a, b| a.1.distance().total_cmp(&b.1.distance()))?;
+        let distance = measurement.delay().to_f64().max(0.0) / 2.0 + root_error(measurement);
+        (distance < furthest.distance() * NEARER).then_some(index)
+    }
+}
+
+/// The error that a server admits, in seconds.
+fn root_error(measurement: &Measurement) -> f64 {
+    measurement.root.delay.to_f64().max(0.0) / 2.0 + measurement.root.dispersion.to_f64().max(0.0)
+}

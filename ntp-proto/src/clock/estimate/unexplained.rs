@@ -1,0 +1,111 @@
+//! What happens when a reading cannot be explained: a source has jumped, our clock has jumped, or our clock runs at another
+//! rate. The other sources decide, as far as they can testify.
+
+use super::places::{Place, Suspect};
+use super::trail::{NO_CLOCK, Trail};
+use super::{AGREEMENT, Estimate};
+use crate::clock::timescale::FreeTime;
+use crate::time::Seconds;
+
+/// A source that seems to have jumped by more than this, in seconds, is not followed: no bias is that large.
+const LARGEST_BIAS: f64 = 1.0;
+
+impl Estimate {
+    /// A reading that cannot be explained is not believed, unless a second one agrees with it: then there was a jump, of the
+    /// source if most others saw nothing, of our clock otherwise.
+    pub(super) fn wonder(&mut self, index: usize, suspect: Suspect) {
+        let before = self.places.get(index).and_then(|place| place.suspect);
+        self.suspect(index, Some(suspect));
+        let since = before.map_or(suspect.at, |before| before.at);
+        let (calm, stirred) = self.others(index, since);
+        self.puzzled = calm == 0;
+        let Some(before) = before else { return };
+        let span = (suspect.at - before.at).to_f64();
+        let expected = before.middle + self.belief.rate * span;
+        let tolerance = (before.width + suspect.width) / 2.0 + AGREEMENT * span;
+        if (suspect.middle - expected).abs() > tolerance {
+            return;
+        }
+        let square = suspect.width.powi(2) + (AGREEMENT * span).powi(2);
+        let moved = suspect.middle - self.belief.offset;
+        if calm > stirred {
+            if moved.abs() > LARGEST_BIAS {
+                return;
+            }
+            self.bank.admit(index, moved * moved, moved * moved + square);
+        } else {
+            // It may have jumped, or run at another rate since it was last understood, but by no more than both readings
+            // allow for.
+            let explained = self.places.iter().map(|place| (suspect.at - place.explained).to_f64());
+            let since = explained.fold(f64::INFINITY, f64::min).max(1.0);
+            let rate = (moved / since).abs().min(AGREEMENT + tolerance / span.max(1.0));
+            self.bank.move_to(suspect.middle, square, rate.min(NO_CLOCK).powi(2));
+            self.pace.alarm();
+        }
+        self.belief = self.bank.belief(index);
+        self.puzzled = false;
+        self.suspect(index, None);
+    }
+
+    /// Begins offset and rate anew if the last readings of a source tell that our clock runs at another rate than was thought
+    /// possible, and most others do not contradict. Returns whether that was so.
+    pub(super) fn turned(&mut self, index: usize, now: FreeTime) -> bool {
+        let Some(own) = self.places.get(index).and_then(|place| place.trail) else { return false };
+        let (true, Some(rate)) = (own.is_line(self.belief.rate), own.rate()) else { return false };
+        let votes = self.places.witnesses(own.began(), now).map(|place| if place.trail.is_some() { 1 } else { -1 });
+        if votes.sum::<i32>() <= 0 {
+            return false;
+        }
+        self.bank.turn_to(own.offset(), rate);
+        self.pace.alarm();
+        self.belief = self.bank.belief(index);
+        self.puzzled = false;
+        for place in self.places.iter_mut() {
+            place.suspect = None;
+            place.trail = None;
+        }
+        true
+    }
+
+    /// How far the last reading was from what is believed, in seconds, if nothing explains it and no source contradicts it.
+    pub(super) fn surprise(&self) -> f64 {
+        let suspects = self.places.latest().filter_map(|(_, place)| place.suspect).filter(|_| self.puzzled);
+        suspects.map(|suspect| (suspect.middle - self.belief.offset).abs()).fold(0.0, f64::max)
+    }
+
+    /// The difference between the believed rate and the one that the clock seems to have, without its sign, if all sources
+    /// that can testify are far from what was foreseen; else 0.
+    pub(super) fn apart(&self, now: FreeTime) -> f64 {
+        let trails = self.places.latest().filter_map(|(_, place)| place.trail);
+        let Some(since) = trails.map(|trail| trail.began()).reduce(|a, b| if a - b < Seconds::ZERO { a } else { b })
+        else {
+            return 0.0;
+        };
+        let apart = |place: &Place| {
+            let rate = place.trail.as_ref().and_then(Trail::rate).map(|(rate, _)| (rate - self.belief.rate).abs());
+            rate.or_else(|| self.first_sight(place)).unwrap_or_default()
+        };
+        self.places.witnesses(since, now).map(apart).reduce(f64::min).unwrap_or_default()
+    }
+
+    /// The change of the rate since the last reading that was explained, without its sign, if that is what a reading that
+    /// nothing explains tells of.
+    fn first_sight(&self, place: &Place) -> Option<f64> {
+        let suspect = place.suspect?;
+        let span = (suspect.at - place.explained).to_f64().max(1.0);
+        Some((suspect.middle - self.belief.offset).abs() / span).filter(|rate| *rate < NO_CLOCK)
+    }
+
+    /// How many other sources have seen nothing strange since then, and how many have.
+    fn others(&self, index: usize, since: FreeTime) -> (usize, usize) {
+        let others = self.places.latest().filter(|(other, _)| *other != index).map(|(_, place)| place);
+        let calm = |place: &&Place| place.suspect.is_none() && place.explained - since >= Seconds::ZERO;
+        (others.clone().filter(calm).count(), others.filter(|place| place.suspect.is_some()).count())
+    }
+
+    fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {
+        if let Some(place) = self.places.get_mut(index) {
+            place.suspect = suspect;
+        }
+    }
+}
