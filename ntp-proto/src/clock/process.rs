@@ -14,7 +14,7 @@ use super::leap_table::LeapTable;
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::{ClockConfig, DisciplineKind};
 use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
-use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
+use super::steer::{FASTEST_SLEW, LARGEST_RATE, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
 use super::unsteered::MeasuredDrift;
@@ -255,6 +255,10 @@ impl Clock {
         let doubt = bound.max(self.jitter);
         let case = Case { free, offset, doubt, agreeing, exchanges: peer.filtered.samples };
         let decision = self.stepping.decide(&case, &self.config.steps);
+        if decision == Decision::Hold && self.discipline.is_saturated() {
+            // While it waits, the offset would only grow.
+            return Decision::Slew;
+        }
         // What may not be stepped any more is slewed where that takes seconds rather than hours.
         let slewable = self.config.steps.threshold.is_none_or(|threshold| offset.abs() <= threshold);
         let refused = self.accumulated_limit(offset).is_some();
@@ -276,7 +280,10 @@ impl Clock {
         if let Some(limit) = self.panic_limit(slew) {
             return self.halt(Halt::Panic { offset: slew, limit });
         }
-        if self.halt != Some(Halt::ClockRefused) {
+        if self.discipline.is_saturated() {
+            let needed = self.discipline.believed_rate();
+            self.halt(Halt::RateBeyondLimit { needed, limit: LARGEST_RATE });
+        } else if self.halt != Some(Halt::ClockRefused) {
             self.resume();
         }
         self.steering.steer(mono, frequency, slew, within);
@@ -365,7 +372,9 @@ impl Clock {
                 self.accumulated = Some(self.sum_with(Seconds::from(step)));
                 self.unauthenticated = self.unauthenticated.map(|sum| sum + Seconds::from(step));
                 self.steps += 1;
-                self.resume();
+                if !self.discipline.is_saturated() {
+                    self.resume();
+                }
                 self.timescale.step(before, step);
                 self.discipline.handle_step();
                 self.stepping.handle_step();

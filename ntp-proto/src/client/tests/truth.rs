@@ -87,3 +87,22 @@ fn the_error_bound_holds_even_if_the_kept_frequency_is_wrong() {
         assert!((world.client.clock().frequency().to_f64() - drift).abs() < 1e-6);
     }
 }
+
+#[test]
+fn a_rate_that_cannot_be_corrected_is_told_and_ends_synchronized() {
+    for (drift, servers) in [(0.02, 4), (-0.02, 4), (0.02, 1), (0.05, 4)] {
+        let names: Vec<_> = (1..=servers).map(|last| server(&format!("192.0.2.{last}"))).collect();
+        let honest: Vec<_> = (1..=servers).map(|last| (last, Server::Honest)).collect();
+        let mut world = World::new(names, 0.0, drift).serve(&honest);
+        world.run(300.0);
+        for second in 300..900 {
+            world.run(f64::from(second));
+            assert!(!world.synchronized(), "{drift}, {servers} servers, second {second}");
+        }
+        let halted = world.client.clock().halted();
+        assert!(matches!(halted, Some(Halt::RateBeyondLimit { .. })), "{drift}, {servers} servers: {halted:?}");
+        let told = |event: &&Event| matches!(event, Event::Clock(ClockEvent::Halted(Halt::RateBeyondLimit { .. })));
+        assert_eq!(world.events.iter().filter(told).count(), 1, "{drift}, {servers} servers: told once");
+        assert!(world.offset().abs() < 0.5, "{drift}, {servers} servers: {}", world.offset());
+    }
+}
