@@ -2,7 +2,7 @@
 //!
 //! | stage | an offset is stepped if it |
 //! |---|---|
-//! | starting | exceeds the startup threshold and half the round trip it rests on; above a second, a second exchange or a second source must confirm it |
+//! | starting | exceeds the startup threshold and four times half the round trip it rests on (below that, a second exchange must confirm it, and below half the round trip it is slewed); above a second, a second exchange or a second source must confirm it |
 //! | trial | the same: the exchanges of the first burst correct each other at once |
 //! | running | exceeds the step threshold until two sources have confirmed it over a burst, or for 300 s |
 
@@ -17,6 +17,9 @@ const STEPOUT: Seconds = Seconds::new(300.0);
 /// At a start, an offset above this is confirmed by a second exchange before it is made up for: no oscillator and no hardware
 /// clock is that wrong without reason.
 const CONFIRMED_ABOVE: Seconds = Seconds::new(1.0);
+/// A first offset of less than so many times half the round trip that it rests on waits for a second exchange: a correction by
+/// it could leave the clock further off than it is.
+const VAGUE: f64 = 4.0;
 /// The first correction stays on trial for this long: a burst of six requests, and some more.
 const TRIAL: Seconds = Seconds::new(16.0);
 /// Replies of each of two sources that make up a burst.
@@ -129,10 +132,11 @@ impl Stepping {
             return self.decide_running(case, policy.threshold);
         }
         let size = case.offset.abs();
-        let confirmed = case.agreeing >= WITNESSES || case.exchanges > 1;
-        if size <= policy.startup_threshold || (size <= case.doubt && confirmed) {
+        let again = case.exchanges > 1;
+        if size <= policy.startup_threshold || (size <= case.doubt && again) {
             Decision::Slew
-        } else if size <= case.doubt || (size > CONFIRMED_ABOVE && !confirmed) {
+        } else if !again && (size <= case.doubt * VAGUE || (size > CONFIRMED_ABOVE && case.agreeing < WITNESSES)) {
+            // Sources behind one congested link agree on what is wrong, so that only another exchange helps against delays.
             Decision::Hold
         } else {
             Decision::Step
@@ -211,7 +215,11 @@ mod tests {
         let mut stepping = Stepping::new();
         let late = Case { doubt: Seconds::new(0.5), ..case(0.0, 0.42) };
         assert_eq!(decide(&mut stepping, &late), Decision::Hold);
+        assert_eq!(decide(&mut stepping, &Case { agreeing: 4, ..late }), Decision::Hold, "all behind one link");
         assert_eq!(decide(&mut stepping, &Case { exchanges: 2, ..late }), Decision::Slew);
+        let vague = Case { agreeing: 4, ..case(0.0, 0.015) };
+        assert_eq!(decide(&mut stepping, &vague), Decision::Hold);
+        assert_eq!(decide(&mut stepping, &Case { exchanges: 2, ..vague }), Decision::Step);
     }
 
     #[test]
