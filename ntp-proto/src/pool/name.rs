@@ -129,7 +129,7 @@ impl Group {
     /// The network of this machine has changed: nothing that has failed before need fail now.
     pub(crate) fn handle_network_change(&mut self, now: MonoTime) {
         self.name.changed = self.is_asking();
-        self.resolution.hurry(now);
+        self.hurry(now);
         self.candidates.append(&mut self.name.aside);
     }
 
