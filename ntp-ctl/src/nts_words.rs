@@ -99,7 +99,7 @@ fn remedy(stage: &str, word: &str, source: &SourceFacts) -> Option<String> {
             "write the name that is in the certificate as the `address` of the source"
         }
         ("certificate", "pinned-key-mismatch") => {
-            "has the server got a new key? If its operator says so, write its hash into `pinned-keys`"
+            "has the server got a new key? If the operator says so, write its hash into `pinned-keys`"
         }
         ("certificate", "certificate-not-yet-valid" | "certificate-expired" | "certificate-unknown-issuer") => {
             return None;
