@@ -234,7 +234,7 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
                 "certificate" => ": certificate not believed",
                 "alpn" => ": not a server of keys",
                 "records" => ": none granted",
-                "ntp-address" => ": no NTP server named",
+                "ntp-address" => ": NTP server not found",
                 _ => "",
             };
             Predicate::new(format!("gives no keys (NTS){why}"), format!("give no keys (NTS){why}"))

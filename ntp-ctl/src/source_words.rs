@@ -43,9 +43,20 @@ pub(crate) fn sentence(source: &SourceFacts) -> String {
 /// The same where the first line has said the cause and what to do: only what it has not. `None` if that is nothing.
 pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
     let Words { what, detail, .. } = reason(&source.reason, source);
-    match detail {
+    match detail.filter(|_| !has_common_error(&source.reason)) {
         Some(detail) => Some(with_notes(detail, source)),
         None => Some(with_notes(what.clone(), source)).filter(|sentence| *sentence != what),
+    }
+}
+
+/// Whether the first line has the operating system's error already, in words.
+fn has_common_error(reason: &SourceReason) -> bool {
+    match reason {
+        SourceReason::Unreachable { cause, .. } => !matches!(cause, NetworkCause::Other(_)),
+        SourceReason::SendFailed { cause, .. } => {
+            matches!(cause, NetworkCause::NoRoute | NetworkCause::Prohibited)
+        }
+        _ => false,
     }
 }
 
@@ -170,21 +181,23 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
             "does an NTP server run at this address and port?",
         ),
         SourceReason::Unreachable { cause, error } => Words::new(
-            format!("the network says that requests do not arrive ({error})"),
+            "the network says that requests do not arrive",
             match cause {
                 NetworkCause::Prohibited => "which firewall on the way forbids UDP port 123?",
                 NetworkCause::HostUnreachable => "is the address right, and is the host up?",
                 NetworkCause::NoRoute | NetworkCause::Other(_) => "is there a route to this address?",
             },
-        ),
+        )
+        .with_detail(Some(error.clone())),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
         SourceReason::SendFailed { cause, error } => Words::new(
-            format!("the request cannot be sent ({error})"),
+            "the request cannot be sent",
             match cause {
                 NetworkCause::Prohibited => "does a firewall or a sandbox of this machine forbid UDP to port 123?",
                 _ => "is the network up, and is there a route to this address?",
             },
-        ),
+        )
+        .with_detail(Some(error.clone())),
         other => unknown(other.code()),
     }
 }
@@ -315,10 +328,10 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
 fn name(reason: &SourceReason) -> Words {
     match reason {
         SourceReason::Resolving => Words::plain("its name is being resolved"),
-        SourceReason::NameNotResolved { error, retry_in_s } => Words::new(
-            format!("its name cannot be resolved ({error}){}", again(*retry_in_s)),
-            "is the name right, and does DNS work on this machine?",
-        ),
+        SourceReason::NameNotResolved { error, retry_in_s } => {
+            Words::new("its name cannot be resolved", "is the name right, and does DNS work on this machine?")
+                .with_detail(Some(format!("{error}{}", again(*retry_in_s))))
+        }
         SourceReason::NoAddressesLeft { retry_in_s } => Words::plain(format!(
             "its name has no address left that is not in use, refused or ignored{}",
             again(*retry_in_s)

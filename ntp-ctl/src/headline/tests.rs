@@ -234,6 +234,14 @@ fn names_and_keys() -> Vec<(SourceReason, [&'static str; 3])> {
             ],
         ),
         (
+            no_keys("ntp-address"),
+            [
+                "the only source gives no keys (NTS): NTP server not found",
+                "both sources give no keys (NTS): NTP server not found",
+                "all 12 sources give no keys (NTS): NTP server not found",
+            ],
+        ),
+        (
             no_keys("certificate"),
             [
                 "the only source gives no keys (NTS): certificate not believed",
@@ -314,8 +322,26 @@ fn what_the_first_line_cannot_hold_is_told_once_and_below_the_table() {
 }
 
 #[test]
+fn the_error_behind_a_common_cause_is_on_the_page() {
+    let other = || NetworkCause::Other("ENOBUFS".into());
+    let error = "the very error".to_owned();
+    let (stage, word) = ("certificate".to_owned(), "certificate-expired".to_owned());
+    for reason in [
+        SourceReason::NameNotResolved { error: error.clone(), retry_in_s: Some(8.0) },
+        SourceReason::Unreachable { cause: other(), error: error.clone() },
+        SourceReason::SendFailed { cause: other(), error: error.clone() },
+        SourceReason::NtsKeFailed { stage, word, message: error.clone(), retry_in_s: None },
+    ] {
+        for number in [1, 3] {
+            let page = render(&all(number, &reason), Page::Status { verbose: false }, 80);
+            assert_eq!(page.matches("the very error").count(), 1, "{page}");
+        }
+    }
+}
+
+#[test]
 fn what_the_first_line_says_is_not_told_again() {
-    for reason in [refused("unknown-version"), refused("nts-nak")] {
+    for reason in [refused("unknown-version"), refused("nts-nak"), unreachable(NetworkCause::NoRoute)] {
         let page = render(&all(1, &reason), Page::Status { verbose: false }, 80);
         assert!(!page.contains("\n  - "), "{page}");
     }
