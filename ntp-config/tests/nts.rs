@@ -252,8 +252,8 @@ fn a_server_of_keys_that_cannot_work_is_refused() {
         ("ntp-server = \"fe80::1%eth0\"\n", ["10:14", "means nothing to clients", "every client can reach"]),
         ("ntp-port = 0\n", ["10:12", "out of range", "from 1 to 65535"]),
         ("accept-ntp-versions = [3, 4]\n", ["10:24", "version 3 has no NTS", "write [4]"]),
-        ("accept-ntp-versions = [5]\n", ["10:23", "would serve nobody", "write [4]"]),
-        ("accept-ntp-versions = []\n", ["10:23", "would serve nobody", "write [4]"]),
+        ("accept-ntp-versions = [5]\n", ["10:23", "would serve no client", "write [4]"]),
+        ("accept-ntp-versions = []\n", ["10:23", "would serve no client", "write [4]"]),
         ("accept-ntp-versions = [6]\n", ["10:24", "out of range", "from 3 to 5"]),
         ("aead-algorithms = []\n", ["10:19", "names no algorithm", "remove this line"]),
         (
@@ -384,7 +384,7 @@ fn keys_that_nobody_hands_out_are_warned_about_unless_a_file_may_be_shared() {
     let alone = format!("{POOL}{SERVER}[keyset]\nstale-key-count = 8\n");
     check("warning", &alone, ["6:2", "`[keyset]` has no effect", "add an [[nts-ke-server]]"]);
     let required = format!("{POOL}{SERVER}require-nts = true\n");
-    check("warning", &required, ["5:10", "leaves nobody to be answered", "add an [[nts-ke-server]]"]);
+    check("warning", &required, ["5:10", "leaves no client to be answered", "add an [[nts-ke-server]]"]);
     config(&format!("{POOL}{SERVER}require-nts = true\n[keyset]\nkey-storage-path = \"/shared/keys\"\n"));
 }
 

@@ -76,6 +76,8 @@ fn reference_line(document: &Document, room: usize) -> String {
     let leader = document.sources.iter().find(|source| source.state == SourceState::Selected);
     let reference = match (leader, &system.reference_id) {
         _ if own => "this machine's own clock".to_owned(),
+        // A reference that leaves us stratum 16 is followed and not passed on.
+        (Some(leader), None) if system.synchronized => label(leader),
         (Some(leader), Some(_)) => label(leader),
         (None, Some(id)) => id.clone(),
         (_, None) => return "none; clients are told that the clock is not synchronised".to_owned(),

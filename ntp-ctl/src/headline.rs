@@ -1,6 +1,6 @@
 //! The cause that all sources have in common, in one sentence for the first line.
 
-use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason};
+use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason, SystemReason};
 
 use crate::source_words;
 use crate::units::seconds;
@@ -57,8 +57,12 @@ pub(crate) fn of(document: &Document) -> Option<Words> {
     Some(Words::new(what, "see the reasons below the table"))
 }
 
-/// Whether the first line says the cause of this source already.
-pub(crate) fn is_common(document: &Document) -> bool {
+/// Whether the first line says the cause of this source already: all have it in common, or the sources contradict one another.
+pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
+    let contradict = matches!(document.system.reasons.first(), Some(SystemReason::NoMajority { usable: 2.., .. }));
+    if contradict && source.reason == SourceReason::WaitingForMajority {
+        return true;
+    }
     let predicates: Option<Vec<Predicate>> = document.sources.iter().map(predicate).collect();
     predicates.is_some_and(|all| all.windows(2).all(|two| matches!(two, [a, b] if a.several == b.several)))
 }
@@ -85,6 +89,9 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         }
         SourceReason::NoReplyYet { .. } => {
             Predicate::denying("has not answered yet", "have not answered yet", "has answered yet")
+        }
+        SourceReason::NoReply { .. } if !source_words::has_answered(source) => {
+            Predicate::denying("does not answer", "do not answer", "answers")
         }
         SourceReason::NoReply { .. } => {
             Predicate::denying("does not answer any more", "do not answer any more", "answers any more")
@@ -184,10 +191,10 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
         "malformed" => Predicate::new("answers with what is no NTP packet", "answer with what is no NTP packet"),
         "unknown-version" => Predicate::new(
             match source.version {
-                Some(version) => format!("answers in NTP version {version} instead of 3 or 4"),
+                Some(version) => format!("answers in NTP version {version} instead of 1 to 4"),
                 None => "answers in an unknown version of NTP".to_owned(),
             },
-            "answer in another NTP version than 3 or 4",
+            "answer in another NTP version than 1 to 4",
         ),
         "not-a-reply" => Predicate::new("sends NTP packets, but no replies", "send NTP packets, but no replies"),
         "bogus-origin" => Predicate::new("answers what was not asked", "answer what was not asked"),
@@ -205,6 +212,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             Predicate::new("tells a time that its certificate denies", "tell a time that their certificates deny")
         }
         "nts-unauthenticated" => Predicate::new("answers without authentication", "answer without authentication"),
+        "nts-nak" => Predicate::new("answers with a kiss of NTS (NTSN)", "answer with a kiss of NTS (NTSN)"),
         "nts-forged" => Predicate::new("answers with wrong authentication", "answer with wrong authentication"),
         _ => Predicate::new("answers with what cannot be used", "answer with what cannot be used"),
     }
@@ -226,7 +234,7 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
                 "certificate" => ": certificate not believed",
                 "alpn" => ": not a server of keys",
                 "records" => ": none granted",
-                "ntp-address" => ": no NTP server named",
+                "ntp-address" => ": NTP server not found",
                 _ => "",
             };
             Predicate::new(format!("gives no keys (NTS){why}"), format!("give no keys (NTS){why}"))

@@ -72,11 +72,8 @@ fn stage(stage: &str) -> String {
 fn failure([at, word, message]: [&str; 3], source: &SourceFacts, retry_in_s: Option<f64>) -> Words {
     let message = if message.is_empty() { word } else { message };
     let kept = if source.nts.as_ref().is_some_and(has_keys) { "no new keys" } else { "no keys" };
-    let what = format!("{kept}{}: {} ({message})", again(retry_in_s), stage(at));
-    match remedy(at, word, source) {
-        Some(remedy) => Words::new(what, remedy),
-        None => Words::plain(what),
-    }
+    let what = format!("{kept}{}: {}", again(retry_in_s), stage(at));
+    Words { what, detail: Some(message.to_owned()), remedy: remedy(at, word, source) }
 }
 
 fn has_keys(nts: &NtsFacts) -> bool {
@@ -99,7 +96,7 @@ fn remedy(stage: &str, word: &str, source: &SourceFacts) -> Option<String> {
             "write the name that is in the certificate as the `address` of the source"
         }
         ("certificate", "pinned-key-mismatch") => {
-            "has the server got a new key? If its operator says so, write its hash into `pinned-keys`"
+            "has the server got a new key? If the operator says so, write its hash into `pinned-keys`"
         }
         ("certificate", "certificate-not-yet-valid" | "certificate-expired" | "certificate-unknown-issuer") => {
             return None;

@@ -43,9 +43,20 @@ pub(crate) fn sentence(source: &SourceFacts) -> String {
 /// The same where the first line has said the cause and what to do: only what it has not. `None` if that is nothing.
 pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
     let Words { what, detail, .. } = reason(&source.reason, source);
-    match detail {
+    match detail.filter(|_| !has_common_error(&source.reason)) {
         Some(detail) => Some(with_notes(detail, source)),
         None => Some(with_notes(what.clone(), source)).filter(|sentence| *sentence != what),
+    }
+}
+
+/// Whether the first line has the operating system's error already, in words.
+fn has_common_error(reason: &SourceReason) -> bool {
+    match reason {
+        SourceReason::Unreachable { cause, .. } => !matches!(cause, NetworkCause::Other(_)),
+        SourceReason::SendFailed { cause, .. } => {
+            matches!(cause, NetworkCause::NoRoute | NetworkCause::Prohibited)
+        }
+        _ => false,
     }
 }
 
@@ -140,6 +151,11 @@ fn judgement(reason: &SourceReason) -> Words {
     }
 }
 
+/// Whether a valid reply has ever come.
+pub(crate) fn has_answered(source: &SourceFacts) -> bool {
+    source.packets.valid > 0 || source.last_reply_ago_s.is_some()
+}
+
 fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::NoReplyYet { sent: 0 } => Words::plain("the first request is about to be sent"),
@@ -152,7 +168,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
         )
         .with_detail(Some(format!("{} sent", count(*sent, "request")))),
         SourceReason::NoReply { unanswered } => Words::new(
-            "no reply any more",
+            if has_answered(source) { "no reply any more" } else { "no reply" },
             format!("is the server up, and does a firewall let UDP port 123 through?{}", longer(source)),
         )
         .with_detail(Some(format!(
@@ -165,28 +181,30 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
             "does an NTP server run at this address and port?",
         ),
         SourceReason::Unreachable { cause, error } => Words::new(
-            format!("the network says that requests do not arrive ({error})"),
+            "the network says that requests do not arrive",
             match cause {
                 NetworkCause::Prohibited => "which firewall on the way forbids UDP port 123?",
                 NetworkCause::HostUnreachable => "is the address right, and is the host up?",
                 NetworkCause::NoRoute | NetworkCause::Other(_) => "is there a route to this address?",
             },
-        ),
+        )
+        .with_detail(Some(error.clone())),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
         SourceReason::SendFailed { cause, error } => Words::new(
-            format!("the request cannot be sent ({error})"),
+            "the request cannot be sent",
             match cause {
                 NetworkCause::Prohibited => "does a firewall or a sandbox of this machine forbid UDP to port 123?",
                 _ => "is the network up, and is there a route to this address?",
             },
-        ),
+        )
+        .with_detail(Some(error.clone())),
         other => unknown(other.code()),
     }
 }
 
 /// Replies come and cannot be used, by the word of the test that the last one failed.
 fn discarded(last: &str, source: &SourceFacts) -> Words {
-    const OPERATOR: &str = "tell its operator, or use another server";
+    const OPERATOR: &str = "tell the operator, or use another server";
     const PORT: &str = "is the port right?";
     match last {
         "wrong-address" => Words::new(
@@ -196,10 +214,12 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
         .with_detail(source.answered_from.as_deref().map(|from| format!("from {from}"))),
         "malformed" => Words::new("what comes back is no NTP packet", PORT),
         "unknown-version" => Words::new(
-            "replies come in a version of NTP that was not asked for; versions 3 and 4 are understood",
+            match source.version {
+                Some(version) => format!("replies come in NTP version {version}, and only 1 to 4 are understood"),
+                None => "replies come in an unknown version of NTP, and only 1 to 4 are understood".to_owned(),
+            },
             "update the server, or use another one",
-        )
-        .with_detail(source.version.map(|version| format!("version {version}"))),
+        ),
         "not-a-reply" => Words::new("NTP packets come back that are no replies of a server (mode 4)", PORT),
         "bogus-origin" => Words::new(
             "replies come to something that was not asked: their origin timestamp is not ours",
@@ -221,9 +241,13 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
             "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
         ),
         "nts-unauthenticated" => nts_words::reason(&SourceReason::NtsUnauthenticatedReply, source),
+        "nts-nak" => Words::new(
+            "replies are a kiss of NTS (NTSN), although requests are sent without NTS",
+            "the server is broken, or replies are forged; use another server",
+        ),
         "nts-forged" => Words::new(
             "the authentication of the replies does not fit our keys, and they are not believed",
-            "does the server share its keys with its server of key establishment? Tell its operator",
+            "does the server share its keys with its server of key establishment? Tell the operator",
         ),
         other => Words::new(
             format!("replies come, but none passes the tests; the last one failed `{other}`"),
@@ -252,7 +276,7 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::ServerUnsynchronized => Words::new(
             "the server says that its own clock is not synchronised",
-            "wait, or tell its operator, or use another server",
+            "wait, or tell the operator, or use another server",
         )
         .with_detail(claims(source)),
         SourceReason::StratumTooHigh { stratum, limit } => Words::new(
@@ -285,15 +309,15 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
                 "the server refuses to serve us (kiss of death {}) and is not asked any more",
                 if *reason == SourceReason::KissDeny { "DENY" } else { "RSTR" }
             ),
-            "ask its operator, or use another server",
+            "ask the operator, or use another server",
         ),
         SourceReason::RateLimited { poll_s } => {
             let every = format!("it is asked every {}", poll(*poll_s));
             if source.packets.valid == 0 {
-                let what = "the server says only that it is asked too often (RATE)";
+                let what = "the server says only that it is asked too often";
                 let remedy = "ask less often (poll-interval-limits), or use another server: others behind the same \
                               address count as well";
-                return Words::new(what, remedy).with_detail(Some(every));
+                return Words::new(what, remedy).with_detail(Some(format!("RATE; {every}")));
             }
             Words::plain(format!("the server wants to be asked less often (RATE): {every}"))
         }
@@ -304,10 +328,10 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
 fn name(reason: &SourceReason) -> Words {
     match reason {
         SourceReason::Resolving => Words::plain("its name is being resolved"),
-        SourceReason::NameNotResolved { error, retry_in_s } => Words::new(
-            format!("its name cannot be resolved ({error}){}", again(*retry_in_s)),
-            "is the name right, and does DNS work on this machine?",
-        ),
+        SourceReason::NameNotResolved { error, retry_in_s } => {
+            Words::new("its name cannot be resolved", "is the name right, and does DNS work on this machine?")
+                .with_detail(Some(format!("{error}{}", again(*retry_in_s))))
+        }
         SourceReason::NoAddressesLeft { retry_in_s } => Words::plain(format!(
             "its name has no address left that is not in use, refused or ignored{}",
             again(*retry_in_s)

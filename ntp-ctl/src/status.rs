@@ -66,10 +66,10 @@ fn sources(document: &Document, verbose: bool, width: usize) -> String {
 /// The reasons of all sources, or of those that are not fine; the same reason is said once. Where the verdict has said the
 /// common cause already, only what it has not.
 fn reasons(document: &Document, verbose: bool, width: usize) -> String {
-    let told = !verbose && !document.system.synchronized && headline::is_common(document);
+    let told = |source| !verbose && !document.system.synchronized && headline::says(document, source);
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
     for source in document.sources.iter().filter(|source| verbose || !is_fine(source)) {
-        let reason = if told { rest_of_sentence(source) } else { Some(sentence(source)) };
+        let reason = if told(source) { rest_of_sentence(source) } else { Some(sentence(source)) };
         let name = format!("{} ({})", shorten(&label(source), LONGEST_NAME), source.state.word());
         match reason.map(|reason| (said.iter_mut().find(|(other, _)| *other == reason), reason)) {
             Some((Some((_, names)), _)) => names.push(name),

@@ -35,6 +35,8 @@ fn synchronized(document: &Document) -> String {
     let counts = system.source_counts;
     let agreement = match (counts.agreeing, counts.known) {
         (1, 0 | 1) => "1 source".to_owned(),
+        // One agrees with none: the others cannot be used.
+        (1, known) => format!("1 of {known} sources can be used"),
         (agreeing, known) => format!("{agreeing} of {known} sources agree"),
     };
     if document.clock.mode == ClockMode::Virtual {

@@ -123,7 +123,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
             "find out which one is wrong and remove it, or add sources until the right ones are the majority (with four, \
              a single one that is wrong is outvoted)",
         )
-        .with_detail(Some(format!("it takes {needed} that agree{}", outside(disagreeing, document)))),
+        .with_detail(Some(format!("it takes {needed} that agree{}", outside(*agreeing, disagreeing, document)))),
         SystemReason::TooFewAgreeing { agreeing, needed } => Words::new(
             match agreeing {
                 1 => format!("only 1 source can be used, and it takes {needed} that agree"),
@@ -153,8 +153,11 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
     }
 }
 
-/// The names of the sources outside the largest group.
-fn outside(disagreeing: &[u64], document: &Document) -> String {
+/// The names of the sources outside the largest group, if there is one.
+fn outside(agreeing: u32, disagreeing: &[u64], document: &Document) -> String {
+    if agreeing < 2 {
+        return String::new();
+    }
     let names: Vec<String> =
         document.sources.iter().filter(|source| disagreeing.contains(&source.id)).map(source_words::label).collect();
     if names.is_empty() { String::new() } else { format!("; outside the largest group: {}", names.join(", ")) }

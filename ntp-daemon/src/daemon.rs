@@ -325,8 +325,8 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Outpu
     Ok(async move {
         loop {
             tokio::select! {
-                _ = terminate.recv() => return tracing::info!("told to terminate"),
-                _ = interrupt.recv() => return tracing::info!("interrupted"),
+                _ = terminate.recv() => return tracing::info!("the daemon ends, as SIGTERM asks for"),
+                _ = interrupt.recv() => return tracing::info!("the daemon ends, as SIGINT asks for"),
                 _ = hang_up.recv() => {
                     tracing::info!(
                         "reading certificates and keys anew; the configuration itself is read at the start only"

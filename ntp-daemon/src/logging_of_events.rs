@@ -231,10 +231,11 @@ fn tell_synchronized(client: &Client, facts: &Facts, now: Now) {
         return tracing::info!("the clock is synchronised, right to within {bound}; stratum {stratum}");
     };
     let peer = member(client, peer).map(|member| name(member, facts)).unwrap_or_default();
-    tracing::info!(
-        "the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreeing} of {usable} usable \
-         sources agree"
-    );
+    let agreement = match usable {
+        1 => "the only usable source".to_owned(),
+        usable => format!("{agreeing} of {usable} usable sources agree"),
+    };
+    tracing::info!("the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreement}");
 }
 
 /// Whether the log has said that a large offset is being watched.

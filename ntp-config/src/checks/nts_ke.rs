@@ -61,7 +61,7 @@ pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Repor
     }
 }
 
-/// Keys that nobody gets.
+/// Keys that no client gets.
 pub(crate) fn keys(config: &Config, keyset: Option<&Span>, servers: &[Located<ServerEntry>], report: &mut Report) {
     // Another host may hand them out if it has the same file.
     let shared = config.keyset.key_storage_path.is_some() && !config.servers.is_empty();
@@ -74,7 +74,7 @@ pub(crate) fn keys(config: &Config, keyset: Option<&Span>, servers: &[Located<Se
     }
     for server in servers.iter().filter(|server| server.value.config.require_nts.is_some()) {
         let help = "add an [[nts-ke-server]], or remove `require-nts` to answer without authentication";
-        let message = "`require-nts` leaves nobody to be answered: no `[[nts-ke-server]]` hands out keys";
+        let message = "`require-nts` leaves no client to be answered: no `[[nts-ke-server]]` hands out keys";
         report.warning(&server.span, message, help);
     }
 }

@@ -122,7 +122,7 @@ fn versions(fields: &mut Fields, report: &mut Report) {
         Some(number)
     });
     if let Some(numbers) = numbers.filter(|numbers| !numbers.value.contains(&4) && !numbers.value.contains(&3)) {
-        report.error(&numbers.span, format!("`{KEY}` would serve nobody"), "write [4] or remove this line");
+        report.error(&numbers.span, format!("`{KEY}` would serve no client"), "write [4] or remove this line");
     }
 }
 

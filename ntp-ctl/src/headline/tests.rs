@@ -26,6 +26,7 @@ fn no_keys(stage: &str) -> SourceReason {
 fn all(number: usize, reason: &SourceReason) -> Document {
     let source = SourceFacts {
         reason: reason.clone(),
+        last_reply_ago_s: Some(600.0),
         version: Some(5),
         leap: Some(Leap::Unsynchronized),
         stratum: Some(16),
@@ -150,9 +151,17 @@ fn replies() -> Vec<(SourceReason, [&'static str; 3])> {
         (
             refused("unknown-version"),
             [
-                "the only source answers in NTP version 5 instead of 3 or 4",
-                "both sources answer in another NTP version than 3 or 4",
-                "all 12 sources answer in another NTP version than 3 or 4",
+                "the only source answers in NTP version 5 instead of 1 to 4",
+                "both sources answer in another NTP version than 1 to 4",
+                "all 12 sources answer in another NTP version than 1 to 4",
+            ],
+        ),
+        (
+            refused("nts-nak"),
+            [
+                "the only source answers with a kiss of NTS (NTSN)",
+                "both sources answer with a kiss of NTS (NTSN)",
+                "all 12 sources answer with a kiss of NTS (NTSN)",
             ],
         ),
         (
@@ -222,6 +231,14 @@ fn names_and_keys() -> Vec<(SourceReason, [&'static str; 3])> {
                 "the only source has a name that cannot be resolved",
                 "both sources have names that cannot be resolved",
                 "all 12 sources have names that cannot be resolved",
+            ],
+        ),
+        (
+            no_keys("ntp-address"),
+            [
+                "the only source gives no keys (NTS): NTP server not found",
+                "both sources give no keys (NTS): NTP server not found",
+                "all 12 sources give no keys (NTS): NTP server not found",
             ],
         ),
         (
@@ -301,6 +318,51 @@ fn what_the_first_line_cannot_hold_is_told_once_and_below_the_table() {
         let page = render(&all(1, &reason), Page::Status { verbose: false }, 100);
         assert!(page.contains(part), "{page}");
         assert_eq!(page.matches("What to do: ").count(), 1, "{page}");
+    }
+}
+
+#[test]
+fn the_error_behind_a_common_cause_is_on_the_page() {
+    let other = || NetworkCause::Other("ENOBUFS".into());
+    let error = "the very error".to_owned();
+    let (stage, word) = ("certificate".to_owned(), "certificate-expired".to_owned());
+    for reason in [
+        SourceReason::NameNotResolved { error: error.clone(), retry_in_s: Some(8.0) },
+        SourceReason::Unreachable { cause: other(), error: error.clone() },
+        SourceReason::SendFailed { cause: other(), error: error.clone() },
+        SourceReason::NtsKeFailed { stage, word, message: error.clone(), retry_in_s: None },
+    ] {
+        for number in [1, 3] {
+            let page = render(&all(number, &reason), Page::Status { verbose: false }, 80);
+            assert_eq!(page.matches("the very error").count(), 1, "{page}");
+        }
+    }
+}
+
+#[test]
+fn what_the_first_line_says_is_not_told_again() {
+    for reason in [refused("unknown-version"), refused("nts-nak"), unreachable(NetworkCause::NoRoute)] {
+        let page = render(&all(1, &reason), Page::Status { verbose: false }, 80);
+        assert!(!page.contains("\n  - "), "{page}");
+    }
+
+    let contradiction = SystemReason::NoMajority { usable: 2, agreeing: 1, needed: 2, disagreeing: vec![1, 2] };
+    let mut document = all(2, &SourceReason::WaitingForMajority);
+    document.system.reasons = vec![contradiction];
+    let page = render(&document, Page::Status { verbose: false }, 80);
+    assert!(!page.contains("\n  - ") && !page.contains("outside the largest group"), "{page}");
+}
+
+#[test]
+fn a_source_that_has_never_answered_is_not_one_that_does_not_answer_any_more() {
+    for (number, expected) in [(1, "the only source does not answer"), (4, "none of 4 sources answers")] {
+        let mut document = all(number, &SourceReason::NoReply { unanswered: 9 });
+        for source in &mut document.sources {
+            source.last_reply_ago_s = None;
+        }
+        assert_eq!(first_line(&document), format!("NOT synchronised: {expected}."));
+        let page = render(&document, Page::Status { verbose: true }, 80);
+        assert!(!page.contains("any more"), "{page}");
     }
 }
 

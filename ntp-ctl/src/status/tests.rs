@@ -103,15 +103,35 @@ fn every_reason_is_told_in_the_first_line_with_something_to_do() {
 }
 
 #[test]
+fn a_source_that_is_used_alone_does_not_agree_with_itself() {
+    let mut document = samples::synchronized();
+    document.system.source_counts.agreeing = 1;
+    assert_eq!(
+        first_line(&document),
+        "Synchronised: the clock is right to within 1.20 ms (1 of 4 sources can be used)."
+    );
+}
+
+#[test]
+fn a_reference_that_is_too_far_to_be_passed_on_is_named() {
+    let mut document = samples::synchronized();
+    document.system.reference_id = None;
+    document.system.stratum = 16;
+    document.system.leap = Leap::Unsynchronized;
+    let page = flat(&document);
+    assert!(page.contains("ntp1.example.org (192.0.2.1), stratum 16; announced as not synchronised"), "{page}");
+}
+
+#[test]
 fn a_missing_majority_names_those_outside_it() {
     let document =
-        samples::unsynchronized(SystemReason::NoMajority { usable: 2, agreeing: 1, needed: 2, disagreeing: vec![2] });
+        samples::unsynchronized(SystemReason::NoMajority { usable: 4, agreeing: 2, needed: 3, disagreeing: vec![2] });
 
-    assert_eq!(first_line(&document), "NOT synchronised: the 2 usable sources contradict one another.");
+    assert_eq!(first_line(&document), "NOT synchronised: the sources contradict one another: only 2 of 4 agree.");
     let page = flat(&document);
     assert!(
         page.contains(
-            "It takes 2 that agree; outside the largest group: ntp2.example.org (192.0.2.2). What to do: find"
+            "It takes 3 that agree; outside the largest group: ntp2.example.org (192.0.2.2). What to do: find"
         ),
         "{page}"
     );

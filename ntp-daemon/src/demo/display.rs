@@ -85,7 +85,7 @@ fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16
         String::new(),
         "The true error is how far that clock is off, which the client cannot see. The".into(),
         "error bound is how far it can be off at most, as the client knows it: with each".into(),
-        "reply it shrinks, and until the next reply it grows, because nobody can know".into(),
+        "reply it shrinks, and until the next reply it grows, because it is unknown".into(),
         "exactly how fast a clock will run.".into(),
         String::new(),
         "Meanwhile, in another terminal (from the same folder):".into(),

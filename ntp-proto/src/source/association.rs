@@ -133,6 +133,10 @@ pub struct Doubt {
 /// the reach register remembers (RFC 5905 §9.2).
 const DOUBT_LASTS: u32 = 8;
 
+/// After so many further requests without a word from the network, the silence may have another cause. Routers do not report
+/// every packet (RFC 1812 §4.3.2.8).
+const UNREACHABLE_LASTS: u32 = 3;
+
 /// What a server last said about itself, usable or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {
@@ -168,8 +172,8 @@ pub struct Source {
     problem: Option<Discard>,
     useless: u32,
     send_error: Option<i32>,
-    /// What the network says about why requests do not arrive, as an operating system error number.
-    unreachable: Option<i32>,
+    /// What the network says about why requests do not arrive, as an operating system error number, and of which request.
+    unreachable: Option<(i32, u32)>,
     /// The last datagram that was not believed, since the last measurement.
     doubt: Option<Doubt>,
     heard: Option<Heard>,
@@ -299,7 +303,7 @@ impl Source {
     /// The network says that requests do not arrive, with the operating system's error number for the reason. Anybody can
     /// forge that, so it is only shown.
     pub(crate) fn handle_unreachable(&mut self, os_error: i32) {
-        self.unreachable = Some(os_error);
+        self.unreachable = Some((os_error, self.sequence));
     }
 
     /// Takes in a datagram that came in at the port of a request of ours.

@@ -33,7 +33,7 @@ const CAUSES: [(&str, &str); 9] = [
     ("kiss-rate", "the only source says only that it is asked too often (RATE)"),
     ("kiss-deny", "the only source refuses to serve us (DENY)"),
     ("other-port", "the only source answers from another address or port"),
-    ("version5", "the only source answers in NTP version 5 instead of 3 or 4"),
+    ("version5", "the only source answers in NTP version 5 instead of 1 to 4"),
     ("wrong-origin", "the only source answers what was not asked"),
     ("silent", "the only source has not answered yet"),
 ];

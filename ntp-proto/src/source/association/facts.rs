@@ -1,6 +1,6 @@
 //! What can be read of an association.
 
-use super::{DOUBT_LASTS, Doubt, Heard, Source, SourceCounters};
+use super::{DOUBT_LASTS, Doubt, Heard, Source, SourceCounters, UNREACHABLE_LASTS};
 use crate::clock::{ClockFilter, RootFacts};
 use crate::packet::KissCode;
 use crate::source::{Discard, Reach, Session, SourceId};
@@ -97,10 +97,12 @@ impl Source {
     }
 
     /// What the network says about why requests do not arrive, as an operating system error number: `ECONNREFUSED` where
-    /// nothing listens at the server's port.
+    /// nothing listens at the server's port. `None` once a datagram of the server has come, or four requests have been sent
+    /// without such a message.
     #[must_use]
     pub fn unreachable(&self) -> Option<i32> {
-        self.unreachable
+        let (os_error, sequence) = self.unreachable?;
+        (self.sequence.wrapping_sub(sequence) <= UNREACHABLE_LASTS).then_some(os_error)
     }
 
     /// The last datagram that came for one of the last eight requests and was not believed; `None` once a later one was

@@ -344,6 +344,19 @@ fn a_forged_port_unreachable_does_not_end_the_poll() {
 }
 
 #[test]
+fn what_the_network_said_of_an_early_request_is_not_the_cause_of_later_silence() {
+    let mut bench = Bench::new();
+    let _ = bench.ask();
+    bench.source.handle_unreachable(111);
+    for _ in 0..3 {
+        let _ = bench.ask();
+        assert_eq!(bench.source.unreachable(), Some(111));
+    }
+    let _ = bench.ask();
+    assert_eq!(bench.source.unreachable(), None);
+}
+
+#[test]
 fn what_came_last_and_was_not_believed_is_known_until_a_reply_is() {
     let mut bench = Bench::new();
     let request = bench.ask();
