@@ -66,6 +66,8 @@ pub struct Clock {
     events: VecDeque<ClockEvent>,
     told: Option<status::Told>,
     leap_table: Option<Arc<LeapTable>>,
+    /// The midnight of the last leap second that our clock has made, in seconds of Unix time.
+    leapt: Option<i64>,
     /// How a clock moves that we do not steer.
     drift: MeasuredDrift,
 }
@@ -107,6 +109,7 @@ impl Clock {
             events: VecDeque::new(),
             told: None,
             leap_table: None,
+            leapt: None,
             drift: MeasuredDrift::default(),
         };
         clock.apply_rate(now.mono);
@@ -392,7 +395,7 @@ impl Clock {
     /// apply until the sources confirm it.
     fn handle_disturbance(&mut self, disturbance: Disturbance) {
         let Disturbance { before, step, suspended } = disturbance;
-        if self.is_leap_second(before, step) {
+        if suspended.is_zero() && self.takes_leap_second(before, step) {
             return;
         }
         self.timescale.step(before, step);
@@ -412,15 +415,25 @@ impl Clock {
         self.push_unsynchronized();
     }
 
-    /// Whether a change is the leap second that was announced: servers' clocks make it as well, so that nothing changes
-    /// between theirs and ours.
-    fn is_leap_second(&self, before: NtpTimestamp, step: NtpDuration) -> bool {
-        let expected = match self.leap_at(before - LEAP_SLACK) {
+    /// Whether a change is the leap second that was announced, which comes once and at its midnight: servers' clocks make it as
+    /// well, so that nothing changes between theirs and ours.
+    fn takes_leap_second(&mut self, before: NtpTimestamp, step: NtpDuration) -> bool {
+        let Some(leap) = self.expected_leap(before).filter(|leap| self.leapt != Some(leap.midnight)) else {
+            return false;
+        };
+        let expected = match leap.kind {
             LeapIndicator::Insert => -NtpDuration::SECOND,
             LeapIndicator::Delete => NtpDuration::SECOND,
             _ => return false,
         };
-        (step - expected).abs() < LEAP_TOLERANCE
+        // A second that is left out is missing before the midnight.
+        let due = NtpTimestamp::from_unix(leap.midnight, 0) - expected.max(NtpDuration::ZERO);
+        let late = before - due;
+        let taken = (step - expected).abs() < LEAP_TOLERANCE && late > -LEAP_TOLERANCE && late < LEAP_SLACK;
+        if taken {
+            self.leapt = Some(leap.midnight);
+        }
+        taken
     }
 
     /// Goes on when a slew has ended or the clock can no longer be called right.
@@ -527,9 +540,9 @@ const UPDATES_AFTER_REFUSAL: u32 = 16;
 const UNCERTAINTY_FACTOR: f64 = 3.0;
 /// No rate is believed to be known better than this over the age of samples.
 const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
-/// A leap second is looked for this long before the clock was changed, as it ends the day before.
-const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(1800 << 32);
-/// A change this near to a second, on the day of a leap second, is the leap second.
+/// A change is looked for at least once a second, and so long after a leap second on a machine that is very busy.
+const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(4 << 32);
+/// A change this near to a second, at the midnight of a leap second, is the leap second.
 const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
 /// The unit in which kernels hold a frequency: 2⁻¹⁶ ppm (RFC 5905 appendix A.5.6, adjtimex(2)).
 const KERNEL_UNIT: Frequency = Frequency::new(1e-6 / 65_536.0);

@@ -1,5 +1,6 @@
 //! Another program sets the clock, or the machine sleeps: known at once, right within seconds, nothing wrong served meanwhile.
 
+use super::served::{MIDNIGHT, leaping};
 use super::*;
 
 const DAY: f64 = 86_400.0;
@@ -121,12 +122,37 @@ fn a_clock_two_days_ahead_that_is_set_right_is_left_right() {
 }
 
 #[test]
-fn a_leap_second_is_no_disturbance() {
-    let mut world = World::new(four(), 0.0, 0.0).serve(&HONEST);
-    world.run(100.0);
-    // Without an announcement, the same change is one.
+fn a_leap_second_is_no_disturbance_once_and_at_its_midnight() {
+    let mut world = leaping();
+    world.run(MIDNIGHT);
     world.disturb(-1.0);
-    assert!(world.client.clock().disturbance().is_some());
+    assert!(world.client.clock().disturbance().is_none(), "the leap second");
+    world.run(MIDNIGHT + 1.5);
+    world.disturb(-1.0);
+    assert!(world.client.clock().disturbance().is_some(), "there are no two");
+}
+
+#[test]
+fn another_program_that_sets_the_clock_back_by_a_second_on_the_day_of_a_leap_second_is_noticed() {
+    for at in [3_700.0, MIDNIGHT - 600.0, MIDNIGHT - 0.5, MIDNIGHT + 10.0, MIDNIGHT + 600.0] {
+        let mut world = leaping();
+        world.run(at);
+        world.disturb(-1.0);
+        assert!(world.client.clock().disturbance().is_some() && !world.synchronized(), "{at}");
+    }
+}
+
+#[test]
+fn a_suspend_after_which_the_clock_is_a_second_behind_is_not_taken_for_a_leap_second() {
+    for span in [60.0, MIDNIGHT - 3_600.0 + 0.5] {
+        let mut world = leaping();
+        world.pass(span);
+        let (before, step) = (world.local, -NtpDuration::SECOND);
+        world.local = before + step;
+        let change = ClockChange::Disturbed(Disturbance { before, step, suspended: Duration::from_secs_f64(span) });
+        world.client.handle_clock_change(world.mono, change);
+        assert!(world.client.clock().disturbance().is_some() && !world.synchronized(), "{span}");
+    }
 }
 
 #[test]

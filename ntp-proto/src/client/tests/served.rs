@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::TaiStep;
 
 /// The midnight that ends the first day of these worlds, in seconds after their start and of Unix time.
-const MIDNIGHT: f64 = 57_600.0;
+pub(super) const MIDNIGHT: f64 = 57_600.0;
 const MIDNIGHT_UNIX: i64 = 1_800_057_600;
 
 /// What a client is served at a time by our clock.
@@ -160,7 +160,7 @@ fn the_operating_systems_bound_never_ends_before_ours() {
 }
 
 /// A world whose first day ends with a leap second, as a table has it; its servers are silent from the first hour on.
-fn leaping() -> World {
+pub(super) fn leaping() -> World {
     let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Honest)]);
     let steps = vec![TaiStep { from: 1_483_228_800, tai_offset: 37 }, TaiStep { from: MIDNIGHT_UNIX, tai_offset: 38 }];
     let table = LeapTable::new(steps, MIDNIGHT_UNIX + 10_000_000).map(Arc::new);

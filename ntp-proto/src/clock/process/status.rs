@@ -37,7 +37,7 @@ impl Clock {
         leap::served(self.expected_leap(local), local)
     }
 
-    fn expected_leap(&self, local: NtpTimestamp) -> Option<LeapSecond> {
+    pub(super) fn expected_leap(&self, local: NtpTimestamp) -> Option<LeapSecond> {
         let voted = self.system.and_then(|system| system.leap);
         leap::expected(self.leap_table.as_deref(), voted, local)
     }
