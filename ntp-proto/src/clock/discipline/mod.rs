@@ -154,7 +154,7 @@ impl Discipline {
     /// The clock may be anywhere, as after a suspend; what is known of its rate stays.
     pub fn forget_offset(&mut self) {
         match self {
-            Self::PllFll(it) => it.handle_step(),
+            Self::PllFll(it) => it.forget_offset(),
             Self::Estimate(it) => it.forget_offset(),
         }
     }

@@ -140,6 +140,12 @@ impl PllFll {
         }
     }
 
+    /// No line goes through what was before and what comes now; the rate is believed to be as it was.
+    pub(super) fn forget_offset(&mut self) {
+        self.prior_uncertainty = self.prior_uncertainty.min(self.uncertainty.max(WORTH_KEEPING));
+        self.measure_afresh();
+    }
+
     fn measure_afresh(&mut self) {
         self.phase = Phase::Measuring(LineFit::new(self.frequency, self.prior_uncertainty));
     }
@@ -158,9 +164,10 @@ impl PllFll {
         self.last_update = Some(update.now);
     }
 
-    /// The free-running clock does not feel a step: the first offset is the first point of the line already.
+    /// The free-running clock does not feel a step: the first offset is the first point of the line already. A second step so
+    /// soon says that the first points were wrong.
     pub(super) fn prepare_step(&mut self, update: &ClockUpdate) {
-        if matches!(self.phase, Phase::Unset) {
+        if matches!(self.phase, Phase::Unset | Phase::Measuring(_)) {
             self.measure_afresh();
             let _ = self.measure(update);
         }
@@ -314,6 +321,28 @@ mod tests {
         }
         assert!(world.offset.abs() < 5e-6, "{}", world.offset);
         assert!((world.pll.frequency().to_f64() + 40e-6).abs() < 1e-7);
+    }
+
+    #[test]
+    fn a_first_offset_that_was_wrong_does_not_tilt_the_line() {
+        let mut world = World::new(0.9, 0.0);
+        world.step();
+        world.offset = -0.9;
+        world.step();
+        world.run(20);
+        assert!(world.pll.frequency().abs() < Frequency::new(1e-7), "{:?}", world.pll.frequency());
+        assert!(world.offset.abs() < 1e-5, "{}", world.offset);
+    }
+
+    #[test]
+    fn a_measured_rate_outlives_a_suspend() {
+        let mut world = World::new(0.0, 25e-6);
+        world.run(260);
+        world.pll.forget_offset();
+        world.offset = 0.3;
+        world.step();
+        world.update();
+        assert!((world.pll.frequency().to_f64() - 25e-6).abs() < 1e-6, "{:?}", world.pll.frequency());
     }
 
     #[test]
