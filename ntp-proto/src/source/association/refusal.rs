@@ -40,7 +40,9 @@ impl Source {
     /// another server, would end it at once and let a forged refusal win: that poll waits.
     pub(super) fn awaits_better(&mut self, now: MonoTime) -> bool {
         let refused = self.in_flight.as_ref().filter(|request| request.is_refused());
-        let Some(until) = refused.map(|request| request.better_until).filter(|until| now < *until) else { return false };
+        let Some(until) = refused.map(|request| request.better_until).filter(|until| now < *until) else {
+            return false;
+        };
         self.next_poll = self.next_poll.max(until);
         true
     }
