@@ -226,7 +226,7 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
                 "certificate" => ": certificate not believed",
                 "alpn" => ": not a server of keys",
                 "records" => ": none granted",
-                "ntp-address" => ": no NTP server named",
+                "ntp-address" => ": no usable NTP server named",
                 _ => "",
             };
             Predicate::new(format!("gives no keys (NTS){why}"), format!("give no keys (NTS){why}"))
