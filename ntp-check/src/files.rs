@@ -18,8 +18,8 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
 fn leap_seconds(path: &Path, now: i64) -> Option<Finding> {
     const HELP: &str = "update the time zone data of this system, or name another file in `leap-seconds-file`";
     let shown = path.display();
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match ntp_ke::read_regular_file(path) {
+        Ok(octets) => String::from_utf8_lossy(&octets).into_owned(),
         Err(error) => {
             return Some(Finding::warning(format!("`leap-seconds-file`: {shown} cannot be read: {error}"), HELP));
         }

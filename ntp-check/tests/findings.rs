@@ -95,6 +95,26 @@ fn a_private_key_that_every_user_can_read_is_a_warning_with_the_command_that_hel
     fs::set_permissions(folder.path().join("key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
     let (error, text) = only(&server_of_keys(folder.path()));
     assert!(!error && text.contains("chmod o-r"), "{text}");
+    let (said, _help) = text.split_once("= help").unwrap();
+    assert!(said.contains("key.pem"), "the sentence names the file of the key: {text}");
+}
+
+#[test]
+fn devices_and_pipes_in_place_of_files_are_named_and_not_waited_for() {
+    let device = Path::new("/dev/zero");
+    for file in ["chain.pem", "key.pem"] {
+        let folder = with_certificate(now() - 3600);
+        fs::remove_file(folder.path().join(file)).unwrap();
+        std::os::unix::fs::symlink(device, folder.path().join(file)).unwrap();
+        let (error, text) = only(&server_of_keys(folder.path()));
+        assert!(error && text.contains(file) && text.contains("pipe or a device"), "{text}");
+    }
+    let source = "[[source]]\nmode = \"nts\"\naddress = \"nts.example\"\ncertificate-authority = \"/dev/zero\"\n";
+    let (error, text) = only(&of(source));
+    assert!(!error && text.contains("pipe or a device"), "{text}");
+    let leap = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n[synchronization]\nleap-seconds-file = \"/dev/zero\"\n";
+    let (error, text) = only(&of(leap));
+    assert!(!error && text.contains("pipe or a device"), "{text}");
 }
 
 #[test]

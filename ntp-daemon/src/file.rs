@@ -47,7 +47,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// The content of a file, `None` if there is none or it cannot be read, which is told.
 pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
-    match fs::read(path) {
+    match ntp_ke::read_regular_file(path) {
         Ok(content) => Some(content),
         Err(error) => {
             if error.kind() != io::ErrorKind::NotFound {

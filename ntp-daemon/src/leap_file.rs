@@ -98,6 +98,6 @@ impl LeapFile {
 }
 
 fn read(path: &Path) -> Result<LeapTable, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    parse_leap_seconds(&text).map_err(|error| error.to_string())
+    let octets = ntp_ke::read_regular_file(path).map_err(|error| error.to_string())?;
+    parse_leap_seconds(&String::from_utf8_lossy(&octets)).map_err(|error| error.to_string())
 }

@@ -20,9 +20,11 @@ mod date;
 mod harmless;
 mod pem;
 mod provider;
+mod regular_file;
 pub mod server;
 #[cfg(test)]
 mod test_certificates;
 
 pub use certificate::{CertificateFacts, MAX_CERTIFICATE_NAMES};
 pub use date::utc;
+pub use regular_file::read_regular_file;

@@ -43,7 +43,11 @@ impl Format {
 fn media_range(element: &str) -> (&str, f64) {
     let mut parts = element.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
-    let weight = parts.find_map(|parameter| parameter.strip_prefix("q=")).and_then(|weight| weight.parse().ok());
+    let weight = |parameter: &str| {
+        let (name, weight) = parameter.split_once('=')?;
+        name.eq_ignore_ascii_case("q").then(|| weight.parse().ok())
+    };
+    let weight = parts.find_map(weight).flatten();
     (kind, weight.unwrap_or(1.0))
 }
 
@@ -89,6 +93,7 @@ mod tests {
             (Some("text/plain;q=0.5, application/openmetrics-text"), Format::OpenMetrics),
             (Some("text/plain, application/openmetrics-text;q=0.5"), Format::Plain),
             (Some("application/openmetrics-text;q=0, */*"), Format::Plain),
+            (Some("Application/OpenMetrics-Text;Q=0.2, text/plain;Q=0.9"), Format::Plain),
             (Some(PROMETHEUS), Format::OpenMetrics),
         ] {
             assert_eq!(Format::accepted(accept), format, "{accept:?}");

@@ -38,7 +38,8 @@ fn mode_of(group: GroupId, facts: &Facts) -> String {
 }
 
 fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
-    let retry_in_s = group.failure().map(|(_, at)| at.since(now.mono).as_secs_f64());
+    let next_try = group.retry_at().map(|at| at.since(now.mono).as_secs_f64());
+    let retry_in_s = group.failure().and(next_try);
     let reason = match group.failure() {
         _ if group.rival().is_some() => {
             SourceReason::SameServer { source: group.rival().map(|rival| facts.name_of(rival)).unwrap_or_default() }
@@ -46,9 +47,7 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
         _ if group.is_nts() => nts::why_missing(group, now.mono),
         Some((error, _)) => SourceReason::NameNotResolved { error: error.to_owned(), retry_in_s },
         None if group.is_pending() => SourceReason::Resolving,
-        None => {
-            SourceReason::NoAddressesLeft { retry_in_s: group.retry_at().map(|at| at.since(now.mono).as_secs_f64()) }
-        }
+        None => SourceReason::NoAddressesLeft { retry_in_s: next_try },
     };
     SourceFacts {
         name: facts.name_of(group.id()),

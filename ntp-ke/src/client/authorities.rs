@@ -156,7 +156,8 @@ pub(super) fn read_files(paths: &[PathBuf]) -> Result<(RootCertStore, Vec<Certif
 }
 
 fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
-    let text = std::fs::read(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
+    let text =
+        crate::read_regular_file(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
     let certificates = pem::certificates(&text).map_err(|fault| TrustError::NotPem { path: path.to_owned(), fault })?;
     if certificates.is_empty() {
         return Err(TrustError::NoCertificate { path: path.to_owned() });

@@ -123,7 +123,7 @@ impl Files {
         let mode = std::fs::metadata(&self.private_key).ok()?.permissions().mode();
         let path = self.private_key.display();
         (mode & READABLE_BY_ALL != 0)
-            .then(|| format!("every user of this machine can read the private key; run `chmod o-r {path}`"))
+            .then(|| format!("every user of this machine can read the private key {path}; run `chmod o-r {path}`"))
     }
 }
 
@@ -139,7 +139,7 @@ pub fn check_key_pair(certificate_chain: &Path, private_key: &Path, now: i64) ->
 
 /// A file whose octets are wiped afterwards.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyPairError> {
-    let read = std::fs::read(path).map(Zeroizing::new);
+    let read = crate::read_regular_file(path).map(Zeroizing::new);
     read.map_err(|error| KeyPairError::Unreadable { path: path.to_owned(), error })
 }
 

@@ -209,7 +209,9 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
     selection.standings.extend(ballot.excluded.iter().map(|(candidate, standing)| (candidate.id, *standing)));
     if ballot.voters.is_empty() {
         if !ballot.excluded.is_empty() {
-            let awaited = requirements.awaited.has_authenticated();
+            // Where NTS is required, plain sources wait for nothing that would let them set the clock.
+            let stand_in = requirements.authentication != Authentication::Require;
+            let awaited = stand_in && requirements.awaited.has_authenticated();
             selection.outcome =
                 if awaited { Outcome::AwaitingAuthenticated { plain } } else { Outcome::NoneAuthenticated { plain } };
         }

@@ -229,7 +229,7 @@ impl Group {
         self.resolution.asking_since()
     }
 
-    /// Why the last look-up failed, and when the next one is due.
+    /// Why the last look-up failed, and when the next one is due or has begun.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, MonoTime)> {
         self.resolution.failure()

@@ -17,8 +17,8 @@ pub(crate) enum Resolution {
     Idle { last: MonoTime, attempts: u32 },
     /// A look-up is due at this time.
     Due { at: MonoTime, attempts: u32, error: Option<String> },
-    /// A look-up is on its way.
-    Asked { attempts: u32, since: MonoTime },
+    /// A look-up is on its way; the one before may have failed.
+    Asked { attempts: u32, since: MonoTime, error: Option<String> },
 }
 
 impl Resolution {
@@ -53,7 +53,9 @@ impl Resolution {
 
     pub(crate) fn failure(&self) -> Option<(&str, MonoTime)> {
         match self {
-            Self::Due { at, error: Some(error), .. } => Some((error, *at)),
+            Self::Due { at, error: Some(error), .. } | Self::Asked { since: at, error: Some(error), .. } => {
+                Some((error, *at))
+            }
             _ => None,
         }
     }
@@ -64,8 +66,8 @@ impl Resolution {
 
     pub(crate) fn poll(&mut self, now: MonoTime) -> bool {
         match self {
-            Self::Due { at, attempts, .. } if *at <= now => {
-                *self = Self::Asked { attempts: *attempts + 1, since: now };
+            Self::Due { at, attempts, error } if *at <= now => {
+                *self = Self::Asked { attempts: *attempts + 1, since: now, error: error.take() };
                 true
             }
             _ => false,

@@ -96,6 +96,20 @@ fn failures_back_off_exponentially_up_to_minutes() {
 }
 
 #[test]
+fn the_reason_of_a_failure_is_known_while_the_name_is_looked_up_again() {
+    let mut group = pool(1);
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    assert!(group.poll_resolve(MonoTime::ZERO) && group.failure().is_none());
+    group.handle_failure(MonoTime::ZERO, "no such host".into(), &mut rng);
+    let again = group.retry_at().unwrap();
+    assert!(group.poll_resolve(again));
+    assert_eq!(group.failure(), Some(("no such host", again)));
+    assert_eq!(group.retry_at(), None, "it is on its way");
+    group.handle_addresses(again, &addresses(&["192.0.2.1:123"]), &[]);
+    assert_eq!(group.failure(), None);
+}
+
+#[test]
 fn addresses_that_no_server_has_are_refused_with_a_reason() {
     let mut group = pool(4);
     let mut linked: SocketAddr = "[fe80::2]:123".parse().unwrap();

@@ -98,6 +98,8 @@ struct InFlight {
     refused: bool,
     /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
     refusal: Option<Refusal>,
+    /// A better reply has until then: the next poll as it was planned, or the deadline.
+    better_until: MonoTime,
 }
 
 /// Counters of one association.
@@ -222,6 +224,9 @@ impl Source {
         if self.demobilized.is_some() || now < self.next_poll {
             return None;
         }
+        if self.awaits_better(now) {
+            return None;
+        }
         // A refusal of the request before may put this one off, or forbid it.
         if self.settle_refusal(now) && (self.demobilized.is_some() || now < self.next_poll) {
             return None;
@@ -260,6 +265,7 @@ impl Source {
             unique_id,
             refused: false,
             refusal: None,
+            better_until: self.next_poll.min(deadline),
         });
         let token = TransmitToken { source: self.id, sequence: self.sequence };
         Some(Transmit { source: self.id, to: self.address, length, token, expires: deadline })
@@ -411,7 +417,7 @@ impl Source {
 
     /// Gives up on a request whose deadline has passed.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
-        if now >= self.next_poll {
+        if now >= self.next_poll && !self.awaits_better(now) {
             self.settle_refusal(now);
         }
         if self.in_flight.as_ref().is_some_and(|request| now > request.deadline) {

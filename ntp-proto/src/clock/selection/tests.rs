@@ -125,8 +125,18 @@ fn plain_sources_wait_for_an_authenticated_one_that_may_still_answer() {
     }
     let alone = decide_with(Authentication::Prefer, &plain).outcome;
     assert!(matches!(alone, Outcome::Agreed { agreeing: 2, authenticated: 0, .. }));
-    let required = decide_with(Authentication::Require, &plain);
-    assert_eq!(required.outcome, Outcome::NoneAuthenticated { plain: 2 });
+}
+
+#[test]
+fn plain_sources_wait_for_nothing_where_nts_is_required() {
+    let plain = [candidate(1, 0.0), candidate(2, 0.0)];
+    let at_the_start = Awaited { sources: 1, authenticated: 1, silent: false };
+    let later = Awaited { silent: true, ..Awaited::default() };
+    for awaited in [Awaited::default(), at_the_start, later] {
+        let selection = decide_by(&plain, &requirements(Authentication::Require, awaited));
+        assert_eq!(selection.outcome, Outcome::NoneAuthenticated { plain: 2 }, "{awaited:?}");
+        assert_eq!(selection.standing(SourceId::new(1)), Some(Standing::NotAuthenticated));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! client. So a refusal counts only if no reply with time in it comes until the deadline of the exchange or the next
 //! poll. Under the seal of NTS nothing can be forged, and a refusal counts at once.
 
-use super::Source;
+use super::{InFlight, Source};
 use crate::packet::{Header, KissCode};
 use crate::source::Discard;
 use crate::time::MonoTime;
@@ -28,7 +28,25 @@ impl Refusal {
     }
 }
 
+impl InFlight {
+    /// Says whether all that has come in reply is a refusal, be it a NAK.
+    const fn is_refused(&self) -> bool {
+        self.refused || self.refusal.is_some()
+    }
+}
+
 impl Source {
+    /// Says whether a refused exchange may still bring a better reply. A poll that was brought forward, as by the first reply of
+    /// another server, would end it at once and let a forged refusal win: that poll waits.
+    pub(super) fn awaits_better(&mut self, now: MonoTime) -> bool {
+        let refused = self.in_flight.as_ref().filter(|request| request.is_refused());
+        let Some(until) = refused.map(|request| request.better_until).filter(|until| now < *until) else {
+            return false;
+        };
+        self.next_poll = self.next_poll.max(until);
+        true
+    }
+
     /// The right server answered the right request, as far as can be seen, but there is no time in it.
     pub(super) fn refuse(&mut self, discard: Discard, header: &Header, now: MonoTime) -> Discard {
         let refusal = Refusal { discard, poll: header.poll };
@@ -45,7 +63,7 @@ impl Source {
 
     /// Ends the exchange in flight if it has been refused, be it by a NAK. Returns whether it has.
     pub(super) fn settle_refusal(&mut self, now: MonoTime) -> bool {
-        let refused = self.in_flight.as_ref().is_some_and(|request| request.refused || request.refusal.is_some());
+        let refused = self.in_flight.as_ref().is_some_and(InFlight::is_refused);
         if refused {
             self.give_up(now);
         }

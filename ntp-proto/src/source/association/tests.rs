@@ -252,6 +252,23 @@ fn a_forged_refusal_that_arrives_ahead_of_the_true_reply_does_no_harm() {
 }
 
 #[test]
+fn a_poll_that_is_brought_forward_does_not_let_a_forged_refusal_win() {
+    for code in [b"DENY", b"RSTR", b"RATE"] {
+        let mut bench = Bench::new();
+        let request = bench.ask();
+        assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
+        // Another server has answered meanwhile: all are to be asked at once.
+        bench.source.hurry(bench.now);
+        bench.source.handle_timeout(bench.now);
+        assert!(bench.source.poll_transmit(bench.now, &mut bench.rng, &mut [0; 64]).is_none(), "asked again too soon");
+        assert!(bench.source.poll_timeout().unwrap() > bench.now, "the timer would ring for ever");
+        assert_eq!(bench.deliver(&bench.reply(&request)), Ok(Accepted::Measured), "{code:?}");
+        assert_eq!(bench.source.demobilized(), None);
+        assert!(!bench.source.is_rate_limited());
+    }
+}
+
+#[test]
 fn a_forged_reply_that_cannot_be_measured_leaves_room_for_the_true_one() {
     let mut bench = Bench::new();
     let request = bench.ask();
