@@ -10,6 +10,9 @@ use ntp_proto::source::{Discard, SourceId};
 use ntp_proto::time::{Now, Seconds};
 use std::net::SocketAddr;
 
+/// Addresses that one line of the log names.
+const MOST_ADDRESSES: usize = 4;
+
 /// Writes an event into the log.
 pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
     match event {
@@ -26,12 +29,15 @@ pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
             "the resolver does not help; the addresses that the name had in an earlier run are used until it does"
         ),
         Event::AddressesRefused { group, refused } => {
-            let list: Vec<_> =
-                refused.iter().map(|refused| format!("{} ({})", refused.address, refused.fault.word())).collect();
+            // The resolver decides how many there are.
+            let shown = refused.iter().take(MOST_ADDRESSES);
+            let list: Vec<_> = shown.map(|refused| format!("{} ({})", refused.address, refused.fault.word())).collect();
+            let more = refused.len().saturating_sub(MOST_ADDRESSES);
             tracing::warn!(
                 name = %facts.name_of(*group),
-                "the name leads to addresses that no server can have, which are not used: {}",
-                list.join(", ")
+                "the name leads to addresses that no server can have, which are not used: {}{}",
+                list.join(", "),
+                if more > 0 { format!(" and {more} more") } else { String::new() }
             );
         }
         Event::Establish { host, port, .. } => tracing::debug!(%host, port, "establishing keys for NTS"),
