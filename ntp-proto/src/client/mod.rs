@@ -21,6 +21,7 @@ use state::StateClass;
 
 use crate::clock::{
     Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LeapTable, Stamp,
+    Standing,
 };
 use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
@@ -36,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// All sources are asked for their testimony this often at most.
-const TESTIMONY_SPACING: Duration = Duration::from_secs(30);
+const TESTIMONY_SPACING: Duration = Duration::from_secs(300);
 
 /// After the first reply, each other source may leave this many requests unanswered before it is not waited for.
 const PATIENCE_AT_FIRST: u32 = 2;
@@ -335,7 +336,9 @@ impl Client {
     /// The last measurement of a source contradicts the one before, or a correction waits for confirmation: all sources are asked to testify, in a burst if a majority says that the clock is
     /// far off.
     fn call_witnesses(&mut self, id: SourceId, now: MonoTime) {
-        let surprising = self.members.get(&id).is_some_and(|member| member.source.is_surprising());
+        // What a falseticker shows is its own affair.
+        let lies = matches!(self.clock.selection().standing(id), Some(Standing::Falseticker { .. }));
+        let surprising = !lies && self.members.get(&id).is_some_and(|member| member.source.is_surprising());
         if !self.clock.is_held() && !surprising {
             return;
         }
