@@ -1,30 +1,30 @@
 //! The clock process: from everybody's filtered measurements to commands for our clock (RFC 5905 §11 and §12).
 
+mod changes;
+mod correction;
 mod serving;
 mod status;
 mod stepping;
 mod view;
 
 use super::authentication::{Authentication, Awaited};
-use super::combine::Combined;
-use super::command::{ClockAction, ClockChange, ClockEvent, Disturbance, Halt, InitialClock};
-use super::discipline::{ClockUpdate, Correction, Discipline, LoopState};
-use super::leap::voted_leap;
+use super::command::{ClockAction, ClockEvent, Disturbance, Halt, InitialClock};
+use super::discipline::Discipline;
 use super::leap_table::LeapTable;
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::{ClockConfig, DisciplineKind};
 use super::selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
-use super::steer::{FASTEST_SLEW, LARGEST_RATE, MAXIMUM_SLEW, Steering};
+use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
 use super::unsteered::MeasuredDrift;
-use crate::packet::{LeapIndicator, ReferenceId};
+use crate::packet::ReferenceId;
 use crate::source::SourceId;
-use crate::time::{Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, Precision, Seconds};
+use crate::time::{Frequency, MonoTime, Now, Precision, Seconds};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use stepping::{Case, Decision, Stepping};
+use stepping::Stepping;
 
 /// The clock process.
 #[derive(Debug)]
@@ -192,250 +192,6 @@ impl Clock {
         changed == Some(leader.id) || all.iter().any(|other| changed == Some(other.id) && overdue(other))
     }
 
-    fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
-        let Some(combined) = self.best_offset(now, free) else { return };
-        let offset = combined.offset;
-        self.offset = Some((offset, free));
-        self.last_update = Some(free);
-        self.jitter = combined.jitter;
-        let corrected = self.system_after(now, free, peer);
-        let uncorrected = SystemVariables { root_dispersion: corrected.root_dispersion + offset.abs(), ..corrected };
-        if !self.steers {
-            return self.observe(free, peer, uncorrected);
-        }
-        if let Some(limit) = self.panic_limit(offset) {
-            return self.halt(Halt::Panic { offset, limit });
-        }
-        if self.refused > 0 {
-            self.refused -= 1;
-            return;
-        }
-        let update = ClockUpdate {
-            now: free,
-            offset,
-            free_offset: NtpDuration::from(offset) + self.timescale.steered_by(now.local),
-            jitter: combined.jitter,
-            delay: peer.filtered.best.delay().max(self.precision.seconds()),
-            poll: peer.poll,
-        };
-        let decision = self.decide(free, offset, peer);
-        self.held = false;
-        match decision {
-            Decision::Hold => {
-                self.discipline.watch(&update);
-                self.hold(now.mono, uncorrected);
-            }
-            Decision::Step => {
-                self.discipline.prepare_step(&update);
-                self.request_step(now.mono, offset, corrected);
-            }
-            Decision::Slew => self.steer(now.mono, &update, uncorrected),
-        }
-    }
-
-    /// Server minus our clock: by the discipline where it knows better than the sources' last samples.
-    fn best_offset(&self, now: Now, free: FreeTime) -> Option<Combined> {
-        let combined = self.selection.combined?;
-        let estimate = self.discipline.estimate(free).filter(|_| self.steers);
-        let Some((offset, deviation)) = estimate else { return Some(combined) };
-        let offset = Seconds::from(offset - self.timescale.steered_by(now.local));
-        // While the estimator cannot explain what the sources say, both may be right.
-        Some(Combined { offset: if self.is_contradicted() { combined.offset } else { offset }, jitter: deviation })
-    }
-
-    /// Whether the last measurements contradict what the estimator believes: then nothing is corrected.
-    fn is_contradicted(&self) -> bool {
-        matches!(self.discipline, Discipline::Estimate(_)) && self.discipline.state() == LoopState::Spike
-    }
-
-    fn decide(&mut self, free: FreeTime, offset: Seconds, peer: &Candidate) -> Decision {
-        if self.is_contradicted() {
-            return Decision::Hold;
-        }
-        let Outcome::Agreed { agreeing, .. } = self.selection.outcome else { return Decision::Hold };
-        let bound = if self.left_synchronized { peer.distance(free) } else { peer.filtered.best.delay() * 0.5 };
-        // The offset may rest more on other exchanges than on the peer's best.
-        let doubt = bound.max(self.jitter);
-        let case = Case { free, offset, doubt, agreeing, exchanges: peer.filtered.samples };
-        let decision = self.stepping.decide(&case, &self.config.steps);
-        if decision == Decision::Hold && self.discipline.is_saturated() {
-            // While it waits, the offset would only grow.
-            return Decision::Slew;
-        }
-        // What may not be stepped any more is slewed where that takes seconds rather than hours.
-        let slewable = self.config.steps.threshold.is_none_or(|threshold| offset.abs() <= threshold);
-        let refused = self.accumulated_limit(offset).is_some();
-        if decision == Decision::Step && refused && slewable { Decision::Slew } else { decision }
-    }
-
-    /// Leaves the clock alone for now, at the rate that is known.
-    fn hold(&mut self, mono: MonoTime, system: SystemVariables) {
-        self.held = true;
-        self.steering.rebase(self.discipline.frequency());
-        self.apply_rate(mono);
-        self.doubt(system);
-    }
-
-    fn steer(&mut self, mono: MonoTime, update: &ClockUpdate, system: SystemVariables) {
-        let Correction::Steer { frequency, slew, within } = self.discipline.update(update) else {
-            return self.hold(mono, system);
-        };
-        if let Some(limit) = self.panic_limit(slew) {
-            return self.halt(Halt::Panic { offset: slew, limit });
-        }
-        if self.discipline.is_saturated() {
-            let needed = self.discipline.believed_rate();
-            self.halt(Halt::RateBeyondLimit { needed, limit: LARGEST_RATE });
-        } else if self.halt != Some(Halt::ClockRefused) {
-            self.resume();
-        }
-        self.steering.steer(mono, frequency, slew, within);
-        self.apply_rate(mono);
-        self.confirm(system);
-    }
-
-    /// The system variables if the clock is corrected now.
-    fn system_after(&self, now: Now, free: FreeTime, peer: &Candidate) -> SystemVariables {
-        let best = &peer.filtered.best;
-        let age = FREQUENCY_TOLERANCE * (free - best.at).max(Seconds::ZERO);
-        let votes = self.selection.leap_votes.iter().copied();
-        let spread = self.discipline.spread(peer.id).filter(|_| self.steers).unwrap_or(self.jitter);
-        SystemVariables {
-            leap: voted_leap(votes, now.local),
-            stratum: best.root.stratum.next(),
-            reference_id: peer.reference_id,
-            reference_time: now.local,
-            root_delay: best.root.delay + best.delay().max(self.precision.seconds()),
-            root_dispersion: best.root.dispersion + peer.filtered.dispersion + age + spread,
-            dispersion_rate: FREQUENCY_TOLERANCE + self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR,
-            updated: free,
-        }
-    }
-
-    fn request_step(&mut self, mono: MonoTime, offset: Seconds, after: SystemVariables) {
-        if let Some(limit) = self.accumulated_limit(offset) {
-            return self.halt(Halt::AccumulatedSteps { sum: self.sum_with(offset), limit });
-        }
-        self.steering.stop_slew();
-        self.steering.rebase(self.discipline.frequency());
-        self.apply_rate(mono);
-        self.actions.push_back(ClockAction::Step(NtpDuration::from(offset)));
-        self.awaiting_step = Some(after);
-    }
-
-    /// The sum of all steps if one more is made. The first step of a clock that was never right is free: there is nothing to
-    /// compare it with.
-    fn sum_with(&self, step: Seconds) -> Seconds {
-        self.accumulated.map_or(Seconds::ZERO, |sum| sum + step.abs())
-    }
-
-    /// The limit of the sum of all steps, if one more would exceed it.
-    fn accumulated_limit(&self, step: Seconds) -> Option<Seconds> {
-        self.config.steps.accumulated.filter(|limit| self.sum_with(step) > *limit)
-    }
-
-    /// The panic limit that a correction exceeds, if it does. The way back from a mere assumption, and from where another
-    /// program is known to have moved the clock, does not count.
-    fn panic_limit(&self, correction: Seconds) -> Option<Seconds> {
-        let assumed = if self.begun { Seconds::ZERO } else { self.assumed_step };
-        let excuse = assumed + self.moved;
-        let judged = if correction < Seconds::ZERO && excuse > Seconds::ZERO {
-            (correction + excuse).min(Seconds::ZERO)
-        } else if correction > Seconds::ZERO && excuse < Seconds::ZERO {
-            (correction + excuse).max(Seconds::ZERO)
-        } else {
-            correction
-        };
-        self.stepping.limits(&self.config.steps).exceeded_by(judged)
-    }
-
-    /// The clock may be off as far as the last update says, which is neither confirmed nor corrected yet.
-    fn doubt(&mut self, system: SystemVariables) {
-        if let Some(known) = self.system {
-            self.system = Some(SystemVariables { reference_time: known.reference_time, ..system });
-            self.push_status(system.updated);
-        }
-    }
-
-    /// Takes in what became of a [`ClockAction`].
-    pub fn handle_clock_change(&mut self, change: ClockChange) {
-        match change {
-            ClockChange::FrequencySet { at, frequency } => {
-                self.timescale.change_rate(at, frequency);
-                if self.halt == Some(Halt::ClockRefused) {
-                    self.resume();
-                }
-            }
-            ClockChange::Failed => {
-                self.awaiting_step = None;
-                self.refused = UPDATES_AFTER_REFUSAL;
-                self.halt(Halt::ClockRefused);
-            }
-            ClockChange::Stepped { before, step } => {
-                self.accumulated = Some(self.sum_with(Seconds::from(step)));
-                self.unauthenticated = self.unauthenticated.map(|sum| sum + Seconds::from(step));
-                self.steps += 1;
-                if !self.discipline.is_saturated() {
-                    self.resume();
-                }
-                self.timescale.step(before, step);
-                self.discipline.handle_step();
-                self.stepping.handle_step();
-                self.events.push_back(ClockEvent::Stepped(Seconds::from(step)));
-                if let Some(system) = self.awaiting_step.take() {
-                    self.offset = Some((Seconds::ZERO, system.updated));
-                    self.confirm(SystemVariables { reference_time: before + step, ..system });
-                }
-            }
-            ClockChange::Disturbed(disturbance) => self.handle_disturbance(disturbance),
-        }
-    }
-
-    /// The clock was changed by something else: how far is known where the machine's clocks tell, and the rules of a start
-    /// apply until the sources confirm it.
-    fn handle_disturbance(&mut self, disturbance: Disturbance) {
-        let Disturbance { before, step, suspended } = disturbance;
-        if suspended.is_zero() && self.takes_leap_second(before, step) {
-            return;
-        }
-        self.timescale.step(before, step);
-        self.moved += Seconds::from(step);
-        self.awaiting_step = None;
-        self.actions.retain(|action| !matches!(action, ClockAction::Step(_)));
-        self.steering.stop_slew();
-        self.stepping.restart();
-        self.left_synchronized = false;
-        if !suspended.is_zero() {
-            self.discipline.forget_offset();
-            self.last_update = None;
-        }
-        self.disturbance = Some(disturbance);
-        self.events.push_back(ClockEvent::Disturbed(disturbance));
-        self.was_synchronized = false;
-        self.push_unsynchronized();
-    }
-
-    /// Whether a change is the leap second that was announced, which comes once and at its midnight: servers' clocks make it as
-    /// well, so that nothing changes between theirs and ours.
-    fn takes_leap_second(&mut self, before: NtpTimestamp, step: NtpDuration) -> bool {
-        let Some(leap) = self.expected_leap(before).filter(|leap| self.leapt != Some(leap.midnight)) else {
-            return false;
-        };
-        let expected = match leap.kind {
-            LeapIndicator::Insert => -NtpDuration::SECOND,
-            LeapIndicator::Delete => NtpDuration::SECOND,
-            _ => return false,
-        };
-        // A second that is left out is missing before the midnight.
-        let due = NtpTimestamp::from_unix(leap.midnight, 0) - expected.max(NtpDuration::ZERO);
-        let late = before - due;
-        let taken = (step - expected).abs() < LEAP_TOLERANCE && late > -LEAP_TOLERANCE && late < LEAP_SLACK;
-        if taken {
-            self.leapt = Some(leap.midnight);
-        }
-        taken
-    }
-
     /// Goes on when a slew has ended or the clock can no longer be called right.
     pub fn handle_timeout(&mut self, now: Now) {
         self.apply_rate(now.mono);
@@ -534,18 +290,11 @@ impl Clock {
 
 /// A leader that was silent for this many poll intervals of another source in use is not waited for.
 const OVERDUE: f64 = 1.5;
-/// After the operating system has refused, this many updates pass before it is asked again.
-const UPDATES_AFTER_REFUSAL: u32 = 16;
 /// Standard deviations of the frequency that the error bound allows for.
 const UNCERTAINTY_FACTOR: f64 = 3.0;
 /// No rate is believed to be known better than this over the age of samples.
 const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
-/// A change is looked for at least once a second, and so long after a leap second on a machine that is very busy.
-const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(4 << 32);
-/// A change this near to a second, at the midnight of a leap second, is the leap second.
-const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
 /// The unit in which kernels hold a frequency: 2⁻¹⁶ ppm (RFC 5905 appendix A.5.6, adjtimex(2)).
 const KERNEL_UNIT: Frequency = Frequency::new(1e-6 / 65_536.0);
-
 /// The reference identifier of a server that trusts its own clock, unless configured (the traditional LOCAL address).
 const LOCAL_REFERENCE: ReferenceId = ReferenceId::from_bits(0x7f7f_0101);
