@@ -179,3 +179,45 @@ fn an_unnoticed_jump_is_confirmed_by_a_burst_of_two_sources_and_by_one_alone_aft
         assert!(world.synchronized());
     }
 }
+
+#[test]
+fn time_that_was_lost_unseen_is_made_up_for_beyond_the_panic_limit_if_the_policy_says_so() {
+    use crate::clock::DisturbanceLimits::{Startup, StartupOrLostTime};
+    for (policy, servers, lost, right) in [
+        (StartupOrLostTime, 4, 7200.0, true),
+        (StartupOrLostTime, 2, 2e6, true),
+        // One alone may be the one that jumps, and no pause makes a clock gain time.
+        (StartupOrLostTime, 1, 7200.0, false),
+        (StartupOrLostTime, 4, -7200.0, false),
+        (Startup, 4, 7200.0, false),
+    ] {
+        let mut config = ClockConfig::default();
+        config.steps.after_disturbance = policy;
+        let groups = four()[..servers].to_vec();
+        let mut world = World::with(groups, config, &initial(), (0.0, 10e-6)).serve(&HONEST);
+        world.run(3600.0);
+        world.local = world.local - NtpDuration::from_seconds(lost);
+        let poll = world.client.members().map(|member| member.source().poll().seconds().to_f64()).fold(0.0, f64::max);
+        world.run(3600.0 + 2.0 * poll + 600.0);
+        let text = format!("{policy:?}, {servers} servers, {lost} s: {}", world.offset());
+        if right {
+            assert!(world.offset().abs() < 1e-3 && world.synchronized(), "{text}");
+        } else {
+            assert!((world.offset() - lost).abs() < 1.0, "{text}");
+            assert!(matches!(world.client.clock().halted(), Some(Halt::Panic { .. })), "{text}");
+            assert_eq!(world.client.clock().watched(world.now()), None, "it will not be set: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_offset_that_comes_back_within_the_panic_limit_is_confirmed_anew() {
+    let mut world = World::new(four()[..1].to_vec(), 0.0, 0.0).serve(&HONEST);
+    world.run(3600.0);
+    world.servers.insert(address(1), Server::Lying(5000.0));
+    world.run(7200.0);
+    assert!(matches!(world.client.clock().halted(), Some(Halt::Panic { .. })));
+    world.servers.insert(address(1), Server::Lying(500.0));
+    world.run(7300.0);
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
+}

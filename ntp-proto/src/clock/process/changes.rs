@@ -37,7 +37,7 @@ impl Clock {
                 }
                 self.timescale.step(before, step);
                 self.discipline.handle_step();
-                self.stepping.handle_step();
+                self.stepping.stop_watching();
                 self.events.push_back(ClockEvent::Stepped(Seconds::from(step)));
                 if let Some(system) = self.awaiting_step.take() {
                     self.offset = Some((Seconds::ZERO, system.updated));

@@ -149,7 +149,7 @@ impl Clock {
     /// it goes away before. Sooner, if two sources confirm it.
     #[must_use]
     pub fn watched(&self, now: Now) -> Option<(Seconds, Seconds)> {
-        let left = self.stepping.left(self.timescale.to_free(now.local))?;
+        let left = self.stepping.left(self.timescale.to_free(now.local)).filter(|_| self.halt.is_none())?;
         Some((self.remaining_offset(now)?, left))
     }
 
