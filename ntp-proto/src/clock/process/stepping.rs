@@ -99,6 +99,11 @@ impl Stepping {
         self.stage == Stage::Starting
     }
 
+    /// True if the rules of a start do not apply.
+    pub(super) fn is_running(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     /// The clock was disturbed: the rules of a start apply again.
     pub(super) fn restart(&mut self) {
         self.resumed |= self.stage != Stage::Starting;

@@ -159,6 +159,12 @@ impl Clock {
         self.stepping.is_watching()
     }
 
+    /// True if the rules of a start do not apply any more: the clock was confirmed by more than one exchange.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.stepping.is_running()
+    }
+
     /// Whether the last measurement was not acted upon, as another one must confirm it.
     #[must_use]
     pub fn is_held(&self) -> bool {
