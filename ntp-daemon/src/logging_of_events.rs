@@ -76,7 +76,7 @@ pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
         }
         Event::SourceChanged { address, from, to, .. } => tell_source(*address, from.as_ref(), to, client),
         Event::Clock(ClockEvent::Synchronized) => tell_synchronized(client, facts, now),
-        Event::Clock(event) => tell_clock(event, facts),
+        Event::Clock(event) => tell_clock(event, client, facts),
     }
 }
 
@@ -287,7 +287,7 @@ fn tell_doubt(address: SocketAddr, doubt: Doubt) {
     }
 }
 
-fn tell_clock(event: &ClockEvent, facts: &Facts) {
+fn tell_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
     match event {
         ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
         ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
@@ -301,6 +301,10 @@ fn tell_clock(event: &ClockEvent, facts: &Facts) {
             suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
             "the machine was suspended; the clock is confirmed anew"
         ),
+        // Setting the clock is the other program's business then.
+        ClockEvent::Disturbed(disturbance) if !client.clock().steers() || client.groups().is_empty() => {
+            tracing::info!(step = %signed(disturbance.step), "another program has set the clock");
+        }
         ClockEvent::Disturbed(disturbance) => tracing::warn!(
             step = %signed(disturbance.step),
             "another program has set the clock; it is confirmed anew. If another time service runs here, stop one of the two"

@@ -203,3 +203,24 @@ fn the_tai_offset_is_told_with_the_status_and_changes_with_the_leap_second() {
     world.run(MIDNIGHT + 10.0);
     assert_eq!(world.statuses.last().unwrap().1.tai_offset, Some(38));
 }
+
+#[test]
+fn a_clock_that_another_program_keeps_and_sets_is_served_once_it_is_measured_again() {
+    let config = ClockConfig { serves_unsteered: true, ..ClockConfig::default() };
+    let mut world =
+        World::with(vec![server("192.0.2.1")], config, &unsteered(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
+    world.run(600.0);
+    for (round, by) in [0.3, -0.3, 3600.0, -3600.0].into_iter().enumerate() {
+        let start = 600.0 * (round + 1) as f64;
+        world.run(start);
+        world.disturb(by);
+        assert_eq!(served(&world).stratum, 16, "{by}: what was measured is void");
+        for second in 1..60 {
+            world.run(start + f64::from(second));
+            let (served, error) = (served(&world), world.offset().abs());
+            assert!(served.stratum == 16 || served.dispersion >= error, "{by}: {} < {error}", served.dispersion);
+        }
+        assert_eq!(served(&world).stratum < 16, world.offset().abs() < 1.0, "{by}");
+        assert_eq!(world.client.clock().disturbance(), None, "{by}: it was measured since");
+    }
+}

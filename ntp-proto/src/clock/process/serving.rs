@@ -20,6 +20,8 @@ impl Clock {
     /// Takes in what the sources say about a clock that is not ours to steer.
     pub(super) fn observe(&mut self, free: FreeTime, peer: &Candidate, system: SystemVariables) {
         let Some((offset, at)) = self.offset else { return };
+        self.disturbance = None;
+        self.moved = Seconds::ZERO;
         let rate = self.drift.learn(at, offset);
         // The best sample may be a few polls old, and the clock has moved since.
         let age = (free - peer.filtered.best.at).max(Seconds::ZERO);
@@ -30,12 +32,13 @@ impl Clock {
         });
     }
 
-    /// Whether a clock that we do not steer is served by what is measured: where that is asked for, and while its bound,
-    /// which contains the measured offset, is within the maximum distance.
+    /// Whether a clock that we do not steer is served by what is measured: where that is asked for, while its bound,
+    /// which contains the measured offset, is within the maximum distance, and unless it was set since it was measured.
     #[must_use]
     pub fn serves_unsteered(&self, free: FreeTime) -> bool {
         let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
-        !self.steers && self.config.serves_unsteered && self.system.as_ref().is_some_and(within)
+        let measured = self.disturbance.is_none() && self.system.as_ref().is_some_and(within);
+        !self.steers && self.config.serves_unsteered && measured
     }
 
     /// Whether we serve our own clock as if it were right, for want of anything better. A clock that the sources contradict
