@@ -34,7 +34,6 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// After the first reply, each other source may leave this many requests unanswered before it is not waited for.
 const PATIENCE_AT_FIRST: u32 = 2;

@@ -21,6 +21,7 @@ use crate::source::SourceConfig;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// How a server behaves.
 #[derive(Clone, Copy, Debug)]
