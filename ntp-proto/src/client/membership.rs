@@ -150,8 +150,8 @@ impl Client {
         }
     }
 
-    /// The addresses that an entry may not use, and who has them. What is authenticated goes first: an entry with NTS heeds only
-    /// its like, and one without NTS gives way to all that have answered or may still do so.
+    /// The addresses that an entry may not use, and the entries that have them. Authenticated time goes first: an entry with
+    /// NTS gives way to entries with NTS only, and one without NTS to all that have answered or may still do so.
     fn taken(&self, group: GroupId) -> Vec<(SocketAddr, GroupId)> {
         let is_nts = self.groups.get(group.place()).is_some_and(Group::is_nts);
         let mut taken = Vec::new();
@@ -194,10 +194,10 @@ impl Client {
         self.clock.forget(id);
         if let Some(group) = self.groups.get_mut(member.group.place()) {
             if reason == Removal::NoRoute {
-                // That says nothing about the server.
+                // A missing route says nothing about the server.
                 group.put_aside(address);
             } else {
-                // Somebody chose a configured server's name, so all its addresses stay welcome.
+                // The administrator chose the name of a configured server, so all its addresses stay welcome.
                 if group.is_pool() {
                     group.shun(address.ip(), now);
                 }

@@ -101,7 +101,7 @@ pub struct Client {
     next_id: u32,
     rng: ChaCha12Rng,
     first_measured: Option<MonoTime>,
-    /// When all sources were asked for their testimony last.
+    /// The time at which all sources were last polled for their testimony.
     witnesses_called: Option<MonoTime>,
     events: VecDeque<Event>,
     /// See [`ClientConfig::unproven_since`].
@@ -182,7 +182,7 @@ impl Client {
     }
 
     /// The network says that a request did not arrive; `os_error` is the operating system's error number, `ECONNREFUSED`
-    /// where nothing listens at the server's port. It is shown and otherwise ignored, since anybody can forge that.
+    /// where nothing listens at the server's port. It is shown and otherwise ignored, since such a message is easily forged.
     pub fn handle_unreachable(&mut self, id: SourceId, os_error: i32) {
         if let Some(member) = self.members.get_mut(&id) {
             member.source.handle_unreachable(os_error);
@@ -241,7 +241,7 @@ impl Client {
         self.collect_clock_events();
     }
 
-    /// The clock was changed by something else: everybody is asked at once. If it is not known how far it was changed, no
+    /// The clock was changed by something else: all sources are polled at once. If it is not known how far it was changed, no
     /// source decides alone, as at the start.
     fn confirm_anew(&mut self, now: MonoTime, disturbance: &Disturbance) {
         let samples_hold = disturbance.suspended.is_zero();

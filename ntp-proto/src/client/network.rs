@@ -17,7 +17,7 @@ const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 /// The state of the network, as far as it is known.
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    /// Until when IPv4 is taken to have no way out.
+    /// The time until which IPv4 is taken to have no route.
     v4_closed_until: Option<MonoTime>,
     /// The same of IPv6.
     v6_closed_until: Option<MonoTime>,

@@ -10,12 +10,12 @@ use std::time::Duration;
 const QUORUM_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Client {
-    /// When the first decision no longer waits.
+    /// The time from which the first decision no longer waits.
     pub(super) fn quorum_ends(&self) -> Option<MonoTime> {
         self.first_measured.map(|first| first + QUORUM_PATIENCE)
     }
 
-    /// Which sources have yet to be heard.
+    /// The sources that have yet to be heard.
     pub(super) fn awaited(&self, now: MonoTime) -> Awaited {
         // One that was heard and has answered one of its last eight polls may well be back at the next.
         let silent = |member: &Member| {

@@ -21,8 +21,8 @@ pub struct InitialClock {
     pub accumulated: Option<Seconds>,
     /// How finely it can be read.
     pub precision: Precision,
-    /// Whether the operating system still calls it synchronized, because it was left right by an earlier run. It is not
-    /// stepped then by less than the first measurements may be wrong by.
+    /// True if the operating system still calls it synchronized, because an earlier run left it right. It is not stepped then
+    /// by less than the first measurements may be wrong by.
     pub left_synchronized: bool,
 }
 
@@ -97,12 +97,12 @@ pub enum ClockChange {
 /// A change of the clock that this client did not order: another program set it, or the machine was suspended.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Disturbance {
-    /// What the clock would have shown without the change.
+    /// The reading of the clock without the change.
     pub before: NtpTimestamp,
-    /// What was added to it, by comparison with the clock of timers.
+    /// The difference added to it, by comparison with the clock of timers.
     pub step: NtpDuration,
-    /// How long the machine was suspended. The time of a suspend comes from a coarse clock, so that `step` is then not all
-    /// that the clock may be off by.
+    /// The duration of the suspend; zero if there was none. It comes from a coarse clock, so that the clock may be off by more
+    /// than `step`.
     pub suspended: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Whether our clock goes on as it was ordered to, by comparison with the clock of timers.
+//! Detection of steps and suspends that we did not order, by comparison with the clock of timers.
 //!
 //! The clock of timers runs at the steered rate as well, but is never set. So the difference of the two changes by our own
 //! steps only; any other change is a step that another program made. A suspend shows as time that only the clock of timers
@@ -20,7 +20,7 @@ pub struct MachineTime {
     pub local: NtpTimestamp,
     /// The clock of timers, which counts suspends, runs at the rate of the disciplined clock, and is never set.
     pub boot: MonoTime,
-    /// How long the machine has been suspended since it was booted.
+    /// The time that the machine has been suspended since it was booted.
     pub suspended: Duration,
 }
 

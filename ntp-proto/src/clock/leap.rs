@@ -10,7 +10,7 @@ use crate::time::NtpTimestamp;
 /// The length of a UTC day without a leap second, in seconds.
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Any time in the current era of Unix time serves to tell months apart: 2026-01-01.
+/// Any time in the current era of Unix time serves to distinguish months: 2026-01-01.
 const NOMINAL_UNIX_TIME: i64 = 1_767_225_600;
 
 /// The kernel is left alone for this long around midnight, in seconds: taking the announcement back before its own timer
@@ -193,11 +193,11 @@ mod tests {
 
     #[test]
     fn the_kernel_is_disarmed_after_it_has_inserted_the_second_and_not_before() {
-        let told = |unix| of_kernel(None, Some(inserted(NEW_YEAR_2027)), at(unix)).0;
-        assert_eq!(told(NEW_YEAR_2027 - 1), LeapIndicator::Insert);
-        assert_eq!(told(NEW_YEAR_2027), LeapIndicator::Insert);
-        assert_eq!(told(NEW_YEAR_2027 + KERNEL_MARGIN), LeapIndicator::NoWarning);
-        assert_eq!(told(NEW_YEAR_2027 - SECONDS_PER_DAY - 1), LeapIndicator::NoWarning);
+        let indicator = |unix| of_kernel(None, Some(inserted(NEW_YEAR_2027)), at(unix)).0;
+        assert_eq!(indicator(NEW_YEAR_2027 - 1), LeapIndicator::Insert);
+        assert_eq!(indicator(NEW_YEAR_2027), LeapIndicator::Insert);
+        assert_eq!(indicator(NEW_YEAR_2027 + KERNEL_MARGIN), LeapIndicator::NoWarning);
+        assert_eq!(indicator(NEW_YEAR_2027 - SECONDS_PER_DAY - 1), LeapIndicator::NoWarning);
     }
 
     #[test]

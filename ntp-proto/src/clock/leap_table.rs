@@ -32,13 +32,13 @@ impl LeapTable {
         (in_order && !steps.is_empty()).then_some(Self { steps, expires })
     }
 
-    /// Until when it holds, in seconds of Unix time.
+    /// The end of the table's validity, in seconds of Unix time.
     #[must_use]
     pub const fn expires(&self) -> i64 {
         self.expires
     }
 
-    /// Whether it says all that there is to say about this time, in seconds of Unix time.
+    /// True if the table is complete for this time, in seconds of Unix time: its first entry is earlier, and it has not expired.
     #[must_use]
     pub fn is_valid_at(&self, unix: i64) -> bool {
         unix < self.expires && self.steps.first().is_some_and(|first| first.from <= unix)

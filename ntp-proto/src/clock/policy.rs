@@ -101,7 +101,7 @@ pub struct ClockConfig {
     pub local_stratum: Stratum,
     /// The reference identifier that we show at a local stratum of 1.
     pub local_reference_id: ReferenceId,
-    /// Whether a clock that we do not steer, as another program keeps it, is served by what is measured.
+    /// True if a clock that we do not steer, as another program keeps it, is served with the error that is measured.
     pub serves_unsteered: bool,
     /// The algorithm.
     pub discipline: DisciplineKind,

@@ -47,13 +47,13 @@ pub struct Clock {
     /// Whether the clock has been corrected since the start.
     begun: bool,
     stepping: Stepping,
-    /// Whether the last measurement was not acted upon, as it needs confirmation.
+    /// True if the last measurement was not acted upon, as it needs confirmation.
     held: bool,
     /// See [`InitialClock::left_synchronized`].
     left_synchronized: bool,
     /// The last change that was not ordered, until the clock is confirmed again.
     disturbance: Option<Disturbance>,
-    /// What other programs have added to the clock since it was confirmed last.
+    /// The sum of the steps of other programs since the clock was last confirmed.
     moved: Seconds,
     /// The sum of the steps before a source with NTS was believed for the first time.
     unauthenticated: Option<Seconds>,
@@ -64,11 +64,11 @@ pub struct Clock {
     steps: u64,
     actions: VecDeque<ClockAction>,
     events: VecDeque<ClockEvent>,
-    told: Option<status::Told>,
+    reported: Option<status::Reported>,
     leap_table: Option<Arc<LeapTable>>,
     /// The midnight of the last leap second that our clock has made, in seconds of Unix time.
     leapt: Option<i64>,
-    /// How a clock moves that we do not steer.
+    /// The measured drift of a clock that we do not steer.
     drift: MeasuredDrift,
 }
 
@@ -107,7 +107,7 @@ impl Clock {
             steps: 0,
             actions: VecDeque::new(),
             events: VecDeque::new(),
-            told: None,
+            reported: None,
             leap_table: None,
             leapt: None,
             drift: MeasuredDrift::default(),
@@ -116,7 +116,7 @@ impl Clock {
         clock
     }
 
-    /// Takes in everybody's opinion after `changed` gave a new one. Those that are `awaited` have yet to give theirs.
+    /// Takes in the opinions of all sources after `changed` gave a new one. Those that are `awaited` have yet to give theirs.
     pub fn handle_opinions(&mut self, now: Now, candidates: &[Candidate], changed: Option<SourceId>, awaited: Awaited) {
         let free = self.timescale.to_free(now.local);
         let requirements = Requirements {
@@ -249,7 +249,7 @@ impl Clock {
 
     fn apply_rate(&mut self, mono: MonoTime) {
         let rate = self.steering.rate(mono);
-        // What is in force was rounded to the kernel's unit: within half of that, the kernel would get the same value again.
+        // The rate in force was rounded to the kernel's unit: within half of that, the kernel would get the same value again.
         let differs = (rate - self.requested_rate()).abs() > KERNEL_UNIT * 0.5;
         if self.steers && differs && self.refused == 0 {
             self.actions.retain(|action| !matches!(action, ClockAction::SetFrequency(_)));

@@ -84,7 +84,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Whether the source agrees with the majority, so that its measurements are used.
+    /// True if the source agrees with the majority, so that its measurements are used.
     #[must_use]
     pub const fn is_truechimer(self) -> bool {
         matches!(self, Self::SystemPeer | Self::Combined | Self::Outlier)
@@ -209,7 +209,7 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
     selection.standings.extend(ballot.excluded.iter().map(|(candidate, standing)| (candidate.id, *standing)));
     if ballot.voters.is_empty() {
         if !ballot.excluded.is_empty() {
-            // Where NTS is required, plain sources wait for nothing that would let them set the clock.
+            // If NTS is required, plain sources never set the clock, however long they wait.
             let stand_in = requirements.authentication != Authentication::Require;
             let awaited = stand_in && requirements.awaited.has_authenticated();
             selection.outcome =
@@ -221,7 +221,7 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
     selection
 }
 
-/// Looks for what the voters agree on, and for those who agree with them.
+/// Finds the interval that the voters agree on, and the candidates that agree with them.
 fn vote(selection: &mut Selection, ballot: &Ballot<'_>, all: &[Candidate], requirements: &Requirements) {
     let claims: Vec<Claim> = ballot.voters.iter().map(|(_, claim)| *claim).collect();
     let needed = ballot.quorum().max(requirements.minimum_agreeing);

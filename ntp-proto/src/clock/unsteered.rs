@@ -1,13 +1,13 @@
-//! How fast a clock moves against its sources that another program keeps, or none: learnt from the measured offsets.
+//! The drift of a clock that we do not steer against its sources, estimated from the measured offsets.
 
 use super::timescale::FreeTime;
 use crate::time::{Frequency, Seconds};
 use std::collections::VecDeque;
 
-/// How many offsets are compared with each new one.
+/// The number of offsets that each new one is compared with.
 const REMEMBERED: usize = 8;
 
-/// Offsets closer together than this tell of noise and not of the rate.
+/// Offsets closer together than this show noise and not the rate.
 const SHORTEST: Seconds = Seconds::new(1.0);
 
 /// A clock of which only one offset is known may gain or lose this much: what the kernel assumes of one, too.

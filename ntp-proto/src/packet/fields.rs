@@ -210,10 +210,11 @@ impl ReferenceId {
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
     }
 
-    /// For people, beside the stratum and the address of the server that sent it, which tell what it means (RFC 5905 §7.3):
+    /// For people, by the stratum and the address of the server that sent it, which decide its meaning (RFC 5905 §7.3):
     /// above a primary server an IPv4 address; otherwise the letters of a reference clock, of a kiss or of why there is no
     /// time. Eight hexadecimal digits stand for all else, in particular for the hash of an IPv6 address. Nothing in a packet
-    /// tells an address from a hash, so that what comes over IPv6 is taken for a hash, as is what no host can have.
+    /// distinguishes an address from a hash, so that a reference that comes over IPv6 is taken for a hash, as is an address
+    /// that no host can have.
     #[must_use]
     pub fn text(self, stratum: Stratum, server: IpAddr) -> String {
         let readable = if stratum > Stratum::PRIMARY && stratum.is_synchronized() {

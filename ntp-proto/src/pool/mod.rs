@@ -223,13 +223,13 @@ impl Group {
         }
     }
 
-    /// Since when a look-up or key establishment is on its way, if one is.
+    /// The start of the look-up or key establishment that is in progress, if one is.
     #[must_use]
     pub fn asking_since(&self) -> Option<MonoTime> {
         self.resolution.asking_since()
     }
 
-    /// Why the last look-up failed, and when the next one is due or has begun.
+    /// The error of the last look-up, and the time at which the next one is due or has begun.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, MonoTime)> {
         self.resolution.failure()
@@ -356,7 +356,7 @@ impl Group {
         Some(self.candidates.remove(place))
     }
 
-    /// Has an address back that it must not use for now. What was configured as an address is never looked up again.
+    /// Takes back an address that must not be used for now. A configured address is kept, as it is never looked up again.
     pub(crate) fn give_back(&mut self, address: SocketAddr) {
         if matches!(self.resolution, Resolution::NotNeeded) && !self.candidates.contains(&address) {
             self.candidates.push(address);

@@ -59,7 +59,7 @@ impl Group {
         self.candidates.len()
     }
 
-    /// When the resolver has been given enough time.
+    /// The time at which the resolver has been given enough time.
     fn patience_ends(&self) -> Option<MonoTime> {
         let waiting = self.is_asking() && !self.name.found && !self.name.remembered.is_empty();
         self.name.asked_at.filter(|_| waiting).map(|asked| asked + RESOLVER_PATIENCE)
@@ -70,7 +70,7 @@ impl Group {
         self.patience_ends().is_some_and(|end| now >= end)
     }
 
-    /// When the name is to be looked up although nothing is missing, or the resolver has been given enough time.
+    /// The time at which the name is to be looked up although nothing is missing, or the resolver has been given enough time.
     pub(super) fn name_timeout(&self) -> Option<MonoTime> {
         let refresh = self.name.refresh_at.filter(|_| !self.is_looking());
         [refresh, self.patience_ends()].into_iter().flatten().min()

@@ -313,10 +313,10 @@ impl Server {
     }
 }
 
-/// Whether a packet is a request, going by its mode.
+/// True if a packet is a request, by its mode.
 ///
 /// Symmetric active packets are requests to us: the reply is the same, in mode 2, and no association is mobilized (RFC 5905
-/// §9.2 lets a server answer so). Version 1 has no modes (RFC 1059): there, the ports tell clients from peers, and both ends
+/// §9.2 lets a server answer so). Version 1 has no modes (RFC 1059): the ports distinguish clients from peers, and both ends
 /// of an exchange between peers have port 123. Such packets are left alone, as a reply could be answered in turn.
 fn asks_for_time(header: &Header, port: u16) -> bool {
     match header.mode {

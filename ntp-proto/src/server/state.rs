@@ -25,7 +25,7 @@ pub struct ServedState {
     pub reference_id: ReferenceId,
     /// When our clock was last set or corrected, by our clock.
     pub reference_time: NtpTimestamp,
-    /// Whether our clock is its own reference; `reference_time` does not count then.
+    /// True if our clock is its own reference; `reference_time` does not count then.
     pub is_own_reference: bool,
 }
 
@@ -45,8 +45,8 @@ impl ServedState {
         is_own_reference: false,
     };
 
-    /// When our clock was last set or corrected, told at a time by our clock. One that is its own reference is as good as set
-    /// at each full minute of 64 s: classic clients refuse a server that was last set a day ago (RFC 5905 MAXAGE).
+    /// The time at which our clock was last set or corrected, for a reply at a time by our clock. One that is its own reference
+    /// counts as set every 64 s: classic clients refuse a server that was last set a day ago (RFC 5905 MAXAGE).
     #[must_use]
     pub fn reference_time_at(&self, now: NtpTimestamp) -> NtpTimestamp {
         const WITHIN_64_SECONDS: u64 = (1 << 38) - 1;

@@ -95,8 +95,8 @@ impl From<DecodeError> for DropReason {
     }
 }
 
-/// How many requests met which verdict since the start. Each request is in exactly one counter, so all totals are sums; why
-/// cookies could not be opened is counted beside that.
+/// The number of requests by verdict since the start. Each request is in exactly one counter, so all totals are sums; the
+/// causes for which cookies could not be opened are counted beside that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerStats {
     replies: [u64; ReplyKind::ALL.len()],

@@ -94,7 +94,7 @@ struct InFlight {
     parked: Option<(ValidReply, Stamp)>,
     /// Of a protected request.
     unique_id: Option<UniqueId>,
-    /// Whether a reply without proof says that the server cannot use our cookie.
+    /// True if a reply without proof says that the server cannot use our cookie.
     refused: bool,
     /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
     refusal: Option<Refusal>,
@@ -124,15 +124,15 @@ pub struct SourceCounters {
 /// A datagram that was not believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Doubt {
-    /// Why not.
+    /// The reason for which the datagram was not believed.
     pub discard: Discard,
-    /// Who sent it, which may be forged.
+    /// The sender's address, which may be forged.
     pub from: SocketAddr,
     sequence: u32,
 }
 
-/// After so many further requests without an answer, what came before tells nothing about the server any more; as long as
-/// the reach register remembers (RFC 5905 §9.2).
+/// After so many further requests without an answer, earlier replies say nothing about the server any more; as long as the
+/// reach register remembers (RFC 5905 §9.2).
 const DOUBT_LASTS: u32 = 8;
 
 /// After so many further requests without a word from the network, the silence may have another cause. Routers do not report
@@ -174,7 +174,8 @@ pub struct Source {
     problem: Option<Discard>,
     useless: u32,
     send_error: Option<i32>,
-    /// What the network says about why requests do not arrive, as an operating system error number, and of which request.
+    /// The cause for which a request did not arrive, as the network reported it: an operating system error number, and the
+    /// request.
     unreachable: Option<(i32, u32)>,
     /// The last datagram that was not believed, since the last measurement.
     doubt: Option<Doubt>,
@@ -306,8 +307,8 @@ impl Source {
         }
     }
 
-    /// The network says that requests do not arrive, with the operating system's error number for the reason. Anybody can
-    /// forge that, so it is only shown.
+    /// The network says that requests do not arrive, with the operating system's error number for the reason. Such a message
+    /// is easily forged, so it is only shown.
     pub(crate) fn handle_unreachable(&mut self, os_error: i32) {
         self.unreachable = Some((os_error, self.sequence));
     }
@@ -325,7 +326,7 @@ impl Source {
         if same_endpoint(datagram.from, self.address) {
             self.unreachable = None;
         }
-        // What comes when nothing is waited for, as the second copy of a reply does, tells nothing about the server.
+        // A datagram without a request in flight, such as the second copy of a reply, says nothing about the server.
         let waited = self.in_flight.is_some();
         let outcome = self.judge(datagram, context);
         if let Err(discard) = outcome {

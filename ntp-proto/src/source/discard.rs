@@ -2,7 +2,7 @@
 
 use crate::packet::KissCode;
 
-/// Why a datagram was not believed. The variants up to [`Discard::Forged`] had no effect on the association. A NAK and the
+/// The reason to discard a datagram. The variants up to [`Discard::Forged`] had no effect on the association. A NAK and the
 /// others answer the request in flight, but bring no time: as they may be forged, they have an effect only if no valid reply
 /// comes until the deadline of the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,4 +1,4 @@
-//! Where our own server answers, so that a client that is given one of these addresses does not follow itself.
+//! The addresses at which our own server answers, so that a client that is given one of them does not follow itself.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -59,7 +59,7 @@ mod tests {
             assert!(!is_own(&["0.0.0.0:1123"], source), "{source}");
         }
         assert!(is_own(&["[::]:123"], "[2001:db8::7]:123") && is_own(&["[::]:123"], "[::1]:123"));
-        assert!(!is_own(&["0.0.0.0:123"], "[::1]:123"), "somebody else may serve IPv6");
+        assert!(!is_own(&["0.0.0.0:123"], "[::1]:123"), "another program may serve IPv6");
         assert!(!is_own(&["0.0.0.0:123", "[::]:123"], "192.0.2.8:123"));
     }
 

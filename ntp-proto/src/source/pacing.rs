@@ -34,7 +34,7 @@ pub(super) struct Pacing {
     /// The last complaint, or the last step towards forgetting it.
     complained: MonoTime,
     hurried: Option<MonoTime>,
-    /// When the last burst began that followed a disturbance of our clock.
+    /// The start of the last burst that followed a disturbance of our clock.
     disturbed: Option<MonoTime>,
     unanswered: u32,
 }
@@ -120,14 +120,14 @@ impl Pacing {
         }
     }
 
-    /// Forgets requests in vain, if there were any and the server does not mind; a burst starts if none was started lately.
-    /// Returns whether it did.
+    /// Forgets unanswered requests, if there were any and the server has not asked for fewer; a burst starts if none was
+    /// started lately. True if there were any.
     pub(super) fn search_anew(&mut self, now: MonoTime) -> bool {
-        let in_vain = self.unanswered > 0 && self.floor.is_none();
-        if in_vain && !self.hurry(now) {
+        let unanswered = self.unanswered > 0 && self.floor.is_none();
+        if unanswered && !self.hurry(now) {
             self.unanswered = 0;
         }
-        in_vain
+        unanswered
     }
 
     /// A usable reply has come; after an outage this starts a new burst.

@@ -25,7 +25,7 @@ pub struct Ourselves<'a> {
     pub system: Option<&'a SystemVariables>,
     /// The server that the reply came from.
     pub server: Option<SocketAddr>,
-    /// Where our own server answers.
+    /// The addresses at which our own server answers.
     pub own_servers: &'a OwnServers,
 }
 
@@ -114,7 +114,8 @@ fn root_distance(delay: NtpShort, dispersion: NtpShort) -> Seconds {
 }
 
 /// A server follows us if it names our address as its reference, or if it is our own server: at an address where that
-/// answers, or because it tells exactly what we tell. On the loopback interface, all hosts share their addresses, so names prove nothing there.
+/// answers, or because its state is exactly the one that we serve. On the loopback interface, all hosts share their
+/// addresses, so references prove nothing there.
 fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
     let above_primary = header.stratum.to_bits() > 1;
     let names_us = ourselves
@@ -137,7 +138,7 @@ mod tests {
     use crate::packet::{Mode, Stratum, Version};
     use crate::time::{NtpTimestamp, PollInterval};
 
-    const NOBODY: Ourselves<'_> =
+    const UNKNOWN: Ourselves<'_> =
         Ourselves { address: None, system: None, server: None, own_servers: &OwnServers::NONE };
 
     fn reply() -> Header {
@@ -157,7 +158,7 @@ mod tests {
     fn verdict(change: impl FnOnce(&mut Header)) -> Option<Discard> {
         let mut header = reply();
         change(&mut header);
-        check_header(&header, &NOBODY).err()
+        check_header(&header, &UNKNOWN).err()
     }
 
     #[test]
@@ -187,9 +188,9 @@ mod tests {
 
     #[test]
     fn a_server_that_follows_us_is_a_loop() {
-        let ours = Ourselves { address: Some("192.0.2.1".parse().unwrap()), ..NOBODY };
+        let ours = Ourselves { address: Some("192.0.2.1".parse().unwrap()), ..UNKNOWN };
         assert_eq!(check_header(&reply(), &ours).err(), Some(Discard::Loop));
-        let other = Ourselves { address: Some("192.0.2.2".parse().unwrap()), ..NOBODY };
+        let other = Ourselves { address: Some("192.0.2.2".parse().unwrap()), ..UNKNOWN };
         assert!(check_header(&reply(), &other).is_ok());
     }
 
@@ -214,7 +215,7 @@ mod tests {
         let own_servers = OwnServers::new(vec!["0.0.0.0:123".parse().unwrap()], Vec::new());
         for stratum in [1, 8] {
             let header = Header { stratum: Stratum::from_bits(stratum), ..reply() };
-            let at = |server: &str| Ourselves { server: server.parse().ok(), own_servers: &own_servers, ..NOBODY };
+            let at = |server: &str| Ourselves { server: server.parse().ok(), own_servers: &own_servers, ..UNKNOWN };
             assert_eq!(check_header(&header, &at("127.0.0.1:123")).err(), Some(Discard::Loop));
             assert!(check_header(&header, &at("127.0.0.1:1123")).is_ok());
         }

@@ -45,8 +45,8 @@ fn a_source_with_nts_gets_the_address_that_a_plain_one_has_whichever_comes_first
         assert_eq!(asked(&world), (vec![address(1)], vec![]));
         assert_eq!((world.nts.establishments, authenticated(&world)), (1, 1));
         assert_eq!(world.client.groups()[loser].rival(), Some(GroupId::new(1 - loser)), "and the reason is known");
-        let told = |event: &&Event| matches!(event, Event::SameServer { .. });
-        assert_eq!(world.events.iter().filter(told).count(), 1);
+        let reported = |event: &&Event| matches!(event, Event::SameServer { .. });
+        assert_eq!(world.events.iter().filter(reported).count(), 1);
     }
 }
 
@@ -82,8 +82,8 @@ fn two_names_with_nts_that_lead_to_one_server_count_once_and_cost_one_handshake_
     assert_eq!(world.nts.establishments, 2);
     assert_eq!(asked(&world), (vec![address(1)], vec![]));
     assert_eq!(world.client.groups()[1].rival(), Some(GroupId::new(0)));
-    let told = |event: &&Event| matches!(event, Event::SameServer { .. });
-    assert_eq!(world.events.iter().filter(told).count(), 1);
+    let reported = |event: &&Event| matches!(event, Event::SameServer { .. });
+    assert_eq!(world.events.iter().filter(reported).count(), 1);
 
     // Once a day it is seen whether the second one has moved.
     world.nts.hosts.insert(host(2), (address(2), ALWAYS));
@@ -167,7 +167,7 @@ fn a_clock_that_plain_sources_have_set_wrong_is_set_right_by_the_first_source_wi
 }
 
 #[test]
-fn where_nts_is_required_plain_sources_never_set_the_clock() {
+fn plain_sources_never_set_the_clock_if_nts_is_required() {
     let mut world = world_by(Authentication::Require, vec![pool(3), nts("nowhere.example")], 3);
     world.run(600.0);
     assert!(!world.synchronized());

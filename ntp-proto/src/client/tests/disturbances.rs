@@ -13,7 +13,7 @@ fn four() -> Vec<GroupConfig> {
 
 const HONEST: [(u8, Server); 4] = [(1, Server::Honest), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
 
-/// Lives on, and checks each tenth of a second that whoever asks is not misled.
+/// Lives on, and checks each tenth of a second that the served time is within its error bound.
 fn run_honestly(world: &mut World, from: f64, span: f64) {
     for tenth in 1..=(span * 10.0) as u32 {
         world.run(from + f64::from(tenth) * 0.1);

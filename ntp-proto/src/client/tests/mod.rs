@@ -35,7 +35,7 @@ enum Server {
     Unsendable(i32),
     /// It is our own server.
     Ourselves,
-    /// Its replies arrive behind a forged one that tells no time, with this kiss code.
+    /// Its replies arrive behind a forged one without time, with this kiss code.
     Raced(&'static [u8; 4]),
 }
 
@@ -56,11 +56,11 @@ struct World {
     held_up: Option<(SocketAddr, f64)>,
     /// Whether our clock refuses to be set.
     refuses: bool,
-    /// What the operating system was told, and when.
+    /// The statuses that the operating system was given, with their times.
     statuses: Vec<(MonoTime, ClockStatus)>,
     /// What servers with NTS know and do.
     nts: nts::Servers,
-    /// Whether the resolver never answers.
+    /// True if the resolver never answers.
     resolver_hangs: bool,
 }
 
@@ -91,7 +91,7 @@ fn config(groups: Vec<GroupConfig>, clock: ClockConfig) -> ClientConfig {
     }
 }
 
-/// When the program was built, in Unix seconds; the truth of a world begins a year and a half later.
+/// The time of the build, in Unix seconds; the truth of a world begins a year and a half later.
 const BUILT: i64 = 1_750_000_000;
 
 /// The truth at the start of a world, in Unix seconds.

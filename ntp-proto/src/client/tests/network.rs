@@ -68,7 +68,7 @@ fn a_name_is_looked_up_and_silent_servers_are_asked_as_soon_as_the_network_comes
 }
 
 #[test]
-fn an_interface_that_comes_and_goes_all_the_time_makes_nobody_ask_in_a_frenzy() {
+fn an_interface_that_comes_and_goes_all_the_time_causes_no_flood_of_requests() {
     let mut world = World::new(vec![server("192.0.2.1"), server("nowhere.example")], 0.0, 0.0);
     world.run(100.0);
     let before = (look_ups(&world), world.sent);
@@ -114,12 +114,12 @@ fn a_name_whose_answers_rotate_moves_nothing() {
 }
 
 #[test]
-fn addresses_that_no_server_has_hold_no_place_and_are_told_once() {
-    let nobody = [[0, 0, 0, 0], [224, 0, 1, 1], [255, 255, 255, 255]].map(|octets| SocketAddr::from((octets, 123)));
-    let mut world = named(pool(3), &[&nobody[..], &[address(1)]].concat());
+fn addresses_that_no_server_has_hold_no_place_and_are_reported_once() {
+    let impossible = [[0, 0, 0, 0], [224, 0, 1, 1], [255, 255, 255, 255]].map(|octets| SocketAddr::from((octets, 123)));
+    let mut world = named(pool(3), &[&impossible[..], &[address(1)]].concat());
     world.run(3600.0);
     assert_eq!(used(&world), [address(1)]);
-    let told: Vec<_> = world
+    let faults: Vec<_> = world
         .events
         .iter()
         .filter_map(|event| match event {
@@ -129,7 +129,7 @@ fn addresses_that_no_server_has_hold_no_place_and_are_told_once() {
             _ => None,
         })
         .collect();
-    assert_eq!(told, [[AddressFault::Unspecified, AddressFault::Multicast, AddressFault::Broadcast]]);
+    assert_eq!(faults, [[AddressFault::Unspecified, AddressFault::Multicast, AddressFault::Broadcast]]);
 }
 
 #[test]

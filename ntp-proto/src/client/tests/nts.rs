@@ -71,7 +71,7 @@ impl Servers {
         let refused = || EstablishFailure {
             stage: "tcp",
             word: "connection-refused",
-            message: "nobody there".into(),
+            message: "connection refused".into(),
             expired: false,
         };
         let (address, validity) = *self.hosts.get(host).ok_or_else(refused)?;
@@ -349,7 +349,7 @@ fn a_time_at_which_the_certificate_is_not_valid_is_refused() {
 }
 
 #[test]
-fn a_server_cannot_tell_a_time_beyond_the_end_of_its_certificate_even_if_the_clock_is_known() {
+fn a_server_cannot_serve_a_time_beyond_the_end_of_its_certificate_even_if_the_clock_is_known() {
     let mut world = world(1);
     // Twenty years on, where a certificate that is valid today has long ended.
     world.servers.insert(address(1), Server::Lying(20.0 * YEAR));

@@ -1,5 +1,5 @@
-//! What we serve and what the operating system is told, when the sources are silent, contradict us, or another program keeps
-//! the clock.
+//! The served time and the status given to the operating system, when the sources are silent, contradict us, or another
+//! program keeps the clock.
 
 use super::*;
 use crate::clock::TaiStep;
@@ -8,12 +8,12 @@ use crate::clock::TaiStep;
 pub(super) const MIDNIGHT: f64 = 57_600.0;
 const MIDNIGHT_UNIX: i64 = 1_800_057_600;
 
-/// What a client is served at a time by our clock.
+/// The reply that a client gets at a time by our clock.
 struct Served {
     stratum: u8,
     leap: LeapIndicator,
     dispersion: f64,
-    /// How long ago the clock was set, in seconds.
+    /// The age of the reference timestamp, in seconds.
     reference_age: f64,
 }
 
@@ -182,13 +182,13 @@ fn the_leap_second_is_taken_back_at_midnight_though_all_sources_are_silent() {
         assert_eq!(served(&world).leap, expected, "second {second}");
     }
     let armed = |(_, status): &&(MonoTime, ClockStatus)| status.leap == LeapIndicator::Insert;
-    let last_armed = world.statuses.iter().rposition(|told| armed(&told)).unwrap();
+    let last_armed = world.statuses.iter().rposition(|status| armed(&status)).unwrap();
     let disarmed = world.statuses[last_armed + 1].0.since_epoch().as_secs_f64();
     assert!((MIDNIGHT + 1.9..MIDNIGHT + 3.0).contains(&disarmed), "{disarmed}: not before the kernel has inserted it");
 }
 
 #[test]
-fn what_is_served_changes_at_the_midnight_without_any_other_event() {
+fn the_served_state_changes_at_the_midnight_without_any_other_event() {
     let mut world = leaping();
     world.run(MIDNIGHT - 1.0);
     let due = world.client.poll_timeout(world.now()).unwrap().since(world.mono).as_secs_f64();
@@ -196,7 +196,7 @@ fn what_is_served_changes_at_the_midnight_without_any_other_event() {
 }
 
 #[test]
-fn the_tai_offset_is_told_with_the_status_and_changes_with_the_leap_second() {
+fn the_tai_offset_goes_with_the_status_and_changes_with_the_leap_second() {
     let mut world = leaping();
     world.run(MIDNIGHT - 10.0);
     assert_eq!(world.statuses.last().unwrap().1.tai_offset, Some(37));

@@ -89,7 +89,7 @@ fn the_error_bound_holds_even_if_the_kept_frequency_is_wrong() {
 }
 
 #[test]
-fn a_rate_that_cannot_be_corrected_is_told_and_ends_synchronized() {
+fn a_rate_that_cannot_be_corrected_is_reported_and_ends_synchronized() {
     for (drift, servers) in [(0.02, 4), (-0.02, 4), (0.02, 1), (0.05, 4)] {
         let names: Vec<_> = (1..=servers).map(|last| server(&format!("192.0.2.{last}"))).collect();
         let honest: Vec<_> = (1..=servers).map(|last| (last, Server::Honest)).collect();
@@ -101,8 +101,8 @@ fn a_rate_that_cannot_be_corrected_is_told_and_ends_synchronized() {
         }
         let halted = world.client.clock().halted();
         assert!(matches!(halted, Some(Halt::RateBeyondLimit { .. })), "{drift}, {servers} servers: {halted:?}");
-        let told = |event: &&Event| matches!(event, Event::Clock(ClockEvent::Halted(Halt::RateBeyondLimit { .. })));
-        assert_eq!(world.events.iter().filter(told).count(), 1, "{drift}, {servers} servers: told once");
+        let reported = |event: &&Event| matches!(event, Event::Clock(ClockEvent::Halted(Halt::RateBeyondLimit { .. })));
+        assert_eq!(world.events.iter().filter(reported).count(), 1, "{drift}, {servers} servers: reported once");
         assert!(world.offset().abs() < 0.5, "{drift}, {servers} servers: {}", world.offset());
     }
 }

@@ -96,8 +96,8 @@ impl Discipline {
         }
     }
 
-    /// Whether the clock needs a larger correction of its rate than [`frequency`](Self::frequency) can be, so that its error
-    /// grows between two updates. The classic discipline does not know.
+    /// True if the clock needs a larger correction of its rate than [`frequency`](Self::frequency) can be, so that its error
+    /// grows between two updates. Always false for the classic discipline, which does not measure it.
     #[must_use]
     pub fn is_saturated(&self) -> bool {
         match self {

@@ -82,13 +82,13 @@ impl Ticks {
         } else if (span / self.step - (span / self.step).round()).abs() <= NEAR_STEPS.max(NEAR / self.step) {
             self.multiples += 1;
             self.misses = 0;
-            // The longer the span, the better does it tell the step.
+            // The longer the span, the more precise is the step that it gives.
             self.step = span / (span / self.step).round().max(1.0);
         } else if self.size() > 0.0 && self.misses < MISSES {
             self.misses += 1;
         } else {
             let step = common_measure(self.step, span);
-            // Of a smooth clock, little is left. What is left by chance is no evidence yet.
+            // A smooth clock leaves a small remainder. A remainder that may be chance is no evidence yet.
             let step = if step < FINEST { 0.0 } else { step };
             *self = Self { last: self.last, step, multiples: 0, misses: 0 };
         }

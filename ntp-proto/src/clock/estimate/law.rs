@@ -140,7 +140,7 @@ impl Reading {
     pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
         let deviation = variance.sqrt();
         let soft = self.flat(mean, deviation);
-        // Where little is known, a reading may be anywhere and yet be no outlier.
+        // While the state is uncertain, a reading may be anywhere and yet be no outlier.
         let reach = self.reach.max(UNKNOWN_SPREAD * deviation);
         let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -reach.ln() };
         if self.wild {

@@ -300,7 +300,7 @@ impl Estimate {
         } else {
             Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
         };
-        // What is beyond the largest correction is an error of the rate as much as what is not known of it.
+        // The part of the rate beyond the largest correction is an error of the rate as much as its uncertainty.
         let known = known + Frequency::new(self.uncorrected() / SURE);
         self.at.map_or(known, |now| known.max(Frequency::new(self.apart(now) / SURE)))
     }

@@ -1,7 +1,7 @@
 //! The sources that take part, and the paths that their replies take. There are eight places; each holds one path.
 //!
-//! A source that has missed a few polls is silent: it testifies no longer, and its place goes to the next one that wants it.
-//! Where more sources answer than there are places, the near ones have them.
+//! A source that has missed a few polls is silent: it testifies no longer, and its place goes to the next source that needs
+//! one. If more sources answer than there are places, those with the shortest delay have them.
 
 use super::grain::Grain;
 use super::hypothesis::SOURCES;
@@ -133,7 +133,7 @@ impl Places {
         self.indexed().filter(|(index, place)| !place.is_silent() && !self.is_old_path(*index, place))
     }
 
-    /// Whether another place holds a path that the same source has used since.
+    /// True if another place holds a path that the same source has used since.
     fn is_old_path(&self, index: usize, place: &Place) -> bool {
         self.indexed().any(|(other, later)| {
             later.source == place.source && (later.last - place.last, other) > (Seconds::ZERO, index)

@@ -7,7 +7,7 @@ use crate::clock::timescale::FreeTime;
 /// A line must differ from the believed rate by this, beyond what its readings' widths allow for. What differs by less is
 /// found by the hypotheses.
 const NOTABLE: f64 = 100e-6;
-/// No clock runs at such a rate. Readings that seem to show one tell of a jump.
+/// No clock runs at such a rate. Readings that seem to show one come from a jump.
 pub(super) const NO_CLOCK: f64 = 0.1;
 /// A reading is far from what was foreseen if it is so many widths away,
 const WIDTHS: f64 = 1.5;

@@ -1,4 +1,4 @@
-//! What happens when a reading cannot be explained: a source has jumped, our clock has jumped, or our clock runs at another
+//! Handling of a reading that cannot be explained: a source has jumped, our clock has jumped, or our clock runs at another
 //! rate. The other sources decide, as far as they can testify.
 
 use super::places::{Place, Suspect};
@@ -47,8 +47,8 @@ impl Estimate {
         self.suspect(index, None);
     }
 
-    /// Begins offset and rate anew if the last readings of a source tell that our clock runs at another rate than was thought
-    /// possible, and most others do not contradict. Returns whether that was so.
+    /// Resets offset and rate if the last readings of a source show that our clock runs at another rate than was thought
+    /// possible, and most others do not contradict. True if it did.
     pub(super) fn turned(&mut self, index: usize, now: FreeTime) -> bool {
         let Some(own) = self.places.get(index).and_then(|place| place.trail) else { return false };
         let (true, Some(rate)) = (own.is_line(self.belief.rate), own.rate()) else { return false };
@@ -67,7 +67,7 @@ impl Estimate {
         true
     }
 
-    /// How far the last reading was from what is believed, in seconds, if nothing explains it and no source contradicts it.
+    /// The distance of the last reading from the prediction, in seconds, if nothing explains it and no source contradicts it.
     pub(super) fn surprise(&self) -> f64 {
         let suspects = self.places.latest().filter_map(|(_, place)| place.suspect).filter(|_| self.puzzled);
         suspects.map(|suspect| (suspect.middle - self.belief.offset).abs()).fold(0.0, f64::max)
@@ -88,15 +88,15 @@ impl Estimate {
         self.places.witnesses(since, now).map(apart).reduce(f64::min).unwrap_or_default()
     }
 
-    /// The change of the rate since the last reading that was explained, without its sign, if that is what a reading that
-    /// nothing explains tells of.
+    /// The change of the rate since the last reading that was explained, without its sign, if such a change can be the cause of
+    /// a reading that nothing explains.
     fn first_sight(&self, place: &Place) -> Option<f64> {
         let suspect = place.suspect?;
         let span = (suspect.at - place.explained).to_f64().max(1.0);
         Some((suspect.middle - self.belief.offset).abs() / span).filter(|rate| *rate < NO_CLOCK)
     }
 
-    /// How many other sources have seen nothing strange since then, and how many have.
+    /// The number of other sources that have seen nothing strange since then, and the number of those that have.
     fn others(&self, index: usize, since: FreeTime) -> (usize, usize) {
         let others = self.places.latest().filter(|(other, _)| *other != index).map(|(_, place)| place);
         let calm = |place: &&Place| place.suspect.is_none() && place.explained - since >= Seconds::ZERO;

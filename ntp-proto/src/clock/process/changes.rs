@@ -49,8 +49,8 @@ impl Clock {
         }
     }
 
-    /// The clock was changed by something else: how far is known where the machine's clocks tell, and the rules of a start
-    /// apply until the sources confirm it.
+    /// The clock was changed by something else, by a known step if the machine's clocks show one. The rules of a start apply
+    /// until the sources confirm it.
     fn handle_disturbance(&mut self, disturbance: Disturbance) {
         let Disturbance { before, step, suspended } = disturbance;
         if suspended.is_zero() && self.takes_leap_second(before, step) {
@@ -74,8 +74,8 @@ impl Clock {
         self.push_unsynchronized();
     }
 
-    /// Whether a change is the leap second that was announced, which comes once and at its midnight: servers' clocks make it as
-    /// well, so that nothing changes between theirs and ours.
+    /// True if a change is the leap second that was announced, which comes once and at its midnight: servers' clocks make it
+    /// as well, so that nothing changes between theirs and ours.
     fn takes_leap_second(&mut self, before: NtpTimestamp, step: NtpDuration) -> bool {
         let Some(leap) = self.expected_leap(before).filter(|leap| self.leapt != Some(leap.midnight)) else {
             return false;

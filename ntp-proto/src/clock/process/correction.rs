@@ -72,7 +72,7 @@ impl Clock {
         Some(Combined { offset: if self.is_contradicted() { combined.offset } else { offset }, jitter: deviation })
     }
 
-    /// Whether the last measurements contradict what the estimator believes: then nothing is corrected.
+    /// True if the last measurements contradict the estimate: then nothing is corrected.
     fn is_contradicted(&self) -> bool {
         matches!(self.discipline, Discipline::Estimate(_)) && self.discipline.state() == LoopState::Spike
     }
@@ -91,7 +91,7 @@ impl Clock {
             // While it waits, the offset would only grow.
             return Decision::Slew;
         }
-        // What may not be stepped any more is slewed where that takes seconds rather than hours.
+        // An offset that may no longer be stepped is slewed if that takes seconds rather than hours.
         let slewable = self.config.steps.threshold.is_none_or(|threshold| offset.abs() <= threshold);
         let refused = self.accumulated_limit(offset).is_some();
         if decision == Decision::Step && refused && slewable { Decision::Slew } else { decision }

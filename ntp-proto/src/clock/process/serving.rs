@@ -1,4 +1,5 @@
-//! What the clock may be served as: synchronized, measured but kept by another program, its own reference, or nothing.
+//! The state in which the clock is served: synchronized, measured but kept by another program, its own reference, or not at
+//! all.
 
 use super::{Clock, LOCAL_REFERENCE};
 use crate::clock::measurement::FREQUENCY_TOLERANCE;
@@ -32,8 +33,8 @@ impl Clock {
         });
     }
 
-    /// Whether a clock that we do not steer is served by what is measured: where that is asked for, while its bound,
-    /// which contains the measured offset, is within the maximum distance, and unless it was set since it was measured.
+    /// True if a clock that we do not steer is served with the error that is measured: if that is configured, while its error
+    /// bound, which contains the measured offset, is within the maximum distance, and unless it was set since the measurement.
     #[must_use]
     pub fn serves_unsteered(&self, free: FreeTime) -> bool {
         let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
@@ -41,8 +42,8 @@ impl Clock {
         !self.steers && self.config.serves_unsteered && measured
     }
 
-    /// Whether we serve our own clock as if it were right, for want of anything better. A clock that the sources contradict
-    /// is known to be wrong, and never served so.
+    /// True if we serve our own clock as its own reference, for want of a source. A clock that the sources contradict is known
+    /// to be wrong, and never served so.
     #[must_use]
     pub fn is_local_reference(&self, free: FreeTime) -> bool {
         let contradicted = self.halt.is_some()
@@ -52,7 +53,7 @@ impl Clock {
         self.config.local_stratum < Stratum::UNSYNCHRONIZED && !better && !contradicted
     }
 
-    /// What our server tells its clients.
+    /// The state of the clock in the replies of our server.
     #[must_use]
     pub fn served_state(&self, now: Now) -> ServedState {
         let free = self.timescale.to_free(now.local);
@@ -73,7 +74,7 @@ impl Clock {
         }
     }
 
-    /// What a server says that trusts its own clock for want of anything better.
+    /// The served state of a clock that is its own reference.
     fn local_reference(&self, free: FreeTime, state: ServedState) -> ServedState {
         let primary = self.config.local_stratum == Stratum::PRIMARY;
         let most = if primary { PRIMARY_ERROR } else { UNKNOWN_ERROR };

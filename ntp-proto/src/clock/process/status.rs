@@ -10,7 +10,7 @@ use crate::time::{MonoTime, Now, NtpTimestamp, Seconds};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The kernel's error bound grows by 500 ppm and ours by some 15, so that it has to be told again. In this time the two grow
+/// The kernel's error bound grows by 500 ppm and ours by some 15, so that it has to be set again. In this time the two grow
 /// apart by half a second; the kernel calls its clock unsynchronized at 16 s.
 const REFRESH: Seconds = Seconds::new(1024.0);
 
@@ -19,7 +19,7 @@ const AFTER_EDGE: Duration = Duration::from_millis(1);
 
 /// The last status that was handed out, and when.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Told {
+pub(super) struct Reported {
     at: FreeTime,
     leap: (LeapIndicator, Option<i32>),
 }
@@ -42,7 +42,7 @@ impl Clock {
         leap::expected(self.leap_table.as_deref(), voted, local)
     }
 
-    /// Tells the operating system how good the clock is at `at`, which is about now.
+    /// Reports the error of the clock at `at`, which is about now, to the operating system.
     pub(super) fn push_status(&mut self, at: FreeTime) {
         let Some(system) = self.system.filter(|_| self.was_synchronized) else { return self.push_unsynchronized() };
         let leap = self.leap_of_kernel(self.timescale.to_local(at));
@@ -53,13 +53,13 @@ impl Clock {
             estimated_error: self.jitter,
             tai_offset: leap.1,
         });
-        self.told = Some(Told { at, leap });
+        self.reported = Some(Reported { at, leap });
     }
 
-    /// Tells the operating system that the clock can no longer be called right.
+    /// Reports to the operating system that the clock is no longer synchronized.
     pub(super) fn push_unsynchronized(&mut self) {
         self.queue_status(ClockStatus::UNSYNCHRONIZED);
-        self.told = None;
+        self.reported = None;
     }
 
     fn queue_status(&mut self, status: ClockStatus) {
@@ -73,21 +73,21 @@ impl Clock {
         leap::of_kernel(self.leap_table.as_deref(), self.expected_leap(local), local)
     }
 
-    /// Tells the operating system again what has changed by the passing of time alone.
+    /// Reports the status again if time alone has changed it.
     pub(super) fn refresh_status(&mut self, now: Now) {
         let free = self.timescale.to_free(now.local);
         let leap = self.leap_of_kernel(now.local);
-        let stale = self.told.is_some_and(|told| free - told.at >= REFRESH || told.leap != leap);
+        let stale = self.reported.is_some_and(|last| free - last.at >= REFRESH || last.leap != leap);
         if self.was_synchronized && stale {
             self.push_status(free);
         }
     }
 
-    /// When [`refresh_status`](Self::refresh_status) has something to tell, or the leap bits that are served change.
+    /// The time at which [`refresh_status`](Self::refresh_status) has something to report, or the served leap bits change.
     pub(super) fn status_timeout(&self, now: Now) -> Option<MonoTime> {
         let free = self.timescale.to_free(now.local);
-        let told = self.told.filter(|_| self.was_synchronized);
-        let refresh = told.map(|told| now.mono + span(REFRESH - (free - told.at)));
+        let reported = self.reported.filter(|_| self.was_synchronized);
+        let refresh = reported.map(|last| now.mono + span(REFRESH - (free - last.at)));
         let (unix, nanos) = (leap::unix(now.local), now.local - NtpTimestamp::from_unix(leap::unix(now.local), 0));
         let edge = self.expected_leap(now.local).and_then(|leap| leap.next_change(unix)).map(|edge| {
             #[expect(clippy::cast_precision_loss, reason = "leap seconds are less than a few years away")]

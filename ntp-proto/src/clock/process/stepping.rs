@@ -1,4 +1,4 @@
-//! When an offset is made up for in one step, and what must confirm it before.
+//! The conditions under which an offset is corrected in one step, and the confirmations that it needs before.
 //!
 //! | stage | an offset is stepped if it |
 //! |---|---|
@@ -27,7 +27,7 @@ const BURST_REPLIES: u32 = 3;
 /// Sources that must confirm a large offset so that it need not last for [`STEPOUT`].
 const WITNESSES: usize = 2;
 
-/// How far the clock has been confirmed.
+/// The stages of confirmation of the clock.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Stage {
     /// Not yet, since the start or the last disturbance.
@@ -84,7 +84,7 @@ pub(super) enum Decision {
 #[derive(Clone, Debug)]
 pub(super) struct Stepping {
     stage: Stage,
-    /// Whether the clock had been confirmed before the current stage began.
+    /// True if the clock had been confirmed before the current stage began.
     resumed: bool,
     large: Option<Large>,
 }
@@ -94,7 +94,7 @@ impl Stepping {
         Self { stage: Stage::Starting, resumed: false, large: None }
     }
 
-    /// Whether the clock has not been confirmed since the start or the last disturbance.
+    /// True if the clock has not been confirmed since the start or the last disturbance.
     pub(super) fn is_starting(&self) -> bool {
         self.stage == Stage::Starting
     }
@@ -185,7 +185,7 @@ impl Stepping {
         self.large = None;
     }
 
-    /// Whether a large offset is being watched.
+    /// True if a large offset is being watched.
     pub(super) fn is_watching(&self) -> bool {
         self.large.is_some()
     }

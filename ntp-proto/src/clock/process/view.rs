@@ -153,7 +153,7 @@ impl Clock {
         Some((self.remaining_offset(now)?, left))
     }
 
-    /// Whether a large offset is being watched (see [`watched`](Self::watched)).
+    /// True if a large offset is being watched (see [`watched`](Self::watched)).
     #[must_use]
     pub fn is_watching(&self) -> bool {
         self.stepping.is_watching()
@@ -165,7 +165,7 @@ impl Clock {
         self.stepping.is_running()
     }
 
-    /// Whether the last measurement was not acted upon, as another one must confirm it.
+    /// True if the last measurement was not acted upon, as another one must confirm it.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held

@@ -30,7 +30,7 @@ impl Source {
         &self.filter
     }
 
-    /// Whether the newest measurement contradicts the one before: one of the clocks may have jumped.
+    /// True if the newest measurement contradicts the one before: one of the clocks may have jumped.
     #[must_use]
     pub fn is_surprising(&self) -> bool {
         self.surprising
@@ -96,8 +96,8 @@ impl Source {
         self.send_error.is_some_and(|error| NO_ROUTE.contains(&error))
     }
 
-    /// What the network says about why requests do not arrive, as an operating system error number: `ECONNREFUSED` where
-    /// nothing listens at the server's port. `None` once a datagram of the server has come, or four requests have been sent
+    /// The cause for which requests do not arrive, as the network reported it: an operating system error number, `ECONNREFUSED`
+    /// if nothing listens at the server's port. `None` once a datagram of the server has come, or four requests have been sent
     /// without such a message.
     #[must_use]
     pub fn unreachable(&self) -> Option<i32> {
@@ -141,7 +141,7 @@ impl Source {
         &self.counters
     }
 
-    /// Whether it has yet to have its first say, since the start or the last disturbance of our clock.
+    /// True if it has yet to give its first measurement since the start or the last disturbance of our clock.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.pending && self.demobilized.is_none()

@@ -29,14 +29,14 @@ impl Refusal {
 }
 
 impl InFlight {
-    /// Says whether all that has come in reply is a refusal, be it a NAK.
+    /// True if all that has come in reply is a refusal, a NAK included.
     const fn is_refused(&self) -> bool {
         self.refused || self.refusal.is_some()
     }
 }
 
 impl Source {
-    /// Says whether a refused exchange may still bring a better reply. A poll that was brought forward, as by the first reply of
+    /// True if a refused exchange may still bring a better reply. A poll that was brought forward, as by the first reply of
     /// another server, would end it at once and let a forged refusal win: that poll waits.
     pub(super) fn awaits_better(&mut self, now: MonoTime) -> bool {
         let refused = self.in_flight.as_ref().filter(|request| request.is_refused());
@@ -61,7 +61,7 @@ impl Source {
         discard
     }
 
-    /// Ends the exchange in flight if it has been refused, be it by a NAK. Returns whether it has.
+    /// Ends the exchange in flight if it has been refused, a NAK included. True if it has.
     pub(super) fn settle_refusal(&mut self, now: MonoTime) -> bool {
         let refused = self.in_flight.as_ref().is_some_and(InFlight::is_refused);
         if refused {

@@ -261,7 +261,7 @@ fn a_poll_that_is_brought_forward_does_not_let_a_forged_refusal_win() {
         bench.source.hurry(bench.now);
         bench.source.handle_timeout(bench.now);
         assert!(bench.source.poll_transmit(bench.now, &mut bench.rng, &mut [0; 64]).is_none(), "asked again too soon");
-        assert!(bench.source.poll_timeout().unwrap() > bench.now, "the timer would ring for ever");
+        assert!(bench.source.poll_timeout().unwrap() > bench.now, "the timer would never stop firing");
         assert_eq!(bench.deliver(&bench.reply(&request)), Ok(Accepted::Measured), "{code:?}");
         assert_eq!(bench.source.demobilized(), None);
         assert!(!bench.source.is_rate_limited());
@@ -361,7 +361,7 @@ fn a_forged_port_unreachable_does_not_end_the_poll() {
 }
 
 #[test]
-fn what_the_network_said_of_an_early_request_is_not_the_cause_of_later_silence() {
+fn a_network_error_for_an_early_request_is_not_the_cause_of_later_silence() {
     let mut bench = Bench::new();
     let _ = bench.ask();
     bench.source.handle_unreachable(111);
@@ -374,7 +374,7 @@ fn what_the_network_said_of_an_early_request_is_not_the_cause_of_later_silence()
 }
 
 #[test]
-fn what_came_last_and_was_not_believed_is_known_until_a_reply_is() {
+fn the_last_discarded_datagram_is_known_until_a_reply_is_believed() {
     let mut bench = Bench::new();
     let request = bench.ask();
     let forged = Header { origin: NtpTimestamp::from_bits(7), ..bench.reply(&request) };
@@ -388,7 +388,7 @@ fn what_came_last_and_was_not_believed_is_known_until_a_reply_is() {
 }
 
 #[test]
-fn a_reply_of_a_later_version_is_told_from_garbage() {
+fn a_reply_of_a_later_version_is_not_taken_for_garbage() {
     let mut bench = Bench::new();
     let request = bench.ask();
     let reply = Header { version: Version::from_bits(5), ..bench.reply(&request) };
