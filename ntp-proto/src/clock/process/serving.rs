@@ -18,7 +18,8 @@ const UNKNOWN_ERROR: Seconds = Seconds::new(0.5);
 const PRIMARY_ERROR: Seconds = Seconds::new(0.001);
 
 impl Clock {
-    /// Takes in what the sources say about a clock that is not ours to steer.
+    /// Takes in what the sources say about a clock that is not ours to steer. It was measured as it is now, so that no change
+    /// of before matters any more.
     pub(super) fn observe(&mut self, free: FreeTime, peer: &Candidate, system: SystemVariables) {
         let Some((offset, at)) = self.offset else { return };
         self.disturbance = None;
@@ -43,14 +44,22 @@ impl Clock {
     }
 
     /// True if we serve our own clock as its own reference, for want of a source. A clock that the sources contradict is known
-    /// to be wrong, and never served so.
+    /// to be wrong, and never served so; nor is one that was moved away from what they have said.
     #[must_use]
     pub fn is_local_reference(&self, free: FreeTime) -> bool {
         let contradicted = self.halt.is_some()
             || self.awaiting_step.is_some()
-            || matches!(self.selection.outcome, Outcome::Agreed { .. });
+            || matches!(self.selection.outcome, Outcome::Agreed { .. })
+            || self.bound_by_sources(free).is_some_and(|bound| self.moved.abs() > bound.max(UNKNOWN_ERROR));
         let better = self.is_synchronized(free) || self.serves_unsteered(free);
         self.config.local_stratum < Stratum::UNSYNCHRONIZED && !better && !contradicted
+    }
+
+    /// The bound of the clock's error by the last update, changes by other programs not counted. `None` without an update since
+    /// the start or the last suspend, which changes a clock by an unknown amount.
+    fn bound_by_sources(&self, free: FreeTime) -> Option<Seconds> {
+        self.last_update?;
+        Some(self.system?.root_distance_at(free))
     }
 
     /// The state of the clock in the replies of our server.
@@ -78,7 +87,7 @@ impl Clock {
     fn local_reference(&self, free: FreeTime, state: ServedState) -> ServedState {
         let primary = self.config.local_stratum == Stratum::PRIMARY;
         let most = if primary { PRIMARY_ERROR } else { UNKNOWN_ERROR };
-        let known = self.system.map(|system| system.root_distance_at(free)).filter(|known| *known < most);
+        let known = self.bound_by_sources(free).map(|bound| bound + self.moved.abs()).filter(|known| *known < most);
         ServedState {
             leap: self.leap_at(state.at),
             stratum: self.config.local_stratum,
