@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
-/// Where Linux lists its network interfaces.
+/// The folder in which Linux lists its network interfaces.
 const INTERFACES: &str = "/sys/class/net";
 
 /// `EAFNOSUPPORT` of Linux, for which the standard library has no name.

@@ -16,24 +16,24 @@ pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
     pairs.chain(trusts.map(|error| authority(&error))).collect()
 }
 
-/// What is wrong with the certificate chain and the private key of one `[[nts-ke-server]]`.
+/// The findings about the certificate chain and the private key of one `[[nts-ke-server]]`.
 fn pair(entry: &NtsKeServerEntry, now: i64) -> Vec<Finding> {
     match check_key_pair(&entry.certificate_chain, &entry.private_key, now) {
         Ok(doubts) => doubts.iter().map(|doubt| doubtful(&entry.certificate_chain, doubt)).collect(),
         Err(KeyPairError::Unreadable { path, error }) => vec![unreadable(&path, &error, Severity::Error)],
-        Err(error) => vec![Finding::told(Severity::Error, &error.to_string())],
+        Err(error) => vec![Finding::from_sentence(Severity::Error, &error.to_string())],
     }
 }
 
 fn doubtful(chain: &Path, doubt: &str) -> Finding {
-    Finding::told(Severity::Warning, &format!("{}: {doubt}", chain.display()))
+    Finding::from_sentence(Severity::Warning, &format!("{}: {doubt}", chain.display()))
 }
 
 /// A source without authorities fails alone, and says so.
 fn authority(error: &TrustError) -> Finding {
     match error {
         TrustError::Unreadable { path, error } => unreadable(path, error, Severity::Warning),
-        error => Finding::told(Severity::Warning, &error.to_string()),
+        error => Finding::from_sentence(Severity::Warning, &error.to_string()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a configuration needs of this machine, looked at before the daemon starts: `ntp-daemon --check` and
-//! `ntp-ctl validate` find the same as the daemon will.
+//! Checks, before the daemon starts, that this machine has the files and addresses that a configuration names:
+//! `ntp-daemon --check` and `ntp-ctl validate` find the same as the daemon will.
 //!
 //! The configuration itself is judged by `ntp-config`, which opens nothing. This crate reads the files that it names and asks
 //! the system for its addresses, and leaves everything as it was.
@@ -20,7 +20,7 @@ use ntp_config::Config;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
     /// A part of the daemon cannot work.
@@ -32,11 +32,11 @@ pub enum Severity {
 /// Something on this machine that is not as the configuration needs it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity: an error if a part of the daemon cannot work.
     pub severity: Severity,
-    /// What is wrong, with the names of files and addresses.
+    /// The fault, with the names of files and addresses.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub help: String,
 }
 
@@ -45,13 +45,13 @@ impl Finding {
         Self { severity: Severity::Warning, message: message.into(), help: help.into() }
     }
 
-    /// From a sentence that names the cause before its first semicolon and the remedy behind it.
-    pub(crate) fn told(severity: Severity, sentence: &str) -> Self {
+    /// A finding from a sentence that names the cause before its first semicolon and the remedy behind it.
+    pub(crate) fn from_sentence(severity: Severity, sentence: &str) -> Self {
         let (message, help) = sentence.split_once("; ").unwrap_or((sentence, "correct the file or the configuration"));
         Self { severity, message: message.to_owned(), help: help.to_owned() }
     }
 
-    /// Whether a part of the daemon cannot work.
+    /// True if a part of the daemon cannot work.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -65,8 +65,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that is not as the configuration needs it, each thing once. What this user may not read is a warning, as the daemon's
-/// user perhaps may.
+/// All findings, each once. A file that this user may not read is a warning, as the daemon's user perhaps may.
 #[must_use]
 pub fn findings(config: &Config) -> Vec<Finding> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

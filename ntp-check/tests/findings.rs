@@ -1,4 +1,4 @@
-//! What is found on a machine that is not as a configuration needs it.
+//! The findings on a machine that lacks the files or addresses of a configuration.
 
 use ntp_check::{Finding, findings};
 use rcgen::{CertificateParams, KeyPair};

@@ -67,7 +67,7 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         without_nts(demands, report);
     }
     let required = config.synchronization.settings.authentication == Authentication::Require;
-    // Where none has NTS, that has been said.
+    // If none has NTS, that has been reported.
     let usable = if required && with_nts > 0 { with_nts } else { usable };
     if let Some(minimum) = demands.minimum_agreeing.as_ref().filter(|minimum| minimum.value > usable) {
         let message = format!(

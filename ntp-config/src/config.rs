@@ -247,7 +247,7 @@ impl Default for Synchronization {
 pub struct ClockSection {
     /// Which clock is disciplined.
     pub mode: ClockMode,
-    /// Whether another program keeps a clock that we do not steer, so that it is served by what is measured.
+    /// True if another program keeps a clock that we do not steer, so that it is served with the error that is measured.
     pub kept_by_another: bool,
     /// Where the virtual clock starts, relative to the system's clock; positive: ahead of it.
     pub virtual_offset: Seconds,

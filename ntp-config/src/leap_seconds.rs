@@ -7,7 +7,7 @@ use sha1::{Digest as _, Sha1};
 /// Unix time 0 in the seconds of NTP.
 const UNIX_EPOCH: i64 = 2_208_988_800;
 
-/// Why a text is not a file of leap seconds.
+/// The reason for which a text is not a file of leap seconds.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LeapSecondsError {
     /// A line holds neither a comment nor a leap second.
@@ -27,10 +27,10 @@ pub enum LeapSecondsError {
     NotInOrder,
 }
 
-/// Reads the text of a file of leap seconds and verifies its hash. Whether it has expired is in the table.
+/// Reads the text of a file of leap seconds and verifies its hash. Its expiry is not checked, but is in the table.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// If a date or the hash is missing, a line or the hash is wrong, or the lines are not in the order of time.
 pub fn parse_leap_seconds(text: &str) -> Result<LeapTable, LeapSecondsError> {
     let updated = date(text, "#$")?;
     let expires = date(text, "#@")?;

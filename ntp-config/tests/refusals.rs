@@ -784,10 +784,10 @@ fn words_of_authentication_that_do_not_exist_are_refused() {
     }
     .check();
     Case {
-        text: "[synchronization]\nfirst-time-from = \"anybody\"\n",
+        text: "[synchronization]\nfirst-time-from = \"any\"\n",
         at: "2:19",
-        marked: "\"anybody\"",
-        message: "`first-time-from` cannot be `anybody`",
+        marked: "\"any\"",
+        message: "`first-time-from` cannot be `any`",
         help: "`witness` and `single`",
     }
     .check();

@@ -10,7 +10,7 @@ use crate::probe::{NtsArgs, QueryArgs};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the clock is synchronised, or served as it is because local-stratum asks for it and no
-     source is configured; the configuration is valid; the server has told the time
+     source is configured; the configuration is valid; the server has given its time
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached

@@ -153,8 +153,8 @@ mod tests {
                 "leads to the same server as nts.example.org",
             ),
         ] {
-            let told = source(&reason).whole();
-            assert!(told.contains(part) && !told.contains("this ntp-ctl does not know"), "{told}");
+            let words = source(&reason).whole();
+            assert!(words.contains(part) && !words.contains("this ntp-ctl does not know"), "{words}");
         }
     }
 }

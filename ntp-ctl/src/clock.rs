@@ -1,4 +1,4 @@
-//! The lines about the clock: four that everybody wants to see, and the rest.
+//! The lines about the clock: four that are always shown, and the rest for `--verbose`.
 
 use ntp_observe::{ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason};
 
@@ -6,7 +6,7 @@ use crate::source_words::label;
 use crate::terminal::{shorten, wrap};
 use crate::units::{behind, count, known, poll, ppm, seconds, signed_seconds, span};
 
-/// Where the text of a fact begins.
+/// The column in which the text of a fact begins.
 const FACT_COLUMN: usize = 13;
 
 /// A named fact, hanging below its beginning.
@@ -68,7 +68,7 @@ fn frequency_line(system: &SystemFacts) -> String {
     format!("{}{uncertainty} (left alone, the clock runs {side})", ppm(ratio))
 }
 
-/// Where our time comes from, within so many columns.
+/// The reference of our time, within so many columns.
 fn reference_line(document: &Document, room: usize) -> String {
     let system = &document.system;
     let own =
@@ -80,7 +80,7 @@ fn reference_line(document: &Document, room: usize) -> String {
         (Some(leader), None) if system.synchronized => label(leader),
         (Some(leader), Some(_)) => label(leader),
         (None, Some(id)) => id.clone(),
-        (_, None) => return "none; clients are told that the clock is not synchronised".to_owned(),
+        (_, None) => return "none; replies to clients say that the clock is not synchronised".to_owned(),
     };
     let leap = match &system.leap {
         Leap::None => "",

@@ -42,7 +42,7 @@ impl Predicate {
     }
 }
 
-/// Why no source can be used, as far as the sources themselves tell; `None` if one of them is not at fault.
+/// The cause for which no source can be used, by the reasons of the sources; `None` if one of them is not at fault.
 pub(crate) fn of(document: &Document) -> Option<Words> {
     let sources = &document.sources;
     let predicates: Vec<Predicate> = sources.iter().map(predicate).collect::<Option<_>>()?;
@@ -57,7 +57,8 @@ pub(crate) fn of(document: &Document) -> Option<Words> {
     Some(Words::new(what, "see the reasons below the table"))
 }
 
-/// Whether the first line says the cause of this source already: all have it in common, or the sources contradict one another.
+/// True if the first line says the cause of this source already: all have it in common, or the sources contradict one
+/// another.
 pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
     let contradict = matches!(document.system.reasons.first(), Some(SystemReason::NoMajority { usable: 2.., .. }));
     if contradict && source.reason == SourceReason::WaitingForMajority {
@@ -209,7 +210,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
         ),
         "negative-delay" => Predicate::new("answers with impossible timestamps", "answer with impossible timestamps"),
         "certificate-time" => {
-            Predicate::new("tells a time that its certificate denies", "tell a time that their certificates deny")
+            Predicate::new("shows a time that its certificate denies", "show a time that their certificates deny")
         }
         "nts-unauthenticated" => Predicate::new("answers without authentication", "answer without authentication"),
         "nts-nak" => Predicate::new("answers with a kiss of NTS (NTSN)", "answer with a kiss of NTS (NTSN)"),

@@ -50,7 +50,7 @@ use args::{Args, Command};
 /// How the program ends. Usage errors end it with 2, which is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The clock is synchronised, or served as it is on purpose; the configuration is valid; the server has told the time.
+    /// The clock is synchronised, or served as it is on purpose; the configuration is valid; the server has given its time.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,

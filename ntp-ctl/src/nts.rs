@@ -10,7 +10,7 @@ use crate::units::{count, span};
 /// Certificates that end sooner than this deserve a remark, in seconds: they are mostly renewed a month before.
 const SOON: i64 = 7 * 86_400;
 
-/// What begins a line that asks for action.
+/// The beginning of a line that asks for action.
 const LOUD: &str = "!! ";
 
 /// What the table of sources shows: whether the source can ask for authenticated time now.
@@ -100,7 +100,7 @@ pub(crate) fn serving(document: &Document, width: usize) -> String {
     text
 }
 
-/// What must be mended at once where keys are handed out; mostly nothing.
+/// The faults of key establishment that must be fixed at once; mostly none.
 pub(crate) fn alarms(document: &Document, width: usize) -> String {
     let mut alarms: Vec<String> = Vec::new();
     for server in &document.nts_ke_servers {

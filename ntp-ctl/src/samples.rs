@@ -138,7 +138,7 @@ pub(crate) fn dead() -> Document {
     }
 }
 
-/// A daemon that only measures, as it was told to.
+/// A daemon that only measures, as it is configured to.
 pub(crate) fn measuring() -> Document {
     let obstacle = SteeringObstacle::AsConfigured;
     let mut document = synchronized();
@@ -154,7 +154,7 @@ pub(crate) fn measuring() -> Document {
     document
 }
 
-/// A daemon that keeps a virtual clock, as it was told to.
+/// A daemon that keeps a virtual clock, as it is configured to.
 pub(crate) fn virtual_clock() -> Document {
     let mut document = synchronized();
     document.clock = ClockFacts {

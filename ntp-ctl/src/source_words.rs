@@ -49,7 +49,7 @@ pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
     }
 }
 
-/// Whether the first line has the operating system's error already, in words.
+/// True if the first line has the operating system's error already, in words.
 fn has_common_error(reason: &SourceReason) -> bool {
     match reason {
         SourceReason::Unreachable { cause, .. } => !matches!(cause, NetworkCause::Other(_)),
@@ -60,7 +60,7 @@ fn has_common_error(reason: &SourceReason) -> bool {
     }
 }
 
-/// Whether the source is used, or could be, and there is nothing else to say about it.
+/// True if the source is used, or could be, and there is nothing else to say about it.
 pub(crate) fn is_fine(source: &SourceFacts) -> bool {
     let used = matches!(source.state, SourceState::Selected | SourceState::Combined | SourceState::Outlier);
     used && notes(source).next().is_none()
@@ -151,7 +151,7 @@ fn judgement(reason: &SourceReason) -> Words {
     }
 }
 
-/// Whether a valid reply has ever come.
+/// True if a valid reply has ever come.
 pub(crate) fn has_answered(source: &SourceFacts) -> bool {
     source.packets.valid > 0 || source.last_reply_ago_s.is_some()
 }
@@ -204,7 +204,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
 
 /// Replies come and cannot be used, by the word of the test that the last one failed.
 fn discarded(last: &str, source: &SourceFacts) -> Words {
-    const OPERATOR: &str = "tell the operator, or use another server";
+    const OPERATOR: &str = "ask the operator, or use another server";
     const PORT: &str = "is the port right?";
     match last {
         "wrong-address" => Words::new(
@@ -237,7 +237,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
             "the server's timestamps are wrong, or a clock was set meanwhile; use another server if it stays so",
         ),
         "certificate-time" => Words::new(
-            "the server tells a time at which its own certificate is not valid, and no other source has confirmed the time",
+            "the server shows a time at which its own certificate is not valid, and no other source has confirmed the time",
             "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
         ),
         "nts-unauthenticated" => nts_words::reason(&SourceReason::NtsUnauthenticatedReply, source),
@@ -247,7 +247,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
         ),
         "nts-forged" => Words::new(
             "the authentication of the replies does not fit our keys, and they are not believed",
-            "does the server share its keys with its server of key establishment? Tell the operator",
+            "does the server share its keys with its server of key establishment? Ask the operator",
         ),
         other => Words::new(
             format!("replies come, but none passes the tests; the last one failed `{other}`"),
@@ -256,7 +256,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
     }
 }
 
-/// How far the server says that its own clock may be wrong (RFC 5905 §11.2.3, without our part of the way).
+/// The error bound that the server claims for its own clock (RFC 5905 §11.2.3, root distance without our part of the way).
 pub(crate) fn root_distance(source: &SourceFacts) -> Option<f64> {
     Some(source.root_delay_s? / 2.0 + source.root_dispersion_s?)
 }
@@ -276,7 +276,7 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::ServerUnsynchronized => Words::new(
             "the server says that its own clock is not synchronised",
-            "wait, or tell the operator, or use another server",
+            "wait, or ask the operator, or use another server",
         )
         .with_detail(claims(source)),
         SourceReason::StratumTooHigh { stratum, limit } => Words::new(
@@ -294,7 +294,7 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
     }
 }
 
-/// What the server says about itself, in the words of the packet.
+/// The server's claims about itself, in the words of the packet.
 fn claims(source: &SourceFacts) -> Option<String> {
     let stratum = source.stratum?;
     let leap = if source.leap == Some(Leap::Unsynchronized) { "leap indicator 3, " } else { "" };

@@ -12,7 +12,7 @@ use crate::{clock, details, headline, nts, table, verdict};
 pub(crate) enum Page {
     /// The verdict, the clock, the sources in a table, and reasons of those that are not fine.
     Status {
-        /// Whether all the rest is wanted as well: servers of time and of keys, the daemon, every reason.
+        /// True if all the rest is wanted as well: servers of time and of keys, the daemon, every reason.
         verbose: bool,
     },
     /// The verdict and everything about each source.
@@ -66,10 +66,10 @@ fn sources(document: &Document, verbose: bool, width: usize) -> String {
 /// The reasons of all sources, or of those that are not fine; the same reason is said once. Where the verdict has said the
 /// common cause already, only what it has not.
 fn reasons(document: &Document, verbose: bool, width: usize) -> String {
-    let told = |source| !verbose && !document.system.synchronized && headline::says(document, source);
+    let in_headline = |source| !verbose && !document.system.synchronized && headline::says(document, source);
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
     for source in document.sources.iter().filter(|source| verbose || !is_fine(source)) {
-        let reason = if told(source) { rest_of_sentence(source) } else { Some(sentence(source)) };
+        let reason = if in_headline(source) { rest_of_sentence(source) } else { Some(sentence(source)) };
         let name = format!("{} ({})", shorten(&label(source), LONGEST_NAME), source.state.word());
         match reason.map(|reason| (said.iter_mut().find(|(other, _)| *other == reason), reason)) {
             Some((Some((_, names)), _)) => names.push(name),
@@ -123,7 +123,7 @@ fn server_line(server: &ServerFacts) -> String {
 fn with_nts(server: &ServerFacts) -> String {
     let mut text = format!("; with NTS: {} answered", server.nts_answered);
     let refused = server.nts_refused.iter().map(|(word, number)| (*number, word.as_str()));
-    let naks = (server.nts_naks_sent, "told that their cookies are of no use");
+    let naks = (server.nts_naks_sent, "NTS NAKs for cookies of no use");
     for (number, what) in std::iter::once(naks).chain(refused).filter(|(number, _)| *number > 0) {
         text.push_str(&format!(", {number} {what}"));
     }

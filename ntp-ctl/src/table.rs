@@ -86,7 +86,7 @@ impl Column {
         }
     }
 
-    /// How wide it is, the blank behind it included.
+    /// The width of the column, the blank behind it included.
     fn width(self, sources: &[SourceFacts]) -> usize {
         let cells = sources.iter().map(|source| columns(&self.cell(source)));
         1 + cells.chain([columns(self.title())]).max().unwrap_or_default()

@@ -51,7 +51,7 @@ fn harmless(text: &str) -> String {
     text.chars().map(|c| if is_harmful(c) && c != '\n' { REPLACEMENT } else { c }).collect()
 }
 
-/// What stands in the place of a character that is not shown.
+/// The replacement of a character that is not shown.
 const REPLACEMENT: char = '\u{fffd}';
 
 /// Control characters, and those that change the direction of writing, break lines or take no room without a mark of their
@@ -81,7 +81,7 @@ fn harmless_value(value: Value) -> Value {
     }
 }
 
-/// How many columns a text takes.
+/// The number of columns that a text takes.
 pub(crate) fn columns(text: &str) -> usize {
     text.width()
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_keeps_its_beginning_and_its_end() {
+    fn a_text_that_is_too_long_keeps_its_beginning_and_its_end() {
         assert_eq!(shorten("a-very-long-name.example.org", 15), "a-very-…ple.org");
         assert_eq!(shorten("short", 15), "short");
     }

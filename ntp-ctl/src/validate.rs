@@ -16,17 +16,17 @@ pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {
     let loaded = match ntp_config::load(path) {
         Ok(loaded) => loaded,
         Err(error) => {
-            tell(args, &invalid(path, &error), || not_valid(path, &error), false);
+            print(args, &invalid(path, &error), || not_valid(path, &error), false);
             return Outcome::Failed;
         }
     };
     let found = findings(&loaded.config);
     let fine = !found.iter().any(Finding::is_error);
-    tell(args, &checked(&loaded, &found, fine), || page(path, &loaded, &found), fine);
+    print(args, &checked(&loaded, &found, fine), || page(path, &loaded, &found), fine);
     if fine { Outcome::Fine } else { Outcome::Failed }
 }
 
-fn tell(args: &Args, json: &Value, page: impl FnOnce() -> String, fine: bool) {
+fn print(args: &Args, json: &Value, page: impl FnOnce() -> String, fine: bool) {
     if args.json {
         terminal::print(&format!("{json:#}\n"));
     } else {
@@ -49,8 +49,8 @@ fn page(path: &Path, loaded: &Loaded, found: &[Finding]) -> String {
             format!("NOT valid on this machine: {}, {problems}{number}.", path.display())
         }
     };
-    let told = errors.iter().map(ToString::to_string).chain(warnings).map(|finding| format!("\n{finding}\n"));
-    format!("{verdict}\n{}", told.collect::<String>())
+    let findings = errors.iter().map(ToString::to_string).chain(warnings).map(|finding| format!("\n{finding}\n"));
+    format!("{verdict}\n{}", findings.collect::<String>())
 }
 
 fn not_valid(path: &Path, error: &ConfigError) -> String {

@@ -6,10 +6,10 @@ use crate::terminal::{columns, wrap, wrap_with};
 use crate::units::seconds;
 use crate::words::{self, Words};
 
-/// What stands before a further line of a verdict that is too long for one.
+/// The indentation of the further lines of a verdict that is too long for one.
 const INDENT: &str = "  ";
 
-/// Whether the clock can be relied on and how far: one line, or lines of at most `width` columns.
+/// The verdict on the clock with its error bound: one line, or lines of at most `width` columns.
 pub(crate) fn line(document: &Document, width: usize) -> String {
     fit(&sentence(document), width)
 }
@@ -60,7 +60,7 @@ pub(crate) fn fit(sentence: &str, width: usize) -> String {
     }
 }
 
-/// What stands between the verdict and the facts.
+/// The lines between the verdict and the facts.
 pub(crate) fn advice(document: &Document, width: usize) -> String {
     let mut text = String::new();
     let alarm = words::clock_alarm(&document.clock);

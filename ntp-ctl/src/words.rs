@@ -10,7 +10,7 @@ use crate::{authentication_words, headline, source_words};
 pub(crate) struct Words {
     /// What is the matter: a sentence without a capital letter and without a full stop.
     pub(crate) what: String,
-    /// What is too long for the first line, or too special to be said of several: without a capital letter as well.
+    /// The part that is too long for the first line, or too special to be said of several: without a capital letter as well.
     pub(crate) detail: Option<String>,
     /// What the operator can do, in the same form; `None` when there is nothing to be done.
     pub(crate) remedy: Option<String>,
@@ -298,7 +298,7 @@ pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Words> {
 /// Clocks that are no further apart are level, in seconds.
 const LEVEL_S: f64 = 1e-6;
 
-/// How the machine's clock stands beside a virtual one that is kept on purpose.
+/// The state of the machine's clock beside a virtual one that is kept on purpose.
 pub(crate) fn virtual_note(clock: &ClockFacts) -> Option<String> {
     let on_purpose = matches!(clock.obstacle, None | Some(SteeringObstacle::AsConfigured));
     if clock.mode != ClockMode::Virtual || !on_purpose {

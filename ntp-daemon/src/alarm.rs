@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Whether time may be a simulator's, which passes while nothing happens and stands still while something does.
+/// True if time may be a simulator's, which passes while nothing happens and stands still while something does.
 pub(crate) fn is_simulated() -> bool {
     std::env::var_os("LD_PRELOAD").is_some()
 }
@@ -66,7 +66,7 @@ impl Alarm {
 /// Waits for the system's clock to be set, or for the machine to resume.
 pub(crate) struct SetNotice(Option<AsyncFd<ClockSetNotice>>);
 
-/// Where the kernel does not tell, the clock is looked at this often.
+/// The interval at which the clock is read if the kernel gives no notice of a step.
 const LOOKING_INTERVAL: Duration = Duration::from_secs(1);
 
 impl SetNotice {
@@ -125,7 +125,7 @@ mod tests {
         poll_fn(|context| Poll::Ready(reached.as_mut().poll(context).is_pending())).await
     }
 
-    /// Sets the alarm to a time soon, which passes while nobody waits for it. A machine may be so busy that the time passes
+    /// Sets the alarm to a time soon, which passes while no task waits for it. A machine may be so busy that the time passes
     /// before the alarm is set: then a later one is tried, so that how busy it is decides nothing.
     async fn missed(alarm: &mut Alarm) -> MonoTime {
         let mut span = SOON;

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How often the files are written while nothing happens (the interval of chrony's drift file).
 const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
-/// What another program has moved the clock by with the rate that it has set is a disturbance above this.
+/// The least error of the clock, from a rate that another program has set, that counts as a disturbance.
 const LEAST_HARM: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
 /// Answers of look-ups and the like that wait for the client.
 const INBOX: usize = 64;
@@ -129,7 +129,7 @@ impl ClientTask {
                 _ = &mut stop => break,
                 // Before what comes in, so that no flood holds up what is due.
                 () = self.alarm.reached(due) => self.handle_timeout(),
-                // What is done about it comes first in every round.
+                // The clock is looked at first in every round, so nothing else is to be done here.
                 () = self.notice.noticed() => {}
                 inbound = self.ports.next() => self.take(inbound),
                 () = self.network.changed() => self.handle_network_change(),
@@ -175,8 +175,8 @@ impl ClientTask {
         }
     }
 
-    /// Looks whether another program steers the clock as well, and tells the client how far it has moved the clock, and at which
-    /// rate the clock runs in fact.
+    /// Checks for another program that steers the clock as well, and gives the client the error that it has made and the rate
+    /// at which the clock runs in fact.
     fn look_for_rivals(&mut self) {
         let Ok(Some(found)) = self.clock.interference() else { return };
         let (mono, at) = (monotonic_now(), self.clock.now());
@@ -218,10 +218,10 @@ impl ClientTask {
             Ok(Some(Accepted::Measured)) => {
                 // The request has its answer; its port is closed.
                 self.ports.close(source);
-                logging_of_events::tell_exchange(source, &self.client, &self.facts, now);
+                logging_of_events::log_exchange(source, &self.client, &self.facts, now);
             }
             Ok(_) => {}
-            Err(discard) => logging_of_events::tell_discard(source, discard, &self.client, &self.facts),
+            Err(discard) => logging_of_events::log_discard(source, discard, &self.client, &self.facts),
         }
     }
 
@@ -247,7 +247,7 @@ impl ClientTask {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            logging_of_events::tell(&event, &self.client, &self.facts, self.now());
+            logging_of_events::log(&event, &self.client, &self.facts, self.now());
             match event {
                 Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
                 Event::Establish { group, since, .. } => {
@@ -273,7 +273,7 @@ impl ClientTask {
                 | Event::SourceChanged { .. } => {}
             }
         }
-        self.watching.tell(&self.client, self.now());
+        self.watching.log(&self.client, self.now());
     }
 
     fn act(&mut self, action: ClockAction) -> Option<ClockChange> {

@@ -308,7 +308,7 @@ pub(crate) fn secrets() -> Result<impl FnMut() -> [u8; 32], DaemonError> {
 }
 
 /// Other daemons take these signals for more or less of a log, or for their statistics.
-fn tell_what_to_use(signal: &str) {
+fn log_replacement_of(signal: &str) {
     tracing::info!(
         "{signal} has no meaning here, and is ignored: `ntp-ctl status --verbose` shows the state, and [observability] \
          log-level or the option -l says how much is logged from the next start on"
@@ -333,8 +333,8 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Outpu
                     );
                     reload.send_replace(());
                 }
-                _ = first_user.recv() => tell_what_to_use("SIGUSR1"),
-                _ = second_user.recv() => tell_what_to_use("SIGUSR2"),
+                _ = first_user.recv() => log_replacement_of("SIGUSR1"),
+                _ = second_user.recv() => log_replacement_of("SIGUSR2"),
             }
         }
     })

@@ -25,7 +25,7 @@ pub(crate) fn span(time: impl Into<Seconds>) -> String {
     format!("{magnitude:.*} s", decimals(magnitude))
 }
 
-/// How our clock stands, from an offset: `1.23 ms behind`.
+/// The error of our clock in words, from an offset: `1.23 ms behind`.
 pub(crate) fn behind(offset: Seconds) -> String {
     format!("{} {}", span(offset), if offset < Seconds::ZERO { "ahead" } else { "behind" })
 }

@@ -4,10 +4,10 @@
 use ntp_os_clock::{Clock, ClockError};
 use ntp_proto::time::NtpTimestamp;
 
-/// The times that packets can tell apart are within so many seconds of the build: half an era, 68 years.
+/// A timestamp in a packet is unambiguous within so many seconds of the build: half an era, 68 years (RFC 5905 §6).
 const HALF_AN_ERA: i64 = 1 << 31;
 
-/// True if a packet could not tell `shown` from a time of the era of `built`, both in Unix seconds.
+/// True if the timestamps of packets are ambiguous between `shown` and a time near `built`, both in Unix seconds.
 pub(crate) fn is_beyond(shown: i64, built: i64) -> bool {
     shown >= built.saturating_add(HALF_AN_ERA)
 }
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_may_be_decades_ahead_of_the_build_and_no_more_than_packets_can_tell() {
+    fn a_clock_may_be_decades_ahead_of_the_build_but_less_than_half_an_era() {
         let built = 1_800_000_000;
         assert!(!is_beyond(0, built) && !is_beyond(built + 60 * 31_556_952, built));
         assert!(is_beyond(built + 69 * 31_556_952, built) && is_beyond(built + 200 * 31_556_952, built));

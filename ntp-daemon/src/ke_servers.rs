@@ -43,24 +43,24 @@ pub(crate) struct RunningKeService {
 pub(crate) enum KeServiceBoard {
     /// Clients get keys there.
     Running {
-        /// What the server shows.
+        /// The state and the counters of the server.
         board: KeBoard,
-        /// How many connections there may be at a time.
+        /// The limit of simultaneous connections.
         connection_limit: usize,
     },
     /// It could not be started yet.
     Waiting {
-        /// Where it is to listen.
+        /// The address at which it is to listen.
         listen: SocketAddr,
-        /// How many connections there may be at a time.
+        /// The limit of simultaneous connections.
         connection_limit: usize,
-        /// Why it could not, in a sentence.
+        /// The cause for which it could not start, in a sentence.
         error: String,
     },
 }
 
 impl KeServiceBoard {
-    /// Why it could not be started, if it could not.
+    /// The cause for which it could not start, if it could not.
     pub(crate) fn error(&self) -> Option<&str> {
         match self {
             Self::Running { .. } => None,
@@ -113,7 +113,7 @@ impl KeService {
 impl RunningKeService {
     /// Reads the certificate anew. If it is not good, that is logged, and the old one stays.
     pub(crate) fn reload(&self) {
-        // What is wrong has been logged.
+        // An error has been logged.
         let _ = self.certificates.reload();
     }
 

@@ -14,16 +14,16 @@ use tokio::sync::{oneshot, watch};
 /// The time from one attempt to start key establishment to the next.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// What all listening addresses show, in the order of the configuration.
+/// The state and the counters of all listening addresses, in the order of the configuration.
 pub(crate) type KeServiceBoards = Arc<ArcSwap<Vec<KeServiceBoard>>>;
 
 /// One `[[nts-ke-server]]`, with all that is needed to serve it.
 #[derive(Clone, Debug)]
 pub(crate) struct KePlan {
     pub(crate) entry: NtsKeServerEntry,
-    /// Whether a socket at `[::]` serves IPv4 as well.
+    /// True if a socket at `[::]` serves IPv4 as well.
     pub(crate) dual_stack: bool,
-    /// Where we serve time.
+    /// The addresses at which we serve time.
     pub(crate) served: Arc<[SocketAddr]>,
 }
 
@@ -34,9 +34,9 @@ struct Slot {
     board: KeServiceBoard,
 }
 
-/// What all of them share.
+/// The resources that all of them share.
 pub(crate) struct KeResources {
-    /// How many threads run handshakes.
+    /// The number of threads that run handshakes.
     pub(crate) threads: NonZeroUsize,
     pub(crate) keys: SharedKeys,
     /// Called when a thread ends.
@@ -66,7 +66,7 @@ impl KePlan {
 }
 
 impl KeSupervisor {
-    /// Starts all that can be started. What cannot is logged and shown, and tried again by [`run`](Self::run).
+    /// Starts all servers that can be started. The others are logged and shown, and tried again by [`run`](Self::run).
     pub(crate) fn start(plans: Vec<KePlan>, resources: KeResources) -> Self {
         let slots = plans.into_iter().map(|plan| Slot { board: plan.waiting(String::new()), plan, running: None });
         let mut supervisor = Self { slots: slots.collect(), resources, pool: None, boards: KeServiceBoards::default() };
@@ -78,7 +78,7 @@ impl KeSupervisor {
         supervisor
     }
 
-    /// What the addresses show, now and later.
+    /// The state and the counters of the addresses, now and later.
     pub(crate) fn boards(&self) -> KeServiceBoards {
         Arc::clone(&self.boards)
     }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_known_at_the_next_start_and_only_for_names_that_are_still_configured() {
+    fn found_addresses_are_known_at_the_next_start_and_only_for_names_that_are_still_configured() {
         let sources = [source("a.example"), source("192.0.2.9"), source("b.example"), nts("a.example")];
         let mut known = KnownAddresses::default();
         known.note(&sources[0], &addresses(&["192.0.2.2:1123", "192.0.2.1:1123", "192.0.2.1:1123", "0.0.0.0:1123"]));

@@ -6,7 +6,7 @@ use ntp_observe::Date;
 use ntp_os_clock::Clock;
 use ntp_proto::time::{NtpTimestamp, Seconds};
 
-/// When this program was built, in Unix seconds.
+/// The time of this program's build, in Unix seconds.
 const BUILT: &str = env!("TRUECHIMER_BUILD_UNIX_SECONDS");
 
 /// For so many seconds after the build a time is plausible that is vouched for by nothing but one clock, one file or one source
@@ -24,7 +24,7 @@ pub(crate) struct KnownTime {
     pub(crate) unproven_since: Option<i64>,
 }
 
-/// When this program was built, in Unix seconds: this time has passed for certain.
+/// The time of this program's build, in Unix seconds: it has passed for certain.
 pub(crate) fn built() -> i64 {
     BUILT.parse().unwrap_or(0)
 }
@@ -115,7 +115,7 @@ fn set_to(clock: &mut Clock, earliest: i64, shown: i64) -> Seconds {
     match era::set_to(clock, earliest, built()) {
         Ok(()) if step < Seconds::ZERO => tracing::warn!(
             step = %signed(step),
-            "the clock showed a time more than 68 years after this program was built, which no packet of NTP can tell from \
+            "the clock showed a time more than 68 years after this program was built, which no packet of NTP distinguishes from \
              one 136 years before, and was set back to the last known time; the sources will correct it"
         ),
         Ok(()) => tracing::warn!(

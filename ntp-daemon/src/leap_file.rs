@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// How often the file is read: it changes twice a year, half a year ahead.
+/// The interval between two reads of the file: it changes twice a year, half a year ahead.
 const INTERVAL: Duration = Duration::from_secs(86_400);
 
-/// Who reads the file.
+/// Reader of the file of leap seconds.
 #[derive(Debug)]
 pub(crate) struct LeapFile {
     path: PathBuf,
     tables: mpsc::Sender<Arc<LeapTable>>,
-    /// What was said about it last.
+    /// The last message that was logged about it.
     said: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Locks that keep a second daemon from what the first one holds: the system's clock, and the folder of kept files.
 //!
 //! A lock is one on a file, which the kernel gives up when the process ends in whatever way. The file holds the number of the
-//! process. It is readable by its owner only, since whoever can open it can lock it.
+//! process. It is readable by its owner only, since every user who can open it can lock it.
 
 use crate::file;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The lock of the system's clock: one for the whole machine, whatever the configuration.
 const CLOCK: &str = "/run/truechimer/clock.lock";
-/// That of a folder of kept files.
+/// The name of the lock of a folder of kept files.
 const STORAGE: &str = "lock";
 
 /// A lock that is held as long as this lives.
@@ -20,7 +20,7 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-/// Who has what we need.
+/// The lock that another daemon has.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Taken {
     #[error(
@@ -36,7 +36,7 @@ pub(crate) enum Taken {
 }
 
 /// The right to steer the system's clock. `None` where the lock cannot be had for another reason than another daemon: then
-/// nobody is kept from anything.
+/// the daemon starts without it.
 ///
 /// # Errors
 /// If another daemon steers it.
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_cannot_be_had_keeps_nobody_from_starting() {
+    fn a_lock_that_cannot_be_had_keeps_no_daemon_from_starting() {
         assert!(lock(Path::new("/nowhere/at/all")).unwrap().is_none());
     }
 

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_journal_is_told_the_priority_of_every_line() {
+    fn the_journal_gets_the_priority_of_every_line() {
         let mut text = String::new();
         write_lines(&mut text, Level::WARN, "a file cannot be written\nand one more").unwrap();
         write_lines(&mut text, Level::DEBUG, "an exchange").unwrap();

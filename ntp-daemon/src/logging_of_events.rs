@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 const MOST_ADDRESSES: usize = 4;
 
 /// Writes an event into the log.
-pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
+pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
     match event {
         Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
         Event::Unresolved { group, error } => {
@@ -74,13 +74,13 @@ pub(crate) fn tell(event: &Event, client: &Client, facts: &Facts, now: Now) {
             };
             tracing::info!(%address, "source replaced: {why}");
         }
-        Event::SourceChanged { address, from, to, .. } => tell_source(*address, from.as_ref(), to, client),
-        Event::Clock(ClockEvent::Synchronized) => tell_synchronized(client, facts, now),
-        Event::Clock(event) => tell_clock(event, client, facts),
+        Event::SourceChanged { address, from, to, .. } => log_source(*address, from.as_ref(), to, client),
+        Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, facts, now),
+        Event::Clock(event) => log_clock(event, client, facts),
     }
 }
 
-fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState, client: &Client) {
+fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState, client: &Client) {
     match to {
         SourceState::Judged(Standing::Falseticker { offset, missed_by, truechimers }) => tracing::warn!(
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), majority = truechimers,
@@ -90,12 +90,12 @@ fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), authenticated,
             "the source contradicts those with NTS and is not used"
         ),
-        SourceState::Judged(Standing::Unwitnessed(doubt)) => tell_doubt(address, *doubt),
+        SourceState::Judged(Standing::Unwitnessed(doubt)) => log_doubt(address, *doubt),
         SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
             %address, distance = %span(*distance), limit = %span(*limit),
             "the source could be wrong by more than is accepted"
         ),
-        SourceState::Judged(Standing::NoMajority) => tell_no_majority(address, client),
+        SourceState::Judged(Standing::NoMajority) => log_no_majority(address, client),
         SourceState::Unreachable { unanswered } => tracing::warn!(%address, unanswered, "the source does not answer"),
         SourceState::Unusable(discard) => {
             tracing::warn!(%address, "the source's replies cannot be used: {}", discard_in_words(*discard));
@@ -121,7 +121,7 @@ fn tell_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState
 }
 
 /// Sources can contradict one another only where there are several.
-fn tell_no_majority(address: SocketAddr, client: &Client) {
+fn log_no_majority(address: SocketAddr, client: &Client) {
     match client.clock().selection().outcome {
         Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
             tracing::warn!(%address, agreeing, needed, "the source is good, but too few agree");
@@ -151,7 +151,7 @@ fn letters(kiss: KissCode) -> String {
     kiss.to_reference_id().letters().unwrap_or_else(|| "a kiss of death".to_owned())
 }
 
-/// Why a datagram is not believed.
+/// The reason to discard a datagram, in words.
 fn discard_in_words(discard: Discard) -> String {
     let words = match discard {
         Discard::WrongAddress => "they come from another address or port than was asked",
@@ -170,13 +170,13 @@ fn discard_in_words(discard: Discard) -> String {
         Discard::RootDistance => "the server says that its own clock may be wrong by 16 s or more",
         Discard::NegativeDelay => "they come back sooner than the server says to have worked on them",
         Discard::Loop => "the server takes its time from us",
-        Discard::CertificateTime => "they tell a time at which the server's own certificate is not valid",
+        Discard::CertificateTime => "they show a time at which the server's own certificate is not valid",
     };
     words.to_owned()
 }
 
 /// Writes an exchange into the log, with its numbers.
-pub(crate) fn tell_exchange(source: SourceId, client: &Client, facts: &Facts, now: Now) {
+pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now: Now) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
@@ -200,7 +200,7 @@ pub(crate) fn tell_exchange(source: SourceId, client: &Client, facts: &Facts, no
 }
 
 /// Writes into the log that a datagram was not believed.
-pub(crate) fn tell_discard(source: SourceId, discard: Discard, client: &Client, facts: &Facts) {
+pub(crate) fn log_discard(source: SourceId, discard: Discard, client: &Client, facts: &Facts) {
     let Some(member) = member(client, source) else { return };
     tracing::debug!(
         server = %name(member, facts), reason = discard.word(),
@@ -227,7 +227,7 @@ fn name(member: &Member, facts: &Facts) -> String {
 }
 
 /// The clock is right: by whom, and how well.
-fn tell_synchronized(client: &Client, facts: &Facts, now: Now) {
+fn log_synchronized(client: &Client, facts: &Facts, now: Now) {
     let clock = client.clock();
     let free = clock.timescale().to_free(now.local);
     let bound = clock.system().map(|system| system.root_distance_at(free)).unwrap_or_default();
@@ -244,7 +244,7 @@ fn tell_synchronized(client: &Client, facts: &Facts, now: Now) {
     tracing::info!("the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreement}");
 }
 
-/// Whether the log has said that a large offset is being watched.
+/// True once the log has said that a large offset is being watched.
 #[derive(Debug, Default)]
 pub(crate) struct Watching {
     said: bool,
@@ -252,7 +252,7 @@ pub(crate) struct Watching {
 
 impl Watching {
     /// Writes into the log when the watch over a large offset begins, and when it ends because the offset has gone.
-    pub(crate) fn tell(&mut self, client: &Client, now: Now) {
+    pub(crate) fn log(&mut self, client: &Client, now: Now) {
         let clock = client.clock();
         match clock.watched(now) {
             Some((offset, left)) if !self.said => {
@@ -271,7 +271,7 @@ impl Watching {
     }
 }
 
-fn tell_doubt(address: SocketAddr, doubt: Doubt) {
+fn log_doubt(address: SocketAddr, doubt: Doubt) {
     match doubt {
         Doubt::CertificateUnproven => tracing::warn!(
             %address,
@@ -287,7 +287,7 @@ fn tell_doubt(address: SocketAddr, doubt: Doubt) {
     }
 }
 
-fn tell_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
+fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
     match event {
         ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
         ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
@@ -296,7 +296,7 @@ fn tell_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
             tracing::warn!(step = %signed(*step), "the clock was stepped");
         }
         ClockEvent::Stepped(step) => tracing::info!(step = %signed(*step), "the clock was stepped"),
-        ClockEvent::Halted(halt) => tell_halt(halt),
+        ClockEvent::Halted(halt) => log_halt(halt),
         ClockEvent::Disturbed(disturbance) if !disturbance.suspended.is_zero() => tracing::info!(
             suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
             "the machine was suspended; the clock is confirmed anew"
@@ -312,7 +312,7 @@ fn tell_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
     }
 }
 
-fn tell_halt(halt: &Halt) {
+fn log_halt(halt: &Halt) {
     match halt {
         Halt::Panic { offset, limit } => tracing::error!(
             offset = %signed(*offset),

@@ -55,8 +55,8 @@ fn watched(watch: NetworkWatch) -> std::io::Result<AsyncFd<NetworkWatch>> {
     AsyncFd::with_interest(watch, Interest::READABLE)
 }
 
-/// Where our own server answers. What we send to ourselves goes over the loopback interface, so that a server tied to another
-/// one never gets it.
+/// The addresses at which our own server answers. A packet to ourselves goes over the loopback interface, so that a server
+/// tied to another interface never gets it.
 pub(crate) fn own_servers(boards: &[ServerBoard]) -> OwnServers {
     let reached = boards.iter().filter(|board| board.interface.as_deref().is_none_or(|interface| interface == "lo"));
     let listens: Vec<SocketAddr> = reached.filter_map(|board| board.listen.parse().ok()).collect();

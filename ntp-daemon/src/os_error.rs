@@ -14,7 +14,7 @@ pub(crate) fn cause(os_error: i32) -> NetworkCause {
     }
 }
 
-/// Whether it says that nothing listens at the port.
+/// True if it says that nothing listens at the port.
 pub(crate) fn is_closed_port(os_error: i32) -> bool {
     Errno::from_raw_os_error(os_error) == Errno::CONNREFUSED
 }
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_without_numbers() {
+    fn errors_are_shown_without_numbers() {
         assert_eq!(text(Errno::HOSTUNREACH.raw_os_error()), "No route to host");
     }
 }

@@ -29,10 +29,10 @@ pub(crate) struct Program {
     pub(crate) pid: u32,
 }
 
-/// What is known of the interference so far.
+/// The interference found so far.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Rivalry {
-    /// How often the clock was found to run at another rate than was set.
+    /// The number of times that the clock was found to run at another rate than was set.
     pub(crate) count: u64,
     pub(crate) last: MonoTime,
     pub(crate) latest: Interference,
@@ -70,7 +70,7 @@ fn names(suspects: &[Program]) -> String {
     format!("perhaps {}", each.join(" or "))
 }
 
-/// The known programs that run, ours excepted. What cannot be read is left out.
+/// The known programs that run, ours excepted. Processes that cannot be read are left out.
 fn suspects(processes: &Path) -> Vec<Program> {
     let Ok(entries) = fs::read_dir(processes) else { return Vec::new() };
     let program = |entry: fs::DirEntry| {

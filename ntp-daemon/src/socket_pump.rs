@@ -345,14 +345,14 @@ mod tests {
     }
 
     #[test]
-    fn a_port_where_nobody_listens_is_noticed_at_once() {
+    fn a_port_where_nothing_listens_is_noticed_at_once() {
         with_runtime(async || {
-            let nobody = server().local_addr().unwrap();
-            let (requests, reader) = requests(&[nobody]);
+            let closed = server().local_addr().unwrap();
+            let (requests, reader) = requests(&[closed]);
             let source = requests[0].0.source;
-            let (mut ports, mut told) = launched(requests, reader);
-            while !matches!(told.last(), Some(Inbound::Unreachable(told, _)) if *told == source) {
-                told.push(next(&mut ports).await);
+            let (mut ports, mut arrived) = launched(requests, reader);
+            while !matches!(arrived.last(), Some(Inbound::Unreachable(one, _)) if *one == source) {
+                arrived.push(next(&mut ports).await);
             }
         });
     }

@@ -35,14 +35,14 @@ pub(crate) struct KeptState {
 /// No sum of steps comes near this: three thousand years.
 const MOST_STEPS_S: f64 = 1e11;
 
-/// How long the end of the daemon waits for a disk.
+/// The time that the end of the daemon waits for a disk.
 const LAST_WRITES: Duration = Duration::from_secs(30);
 
-/// What a file that cannot be written means.
+/// The consequence of a file that cannot be written.
 const NOT_KEPT: &str = "the frequency and the last known time are not kept; what was written before is still there";
 
-/// The folder of kept files; without one, nothing is kept. What is to be kept is handed over to a thread that writes, so that
-/// no disk holds up the clock.
+/// The folder of kept files; without one, nothing is kept. A thread of its own writes them, so that no disk holds up the
+/// clock.
 pub(crate) struct Store {
     drift: Option<PathBuf>,
     state: Option<PathBuf>,

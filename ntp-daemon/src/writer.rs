@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// What is to be in a file.
+/// The content that a file is to have.
 struct Content {
     mode: u32,
     octets: Zeroizing<Vec<u8>>,
@@ -54,10 +54,11 @@ impl Shared {
     }
 }
 
-/// How a file is written, for tests with slow disks.
+/// A function that writes a file; tests put a slow disk in its place.
 type Write = fn(&Path, u32, &[u8]) -> io::Result<()>;
 
-/// The thread. If it is dropped, the thread writes what it has, and nobody waits for it; see [`Writer::finish`].
+/// The thread that writes. If this is dropped, the thread writes its queue, and no other waits for it; see
+/// [`Writer::finish`].
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// Says so when the thread has ended; `None` where there is no thread and everything is written at once.
@@ -87,7 +88,7 @@ impl Writer {
     }
 
     /// Replaces a file soon, as [`file::replace`] does. Content for the same file that has not been written yet is forgotten.
-    /// If it fails, the log says so, and ends with `otherwise`; the next failures of that file are not told.
+    /// If it fails, the log says so, and ends with `otherwise`; the next failures of that file are not logged.
     pub(crate) fn replace(&self, path: &Path, mode: u32, octets: Vec<u8>, otherwise: &'static str) {
         let content = Content { mode, octets: Zeroizing::new(octets), otherwise };
         if self.ended.is_none() {
@@ -156,7 +157,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(120);
 
     #[test]
-    fn what_is_handed_over_is_in_the_file_when_the_writer_has_finished() {
+    fn queued_content_is_in_the_file_when_the_writer_has_finished() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (folder.path().join("one"), folder.path().join("other"));
         let writer = Writer::start();
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(fs::read(other).unwrap(), b"secret");
     }
 
-    /// Where the slow disk and the test meet: at the begin and at the end of its first write.
+    /// The slow disk and the test meet here, at the beginning and at the end of its first write.
     static MEETING: Barrier = Barrier::new(2);
 
     /// A disk that is slow until the test says so.
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_hands_something_over_does_not_wait_for_the_disk_and_only_the_latest_is_written() {
+    fn replacing_a_file_does_not_wait_for_the_disk_and_only_the_latest_content_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let writer = Writer::with(slow);

@@ -21,7 +21,7 @@ fn check(text: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn the_version_is_told_without_a_configuration() {
+fn the_version_is_printed_without_a_configuration() {
     let output = daemon(&["--version"]);
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("ntp-daemon {}\n", env!("CARGO_PKG_VERSION")));

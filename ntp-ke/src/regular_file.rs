@@ -1,4 +1,4 @@
-//! Reading a file that people have named, without waiting for ever and without an end.
+//! Reading of a file that a configuration or command line names, bounded in time and size.
 
 use std::io::{Error, Result};
 use std::path::Path;
@@ -10,10 +10,10 @@ const LARGEST: u64 = 1 << 24;
 /// files.
 ///
 /// # Errors
-/// What the system says, or the reason for which it is not read.
+/// The error of the system, or the reason for which it is not read.
 pub fn read_regular_file(path: &Path) -> Result<Vec<u8>> {
     let found = std::fs::metadata(path)?;
-    // What the system says of a folder is clear enough.
+    // The system's own error for a folder is clear enough.
     if !found.is_file() && !found.is_dir() {
         return Err(Error::other("it is a pipe or a device"));
     }

@@ -1,4 +1,4 @@
-//! Which text format of metrics a client gets: OpenMetrics, or the older one that every program reads.
+//! The text format of metrics that a client gets: OpenMetrics, or the older one that every program reads.
 
 /// A text format of metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,7 +10,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What an `Accept` header asks for (RFC 9110 §12.5.1): OpenMetrics where it is named and not wanted less than plain text.
+    /// The format for an `Accept` header (RFC 9110 §12.5.1): OpenMetrics if it is named and not preferred less than plain text.
     /// Without a header, and for browsers and curl, it is plain text.
     pub(crate) fn accepted(accept: Option<&str>) -> Self {
         let weight_of = |kind: &str| {
@@ -56,9 +56,9 @@ fn plain(openmetrics: &str) -> String {
     let mut text = String::with_capacity(openmetrics.len());
     let mut help = "";
     for line in openmetrics.lines() {
-        if let Some(told) = line.strip_prefix("# HELP ") {
-            help = told.split_once(' ').map_or("", |(_, help)| help);
-        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|told| told.split_once(' ')) {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ').map_or("", |(_, help)| help);
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
             let (suffix, kind) = match kind {
                 "counter" => ("_total", "counter"),
                 "info" => ("_info", "gauge"),
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_names_openmetrics_gets_it_and_everybody_else_gets_plain_text() {
+    fn a_client_that_names_openmetrics_gets_it_and_all_others_get_plain_text() {
         const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;\
                                   version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         for (accept, format) in [

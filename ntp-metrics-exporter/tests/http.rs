@@ -114,7 +114,7 @@ fn metrics_are_openmetrics_for_those_who_ask_for_it() {
 }
 
 #[test]
-fn metrics_are_plain_text_for_everybody_else() {
+fn metrics_are_plain_text_for_all_other_clients() {
     let exporter = Exporter::start().with_daemon(&synchronized());
 
     for accept in ["", "Accept: */*\r\n", "Accept: text/plain\r\n"] {

@@ -107,7 +107,7 @@ pub struct NtsKeServerFacts {
     pub certificate: Option<CertificateFacts>,
     /// Why the files of the certificate could not be read the last time; with a `certificate`, an earlier one is in use.
     pub certificate_error: Option<String>,
-    /// Why no keys are handed out there at all; it is tried again. `null` when they are.
+    /// The cause for which the server could not start there; it is tried again. `null` when it runs.
     pub start_error: Option<String>,
 }
 

@@ -38,7 +38,7 @@ pub struct ServerFacts {
     #[serde(default)]
     pub nts_refused: BTreeMap<String, u64>,
     /// Cookies of NTS that could not be opened, by the word of the cause: `bad-length`, `no-such-key`, `forged` or
-    /// `unknown-content`. What became of their requests is in the other counters.
+    /// `unknown-content`. Their requests are in the other counters as well.
     #[serde(default)]
     pub nts_cookies_refused: BTreeMap<String, u64>,
     /// Replies that the operating system did not take.

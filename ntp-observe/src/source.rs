@@ -169,7 +169,7 @@ impl SourceState {
     }
 }
 
-/// Why the network, or this machine, does not carry a request.
+/// The cause for which the network, or this machine, does not carry a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkCause {
@@ -264,7 +264,7 @@ pub enum SourceReason {
     PortUnreachable,
     /// The network says that requests do not arrive, for another reason than a closed port (ICMP).
     Unreachable {
-        /// Which one.
+        /// The kind of the error.
         cause: NetworkCause,
         /// The operating system's name for it.
         error: String,

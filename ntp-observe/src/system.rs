@@ -13,9 +13,8 @@ pub struct SystemFacts {
     pub stratum: u8,
     /// The leap indicator that we announce.
     pub leap: Leap,
-    /// Where our time comes from, as our clients are told: an IPv4 address, four letters, or eight hexadecimal digits, the
-    /// beginning of the MD5 hash of an IPv6 address (RFC 5905 §7.3, refid). The source itself is the one with the state
-    /// `selected`.
+    /// The reference ID in our replies: an IPv4 address, four letters, or eight hexadecimal digits, the beginning of the MD5
+    /// hash of an IPv6 address (RFC 5905 §7.3, refid). The source itself is the one with the state `selected`.
     pub reference_id: Option<String>,
     /// When the clock was last set or corrected.
     pub reference_time: Option<Date>,
@@ -65,8 +64,8 @@ pub struct SystemFacts {
 }
 
 impl SystemFacts {
-    /// Whether all is as it should be: the clock is synchronized; or no source is configured, and the daemon serves this
-    /// machine's own clock because it was told to (`local-stratum`).
+    /// True if all is as it should be: the clock is synchronized; or no source is configured, and the daemon serves this
+    /// machine's own clock because `local-stratum` says so.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.synchronized || matches!(self.reasons.as_slice(), [SystemReason::LocalClock { .. }])
@@ -241,9 +240,9 @@ pub enum SystemReason {
     /// Something other than this daemon changed the clock, or the machine was suspended, and the sources have not confirmed
     /// the clock again yet.
     ClockDisturbed {
-        /// By how much it was changed; positive when it was set forward.
+        /// The step that was made; positive when the clock was set forward.
         by_s: f64,
-        /// How long the machine was suspended; 0 if it was not.
+        /// The duration of the suspend; 0 if there was none.
         suspended_s: f64,
     },
     /// The rate of the clock is off by more than can be corrected, so that its error grows.
@@ -286,7 +285,7 @@ pub enum SystemReason {
         set_ratio: f64,
         /// The one that was found last.
         found_ratio: f64,
-        /// How often another one was found.
+        /// The number of times that another rate was found.
         count: u64,
         /// Running programs that may be the cause, each with the number of its process (`chronyd (812)`).
         #[serde(default)]

@@ -204,7 +204,7 @@ impl Clock {
     /// The steering applied now, by whomever: for the system clock the kernel is asked.
     ///
     /// # Errors
-    /// If the kernel refuses to tell, as it may in a sandbox.
+    /// If the kernel refuses the request, as it may in a sandbox.
     pub fn frequency(&self) -> Result<Frequency, ClockError> {
         match self {
             Self::Virtual(clock) => Ok(clock.frequency()),
@@ -213,7 +213,8 @@ impl Clock {
         }
     }
 
-    /// Whether the clock is called synchronized although this process has not steered it yet: it was left right.
+    /// True if the kernel calls the clock synchronized although this process has not steered it yet: an earlier run left it
+    /// right.
     #[must_use]
     pub fn is_left_synchronized(&self) -> bool {
         matches!(self, Self::System(_)) && system::is_left_synchronized()
@@ -223,19 +224,19 @@ impl Clock {
     /// by a program that ended during a slew.
     ///
     /// # Errors
-    /// If the kernel refuses to tell, as it may in a sandbox.
+    /// If the kernel refuses the request, as it may in a sandbox.
     pub fn oscillator_frequency(&self) -> Result<Frequency, ClockError> {
         match self {
             Self::System(clock) => clock.oscillator_frequency(),
-            // Nobody had it before us.
+            // No other program had it before us.
             Self::Virtual(_) | Self::MeasureOnly(_) => self.frequency(),
         }
     }
 
-    /// What another program has done to the rate of the system clock since we set or looked at it last; told once.
+    /// The interference of another program with the rate of the system clock since we last set or read it; reported once.
     ///
     /// # Errors
-    /// If the kernel refuses to tell, as it may in a sandbox.
+    /// If the kernel refuses the request, as it may in a sandbox.
     pub fn interference(&mut self) -> Result<Option<Interference>, ClockError> {
         match self {
             Self::System(clock) => clock.interference(),

@@ -1,25 +1,25 @@
-//! Other programs that steer the clock: the rate in force is compared with the one that was ordered, and what they have moved
-//! the clock by meanwhile with the raw counter, which nobody steers.
+//! Other programs that steer the clock: the rate in force is compared with the one that was ordered, and the clock with the
+//! raw counter, which no program steers, for the error that they have made meanwhile.
 
 use crate::kernel::{KernelRate, LOOP_BITS};
 use crate::sys::{KernelClock, read_clock};
 use ntp_proto::time::{Frequency, NtpDuration};
 
-/// What another program has done to the rate of the clock since we set or looked at it last.
+/// The interference of another program with the rate of the clock since we last set or read it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Interference {
     /// The frequency that we had set.
     pub ordered: Frequency,
     /// The one found.
     pub found: Frequency,
-    /// Whether the kernel's own loop was switched on, which pulls the clock as well.
+    /// True if the kernel's own loop was switched on, which pulls the clock as well.
     pub kernel_loop: bool,
-    /// How far the clock is ahead (if negative: behind) of where it would be at the frequency that was ordered. Zero where the
-    /// system has no raw counter.
+    /// The offset of the clock, positive if it is ahead, from its reading at the frequency that was ordered. Zero if the system
+    /// has no raw counter.
     pub moved: NtpDuration,
 }
 
-/// What we have ordered, and the clocks at that time.
+/// The frequency that we have ordered, and the clocks at that time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     pub(crate) rate: KernelRate,
@@ -33,7 +33,7 @@ impl Order {
         Self { rate, counters: counters() }
     }
 
-    /// What the kernel has against this order.
+    /// The difference between the kernel's state and this order.
     pub(crate) fn interference(&self, state: &libc::timex, user_hz: libc::c_long) -> Option<Interference> {
         let found = KernelRate { fine: state.freq, tick: state.tick };
         let kernel_loop = state.status & LOOP_BITS != 0;
@@ -49,7 +49,7 @@ fn counters() -> Option<(i64, i64)> {
     read_clock(KernelClock::Monotonic).ok().zip(read_clock(KernelClock::MonotonicRaw).ok())
 }
 
-/// How much further the clock of timers went than it would have at `ordered`.
+/// The time by which the clock of timers went further than it would have at `ordered`.
 fn moved(from: Option<(i64, i64)>, to: Option<(i64, i64)>, ordered: Frequency) -> NtpDuration {
     let Some(((steered_from, raw_from), (steered_to, raw_to))) = from.zip(to) else { return NtpDuration::ZERO };
     let (steered, raw) = (steered_to - steered_from, raw_to - raw_from);

@@ -44,7 +44,7 @@ impl KernelRate {
         Self { fine: (rest / FINE_UNIT).round() as c_long, tick: nominal_tick(user_hz) + ticks as c_long }
     }
 
-    /// What `freq` alone makes, with the tick as it is nominally.
+    /// The rate from `freq` alone, with the nominal tick.
     pub(crate) const fn without_tick(fine: c_long, user_hz: c_long) -> Self {
         Self { fine, tick: nominal_tick(user_hz) }
     }

@@ -55,7 +55,7 @@ fn read(is_virtual: bool) -> Option<MachineTime> {
 
 fn read_once(is_virtual: bool) -> io::Result<Option<MachineTime>> {
     let first = read_clock(KernelClock::Monotonic)?;
-    // Where there is no such clock, there are no suspends either.
+    // A system without such a clock has no suspends either.
     let boot = read_clock(KernelClock::Boottime).or_else(|_| read_clock(KernelClock::Monotonic))?;
     let local = if is_virtual { NtpTimestamp::from_unix(0, 0) + NtpDuration::from_nanos(boot) } else { realtime_now() };
     let last = read_clock(KernelClock::Monotonic)?;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_step_that_was_not_made_is_missed() {
-        // Nobody sets the clock of this machine: the owner claims a step that has not happened.
+        // The test does not set the clock of this machine: the owner claims a step that has not happened.
         let clock = Clock::measuring();
         let mut monitor = ClockMonitor::new(&clock);
         monitor.handle_step(NtpDuration::SECOND);

@@ -96,11 +96,12 @@ impl SystemClock {
         Ok(kernel_frequency(&request, self.user_hz))
     }
 
-    /// What another program has done to the rate since the last [`SystemClock::set_frequency`] or the last call. It is told
-    /// once, and what was found counts as ordered from then on. The next steering call turns the kernel's loop off again.
+    /// The interference of another program with the rate since the last [`SystemClock::set_frequency`] or the last call. It is
+    /// reported once, and the rate found counts as ordered from then on. The next steering call turns the kernel's loop off
+    /// again.
     ///
     /// # Errors
-    /// If the kernel refuses to tell its state.
+    /// If the kernel refuses to report its state.
     pub fn interference(&mut self) -> Result<Option<Interference>, ClockError> {
         let Some(order) = &self.ordered else { return Ok(None) };
         let state = kernel_state()?;
@@ -116,7 +117,7 @@ impl SystemClock {
     /// most. A tick that is not nominal is what is left of a slew.
     ///
     /// # Errors
-    /// If the kernel refuses to tell.
+    /// If the kernel refuses to report its state.
     pub fn oscillator_frequency(&self) -> Result<Frequency, ClockError> {
         Ok(KernelRate::without_tick(kernel_state()?.freq, self.user_hz).frequency(self.user_hz))
     }
@@ -124,7 +125,7 @@ impl SystemClock {
     /// The frequency applied now, by whomever.
     ///
     /// # Errors
-    /// If the kernel refuses to tell.
+    /// If the kernel refuses to report its state.
     pub fn frequency(&self) -> Result<Frequency, ClockError> {
         applied_frequency()
     }
@@ -156,7 +157,7 @@ pub(crate) fn applied_frequency() -> Result<Frequency, ClockError> {
     Ok(kernel_frequency(&kernel_state()?, sys::user_hz()))
 }
 
-/// Whether the kernel calls the system clock synchronized, as a time daemon has left it.
+/// True if the kernel calls the system clock synchronized, as a time daemon has left it.
 pub(crate) fn is_left_synchronized() -> bool {
     kernel_state().is_ok_and(|state| state.status & libc::STA_UNSYNC == 0)
 }

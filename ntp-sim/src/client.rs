@@ -39,7 +39,7 @@ pub(crate) struct Outgoing {
 pub(crate) struct ClientNode {
     pub(crate) clock: SimClock,
     continuity: Continuity,
-    /// How long the machine has been suspended, in seconds.
+    /// The time that the machine has been suspended, in seconds.
     pub(crate) suspended: f64,
     client: Client,
     utc: Utc,
@@ -48,7 +48,7 @@ pub(crate) struct ClientNode {
     next_port: u64,
     /// The kernel's order to insert or delete a second at the end of the day.
     armed: LeapIndicator,
-    /// Whether the second that is announced has been inserted or deleted.
+    /// True if the second that is announced has been inserted or deleted.
     leapt: bool,
     wake: Option<MonoTime>,
     sent: u64,
@@ -156,7 +156,7 @@ impl ClientNode {
         t + left.max(0.0) / (1.0 + self.clock.rate()) + 1e-9
     }
 
-    /// Looks whether something else has changed the clock, as the kernel tells the daemon.
+    /// Checks for a change of the clock by another program, as the daemon does after a notice from the kernel.
     pub(crate) fn look_at_the_clock(&mut self, t: f64, out: &mut Vec<Outgoing>) {
         let Now { mono, local } = self.now(t);
         let now = MachineTime { local, boot: mono, suspended: Duration::from_secs_f64(self.suspended) };

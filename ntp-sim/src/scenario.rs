@@ -105,7 +105,7 @@ pub struct Swing {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Suspend {
-    /// From when on.
+    /// The start, in seconds of true time.
     pub at: f64,
     /// For how long.
     pub length: f64,
@@ -118,7 +118,7 @@ pub struct Suspend {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pause {
-    /// From when on.
+    /// The start, in seconds of true time.
     pub at: f64,
     /// For how long.
     pub length: f64,
@@ -241,7 +241,7 @@ pub struct Burst {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Route {
-    /// From when on.
+    /// The start, in seconds of true time.
     pub at: f64,
     /// Until when.
     #[serde(default = "forever")]

@@ -90,7 +90,7 @@ impl SimServer {
         self.utc.shown(t, ahead - since_tick)
     }
 
-    /// Whether its faults are at work.
+    /// True if its faults are active.
     fn is_faulty(&self, t: f64) -> bool {
         t >= self.settings.from && t < self.settings.until
     }

@@ -216,7 +216,7 @@ fn a_clock_that_is_changed_unseen_is_right_again_and_its_rate_is_known() {
 fn a_rate_that_cannot_be_corrected_ends_synchronized() {
     for name in ["fault-20000ppm", "fault-20000ppm-slow-four"] {
         for outcome in run(&scenario(name), DisciplineKind::Estimate) {
-            // The first two readings tell nothing about the rate.
+            // The first two readings say nothing about the rate.
             assert!(outcome.claimed < 0.02 && outcome.max < 0.5, "{name}: {outcome:?}");
         }
     }

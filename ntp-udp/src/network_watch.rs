@@ -135,7 +135,7 @@ mod tests {
         watch.ok()
     }
 
-    fn told(kind: u16, content: &[u8]) -> Vec<u8> {
+    fn message(kind: u16, content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + content.len()).unwrap();
         let mut octets = length.to_ne_bytes().to_vec();
         octets.extend(kind.to_ne_bytes());
@@ -147,7 +147,7 @@ mod tests {
 
     fn link_message(index: u32, flags: u32) -> Vec<u8> {
         let numbers = [0, index, flags, 0].map(u32::to_ne_bytes);
-        told(NEW_LINK, numbers.as_flattened())
+        message(NEW_LINK, numbers.as_flattened())
     }
 
     #[test]
@@ -164,13 +164,13 @@ mod tests {
     fn a_new_address_or_route_behind_other_messages_is_news() {
         let Some(mut watch) = watch() else { return };
         for kind in [NEW_ADDRESS, NEW_ROUTE] {
-            assert!(watch.note(&[link_message(3, 0), told(99, &[1, 2, 3]), told(kind, &[0; 12])].concat()));
+            assert!(watch.note(&[link_message(3, 0), message(99, &[1, 2, 3]), message(kind, &[0; 12])].concat()));
         }
-        assert!(!watch.note(&[told(21, &[0; 8]), told(25, &[0; 12])].concat()), "what is gone");
+        assert!(!watch.note(&[message(21, &[0; 8]), message(25, &[0; 12])].concat()), "what is gone");
     }
 
     #[test]
-    fn what_is_cut_off_or_makes_no_sense_is_passed_over() {
+    fn messages_that_are_cut_off_or_make_no_sense_are_passed_over() {
         let Some(mut watch) = watch() else { return };
         let whole = link_message(3, RUNNING);
         for length in 0..whole.len() {

@@ -15,7 +15,7 @@
  * the clock (s) and of its rate, STA_ flags, maxerror (us), and TAI - UTC (s).
  *
  * KERNEL_FOUND (ppm) is the rate that a program before has left in the kernel. KERNEL_DISK (s):
- * the time that each fsync takes; on the thread that does everything else it passes there, and on another one nobody waits.
+ * the time that each fsync takes; it passes for the main thread only if that is the one that calls it.
  * KERNEL_RIVAL="at:ppm[:every]" is another program that steers: at this time, and then again after every so many seconds, it
  * sets frequency and tick.
  *
@@ -68,7 +68,7 @@ static long settings, repetitions; /* of tick and frequency together */
 static long double epoch; /* Unix seconds */
 static double wander, delay, jitter, seconds, silent, midnight;
 static uint64_t random_state;
-static FILE *told;
+static FILE *log_file;
 static bool ready, ended, leap, leapt, announce;
 static double disk, rival_at = -1, rival_ppm, rival_every;
 
@@ -111,7 +111,7 @@ static void prepare(void) {
     seconds = setting("KERNEL_SECONDS", 3600);
     random_state = (uint64_t)setting("KERNEL_SEED", 1) * 2654435769u + 1;
     const char *path = getenv("KERNEL_LOG");
-    told = path ? fopen(path, "w") : NULL;
+    log_file = path ? fopen(path, "w") : NULL;
 }
 
 /* --- chance: splitmix64 ------------------------------------------------------------------------------------------------ */
@@ -168,7 +168,7 @@ static void be_set(void) {
 
 static void second(void) {
     be_set();
-    if (told) fprintf(told, "%.0Lf %.9Lf %.12Lf %ld %ld %d\n", now, real - utc(now), rate() - 1, status, maxerror, tai);
+    if (log_file) fprintf(log_file, "%.0Lf %.9Lf %.12Lf %ld %ld %d\n", now, real - utc(now), rate() - 1, status, maxerror, tai);
     if (wander > 0) physical += wander * normal();
     if (maxerror < 16000000) maxerror += 500;
     if (rival_at >= 0 && now + 1e-6L >= rival_at) {
@@ -177,7 +177,7 @@ static void second(void) {
     }
     if (now >= seconds && !ended) {
         ended = true;
-        if (told) fflush(told);
+        if (log_file) fflush(log_file);
         fprintf(stderr, "frequency: %ld settings, %ld repetitions\n", settings, repetitions);
         raise(SIGTERM);
     }

@@ -60,7 +60,7 @@ impl HandshakeFlood {
         Self { shared, threads }
     }
 
-    /// How many handshakes the server has answered so far.
+    /// The number of handshakes that the server has answered so far.
     #[must_use]
     pub fn answered(&self) -> u32 {
         self.shared.answered.load(Ordering::Relaxed)

@@ -24,7 +24,7 @@ pub struct Outgoing {
     pub after: Duration,
     /// Its octets.
     pub octets: Vec<u8>,
-    /// Whether it comes from another port than the one that was asked.
+    /// True if it comes from another port than the one that was asked.
     pub elsewhere: bool,
 }
 

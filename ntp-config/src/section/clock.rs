@@ -63,7 +63,8 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     }
 }
 
-/// Whether a clock that we do not steer is served all the same. Who writes that it is not ours to steer means that it is kept.
+/// True if a clock that we do not steer is served all the same. A configuration that sets `mode = "none"` itself means that
+/// another program keeps it.
 fn kept_by_another(fields: &mut Fields, mode: ClockMode, report: &mut Report) -> bool {
     const KEY: &str = "kept-by-another-program";
     let steered = matches!(mode, ClockMode::System | ClockMode::Virtual);

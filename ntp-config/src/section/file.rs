@@ -5,7 +5,7 @@ use crate::fields::{Fields, string};
 use crate::raw::Value;
 use std::path::PathBuf;
 
-/// Where the time zones of most systems have their leap seconds.
+/// The file of leap seconds of the time zone database on most systems.
 const LEAP_SECONDS: &str = "/usr/share/zoneinfo/leap-seconds.list";
 
 /// The path of a file. It has to be absolute: the folder in which a daemon starts is nobody's choice.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 pub(crate) const STORAGE: Section = Section { name: "[storage]", keys: &["directory"] };
 
-/// What was learnt with a clock of our own, or with none, must not end up in the files of the service that steers the system's
+/// Values from a virtual clock, or from measuring only, must not end up in the files of the service that steers the system's
 /// clock on the same machine: then the default folder is not used.
 fn default_for(mode: ClockMode) -> Storage {
     match mode {

@@ -111,7 +111,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
         steps: steps(&mut fields, report),
         local_stratum: local_stratum(&mut fields, report).unwrap_or(defaults.local_stratum),
         local_reference_id: reference_id(&mut fields, report).unwrap_or(defaults.local_reference_id),
-        // That is said in [clock].
+        // `[clock]` sets it.
         serves_unsteered: defaults.serves_unsteered,
         discipline: fields.word("discipline", &DISCIPLINES, report).map_or(defaults.discipline, |kind| kind.value),
     };

@@ -262,7 +262,7 @@ fn a_cause_that_all_sources_share_is_the_first_line() {
 }
 
 #[test]
-fn what_came_back_is_never_told_as_silence_and_the_first_line_is_one_line() {
+fn a_reply_is_never_reported_as_silence_and_the_first_line_is_one_line() {
     let mut reasons: Vec<SourceReason> = [
         "wrong-address",
         "malformed",
@@ -309,7 +309,7 @@ fn what_came_back_is_never_told_as_silence_and_the_first_line_is_one_line() {
 }
 
 #[test]
-fn what_the_first_line_cannot_hold_is_told_once_and_below_the_table() {
+fn a_text_too_long_for_the_first_line_is_shown_once_and_below_the_table() {
     for (reason, part) in [
         (SourceReason::ServerUnsynchronized, "(waiting): leap indicator 3, stratum 16, reference INIT\n"),
         (refused("wrong-address"), "(waiting): from 192.0.2.9:123\n"),
@@ -340,7 +340,7 @@ fn the_error_behind_a_common_cause_is_on_the_page() {
 }
 
 #[test]
-fn what_the_first_line_says_is_not_told_again() {
+fn the_text_of_the_first_line_is_not_repeated() {
     for reason in [refused("unknown-version"), refused("nts-nak"), unreachable(NetworkCause::NoRoute)] {
         let page = render(&all(1, &reason), Page::Status { verbose: false }, 80);
         assert!(!page.contains("\n  - "), "{page}");

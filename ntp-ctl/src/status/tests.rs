@@ -1,4 +1,4 @@
-//! The pages, told as documents and what becomes of them.
+//! The pages of `ntp-ctl status`, each from a document.
 
 use ntp_observe::{Document, Leap, SourceCounts, SourceReason, SourceState, SteeringObstacle, SystemReason};
 
@@ -29,7 +29,7 @@ fn the_first_line_is_the_verdict() {
 }
 
 #[test]
-fn every_reason_is_told_in_the_first_line_with_something_to_do() {
+fn every_reason_is_in_the_first_line_with_something_to_do() {
     let failed = SteeringObstacle::Failed { error: "EINVAL".into() };
     let claims = [
         (SystemReason::Starting, "the daemon has just started", "wait"),
@@ -266,8 +266,7 @@ fn a_table_shows_who_is_authenticated_and_with_how_many_cookies() {
 fn a_server_counts_its_requests_with_nts() {
     let line = server_line(&samples::serving_nts().servers[0]);
 
-    let expected =
-        "; with NTS: 400 answered, 6 told that their cookies are of no use, 2 nts-malformed; 7 of 1024 places";
+    let expected = "; with NTS: 400 answered, 6 NTS NAKs for cookies of no use, 2 nts-malformed; 7 of 1024 places";
     assert!(line.contains(expected), "{line}");
 }
 
@@ -319,7 +318,7 @@ combined ntp4.example.org  2 64 s   377 12.3 ms -123 µs 45.6 µs 8.30 ms
 }
 
 #[test]
-fn members_of_a_pool_are_told_by_their_addresses() {
+fn members_of_a_pool_are_named_by_their_addresses() {
     let mut document = healthy();
     for source in &mut document.sources {
         "pool.ntp.org".clone_into(&mut source.name);
@@ -345,7 +344,7 @@ fn only_sources_that_are_not_fine_have_their_reasons_below_the_table() {
 }
 
 #[test]
-fn the_rest_is_told_when_it_is_asked_for() {
+fn the_rest_is_shown_with_verbose() {
     let (short, long) = (render(&samples::serving_nts(), STATUS, 80), render(&samples::serving_nts(), VERBOSE, 80));
     for part in ["Steps ", "Daemon ", "Error bound ", "Serving time on", "St: stratum.", "Handing out keys"] {
         assert!(long.contains(part) && !short.contains(part), "{part}: {short}\n{long}");
@@ -353,7 +352,7 @@ fn the_rest_is_told_when_it_is_asked_for() {
 }
 
 #[test]
-fn what_must_be_mended_is_told_without_being_asked_for() {
+fn faults_of_key_establishment_are_shown_without_verbose() {
     let mut document = samples::serving_nts();
     document.keyset.as_mut().unwrap().storage_error = Some("read-only file system".into());
     document.nts_ke_servers[0].certificate = None;

@@ -73,7 +73,7 @@ impl Display {
     }
 }
 
-/// What is on this machine now, and what the columns mean; none of it wider than a terminal.
+/// The servers that the demonstration has started, and the meaning of the columns; no line is wider than a terminal.
 fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16) -> Vec<String> {
     let (offset, drift) = (human(options.offset), options.drift);
     let mut lines: Vec<String> = vec![
@@ -104,7 +104,7 @@ fn command(program: &str, arguments: &str) -> Vec<String> {
     if line.len() <= WIDTH { vec![line] } else { vec![format!("  {program} \\"), format!("    {arguments}")] }
 }
 
-/// How another program is started that was built as this one was.
+/// The command that starts another program of the same build.
 fn program(name: &str) -> String {
     let this = std::env::current_exe().unwrap_or_default();
     let folder = this.parent().and_then(Path::file_name).and_then(|folder| folder.to_str());
@@ -133,7 +133,7 @@ struct View {
     bar: String,
     bound: String,
     rate: String,
-    /// What stands beside the error of the rate.
+    /// The remark beside the error of the rate.
     rate_known: &'static str,
     replies: u64,
     delay: String,

@@ -91,7 +91,7 @@ pub(super) fn obstacle(clock: &Clock, facts: &Facts) -> Option<SteeringObstacle>
     }
     match (clock.obstacle(), clock.kind()) {
         (Some(error), _) if error.is_missing_permission() => {
-            // How to grant it is for ntp-ctl to say.
+            // The remedy is for ntp-ctl to say.
             Some(SteeringObstacle::NotPermitted { error: os_error::text(Errno::PERM.raw_os_error()) })
         }
         (Some(error), _) => Some(SteeringObstacle::NotSupported { error: error.to_string() }),

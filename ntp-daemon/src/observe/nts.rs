@@ -68,7 +68,7 @@ pub(super) fn silent_for(group: &Group, now: MonoTime) -> Option<f64> {
 }
 
 /// What keeps an association with NTS from being of use, if it is that.
-pub(super) fn why_useless(member: &Member) -> Option<SourceReason> {
+pub(super) fn useless(member: &Member) -> Option<SourceReason> {
     let source = member.source();
     let session = source.session()?;
     if source.reach().is_reachable() || source.send_error().is_some() || source.demobilized().is_some() {

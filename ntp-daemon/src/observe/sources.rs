@@ -64,7 +64,7 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
 fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
     let source = member.source();
     let (state, reason) = state_and_reason(client, member);
-    let reason = nts::why_useless(member).unwrap_or_else(|| more_telling(reason, member));
+    let reason = nts::useless(member).unwrap_or_else(|| more_telling(reason, member));
     let opinion = client.opinion_of(member, now);
     let heard = source.heard();
     let header = heard.map(|heard| heard.header);
@@ -154,7 +154,7 @@ fn notes(member: &Member) -> Vec<SourceReason> {
     notes
 }
 
-/// What the network says about why requests do not arrive.
+/// The reason for which requests do not arrive, as the network reported it.
 fn unreachable(os_error: i32) -> SourceReason {
     if os_error::is_closed_port(os_error) {
         SourceReason::PortUnreachable
@@ -163,13 +163,13 @@ fn unreachable(os_error: i32) -> SourceReason {
     }
 }
 
-/// Where a server is silent and the network says why, that is the reason.
+/// If a server is silent and the network has reported a cause, that is the reason.
 fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
     let silent = matches!(reason, SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. });
     member.source().unreachable().filter(|_| silent).map_or(reason, unreachable)
 }
 
-/// The version of the last reply, be it one that we do not speak.
+/// The version of the last reply, even if we do not speak it.
 fn version(source: &Source) -> Option<u8> {
     match source.doubt().map(|doubt| doubt.discard) {
         Some(Discard::UnknownVersion(version)) => Some(version),
@@ -246,7 +246,7 @@ fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
     }
 }
 
-/// Why a source that could be used is not: others contradict it, or those that agree are too few.
+/// The reason for which a usable source is not used: others contradict it, or those that agree are too few.
 fn undecided(outcome: &Outcome) -> SourceReason {
     let few = |agreeing, needed| {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);

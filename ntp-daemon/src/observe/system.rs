@@ -133,7 +133,7 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
         Some(Halt::ClockRefused) => {
             reasons.push(SystemReason::ClockSetError { error: facts.clock_error.clone().unwrap_or_default() });
         }
-        // What is needed runs the other way than the clock.
+        // The correction that is needed has the opposite sign of the clock's error.
         Some(Halt::RateBeyondLimit { needed, limit }) => reasons
             .push(SystemReason::RateBeyondLimit { frequency_ratio: -needed.to_f64(), limit_ratio: limit.to_f64() }),
         None => {}
@@ -148,7 +148,7 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
     if let Some((offset, left)) = process.watched(now) {
         reasons.push(SystemReason::LargeOffsetWatched { offset_s: offset.to_f64(), left_s: left.to_f64() });
     }
-    reasons.extend(why_nobody_is_believed(client, facts, known, now));
+    reasons.extend(selection_reason(client, facts, known, now));
     if !process.steers() {
         reasons.push(match obstacle(clock, facts) {
             Some(ntp_observe::SteeringObstacle::AsConfigured) | None => SystemReason::MeasuringOnly,
@@ -158,9 +158,9 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
     if local {
         reasons.push(own_clock);
     }
-    // An offset that is told already makes the error bound large.
-    let told = process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
-    if let Some(system) = process.system().filter(|_| process.steers() && !told) {
+    // An offset that is reported already makes the error bound large.
+    let reported = process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
+    if let Some(system) = process.system().filter(|_| process.steers() && !reported) {
         let limit = process.config().maximum_distance;
         if system.root_distance_at(system.updated) > limit {
             // It was too far off when it was measured: age is not what is the matter.
@@ -208,7 +208,7 @@ fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<
     })
 }
 
-fn why_nobody_is_believed(client: &Client, facts: &Facts, known: usize, now: Now) -> Option<SystemReason> {
+fn selection_reason(client: &Client, facts: &Facts, known: usize, now: Now) -> Option<SystemReason> {
     match client.clock().selection().outcome {
         Outcome::Agreed { .. } => None,
         Outcome::AwaitingAuthenticated { plain } => Some(SystemReason::WaitingForAuthenticated { plain: count(plain) }),
@@ -224,7 +224,7 @@ fn why_nobody_is_believed(client: &Client, facts: &Facts, known: usize, now: Now
                 SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) }
             })
         }
-        Outcome::NobodyUsable => Some(why_none_is_usable(client, facts, known, now)),
+        Outcome::NobodyUsable => Some(none_usable(client, facts, known, now)),
         Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
             Some(SystemReason::TooFewAgreeing { agreeing: count(agreeing), needed: count(needed) })
         }
@@ -246,7 +246,7 @@ fn why_nobody_is_believed(client: &Client, facts: &Facts, known: usize, now: Now
     }
 }
 
-fn why_none_is_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> SystemReason {
+fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> SystemReason {
     let (members, groups) = (client.members().count(), client.groups());
     let silent = client.members().all(|member| member.source().counters().received == 0);
     let hope = client.members().any(|member| member.source().is_pending()) || groups.iter().any(Group::is_pending);

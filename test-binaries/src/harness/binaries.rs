@@ -51,7 +51,7 @@ fn build() -> PathBuf {
     directory.to_owned()
 }
 
-/// What Cargo tells a test of its own package would make other packages look changed.
+/// True for the variables that Cargo sets for a test of its own package: they would make other packages look changed.
 fn is_of_this_package(variable: &str) -> bool {
     variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }

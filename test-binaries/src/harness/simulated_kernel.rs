@@ -26,21 +26,21 @@ pub struct SimulatedKernel {
     pub wander: f64,
     /// The mean of what is added to the delay each way, in seconds.
     pub jitter: f64,
-    /// When another program sets the clock, in seconds from the start, and by how much, in seconds.
+    /// The steps that another program makes: the time from the start, and the step, both in seconds.
     pub set: Vec<(u32, f64)>,
-    /// When the first day ends, in seconds of true time.
+    /// The end of the first day, in seconds of true time.
     pub midnight: u32,
     /// Whether the first day ends with a leap second.
     pub leap: bool,
     /// The rate that a program before has left in the kernel, in ppm.
     pub found: f64,
-    /// How long each `fsync` takes, in seconds.
+    /// The duration of each `fsync`, in seconds.
     pub disk: f64,
     /// Another program that steers.
     pub rival: Option<Rival>,
-    /// Whether servers announce a leap second on the first day even if there is none.
+    /// True if servers announce a leap second on the first day even if there is none.
     pub announce: bool,
-    /// From when on servers do not answer any more, in seconds of true time.
+    /// The time from which servers do not answer any more, in seconds of true time.
     pub silent: Option<u32>,
     /// What chance is made from.
     pub seed: u32,
@@ -51,11 +51,11 @@ pub struct SimulatedKernel {
 /// A program that sets the rate of the clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Rival {
-    /// When, in seconds of true time.
+    /// The first time, in seconds of true time.
     pub at: u32,
-    /// To which correction, in ppm.
+    /// The correction that it sets, in ppm.
     pub ppm: f64,
-    /// After how many seconds again; 0: never.
+    /// The interval until it does so again, in seconds; 0: never.
     pub every: u32,
 }
 

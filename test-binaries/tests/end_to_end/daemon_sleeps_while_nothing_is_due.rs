@@ -11,7 +11,7 @@ use crate::{PROMPTLY, SOON};
 /// For what the daemon does after a question about its state to be over.
 const CALM: Duration = Duration::from_secs(1);
 
-/// How often a request may wake it: to send, for the reply, and where the machine is busy for the transmit timestamp. A tick
+/// The wake-ups that a request may cause: to send, for the reply, and on a busy machine for the transmit timestamp. A tick
 /// would come far more often than that.
 const FOR_EACH_REQUEST: u64 = 3;
 

@@ -31,7 +31,7 @@ mod what_surrounds_the_clock;
 
 use std::time::Duration;
 
-/// How long a busy machine may take for what needs no waiting. An idle one takes no notice of it.
+/// The limit for actions that need no waiting, on a busy machine. An idle one never comes near it.
 const PROMPTLY: Duration = Duration::from_secs(120);
 
 /// How long it may take until a clock is right, which takes some seconds on an idle machine.

@@ -50,8 +50,8 @@ fn a_plain_source_gives_way_to_one_with_nts_that_leads_to_the_same_server() {
     });
     assert_eq!(plain(&state).reason, SourceReason::SameServer { source: sealed(&state).name.clone() });
     assert_eq!(sealed(&state).nts.as_ref().map(|nts| nts.ke_attempts), Some(1));
-    let told = or_skip!(status(&client));
-    assert!(told.contains("leads to the same server as"), "{told}");
+    let page = or_skip!(status(&client));
+    assert!(page.contains("leads to the same server as"), "{page}");
 }
 
 #[test]
@@ -77,12 +77,12 @@ fn plain_sources_that_agree_on_a_wrong_time_are_named_and_not_followed() {
         state.sources.iter().filter(contradicts).count() == 3
     });
     assert_eq!(sealed(&state).state, SourceState::Selected);
-    let told = or_skip!(status(&client));
-    assert!(told.contains("contradicts 1 source with NTS"), "{told}");
+    let page = or_skip!(status(&client));
+    assert!(page.contains("contradicts 1 source with NTS"), "{page}");
 }
 
 #[test]
-fn keys_that_do_not_come_are_told_after_five_seconds_and_not_called_a_start() {
+fn keys_that_do_not_come_are_reported_after_five_seconds_and_not_called_a_start() {
     let folder = folder();
     let authority = Authority::new(folder.path());
     // Connections are made, and nothing is ever read from them.
@@ -92,11 +92,11 @@ fn keys_that_do_not_come_are_told_after_five_seconds_and_not_called_a_start() {
     let mut client = or_skip!(Daemon::start(&config));
     let silent =
         |state: &Document| matches!(state.system.reasons.first(), Some(SystemReason::KeyEstablishmentSilent { .. }));
-    let state = client.wait_until("the silence is told", Duration::from_secs(14), silent);
+    let state = client.wait_until("the silence is reported", Duration::from_secs(14), silent);
     assert!(matches!(sealed(&state).reason, SourceReason::NtsKeSilent { waited_s } if waited_s >= 5.0));
-    let told = or_skip!(status(&client));
-    assert!(told.starts_with(&format!("NOT synchronised: key establishment with {keys} has had no answer")), "{told}");
-    assert!(told.contains(&format!("TCP port {}", keys.port())), "{told}");
+    let page = or_skip!(status(&client));
+    assert!(page.starts_with(&format!("NOT synchronised: key establishment with {keys} has had no answer")), "{page}");
+    assert!(page.contains(&format!("TCP port {}", keys.port())), "{page}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::PROMPTLY;
 /// have to be still for two looks. On an idle machine that is four seconds at most.
 const NOTICED: Duration = Duration::from_secs(120);
 
-/// How long it may take until what could not start is tried again: every ten seconds.
+/// The limit until a server that could not start is tried again, which is done every ten seconds.
 const RETRIED: Duration = Duration::from_secs(40);
 
 /// The key of the certificate that a new client sees.
@@ -100,7 +100,7 @@ fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
     assert_ne!(shown(&scene, addresses), first);
 }
 
-/// Why no keys are handed out at the first address.
+/// The cause for which no keys are handed out at the first address.
 fn start_error(state: &Document) -> Option<&str> {
     state.nts_ke_servers.first()?.start_error.as_deref()
 }
@@ -108,19 +108,19 @@ fn start_error(state: &Document) -> Option<&str> {
 /// Starts a daemon that cannot serve keys yet; it has to say why with these words, in its log and its status, and to serve time.
 fn serves_time_and_says(config: &DaemonConfig, words: &[&str]) -> Result<Daemon, Skip> {
     let mut daemon = Daemon::start(config)?;
-    let state = daemon.wait_until("the cause is told", PROMPTLY, |state| start_error(state).is_some());
-    let told = start_error(&state).expect("it has been seen").to_owned();
+    let state = daemon.wait_until("the cause is reported", PROMPTLY, |state| start_error(state).is_some());
+    let cause = start_error(&state).expect("it has been seen").to_owned();
     let log = daemon.process().output();
     let logged = log.lines().find(|line| line.contains("cannot start")).unwrap_or_else(|| panic!("{log}"));
     for word in words {
-        assert!(told.contains(word) && logged.contains(word), "{word}: {told}; {logged}");
+        assert!(cause.contains(word) && logged.contains(word), "{word}: {cause}; {logged}");
     }
     let address = state.servers[0].listen_address.parse().expect("an address with a port");
     assert!(time_is_served(address), "time is served all the same");
     Ok(daemon)
 }
 
-/// Whether a server answers a plain request.
+/// True if a server answers a plain request.
 fn time_is_served(address: SocketAddr) -> bool {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout above 0");
@@ -168,7 +168,7 @@ fn with_the_key_of_another_certificate_time_is_served_and_a_signal_tries_again()
 }
 
 #[test]
-fn where_another_server_of_keys_listens_time_is_served_and_the_port_is_named() {
+fn time_is_served_and_the_port_is_named_if_another_server_of_keys_listens_there() {
     let scene = NtsLoopback::new();
     let occupier = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = occupier.local_addr().unwrap().port();

@@ -23,7 +23,7 @@ const IDLE: u32 = 320;
 /// How many there are who send an octet each second.
 const SLOW: u32 = 8;
 
-/// How long a connection may last: long enough to lay a siege on a busy machine.
+/// The deadline of a connection: long enough to open all others on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How much memory a round of the attack may add once the same round has been seen before, in KiB.
@@ -32,13 +32,13 @@ const GROWTH_KIB: u64 = 1024;
 /// How much memory the first round may take, in KiB: some 40 KiB for each connection that is allowed.
 const FIRST_GROWTH_KIB: u64 = 8192;
 
-/// How long any reply may take, on a machine whose processors are all busy: long before a client would ask again.
+/// The limit for any reply, on a machine whose processors are all busy: well before a client would ask again.
 const REPLY: Duration = Duration::from_secs(60);
 
-/// How many handshakes make a flood.
+/// The number of handshakes that make a flood.
 const HANDSHAKES: u32 = 400;
 
-/// How many of each kind are asked for.
+/// The number of requests of each kind.
 const ASKED: u32 = 60;
 
 /// Connections that stay open until somebody ends them.
@@ -127,7 +127,7 @@ fn endure_a_siege(daemon: &mut Daemon, scene: &NtsLoopback, addresses: NtsAddres
 
     // A client that is turned away comes back; what matters is when it has its keys.
     while client.session(keys).is_err() {
-        assert!(laid.elapsed() < DEADLINE + PROMPTLY, "nobody gets keys any more");
+        assert!(laid.elapsed() < DEADLINE + PROMPTLY, "no client gets keys any more");
         sleep(Duration::from_millis(20));
     }
     let state =
@@ -175,7 +175,7 @@ fn a_flood_of_handshakes_costs_no_reply() {
     let before = daemon.footprint();
 
     let flood = HandshakeFlood::start(keys, 4);
-    // How many there can be in a second is a matter of the machine; the figures come from `bench/ke-flood`.
+    // The rate depends on the machine and is not judged here; `bench/ke-flood` measures it.
     let mut asked = 0;
     while asked < ASKED || flood.answered() < HANDSHAKES {
         let replies = [asker.plain(), asker.protected(&mut session)];

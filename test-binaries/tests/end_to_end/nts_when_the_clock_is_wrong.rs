@@ -109,7 +109,7 @@ fn one_server_sets_a_clock_that_was_never_right_if_it_is_trusted_alone() {
 }
 
 #[test]
-fn a_wrong_last_known_time_heals_without_anybody_removing_the_file() {
+fn a_wrong_last_known_time_is_corrected_without_removing_the_file() {
     const YEAR: u64 = 31_557_600;
     let names = ["one.example"];
     let scene = or_skip!(scene(&names));

@@ -73,7 +73,7 @@ fn relay(source: SocketAddr, clock: &str) -> DaemonConfig {
 
 #[test]
 fn a_clock_that_another_program_keeps_is_served_with_its_measured_error() {
-    // The source's clock is 0.25 s ahead of the machine's, and that is the error of whoever serves the latter.
+    // The source's clock is 0.25 s ahead of the machine's, and that is the error of a server of the latter.
     let primary = DaemonConfig::with_virtual_clock(0.25, 0.0)
         .and("[synchronization]\nlocal-stratum = 1\n")
         .and_server("127.0.0.1:0");

@@ -19,8 +19,8 @@ fn status(daemon: &Daemon, more: &[&str]) -> Ended {
 fn wait_for_first_line(daemon: &Daemon, expected: &str) -> Ended {
     let mut last = None;
     let found = until(SOON, || {
-        let told = last.insert(status(daemon, &[]));
-        (told.stdout.lines().next() == Some(expected)).then(|| told.clone())
+        let page = last.insert(status(daemon, &[]));
+        (page.stdout.lines().next() == Some(expected)).then(|| page.clone())
     });
     found.unwrap_or_else(|| panic!("the first line never was `{expected}`; at last: {}", last.expect("it was asked")))
 }
@@ -48,15 +48,15 @@ fn each_kind_of_useless_reply_is_named_in_the_first_line() {
     let started: Vec<(Daemon, OddServer)> = or_skip!(started.into_iter().collect());
 
     for ((daemon, _server), (_, cause)) in started.iter().zip(CAUSES) {
-        let told = wait_for_first_line(daemon, &format!("NOT synchronised: {cause}."));
-        assert_eq!(told.status.code(), Some(4), "{told}");
-        assert!(told.stdout.contains("What to do: "), "{told}");
-        assert!(told.stdout.lines().all(|line| line.chars().count() <= 80), "{told}");
+        let page = wait_for_first_line(daemon, &format!("NOT synchronised: {cause}."));
+        assert_eq!(page.status.code(), Some(4), "{page}");
+        assert!(page.stdout.contains("What to do: "), "{page}");
+        assert!(page.stdout.lines().all(|line| line.chars().count() <= 80), "{page}");
     }
 }
 
 #[test]
-fn a_cause_of_all_sources_is_told_once() {
+fn a_cause_of_all_sources_is_reported_once() {
     let servers = [(); 4].map(|()| OddServer::behaving("unsynchronised", &[]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers
@@ -64,24 +64,24 @@ fn a_cause_of_all_sources_is_told_once() {
         .fold(DaemonConfig::with_virtual_clock(0.0, 0.0), |config, server| config.and_source(server.address()));
     let daemon = or_skip!(Daemon::start(&config));
 
-    let told =
+    let page =
         wait_for_first_line(&daemon, "NOT synchronised: all 4 sources say that their clocks are not synchronised.");
 
-    assert_eq!(told.stdout.matches("synchronised.").count(), 1, "{told}");
-    assert_eq!(told.stdout.matches("What to do").count(), 1, "{told}");
-    assert!(told.stdout.lines().count() < 24, "{told}");
+    assert_eq!(page.stdout.matches("synchronised.").count(), 1, "{page}");
+    assert_eq!(page.stdout.matches("What to do").count(), 1, "{page}");
+    assert!(page.stdout.lines().count() < 24, "{page}");
 }
 
 #[test]
-fn a_closed_port_is_told_from_other_words_of_the_network() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(nobody);
+fn a_closed_port_is_distinguished_from_other_network_errors() {
+    let closed = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(closed);
     let mut daemon = or_skip!(Daemon::start(&config));
     let expected = "NOT synchronised: the only source refuses requests: its port is closed (ICMP).";
     wait_for_first_line(&daemon, expected);
     daemon.process().kill();
 
-    // Nobody has this address in the network of the namespace, so that its own kernel says EHOSTUNREACH after a while.
+    // No host has this address in the network of the namespace, so that its own kernel says EHOSTUNREACH after a while.
     let network = or_skip!(Network::new());
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source("192.0.2.77:123");
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &config));
@@ -100,7 +100,7 @@ fn names_that_cannot_be_resolved_are_counted() {
         .and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until("the name is told to be unknown", SOON, |state| {
+    let state = daemon.wait_until("the name is reported to be unknown", SOON, |state| {
         state.sources.iter().any(|source| matches!(source.reason, SourceReason::NameNotResolved { .. }))
     });
 
@@ -122,9 +122,9 @@ fn too_few_that_agree_do_not_contradict_one_another() {
         matches!(state.system.reasons.first(), Some(SystemReason::TooFewAgreeing { agreeing: 1, needed: 2 }))
     });
 
-    let told = status(&daemon, &["-v"]);
-    assert!(told.stdout.starts_with("NOT synchronised: only 1 source can be used, and it takes 2"), "{told}");
-    assert!(!told.stdout.contains("contradict"), "{told}");
+    let page = status(&daemon, &["-v"]);
+    assert!(page.stdout.starts_with("NOT synchronised: only 1 source can be used, and it takes 2"), "{page}");
+    assert!(!page.stdout.contains("contradict"), "{page}");
 }
 
 #[test]
@@ -135,21 +135,21 @@ fn a_server_without_sources_that_serves_its_own_clock_is_healthy() {
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.wait_until_serving(SOON);
 
-    let told = status(&daemon, &[]);
+    let page = status(&daemon, &[]);
 
-    assert_eq!(told.status.code(), Some(0), "{told}");
+    assert_eq!(page.status.code(), Some(0), "{page}");
     assert!(
-        told.stdout.starts_with("Healthy: serving this machine's own clock at stratum 8, as configured.\n"),
-        "{told}"
+        page.stdout.starts_with("Healthy: serving this machine's own clock at stratum 8, as configured.\n"),
+        "{page}"
     );
-    assert!(!told.stdout.contains("What to do") && !told.stdout.contains("!!"), "{told}");
+    assert!(!page.stdout.contains("What to do") && !page.stdout.contains("!!"), "{page}");
 }
 
 /// The first correction of a clock stays on trial for some seconds, in which a large offset is made up for at once.
 const TRIAL: Duration = Duration::from_secs(18);
 
 #[test]
-fn a_large_offset_of_a_single_source_is_told_with_the_time_that_is_left() {
+fn a_large_offset_of_a_single_source_is_shown_with_the_time_that_is_left() {
     let mut server = or_skip!(OddServer::behaving("honest", &[]));
     let address = server.address();
     let mut daemon = or_skip!(Daemon::start(&DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(address)));
@@ -165,9 +165,9 @@ fn a_large_offset_of_a_single_source_is_told_with_the_time_that_is_left() {
 
     assert!(state.system.watched_offset_s.is_some_and(|offset| (offset - 300.0).abs() < 1.0), "{:?}", state.system);
     assert!(state.system.watched_for_s_more.is_some_and(|left| left > 200.0 && left <= 300.0), "{:?}", state.system);
-    let told = status(&daemon, &[]);
-    let flat = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in "), "{told}");
-    assert!(flat.contains("s unless that goes away.") && !flat.contains("last measurement"), "{told}");
+    let page = status(&daemon, &[]);
+    let flat = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in "), "{page}");
+    assert!(flat.contains("s unless that goes away.") && !flat.contains("last measurement"), "{page}");
     daemon.process().wait_for_line("the clock is 300 s behind; it will be set in ", SOON);
 }

@@ -85,7 +85,7 @@ fn a_leap_second_is_the_kernels_to_insert() {
 
     assert_eq!(said.matches("the clock was stepped").count(), 1, "only at the start: {said}");
     let mut day = moments.iter().filter(|moment| (1_000..MIDNIGHT - 1).contains(&moment.at));
-    assert!(day.any(|moment| moment.status & INSERTS != 0), "the kernel is told");
+    assert!(day.any(|moment| moment.status & INSERTS != 0), "the kernel is armed");
     // Within the second itself it matters which clock is a few microseconds ahead.
     for moment in moments.iter().filter(|moment| moment.at > 10 && !(MIDNIGHT - 1..=MIDNIGHT + 1).contains(&moment.at))
     {
@@ -162,7 +162,7 @@ fn the_kernel_learns_tai_from_the_file_and_keeps_it_over_a_leap_second() {
 
     assert!(said.contains("the leap seconds are those of"), "{said}");
     for moment in moments.iter().filter(|moment| moment.at > 10) {
-        // Whether the second has been inserted at this moment is a matter of microseconds.
+        // The second is inserted within microseconds of this moment, before or after it.
         let expected = if moment.at < MIDNIGHT - 1 { 37 } else { 38 };
         assert!(moment.tai == expected || moment.at.abs_diff(MIDNIGHT) <= 3, "{moment:?}");
     }
@@ -195,7 +195,7 @@ fn the_kernel_calls_its_clock_synchronized_as_long_as_we_do() {
     let lost = lost.map_or(kernel.seconds, |moment| moment.at);
     assert!(lost > 40_000, "lost at {lost}: {said}");
     for moment in moments.iter().filter(|moment| (60..lost).contains(&moment.at)) {
-        // Ours is 1.5 s at most, and the kernel's half a second more before it is told again.
+        // Ours is 1.5 s at most, and the kernel's half a second more before it is set again.
         assert!(moment.bound < 2.2 && moment.error.abs() <= moment.bound, "{moment:?}");
     }
 }
@@ -234,7 +234,7 @@ fn a_clock_that_another_program_sets_is_right_again_within_seconds_and_not_calle
 
     assert_eq!(said.matches("another program has set the clock").count(), moves.len(), "{said}");
     for (at, by) in set {
-        // The daemon looks once a second here, where the kernel does not tell it.
+        // The daemon reads the clock once a second here, as the simulated kernel gives no notice of a step.
         let after =
             moments.iter().find(|moment| moment.at > at && moment.error.abs() < 1e-3).expect("it becomes right");
         assert!(after.at <= at + 5, "set by {by} s at {at}, right at {}: {said}", after.at);
@@ -247,7 +247,7 @@ fn a_clock_that_another_program_sets_is_right_again_within_seconds_and_not_calle
 
 #[test]
 fn a_clock_of_any_year_is_set_to_the_right_era() {
-    // In seconds from the true time, which is 2030; no packet can tell 2100 from 1964, or 2150 from 2014.
+    // In seconds from the true time, which is 2030; no packet distinguishes 2100 from 1964, or 2150 from 2014.
     const YEAR: f64 = 31_556_952.0;
     for year in [1970.01, 2010.0, 2029.0, 2100.0, 2150.0] {
         let kernel = SimulatedKernel { offset: (year - 2030.0) * YEAR, seconds: 600, ..SimulatedKernel::default() };
@@ -274,13 +274,13 @@ fn a_clock_that_is_moved_to_another_era_while_it_runs_is_never_moved_further() {
 }
 
 #[test]
-fn the_kernel_is_not_told_the_same_frequency_again() {
+fn the_kernel_is_not_given_the_same_frequency_again() {
     let kernel = SimulatedKernel { seconds: 7_200, ..SimulatedKernel::default() };
 
     let (_, said) = or_skip!(kernel.run_daemon(&config(&[1, 2, 3, 4])));
 
-    let told = said.lines().find_map(|line| line.split_once("frequency: ").map(|(_, told)| told)).expect(&said);
-    let numbers: Vec<u32> = told.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [settings, repetitions] = numbers[..] else { panic!("{told}") };
-    assert!(settings > 20 && repetitions <= settings / 50, "{told}");
+    let counts = said.lines().find_map(|line| line.split_once("frequency: ").map(|(_, counts)| counts)).expect(&said);
+    let numbers: Vec<u32> = counts.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [settings, repetitions] = numbers[..] else { panic!("{counts}") };
+    assert!(settings > 20 && repetitions <= settings / 50, "{counts}");
 }

@@ -10,7 +10,7 @@ use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
 
-/// What a `{:?}` in a log line leaves behind.
+/// The traces of a `{:?}` in a log line.
 const TRACES_OF_DEBUG: [&str; 8] = ["Some(", "None", "Ok(", "Err(", "Kiss(", "Judged(", "SystemPeer", "Unsynchronized"];
 
 fn assert_for_people(log: &str) {
@@ -28,7 +28,7 @@ fn assert_for_people(log: &str) {
 }
 
 #[test]
-fn a_log_begins_with_the_program_and_tells_to_whom_the_clock_is_synchronised() {
+fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchronised_to() {
     let server = or_skip!(OddServer::behaving("honest", &["--offset", "0.3"]));
     let refusing = or_skip!(OddServer::behaving("kiss-deny", &[]));
     let useless = or_skip!(OddServer::behaving("unsynchronised", &[]));
@@ -58,7 +58,7 @@ fn a_log_begins_with_the_program_and_tells_to_whom_the_clock_is_synchronised() {
 }
 
 #[test]
-fn lines_carry_the_time_although_nobody_looks_at_them() {
+fn lines_carry_the_time_without_a_terminal() {
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source("127.0.0.1:9");
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.process().wait_for_line("starts", PROMPTLY);

@@ -76,11 +76,11 @@ fn the_addresses_of_the_last_run_are_used_where_names_cannot_be_looked_up() {
 }
 
 #[test]
-fn addresses_that_no_server_has_are_told_and_not_asked() {
+fn addresses_that_no_server_has_are_reported_and_not_asked() {
     let network = or_skip!(Network::new());
     let _server = far_server(&network);
-    let nobody = ["0.0.0.0", "224.0.1.1", "255.255.255.255", "::"];
-    let names: Vec<_> = nobody.iter().chain([&FAR]).map(|address| ("pool.test", ip(address))).collect();
+    let impossible = ["0.0.0.0", "224.0.1.1", "255.255.255.255", "::"];
+    let names: Vec<_> = impossible.iter().chain([&FAR]).map(|address| ("pool.test", ip(address))).collect();
     network.set_names(&names);
     let config = DaemonConfig::with_virtual_clock(0.35, 0.0)
         .and(&format!("[[source]]\nmode = \"pool\"\naddress = \"pool.test:{PORT}\"\ncount = 3\n"));

@@ -1,5 +1,5 @@
-//! What can go wrong around a clock that is steered well: a slow disk, what a program before has left in the kernel, another
-//! program that steers, a second daemon. On the simulated kernel, as nobody may touch the real one.
+//! Faults around a clock that is steered well: a slow disk, a slew that an earlier program has left in the kernel, another
+//! program that steers, a second daemon. They run on the simulated kernel, as a test may not touch the real one.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn slewing(storage: &str) -> String {
     format!("[synchronization]\nstartup-step-threshold = 1\nstep-threshold = 1\n{}", config(storage))
 }
 
-/// Whether nobody is told that the clock is better than it is.
+/// True if the kernel does not call the clock better than it is.
 fn is_honest(moment: &Moment) -> bool {
     moment.status & UNSYNCHRONIZED != 0 || moment.error.abs() <= moment.bound
 }
@@ -54,7 +54,7 @@ fn a_disk_that_takes_three_seconds_leaves_the_end_of_a_slew_on_time() {
 }
 
 #[test]
-fn what_a_killed_daemon_has_left_of_a_slew_is_taken_back_at_the_next_start_without_any_network() {
+fn the_rest_of_a_killed_daemons_slew_is_taken_back_at_the_next_start_without_any_network() {
     for left in [90_000.0, -90_000.0, 90_012.5] {
         let kernel = SimulatedKernel {
             offset: 0.0,

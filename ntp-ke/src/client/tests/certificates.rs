@@ -82,7 +82,7 @@ async fn a_certificate_that_is_signed_by_itself_is_believed_if_its_file_is_named
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_believed_if_it_is_named_itself() {
-    let mut identity = Authority::root("Nobody").intermediate("Middle").issue(&[NAME]);
+    let mut identity = Authority::root("Stranger").intermediate("Middle").issue(&[NAME]);
     let own = Identity { chain: vec![identity.chain[0].clone()], key: KeyPair::generate().unwrap() };
     let (world, _folder) = world_naming(&identity, &own).await;
     world.establish().await.unwrap();

@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// these connections.
 const AT_ONCE: Duration = Duration::from_secs(60);
 
-/// How much later than the deadline a connection may end, on a machine that is busy.
+/// The time after the deadline within which a connection must end, on a machine that is busy.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 /// The deadlines that are tried one after the other: a busy machine may need more than the first for a handshake.
