@@ -28,6 +28,8 @@ pub struct SimulatedKernel {
     pub jitter: f64,
     /// When another program sets the clock, in seconds from the start, and by how much, in seconds.
     pub set: Vec<(u32, f64)>,
+    /// When the machine is suspended, for how long, and how much of that its hardware clock counts too much, in seconds.
+    pub suspend: Vec<(u32, u32, f64)>,
     /// When the first day ends, in seconds of true time.
     pub midnight: u32,
     /// Whether the first day ends with a leap second.
@@ -86,6 +88,7 @@ impl Default for SimulatedKernel {
             wander: 1e-9,
             jitter: 1e-4,
             set: Vec::new(),
+            suspend: Vec::new(),
             midnight: 86_400,
             leap: false,
             found: 0.0,
@@ -130,6 +133,11 @@ impl SimulatedKernel {
         let set: Vec<_> = self.set.iter().map(|(at, by)| format!("{at}:{by}")).collect();
         if !set.is_empty() {
             command.env("KERNEL_SET", set.join(","));
+        }
+        let suspend: Vec<_> =
+            self.suspend.iter().map(|(at, span, gained)| format!("{at}:{span}:{gained}")).collect();
+        if !suspend.is_empty() {
+            command.env("KERNEL_SUSPEND", suspend.join(","));
         }
         if self.leap {
             command.env("KERNEL_LEAP", "1");
