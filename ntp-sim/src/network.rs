@@ -45,6 +45,7 @@ impl Path {
                 delay += extra;
             }
         }
+        delay += link.queues.iter().map(|queue| queue.wait(now, self.way)).sum::<f64>();
         for route in link.routes.iter().filter(|route| now >= route.at && now < route.until) {
             delay += match self.way {
                 Way::Request => route.request,

@@ -4,8 +4,10 @@
 //! them, table by table. All times are in seconds, all rates are plain ratios, and all offsets are clock minus truth.
 
 mod catalogue;
+mod queue;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use queue::{Queue, Shape};
 
 use serde::Deserialize;
 
@@ -189,6 +191,8 @@ pub struct Link {
     pub bursts: Vec<Burst>,
     /// Changes of the route.
     pub routes: Vec<Route>,
+    /// Queues that grow and shrink slowly.
+    pub queues: Vec<Queue>,
     /// The network is there only from time to time.
     pub up: Option<Window>,
 }
@@ -206,6 +210,7 @@ impl Default for Link {
             spikes: Spikes::default(),
             bursts: Vec::new(),
             routes: Vec::new(),
+            queues: Vec::new(),
             up: None,
         }
     }
