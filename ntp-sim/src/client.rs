@@ -1,6 +1,7 @@
 //! The driver of the client: what the daemon's client task does, in a world where nothing takes time.
 
 use crate::clock::SimClock;
+use crate::midpoint::Exchange;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::server::Utc;
@@ -27,11 +28,22 @@ pub(crate) fn address_of(server: usize) -> SocketAddr {
 }
 
 /// A request on its way out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) server: usize,
     pub(crate) port: u64,
     pub(crate) octets: Vec<u8>,
+    /// For a reply: the time on the server's clock at which it was written.
+    pub(crate) answered: f64,
+}
+
+/// A port from which a request has been sent, and at which its reply is awaited.
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    number: u64,
+    source: SourceId,
+    /// When the request left, on the free-running clock.
+    sent: f64,
 }
 
 /// The client's machine.
@@ -44,7 +56,7 @@ pub(crate) struct ClientNode {
     client: Client,
     utc: Utc,
     /// The port that is open for each server, by its number.
-    ports: Vec<Option<(u64, SourceId)>>,
+    ports: Vec<Option<Port>>,
     next_port: u64,
     /// The kernel's order to insert or delete a second at the end of the day.
     armed: LeapIndicator,
@@ -179,19 +191,24 @@ impl ClientNode {
         self.drain(t, out);
     }
 
-    /// A reply has come in at a port; if it is still open, the client gets it.
-    pub(crate) fn handle_reply(&mut self, t: f64, reply: &Outgoing, out: &mut Vec<Outgoing>) {
-        let Some(Some((port, source))) = self.ports.get(reply.server).copied() else { return };
-        if port != reply.port {
-            return;
-        }
+    /// The time on the clock as it would be without any steering.
+    pub(crate) fn free(&self, t: f64) -> f64 {
+        t + self.clock.free_offset
+    }
+
+    /// A reply has come in at a port; if it is still open, the client gets it. Returns the exchange if it is measured.
+    pub(crate) fn handle_reply(&mut self, t: f64, reply: &Outgoing, out: &mut Vec<Outgoing>) -> Option<Exchange> {
+        let port = self.ports.get(reply.server).copied().flatten().filter(|port| port.number == reply.port)?;
         let received = Stamp { at: self.local(t), origin: StampOrigin::Kernel };
         let datagram = Datagram { from: address_of(reply.server), to: None, received, bytes: &reply.octets };
-        let outcome = self.client.handle_datagram(self.now(t), source, &datagram);
-        if outcome == Ok(Accepted::Measured) {
+        let outcome = self.client.handle_datagram(self.now(t), port.source, &datagram);
+        let measured = outcome == Ok(Accepted::Measured);
+        if measured {
             self.close(reply.server);
         }
         self.drain(t, out);
+        let Outgoing { server, answered, .. } = *reply;
+        measured.then(|| Exchange { server, sent: port.sent, answered, received: self.free(t) })
     }
 
     /// Does what the client wants done, and finds out when it wants to be woken.
@@ -204,11 +221,12 @@ impl ClientNode {
             self.sent += 1;
             let port = self.next_port;
             self.next_port += 1;
+            let sent = self.free(t);
             if let Some(open) = self.ports.get_mut(server) {
-                *open = Some((port, transmit.source));
+                *open = Some(Port { number: port, source: transmit.source, sent });
             }
             self.redeem(t, transmit.token);
-            out.push(Outgoing { server, port, octets });
+            out.push(Outgoing { server, port, octets, answered: 0.0 });
         }
         self.wake = self.client.poll_timeout(self.now(t));
     }

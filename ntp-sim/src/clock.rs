@@ -26,12 +26,14 @@ pub(crate) struct SimClock {
     pub(crate) offset: f64,
     /// The clock of timers minus true time: it is steered, but never stepped.
     pub(crate) timer_offset: f64,
+    /// The clock minus true time as it would be if it had never been steered or stepped and had begun right.
+    pub(crate) free_offset: f64,
 }
 
 impl SimClock {
     pub(crate) fn new(oscillator: Oscillator, noise: Random) -> Self {
         let offset = oscillator.offset;
-        Self { oscillator, noise, walk: 0.0, physical: 0.0, correction: 0.0, offset, timer_offset: 0.0 }
+        Self { oscillator, noise, walk: 0.0, physical: 0.0, correction: 0.0, offset, timer_offset: 0.0, free_offset: 0.0 }
     }
 
     /// The rate error of the clock, corrections included.
@@ -44,6 +46,7 @@ impl SimClock {
         let gained = self.rate() * span;
         self.offset += gained;
         self.timer_offset += gained;
+        self.free_offset += self.physical * span;
     }
 
     /// The second of true time that begins at `second` has come: a new rate, and what else the scenario wants. Returns the steps

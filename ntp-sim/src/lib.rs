@@ -14,6 +14,7 @@
 //! | `server` | a server that tells the time, or lies |
 //! | `client` | the driver of the client: what the daemon's client task does |
 //! | `world` | true time and what happens in it |
+//! | `midpoint` | the plain filter that ours is measured against, on the same exchanges |
 //! | `outcome` | what one run comes to: errors, packets, coverage of the claimed bound |
 //! | `batch` | many runs at once |
 //! | `yardstick` | filters that know the noise beforehand: how good a clock can be at all |
@@ -22,6 +23,7 @@
 pub mod batch;
 mod client;
 mod clock;
+mod midpoint;
 mod network;
 pub mod outcome;
 pub mod random;

@@ -15,6 +15,8 @@ pub struct Second {
     pub bound: Option<f64>,
     /// The error that the client expects of itself (one standard deviation).
     pub expected: f64,
+    /// The error that a clock would have that the midpoint filter corrects.
+    pub midpoint: f64,
 }
 
 /// The figures of one run. Times in seconds.
@@ -44,6 +46,8 @@ pub struct Outcome {
     pub bound: f64,
     /// Root mean square of the error that the client expects of itself.
     pub expected: f64,
+    /// Root mean square of the error of the midpoint filter, from the same exchanges.
+    pub midpoint: f64,
 }
 
 /// Takes in seconds.
@@ -58,6 +62,7 @@ pub(crate) struct Recorder {
     claims: u64,
     bounds: f64,
     expected: f64,
+    midpoint: f64,
     settled: f64,
     close: f64,
 }
@@ -79,6 +84,7 @@ impl Recorder {
             claims: 0,
             bounds: 0.0,
             expected: 0.0,
+            midpoint: 0.0,
             settled: 0.0,
             close: f64::INFINITY,
         }
@@ -99,6 +105,7 @@ impl Recorder {
         self.squares += magnitude * magnitude;
         self.rates += second.rate * second.rate;
         self.expected += second.expected * second.expected;
+        self.midpoint += second.midpoint * second.midpoint;
         if let Some(bound) = second.bound {
             self.claims += 1;
             self.covered += u64::from(magnitude <= bound);
@@ -126,6 +133,7 @@ impl Recorder {
             claimed: share(self.claims, seconds as f64),
             bound: self.bounds / self.claims.max(1) as f64,
             expected: (self.expected / seconds as f64).sqrt(),
+            midpoint: (self.midpoint / seconds as f64).sqrt(),
         }
     }
 }

@@ -49,6 +49,14 @@ impl Utc {
     }
 }
 
+/// What a server sends back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) octets: Vec<u8>,
+    /// The time on its clock at which it answered, on the scale of true time: leap seconds are taken out.
+    pub(crate) at: f64,
+}
+
 /// One server.
 #[derive(Debug)]
 pub(crate) struct SimServer {
@@ -65,29 +73,31 @@ impl SimServer {
     }
 
     /// Answers a request that arrives at true time `t`, without taking any time for it.
-    pub(crate) fn answer(&mut self, t: f64, from: SocketAddr, octets: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn answer(&mut self, t: f64, from: SocketAddr, octets: &[u8]) -> Option<Answer> {
         if self.settings.silent && self.is_faulty(t) {
             return None;
         }
-        let at = self.reading(t);
+        let ahead = self.ahead(t);
+        let at = self.utc.shown(t, ahead);
         let request = Request { octets, from, receive: at, now: MonoTime::from_epoch(Duration::from_secs_f64(t)) };
         let state = self.state(t, at);
         let snapshots = Snapshots { state: &state, keys: None };
         let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { return None };
         let mut buffer = [0; REPLY];
         let length = reply.emit(at, &mut buffer).ok()?;
-        buffer.get(..length).map(<[u8]>::to_vec)
+        let octets = buffer.get(..length)?.to_vec();
+        Some(Answer { octets, at: t + ahead - self.utc.leaped(t) })
     }
 
-    /// What its clock shows.
-    fn reading(&mut self, t: f64) -> NtpTimestamp {
+    /// How far its clock is ahead of true time.
+    fn ahead(&mut self, t: f64) -> f64 {
         let active = self.is_faulty(t);
         let fault = &self.settings;
         let lie = if active { fault.offset + fault.drift * (t - fault.from) } else { 0.0 };
         let noise = fault.wobble * self.noise.normal();
         let ahead = self.utc.leaped(t) + lie + if active { noise } else { 0.0 };
         let since_tick = if active && fault.grain > 0.0 { (t + ahead).rem_euclid(fault.grain) } else { 0.0 };
-        self.utc.shown(t, ahead - since_tick)
+        ahead - since_tick
     }
 
     /// True if its faults are active.

@@ -19,6 +19,12 @@ impl Row<'_> {
         mean_and_deviation(&self.outcomes, figure).0
     }
 
+    /// RMS of the midpoint filter in units of chrony's.
+    fn midpoint_to_chrony(&self) -> Option<f64> {
+        let [theirs, ..] = self.scenario.stored.chrony.filter(|[rms, ..]| *rms > 0.0)?;
+        Some(self.mean(|outcome| outcome.midpoint) * 1e6 / theirs)
+    }
+
     fn least(&self, figure: impl Fn(&Outcome) -> f64) -> f64 {
         self.outcomes.iter().map(figure).fold(f64::INFINITY, f64::min)
     }
@@ -47,8 +53,11 @@ impl Ratios {
         }
     }
 
-    fn mean(&self) -> f64 {
-        (self.logarithms / self.count).exp()
+    /// Geometric mean, worst, and number of rows; nothing where chrony's figure is not known in any row.
+    fn told(&self, of: &str) -> Option<String> {
+        let Self { logarithms, count, worst } = self;
+        let mean = (logarithms / count).exp();
+        (*count > 0.0).then(|| format!("{of} {mean:.3} (worst {worst:.2}, {count} rows)"))
     }
 }
 
@@ -66,29 +75,22 @@ pub(crate) fn write(rows: &[Row<'_>], long: bool) -> io::Result<()> {
         line(&mut out, row, long)?;
     }
     for kind in kinds {
-        let mut ratios: [Ratios; 3] = Default::default();
-        for row in rows.iter().filter(|row| row.discipline == kind) {
-            let [rms, max, rate] = relative(row);
-            ratios.iter_mut().zip([rms, max, rate]).for_each(|(ratios, ratio)| ratios.push(ratio));
-        }
-        let [rms, max, rate] = &ratios;
-        if rms.count == 0.0 {
-            continue;
-        }
-        writeln!(
-            out,
-            "{:<9} to chrony: RMS {:.3} (worst {:.2}), maximum {:.3} (worst {:.2}), rate {:.3} (worst {:.2}), {} rows",
-            word(kind),
-            rms.mean(),
-            rms.worst,
-            max.mean(),
-            max.worst,
-            rate.mean(),
-            rate.worst,
-            rms.count
-        )?;
+        let of_kind: Vec<&Row<'_>> = rows.iter().filter(|row| row.discipline == kind).collect();
+        to_chrony(&mut out, word(kind), &of_kind, long)?;
     }
     Ok(())
+}
+
+/// The means of the ratios that are known.
+fn to_chrony(out: &mut impl Write, name: &str, rows: &[&Row<'_>], long: bool) -> io::Result<()> {
+    let mut ratios: [(&str, Ratios); 4] = ["RMS", "maximum", "rate", "midpoint filter"].map(|of| (of, Ratios::default()));
+    for row in rows {
+        let [rms, max, rate] = relative(row);
+        let midpoint = row.midpoint_to_chrony().filter(|_| long);
+        ratios.iter_mut().zip([rms, max, rate, midpoint]).for_each(|((_, ratios), ratio)| ratios.push(ratio));
+    }
+    let known: Vec<String> = ratios.iter().filter_map(|(of, ratios)| ratios.told(of)).collect();
+    if known.is_empty() { Ok(()) } else { writeln!(out, "{name:<9} to chrony: {}", known.join(", ")) }
 }
 
 fn heading(out: &mut impl Write, long: bool) -> io::Result<()> {
@@ -100,8 +102,17 @@ fn heading(out: &mut impl Write, long: bool) -> io::Result<()> {
     if long {
         write!(
             out,
-            " {:>9} {:>7} {:>7} {:>6} {:>5} {:>9} {:>9} {:>8}",
-            "p99 us", "<1ms s", "100us s", "sent", "steps", "bound us", "expect us", "claimed"
+            " {:>9} {:>7} {:>7} {:>6} {:>5} {:>9} {:>9} {:>8} {:>9} {:>7}",
+            "p99 us",
+            "<1ms s",
+            "100us s",
+            "sent",
+            "steps",
+            "bound us",
+            "expect us",
+            "claimed",
+            "middle us",
+            "/chrony"
         )?;
     }
     writeln!(out)
@@ -129,7 +140,7 @@ fn line(out: &mut impl Write, row: &Row<'_>, long: bool) -> io::Result<()> {
     if long {
         write!(
             out,
-            " {:>9} {:>7} {:>7} {:>6} {:>5} {:>9} {:>9} {:>8}",
+            " {:>9} {:>7} {:>7} {:>6} {:>5} {:>9} {:>9} {:>8} {:>9} {:>7}",
             digits(row.mean(|outcome| outcome.p99) * 1e6),
             row.median(|outcome| outcome.settled),
             row.median(|outcome| outcome.close),
@@ -138,6 +149,8 @@ fn line(out: &mut impl Write, row: &Row<'_>, long: bool) -> io::Result<()> {
             digits(row.mean(|outcome| outcome.bound) * 1e6),
             digits(row.mean(|outcome| outcome.expected) * 1e6),
             format!("{:.4}", row.mean(|outcome| outcome.claimed)),
+            digits(row.mean(|outcome| outcome.midpoint) * 1e6),
+            ratio(row.midpoint_to_chrony()),
         )?;
     }
     writeln!(out)

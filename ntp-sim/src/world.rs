@@ -5,11 +5,12 @@
 
 use crate::client::{ClientNode, Outgoing, address_of};
 use crate::clock::SimClock;
+use crate::midpoint::Midpoint;
 use crate::network::Path;
 use crate::outcome::{Outcome, Recorder, Second};
 use crate::random::Random;
 use crate::scenario::{Pause, Scenario, Suspend, Way};
-use crate::server::{SimServer, Utc};
+use crate::server::{Answer, SimServer, Utc};
 use ntp_proto::clock::DisciplineKind;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -67,6 +68,8 @@ pub struct World {
     pauses: Vec<Pause>,
     asleep: bool,
     outgoing: Vec<Outgoing>,
+    /// What the plain filter makes of the same exchanges.
+    midpoint: Midpoint,
     recorder: Recorder,
     duration: f64,
 }
@@ -96,6 +99,7 @@ impl World {
             pauses: scenario.pauses.clone(),
             asleep: false,
             outgoing: Vec::new(),
+            midpoint: Midpoint::default(),
             recorder: Recorder::new(scenario),
             duration: scenario.duration,
         }
@@ -153,6 +157,7 @@ impl World {
             rate: self.node.clock.rate(),
             bound: self.node.claimed_bound(self.t),
             expected: self.node.expected_error(),
+            midpoint: self.midpoint.error(self.node.free(self.t), self.t),
         };
         self.recorder.record(&state);
         state
@@ -176,16 +181,19 @@ impl World {
         let Some(remote) = self.remotes.get_mut(packet.content.server) else { return };
         match packet.way {
             Way::Request => {
-                if let Some(octets) = remote.server.answer(self.t, CLIENT, &packet.content.octets) {
+                if let Some(answer) = remote.server.answer(self.t, CLIENT, &packet.content.octets) {
                     let fate = remote.response.send(self.t);
                     let Outgoing { server, port, .. } = packet.content;
-                    self.launch(fate, Way::Response, &Outgoing { server, port, octets });
+                    let Answer { octets, at: answered } = answer;
+                    self.launch(fate, Way::Response, &Outgoing { server, port, octets, answered });
                 }
             }
             Way::Response if self.asleep => {}
             Way::Response => {
                 debug_assert_eq!(address_of(packet.content.server).port(), 123);
-                self.node.handle_reply(self.t, &packet.content, &mut self.outgoing);
+                if let Some(exchange) = self.node.handle_reply(self.t, &packet.content, &mut self.outgoing) {
+                    self.midpoint.learn(&exchange);
+                }
                 self.post();
             }
         }
@@ -203,8 +211,7 @@ impl World {
     fn launch(&mut self, fate: [Option<f64>; 2], way: Way, content: &Outgoing) {
         for delay in fate.into_iter().flatten() {
             self.sequence += 1;
-            let Outgoing { server, port, ref octets } = *content;
-            let content = Outgoing { server, port, octets: octets.clone() };
+            let content = content.clone();
             self.packets.push(Packet { arrival: self.t + delay, sequence: self.sequence, way, content });
         }
     }
