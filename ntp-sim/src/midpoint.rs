@@ -11,10 +11,18 @@ use std::collections::VecDeque;
 const POINTS: usize = 64;
 /// The fewest.
 const FEWEST: usize = 3;
-/// How many standard deviations fewer runs than expected mean that the clock has changed.
-const TOO_FEW_RUNS: f64 = 1.65;
-/// How much the excess of half the round trip counts against its mean.
+/// How many standard deviations fewer runs of signs than expected mean that the clock has changed.
+const TOO_FEW_RUNS: f64 = 2.3;
+/// How much the excess of half the round trip over the shortest counts, in units of its mean.
 const EXCESS: f64 = 0.7;
+/// An exchange is held up if its excess is larger than this many standard deviations of the middles.
+const HELD_UP: f64 = 10.0;
+/// All excess is on one side if the middles move by more than this share of it…
+const LOPSIDED: f64 = 0.8;
+/// … in so many exchanges in a row.
+const LOPSIDED_FOR: usize = 10;
+/// With fewer points, no exchange is held up.
+const ENOUGH: usize = 6;
 /// What a sample's interval grows by each second.
 const AGING: f64 = 1e-6;
 /// Servers whose distance is larger than the least by this factor are not combined.
@@ -51,8 +59,10 @@ struct Line {
     at: f64,
     offset: f64,
     rate: f64,
-    /// The variance of the residuals.
+    /// The variance of a point about the line.
     variance: f64,
+    /// The variance of the offset where `offset` holds.
+    offset_variance: f64,
     /// The variance of the rate.
     rate_variance: f64,
 }
@@ -61,13 +71,22 @@ impl Line {
     fn at(&self, free: f64) -> f64 {
         self.offset + self.rate * (free - self.at)
     }
+
+    fn variance_at(&self, free: f64) -> f64 {
+        self.offset_variance + self.rate_variance * (free - self.at).powi(2)
+    }
 }
 
 /// What is known of one server.
 #[derive(Debug, Default)]
 struct Source {
     points: VecDeque<Point>,
+    /// The older ones.
+    past: VecDeque<Point>,
     line: Option<Line>,
+    /// The side on which all excess seems to be, and for how many exchanges it has.
+    side: f64,
+    lopsided: usize,
 }
 
 /// The filter.
@@ -83,10 +102,10 @@ impl Midpoint {
         if self.sources.len() <= exchange.server {
             self.sources.resize_with(exchange.server + 1, Source::default);
         }
-        if let Some(source) = self.sources.get_mut(exchange.server) {
-            source.learn(exchange);
+        let Some(source) = self.sources.get_mut(exchange.server) else { return };
+        if source.learn(exchange) {
+            self.line = combine(&self.sources, exchange.received).or(self.line);
         }
-        self.line = combine(&self.sources, exchange.received).or(self.line);
     }
 
     /// The error at true time `t` of a clock that runs freely and is corrected by the estimate. `free` is what it shows
@@ -97,63 +116,120 @@ impl Midpoint {
 }
 
 impl Source {
-    fn learn(&mut self, exchange: &Exchange) {
+    /// Returns false if the exchange is not taken in.
+    fn learn(&mut self, exchange: &Exchange) -> bool {
         let at = f64::midpoint(exchange.sent, exchange.received);
         let half = (exchange.received - exchange.sent) / 2.0;
-        if self.points.len() == POINTS {
-            self.points.pop_front();
+        let point = Point { at, middle: exchange.answered - at, half };
+        if self.is_held_up(&point) {
+            return false;
         }
-        self.points.push_back(Point { at, middle: exchange.answered - at, half });
+        if self.points.len() == POINTS {
+            self.give_up_oldest();
+        }
+        self.points.push_back(point);
+        self.look_for_a_side();
         loop {
-            let weights = self.weights();
-            let line = fit(&self.points, &weights);
+            let line = self.fit();
             if self.points.len() <= FEWEST || !self.has_changed(&line) {
                 self.line = Some(line);
-                return;
+                return true;
             }
-            self.points.pop_front();
+            self.give_up_oldest();
         }
     }
 
-    fn weights(&self) -> Vec<f64> {
-        let shortest = self.points.iter().map(|point| point.half).fold(f64::INFINITY, f64::min);
-        let mean = self.points.iter().map(|point| point.half - shortest).sum::<f64>() / self.points.len().max(1) as f64;
-        let sigma = mean.max(1e-8);
-        self.points.iter().map(|point| (1.0 + EXCESS * (point.half - shortest) / sigma).powi(-2)).collect()
+    fn give_up_oldest(&mut self) {
+        self.past.extend(self.points.pop_front());
+        if self.past.len() > POINTS {
+            self.past.pop_front();
+        }
+    }
+
+    fn shortest(&self) -> f64 {
+        self.points.iter().map(|point| point.half).fold(f64::INFINITY, f64::min)
+    }
+
+    /// True if the round trip is so much longer than the shortest that the exchange tells nothing, unless its middle is
+    /// further off than that explains.
+    fn is_held_up(&self, point: &Point) -> bool {
+        let Some((line, last)) = self.line.zip(self.points.back()).filter(|_| self.points.len() >= ENOUGH) else { return false };
+        let excess = point.half - self.shortest();
+        let most =
+            HELD_UP * line.variance.sqrt() + (point.at - last.at) * (AGING + line.rate_variance.sqrt());
+        let off = (self.middle(point, self.shortest()) - line.at(point.at)).abs();
+        excess > most && off - excess <= most
+    }
+
+    /// The middle, moved where all excess is known to be on one side.
+    fn middle(&self, point: &Point, shortest: f64) -> f64 {
+        let side = if self.lopsided >= LOPSIDED_FOR { self.side } else { 0.0 };
+        point.middle - side * (point.half - shortest)
+    }
+
+    fn look_for_a_side(&mut self) {
+        let Some(line) = self.line else { return };
+        let shortest = self.shortest();
+        let n = self.points.len() as f64;
+        let excess = self.points.iter().map(|point| point.half - shortest).sum::<f64>() / n;
+        let off = self.points.iter().map(|point| point.middle - line.at(point.at)).sum::<f64>() / n;
+        let (mut both, mut square) = (0.0, 0.0);
+        for point in &self.points {
+            let more = point.half - shortest - excess;
+            both += more * (point.middle - line.at(point.at) - off);
+            square += more * more;
+        }
+        let side = if square > 0.0 { both / square } else { 0.0 };
+        if side.abs() < LOPSIDED {
+            self.lopsided = 0;
+        } else {
+            self.lopsided = if self.side * side > 0.0 { self.lopsided + 1 } else { 1 };
+        }
+        self.side = side.clamp(-1.0, 1.0);
     }
 
     /// True if the signs of the residuals change more rarely than those of independent errors.
     fn has_changed(&self, line: &Line) -> bool {
-        let above = self.points.iter().map(|point| point.middle > line.at(point.at));
+        let shortest = self.shortest();
+        let points = self.points.len();
+        let skip = self.past.len().saturating_sub(points);
+        let all = self.past.iter().skip(skip).chain(&self.points);
+        let points = self.past.len() - skip + points;
+        let above = all.map(|point| self.middle(point, shortest) > line.at(point.at));
         let runs = 1 + above.clone().zip(above.skip(1)).filter(|(one, next)| one != next).count();
-        let points = self.points.len() as f64;
+        let points = points as f64;
         (runs as f64) < (points + 1.0) / 2.0 - TOO_FEW_RUNS * (points - 1.0).sqrt() / 2.0
     }
 
     /// Half of the interval around the line that holds the truth, as its best sample has it.
     fn distance(&self, free: f64, line: &Line) -> f64 {
         let best = self.points.iter().map(|point| point.half + AGING * (free - point.at)).fold(f64::INFINITY, f64::min);
-        best + line.variance.sqrt()
+        best + line.variance_at(free).sqrt()
     }
-}
 
-/// The line of least squares.
-fn fit(points: &VecDeque<Point>, weights: &[f64]) -> Line {
-    let total: f64 = weights.iter().sum();
-    let mean = |of: &dyn Fn(&Point) -> f64| {
-        points.iter().zip(weights).map(|(point, weight)| weight * of(point)).sum::<f64>() / total
-    };
-    let at = mean(&|point| point.at);
-    let offset = mean(&|point| point.middle);
-    let spread = mean(&|point| (point.at - at).powi(2));
-    if points.len() < FEWEST || spread <= 0.0 {
-        return Line { at, offset, variance: 1e-6, rate_variance: 1e-8, ..Line::default() };
+    /// The line of least squares.
+    fn fit(&self) -> Line {
+        let points = &self.points;
+        let count = points.len() as f64;
+        let shortest = self.shortest();
+        let mean_excess = points.iter().map(|point| point.half - shortest).sum::<f64>() / count;
+        let sigma = mean_excess.clamp(1e-8, shortest.max(1e-8));
+        let weight = |point: &Point| (1.0 + EXCESS * (point.half - shortest) / sigma).powi(-2);
+        let total: f64 = points.iter().map(weight).sum();
+        let mean =
+            |of: &dyn Fn(&Point) -> f64| points.iter().map(|point| weight(point) * of(point)).sum::<f64>() / total;
+        let at = mean(&|point| point.at);
+        let offset = mean(&|point| self.middle(point, shortest));
+        let spread = mean(&|point| (point.at - at).powi(2));
+        if points.len() < FEWEST || spread <= 0.0 {
+            return Line { at, offset, variance: 1e-6, offset_variance: 1e-6, rate_variance: 1e-8, ..Line::default() };
+        }
+        let rate = mean(&|point| (point.at - at) * (self.middle(point, shortest) - offset)) / spread;
+        let line = Line { at, offset, rate, ..Line::default() };
+        let variance =
+            mean(&|point| (self.middle(point, shortest) - line.at(point.at)).powi(2)) * count / (count - 2.0);
+        Line { variance, offset_variance: variance / count, rate_variance: variance / (spread * count), ..line }
     }
-    let rate = mean(&|point| (point.at - at) * (point.middle - offset)) / spread;
-    let line = Line { at, offset, rate, ..Line::default() };
-    let count = points.len() as f64;
-    let variance = mean(&|point| (point.middle - line.at(point.at)).powi(2)) * count / (count - 2.0);
-    Line { variance, rate_variance: variance / (spread * count), ..line }
 }
 
 /// The common line of the servers whose intervals have a point in common with most others.
@@ -167,14 +243,16 @@ fn combine(sources: &[Source], free: f64) -> Option<Line> {
     let edges = all.iter().map(|(_, offset, distance)| offset - distance * (1.0 - 1e-9));
     let common = edges.max_by_key(|edge| holds(*edge).count())?;
     let nearest = holds(common).map(|(.., distance)| *distance).fold(f64::INFINITY, f64::min);
-    let mut sum = [0.0; 4];
+    let mut sum = [0.0; 5];
     for (line, offset, distance) in holds(common).filter(|(.., distance)| *distance <= FAR * nearest) {
         let (weight, trust) = (distance.powi(-2), 1.0 / line.rate_variance.max(1e-24));
         sum[0] += weight;
         sum[1] += weight * offset;
         sum[2] += trust;
         sum[3] += trust * line.rate;
+        sum[4] += weight * line.variance_at(free);
     }
-    let [weight, offset, trust, rate] = sum;
-    Some(Line { at: free, offset: offset / weight, rate: rate / trust, ..Line::default() })
+    let [weight, offset, trust, rate, variance] = sum;
+    let (offset, offset_variance) = (offset / weight, variance / weight);
+    Some(Line { at: free, offset, rate: rate / trust, offset_variance, ..Line::default() })
 }

@@ -9,10 +9,10 @@ mod queue;
 pub use catalogue::{Catalogue, CatalogueError};
 pub use queue::{Queue, Shape};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One experiment.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Scenario {
     /// Its name, unique in the catalogue.
@@ -63,7 +63,7 @@ pub struct Scenario {
 }
 
 /// The oscillator of a clock, and what happens to the clock.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Oscillator {
     /// How far the clock is ahead at first.
@@ -81,7 +81,7 @@ pub struct Oscillator {
 }
 
 /// Something changes at an instant.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Change {
     /// When.
@@ -94,7 +94,7 @@ pub struct Change {
 }
 
 /// A sinusoidal swing.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Swing {
     /// Its amplitude.
@@ -104,7 +104,7 @@ pub struct Swing {
 }
 
 /// The machine sleeps: nothing is sent or received, and its clock is off afterwards.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Suspend {
     /// The start, in seconds of true time.
@@ -117,7 +117,7 @@ pub struct Suspend {
 }
 
 /// All clocks of the machine stand still; nothing is sent or received.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pause {
     /// The start, in seconds of true time.
@@ -127,7 +127,7 @@ pub struct Pause {
 }
 
 /// A leap second.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Leap {
     /// When it has happened: for an insertion, the end of 23:59:60; the epoch must make that a midnight.
@@ -137,7 +137,7 @@ pub struct Leap {
 }
 
 /// The direction of a packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
     /// To the server.
@@ -147,7 +147,7 @@ pub enum Way {
 }
 
 /// The shape of jitter; its size is the link's `jitter`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Law {
     /// None at all.
@@ -168,7 +168,7 @@ pub enum Law {
 }
 
 /// Both directions of a path.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Link {
     /// The shortest delay, each way.
@@ -217,7 +217,7 @@ impl Default for Link {
 }
 
 /// Single packets that are held up for an exponentially distributed time.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Spikes {
     /// The share of packets.
@@ -227,7 +227,7 @@ pub struct Spikes {
 }
 
 /// For `length` seconds of every `period`, packets are held up.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Burst {
     /// From the beginning of one to that of the next.
@@ -243,7 +243,7 @@ pub struct Burst {
 }
 
 /// A route that is in use for some time: what it adds to the delays.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Route {
     /// The start, in seconds of true time.
@@ -260,7 +260,7 @@ pub struct Route {
 }
 
 /// The first `length` seconds of every `period`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Window {
     /// From the beginning of one to that of the next.
@@ -270,7 +270,7 @@ pub struct Window {
 }
 
 /// Servers and their faults.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ServerScenario {
     /// How many of this kind.
@@ -319,7 +319,7 @@ impl Default for ServerScenario {
 }
 
 /// What others reached in the same scenario, in an independent simulator. Times in microseconds, rates in parts per billion.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Stored {
     /// chrony: RMS and maximum of the time error, RMS of the rate error.

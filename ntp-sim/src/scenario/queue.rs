@@ -1,10 +1,10 @@
 //! Delays that move slowly: full buffers, an evening's congestion, satellites.
 
 use super::{Way, forever};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A queue that packets of one or both ways wait in, on top of all other delays.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Queue {
     /// Its course.
@@ -32,7 +32,7 @@ pub struct Queue {
 }
 
 /// The course of a queue within its period.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// It grows evenly, and is empty at once at the end.
