@@ -48,6 +48,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         seeds: u64,
     },
+    /// Draw worlds from seeds, run each, and show those in which the plain midpoint filter is better
+    Weather(Search),
     /// Write every second of one run as comma-separated values: time, error, rate error, claimed bound, expected error
     Trace {
         /// Which scenario
@@ -93,6 +95,29 @@ pub(crate) struct Selection {
     /// Show every figure
     #[arg(long)]
     pub(crate) long: bool,
+}
+
+/// Which worlds to draw, and what to show of them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Search {
+    /// How many worlds
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) worlds: u64,
+    /// The seed of the first
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000_000_000))]
+    pub(crate) first_seed: u64,
+    /// How many threads
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// How many of the worst to show
+    #[arg(long, default_value_t = 20)]
+    pub(crate) worst: usize,
+    /// Show every world, not only the worst
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print the world of this seed as a scenario, and run nothing
+    #[arg(long, value_name = "SEED")]
+    pub(crate) show: Option<u64>,
 }
 
 /// The disciplines, as the configuration names them.

@@ -16,6 +16,7 @@
 //! | `world` | true time and what happens in it |
 //! | `midpoint` | the plain filter that ours is measured against, on the same exchanges |
 //! | `outcome` | what one run comes to: errors, packets, coverage of the claimed bound |
+//! | `weather` | worlds that are drawn from a seed, to find those in which the client is weak |
 //! | `batch` | many runs at once |
 //! | `yardstick` | filters that know the noise beforehand: how good a clock can be at all |
 #![forbid(unsafe_code)]
@@ -29,5 +30,6 @@ pub mod outcome;
 pub mod random;
 pub mod scenario;
 mod server;
+pub mod weather;
 pub mod world;
 pub mod yardstick;

@@ -5,11 +5,13 @@
 //! |---|---|
 //! | `args` | the command line |
 //! | `table` | outcomes, as tables for people |
+//! | `search` | the worlds of many seeds, and the worst of them |
 //! | `plot` | the error of one run over time, as a picture |
 #![forbid(unsafe_code)]
 
 mod args;
 mod plot;
+mod search;
 mod table;
 
 use args::{Args, Command, Selection};
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
 
 fn perform(args: &Args) -> Result<(), String> {
     batch::name_the_run_that_panics();
+    if let Command::Weather(search) = &args.command {
+        return search::run(search, progress(usize::try_from(search.worlds).unwrap_or(usize::MAX)));
+    }
     let catalogue = Catalogue::read(&args.folder()).map_err(|error| error.to_string())?;
     match &args.command {
         Command::List => list(&catalogue),
@@ -42,6 +47,7 @@ fn perform(args: &Args) -> Result<(), String> {
         Command::Compare { selection } => {
             measure(&catalogue, selection, &[DisciplineKind::PllFll, DisciplineKind::Estimate])
         }
+        Command::Weather(_) => Ok(()),
         Command::Yardstick { seeds } => table::write_yardstick(*seeds),
         Command::Trace { scenario, discipline, seed } => trace(named(&catalogue, scenario)?, discipline.kind(), *seed),
         Command::Plot { scenario, discipline, seed, output } => {

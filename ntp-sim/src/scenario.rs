@@ -4,6 +4,7 @@
 //! them, table by table. All times are in seconds, all rates are plain ratios, and all offsets are clock minus truth.
 
 mod catalogue;
+mod print;
 mod queue;
 
 pub use catalogue::{Catalogue, CatalogueError};
@@ -350,6 +351,29 @@ const fn forever() -> f64 {
 }
 
 impl Scenario {
+    /// A world without a name in which everything is as it is where a file says nothing. It lasts no time.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self {
+            name: String::new(),
+            about: String::new(),
+            duration: 0.0,
+            skip: 0.0,
+            until: None,
+            poll: [4, 10],
+            burst: default_burst(),
+            step: yes(),
+            epoch: default_epoch(),
+            leap: None,
+            clock: Oscillator::default(),
+            suspends: Vec::new(),
+            pauses: Vec::new(),
+            link: Link::default(),
+            server: Vec::new(),
+            stored: Stored::default(),
+        }
+    }
+
     /// One entry per server.
     pub fn servers(&self) -> impl Iterator<Item = ServerScenario> {
         let named = self.server.iter().flat_map(|server| std::iter::repeat_n(server.clone(), server.count));

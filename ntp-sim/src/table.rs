@@ -199,7 +199,7 @@ fn ratio(value: Option<f64>) -> String {
 }
 
 /// Three significant digits.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude < 10.0 {
         format!("{value:.2}")

@@ -71,6 +71,14 @@ impl Catalogue {
         Ok(Self { scenarios })
     }
 
+    /// Reads the scenarios of one file's text.
+    ///
+    /// # Errors
+    /// What it says that cannot be.
+    pub fn parse(text: &str) -> Result<Vec<Scenario>, String> {
+        parse(text)
+    }
+
     /// Those whose names match one of the patterns, where `*` stands for anything.
     #[must_use]
     pub fn matching(&self, patterns: &[String]) -> Vec<&Scenario> {
