@@ -1,5 +1,7 @@
 //! The worlds of many seeds, and the worst of them.
 
+mod kinds;
+
 use crate::args::Search;
 use crate::table::digits;
 use ntp_proto::clock::DisciplineKind;
@@ -73,23 +75,56 @@ fn write(out: &mut impl Write, search: &Search, runs: &[Run<'_>]) -> io::Result<
     list(out, "least covered", order.get(..search.worst).unwrap_or(&order))
 }
 
+/// What some worlds came to.
+struct Summary {
+    worlds: usize,
+    /// Geometric mean of the ratios.
+    mean: f64,
+    worst: f64,
+    /// Percentages of worlds.
+    worse: f64,
+    clearly_worse: f64,
+    uncovered: f64,
+    stepped: f64,
+}
+
+impl Summary {
+    fn of(runs: &[&Run<'_>]) -> Self {
+        let count = runs.len().max(1) as f64;
+        let share = |of: &dyn Fn(&Run<'_>) -> bool| 100.0 * runs.iter().filter(|run| of(run)).count() as f64 / count;
+        Self {
+            worlds: runs.len(),
+            mean: (runs.iter().map(|run| run.ratio().ln()).sum::<f64>() / count).exp(),
+            worst: runs.iter().map(|run| run.ratio()).fold(0.0, f64::max),
+            worse: share(&|run| run.ratio() > 1.0),
+            clearly_worse: share(&|run| run.is_clearly_worse()),
+            uncovered: share(&|run| run.outcome.coverage < COVERED),
+            stepped: share(&|run| run.late_steps() > 0),
+        }
+    }
+
+    fn line(&self, out: &mut impl Write, name: &str) -> io::Result<()> {
+        let Self { worlds, mean, worst, worse, clearly_worse, uncovered, stepped } = self;
+        writeln!(
+            out,
+            "{name:<30} {worlds:>6} {mean:>7.3}x {worst:>7.2}x {worse:>6.1}% {clearly_worse:>8.1}% {uncovered:>8.1}% \
+             {stepped:>6.1}%"
+        )
+    }
+}
+
+/// All worlds, and those of each kind.
 fn summarize(out: &mut impl Write, runs: &[Run<'_>]) -> io::Result<()> {
-    let count = runs.len().max(1) as f64;
-    let share = |of: &dyn Fn(&Run<'_>) -> bool| 100.0 * runs.iter().filter(|run| of(run)).count() as f64 / count;
-    let mean = (runs.iter().map(|run| run.ratio().ln()).sum::<f64>() / count).exp();
-    let worst = runs.iter().map(Run::ratio).fold(0.0, f64::max);
     writeln!(
         out,
-        "{} worlds: RMS to the midpoint filter's {mean:.3} (geometric mean), worst {worst:.2}\n\
-         worse: {:.1} %; by more than a tenth, with more than 10 us: {:.1} %\n\
-         covered less than {} %: {:.1} %; steps after the first: in {:.1} %",
-        runs.len(),
-        share(&|run| run.ratio() > 1.0),
-        share(&|run| run.is_clearly_worse()),
-        COVERED * 100.0,
-        share(&|run| run.outcome.coverage < COVERED),
-        share(&|run| run.late_steps() > 0),
-    )
+        "{:<30} {:>6} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7}",
+        "RMS to the midpoint filter's", "worlds", "mean", "worst", "worse", "by a 10th", "<99.9 %", "steps"
+    )?;
+    Summary::of(&runs.iter().collect::<Vec<_>>()).line(out, "all")?;
+    for (name, is_of_kind) in kinds::KINDS {
+        Summary::of(&runs.iter().filter(|run| is_of_kind(run.world)).collect::<Vec<_>>()).line(out, name)?;
+    }
+    Ok(())
 }
 
 fn list(out: &mut impl Write, title: &str, runs: &[&Run<'_>]) -> io::Result<()> {

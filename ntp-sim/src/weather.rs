@@ -40,6 +40,9 @@ const WAYS: [((Option<Way>, bool), f64); 5] = [
     ((Some(Way::Response), true), 0.12),
 ];
 
+/// The most jitter that one way has.
+const LOPSIDED: f64 = 0.02;
+
 /// The world of a seed. The same seed is meant to be used for what happens in it.
 #[must_use]
 pub fn draw(seed: u64) -> Scenario {
@@ -143,14 +146,18 @@ impl Dice {
     /// The path to a server behind this link: it has a length and jitter of its own, and all else is common.
     fn behind(&mut self, link: &Link) -> Link {
         let jitter = self.between(5e-6, 5e-3);
-        let lopsided = self.happens(0.2).then(|| rounded(jitter * self.between(3.0, 30.0)));
+        let lopsided = self.happens(0.2).then(|| rounded((jitter * self.between(3.0, 30.0)).min(LOPSIDED)));
         let requests = self.happens(0.5);
+        let base = self.between(1e-4, 5e-2);
+        let law = self.one_of(&LAWS);
+        // No packet arrives when it is sent.
+        let least = if law == Law::Gaussian { 4.0 * lopsided.unwrap_or(jitter).max(jitter) } else { 0.0 };
         Link {
-            base: self.between(1e-4, 5e-2),
+            base: base.max(rounded(least)),
             jitter,
             request_jitter: lopsided.filter(|_| requests),
             response_jitter: lopsided.filter(|_| !requests),
-            law: self.one_of(&LAWS),
+            law,
             ..link.clone()
         }
     }
