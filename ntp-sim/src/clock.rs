@@ -33,7 +33,16 @@ pub(crate) struct SimClock {
 impl SimClock {
     pub(crate) fn new(oscillator: Oscillator, noise: Random) -> Self {
         let offset = oscillator.offset;
-        Self { oscillator, noise, walk: 0.0, physical: 0.0, correction: 0.0, offset, timer_offset: 0.0, free_offset: 0.0 }
+        Self {
+            oscillator,
+            noise,
+            walk: 0.0,
+            physical: 0.0,
+            correction: 0.0,
+            offset,
+            timer_offset: 0.0,
+            free_offset: 0.0,
+        }
     }
 
     /// The rate error of the clock, corrections included.

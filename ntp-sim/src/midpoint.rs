@@ -163,10 +163,11 @@ impl Source {
     /// True if the round trip is so much longer than the shortest that the exchange tells nothing, unless its middle is
     /// further off than that explains.
     fn is_held_up(&self, point: &Point) -> bool {
-        let Some((line, last)) = self.line.zip(self.points.back()).filter(|_| self.points.len() >= ENOUGH) else { return false };
+        let Some((line, last)) = self.line.zip(self.points.back()).filter(|_| self.points.len() >= ENOUGH) else {
+            return false;
+        };
         let excess = point.half - self.shortest();
-        let most =
-            HELD_UP * line.variance.sqrt() + (point.at - last.at) * (AGING + line.rate_variance.sqrt());
+        let most = HELD_UP * line.variance.sqrt() + (point.at - last.at) * (AGING + line.rate_variance.sqrt());
         let off = (self.middle(point, self.shortest()) - line.at(point.at)).abs();
         excess > most && off - excess <= most
     }

@@ -38,6 +38,8 @@ pub struct Outcome {
     pub sent: u64,
     /// Steps made.
     pub steps: u64,
+    /// Those of them that were made since the statistics began.
+    pub late_steps: u64,
     /// The share of seconds in which the error is within the claimed bound; seconds without a claim do not count.
     pub coverage: f64,
     /// The share of seconds in which the client claims to be right.
@@ -113,7 +115,9 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn finish(mut self, sent: u64, steps: u64) -> Outcome {
+    /// `steps` tells how many were made in all, and how many since the statistics began.
+    pub(crate) fn finish(mut self, sent: u64, steps: [u64; 2]) -> Outcome {
+        let [steps, late_steps] = steps;
         let seconds = self.errors.len().max(1);
         let share = |count: u64, of: f64| if of > 0.0 { count as f64 / of } else { 1.0 };
         let place = ((seconds as f64 * 0.99) as usize).min(seconds - 1);
@@ -129,6 +133,7 @@ impl Recorder {
             close: self.close,
             sent,
             steps,
+            late_steps,
             coverage: share(self.covered, self.claims as f64),
             claimed: share(self.claims, seconds as f64),
             bound: self.bounds / self.claims.max(1) as f64,

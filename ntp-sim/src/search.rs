@@ -34,11 +34,6 @@ impl Run<'_> {
     fn is_clearly_worse(&self) -> bool {
         self.ratio() > WORSE && self.outcome.rms > SMALL
     }
-
-    /// Steps after the first, which sets the clock.
-    fn late_steps(&self) -> u64 {
-        self.outcome.steps.saturating_sub(1)
-    }
 }
 
 /// Draws and runs the worlds, and writes what they came to; or writes one of them as a scenario.
@@ -52,12 +47,12 @@ pub(crate) fn run(search: &Search, progress: impl FnMut(usize)) -> Result<(), St
     let seeds = search.first_seed..search.first_seed + search.worlds;
     let worlds: Vec<(u64, Scenario)> = seeds.map(|seed| (seed, weather::draw(seed))).collect();
     let discipline = DisciplineKind::Estimate;
-    let jobs: Vec<Job<'_>> =
-        worlds.iter().map(|(seed, scenario)| Job { scenario, discipline, seed: *seed }).collect();
+    let jobs: Vec<Job<'_>> = worlds.iter().map(|(seed, scenario)| Job { scenario, discipline, seed: *seed }).collect();
     let outcomes = batch::run(&jobs, search.threads, progress);
     let done = worlds.iter().zip(outcomes);
-    let runs: Vec<Run<'_>> =
-        done.filter_map(|((seed, world), outcome)| outcome.map(|outcome| Run { seed: *seed, world, outcome })).collect();
+    let runs: Vec<Run<'_>> = done
+        .filter_map(|((seed, world), outcome)| outcome.map(|outcome| Run { seed: *seed, world, outcome }))
+        .collect();
     write(&mut out, search, &runs).map_err(|error| error.to_string())?;
     if runs.len() < worlds.len() { Err("some runs failed".to_owned()) } else { Ok(()) }
 }
@@ -99,7 +94,7 @@ impl Summary {
             worse: share(&|run| run.ratio() > 1.0),
             clearly_worse: share(&|run| run.is_clearly_worse()),
             uncovered: share(&|run| run.outcome.coverage < COVERED),
-            stepped: share(&|run| run.late_steps() > 0),
+            stepped: share(&|run| run.outcome.late_steps > 0),
         }
     }
 
@@ -145,7 +140,7 @@ fn list(out: &mut impl Write, title: &str, runs: &[&Run<'_>]) -> io::Result<()> 
             digits(run.outcome.rms * 1e6),
             digits(run.outcome.midpoint * 1e6),
             run.outcome.coverage,
-            run.late_steps(),
+            run.outcome.late_steps,
             run.outcome.sent,
             run.world.about
         )?;

@@ -83,7 +83,8 @@ pub(crate) fn write(rows: &[Row<'_>], long: bool) -> io::Result<()> {
 
 /// The means of the ratios that are known.
 fn to_chrony(out: &mut impl Write, name: &str, rows: &[&Row<'_>], long: bool) -> io::Result<()> {
-    let mut ratios: [(&str, Ratios); 4] = ["RMS", "maximum", "rate", "midpoint filter"].map(|of| (of, Ratios::default()));
+    let mut ratios: [(&str, Ratios); 4] =
+        ["RMS", "maximum", "rate", "midpoint filter"].map(|of| (of, Ratios::default()));
     for row in rows {
         let [rms, max, rate] = relative(row);
         let midpoint = row.midpoint_to_chrony().filter(|_| long);
@@ -103,16 +104,7 @@ fn heading(out: &mut impl Write, long: bool) -> io::Result<()> {
         write!(
             out,
             " {:>9} {:>7} {:>7} {:>6} {:>5} {:>9} {:>9} {:>8} {:>9} {:>7}",
-            "p99 us",
-            "<1ms s",
-            "100us s",
-            "sent",
-            "steps",
-            "bound us",
-            "expect us",
-            "claimed",
-            "middle us",
-            "/chrony"
+            "p99 us", "<1ms s", "100us s", "sent", "steps", "bound us", "expect us", "claimed", "middle us", "/chrony"
         )?;
     }
     writeln!(out)

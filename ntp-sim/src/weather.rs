@@ -112,11 +112,12 @@ impl Dice {
         let swings = self.happens(0.2);
         let jumps = self.happens(0.12);
         Oscillator {
-            // So far off that the first step is certain: any other is a false one.
+            // So far off that it is stepped at first; any step later on is a false one.
             offset: self.sign() * self.between(1.0, 100.0),
             rate: self.sign() * self.between(1e-7, 5e-5),
             wander: self.between(1e-10, 1e-7),
-            swing: swings.then(|| Swing { amplitude: self.between(1e-8, 2e-6), period: self.between(1_200.0, 172_800.0) }),
+            swing: swings
+                .then(|| Swing { amplitude: self.between(1e-8, 2e-6), period: self.between(1_200.0, 172_800.0) }),
             rate_steps: (0..u8::from(jumps))
                 .map(|_| Change {
                     at: (duration * self.evenly(0.25, 0.95)).round(),
@@ -180,8 +181,7 @@ impl Dice {
         let period = self.between(10.0, 172_800.0);
         let (way, shared) = self.one_of(&WAYS);
         let from = if self.happens(0.25) { (duration * self.evenly(0.1, 0.6)).round() } else { 0.0 };
-        let until =
-            if self.happens(0.15) { (from + duration * self.evenly(0.1, 0.5)).round() } else { f64::INFINITY };
+        let until = if self.happens(0.15) { (from + duration * self.evenly(0.1, 0.5)).round() } else { f64::INFINITY };
         Queue {
             shape,
             period,
@@ -227,7 +227,9 @@ mod tests {
             assert!((60_000.0..=200_000.0).contains(&world.duration) && world.skip < world.duration / 2.0);
             assert!(world.poll[0] <= world.poll[1] && (1..=5).contains(&world.servers().count()));
             assert!(world.clock.rate_steps.iter().all(|change| change.at < world.duration));
-            for link in std::iter::once(&world.link).chain(world.server.iter().filter_map(|server| server.link.as_ref())) {
+            for link in
+                std::iter::once(&world.link).chain(world.server.iter().filter_map(|server| server.link.as_ref()))
+            {
                 assert!(link.base > 0.0 && link.jitter > 0.0 && (0.0..=0.3).contains(&link.loss));
                 assert!(link.queues.iter().all(|queue| queue.ramp <= queue.period / 2.0 && queue.from < queue.until));
                 assert!(link.bursts.iter().all(|burst| burst.length < burst.period));

@@ -71,6 +71,9 @@ pub struct World {
     /// What the plain filter makes of the same exchanges.
     midpoint: Midpoint,
     recorder: Recorder,
+    /// Steps made before the statistics began.
+    early_steps: u64,
+    skip: f64,
     duration: f64,
 }
 
@@ -101,6 +104,8 @@ impl World {
             outgoing: Vec::new(),
             midpoint: Midpoint::default(),
             recorder: Recorder::new(scenario),
+            early_steps: 0,
+            skip: scenario.skip,
             duration: scenario.duration,
         }
     }
@@ -159,6 +164,9 @@ impl World {
             expected: self.node.expected_error(),
             midpoint: self.midpoint.error(self.node.free(self.t), self.t),
         };
+        if self.t < self.skip {
+            self.early_steps = self.node.steps();
+        }
         self.recorder.record(&state);
         state
     }
@@ -219,6 +227,7 @@ impl World {
     /// What it came to.
     #[must_use]
     pub fn finish(self) -> Outcome {
-        self.recorder.finish(self.node.sent(), self.node.steps())
+        let steps = self.node.steps();
+        self.recorder.finish(self.node.sent(), [steps, steps - self.early_steps])
     }
 }

@@ -102,6 +102,6 @@ mod tests {
     #[test]
     fn what_is_as_usual_is_not_printed() {
         let scenario = Scenario { poll: [6, 6], duration: 100.0, name: "calm".to_owned(), ..Scenario::usual() };
-        assert_eq!(scenario.to_toml().unwrap(), "[[scenario]]\nname = \"calm\"\nduration = 100.0\npoll = [6, 6]\n");
+        assert_eq!(scenario.to_toml().unwrap(), "[[scenario]]\nduration = 100.0\nname = \"calm\"\npoll = [6, 6]\n");
     }
 }

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 /// Servers, poll interval, oscillator and links of a world, in short.
 #[must_use]
 pub fn describe(world: &Scenario) -> String {
-    let links: Vec<Link> =
-        world.servers().map(|server| server.link.unwrap_or_else(|| world.link.clone())).collect();
+    let links: Vec<Link> = world.servers().map(|server| server.link.unwrap_or_else(|| world.link.clone())).collect();
     let [shortest, longest] = world.poll;
     let mut words = vec![format!("{} server{}", links.len(), if links.len() == 1 { "" } else { "s" })];
     words.push(if shortest == longest { format!("poll {shortest}") } else { format!("poll {shortest}-{longest}") });
@@ -38,11 +37,7 @@ fn path(link: &Link) -> String {
         Law::Uniform => " uniform",
     };
     let [requests, responses] = [link.request_jitter, link.response_jitter].map(|own| own.unwrap_or(link.jitter));
-    let jitter = if requests == responses {
-        time(requests)
-    } else {
-        format!("{}/{}", time(requests), time(responses))
-    };
+    let jitter = if requests == responses { time(requests) } else { format!("{}/{}", time(requests), time(responses)) };
     format!("{}±{jitter}{law}", time(link.base))
 }
 
