@@ -9,9 +9,9 @@
 //! It is as good as chrony where chrony's figures are known. Its RMS in units of chrony's, three seeds each: geometric mean
 //! and range of poll 6, 0.92 (0.78 to 1.17); poll 4, 1.02 (0.86 to 1.10); poll 10, 0.86 (0.72 to 1.06); default polling
 //! 0.85 (0.55 to 1.12); swings of the rate 0.96 (0.82 to 1.13); links 1.09 (0.87 to 1.97, where one way has more jitter);
-//! servers 0.72 (0.15 to 1.85); moving paths 1.32 (0.54 to 3.2, but 25 where one way grows by 0.2 s in each hour from
-//! the first second on). All 94: 0.98, with a spread of a factor of 1.74. It is best where chrony's lag in steering counts,
-//! as it is not steered.
+//! servers 0.72 (0.15 to 1.85); moving paths 1.32 (0.54 to 2.9, but 11 and 27 where one way grows by 0.2 s in each hour from
+//! the first second on). All 94: 0.98, with a spread of a factor of 1.74. It is not
+//! steered, and so has no lag of steering.
 
 use std::collections::VecDeque;
 

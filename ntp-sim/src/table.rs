@@ -201,3 +201,17 @@ pub(crate) fn digits(value: f64) -> String {
         format!("{value:.0}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_is_known_in_no_row_has_no_mean() {
+        let mut ratios = Ratios::default();
+        ratios.push(None);
+        assert_eq!(ratios.told("RMS"), None);
+        ratios.push(Some(0.5));
+        assert_eq!(ratios.told("RMS").as_deref(), Some("RMS 0.500 (worst 0.50, 1 rows)"));
+    }
+}
