@@ -219,6 +219,8 @@ impl Link {
         self.blur = jitter * if summary.median > 0.0 { known.min(summary.blur / summary.median) } else { known };
         let grain = GRAIN_SHARE * measurement.root.precision.seconds().min(COARSEST_GRAIN).to_f64();
         let early = if self.seen == 1 { summary.shortest / 2.0 } else { 0.0 };
+        // One that is too short by this comes from a bad timestamp, unless others confirm it.
+        let early = early + self.shortest.lead(self.jitter_without_shortest());
         let slack = 0.63 * self.blur + 0.01 * jitter + grain + early + steps / 2.0;
         let base = summary.shortest / 2.0;
         let few = self.seen < FEW;
@@ -254,9 +256,12 @@ impl Link {
             *slot = round_trip;
         }
         self.seen += 1;
-        let second = self.shortest.second();
-        let median = self.median_of(RECENT) - second;
-        self.shortest.doubt(median.max(0.0) / MEDIAN_OF_SUM + LEAST_JITTER);
+        self.shortest.doubt(self.jitter_without_shortest());
+    }
+
+    /// The jitter in seconds, if the second shortest round trip were the shortest.
+    fn jitter_without_shortest(&self) -> f64 {
+        (self.median_of(RECENT) - self.shortest.second()).max(0.0) / MEDIAN_OF_SUM + LEAST_JITTER
     }
 
     /// The last round trips, up to this many, in no order.
@@ -390,6 +395,15 @@ mod tests {
         let expected = link(normal()).shortest();
         let link = link(normal().chain([-1e-3]).chain(excesses(1e-4, 9)));
         assert!((link.shortest() - expected).abs() < 1e-5, "{} {expected}", link.shortest());
+    }
+
+    #[test]
+    fn a_reading_whose_round_trip_is_too_short_is_widened_by_that() {
+        let mut link = link(excesses(1e-4, 100));
+        // The server's last timestamp is too late by 1 ms: the truth, 0, is below the reply's reading.
+        let reading = link.read(0.01, -0.009, &measurement(0.0, 0.0, 0.019), 0.0);
+        assert!(reading.low < 0.0 && reading.high > 0.0, "{reading:?}");
+        assert!(reading.width() > 1e-3);
     }
 
     #[test]

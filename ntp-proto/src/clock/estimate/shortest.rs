@@ -63,6 +63,15 @@ impl Shortest {
         others.map(|one| one.length).fold(f64::INFINITY, f64::min)
     }
 
+    /// By how much the newest one is shorter than all others, in seconds, if by so much that it has to be confirmed; else 0.
+    /// `jitter` is as for [`doubt`](Self::doubt).
+    pub(super) fn lead(&self, jitter: f64) -> f64 {
+        let [newest, _] = self.blocks[0];
+        let lead = self.second() - newest.length;
+        let alone = self.seen > ENOUGH && newest.number + 1 == self.seen && lead.is_finite();
+        if alone && lead > NEAR * jitter { lead } else { 0.0 }
+    }
+
     /// Forgets the shortest one if none of those that came later, nor any before, is nearly as short. `jitter` is what it would
     /// be if the second shortest one were the shortest.
     pub(super) fn doubt(&mut self, jitter: f64) {
@@ -106,6 +115,14 @@ mod tests {
         }
         shortest.doubt(0.2);
         assert_eq!(shortest.least(), 2.0);
+    }
+
+    #[test]
+    fn the_newest_one_has_a_lead_until_others_come_near() {
+        let mut shortest = seen((0..20).map(|_| 2.0).chain([1.0]));
+        assert_eq!((shortest.lead(0.2), shortest.lead(0.6)), (1.0, 0.0));
+        shortest.push(1.1);
+        assert_eq!(shortest.lead(0.2), 0.0);
     }
 
     #[test]
