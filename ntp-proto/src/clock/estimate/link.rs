@@ -166,7 +166,7 @@ impl Link {
 
     /// Whether a round trip fits to this path: it is not shorter than any before by more than luck explains.
     pub(super) fn admits(&self, round_trip: f64) -> bool {
-        round_trip >= self.shortest() - self.luck().min(0.5 * self.shortest())
+        round_trip >= self.shortest() - self.luck()
     }
 
     /// By how much a round trip may be shorter than all before, in seconds.
