@@ -290,6 +290,8 @@ pub struct ServerScenario {
     pub drift: f64,
     /// And by noise of this standard deviation.
     pub wobble: f64,
+    /// Its replies bear a time that is later than they leave by this: their round trips seem shorter.
+    pub stamp: f64,
     /// It says that it is not synchronised.
     pub unsynchronized: bool,
     /// What it says about its way to its reference.
@@ -311,6 +313,7 @@ impl Default for ServerScenario {
             offset: 0.0,
             drift: 0.0,
             wobble: 0.0,
+            stamp: 0.0,
             unsynchronized: false,
             root_delay: 0.0,
             root_dispersion: 0.0,

@@ -80,11 +80,12 @@ impl SimServer {
         let ahead = self.ahead(t);
         let at = self.utc.shown(t, ahead);
         let request = Request { octets, from, receive: at, now: MonoTime::from_epoch(Duration::from_secs_f64(t)) };
+        let late = if self.is_faulty(t) { self.settings.stamp } else { 0.0 };
         let state = self.state(t, at);
         let snapshots = Snapshots { state: &state, keys: None };
         let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { return None };
         let mut buffer = [0; REPLY];
-        let length = reply.emit(at, &mut buffer).ok()?;
+        let length = reply.emit(at + NtpDuration::from_seconds(late), &mut buffer).ok()?;
         let octets = buffer.get(..length)?.to_vec();
         Some(Answer { octets, at: t + ahead - self.utc.leaped(t) })
     }

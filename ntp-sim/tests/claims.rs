@@ -240,3 +240,60 @@ fn a_server_that_claims_to_be_finer_than_it_is_is_found_out() {
     let (_, among_others) = estimate("fault-coarse-one-of-four");
     assert!(mean(&among_others, |outcome| outcome.rms) < 5e-5);
 }
+
+#[test]
+fn a_link_that_becomes_better_is_used_at_once() {
+    let (_, outcomes) = estimate("moving-improves");
+    let rms = mean(&outcomes, |outcome| outcome.rms);
+    assert!(rms < 1e-5, "poll 6, after half an hour: {rms}");
+    let (_, outcomes) = estimate("change-improves-1ms-default");
+    let rms = mean(&outcomes, |outcome| outcome.rms);
+    assert!(rms < 5e-5, "default polling: {rms}");
+}
+
+#[test]
+fn one_bad_timestamp_costs_nothing() {
+    for name in ["change-short-5ms", "change-short-500us", "change-short-uneven", "change-impossible"] {
+        let (_, outcomes) = estimate(name);
+        let rms = mean(&outcomes, |outcome| outcome.rms);
+        assert!(rms < 2e-5, "{name}: {rms}");
+    }
+}
+
+#[test]
+fn a_lone_server_that_steps_by_20_ms_is_followed_within_five_minutes() {
+    let stepped = scenario("change-server-20ms");
+    let outcomes = run(&stepped, DisciplineKind::Estimate);
+    let settled = outcomes.iter().map(|outcome| outcome.settled).fold(0.0, f64::max);
+    assert!(settled < 30_300.0, "{settled}");
+}
+
+#[test]
+fn coarse_clocks_are_averaged_and_asked_seldom() {
+    for (name, rate, requests) in [
+        ("fault-coarse", 300e-9, 1_400.0),
+        ("fault-coarse-1ms", 100e-9, 900.0),
+        ("poor-coarse-10ms", 200e-9, 1_600.0),
+        ("poor-coarse-default", 600e-9, 160.0),
+        ("poor-coarse-start", 1e-3, 40.0),
+    ] {
+        let (_, outcomes) = estimate(name);
+        let (error, sent) = (mean(&outcomes, |outcome| outcome.rate), mean(&outcomes, |outcome| outcome.sent as f64));
+        assert!(error < rate && sent < requests, "{name}: {error} {sent}");
+    }
+}
+
+#[test]
+fn servers_that_never_agree_are_not_asked_at_the_shortest_interval_for_ever() {
+    let two = scenario("poor-no-majority");
+    let outcomes = run(&two, DisciplineKind::Estimate);
+    let sent = mean(&outcomes, |outcome| outcome.sent as f64);
+    assert!(sent < 600.0, "{sent} requests to two servers in 60 000 s");
+}
+
+#[test]
+fn a_link_that_loses_most_packets_is_not_asked_in_bursts_for_ever() {
+    let (_, outcomes) = estimate("poor-loss80-default");
+    let sent = mean(&outcomes, |outcome| outcome.sent as f64);
+    assert!(sent < 650.0, "{sent}");
+}

@@ -3,6 +3,7 @@
 mod changes;
 mod correction;
 mod serving;
+mod stalemate;
 mod status;
 mod stepping;
 mod view;
@@ -21,6 +22,7 @@ use super::unsteered::MeasuredDrift;
 use crate::packet::ReferenceId;
 use crate::source::SourceId;
 use crate::time::{Frequency, MonoTime, Now, Precision, Seconds};
+use stalemate::Stalemate;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +72,7 @@ pub struct Clock {
     leapt: Option<i64>,
     /// The measured drift of a clock that we do not steer.
     drift: MeasuredDrift,
+    stalemate: Stalemate,
 }
 
 impl Clock {
@@ -111,6 +114,7 @@ impl Clock {
             leap_table: None,
             leapt: None,
             drift: MeasuredDrift::default(),
+            stalemate: Stalemate::default(),
         };
         clock.apply_rate(now.mono);
         clock
@@ -127,7 +131,12 @@ impl Clock {
             rate: self.known_rate(),
         };
         self.selection = decide(candidates, free, &requirements);
-        let Outcome::Agreed { peer, authenticated, .. } = self.selection.outcome else { return };
+        let Outcome::Agreed { peer, authenticated, .. } = self.selection.outcome else {
+            return self.disagree(candidates, changed);
+        };
+        if changed.is_some() {
+            self.stalemate.handle_agreement();
+        }
         if authenticated > 0 {
             self.hear_authenticated();
         }
@@ -138,6 +147,14 @@ impl Clock {
         let learnt = self.learn(candidates, changed);
         if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
             self.update(now, free, leader);
+        }
+    }
+
+    /// There is no majority after `changed` gave a new opinion.
+    fn disagree(&mut self, candidates: &[Candidate], changed: Option<SourceId>) {
+        let Outcome::NoMajority { usable, .. } = self.selection.outcome else { return self.stalemate.end() };
+        if let Some(candidate) = candidates.iter().find(|candidate| changed == Some(candidate.id)) {
+            self.stalemate.handle_reply(candidate.poll, usable);
         }
     }
 

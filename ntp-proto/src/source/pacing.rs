@@ -21,6 +21,10 @@ const DISTURBANCE_SPACING: Duration = Duration::from_secs(30);
 /// While nobody answers, the interval grows up to this or the regular one, so that a network that comes back is noticed.
 const LONGEST_SEARCH: PollInterval = PollInterval::clamped_const(6);
 
+/// Unanswered requests in a row that count when losses are looked at, and answers of the last sixteen requests that are few.
+const REMEMBERED_SILENCE: u32 = 8;
+const FEW_ANSWERS: u32 = 3;
+
 /// The pace of one association.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pacing {
@@ -37,6 +41,8 @@ pub(super) struct Pacing {
     /// The start of the last burst that followed a disturbance of our clock.
     disturbed: Option<MonoTime>,
     unanswered: u32,
+    /// What became of the last requests before those: a bit for each, 1 if it was answered. Silence counts eight at most.
+    answers: u16,
 }
 
 impl Pacing {
@@ -52,6 +58,7 @@ impl Pacing {
             hurried: None,
             disturbed: None,
             unanswered: 0,
+            answers: u16::MAX,
         }
     }
 
@@ -130,9 +137,11 @@ impl Pacing {
         unanswered
     }
 
-    /// A usable reply has come; after an outage this starts a new burst.
+    /// A usable reply has come; after an outage this starts a new burst, but not where most requests get lost anyway.
     pub(super) fn answered(&mut self, was_reachable: bool, now: MonoTime) {
-        if !was_reachable && self.unanswered > 0 && self.floor.is_none() {
+        self.answers = self.answers << self.unanswered.min(REMEMBERED_SILENCE) << 1 | 1;
+        let lossy = self.answers.count_ones() < FEW_ANSWERS;
+        if !was_reachable && self.unanswered > 0 && self.floor.is_none() && !lossy {
             self.burst_left = self.config.burst.saturating_sub(1);
         }
         self.unanswered = 0;
@@ -235,6 +244,25 @@ mod tests {
             pacing.lost();
         }
         assert_eq!(pacing.interval(0.0), Duration::from_secs(64));
+    }
+
+    #[test]
+    fn an_outage_is_followed_by_a_burst_and_a_path_that_loses_most_packets_is_not() {
+        let mut pacing = pacing();
+        let mut bursts = Vec::new();
+        for _ in 0..4 {
+            for _ in 0..50 {
+                pacing.sent();
+                pacing.lost();
+            }
+            pacing.answered(false, MonoTime::ZERO);
+            bursts.push(pacing.interval(0.0) == BURST_SPACING);
+        }
+        assert_eq!(bursts, [true, false, false, false]);
+        calm(&mut pacing, 16);
+        pacing.lost();
+        pacing.answered(false, MonoTime::ZERO);
+        assert_eq!(pacing.interval(0.0), BURST_SPACING);
     }
 
     #[test]

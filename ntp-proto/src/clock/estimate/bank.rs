@@ -61,6 +61,12 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.turn_to(offset, rate));
     }
 
+    /// What was learnt of the clock is worth nothing: offset and rate, each with its variance, and any wander.
+    pub(super) fn begin_anew(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+        self.turn_to(offset, rate);
+        self.hypotheses.iter_mut().for_each(|one| one.weight = 0.0);
+    }
+
     /// A source takes this place. In the long run its bias has the variance `lasting`, now it may have a larger one.
     pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
         if let Some(bias) = self.biases.get_mut(place) {

@@ -30,17 +30,28 @@ const HEADROOM: f64 = 1.2;
 /// where a clock has steps, and 1.05 for a normal distribution.
 const DEVIATION_OF_MEDIAN: f64 = 1.02;
 
+/// Steps are news if they are so many times larger than those that were known.
+const LARGER: f64 = 1.5;
+
 /// The steps of one server's clock, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grain {
+    grids: Grids,
     ticks: Ticks,
     swings: Swings,
+    /// The largest steps that timestamps have ever shown, in seconds.
+    coarsest: f64,
 }
 
 impl Grain {
-    /// Takes in a reply that left at `sent`, by the server's clock.
-    pub(super) fn observe_timestamp(&mut self, sent: NtpTimestamp) {
+    /// Takes in a reply that left at `sent`, by the server's clock. Returns whether it shows steps that are larger than any that
+    /// were known.
+    pub(super) fn observe_timestamp(&mut self, sent: NtpTimestamp) -> bool {
         self.ticks.observe(sent);
+        self.grids.observe(sent);
+        let news = self.certain() > LARGER * self.coarsest;
+        self.coarsest = self.coarsest.max(self.certain());
+        news
     }
 
     /// Takes in a reading, whose interval has this middle and width in seconds. The clock gains at `rate`, which may be
@@ -55,9 +66,48 @@ impl Grain {
         self.swings.unexplained = 0.0;
     }
 
+    /// The size of the steps in seconds if timestamps show it; 0 if they do not. What only readings show may be noise.
+    pub(super) fn certain(&self) -> f64 {
+        self.ticks.size().max(self.grids.size())
+    }
+
     /// The size of the steps in seconds; 0 if there are none.
     pub(super) fn size(&self) -> f64 {
-        self.ticks.size().max(self.swings.size())
+        self.certain().max(self.swings.size())
+    }
+}
+
+/// Steps that clocks are known to have, and how many timestamps in a row all of their own time, not just the time between them,
+/// must be multiples: by chance, that happens once in ten million times.
+const GRIDS: [(f64, u32); 4] = [(1.0 / 64.0, 2), (0.01, 2), (1.0 / 1024.0, 3), (1e-3, 3)];
+/// Timestamps are on a grid if they are as near as this, in seconds.
+const ON_GRID: f64 = 1e-6;
+
+/// The known steps that all timestamps are multiples of.
+#[derive(Clone, Debug, Default)]
+struct Grids {
+    last: Option<NtpTimestamp>,
+    hits: [u32; GRIDS.len()],
+}
+
+impl Grids {
+    fn observe(&mut self, sent: NtpTimestamp) {
+        // Timestamps that follow at once say the same twice.
+        if self.last.is_some_and(|last| (sent - last).to_seconds().abs() < COARSEST) {
+            return;
+        }
+        self.last = Some(sent);
+        let second = f64::from(sent.to_bits() as u32) / 2_f64.powi(32);
+        for (hits, (step, _)) in self.hits.iter_mut().zip(GRIDS) {
+            let off = (second / step - (second / step).round()).abs() * step;
+            *hits = if off <= ON_GRID { hits.saturating_add(1) } else { 0 };
+        }
+    }
+
+    fn size(&self) -> f64 {
+        // Some multiples of a step are multiples of another one, too: the true one has the longest run.
+        let known = self.hits.iter().zip(GRIDS).filter(|(hits, (_, enough))| **hits >= *enough);
+        known.rev().max_by_key(|(hits, _)| **hits).map_or(0.0, |(_, (step, _))| step)
     }
 }
 
@@ -185,9 +235,33 @@ mod tests {
     fn steps_are_found_in_the_timestamps() {
         for step in [0.015_625, 0.0156, 0.01, 0.001] {
             let mut grain = Grain::default();
-            times().for_each(|t| grain.observe_timestamp(at((t / step).floor() * step)));
+            times().for_each(|t| {
+                let _ = grain.observe_timestamp(at((t / step).floor() * step));
+            });
             assert!((grain.size() - step).abs() < 1e-6, "{step}: {}", grain.size());
         }
+    }
+
+    #[test]
+    fn steps_that_clocks_are_known_to_have_are_found_within_three_timestamps() {
+        for (step, enough) in GRIDS {
+            let mut grain = Grain::default();
+            let news = times().take(3).map(|t| grain.observe_timestamp(at((t / step).floor() * step)));
+            assert_eq!(news.filter(|news| *news).count(), 1, "{step} is news once");
+            assert!((grain.certain() - step).abs() < 1e-9, "{step}: {} after {enough}", grain.certain());
+        }
+    }
+
+    #[test]
+    fn common_multiples_of_two_steps_are_not_mistaken_for_the_larger_one() {
+        let mut grain = Grain::default();
+        times().take(10).for_each(|t| {
+            let _ = grain.observe_timestamp(at((t * 100.0).floor() / 100.0));
+        });
+        for quarter in 0..8 {
+            assert!(!grain.observe_timestamp(at(1000.0 + 0.25 * f64::from(quarter))), "multiples of 1/64 s, too");
+        }
+        assert!((grain.certain() - 0.01).abs() < 1e-9, "{}", grain.certain());
     }
 
     #[test]
@@ -195,7 +269,7 @@ mod tests {
         let mut grain = Grain::default();
         for place in 0..20_000_u32 {
             let random = f64::from(place.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
-            grain.observe_timestamp(at(f64::from(place) * 64.0 + random));
+            let _ = grain.observe_timestamp(at(f64::from(place) * 64.0 + random));
             assert_eq!(grain.size(), 0.0, "{place}");
         }
     }
@@ -206,7 +280,7 @@ mod tests {
         let step = 0.015_625;
         for t in times() {
             let jumped = if t > 300.0 { 0.003 } else { 0.0 };
-            grain.observe_timestamp(at((t / step).floor() * step + jumped));
+            let _ = grain.observe_timestamp(at((t / step).floor() * step + jumped));
         }
         assert!((grain.size() - step).abs() < 1e-6, "{}", grain.size());
     }

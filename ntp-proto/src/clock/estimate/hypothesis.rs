@@ -41,6 +41,11 @@ pub(super) struct Belief {
 }
 
 impl Belief {
+    /// The standard deviation of the rate.
+    pub(super) fn rate_deviation(&self) -> f64 {
+        self.rate_variance.max(0.0).sqrt()
+    }
+
     /// Whether it can be calculated with.
     pub(super) fn is_finite(&self) -> bool {
         (self.offset + self.rate + self.offset_variance + self.rate_variance).is_finite()

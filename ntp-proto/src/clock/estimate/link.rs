@@ -3,15 +3,16 @@
 
 use super::bank::WANDERS;
 use super::law::{LAWS, OUTLIER, Posterior, Reading, WOBBLING, slopes};
+use super::shortest::{REMEMBERED, Shortest};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
 
 /// Round trips from which the usual one is found.
 const RECENT: usize = 128;
-/// Round trips per block of which only the shortest is remembered, and such blocks: a shortest round trip is forgotten
-/// after between 448 and 512 others.
-const BLOCK: usize = 64;
-const BLOCKS: usize = 8;
+/// A link may have become better: of fewer round trips, the usual one is below so many times their median, or their longest
+/// if there are four only, by the law of exponential delays in all but one of fifty cases.
+const FEWER: [(usize, f64); 2] = [(32, 1.5), (16, 2.0)];
+const FEWEST: (usize, f64) = (4, 4.0);
 /// The sum of two exponential delays of mean 1 is above this half of the time.
 const MEDIAN_OF_SUM: f64 = 1.678;
 /// A round trip that takes this many times longer than the usual one, beyond the shortest, is wild.
@@ -38,6 +39,10 @@ const FIRST_JITTER: f64 = 0.25;
 const NEW_PATH: usize = 6;
 /// How alike they must be: their range, in units of how much longer than before they take.
 const ALIKE: f64 = 0.3;
+/// Readings after which a single one that is too short is no path.
+const FAMILIAR: usize = 32;
+/// Round trips of a path in use, at most, between two that show a shorter one.
+const CONFIRMED_WITHIN: usize = 8;
 /// Readings after which a much shorter round trip is a new path and no luck.
 const ACQUAINTED: usize = 16;
 /// The share of a server's precision by which its timestamps are typically off: most servers are better than they say.
@@ -52,14 +57,17 @@ const LEAST_JITTER: f64 = 1e-8;
 pub(super) struct Link {
     recent: [f64; RECENT],
     seen: usize,
-    /// The shortest round trips of the last blocks, newest first.
-    shortest: [f64; BLOCKS],
+    shortest: Shortest,
     /// Logarithms of the weights of the laws, for each size of wander: what looks like noise to one looks like a changing
     /// clock to another.
     weights: [[f64; LAWS]; WANDERS],
     /// The wild round trips in a row that have come last: how many, and their range.
     wild: (usize, f64, f64),
     jitter: f64,
+    /// J/√n, in seconds, which is what the base delay may be wrong by but for a factor.
+    blur: f64,
+    /// A round trip that was too short to be of this path, and has yet to be confirmed: its length and its number.
+    too_short: Option<(f64, usize)>,
 }
 
 /// Round trips, summed up.
@@ -70,6 +78,8 @@ struct Summary {
     median: f64,
     /// The standard deviation of one way, if the noise is Gaussian.
     sigma: f64,
+    /// The least of what the median is divided by the root of the number of round trips that say so.
+    blur: f64,
 }
 
 impl Link {
@@ -77,16 +87,18 @@ impl Link {
         Self {
             recent: [0.0; RECENT],
             seen: 0,
-            shortest: [f64::INFINITY; BLOCKS],
+            shortest: Shortest::new(),
             weights: [[0.0; LAWS]; WANDERS],
             wild: (0, 0.0, 0.0),
             jitter: LEAST_JITTER,
+            blur: LEAST_JITTER,
+            too_short: None,
         }
     }
 
     /// The shortest round trip, in seconds.
     pub(super) fn shortest(&self) -> f64 {
-        self.shortest.iter().copied().fold(f64::INFINITY, f64::min).max(0.0)
+        self.shortest.least().max(0.0)
     }
 
     /// The weights of the laws for each size of wander; they sum up to 1. `others` can testify against this source.
@@ -116,6 +128,24 @@ impl Link {
         }
     }
 
+    /// All laws are as likely as at first.
+    pub(super) fn forget_laws(&mut self) {
+        self.weights = [[0.0; LAWS]; WANDERS];
+    }
+
+    /// Whether the path was in use for so long that the clock was known before.
+    pub(super) fn has_settled(&self) -> bool {
+        self.seen >= RECENT
+    }
+
+    /// What seemed to be a wobble of the server was a jump.
+    pub(super) fn trust(&mut self) {
+        for weights in &mut self.weights {
+            let wobbling = weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));
+            wobbling.for_each(|(_, weight)| *weight = LEAST_WOBBLE);
+        }
+    }
+
     /// The usual one-way delay beyond the base, in seconds, if both ways are alike.
     pub(super) fn jitter(&self) -> f64 {
         self.jitter
@@ -124,7 +154,7 @@ impl Link {
     /// What the base delay may still be wrong by, in seconds: all readings share that error, so that they do not average it
     /// out.
     pub(super) fn unsure(&self) -> f64 {
-        0.5 * self.jitter / self.remembered().sqrt()
+        0.5 * self.blur
     }
 
     fn scale(&self, summary: &Summary) -> f64 {
@@ -136,8 +166,23 @@ impl Link {
 
     /// Whether a round trip fits to this path: it is not shorter than any before by more than luck explains.
     pub(super) fn admits(&self, round_trip: f64) -> bool {
-        let luck = 2.0 * MEDIAN_OF_SUM * self.jitter + 0.05 * self.shortest();
-        round_trip >= self.shortest() - luck.min(0.5 * self.shortest())
+        round_trip >= self.shortest() - self.luck()
+    }
+
+    /// By how much a round trip may be shorter than all before, in seconds.
+    fn luck(&self) -> f64 {
+        2.0 * MEDIAN_OF_SUM * self.jitter + 0.05 * self.shortest()
+    }
+
+    /// A round trip is too short to be of this path. Whether another one that was alike, of the last few, confirms that there is
+    /// such a path: a single one is rather a bad timestamp.
+    pub(super) fn confirms_shorter(&mut self, round_trip: f64) -> bool {
+        if self.seen < FAMILIAR || round_trip >= self.shortest() - self.luck() {
+            return true;
+        }
+        let near = 2.0 * MEDIAN_OF_SUM * self.jitter + ALIKE * (self.shortest() - round_trip).max(0.0);
+        let before = self.too_short.replace((round_trip, self.seen));
+        before.is_some_and(|(length, seen)| (length - round_trip).abs() <= near && self.seen - seen <= CONFIRMED_WITHIN)
     }
 
     /// Whether there have been enough round trips to know the path.
@@ -157,7 +202,7 @@ impl Link {
     }
 
     fn remembered(&self) -> f64 {
-        self.seen.clamp(1, BLOCK * (BLOCKS - 1)) as f64
+        self.seen.clamp(1, REMEMBERED) as f64
     }
 
     /// Learns from an exchange and tells what it says about the clock. `outbound` and `inbound` are its readings in seconds
@@ -169,10 +214,14 @@ impl Link {
         let summary = self.summary();
         let jitter = self.scale(&summary);
         self.jitter = jitter;
-        let n = self.remembered();
+        // If fewer round trips say that the link has become better, the base delay is known from them.
+        let known = 1.0 / self.remembered().sqrt();
+        self.blur = jitter * if summary.median > 0.0 { known.min(summary.blur / summary.median) } else { known };
         let grain = GRAIN_SHARE * measurement.root.precision.seconds().min(COARSEST_GRAIN).to_f64();
         let early = if self.seen == 1 { summary.shortest / 2.0 } else { 0.0 };
-        let slack = 0.63 * jitter / n.sqrt() + 0.01 * jitter + grain + early + steps / 2.0;
+        // One that is too short by this comes from a bad timestamp, unless others confirm it.
+        let early = early + self.shortest.lead(self.jitter_without_shortest());
+        let slack = 0.63 * self.blur + 0.01 * jitter + grain + early + steps / 2.0;
         let base = summary.shortest / 2.0;
         let few = self.seen < FEW;
         let wild = !few && round_trip - summary.shortest > WILD * MEDIAN_OF_SUM * jitter + 2.0 * grain;
@@ -184,7 +233,7 @@ impl Link {
             slopes: slopes(MEDIAN_OF_SUM * jitter + 1e-9, (high - low).max(1e-12)),
             variance: 0.5 * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
             jitter,
-            soft: 1.4 * jitter / n.sqrt(),
+            soft: 1.4 * self.blur,
             reach: (high - low).max(0.0) + OUTLIER_REACH * jitter,
             // The steps matter where they are larger than what delays do.
             coarse: if steps > jitter { steps * steps / 12.0 } else { 0.0 },
@@ -202,35 +251,77 @@ impl Link {
     }
 
     fn push(&mut self, round_trip: f64) {
-        if self.seen.is_multiple_of(BLOCK) {
-            self.shortest.rotate_right(1);
-            self.shortest[0] = f64::INFINITY;
-        }
-        self.shortest[0] = self.shortest[0].min(round_trip);
+        self.shortest.push(round_trip);
         if let Some(slot) = self.recent.get_mut(self.seen % RECENT) {
             *slot = round_trip;
         }
         self.seen += 1;
+        self.shortest.doubt(self.jitter_without_shortest());
+    }
+
+    /// The jitter in seconds, if the second shortest round trip were the shortest.
+    fn jitter_without_shortest(&self) -> f64 {
+        (self.median_of(RECENT) - self.shortest.second()).max(0.0) / MEDIAN_OF_SUM + LEAST_JITTER
+    }
+
+    /// The last round trips, up to this many, in no order.
+    fn last(&self, count: usize) -> ([f64; RECENT], usize) {
+        let mut last = [0.0; RECENT];
+        let count = count.min(self.seen).min(RECENT);
+        for (slot, back) in last.iter_mut().zip(1..=count) {
+            *slot = self.recent.get((self.seen - back) % RECENT).copied().unwrap_or_default();
+        }
+        (last, count)
+    }
+
+    fn median_of(&self, count: usize) -> f64 {
+        let (mut last, count) = self.last(count);
+        last.get_mut(..count).filter(|known| !known.is_empty()).map_or(0.0, median)
     }
 
     fn summary(&self) -> Summary {
-        let mut sorted = self.recent;
-        let Some(known) = sorted.get_mut(..self.seen.min(RECENT)).filter(|known| !known.is_empty()) else {
-            return Summary { shortest: 0.0, median: 0.0, sigma: 0.0 };
+        let (mut sorted, count) = self.last(RECENT);
+        let Some(known) = sorted.get_mut(..count).filter(|known| !known.is_empty()) else {
+            return Summary { shortest: 0.0, median: 0.0, sigma: 0.0, blur: 0.0 };
         };
-        let middle = known.len() / 2;
-        let median = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
-        known.iter_mut().for_each(|round_trip| *round_trip = (*round_trip - median).abs());
-        let deviation = *known.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let middle = median(known);
+        known.iter_mut().for_each(|round_trip| *round_trip = (*round_trip - middle).abs());
+        let deviation = median(known);
         let shortest = self.shortest();
         // If there are only two, the longer one may have been held up: it does not make the other one doubtful.
-        let most = if middle == 1 { shortest / 4.0 } else { f64::INFINITY };
-        Summary {
+        let most = if count / 2 == 1 { shortest / 4.0 } else { f64::INFINITY };
+        let all = (middle - shortest).clamp(0.0, most);
+        let whole = Summary {
             shortest,
-            median: (median - shortest).clamp(0.0, most),
+            median: all,
             sigma: 1.4826 * deviation / std::f64::consts::SQRT_2,
-        }
+            blur: all / self.remembered().sqrt(),
+        };
+        self.better(whole)
     }
+
+    /// The same, if the last round trips show that the link has become better.
+    fn better(&self, mut summary: Summary) -> Summary {
+        let longest = self.last(FEWEST.0);
+        let longest = longest.0.iter().take(longest.1).copied().fold(0.0, f64::max);
+        let few = (FEWEST.0, FEWEST.1 * (longest - summary.shortest));
+        let fewer = FEWER.map(|(count, times)| (count, times * (self.median_of(count) - summary.shortest)));
+        for (count, most) in fewer.into_iter().chain([few]).filter(|(count, _)| *count < self.seen) {
+            let most = most.max(0.0);
+            if most < summary.median {
+                summary.sigma *= most / summary.median;
+                summary.median = most;
+            }
+            summary.blur = summary.blur.min(most / (count as f64).sqrt());
+        }
+        summary
+    }
+}
+
+/// The upper of the middle ones.
+fn median(values: &mut [f64]) -> f64 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 fn weigh(weights: &mut [f64; LAWS], posteriors: &[Posterior; LAWS]) {
@@ -250,5 +341,76 @@ fn weigh(weights: &mut [f64; LAWS], posteriors: &[Posterior; LAWS]) {
     let best = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     for (law, weight) in weights.iter_mut().enumerate() {
         *weight = (*weight - best).max(if wobbles(law) { LEAST_WOBBLE } else { LEAST_WEIGHT });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::measurement::tests::measurement;
+
+    /// A link after round trips of 20 ms and these excesses, in seconds.
+    fn link(excesses: impl IntoIterator<Item = f64>) -> Link {
+        let mut link = Link::new();
+        for excess in excesses {
+            let round_trip = 0.02 + excess;
+            link.read(round_trip / 2.0, -round_trip / 2.0, &measurement(0.0, 0.0, round_trip), 0.0);
+        }
+        link
+    }
+
+    /// Excesses of exponential delays with this jitter, their sum cut to what a few hundred of them show.
+    fn excesses(jitter: f64, count: u32) -> impl Iterator<Item = f64> {
+        let share = |place: u32| f64::from(place.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24) + 1e-3;
+        (0..count).map(move |place| -jitter * (share(2 * place).ln() + share(2 * place + 1).ln()))
+    }
+
+    #[test]
+    fn a_link_that_becomes_better_is_believed_within_sixteen_replies() {
+        let before = link(excesses(1e-2, 400));
+        assert!((0.5e-2..2e-2).contains(&before.jitter()), "{}", before.jitter());
+        let after = link(excesses(1e-2, 400).chain(excesses(1e-5, 16)));
+        assert!(after.jitter() < 4e-5, "{}", after.jitter());
+        assert!(after.unsure() < 1e-5, "{}", after.unsure());
+    }
+
+    #[test]
+    fn a_link_that_becomes_worse_is_believed_once_most_of_128_replies_say_so() {
+        let after = link(excesses(1e-5, 400).chain(excesses(1e-5, 8)).chain(excesses(1e-2, 70)));
+        assert!(after.jitter() > 0.4e-2, "{}", after.jitter());
+    }
+
+    #[test]
+    fn a_few_lucky_replies_do_not_make_a_link_better() {
+        let whole = link(excesses(1e-3, 400)).jitter();
+        for count in 400..464 {
+            let now = link(excesses(1e-3, count)).jitter();
+            assert!((0.5..1.5).contains(&(now / whole)), "{count}: {now} {whole}");
+        }
+    }
+
+    #[test]
+    fn one_round_trip_that_is_too_short_is_forgotten_within_eight_replies() {
+        let normal = || excesses(1e-4, 400);
+        let expected = link(normal()).shortest();
+        let link = link(normal().chain([-1e-3]).chain(excesses(1e-4, 9)));
+        assert!((link.shortest() - expected).abs() < 1e-5, "{} {expected}", link.shortest());
+    }
+
+    #[test]
+    fn a_reading_whose_round_trip_is_too_short_is_widened_by_that() {
+        let mut link = link(excesses(1e-4, 100));
+        // The server's last timestamp is too late by 1 ms: the truth, 0, is below the reply's reading.
+        let reading = link.read(0.01, -0.009, &measurement(0.0, 0.0, 0.019), 0.0);
+        assert!(reading.low < 0.0 && reading.high > 0.0, "{reading:?}");
+        assert!(reading.width() > 1e-3);
+    }
+
+    #[test]
+    fn a_much_shorter_path_has_to_be_seen_twice() {
+        let mut link = link(excesses(1e-4, 100));
+        assert!(!link.admits(0.015));
+        assert!(!link.confirms_shorter(0.015), "a bad timestamp");
+        assert!(link.confirms_shorter(0.0151));
     }
 }

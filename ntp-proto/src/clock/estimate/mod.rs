@@ -13,6 +13,8 @@ mod link;
 mod normal;
 mod pace;
 mod places;
+mod shift;
+mod shortest;
 mod trail;
 mod unexplained;
 
@@ -28,6 +30,7 @@ use hypothesis::Belief;
 use law::Reading;
 use pace::Pace;
 use places::{Place, Places, Suspect};
+use shift::{Foreseen, Shift};
 use trail::{NO_CLOCK, Trail};
 
 /// What a clock's rate may be wrong by when nothing is known (one standard deviation).
@@ -51,6 +54,8 @@ const MOST_WOBBLE: f64 = 0.02;
 const AGREEMENT: f64 = 100e-6;
 /// No rate is known better than this where readings that follow each other are compared.
 const LEAST_TOLERANCE: f64 = 1e-6;
+/// The greatest width of the last readings fades by this factor per reading.
+const WIDTH_MEMORY: f64 = 0.9;
 /// Readings after which the rate counts as measured.
 const MEASURED: u32 = 3;
 
@@ -65,6 +70,8 @@ pub struct Estimate {
     belief: Belief,
     at: Option<FreeTime>,
     pace: Pace,
+    /// The rate that was known at the start, and its standard deviation.
+    prior: (f64, f64),
     /// The last reading could not be explained.
     puzzled: bool,
 }
@@ -81,6 +88,7 @@ impl Estimate {
             belief: Belief { rate, rate_variance: deviation * deviation, ..Belief::default() },
             at: None,
             pace: Pace::new(),
+            prior: (rate, deviation),
             puzzled: false,
         }
     }
@@ -138,8 +146,12 @@ impl Estimate {
                 self.places.get_mut(index)?.link.hand_over();
                 self.settle(place, measurement, difference)
             }
-            (None, Some((_, known))) => {
+            (None, Some((index, known))) => {
                 let difference = length(known) - round_trip;
+                let link = &mut self.places.get_mut(index)?.link;
+                if !link.confirms_shorter(round_trip) {
+                    return None;
+                }
                 self.settle(place, measurement, difference)
             }
             (None, None) => self.settle(place, measurement, 0.0),
@@ -178,12 +190,25 @@ impl Estimate {
         let middle = foreseen.offset + foreseen.bias;
         // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on even if the server is
         // believed to wobble by now: the trail may be why.
-        let wobble = if place.trail.is_none() { self.bank.wobble(&laws, reading.jitter) } else { 0.0 };
-        let deviation = (foreseen.shown_variance.max(0.0) + 4.0 * wobble.min(MOST_WOBBLE.powi(2))).sqrt();
-        place.trail = Trail::next(place.trail.as_ref(), measurement.at, &reading, middle, deviation);
-        if self.turned(index, measurement.at) {
+        let wobble = 4.0 * self.bank.wobble(&laws, reading.jitter).min(MOST_WOBBLE.powi(2));
+        let deviation = |wobble: f64| (foreseen.shown_variance.max(0.0) + wobble).sqrt();
+        let steady = deviation(if place.trail.is_none() { wobble } else { 0.0 });
+        place.trail = Trail::next(place.trail.as_ref(), measurement.at, &reading, middle, steady);
+        let expected = Foreseen {
+            middle,
+            deviation: deviation(wobble),
+            rate: foreseen.rate,
+            rate_deviation: foreseen.rate_deviation(),
+            width: place.width,
+        };
+        let shift = place.shift.as_ref();
+        let shift = place.link.is_known().then(|| Shift::next(shift, measurement.at, &reading, expected));
+        place.shift = shift.flatten();
+        place.width = reading.width().max(WIDTH_MEMORY * place.width);
+        if self.turned(index, measurement.at) || self.shifted(index, measurement.at) {
             return;
         }
+        self.suspect_shift(index, measurement.at);
         let Some(place) = self.places.get_mut(index) else { return };
         if outlook.inexplicable {
             place.link.suspect_wobble();
@@ -204,7 +229,8 @@ impl Estimate {
             return self.restart();
         }
         self.pace.observe(span, self.belief.offset - foreseen, self.belief.shown_variance);
-        self.pace.share(sources);
+        let grain = self.places.latest().map(|(_, place)| place.grain.certain()).fold(f64::INFINITY, f64::min);
+        self.pace.share(sources, grain);
     }
 
     /// The reading that a measurement gives for the path at this place, which learns from it.
@@ -215,8 +241,12 @@ impl Estimate {
         let inbound = Seconds::from(measurement.inbound - self.origin).to_f64();
         let place = self.places.get_mut(index)?;
         place.last = measurement.at;
-        place.grain.observe_timestamp(measurement.at.shown() + measurement.inbound);
-        let known = place.grain.size();
+        let news = place.grain.observe_timestamp(measurement.at.shown() + measurement.inbound);
+        let (known, certain) = (place.grain.size(), place.grain.certain());
+        if news {
+            self.misread(index, measurement, certain);
+        }
+        let place = self.places.get_mut(index)?;
         let reading = place.link.read(outbound, inbound, measurement, known);
         let point = Point { at: measurement.at, middle: reading.middle(), width: reading.width() - known };
         let tolerance = SURE * self.belief.rate_variance.max(0.0).sqrt().min(AGREEMENT) + LEAST_TOLERANCE;
@@ -225,6 +255,22 @@ impl Estimate {
         let variance = bias_variance(place.link.shortest(), measurement) + unsure * unsure + known * known / 4.0;
         self.bank.narrow(index, variance);
         Some(reading)
+    }
+
+    /// The steps of a source's clock have just been found: what was learnt from it so far was no change of our clock.
+    fn misread(&mut self, index: usize, measurement: &Measurement, grain: f64) {
+        let Some(place) = self.places.get_mut(index) else { return };
+        place.link.forget_laws();
+        let young = !place.link.has_settled();
+        if self.places.latest().any(|(_, place)| place.grain.certain() == 0.0) {
+            return;
+        }
+        let middle = Seconds::from(measurement.offset() - self.origin).to_f64();
+        let rate = if young { self.prior } else { (self.belief.rate, self.belief.rate_deviation()) };
+        self.bank.begin_anew((middle, grain * grain), (rate.0, rate.1 * rate.1));
+        self.belief = self.bank.belief(index);
+        self.at = Some(measurement.at);
+        self.pace.alarm();
     }
 
     /// Forgets everything: numbers have run out of what can be calculated with.
@@ -239,6 +285,7 @@ impl Estimate {
         for place in self.places.iter_mut() {
             place.suspect = None;
             place.trail = None;
+            place.shift = None;
         }
     }
 
@@ -269,7 +316,7 @@ impl Estimate {
         let Some(free_offset) = self.free_offset(update.now) else { return Correction::Watch };
         let steered_by = update.free_offset - NtpDuration::from(update.offset);
         let offset = Seconds::from(free_offset - steered_by);
-        let jitter = self.places.iter().map(|place| place.link.jitter()).fold(f64::INFINITY, f64::min);
+        let jitter = self.places.iter().map(Place::noise).fold(f64::INFINITY, f64::min);
         if !self.puzzled {
             self.pace.consider(update.poll, self.bank.wander(), jitter);
         }

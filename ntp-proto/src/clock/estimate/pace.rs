@@ -10,8 +10,13 @@ const SPREAD: f64 = 0.35;
 /// The shortest and the longest time for a correction, in intervals between readings.
 const SHORTEST: f64 = 0.45;
 const LONGEST: f64 = 4.0;
+/// What cannot be known anyway is no reason to change the rate: where all servers' clocks have coarse steps, the longest time for
+/// a correction is this many seconds at least.
+const LONGEST_COARSE: f64 = 4096.0;
 /// No correction is made in less time than this.
 const LEAST_SPAN: Seconds = Seconds::new(0.5);
+/// After an alarm, the next reading is expected within this many seconds.
+const ALARMED: f64 = 16.0;
 /// Readings before averages say something.
 const FEW: u32 = 8;
 /// The clock may wander by this many jitters between two readings of a source, where the jitter is 100 µs. The worse the
@@ -20,8 +25,10 @@ const WANDER_SHARE: f64 = 0.3;
 const ORDINARY_JITTER: f64 = 1e-4;
 /// An interval that is longer than it should be by this factor is shortened.
 const TOO_LONG: f64 = 1.5;
-/// Readings at one interval before a longer one is tried.
+/// Readings at one interval before a longer one is tried, or the time for four times as many if most of them get lost.
 const PATIENCE: u32 = 6;
+const PATIENCE_WITH_LOSSES: f64 = 24.0;
+const FEW_LEFT: u32 = 2;
 
 /// What the readings of the last time were like.
 #[derive(Clone, Debug)]
@@ -35,8 +42,12 @@ pub(super) struct Pace {
     remainders: f64,
     poll: PollInterval,
     since_change: u32,
+    /// The time since then, in seconds.
+    since: f64,
     /// The root of the number of sources.
     share: f64,
+    /// The variance of what the steps of the servers' clocks hide, in seconds squared.
+    hidden: f64,
     /// Something happened that nobody understands.
     alarmed: bool,
 }
@@ -50,7 +61,9 @@ impl Pace {
             remainders: 0.0,
             poll: PollInterval::MIN,
             since_change: 0,
+            since: 0.0,
             share: 1.0,
+            hidden: 0.0,
             alarmed: false,
         }
     }
@@ -63,6 +76,7 @@ impl Pace {
     pub(super) fn observe(&mut self, span: f64, correction: f64, variance: f64) {
         self.readings = self.readings.saturating_add(1);
         self.since_change = self.since_change.saturating_add(1);
+        self.since += span;
         let fading = if self.readings < FEW { 0.5 } else { FADING };
         let blend = |mean: f64, news: f64| fading * mean + (1.0 - fading) * news;
         self.interval = blend(self.interval, span);
@@ -71,17 +85,23 @@ impl Pace {
     }
 
     /// So many sources take part. The more there are, the better is the time known; part of that is spent on a smooth rate.
-    pub(super) fn share(&mut self, sources: usize) {
+    /// The clock of the best of them has steps of the size `grain`, in seconds: to within that, the time is not known at all.
+    pub(super) fn share(&mut self, sources: usize, grain: f64) {
         self.share = (sources.max(1) as f64).sqrt();
+        self.hidden = grain * grain / 12.0;
     }
 
     /// The time in which an offset is to be made up for.
     pub(super) fn span(&self, offset: Seconds) -> Seconds {
-        let ratio = if self.corrections > 0.0 { self.remainders / self.corrections } else { LONGEST };
-        let mut intervals = (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, LONGEST * self.share);
+        let unknown = self.remainders + self.hidden;
+        let ratio = if self.corrections > 0.0 { unknown / self.corrections } else { LONGEST };
+        let coarse = if self.hidden > self.remainders { LONGEST_COARSE / self.interval.max(1.0) } else { LONGEST };
+        let longest = LONGEST.max(coarse);
+        let mut intervals = (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, longest * self.share);
         // What has piled up beyond the ordinary is not ordinary.
-        let excess = offset.to_f64().powi(2) / (self.corrections + self.remainders).max(1e-24);
-        if excess > 9.0 || self.readings < FEW {
+        let excess = offset.to_f64().powi(2) / (self.corrections + unknown).max(1e-24);
+        let early = self.readings < FEW && self.hidden == 0.0;
+        if excess > 9.0 || early {
             intervals = SHORTEST;
         }
         LEAST_SPAN.max(Seconds::new(self.interval * intervals))
@@ -104,10 +124,26 @@ impl Pace {
             let log2 = span.max(1.0).log2().floor();
             self.poll = PollInterval::clamped(log2 as i8).min(now.shorter());
             self.since_change = 0;
-        } else if now.longer().seconds().to_f64() <= span && self.since_change >= PATIENCE {
+            self.since = 0.0;
+        } else if now.longer().seconds().to_f64() <= span && self.is_patient(now) {
             self.poll = now.longer();
             self.since_change = 0;
+            self.since = 0.0;
         }
+    }
+
+    /// Whether this interval was in force for long enough to try a longer one.
+    fn is_patient(&self, now: PollInterval) -> bool {
+        let lossy = self.since_change >= FEW_LEFT && self.since >= PATIENCE_WITH_LOSSES * now.seconds().to_f64();
+        self.since_change >= PATIENCE || lossy
+    }
+
+    /// Something may have happened: ask soon.
+    pub(super) fn hurry(&mut self) {
+        self.alarmed = true;
+        self.poll = PollInterval::MIN;
+        self.since_change = 0;
+        self.since = 0.0;
     }
 
     /// Something happened that nobody understands: ask soon, and often.
@@ -115,6 +151,55 @@ impl Pace {
         self.alarmed = true;
         self.poll = PollInterval::MIN;
         self.since_change = 0;
+        self.since = 0.0;
         self.readings = self.readings.min(FEW / 2);
+        // What has to be made up for is no noise, and the next reading comes soon.
+        self.interval = self.interval.min(ALARMED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pace after readings at this interval that each moved the estimate by 100 µs, of which 1 ms is not known.
+    fn pace(interval: f64, readings: u32) -> Pace {
+        let mut pace = Pace::new();
+        (0..readings).for_each(|_| pace.observe(interval, 1e-4, 1e-6));
+        pace
+    }
+
+    #[test]
+    fn what_a_coarse_clock_hides_is_made_up_for_slowly() {
+        let mut pace = pace(64.0, 200);
+        let smooth = pace.span(Seconds::new(1e-4));
+        pace.share(1, 0.015_625);
+        let coarse = pace.span(Seconds::new(1e-4));
+        assert!(smooth.to_f64() < 260.0 && coarse.to_f64() > 4000.0, "{smooth:?} {coarse:?}");
+    }
+
+    #[test]
+    fn after_an_alarm_what_is_found_is_made_up_for_within_seconds() {
+        let mut pace = pace(1024.0, 200);
+        pace.alarm();
+        assert!(pace.span(Seconds::new(0.02)).to_f64() < 10.0);
+    }
+
+    #[test]
+    fn where_most_replies_get_lost_a_longer_interval_is_tried_after_24_intervals() {
+        let (poll, calm) = (PollInterval::clamped_const(6), 1e-12);
+        for (readings, next) in [(2, 6), (3, 7)] {
+            let mut pace = pace(640.0, readings);
+            pace.consider(poll, calm, 1e-4);
+            assert_eq!(pace.poll().log2(), next, "{readings} of some {} replies", 10 * readings);
+        }
+    }
+
+    #[test]
+    fn something_that_may_have_happened_is_looked_at_soon() {
+        let mut pace = pace(1024.0, 200);
+        pace.hurry();
+        pace.consider(PollInterval::clamped_const(10), 1e-12, 1e-4);
+        assert_eq!(pace.poll(), PollInterval::MIN);
     }
 }

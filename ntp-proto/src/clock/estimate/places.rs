@@ -6,6 +6,7 @@
 use super::grain::Grain;
 use super::hypothesis::SOURCES;
 use super::link::Link;
+use super::shift::Shift;
 use super::trail::Trail;
 use crate::clock::measurement::Measurement;
 use crate::clock::timescale::FreeTime;
@@ -34,6 +35,10 @@ pub(super) struct Place {
     pub(super) suspect: Option<Suspect>,
     /// The last reading, if it and perhaps some before it were far from what was foreseen.
     pub(super) trail: Option<Trail>,
+    /// The last reading, if it and perhaps some before it were off by the same.
+    pub(super) shift: Option<Shift>,
+    /// The greatest width of the last readings, in seconds.
+    pub(super) width: f64,
     /// The interval at which the source is asked.
     poll: Seconds,
     /// The time that the source could have been heard in, and was not.
@@ -61,6 +66,8 @@ impl Place {
             explained: before,
             suspect: None,
             trail: None,
+            shift: None,
+            width: 0.0,
             poll: poll.seconds(),
             silence: Seconds::ZERO,
             root: root_error(measurement),
@@ -69,6 +76,11 @@ impl Place {
 
     fn is_silent(&self) -> bool {
         self.silence > self.poll * SILENT_AFTER
+    }
+
+    /// The usual error of a reading, in seconds: what delays do, and the steps of the server's clock.
+    pub(super) fn noise(&self) -> f64 {
+        self.link.jitter().hypot(self.grain.size() / 2.0)
     }
 
     /// The error that this source may have, in seconds: half the round trip, and what the server admits.

@@ -341,3 +341,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_lone_source_that_jumps_by_what_a_wobble_would_explain_is_followed_after_three_readings() {
+    let mut estimate = estimate();
+    observe(&mut estimate, SOURCE, 0..80, 0.0);
+    // As if the server had been seen to wobble a little.
+    for place in &mut estimate.places.iter_mut() {
+        (0..6).for_each(|_| place.link.suspect_wobble());
+    }
+    observe(&mut estimate, SOURCE, 80..83, 0.002);
+    assert!((offset_at(&estimate, 82) - 0.002).abs() < 1e-4, "{}", offset_at(&estimate, 82));
+    assert!(estimate.spread(SOURCE).to_f64() < 1e-3);
+}
+
+#[test]
+fn a_much_too_short_round_trip_changes_nothing() {
+    let mut estimate = estimate();
+    observe(&mut estimate, SOURCE, 0..60, 0.0);
+    let at = 60.0 * 16.0;
+    let before = offset_at(&estimate, 60);
+    assert!(
+        !estimate.learn(SOURCE, &measurement(at, 0.005 + 20e-6 * at + 4e-5, 1e-4), POLL),
+        "a bad timestamp is no news"
+    );
+    assert!((offset_at(&estimate, 60) - before).abs() < 1e-9);
+}

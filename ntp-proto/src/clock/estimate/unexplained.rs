@@ -2,6 +2,7 @@
 //! rate. The other sources decide, as far as they can testify.
 
 use super::places::{Place, Suspect};
+use super::shift::Shift;
 use super::trail::{NO_CLOCK, Trail};
 use super::{AGREEMENT, Estimate};
 use crate::clock::timescale::FreeTime;
@@ -45,6 +46,7 @@ impl Estimate {
         self.belief = self.bank.belief(index);
         self.puzzled = false;
         self.suspect(index, None);
+        self.places.iter_mut().for_each(|place| place.shift = None);
     }
 
     /// Resets offset and rate if the last readings of a source show that our clock runs at another rate than was thought
@@ -57,20 +59,61 @@ impl Estimate {
             return false;
         }
         self.bank.turn_to(own.offset(), rate);
+        self.settle_anew(index);
+        true
+    }
+
+    /// Moves the offset if the last readings of a source are all off by the same, whatever could explain each of them, and most
+    /// others do not contradict. True if it did.
+    pub(super) fn shifted(&mut self, index: usize, now: FreeTime) -> bool {
+        let shift = self.places.get(index).and_then(|place| place.shift).filter(Shift::is_certain);
+        let Some(own) = shift.filter(|own| self.is_agreed(own, now)) else { return false };
+        // Where routes change, so does the difference between the two ways.
+        let source = self.places.get(index).map(|place| place.source);
+        if self.places.iter().filter(|place| Some(place.source) == source).count() > 1 {
+            return false;
+        }
+        self.bank.turn_to(own.offset(), own.rate(now));
+        self.places.iter_mut().for_each(|place| place.link.trust());
+        self.settle_anew(index);
+        true
+    }
+
+    /// Whether more of the sources that can testify have seen something of the kind than have not.
+    fn is_agreed(&self, shift: &Shift, now: FreeTime) -> bool {
+        let votes = self.places.witnesses(shift.began(), now).map(|place| if place.shift.is_some() { 1 } else { -1 });
+        votes.sum::<i32>() > 0
+    }
+
+    /// The last reading may be the first one after a jump: it is to be asked about soon.
+    pub(super) fn suspect_shift(&mut self, index: usize, now: FreeTime) {
+        let shift = self.places.get(index).and_then(|place| place.shift).filter(Shift::is_first);
+        if shift.is_some_and(|own| self.is_agreed(&own, now)) {
+            self.pace.hurry();
+        }
+    }
+
+    /// What was believed of offset and rate has just been replaced.
+    fn settle_anew(&mut self, index: usize) {
         self.pace.alarm();
         self.belief = self.bank.belief(index);
         self.puzzled = false;
         for place in self.places.iter_mut() {
             place.suspect = None;
             place.trail = None;
+            place.shift = None;
         }
-        true
     }
 
-    /// The distance of the last reading from the prediction, in seconds, if nothing explains it and no source contradicts it.
+    /// The distance of the last reading from the prediction, in seconds, if nothing explains it and no source contradicts it, or if
+    /// it may be the first one after a jump of a lone source.
     pub(super) fn surprise(&self) -> f64 {
         let suspects = self.places.latest().filter_map(|(_, place)| place.suspect).filter(|_| self.puzzled);
-        suspects.map(|suspect| (suspect.middle - self.belief.offset).abs()).fold(0.0, f64::max)
+        let suspects = suspects.map(|suspect| (suspect.middle - self.belief.offset).abs());
+        let mut latest = self.places.latest();
+        let lone = latest.next().filter(|_| latest.next().is_none());
+        let shift = lone.and_then(|(_, place)| place.shift).map(|shift| shift.distance());
+        suspects.chain(shift).fold(0.0, f64::max)
     }
 
     /// The difference between the believed rate and the one that the clock seems to have, without its sign, if all sources

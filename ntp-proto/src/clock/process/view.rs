@@ -177,10 +177,13 @@ impl Clock {
         self.disturbance.as_ref()
     }
 
-    /// The poll interval that is wanted, once something is: the discipline's, and a calm one where nothing can be done but
-    /// measure.
+    /// The poll interval that is wanted, once something is: the discipline's, a calm one where nothing can be done but measure,
+    /// and one that grows while there is no majority.
     #[must_use]
     pub fn wanted_poll(&self) -> Option<PollInterval> {
+        if let Some(poll) = self.stalemate.poll() {
+            return Some(poll);
+        }
         let idle = !self.steers || (!self.begun && self.halt.is_some());
         if idle { self.offset.map(|_| IDLE_POLL) } else { self.begun.then(|| self.discipline.poll()) }
     }
