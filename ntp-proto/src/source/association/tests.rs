@@ -1,4 +1,4 @@
-//! What an association promises, told as exchanges with a server that can misbehave.
+//! The claims of an association, as exchanges with a server that can misbehave.
 
 use super::*;
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
