@@ -151,6 +151,8 @@ impl ClientTask {
             }
             self.keep_if_due();
         }
+        // It may have been set in the same moment, and must not be kept as right.
+        self.look_at_the_clock();
         self.client.handle_shutdown(self.now());
         self.obey();
         self.keep();
@@ -310,6 +312,7 @@ impl ClientTask {
     fn keep_if_due(&mut self) {
         let learned = !self.frequency_kept && self.client.clock().frequency_worth_keeping().is_some();
         if learned || monotonic_now() >= self.next_keeping {
+            self.look_at_the_clock();
             self.keep();
         }
     }
@@ -317,7 +320,6 @@ impl ClientTask {
     /// Hands over what is to be in the files.
     fn keep(&mut self) {
         self.next_keeping = monotonic_now() + KEEPING_INTERVAL;
-        self.look_for_rivals();
         let clock = self.client.clock();
         if let Some(frequency) = clock.frequency_worth_keeping() {
             self.store.keep_frequency(frequency);

@@ -76,7 +76,7 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
         }
         Event::SourceChanged { address, from, to, .. } => log_source(*address, from.as_ref(), to, client),
         Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, facts, now),
-        Event::Clock(event) => log_clock(event, facts),
+        Event::Clock(event) => log_clock(event, client, facts),
     }
 }
 
@@ -287,7 +287,7 @@ fn log_doubt(address: SocketAddr, doubt: Doubt) {
     }
 }
 
-fn log_clock(event: &ClockEvent, facts: &Facts) {
+fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
     match event {
         ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
         ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
@@ -301,6 +301,10 @@ fn log_clock(event: &ClockEvent, facts: &Facts) {
             suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
             "the machine was suspended; the clock is confirmed again"
         ),
+        // Setting the clock is the other program's business then.
+        ClockEvent::Disturbed(disturbance) if !client.clock().steers() || client.groups().is_empty() => {
+            tracing::info!(step = %signed(disturbance.step), "another program has set the clock");
+        }
         ClockEvent::Disturbed(disturbance) => tracing::warn!(
             step = %signed(disturbance.step),
             "another program has set the clock; it is confirmed again. If another time service runs here, stop one of the two"

@@ -11,7 +11,8 @@
  * added to it), KERNEL_MIDNIGHT (when the first day of true time ends, in seconds; 86400), KERNEL_LEAP (if set, it ends with a
  * leap second), KERNEL_ANNOUNCE (if set, servers announce a leap second on that day), KERNEL_SILENT (from this second of true time
  * on servers do not answer), KERNEL_SEED, KERNEL_SECONDS (then SIGTERM is raised), KERNEL_SET (AT:BY[,AT:BY...]: another program
- * adds BY seconds to the clock AT seconds after the start), KERNEL_LOG: a file that gets for each second of true time the error of
+ * adds BY seconds to the clock AT seconds after the start), KERNEL_SUSPEND (AT:SPAN:GAINED[,...]: the machine sleeps for SPAN
+ * seconds, of which its real-time clock counts GAINED too many, for the clock and for CLOCK_BOOTTIME alike), KERNEL_LOG: a file that gets for each second of true time the error of
  * the clock (s) and of its rate, STA_ flags, maxerror (us), and TAI - UTC (s).
  *
  * KERNEL_FOUND (ppm) is the rate that a program before has left in the kernel. KERNEL_DISK (s):
@@ -61,6 +62,7 @@ struct udp {
 
 static struct udp table[SOCKETS];
 static long double now, real, mono, raw; /* true time, and the three clocks' */
+static long double asleep;               /* what only CLOCK_BOOTTIME has counted */
 static long double physical;             /* the error of the rate as it would be unsteered */
 static long tick = TICK, frequency, status = STA_UNSYNC, maxerror = 16000000, esterror = 16000000;
 static int tai;
@@ -166,7 +168,27 @@ static void be_set(void) {
     }
 }
 
+/* The machine sleeps, if it is to do so by now. */
+static void sleep_and_resume(void) {
+    static int done;
+    int place = 0;
+    const char *text = getenv("KERNEL_SUSPEND");
+    for (; text; place++) {
+        double at, span, gained;
+        if (sscanf(text, "%lf:%lf:%lf", &at, &span, &gained) != 3) fail("such a suspend");
+        if (place == done && now >= at) {
+            done++;
+            now += span;
+            real += span + gained;
+            asleep += span + gained;
+        }
+        text = strchr(text, ',');
+        if (text) text++;
+    }
+}
+
 static void second(void) {
+    sleep_and_resume();
     be_set();
     if (log_file) fprintf(log_file, "%.0Lf %.9Lf %.12Lf %ld %ld %d\n", now, real - utc(now), rate() - 1, status, maxerror, tai);
     if (wander > 0) physical += wander * normal();
@@ -223,7 +245,8 @@ int clock_gettime(clockid_t clock, struct timespec *to) {
     prepare();
     switch (clock) {
     case CLOCK_REALTIME: case CLOCK_REALTIME_COARSE: *to = spec(epoch + real); return 0;
-    case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_COARSE: case CLOCK_BOOTTIME: *to = spec(1000 + mono); return 0;
+    case CLOCK_MONOTONIC: case CLOCK_MONOTONIC_COARSE: *to = spec(1000 + mono); return 0;
+    case CLOCK_BOOTTIME: *to = spec(1000 + mono + asleep); return 0;
     case CLOCK_MONOTONIC_RAW: *to = spec(1000 + raw); return 0;
     default: { REAL(clock_gettime); return clock_gettime_real(clock, to); } /* processor time */
     }

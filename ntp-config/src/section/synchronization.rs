@@ -66,8 +66,11 @@ pub(crate) const ALGORITHM: Section = Section {
     ],
 };
 
-const DISTURBANCE_LIMITS: [(&str, DisturbanceLimits); 2] =
-    [("startup", DisturbanceLimits::Startup), ("running", DisturbanceLimits::Running)];
+const DISTURBANCE_LIMITS: [(&str, DisturbanceLimits); 3] = [
+    ("startup", DisturbanceLimits::Startup),
+    ("running", DisturbanceLimits::Running),
+    ("startup-or-lost-time", DisturbanceLimits::StartupOrLostTime),
+];
 
 const DISCIPLINES: [(&str, DisciplineKind); 2] =
     [("estimate", DisciplineKind::Estimate), ("pll-fll", DisciplineKind::PllFll)];

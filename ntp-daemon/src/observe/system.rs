@@ -138,7 +138,8 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
             .push(SystemReason::RateBeyondLimit { frequency_ratio: -needed.to_f64(), limit_ratio: limit.to_f64() }),
         None => {}
     }
-    if let Some(disturbance) = process.disturbance() {
+    // Without sources there is nothing to confirm the clock: it is right as it was set.
+    if let Some(disturbance) = process.disturbance().filter(|_| !client.groups().is_empty()) {
         reasons.push(SystemReason::ClockDisturbed {
             by_s: disturbance.step.to_seconds(),
             suspended_s: disturbance.suspended.as_secs_f64(),

@@ -13,6 +13,7 @@ mod quorum;
 mod state;
 #[cfg(test)]
 mod tests;
+mod witnesses;
 
 pub use event::{Event, Removal};
 use network::Network;
@@ -21,7 +22,6 @@ use state::StateClass;
 
 use crate::clock::{
     Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LeapTable, Stamp,
-    Standing,
 };
 use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
@@ -34,10 +34,6 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// All sources are asked for their testimony this often at most.
-const TESTIMONY_SPACING: Duration = Duration::from_secs(300);
 
 /// After the first reply, each other source may leave this many requests unanswered before it is not waited for.
 const PATIENCE_AT_FIRST: u32 = 2;
@@ -327,34 +323,11 @@ impl Client {
         if let Some(id) = changed {
             self.judge_honesty(id, now.mono);
             self.call_witnesses(id, now.mono);
+            self.ask_again(now.mono);
         }
         self.collect_clock_events();
         self.confirm(now);
         self.tell_transitions();
-    }
-
-    /// The last measurement of a source contradicts the one before, or a correction waits for confirmation: all sources are asked to testify, in a burst if a majority says that the clock is
-    /// far off.
-    fn call_witnesses(&mut self, id: SourceId, now: MonoTime) {
-        // A falseticker's measurements say nothing about our clock.
-        let lies = matches!(self.clock.selection().standing(id), Some(Standing::Falseticker { .. }));
-        let surprising = !lies && self.members.get(&id).is_some_and(|member| member.source.is_surprising());
-        if !self.clock.is_held() && !surprising {
-            return;
-        }
-        let burst = self.clock.is_watching();
-        let lately = self.witnesses_called.is_some_and(|last| now < last + TESTIMONY_SPACING);
-        if !lately {
-            self.witnesses_called = Some(now);
-        }
-        for member in self.members.values_mut() {
-            if burst {
-                member.source.hurry(now);
-            }
-            if !lately {
-                member.source.ask_soon(now);
-            }
-        }
     }
 
     fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {

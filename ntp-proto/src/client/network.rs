@@ -9,8 +9,12 @@ use std::time::Duration;
 
 /// An interface, its address and its routes come up one after the other; they are taken together.
 const CHANGES_SETTLE: Duration = Duration::from_millis(200);
-/// An interface that comes and goes makes us ask no more often than this.
+/// An interface that comes and goes makes us ask no more often than this,
 const CHANGE_SPACING: Duration = Duration::from_secs(2);
+/// and after so many changes one after the other, as a host makes whose containers come and go, no more often than
+const CHANGES_AT_ONCE: u32 = 8;
+/// this, which is also the time after which one of them is forgotten.
+const LASTING_SPACING: Duration = Duration::from_secs(64);
 /// So long is a family of addresses avoided that had no way out, unless the network changes before.
 const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 
@@ -23,6 +27,8 @@ pub(super) struct Network {
     v6_closed_until: Option<MonoTime>,
     change_due: Option<MonoTime>,
     last_change: Option<MonoTime>,
+    /// Changes that are not forgotten yet.
+    changes: u32,
 }
 
 impl Network {
@@ -45,6 +51,20 @@ impl Network {
         }
     }
 
+    /// The earliest time at which another change is acted upon.
+    fn next_change(&self) -> MonoTime {
+        let spacing = if self.changes < CHANGES_AT_ONCE { CHANGE_SPACING } else { LASTING_SPACING };
+        self.last_change.map_or(MonoTime::ZERO, |last| last + spacing)
+    }
+
+    /// The state after a change at `now`: any family of addresses may have a way out again.
+    fn after_change(&self, now: MonoTime) -> Self {
+        let calm = self.last_change.map_or(Duration::MAX, |last| now.since(last));
+        let forgotten = u32::try_from(calm.as_secs() / LASTING_SPACING.as_secs()).unwrap_or(u32::MAX);
+        let changes = (self.changes.saturating_sub(forgotten) + 1).min(CHANGES_AT_ONCE);
+        Self { last_change: Some(now), changes, ..Self::default() }
+    }
+
     pub(super) fn timeout(&self) -> Option<MonoTime> {
         self.change_due
     }
@@ -54,8 +74,8 @@ impl Client {
     /// An interface, an address or a route has come up: names that could not be looked up are looked up again at once, and
     /// servers that did not answer are asked again.
     pub fn handle_network_change(&mut self, now: Now) {
-        let spaced = self.network.last_change.map_or(MonoTime::ZERO, |last| last + CHANGE_SPACING);
-        self.network.change_due.get_or_insert((now.mono + CHANGES_SETTLE).max(spaced));
+        let earliest = self.network.next_change();
+        self.network.change_due.get_or_insert((now.mono + CHANGES_SETTLE).max(earliest));
     }
 
     /// Takes in where our own server answers; a source there is a loop.
@@ -72,7 +92,7 @@ impl Client {
 
     pub(super) fn handle_network_timeout(&mut self, now: MonoTime) {
         if self.network.change_due.take_if(|due| now >= *due).is_some() {
-            self.network = Network { last_change: Some(now), ..Network::default() };
+            self.network = self.network.after_change(now);
             for group in &mut self.groups {
                 group.handle_network_change(now);
             }

@@ -55,6 +55,9 @@ pub enum DisturbanceLimits {
     Startup,
     /// Those of every later correction.
     Running,
+    /// Those of the first synchronization, and also where a majority of at least two sources says over a burst that the clock has
+    /// lost time all at once: a virtual machine that was paused cannot know it otherwise.
+    StartupOrLostTime,
 }
 
 impl Default for StepPolicy {

@@ -1,152 +1,30 @@
 //! The state machine of one association: one request in flight at most, and its reply accepted at most once.
 
+mod exchange;
 mod facts;
 mod protection;
 mod refusal;
+mod urgency;
 
-use super::discard::{Discard, DiscardCounters};
-use super::pacing::{BURST_SPACING, Pacing};
+pub(crate) use exchange::Context;
+pub use exchange::{Accepted, Datagram, Doubt, Heard, SourceCounters, Transmit, TransmitToken};
+
+use super::discard::Discard;
+use super::pacing::Pacing;
 use super::reach::Reach;
 use super::validate::{Ourselves, ValidReply};
 use super::{Session, SourceConfig, SourceId};
-use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin, Timescale};
-use crate::nts::{RequestError, UniqueId};
+use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin};
+use crate::nts::RequestError;
 use crate::packet::{DecodeError, Header, KissCode, Mode, Packet, Version};
-use crate::time::{Frequency, MonoTime, NtpTimestamp, PollInterval, Precision};
+use crate::time::{MonoTime, NtpTimestamp};
+use exchange::{DOUBT_LASTS, InFlight, UNREACHABLE_LASTS};
 use rand::{CryptoRng, RngExt};
-use refusal::Refusal;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A reply later than this is of no use.
 const REPLY_DEADLINE: Duration = Duration::from_secs(3);
-
-/// Redeems one transmitted request for its transmit timestamp.
-#[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
-#[derive(Debug, PartialEq, Eq)]
-pub struct TransmitToken {
-    pub(crate) source: SourceId,
-    sequence: u32,
-}
-
-impl TransmitToken {
-    /// Whose request it was.
-    #[must_use]
-    pub const fn source(&self) -> SourceId {
-        self.source
-    }
-}
-
-/// A datagram to send from a fresh random port (RFC 9109); it lies in the caller's buffer.
-#[derive(Debug)]
-pub struct Transmit {
-    /// Whose request it is.
-    pub source: SourceId,
-    /// Where to send it.
-    pub to: SocketAddr,
-    /// Octets in the buffer.
-    pub length: usize,
-    /// To be redeemed.
-    pub token: TransmitToken,
-    /// The socket can be closed then, or as soon as a reply has been accepted.
-    pub expires: MonoTime,
-}
-
-/// A datagram that came in at the port of a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Datagram<'a> {
-    /// Who sent it.
-    pub from: SocketAddr,
-    /// Our address that it was sent to, where known.
-    pub to: Option<IpAddr>,
-    /// When it arrived.
-    pub received: Stamp,
-    /// What it holds.
-    pub bytes: &'a [u8],
-}
-
-/// What is needed to judge a reply, beyond the reply.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) now: MonoTime,
-    pub(crate) timescale: &'a Timescale,
-    pub(crate) precision: Precision,
-    /// The rate at which offsets against the free-running clock are believed to grow.
-    pub(crate) drift: Frequency,
-    pub(crate) ourselves: Ourselves<'a>,
-}
-
-/// What became of an accepted reply.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Accepted {
-    /// It was measured; the filter holds it.
-    Measured,
-    /// It overtook the transmit timestamp of its request and waits for it.
-    Parked,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    origin: NtpTimestamp,
-    sequence: u32,
-    deadline: MonoTime,
-    transmitted: Option<Stamp>,
-    parked: Option<(ValidReply, Stamp)>,
-    /// Of a protected request.
-    unique_id: Option<UniqueId>,
-    /// True if a reply without proof says that the server cannot use our cookie.
-    refused: bool,
-    /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
-    refusal: Option<Refusal>,
-    /// A better reply has until then: the next poll as it was planned, or the deadline.
-    better_until: MonoTime,
-}
-
-/// Counters of one association.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SourceCounters {
-    /// Requests handed out for sending.
-    pub sent: u64,
-    /// Requests that could not be sent.
-    pub send_failures: u64,
-    /// Datagrams that came in.
-    pub received: u64,
-    /// Replies that became measurements.
-    pub measured: u64,
-    /// Transmit timestamps taken by the daemon, the kernel, and the network card.
-    pub transmit_stamps: [u64; 3],
-    /// Receive timestamps taken by the daemon, the kernel, and the network card.
-    pub receive_stamps: [u64; 3],
-    /// Datagrams that were not believed, by reason.
-    pub discards: DiscardCounters,
-}
-
-/// A datagram that was not believed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Doubt {
-    /// The reason for which the datagram was not believed.
-    pub discard: Discard,
-    /// The sender's address, which may be forged.
-    pub from: SocketAddr,
-    sequence: u32,
-}
-
-/// After so many further requests without an answer, earlier replies say nothing about the server any more; as long as the
-/// reach register remembers (RFC 5905 §9.2).
-const DOUBT_LASTS: u32 = 8;
-
-/// After so many further requests without a word from the network, the silence may have another cause. Routers do not report
-/// every packet (RFC 1812 §4.3.2.8).
-const UNREACHABLE_LASTS: u32 = 3;
-
-/// What a server last said about itself, usable or not.
-#[derive(Clone, Copy, Debug)]
-pub struct Heard {
-    /// The header of its reply.
-    pub header: Header,
-    /// When it came.
-    pub at: MonoTime,
-}
 
 /// One association with one server address.
 #[derive(Debug)]
@@ -454,50 +332,6 @@ impl Source {
     pub(crate) fn handle_step(&mut self) {
         if let Some(request) = self.in_flight.take() {
             self.given_up = Some(request.origin);
-        }
-    }
-
-    /// The local clock was changed by something else. Unless `samples_hold` after all, since the change is known, the server
-    /// must have its say again before it counts. It is asked at once.
-    pub(crate) fn handle_disturbance(&mut self, now: MonoTime, samples_hold: bool) {
-        self.handle_step();
-        if !samples_hold {
-            self.filter.clear();
-            self.pending = self.reach.is_reachable();
-        }
-        self.pacing.burst_again(now);
-        self.ask_soon(now);
-    }
-
-    /// Asks as soon as the server can mind no more than a burst, for the testimony of this source about a change that another
-    /// one shows, or for a second exchange.
-    pub(crate) fn ask_soon(&mut self, now: MonoTime) {
-        if self.demobilized.is_none() && !self.pacing.is_rate_limited() {
-            let earliest = self.sent_at.map_or(now, |sent| sent + BURST_SPACING);
-            self.next_poll = self.next_poll.min(earliest.max(now));
-        }
-    }
-
-    /// The network is evidently there: asks at once, and again soon.
-    pub(crate) fn hurry(&mut self, now: MonoTime) {
-        if self.demobilized.is_none() && self.pacing.hurry(now) {
-            self.next_poll = self.next_poll.min(now);
-        }
-    }
-
-    /// The network of this machine has changed: a server that did not answer, or could not be asked, is asked now.
-    pub(crate) fn handle_network_change(&mut self, now: MonoTime) {
-        if self.demobilized.is_none() && self.pacing.search_anew(now) {
-            self.next_poll = self.next_poll.min(now);
-        }
-    }
-
-    /// The discipline wants to hear from us at this interval. If that is sooner than planned, it begins now.
-    pub(crate) fn want_poll(&mut self, poll: PollInterval, now: MonoTime) {
-        let before = self.pacing.poll();
-        self.pacing.want(poll);
-        if self.pacing.poll() < before {
-            self.next_poll = self.next_poll.min(now + self.pacing.interval(0.0));
         }
     }
 

@@ -28,6 +28,9 @@ pub struct SimulatedKernel {
     pub jitter: f64,
     /// The steps that another program makes: the time from the start, and the step, both in seconds.
     pub set: Vec<(u32, f64)>,
+    /// The suspends of the machine: the time from the start, the length, and the part of it that the hardware clock counts too
+    /// much, all in seconds.
+    pub suspend: Vec<(u32, u32, f64)>,
     /// The end of the first day, in seconds of true time.
     pub midnight: u32,
     /// Whether the first day ends with a leap second.
@@ -86,6 +89,7 @@ impl Default for SimulatedKernel {
             wander: 1e-9,
             jitter: 1e-4,
             set: Vec::new(),
+            suspend: Vec::new(),
             midnight: 86_400,
             leap: false,
             found: 0.0,
@@ -130,6 +134,10 @@ impl SimulatedKernel {
         let set: Vec<_> = self.set.iter().map(|(at, by)| format!("{at}:{by}")).collect();
         if !set.is_empty() {
             command.env("KERNEL_SET", set.join(","));
+        }
+        let suspend: Vec<_> = self.suspend.iter().map(|(at, span, gained)| format!("{at}:{span}:{gained}")).collect();
+        if !suspend.is_empty() {
+            command.env("KERNEL_SUSPEND", suspend.join(","));
         }
         if self.leap {
             command.env("KERNEL_LEAP", "1");

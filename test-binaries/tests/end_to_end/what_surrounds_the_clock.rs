@@ -54,6 +54,23 @@ fn a_disk_that_takes_three_seconds_leaves_the_end_of_a_slew_on_time() {
 }
 
 #[test]
+fn a_clock_that_is_set_in_the_moment_of_the_end_is_not_kept_as_right() {
+    for by in [7_200.0, -7_200.0] {
+        let storage = folder();
+        let kernel = SimulatedKernel { set: vec![(2_000, by)], seconds: 2_000, ..SimulatedKernel::default() };
+
+        let (moments, said) = or_skip!(kernel.run_daemon(&config(&storage.path().display().to_string())));
+
+        let state = std::fs::read_to_string(storage.path().join("state")).expect("it is kept");
+        let kept: serde_json::Value = serde_json::from_str(&state).expect("it is JSON");
+        let at = kept["last_known_unix_s"].as_i64().expect("a number") - kernel.epoch;
+        assert!((0..=2_000).contains(&at), "{by}: {at} s after the start\n{said}");
+        let last = moments.last().expect("there are some");
+        assert!((last.error - by).abs() < 1.0, "it was set: {last:?}");
+    }
+}
+
+#[test]
 fn the_rest_of_a_killed_daemons_slew_is_taken_back_at_the_next_start_without_any_network() {
     for left in [90_000.0, -90_000.0, 90_012.5] {
         let kernel = SimulatedKernel {

@@ -2,6 +2,7 @@
 
 use super::served::{MIDNIGHT, leaping};
 use super::*;
+use crate::clock::DisciplineKind;
 
 const DAY: f64 = 86_400.0;
 /// Long enough for the longest poll intervals.
@@ -74,16 +75,24 @@ fn a_stranger_who_sets_the_clock_every_second_does_not_make_us_flood_the_servers
 
 #[test]
 fn after_a_suspend_no_source_decides_alone_and_the_clock_is_right_within_seconds() {
-    for (span, gained) in [(60.0, 0.03), (3600.0, -0.7), (7200.0, -7200.0), (10.0 * DAY, 1.5)] {
-        let liar = [(1, Server::Lying(300.0)), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
-        let mut world = World::new(four(), 0.0, 10e-6).serve(&HONEST);
-        world.run(SETTLED);
-        world.suspend(span, gained);
-        world.servers = liar.iter().map(|(last, server)| (address(*last), *server)).collect();
-        assert!(!world.synchronized());
-        run_honestly(&mut world, SETTLED + span, 5.0);
-        assert!(world.offset().abs() < 1e-3, "{span} s, {gained}: {}", world.offset());
-        assert!(world.synchronized());
+    for discipline in [DisciplineKind::Estimate, DisciplineKind::PllFll] {
+        for why in [Resume::Counted, Resume::Set] {
+            for (span, gained) in [(60.0, 0.03), (3600.0, -0.7), (9000.0, -7200.0), (10.0 * DAY, 1.5), (600.0, 7200.0)]
+            {
+                let liar = [(1, Server::Lying(300.0)), (2, Server::Honest), (3, Server::Honest), (4, Server::Honest)];
+                let config = ClockConfig { discipline, ..ClockConfig::default() };
+                let mut world = World::with(four(), config, &initial(), (0.0, 10e-6)).serve(&HONEST);
+                world.run(SETTLED);
+                world.suspend(span, gained, why);
+                world.servers = liar.iter().map(|(last, server)| (address(*last), *server)).collect();
+                assert!(!world.synchronized());
+                let resumed = world.mono.since_epoch().as_secs_f64();
+                run_honestly(&mut world, resumed, 5.0);
+                let case = format!("{span} s, {gained}, {why:?}, {discipline:?}");
+                assert!(world.offset().abs() < 1e-3, "{case}: {}", world.offset());
+                assert!(world.synchronized(), "{case}");
+            }
+        }
     }
 }
 
@@ -93,10 +102,26 @@ fn after_a_suspend_the_running_panic_limit_counts_if_the_policy_says_so() {
     config.steps.after_disturbance = crate::clock::DisturbanceLimits::Running;
     let mut world = World::with(four(), config, &initial(), (0.0, 0.0)).serve(&HONEST);
     world.run(3600.0);
-    world.suspend(7200.0, -7200.0);
-    world.run(3600.0 + 7300.0);
+    world.suspend(9000.0, -7200.0, Resume::Counted);
+    world.run(3600.0 + 9000.0);
     assert!(matches!(world.client.clock().halted(), Some(Halt::Panic { .. })));
     assert!(world.offset() > 7000.0);
+}
+
+#[test]
+fn a_clock_that_another_program_has_set_is_set_back_whatever_the_policy_of_suspends_is() {
+    for why in [None, Some(Resume::Set)] {
+        let mut config = ClockConfig::default();
+        config.steps.after_disturbance = crate::clock::DisturbanceLimits::Running;
+        let mut world = World::with(four(), config, &initial(), (0.0, 0.0)).serve(&HONEST);
+        world.run(3600.0);
+        match why {
+            None => world.disturb(7200.0),
+            Some(why) => world.suspend(60.0, 7200.0, why),
+        }
+        world.run(3800.0);
+        assert!(world.offset().abs() < 1e-3, "{why:?}: {}", world.offset());
+    }
 }
 
 #[test]
@@ -178,4 +203,46 @@ fn an_unnoticed_jump_is_confirmed_by_a_burst_of_two_sources_and_by_one_alone_aft
         assert!(world.offset().abs() < 1e-3, "{servers} servers: {}", world.offset());
         assert!(world.synchronized());
     }
+}
+
+#[test]
+fn time_that_was_lost_unseen_is_made_up_for_beyond_the_panic_limit_if_the_policy_says_so() {
+    use crate::clock::DisturbanceLimits::{Startup, StartupOrLostTime};
+    for (policy, servers, lost, right) in [
+        (StartupOrLostTime, 4, 7200.0, true),
+        (StartupOrLostTime, 2, 2e6, true),
+        // One alone may be the one that jumps, and no pause makes a clock gain time.
+        (StartupOrLostTime, 1, 7200.0, false),
+        (StartupOrLostTime, 4, -7200.0, false),
+        (Startup, 4, 7200.0, false),
+    ] {
+        let mut config = ClockConfig::default();
+        config.steps.after_disturbance = policy;
+        let groups = four()[..servers].to_vec();
+        let mut world = World::with(groups, config, &initial(), (0.0, 10e-6)).serve(&HONEST);
+        world.run(3600.0);
+        world.local = world.local - NtpDuration::from_seconds(lost);
+        let poll = world.client.members().map(|member| member.source().poll().seconds().to_f64()).fold(0.0, f64::max);
+        world.run(3600.0 + 2.0 * poll + 600.0);
+        let text = format!("{policy:?}, {servers} servers, {lost} s: {}", world.offset());
+        if right {
+            assert!(world.offset().abs() < 1e-3 && world.synchronized(), "{text}");
+        } else {
+            assert!((world.offset() - lost).abs() < 1.0, "{text}");
+            assert!(matches!(world.client.clock().halted(), Some(Halt::Panic { .. })), "{text}");
+            assert_eq!(world.client.clock().watched(world.now()), None, "it will not be set: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_offset_that_comes_back_within_the_panic_limit_is_confirmed_anew() {
+    let mut world = World::new(four()[..1].to_vec(), 0.0, 0.0).serve(&HONEST);
+    world.run(3600.0);
+    world.servers.insert(address(1), Server::Lying(5000.0));
+    world.run(7200.0);
+    assert!(matches!(world.client.clock().halted(), Some(Halt::Panic { .. })));
+    world.servers.insert(address(1), Server::Lying(500.0));
+    world.run(7300.0);
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
 }

@@ -21,6 +21,7 @@ use crate::source::SourceConfig;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// How a server behaves.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,17 @@ struct World {
     nts: nts::Servers,
     /// True if the resolver never answers.
     resolver_hangs: bool,
+    /// By how much the clock of timers is fast, in seconds.
+    timers_fast: f64,
+}
+
+/// The reason why a clock is not right after a suspend.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Resume {
+    /// The hardware clock, which the kernel has counted the span by, for the clock and for timers alike.
+    Counted,
+    /// Another program has set the clock at the resume.
+    Set,
 }
 
 fn truth(mono: MonoTime) -> NtpTimestamp {
@@ -136,6 +148,7 @@ impl World {
             statuses: Vec::new(),
             nts: nts::Servers::new(),
             resolver_hangs: false,
+            timers_fast: 0.0,
         }
     }
 
@@ -149,9 +162,13 @@ impl World {
         Now { mono: self.mono, local: self.local }
     }
 
+    fn truth(&self) -> NtpTimestamp {
+        truth(self.mono) - NtpDuration::from_seconds(self.timers_fast)
+    }
+
     /// Truth minus our clock.
     fn offset(&self) -> f64 {
-        (truth(self.mono) - self.local).to_seconds()
+        (self.truth() - self.local).to_seconds()
     }
 
     fn pass(&mut self, seconds: f64) {
@@ -167,13 +184,16 @@ impl World {
         self.client.handle_clock_change(self.mono, change);
     }
 
-    /// The machine sleeps for `span` seconds, after which its clock is fast by `gained`.
-    fn suspend(&mut self, span: f64, gained: f64) {
+    /// The machine sleeps for `span` seconds, after which its clock is fast by `gained`. The driver reports what it can see.
+    fn suspend(&mut self, span: f64, gained: f64, why: Resume) {
+        let counted = if why == Resume::Counted { gained } else { 0.0 };
         self.pass(span);
-        let before = self.local;
-        self.local = before + NtpDuration::from_seconds(gained);
-        let suspended = Duration::from_secs_f64(span);
-        let change = ClockChange::Disturbed(Disturbance { before, step: NtpDuration::ZERO, suspended });
+        self.timers_fast += counted;
+        self.mono = MonoTime::from_epoch(Duration::from_secs_f64(self.mono.since_epoch().as_secs_f64() + counted));
+        let before = self.local + NtpDuration::from_seconds(counted);
+        self.local = self.local + NtpDuration::from_seconds(gained);
+        let suspended = Duration::from_secs_f64(span + counted);
+        let change = ClockChange::Disturbed(Disturbance { before, step: self.local - before, suspended });
         self.client.handle_clock_change(self.mono, change);
     }
 
@@ -210,7 +230,7 @@ impl World {
         let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
         let lie = if let Server::Lying(lie) = behaviour { lie } else { 0.0 };
         self.pass(self.one_way);
-        let at = truth(self.mono) + NtpDuration::from_seconds(lie);
+        let at = self.truth() + NtpDuration::from_seconds(lie);
         let honest = Header {
             mode: Mode::Server,
             stratum: Stratum::from_bits(1),

@@ -81,6 +81,19 @@ fn an_interface_that_comes_and_goes_all_the_time_causes_no_flood_of_requests() {
 }
 
 #[test]
+fn a_host_whose_containers_come_and_go_all_day_asks_no_dead_server_in_a_frenzy() {
+    let mut world = World::new(vec![server("192.0.2.1"), server("nowhere.example")], 0.0, 0.0);
+    world.run(1000.0);
+    let before = (look_ups(&world), world.sent);
+    for second in 0..3600 {
+        world.client.handle_network_change(world.now());
+        world.run(1000.0 + f64::from(second));
+    }
+    assert!(look_ups(&world) - before.0 <= 3600 / 64 + 70, "{}", look_ups(&world) - before.0);
+    assert!(world.sent - before.1 <= 3600 / 16 + 40, "{}", world.sent - before.1);
+}
+
+#[test]
 fn a_name_that_works_is_looked_up_once_a_day() {
     let mut world = named(calm(server("pool.example")), &[address(1), address(2)]);
     world.run(20.5 * DAY);

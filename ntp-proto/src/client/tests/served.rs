@@ -102,6 +102,57 @@ fn a_clock_that_refuses_to_be_set_right_is_not_served_as_a_local_reference() {
     assert_eq!(served(&world).stratum, 16);
 }
 
+/// A clock that was right to a millisecond when its sources fell silent, ten minutes ago.
+fn isolated() -> World {
+    let config = ClockConfig { maximum_distance: Seconds::new(0.005), ..local_stratum(10) };
+    let mut world =
+        World::with(vec![server("192.0.2.1")], config, &initial(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
+    world.run(3_600.0);
+    world.servers.clear();
+    world.run(4_200.0);
+    world
+}
+
+#[test]
+fn a_local_reference_does_not_claim_what_was_known_before_the_clock_was_changed() {
+    for change in [
+        |world: &mut World| world.disturb(0.3),
+        |world: &mut World| world.disturb(-0.4),
+        |world: &mut World| world.suspend(3_600.0, 0.4, Resume::Counted),
+        |world: &mut World| world.suspend(3_600.0, -0.4, Resume::Set),
+    ] {
+        let mut world = isolated();
+        change(&mut world);
+        let mut at = world.mono.since_epoch().as_secs_f64();
+        for _ in 0..1_000 {
+            at += 7.0;
+            world.run(at);
+            let (served, error) = (served(&world), world.offset().abs());
+            assert!(served.stratum == 16 || served.dispersion >= error, "{} < {error}", served.dispersion);
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_was_moved_away_from_what_its_sources_said_is_not_served_as_a_local_reference() {
+    let mut world = isolated();
+    world.disturb(3_600.0);
+    for second in 1..600 {
+        world.run(4_200.0 + f64::from(second));
+        let served = served(&world);
+        assert_eq!((served.stratum, served.leap), (16, LeapIndicator::Unsynchronized), "second {second}");
+    }
+}
+
+#[test]
+fn the_clock_of_a_server_without_sources_is_its_owners_to_set() {
+    let mut world = World::with(vec![], local_stratum(5), &initial(), (0.0, 0.0));
+    world.run(600.0);
+    world.disturb(3_600.0);
+    world.run(601.0);
+    assert_eq!(served(&world).stratum, 5);
+}
+
 #[test]
 fn a_clock_that_another_program_keeps_is_served_by_what_is_measured() {
     let config = ClockConfig { serves_unsteered: true, ..ClockConfig::default() };
@@ -127,6 +178,30 @@ fn a_clock_that_another_program_keeps_badly_is_not_served() {
         World::with(vec![server("192.0.2.1")], config, &unsteered(), (5.0, 0.0)).serve(&[(1, Server::Honest)]);
     world.run(100.0);
     assert_eq!(served(&world).stratum, 16, "neither as measured nor as a reference of its own");
+}
+
+#[test]
+fn a_clock_that_another_program_steps_is_served_by_what_was_measured_since() {
+    let config = ClockConfig { serves_unsteered: true, ..ClockConfig::default() };
+    for silent in [false, true] {
+        for by in [0.01, -0.4, 3_600.0] {
+            let mut world =
+                World::with(vec![server("192.0.2.1")], config, &unsteered(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
+            world.run(3_600.0);
+            world.servers.retain(|_, _| !silent);
+            world.disturb(by);
+            for tenth in 0..300 {
+                world.run(3_600.0 + f64::from(tenth) * 0.1);
+                let (served, error) = (served(&world), world.offset().abs());
+                let honest = served.stratum == 16 || served.dispersion >= error;
+                assert!(honest, "{by} s, {tenth}/10 s: {} < {error}", served.dispersion);
+            }
+            if !silent && by < 1.0 {
+                assert_eq!(served(&world).stratum, 2, "{by} s");
+                assert_eq!(world.client.clock().disturbance(), None, "{by} s");
+            }
+        }
+    }
 }
 
 #[test]
@@ -202,4 +277,25 @@ fn the_tai_offset_goes_with_the_status_and_changes_with_the_leap_second() {
     assert_eq!(world.statuses.last().unwrap().1.tai_offset, Some(37));
     world.run(MIDNIGHT + 10.0);
     assert_eq!(world.statuses.last().unwrap().1.tai_offset, Some(38));
+}
+
+#[test]
+fn a_clock_that_another_program_keeps_and_sets_is_served_once_it_is_measured_again() {
+    let config = ClockConfig { serves_unsteered: true, ..ClockConfig::default() };
+    let mut world =
+        World::with(vec![server("192.0.2.1")], config, &unsteered(), (0.0, 0.0)).serve(&[(1, Server::Honest)]);
+    world.run(600.0);
+    for (round, by) in [0.3, -0.3, 3600.0, -3600.0].into_iter().enumerate() {
+        let start = 600.0 * (round + 1) as f64;
+        world.run(start);
+        world.disturb(by);
+        assert_eq!(served(&world).stratum, 16, "{by}: what was measured is void");
+        for second in 1..60 {
+            world.run(start + f64::from(second));
+            let (served, error) = (served(&world), world.offset().abs());
+            assert!(served.stratum == 16 || served.dispersion >= error, "{by}: {} < {error}", served.dispersion);
+        }
+        assert_eq!(served(&world).stratum < 16, world.offset().abs() < 1.0, "{by}");
+        assert_eq!(world.client.clock().disturbance(), None, "{by}: it was measured since");
+    }
 }

@@ -90,3 +90,16 @@ fn a_lone_wrong_first_reply_does_not_move_the_clock_by_more_than_a_second() {
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
     assert!(world.steps().iter().all(|step| step.abs() < 1.0), "{:?}", world.steps());
 }
+
+#[test]
+fn a_wrong_first_reply_of_a_lone_server_is_found_out_within_seconds_even_without_a_burst() {
+    for lie in [0.9, -0.9, 5.0, 1e6] {
+        let single =
+            GroupConfig { source: SourceConfig { burst: 1, ..SourceConfig::default() }, ..server("192.0.2.1") };
+        let mut world = World::new(vec![single], 0.0, 0.0).serve(&[(1, Server::Lying(lie))]);
+        world.run(0.5);
+        world.servers.insert(address(1), Server::Honest);
+        world.run(4.5);
+        assert!(world.offset().abs() < 1e-3, "{lie}: {}", world.offset());
+    }
+}

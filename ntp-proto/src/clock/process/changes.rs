@@ -3,6 +3,7 @@
 use super::Clock;
 use crate::clock::command::{ClockAction, ClockChange, ClockEvent, Disturbance, Halt};
 use crate::clock::system::SystemVariables;
+use crate::clock::unsteered::MeasuredDrift;
 use crate::packet::LeapIndicator;
 use crate::time::{NtpDuration, NtpTimestamp, Seconds};
 
@@ -37,7 +38,7 @@ impl Clock {
                 }
                 self.timescale.step(before, step);
                 self.discipline.handle_step();
-                self.stepping.handle_step();
+                self.stepping.stop_watching();
                 self.events.push_back(ClockEvent::Stepped(Seconds::from(step)));
                 if let Some(system) = self.awaiting_step.take() {
                     self.offset = Some((Seconds::ZERO, system.updated));
@@ -62,6 +63,7 @@ impl Clock {
         self.steering.stop_slew();
         self.stepping.restart();
         self.left_synchronized = false;
+        self.drift = MeasuredDrift::default();
         if !suspended.is_zero() {
             self.discipline.forget_offset();
             self.last_update = None;

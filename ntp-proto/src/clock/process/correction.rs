@@ -7,6 +7,7 @@ use crate::clock::command::{ClockAction, Halt};
 use crate::clock::discipline::{ClockUpdate, Correction, Discipline, LoopState};
 use crate::clock::leap::voted_leap;
 use crate::clock::measurement::FREQUENCY_TOLERANCE;
+use crate::clock::policy::DisturbanceLimits;
 use crate::clock::selection::{Candidate, Outcome};
 use crate::clock::steer::LARGEST_RATE;
 use crate::clock::system::SystemVariables;
@@ -25,7 +26,15 @@ impl Clock {
         if !self.steers {
             return self.observe(free, peer, uncorrected);
         }
-        if let Some(limit) = self.panic_limit(offset) {
+        let decision = self.decide(free, offset, peer);
+        self.held = false;
+        let policy = &self.config.steps;
+        if let Some(limit) = self.panic_limit(offset).filter(|_| !self.stepping.has_lost_time(offset, policy)) {
+            // Only this policy asks for testimony that could lift the limit.
+            self.held = policy.after_disturbance == DisturbanceLimits::StartupOrLostTime;
+            if !self.held {
+                self.stepping.stop_watching();
+            }
             return self.halt(Halt::Panic { offset, limit });
         }
         if self.refused > 0 {
@@ -40,8 +49,6 @@ impl Clock {
             delay: peer.filtered.best.delay().max(self.precision.seconds()),
             poll: peer.poll,
         };
-        let decision = self.decide(free, offset, peer);
-        self.held = false;
         match decision {
             Decision::Hold => {
                 self.discipline.watch(&update);

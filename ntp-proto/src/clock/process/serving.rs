@@ -18,9 +18,12 @@ const UNKNOWN_ERROR: Seconds = Seconds::new(0.5);
 const PRIMARY_ERROR: Seconds = Seconds::new(0.001);
 
 impl Clock {
-    /// Takes in what the sources say about a clock that is not ours to steer.
+    /// Takes in what the sources say about a clock that is not ours to steer. It was measured as it is now, so that no change
+    /// of before matters any more.
     pub(super) fn observe(&mut self, free: FreeTime, peer: &Candidate, system: SystemVariables) {
         let Some((offset, at)) = self.offset else { return };
+        self.disturbance = None;
+        self.moved = Seconds::ZERO;
         let rate = self.drift.learn(at, offset);
         // The best sample may be a few polls old, and the clock has moved since.
         let age = (free - peer.filtered.best.at).max(Seconds::ZERO);
@@ -31,23 +34,32 @@ impl Clock {
         });
     }
 
-    /// True if a clock that we do not steer is served with the error that is measured: if that is configured, and while its
-    /// error bound, which contains the measured offset, is within the maximum distance.
+    /// True if a clock that we do not steer is served with the error that is measured: if that is configured, while its error
+    /// bound, which contains the measured offset, is within the maximum distance, and unless it was set since the measurement.
     #[must_use]
     pub fn serves_unsteered(&self, free: FreeTime) -> bool {
         let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
-        !self.steers && self.config.serves_unsteered && self.system.as_ref().is_some_and(within)
+        let measured = self.disturbance.is_none() && self.system.as_ref().is_some_and(within);
+        !self.steers && self.config.serves_unsteered && measured
     }
 
     /// True if we serve our own clock as its own reference, for want of a source. A clock that the sources contradict is known
-    /// to be wrong, and never served so.
+    /// to be wrong, and never served so; nor is one that was moved away from what they have said.
     #[must_use]
     pub fn is_local_reference(&self, free: FreeTime) -> bool {
         let contradicted = self.halt.is_some()
             || self.awaiting_step.is_some()
-            || matches!(self.selection.outcome, Outcome::Agreed { .. });
+            || matches!(self.selection.outcome, Outcome::Agreed { .. })
+            || self.bound_by_sources(free).is_some_and(|bound| self.moved.abs() > bound.max(UNKNOWN_ERROR));
         let better = self.is_synchronized(free) || self.serves_unsteered(free);
         self.config.local_stratum < Stratum::UNSYNCHRONIZED && !better && !contradicted
+    }
+
+    /// The bound of the clock's error by the last update, changes by other programs not counted. `None` without an update since
+    /// the start or the last suspend, which changes a clock by an unknown amount.
+    fn bound_by_sources(&self, free: FreeTime) -> Option<Seconds> {
+        self.last_update?;
+        Some(self.system?.root_distance_at(free))
     }
 
     /// The state of the clock in the replies of our server.
@@ -75,7 +87,7 @@ impl Clock {
     fn local_reference(&self, free: FreeTime, state: ServedState) -> ServedState {
         let primary = self.config.local_stratum == Stratum::PRIMARY;
         let most = if primary { PRIMARY_ERROR } else { UNKNOWN_ERROR };
-        let known = self.system.map(|system| system.root_distance_at(free)).filter(|known| *known < most);
+        let known = self.bound_by_sources(free).map(|bound| bound + self.moved.abs()).filter(|known| *known < most);
         ServedState {
             leap: self.leap_at(state.at),
             stratum: self.config.local_stratum,

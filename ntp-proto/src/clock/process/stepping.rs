@@ -99,6 +99,11 @@ impl Stepping {
         self.stage == Stage::Starting
     }
 
+    /// True if the rules of a start do not apply.
+    pub(super) fn is_running(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     /// The clock was disturbed: the rules of a start apply again.
     pub(super) fn restart(&mut self) {
         self.resumed |= self.stage != Stage::Starting;
@@ -114,7 +119,7 @@ impl Stepping {
 
     /// The panic limits in force.
     pub(super) fn limits(&self, policy: &StepPolicy) -> StepLimits {
-        let starts = !self.resumed || policy.after_disturbance == DisturbanceLimits::Startup;
+        let starts = !self.resumed || policy.after_disturbance != DisturbanceLimits::Running;
         if self.stage != Stage::Running && starts { policy.startup } else { policy.running }
     }
 
@@ -166,8 +171,17 @@ impl Stepping {
         };
     }
 
-    /// A step was made.
-    pub(super) fn handle_step(&mut self) {
+    /// True if the policy takes an offset for time that the clock has lost unseen, and two sources have confirmed it over a burst:
+    /// then the limits of a start count.
+    pub(super) fn has_lost_time(&self, offset: Seconds, policy: &StepPolicy) -> bool {
+        policy.after_disturbance == DisturbanceLimits::StartupOrLostTime
+            && offset > Seconds::ZERO
+            && policy.startup.exceeded_by(offset).is_none()
+            && self.large.as_ref().is_some_and(Large::is_confirmed)
+    }
+
+    /// The offset that was watched was stepped, or is beyond the panic limits: another one is to be confirmed anew.
+    pub(super) fn stop_watching(&mut self) {
         self.large = None;
     }
 

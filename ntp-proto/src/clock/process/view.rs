@@ -149,7 +149,7 @@ impl Clock {
     /// it goes away before. Sooner, if two sources confirm it.
     #[must_use]
     pub fn watched(&self, now: Now) -> Option<(Seconds, Seconds)> {
-        let left = self.stepping.left(self.timescale.to_free(now.local))?;
+        let left = self.stepping.left(self.timescale.to_free(now.local)).filter(|_| self.halt.is_none())?;
         Some((self.remaining_offset(now)?, left))
     }
 
@@ -157,6 +157,12 @@ impl Clock {
     #[must_use]
     pub fn is_watching(&self) -> bool {
         self.stepping.is_watching()
+    }
+
+    /// True if the rules of a start do not apply any more: the clock was confirmed by more than one exchange.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.stepping.is_running()
     }
 
     /// True if the last measurement was not acted upon, as another one must confirm it.

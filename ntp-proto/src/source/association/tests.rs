@@ -1,9 +1,10 @@
 //! The claims of an association, as exchanges with a server that can misbehave.
 
 use super::*;
+use crate::clock::Timescale;
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
 use crate::source::OwnServers;
-use crate::time::{Frequency, NtpDuration, NtpShort, Seconds};
+use crate::time::{Frequency, NtpDuration, NtpShort, PollInterval, Precision, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 

@@ -1,0 +1,138 @@
+//! One exchange: the request that is handed out, the datagram that comes back, and the records that are kept of both.
+
+use super::refusal::Refusal;
+use crate::clock::{Stamp, Timescale};
+use crate::nts::UniqueId;
+use crate::packet::Header;
+use crate::source::SourceId;
+use crate::source::discard::{Discard, DiscardCounters};
+use crate::source::validate::{Ourselves, ValidReply};
+use crate::time::{Frequency, MonoTime, NtpTimestamp, Precision};
+use std::net::{IpAddr, SocketAddr};
+
+/// Redeems one transmitted request for its transmit timestamp.
+#[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct TransmitToken {
+    pub(crate) source: SourceId,
+    pub(super) sequence: u32,
+}
+
+impl TransmitToken {
+    /// Whose request it was.
+    #[must_use]
+    pub const fn source(&self) -> SourceId {
+        self.source
+    }
+}
+
+/// A datagram to send from a fresh random port (RFC 9109); it lies in the caller's buffer.
+#[derive(Debug)]
+pub struct Transmit {
+    /// Whose request it is.
+    pub source: SourceId,
+    /// Where to send it.
+    pub to: SocketAddr,
+    /// Octets in the buffer.
+    pub length: usize,
+    /// To be redeemed.
+    pub token: TransmitToken,
+    /// The socket can be closed then, or as soon as a reply has been accepted.
+    pub expires: MonoTime,
+}
+
+/// A datagram that came in at the port of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Our address that it was sent to, where known.
+    pub to: Option<IpAddr>,
+    /// When it arrived.
+    pub received: Stamp,
+    /// What it holds.
+    pub bytes: &'a [u8],
+}
+
+/// What is needed to judge a reply, beyond the reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) now: MonoTime,
+    pub(crate) timescale: &'a Timescale,
+    pub(crate) precision: Precision,
+    /// The rate at which offsets against the free-running clock are believed to grow.
+    pub(crate) drift: Frequency,
+    pub(crate) ourselves: Ourselves<'a>,
+}
+
+/// What became of an accepted reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accepted {
+    /// It was measured; the filter holds it.
+    Measured,
+    /// It overtook the transmit timestamp of its request and waits for it.
+    Parked,
+}
+
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) origin: NtpTimestamp,
+    pub(super) sequence: u32,
+    pub(super) deadline: MonoTime,
+    pub(super) transmitted: Option<Stamp>,
+    pub(super) parked: Option<(ValidReply, Stamp)>,
+    /// Of a protected request.
+    pub(super) unique_id: Option<UniqueId>,
+    /// True if a reply without proof says that the server cannot use our cookie.
+    pub(super) refused: bool,
+    /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
+    pub(super) refusal: Option<Refusal>,
+    /// A better reply has until then: the next poll as it was planned, or the deadline.
+    pub(super) better_until: MonoTime,
+}
+
+/// Counters of one association.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SourceCounters {
+    /// Requests handed out for sending.
+    pub sent: u64,
+    /// Requests that could not be sent.
+    pub send_failures: u64,
+    /// Datagrams that came in.
+    pub received: u64,
+    /// Replies that became measurements.
+    pub measured: u64,
+    /// Transmit timestamps taken by the daemon, the kernel, and the network card.
+    pub transmit_stamps: [u64; 3],
+    /// Receive timestamps taken by the daemon, the kernel, and the network card.
+    pub receive_stamps: [u64; 3],
+    /// Datagrams that were not believed, by reason.
+    pub discards: DiscardCounters,
+}
+
+/// A datagram that was not believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Doubt {
+    /// The reason for which the datagram was not believed.
+    pub discard: Discard,
+    /// The sender's address, which may be forged.
+    pub from: SocketAddr,
+    pub(super) sequence: u32,
+}
+
+/// After so many further requests without an answer, earlier replies say nothing about the server any more; as long as the
+/// reach register remembers (RFC 5905 §9.2).
+pub(super) const DOUBT_LASTS: u32 = 8;
+
+/// After so many further requests without a word from the network, the silence may have another cause. Routers do not report
+/// every packet (RFC 1812 §4.3.2.8).
+pub(super) const UNREACHABLE_LASTS: u32 = 3;
+
+/// What a server last said about itself, usable or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// The header of its reply.
+    pub header: Header,
+    /// When it came.
+    pub at: MonoTime,
+}
