@@ -5,6 +5,7 @@ use ntp_proto::clock::{Stamp, StampOrigin};
 use ntp_proto::source::{SourceId, Transmit, TransmitToken};
 use ntp_proto::time::MonoTime;
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
+use rustix::process::{Resource, getrlimit};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,9 +17,16 @@ use tokio::io::unix::AsyncFd;
 
 /// Longer replies are cut off and then fail to decode.
 const BUFFER: usize = 1280;
-/// A port is closed this long after the deadline of its request, when the client gives the request up: one wake-up is enough
-/// for both.
-const CLOSING: Duration = Duration::from_millis(1);
+/// The port of a request without a reply is closed this long after its deadline: a late reply is of no use, but it tells a slow
+/// server or network from a silent one.
+const LINGERING: Duration = Duration::from_secs(5);
+/// So many ports one source has at most, that of the last request included. Requests may be a second apart.
+const PORTS_OF_A_SOURCE: usize = 4;
+/// So many ports at most are open for late replies only, whatever the number of sources.
+const LATE_PORTS: usize = 32;
+/// Ports for late replies take one in so many of the descriptors that the process may have: other parts of the daemon need them,
+/// too.
+const DESCRIPTORS_FOR_ONE: u64 = 16;
 
 /// What came in for a request.
 #[derive(Debug)]
@@ -38,11 +46,13 @@ pub(crate) struct SendFailure {
     pub(crate) os_error: i32,
 }
 
-/// The ports of all requests that wait for their reply, one for each source at most.
+/// The ports of all requests that have no reply. A source that answers has one at most.
 pub(crate) struct OpenPorts {
     reader: ClockReader,
     /// Whose turn it is comes first.
     ports: Vec<OpenPort>,
+    /// So many may be open for late replies only.
+    most_late: usize,
 }
 
 /// The next thing that comes in at a port, which the port goes with; nothing if the port is of no use any more.
@@ -50,24 +60,38 @@ type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
 
 struct OpenPort {
     source: SourceId,
-    closes: MonoTime,
+    /// The deadline of its request.
+    expires: MonoTime,
+    /// There is a later request to the same source.
+    superseded: bool,
     arrival: Arrival,
+}
+
+impl OpenPort {
+    /// A reply that comes now is too late.
+    fn is_late(&self, now: MonoTime) -> bool {
+        self.superseded || self.expires < now
+    }
+
+    fn closes(&self) -> MonoTime {
+        self.expires + LINGERING
+    }
 }
 
 impl OpenPorts {
     /// `reader` tells when something comes in or leaves, where the kernel does not.
     pub(crate) fn new(reader: ClockReader) -> Self {
-        Self { reader, ports: Vec::new() }
+        Self { reader, ports: Vec::new(), most_late: most_late() }
     }
 
-    /// Sends a request and listens for its reply, in place of the one to the same source before. Returns what is to be told
-    /// about it already, most often when it left.
+    /// Sends a request and listens for its reply; the ports of requests to the same source before stay open for a while, as their
+    /// replies may come late. Returns what is known about it already, most often when it left.
     ///
     /// # Errors
     /// Nothing was sent.
     pub(crate) fn launch(&mut self, transmit: Transmit, bytes: &[u8]) -> Result<Option<Inbound>, SendFailure> {
         let Transmit { source, to, token, expires, .. } = transmit;
-        self.close(source);
+        self.make_room(source);
         let sent = open(to).and_then(|socket| {
             let fallback = Stamp { at: self.reader.now(), origin: StampOrigin::Daemon };
             let id = socket.send(bytes, to)?;
@@ -85,7 +109,8 @@ impl OpenPorts {
         match watched(socket) {
             Ok(socket) => {
                 let pump = Pump::new(source, socket, self.reader.clone(), waiting);
-                self.ports.push(OpenPort { source, closes: expires + CLOSING, arrival: Box::pin(pump.next()) });
+                let arrival = Box::pin(pump.next());
+                self.ports.push(OpenPort { source, expires, superseded: false, arrival });
                 Ok(told)
             }
             Err(error) => match (waiting, told) {
@@ -120,25 +145,49 @@ impl OpenPorts {
         Poll::Pending
     }
 
-    /// Closes the port of a source, if it has one.
+    /// A further request to a source: its other ports wait for late replies from now on, and only a few may.
+    fn make_room(&mut self, source: SourceId) {
+        self.ports.iter_mut().filter(|port| port.source == source).for_each(|port| port.superseded = true);
+        self.close_oldest(PORTS_OF_A_SOURCE - 1, |port| port.source == source);
+        self.close_oldest(self.most_late, |port| port.superseded);
+    }
+
+    /// Closes the oldest ports of this kind, until there are `most` of them.
+    fn close_oldest(&mut self, most: usize, kind: impl Fn(&OpenPort) -> bool) {
+        let ours = |ports: &[OpenPort]| ports.iter().filter(|port| kind(port)).count();
+        while ours(&self.ports) > most {
+            let places = self.ports.iter().enumerate().filter(|(_, port)| kind(port));
+            let Some((oldest, _)) = places.min_by_key(|(_, port)| port.expires) else { return };
+            self.ports.remove(oldest);
+        }
+    }
+
+    /// Closes all ports of a source.
     pub(crate) fn close(&mut self, source: SourceId) {
         self.ports.retain(|port| port.source != source);
     }
 
-    /// Closes what waits no longer.
+    /// Closes the ports whose time is over.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
-        self.ports.retain(|port| port.closes > now);
+        self.ports.retain(|port| port.closes() > now);
+        self.close_oldest(self.most_late, |port| port.is_late(now));
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.ports.iter().map(|port| port.closes).min()
+        self.ports.iter().map(OpenPort::closes).min()
     }
 }
 
 #[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own")]
 fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
+}
+
+/// The number of ports that may be open for late replies only.
+fn most_late() -> usize {
+    let share = getrlimit(Resource::Nofile).current.map(|descriptors| descriptors / DESCRIPTORS_FOR_ONE);
+    share.and_then(|share| usize::try_from(share).ok()).unwrap_or(LATE_PORTS).min(LATE_PORTS)
 }
 
 fn open(to: SocketAddr) -> io::Result<Socket> {
@@ -388,7 +437,7 @@ mod tests {
             let expires = requests[0].0.expires;
             let (mut ports, _) = launched(requests, reader);
             let closes = ports.poll_timeout().unwrap();
-            assert!(closes > expires, "a reply that comes at the last moment is heard");
+            assert_eq!(closes, expires + LINGERING, "a reply that comes too late is heard as well");
             ports.handle_timeout(expires);
             assert_eq!(ports.poll_timeout(), Some(closes));
             ports.handle_timeout(closes);
@@ -397,14 +446,49 @@ mod tests {
     }
 
     #[test]
-    fn a_new_request_to_a_source_closes_the_port_of_the_last_one() {
+    fn a_late_reply_is_heard_after_further_requests_and_the_ports_stay_few() {
         with_runtime(async || {
             let server = server();
             let address = server.local_addr().unwrap();
-            let (first, reader) = requests(&[address]);
-            let (second, _) = requests(&[address]);
-            let (ports, _) = launched(first.into_iter().chain(second).collect(), reader);
-            assert_eq!(ports.ports.len(), 1);
+            let ask = || requests(&[address]);
+            let (first, reader) = ask();
+            let asked = first[0].0.source;
+            let (mut ports, _) = launched(first, reader);
+            for number in 2..=PORTS_OF_A_SOURCE + 2 {
+                let (transmit, bytes) = ask().0.remove(0);
+                let _ = ports.launch(transmit, &bytes).unwrap();
+                assert_eq!(ports.ports.len(), number.min(PORTS_OF_A_SOURCE));
+            }
+
+            let mut clients = (0..PORTS_OF_A_SOURCE + 2).map(|_| server.recv_from(&mut [0; 64]).unwrap().1);
+            let second_oldest_that_is_open = clients.nth(3).unwrap();
+            server.send_to(&[0; 48], second_oldest_that_is_open).unwrap();
+            while !matches!(next(&mut ports).await, Inbound::Datagram { source, .. } if source == asked) {}
+
+            // As a reply in time does.
+            ports.close(asked);
+            assert!(ports.ports.is_empty());
+        });
+    }
+
+    #[test]
+    fn the_ports_of_many_silent_servers_are_few_once_replies_would_be_late() {
+        with_runtime(async || {
+            let few = most_late();
+            let servers: Vec<_> = (0..few + 8).map(|_| server()).collect();
+            let addresses: Vec<_> = servers.iter().map(|server| server.local_addr().unwrap()).collect();
+            let ask = || requests(&addresses);
+            let (first, reader) = ask();
+            let (mut ports, _) = launched(first, reader);
+            let second = ask().0;
+            let expires = second[0].0.expires;
+            for (transmit, bytes) in second {
+                let _ = ports.launch(transmit, &bytes).unwrap();
+            }
+            ports.handle_timeout(expires);
+            assert_eq!(ports.ports.len(), servers.len() + few, "the last replies may still come in time");
+            ports.handle_timeout(expires + Duration::from_millis(1));
+            assert_eq!(ports.ports.len(), few);
         });
     }
 }

@@ -199,6 +199,19 @@ fn a_late_reply_has_no_effect_and_the_next_poll_works() {
 }
 
 #[test]
+fn a_server_that_is_slower_than_the_polls_of_a_burst_is_late_and_not_silent() {
+    let mut bench = Bench::new();
+    let requests = [bench.ask(), bench.ask(), bench.ask()];
+    for request in &requests[..2] {
+        let late = bench.reply(request);
+        assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
+        assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::TooLate));
+    }
+    let timely = bench.reply(&requests[2]);
+    assert_eq!(bench.deliver(&timely), Ok(Accepted::Measured));
+}
+
+#[test]
 fn a_reply_to_a_request_from_before_a_step_is_too_late() {
     let mut bench = Bench::new();
     let request = bench.ask();
