@@ -2,6 +2,7 @@
 
 use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason, SystemReason};
 
+use crate::nts_words::nts_reason;
 use crate::source_words;
 use crate::units::seconds;
 use crate::words::Words;
@@ -129,13 +130,7 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         SourceReason::SameServer { .. } => {
             Predicate::new("leads to the same server as another one", "lead to the same server as another one")
         }
-        SourceReason::NtsEstablishing
-        | SourceReason::NtsKeSilent { .. }
-        | SourceReason::NtsKeFailed { .. }
-        | SourceReason::NtsKeysRefused
-        | SourceReason::NtsOutOfCookies
-        | SourceReason::NtsUnauthenticatedReply
-        | SourceReason::NtsCertificateTime => authentication(&source.reason)?,
+        nts_reason!() => authentication(&source.reason)?,
         SourceReason::SystemPeer
         | SourceReason::UsedInTheMean
         | SourceReason::ClusterOutlier

@@ -13,6 +13,7 @@
 //! | `table` | the table of sources |
 //! | `words` | reasons of the system and of the clock, in sentences with a remedy |
 //! | `source_words` | reasons of a source, in sentences with a remedy |
+//! | `authentication_words` | the same for the order between sources with and without NTS |
 //! | `nts_words` | the same for keys and cookies of a source |
 //! | `nts` | the lines about keys and cookies, of our sources and for our clients |
 //! | `units` | numbers for people |

@@ -9,6 +9,20 @@ use crate::words::Words;
 pub(crate) const LONGER: &str =
     "Packets with NTS are longer than others, and some networks drop them: does another network let them through?";
 
+/// The pattern of the reasons that have to do with NTS itself. A `match` that uses it stays exhaustive.
+macro_rules! nts_reason {
+    () => {
+        SourceReason::NtsEstablishing
+            | SourceReason::NtsKeSilent { .. }
+            | SourceReason::NtsKeFailed { .. }
+            | SourceReason::NtsKeysRefused
+            | SourceReason::NtsOutOfCookies
+            | SourceReason::NtsUnauthenticatedReply
+            | SourceReason::NtsCertificateTime
+    };
+}
+pub(crate) use nts_reason;
+
 /// One of the reasons in words.
 pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {

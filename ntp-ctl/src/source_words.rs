@@ -3,7 +3,7 @@
 use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
 
 use crate::authentication_words;
-use crate::nts_words;
+use crate::nts_words::{self, nts_reason};
 use crate::units::{behind, count, poll, seconds, span};
 use crate::words::Words;
 
@@ -110,13 +110,7 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::Resolving | SourceReason::NameNotResolved { .. } | SourceReason::NoAddressesLeft { .. } => {
             name(reason)
         }
-        SourceReason::NtsEstablishing
-        | SourceReason::NtsKeSilent { .. }
-        | SourceReason::NtsKeFailed { .. }
-        | SourceReason::NtsKeysRefused
-        | SourceReason::NtsOutOfCookies
-        | SourceReason::NtsUnauthenticatedReply
-        | SourceReason::NtsCertificateTime => nts_words::reason(reason, source),
+        nts_reason!() => nts_words::reason(reason, source),
         SourceReason::Unknown { code } => unknown(code),
     }
 }

@@ -1,24 +1,9 @@
 //! Numbers for people.
 
-/// What stands for a number that is not known.
-pub(crate) const UNKNOWN: &str = "-";
+pub(crate) use ntp_observe::digits::{ppm, seconds};
 
-/// A time with three digits and the unit that fits: `812 ns`, `1.23 ms`, `4000 s`.
-pub(crate) fn seconds(value: f64) -> String {
-    let magnitude = value.abs();
-    let sign = if value < 0.0 { "-" } else { "" };
-    if magnitude < 0.5e-9 {
-        return "0 s".to_owned();
-    }
-    for (unit, name) in [(1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms")] {
-        let scaled = magnitude / unit;
-        if scaled < 999.5 {
-            let decimals = if unit < 5e-9 { 0 } else { decimals(scaled) };
-            return format!("{sign}{scaled:.decimals$} {name}");
-        }
-    }
-    format!("{sign}{magnitude:.*} s", decimals(magnitude))
-}
+/// The text in place of a number that is not known.
+pub(crate) const UNKNOWN: &str = "-";
 
 /// A time with its sign, whichever it is: `+1.23 ms`.
 pub(crate) fn signed_seconds(value: f64) -> String {
@@ -26,7 +11,7 @@ pub(crate) fn signed_seconds(value: f64) -> String {
     if value > 0.0 && text != "0 s" { format!("+{text}") } else { text }
 }
 
-/// How our clock stands, from an offset: `1.23 ms behind`. Long times are also given in hours and days.
+/// The error of our clock in words, from an offset: `1.23 ms behind`. Long times are also given in hours and days.
 pub(crate) fn behind(offset: f64) -> String {
     let side = if offset < 0.0 { "ahead" } else { "behind" };
     let long = if offset.abs() >= 600.0 { format!(" ({})", span(offset.abs())) } else { String::new() };
@@ -57,11 +42,6 @@ pub(crate) fn span(value: f64) -> String {
     }
 }
 
-/// A rate in parts per million, with its sign.
-pub(crate) fn ppm(ratio: f64) -> String {
-    format!("{:+.3} ppm", ratio * 1e6)
-}
-
 /// A ratio in percent, with two digits.
 pub(crate) fn percent(ratio: f64) -> String {
     let percent = ratio * 100.0;
@@ -82,39 +62,9 @@ pub(crate) fn known(value: Option<f64>, format: fn(f64) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), format)
 }
 
-/// Decimals for three digits in all.
-fn decimals(scaled: f64) -> usize {
-    if scaled < 9.995 {
-        2
-    } else if scaled < 99.95 {
-        1
-    } else {
-        0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_three_digits_and_the_unit_that_fits() {
-        let claims = [
-            (0.0, "0 s"),
-            (1e-12, "0 s"),
-            (8.12e-7, "812 ns"),
-            (9.999e-7, "1.00 µs"),
-            (1.234e-5, "12.3 µs"),
-            (-0.001_234, "-1.23 ms"),
-            (0.999_6, "1.00 s"),
-            (0.999_4, "999 ms"),
-            (12.34, "12.3 s"),
-            (4000.0, "4000 s"),
-        ];
-        for (value, text) in claims {
-            assert_eq!(seconds(value), text, "{value}");
-        }
-    }
 
     #[test]
     fn offsets_always_show_their_sign() {

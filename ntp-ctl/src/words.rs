@@ -129,7 +129,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
                 1 => format!("only 1 source can be used, and it takes {needed} that agree"),
                 number => format!("only {number} sources agree, and it takes {needed}"),
             },
-            "add sources, mend those that are not used, or lower [synchronization] minimum-agreeing-sources",
+            "add sources, fix those that are not used, or lower [synchronization] minimum-agreeing-sources",
         ),
         SystemReason::FewSources { count: 1 } => {
             Words::new("1 source alone cannot be checked", "configure three, better four")
@@ -275,7 +275,7 @@ pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Words {
         )
         .with_detail(some(error)),
         SteeringObstacle::Failed { error } => {
-            Words::new("setting the clock failed", "see the daemon's log, mend the cause and restart it")
+            Words::new("setting the clock failed", "see the daemon's log, fix the cause and restart it")
                 .with_detail(some(error))
         }
         SteeringObstacle::Unknown { code } => unknown(code),

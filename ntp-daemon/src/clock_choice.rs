@@ -1,4 +1,4 @@
-//! Which clock is disciplined, and whether it obeys.
+//! The clock that is disciplined, as the configuration chooses it, and its state at the start.
 
 use ntp_config::{ClockMode, ClockSection};
 use ntp_os_clock::{Clock, ClockError, VirtualSettings};

@@ -156,7 +156,7 @@ impl Daemon {
         self.questions.0.clone()
     }
 
-    /// Runs until `stop` resolves or a part ends, which none should. What can change without a restart is read anew at each
+    /// Runs until `stop` resolves or a part ends, which none should. What can change without a restart is read again at each
     /// of `reloads`.
     ///
     /// # Errors
@@ -329,7 +329,7 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Outpu
                 _ = interrupt.recv() => return tracing::info!("the daemon ends, as SIGINT asks for"),
                 _ = hang_up.recv() => {
                     tracing::info!(
-                        "reading certificates and keys anew; the configuration itself is read at the start only"
+                        "reading certificates and keys again; the configuration itself is read at the start only"
                     );
                     reload.send_replace(());
                 }

@@ -58,7 +58,7 @@ pub(crate) fn start(group: GroupId, kind: &SourceKind, time: Time, results: mpsc
 }
 
 async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, EstablishFailure> {
-    // Made anew each time, so that files of authorities that have changed are seen.
+    // Made each time, so that files of authorities that have changed are seen.
     let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
     let not_ready =
         |message: String| EstablishFailure { stage: "certificate", word: "no-authorities", message, expired: false };

@@ -111,7 +111,7 @@ impl KeService {
 }
 
 impl RunningKeService {
-    /// Reads the certificate anew. If it is not good, that is logged, and the old one stays.
+    /// Reads the certificate again. If it is not good, that is logged, and the old one stays.
     pub(crate) fn reload(&self) {
         // An error has been logged.
         let _ = self.certificates.reload();

@@ -83,7 +83,7 @@ impl KeSupervisor {
         Arc::clone(&self.boards)
     }
 
-    /// Tries again what does not run, and reads certificates anew at each of `reloads`, until `stop` resolves; then ends all
+    /// Tries again what does not run, and reads certificates again at each of `reloads`, until `stop` resolves; then ends all
     /// threads and waits for them.
     pub(crate) async fn run(mut self, mut reloads: watch::Receiver<()>, mut stop: oneshot::Receiver<()>) {
         loop {

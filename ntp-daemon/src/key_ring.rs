@@ -95,7 +95,7 @@ impl KeyRing {
         Arc::clone(&self.facts)
     }
 
-    /// Rotates in time, for ever, and reads the keys anew whenever `reload` says so.
+    /// Rotates in time, for ever, and reads the keys again whenever `reload` says so.
     pub(crate) async fn run(mut self, mut reload: tokio::sync::watch::Receiver<()>) {
         loop {
             let next = self.facts.load().next_rotation;
@@ -139,7 +139,7 @@ impl KeyRing {
         }
         let age = Duration::from_secs(unix_now().saturating_sub(keys.rotated_at()));
         self.adopt(keys, age.min(self.interval));
-        tracing::info!("the keys of NTS cookies were read anew");
+        tracing::info!("the keys of NTS cookies were read again");
     }
 
     fn adopt(&mut self, keys: KeySet, age: Duration) {

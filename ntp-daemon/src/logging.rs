@@ -1,4 +1,4 @@
-//! The log: transitions, once, to standard error.
+//! The form of the log, on standard error.
 //!
 //! Each line begins with the date and time of the machine's clock. The journal stamps its lines itself, and better than a
 //! clock that may be about to be set: where standard error goes there (`JOURNAL_STREAM`, see systemd.exec(5)), a line begins

@@ -1,4 +1,4 @@
-//! What the log says about the client's events: transitions, with their reason.
+//! The log of the client: transitions with their reason, and at `debug` each exchange with its numbers.
 
 use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
@@ -299,7 +299,7 @@ fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
         ClockEvent::Halted(halt) => log_halt(halt),
         ClockEvent::Disturbed(disturbance) if !disturbance.suspended.is_zero() => tracing::info!(
             suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
-            "the machine was suspended; the clock is confirmed anew"
+            "the machine was suspended; the clock is confirmed again"
         ),
         // Setting the clock is the other program's business then.
         ClockEvent::Disturbed(disturbance) if !client.clock().steers() || client.groups().is_empty() => {
@@ -307,7 +307,7 @@ fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
         }
         ClockEvent::Disturbed(disturbance) => tracing::warn!(
             step = %signed(disturbance.step),
-            "another program has set the clock; it is confirmed anew. If another time service runs here, stop one of the two"
+            "another program has set the clock; it is confirmed again. If another time service runs here, stop one of the two"
         ),
     }
 }

@@ -27,6 +27,7 @@ mod logging_of_events;
 mod network;
 mod nts_sessions;
 mod observe;
+mod open_ports;
 mod os_error;
 mod resolve;
 mod rivals;

@@ -1,24 +1,15 @@
-//! One request, one socket, one random port (RFC 9109): sends it and carries back what comes in.
+//! One port of a request: carries back what comes in, with the time at which it did.
 
 use ntp_os_clock::ClockReader;
 use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::{SourceId, Transmit, TransmitToken};
-use ntp_proto::time::MonoTime;
-use ntp_udp::{BindOptions, Notice, SendId, Socket};
-use std::future::poll_fn;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use ntp_proto::source::{SourceId, TransmitToken};
+use ntp_udp::{Notice, SendId, Socket};
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Longer replies are cut off and then fail to decode.
 const BUFFER: usize = 1280;
-/// A port is closed this long after the deadline of its request, when the client gives the request up: one wake-up is enough
-/// for both.
-const CLOSING: Duration = Duration::from_millis(1);
 
 /// What came in for a request.
 #[derive(Debug)]
@@ -31,130 +22,16 @@ pub(crate) enum Inbound {
     Unreachable(SourceId, i32),
 }
 
-/// A request that could not be sent.
-#[derive(Debug)]
-pub(crate) struct SendFailure {
-    pub(crate) token: TransmitToken,
-    pub(crate) os_error: i32,
-}
-
-/// The ports of all requests that wait for their reply, one for each source at most.
-pub(crate) struct OpenPorts {
-    reader: ClockReader,
-    /// Whose turn it is comes first.
-    ports: Vec<OpenPort>,
-}
-
-/// The next thing that comes in at a port, which the port goes with; nothing if the port is of no use any more.
-type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
-
-struct OpenPort {
-    source: SourceId,
-    closes: MonoTime,
-    arrival: Arrival,
-}
-
-impl OpenPorts {
-    /// `reader` tells when something comes in or leaves, where the kernel does not.
-    pub(crate) fn new(reader: ClockReader) -> Self {
-        Self { reader, ports: Vec::new() }
-    }
-
-    /// Sends a request and listens for its reply, in place of the one to the same source before. Returns what is to be told
-    /// about it already, most often when it left.
-    ///
-    /// # Errors
-    /// Nothing was sent.
-    pub(crate) fn launch(&mut self, transmit: Transmit, bytes: &[u8]) -> Result<Option<Inbound>, SendFailure> {
-        let Transmit { source, to, token, expires, .. } = transmit;
-        self.close(source);
-        let sent = open(to).and_then(|socket| {
-            let fallback = Stamp { at: self.reader.now(), origin: StampOrigin::Daemon };
-            let id = socket.send(bytes, to)?;
-            Ok((socket, id, fallback))
-        });
-        let failed = |token, error: io::Error| SendFailure { token, os_error: error.raw_os_error().unwrap_or(0) };
-        let (socket, id, fallback) = match sent {
-            Ok(sent) => sent,
-            Err(error) => return Err(failed(token, error)),
-        };
-        let mut waiting = Some(Waiting { token, id, fallback });
-        // Mostly the timestamp is there as soon as the request has left. Taken before anybody watches the socket, it wakes
-        // nobody up.
-        let told = noticed(&socket, source, &mut waiting, &self.reader);
-        match watched(socket) {
-            Ok(socket) => {
-                let pump = Pump::new(source, socket, self.reader.clone(), waiting);
-                self.ports.push(OpenPort { source, closes: expires + CLOSING, arrival: Box::pin(pump.next()) });
-                Ok(told)
-            }
-            Err(error) => match (waiting, told) {
-                (Some(Waiting { token, .. }), _) | (None, Some(Inbound::Transmitted(token, _))) => {
-                    Err(failed(token, error))
-                }
-                (None, told) => Ok(told),
-            },
-        }
-    }
-
-    /// The next thing that comes in at any port. If this is dropped before, nothing is lost.
-    pub(crate) async fn next(&mut self) -> Inbound {
-        poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Inbound> {
-        let mut place = 0;
-        while let Some(port) = self.ports.get_mut(place) {
-            match port.arrival.as_mut().poll(context) {
-                Poll::Pending => place += 1,
-                Poll::Ready(arrived) => {
-                    let port = self.ports.remove(place);
-                    if let Some((inbound, pump)) = arrived {
-                        // Last of all, so that no flood at one port keeps others waiting.
-                        self.ports.push(OpenPort { arrival: Box::pin(pump.next()), ..port });
-                        return Poll::Ready(inbound);
-                    }
-                }
-            }
-        }
-        Poll::Pending
-    }
-
-    /// Closes the port of a source, if it has one.
-    pub(crate) fn close(&mut self, source: SourceId) {
-        self.ports.retain(|port| port.source != source);
-    }
-
-    /// Closes what waits no longer.
-    pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
-        self.ports.retain(|port| port.closes > now);
-    }
-
-    /// When [`Self::handle_timeout`] wants to be called.
-    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
-        self.ports.iter().map(|port| port.closes).min()
-    }
-}
-
-#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own")]
-fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
-    AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
-}
-
-fn open(to: SocketAddr) -> io::Result<Socket> {
-    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    Socket::bind(&BindOptions::client(SocketAddr::new(any, 0))).map_err(|error| error.error)
-}
-
 /// A token that waits for the kernel's transmit timestamp.
-struct Waiting {
-    token: TransmitToken,
-    id: SendId,
+pub(crate) struct Waiting {
+    pub(crate) token: TransmitToken,
+    pub(crate) id: SendId,
     /// When we called the system, in case that the kernel does not tell.
-    fallback: Stamp,
+    pub(crate) fallback: Stamp,
 }
 
-struct Pump {
+/// Takes in what comes at one port.
+pub(crate) struct Pump {
     source: SourceId,
     socket: AsyncFd<Socket>,
     reader: ClockReader,
@@ -166,12 +43,17 @@ struct Pump {
 }
 
 impl Pump {
-    const fn new(source: SourceId, socket: AsyncFd<Socket>, reader: ClockReader, waiting: Option<Waiting>) -> Self {
+    pub(crate) const fn new(
+        source: SourceId,
+        socket: AsyncFd<Socket>,
+        reader: ClockReader,
+        waiting: Option<Waiting>,
+    ) -> Self {
         Self { source, socket, reader, waiting, held: None, unread: (false, false) }
     }
 
     /// Waits for something to come in.
-    async fn next(mut self) -> Option<(Inbound, Self)> {
+    pub(crate) async fn next(mut self) -> Option<(Inbound, Self)> {
         loop {
             if let Some(inbound) = self.take() {
                 return Some((inbound, self));
@@ -213,7 +95,12 @@ impl Pump {
 }
 
 /// What the error queue tells us.
-fn noticed(socket: &Socket, source: SourceId, waiting: &mut Option<Waiting>, reader: &ClockReader) -> Option<Inbound> {
+pub(crate) fn noticed(
+    socket: &Socket,
+    source: SourceId,
+    waiting: &mut Option<Waiting>,
+    reader: &ClockReader,
+) -> Option<Inbound> {
     while let Ok(Some(notice)) = socket.notice() {
         match notice {
             Notice::Unreachable(unreachable) => {
@@ -247,164 +134,5 @@ fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
     match stamp {
         None => Stamp { at: reader.now(), origin: StampOrigin::Daemon },
         Some(stamp) => Stamp { at: reader.from_realtime(stamp.at), origin: stamp.origin },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock_choice;
-    use ntp_os_clock::{Clock, monotonic_now};
-    use ntp_proto::client::{Client, ClientConfig};
-    use ntp_proto::clock::ClockConfig;
-    use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
-    use ntp_proto::source::SourceConfig;
-    use ntp_proto::time::{Now, NtpDuration, Seconds};
-    use std::net::UdpSocket;
-
-    /// For what needs no waiting.
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    fn server() -> UdpSocket {
-        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        server.set_read_timeout(Some(PATIENCE)).unwrap();
-        server
-    }
-
-    /// The first requests of a client to these servers.
-    fn requests(servers: &[SocketAddr]) -> (Vec<(Transmit, Vec<u8>)>, ClockReader) {
-        let clock = Clock::measuring();
-        let reader = clock.reader();
-        let now = Now { mono: monotonic_now(), local: reader.now() };
-        let group = |server: &SocketAddr| GroupConfig {
-            host: server.ip().to_string(),
-            port: server.port(),
-            kind: GroupKind::Server,
-            source: SourceConfig::default(),
-        };
-        let config = ClientConfig {
-            groups: servers.iter().map(group).collect(),
-            clock: ClockConfig::default(),
-            sessions: Vec::new(),
-            unproven_since: None,
-            certain_since: None,
-            plausible_until: None,
-        };
-        let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
-        let mut client = Client::new(config, &initial, [7; 32], now);
-        for (place, server) in servers.iter().enumerate() {
-            client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));
-        }
-        let mut buffer = [0; 64];
-        let mut requests = Vec::new();
-        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
-            let bytes = buffer[..transmit.length].to_vec();
-            requests.push((transmit, bytes));
-        }
-        assert_eq!(requests.len(), servers.len());
-        (requests, reader)
-    }
-
-    /// Sends these requests; returns the ports with what was told at once.
-    fn launched(requests: Vec<(Transmit, Vec<u8>)>, reader: ClockReader) -> (OpenPorts, Vec<Inbound>) {
-        let mut ports = OpenPorts::new(reader);
-        let told = requests.into_iter().filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
-        let told = told.collect();
-        (ports, told)
-    }
-
-    async fn next(ports: &mut OpenPorts) -> Inbound {
-        tokio::time::timeout(PATIENCE, ports.next()).await.unwrap()
-    }
-
-    fn with_runtime(test: impl AsyncFnOnce()) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test());
-    }
-
-    #[test]
-    fn a_request_and_its_reply_come_with_the_kernels_timestamps() {
-        with_runtime(async || {
-            // The kernel begins to stamp what arrives a moment after the first socket has asked for it.
-            let _stamping = open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let server = server();
-            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
-            let (mut ports, mut told) = launched(requests, reader);
-            let mut request = [0; 64];
-            let (length, client) = server.recv_from(&mut request).unwrap();
-            server.send_to(&request[..length], client).unwrap();
-
-            let transmitted = if told.is_empty() { next(&mut ports).await } else { told.remove(0) };
-            let Inbound::Transmitted(_, sent) = transmitted else { panic!("{transmitted:?}") };
-            let arrived = next(&mut ports).await;
-            let Inbound::Datagram { received, bytes, from, .. } = arrived else { panic!("{arrived:?}") };
-            assert_eq!((from, &bytes[..]), (server.local_addr().unwrap(), &request[..length]));
-            assert_eq!((sent.origin, received.origin), (StampOrigin::Kernel, StampOrigin::Kernel));
-            assert!(received.at - sent.at > NtpDuration::ZERO);
-        });
-    }
-
-    #[test]
-    fn a_port_where_nothing_listens_is_noticed_at_once() {
-        with_runtime(async || {
-            let closed = server().local_addr().unwrap();
-            let (requests, reader) = requests(&[closed]);
-            let source = requests[0].0.source;
-            let (mut ports, mut arrived) = launched(requests, reader);
-            while !matches!(arrived.last(), Some(Inbound::Unreachable(one, _)) if *one == source) {
-                arrived.push(next(&mut ports).await);
-            }
-        });
-    }
-
-    #[test]
-    fn a_flood_at_one_port_keeps_no_other_waiting() {
-        with_runtime(async || {
-            let servers = [server(), server(), server()];
-            let (requests, reader) = requests(&servers.each_ref().map(|server| server.local_addr().unwrap()));
-            let (mut ports, _) = launched(requests, reader);
-            for (server, datagrams) in servers.iter().zip([50, 50, 1]) {
-                let client = server.recv_from(&mut [0; 64]).unwrap().1;
-                for _ in 0..datagrams {
-                    server.send_to(&[0; 48], client).unwrap();
-                }
-            }
-            // Three turns of three ports; loopback delivers before a send returns.
-            let mut heard = Vec::new();
-            while heard.len() < 9 {
-                if let Inbound::Datagram { from, .. } = next(&mut ports).await {
-                    heard.push(from);
-                }
-            }
-            assert!(heard.contains(&servers[2].local_addr().unwrap()), "{heard:?}");
-        });
-    }
-
-    #[test]
-    fn a_port_is_closed_when_its_time_is_over_and_not_before() {
-        with_runtime(async || {
-            let server = server();
-            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
-            let expires = requests[0].0.expires;
-            let (mut ports, _) = launched(requests, reader);
-            let closes = ports.poll_timeout().unwrap();
-            assert!(closes > expires, "a reply that comes at the last moment is heard");
-            ports.handle_timeout(expires);
-            assert_eq!(ports.poll_timeout(), Some(closes));
-            ports.handle_timeout(closes);
-            assert_eq!(ports.poll_timeout(), None);
-        });
-    }
-
-    #[test]
-    fn a_new_request_to_a_source_closes_the_port_of_the_last_one() {
-        with_runtime(async || {
-            let server = server();
-            let address = server.local_addr().unwrap();
-            let (first, reader) = requests(&[address]);
-            let (second, _) = requests(&[address]);
-            let (ports, _) = launched(first.into_iter().chain(second).collect(), reader);
-            assert_eq!(ports.ports.len(), 1);
-        });
     }
 }

@@ -1,4 +1,5 @@
-//! What survives a restart: the frequency of the clock, the last known time, and the sum of all steps.
+//! The files that survive a restart: the frequency of the clock, the last known time with the sum of all steps, the addresses
+//! that names were last found to have, and the keys and cookies of our sources.
 
 use crate::file;
 use crate::known_addresses::KnownAddresses;

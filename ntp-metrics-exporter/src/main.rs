@@ -1,6 +1,6 @@
 //! OpenMetrics and health endpoints for a running ntp-daemon.
 //!
-//! Every request asks the daemon anew through its observation socket; the exporter keeps no state of its own.
+//! Every request asks the daemon again through its observation socket; the exporter keeps no state of its own.
 //!
 //! | path | answer |
 //! |---|---|

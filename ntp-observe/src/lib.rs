@@ -11,7 +11,7 @@
 //! - Dates are RFC 3339 in UTC ([`Date`]).
 //! - Signs: an offset is positive when *our clock is behind*; a frequency is positive when *our clock runs fast*.
 //! - States and reasons are stable words in kebab case with their numbers beside them. There is no text for people in
-//!   here; programs that talk to people make it.
+//!   a document; programs that talk to people make it, and write its times and rates as [`digits`] does.
 //!
 //! # Module map
 //! | module | concept |
@@ -22,10 +22,12 @@
 //! | `server` | one listening address |
 //! | `nts` | keys and cookies, of our sources and for our clients |
 //! | `date` | a date in RFC 3339 |
+//! | [`digits`] | times and rates in digits with their unit |
 //! | `fetch` | reading a document from the daemon's socket |
 #![forbid(unsafe_code)]
 
 mod date;
+pub mod digits;
 mod document;
 mod fetch;
 mod nts;

@@ -45,209 +45,125 @@ fn first_line(document: &Document) -> String {
     page.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A reason, and what the first line says of one source, of two and of twelve that have it.
-fn table() -> Vec<(SourceReason, [&'static str; 3])> {
+/// A reason with the texts of the first line for one source, for two and for twelve that have it.
+fn of_all(reason: SourceReason, one: &str, several: &str) -> (SourceReason, [String; 3]) {
+    let texts =
+        [format!("the only source {one}"), format!("both sources {several}"), format!("all 12 sources {several}")];
+    (reason, texts)
+}
+
+/// The same for a reason that is said of none of several sources.
+fn of_none(reason: SourceReason, one: &str, none: &str) -> (SourceReason, [String; 3]) {
+    let texts =
+        [format!("the only source {one}"), format!("none of 2 sources {none}"), format!("none of 12 sources {none}")];
+    (reason, texts)
+}
+
+fn table() -> Vec<(SourceReason, [String; 3])> {
     let mut rows = silence();
     rows.extend(replies());
     rows.extend(names_and_keys());
     rows
 }
 
-fn silence() -> Vec<(SourceReason, [&'static str; 3])> {
+fn silence() -> Vec<(SourceReason, [String; 3])> {
     vec![
-        (
-            SourceReason::NoReplyYet { sent: 0 },
-            [
-                "the only source has not been asked yet",
-                "none of 2 sources has been asked yet",
-                "none of 12 sources has been asked yet",
-            ],
-        ),
-        (
-            SourceReason::NoReplyYet { sent: 3 },
-            [
-                "the only source has not answered yet",
-                "none of 2 sources has answered yet",
-                "none of 12 sources has answered yet",
-            ],
-        ),
-        (
-            SourceReason::NoReply { unanswered: 9 },
-            [
-                "the only source does not answer any more",
-                "none of 2 sources answers any more",
-                "none of 12 sources answers any more",
-            ],
-        ),
-        (
+        of_none(SourceReason::NoReplyYet { sent: 0 }, "has not been asked yet", "has been asked yet"),
+        of_none(SourceReason::NoReplyYet { sent: 3 }, "has not answered yet", "has answered yet"),
+        of_none(SourceReason::NoReply { unanswered: 9 }, "does not answer any more", "answers any more"),
+        of_all(
             SourceReason::PortUnreachable,
-            [
-                "the only source refuses requests: its port is closed (ICMP)",
-                "both sources refuse requests: their ports are closed (ICMP)",
-                "all 12 sources refuse requests: their ports are closed (ICMP)",
-            ],
+            "refuses requests: its port is closed (ICMP)",
+            "refuse requests: their ports are closed (ICMP)",
         ),
-        (
+        of_all(
             unreachable(NetworkCause::HostUnreachable),
-            [
-                "the only source cannot be reached: no route to the host",
-                "both sources cannot be reached: no route to the host",
-                "all 12 sources cannot be reached: no route to the host",
-            ],
+            "cannot be reached: no route to the host",
+            "cannot be reached: no route to the host",
         ),
-        (
+        of_all(
             unreachable(NetworkCause::NoRoute),
-            [
-                "the only source cannot be reached: no route to the network",
-                "both sources cannot be reached: no route to the network",
-                "all 12 sources cannot be reached: no route to the network",
-            ],
+            "cannot be reached: no route to the network",
+            "cannot be reached: no route to the network",
         ),
-        (
+        of_all(
             unreachable(NetworkCause::Prohibited),
-            [
-                "the only source cannot be reached: a firewall forbids it",
-                "both sources cannot be reached: a firewall forbids it",
-                "all 12 sources cannot be reached: a firewall forbids it",
-            ],
+            "cannot be reached: a firewall forbids it",
+            "cannot be reached: a firewall forbids it",
         ),
-        (
+        of_all(
             unsent(NetworkCause::NoRoute),
-            [
-                "the only source cannot be asked: there is no route",
-                "both sources cannot be asked: there is no route",
-                "all 12 sources cannot be asked: there is no route",
-            ],
+            "cannot be asked: there is no route",
+            "cannot be asked: there is no route",
         ),
-        (
+        of_all(
             unsent(NetworkCause::Prohibited),
-            [
-                "the only source cannot be asked: this machine forbids it",
-                "both sources cannot be asked: this machine forbids it",
-                "all 12 sources cannot be asked: this machine forbids it",
-            ],
+            "cannot be asked: this machine forbids it",
+            "cannot be asked: this machine forbids it",
         ),
     ]
 }
 
-fn replies() -> Vec<(SourceReason, [&'static str; 3])> {
+fn replies() -> Vec<(SourceReason, [String; 3])> {
     vec![
-        (
+        of_all(
             SourceReason::ServerUnsynchronized,
-            [
-                "the only source says that its own clock is not synchronised",
-                "both sources say that their clocks are not synchronised",
-                "all 12 sources say that their clocks are not synchronised",
-            ],
+            "says that its own clock is not synchronised",
+            "say that their clocks are not synchronised",
         ),
-        (
-            refused("wrong-address"),
-            [
-                "the only source answers from another address or port",
-                "both sources answer from another address or port",
-                "all 12 sources answer from another address or port",
-            ],
-        ),
-        (
+        of_all(refused("wrong-address"), "answers from another address or port", "answer from another address or port"),
+        of_all(
             refused("unknown-version"),
-            [
-                "the only source answers in NTP version 5 instead of 1 to 4",
-                "both sources answer in another NTP version than 1 to 4",
-                "all 12 sources answer in another NTP version than 1 to 4",
-            ],
+            "answers in NTP version 5 instead of 1 to 4",
+            "answer in another NTP version than 1 to 4",
         ),
-        (
-            refused("nts-nak"),
-            [
-                "the only source answers with a kiss of NTS (NTSN)",
-                "both sources answer with a kiss of NTS (NTSN)",
-                "all 12 sources answer with a kiss of NTS (NTSN)",
-            ],
-        ),
-        (
-            refused("invalid-timestamps"),
-            [
-                "the only source answers without valid timestamps",
-                "both sources answer without valid timestamps",
-                "all 12 sources answer without valid timestamps",
-            ],
-        ),
-        (
+        of_all(refused("nts-nak"), "answers with a kiss of NTS (NTSN)", "answer with a kiss of NTS (NTSN)"),
+        of_all(refused("invalid-timestamps"), "answers without valid timestamps", "answer without valid timestamps"),
+        of_all(
             refused("root-distance"),
-            [
-                "the only source says that it may be wrong by 20.0 s",
-                "both sources say that they may be wrong by 16 s or more",
-                "all 12 sources say that they may be wrong by 16 s or more",
-            ],
+            "says that it may be wrong by 20.0 s",
+            "say that they may be wrong by 16 s or more",
         ),
-        (
+        of_all(
             SourceReason::DistanceTooLarge { distance_s: 2.0, limit_s: 1.5 },
-            [
-                "the only source may be wrong by 2.00 s; the limit is 1.50 s",
-                "both sources may be wrong by more than 1.50 s",
-                "all 12 sources may be wrong by more than 1.50 s",
-            ],
+            "may be wrong by 2.00 s; the limit is 1.50 s",
+            "may be wrong by more than 1.50 s",
         ),
-        (
+        of_all(
             SourceReason::RateLimited { poll_s: 64.0 },
-            [
-                "the only source says only that it is asked too often (RATE)",
-                "both sources say only that they are asked too often",
-                "all 12 sources say only that they are asked too often",
-            ],
+            "says only that it is asked too often (RATE)",
+            "say only that they are asked too often",
         ),
-        (
-            SourceReason::KissDeny,
-            [
-                "the only source refuses to serve us (DENY)",
-                "both sources refuse to serve us (DENY)",
-                "all 12 sources refuse to serve us (DENY)",
-            ],
-        ),
-        (
+        of_all(SourceReason::KissDeny, "refuses to serve us (DENY)", "refuse to serve us (DENY)"),
+        of_all(
             SourceReason::SynchronizationLoop,
-            [
-                "the only source takes its time from this machine",
-                "both sources take their time from this machine",
-                "all 12 sources take their time from this machine",
-            ],
+            "takes its time from this machine",
+            "take their time from this machine",
         ),
-        (
+        of_all(
             SourceReason::NtsUnauthenticatedReply,
-            [
-                "the only source answers without authentication",
-                "both sources answer without authentication",
-                "all 12 sources answer without authentication",
-            ],
+            "answers without authentication",
+            "answer without authentication",
         ),
     ]
 }
 
-fn names_and_keys() -> Vec<(SourceReason, [&'static str; 3])> {
+fn names_and_keys() -> Vec<(SourceReason, [String; 3])> {
     vec![
-        (
+        of_all(
             SourceReason::NameNotResolved { error: "Name or service not known".into(), retry_in_s: Some(8.0) },
-            [
-                "the only source has a name that cannot be resolved",
-                "both sources have names that cannot be resolved",
-                "all 12 sources have names that cannot be resolved",
-            ],
+            "has a name that cannot be resolved",
+            "have names that cannot be resolved",
         ),
-        (
+        of_all(
             no_keys("ntp-address"),
-            [
-                "the only source gives no keys (NTS): NTP server not found",
-                "both sources give no keys (NTS): NTP server not found",
-                "all 12 sources give no keys (NTS): NTP server not found",
-            ],
+            "gives no keys (NTS): NTP server not found",
+            "give no keys (NTS): NTP server not found",
         ),
-        (
+        of_all(
             no_keys("certificate"),
-            [
-                "the only source gives no keys (NTS): certificate not believed",
-                "both sources give no keys (NTS): certificate not believed",
-                "all 12 sources give no keys (NTS): certificate not believed",
-            ],
+            "gives no keys (NTS): certificate not believed",
+            "give no keys (NTS): certificate not believed",
         ),
     ]
 }

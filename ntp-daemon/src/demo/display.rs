@@ -1,4 +1,4 @@
-//! What the demonstration shows: on a terminal a few lines that renew themselves, elsewhere a line now and then.
+//! The output of the demonstration: on a terminal a few lines that are redrawn, elsewhere a row now and then.
 
 use crate::args::DemoOptions;
 use ntp_observe::Document;

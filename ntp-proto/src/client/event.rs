@@ -1,4 +1,4 @@
-//! What a client asks its driver to do or to tell.
+//! The requests of a client to its driver, and the events that it reports.
 
 use super::SourceState;
 use crate::clock::ClockEvent;

@@ -1,4 +1,4 @@
-//! What is to be said about an association: one state, and in it the reason.
+//! The state of an association, and in it the reason.
 
 use crate::clock::{Selection, Standing};
 use crate::packet::KissCode;

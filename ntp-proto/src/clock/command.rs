@@ -1,4 +1,4 @@
-//! What the clock process and its driver tell each other.
+//! The messages between the clock process and its driver.
 
 use super::discipline::KnownFrequency;
 use crate::packet::LeapIndicator;
@@ -147,6 +147,6 @@ pub enum ClockEvent {
     Halted(Halt),
     /// The reason to leave it alone has gone.
     Resumed,
-    /// Another program or a suspend changed it; it is confirmed anew.
+    /// Another program or a suspend changed it; it is confirmed again.
     Disturbed(Disturbance),
 }

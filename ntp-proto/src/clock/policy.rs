@@ -46,7 +46,7 @@ pub struct StepPolicy {
     pub after_disturbance: DisturbanceLimits,
 }
 
-/// The panic limits that count while the clock is confirmed anew after a [`Disturbance`](super::Disturbance). Going back by
+/// The panic limits that count while the clock is confirmed again after a [`Disturbance`](super::Disturbance). Going back by
 /// what another program is known to have moved the clock never counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DisturbanceLimits {

@@ -1,4 +1,4 @@
-//! What an entry promises about the addresses behind its name.
+//! Claims about an entry and the addresses behind its name.
 
 use super::*;
 use rand::SeedableRng;

@@ -1,4 +1,4 @@
-//! What the server tells about its clock.
+//! The state of the clock that the server puts into its replies.
 
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};

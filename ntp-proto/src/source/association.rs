@@ -18,7 +18,7 @@ use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin};
 use crate::nts::RequestError;
 use crate::packet::{DecodeError, Header, KissCode, Mode, Packet, Version};
 use crate::time::{MonoTime, NtpTimestamp};
-use exchange::{DOUBT_LASTS, InFlight, UNREACHABLE_LASTS};
+use exchange::{DOUBT_LASTS, InFlight, REMEMBERED, UNREACHABLE_LASTS};
 use rand::{CryptoRng, RngExt};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,8 +40,8 @@ pub struct Source {
     in_flight: Option<InFlight>,
     sent_at: Option<MonoTime>,
     last_origin: Option<NtpTimestamp>,
-    /// The origin of the last request that we no longer wait for.
-    given_up: Option<NtpTimestamp>,
+    /// The origins of the last requests that we no longer wait for, the latest one first.
+    given_up: [Option<NtpTimestamp>; REMEMBERED],
     reach: Reach,
     /// It has yet to have its first say since the start or the last disturbance of our clock.
     pending: bool,
@@ -76,7 +76,7 @@ impl Source {
             in_flight: None,
             sent_at: None,
             last_origin: None,
-            given_up: None,
+            given_up: [None; REMEMBERED],
             reach: Reach::default(),
             pending: true,
             filter: ClockFilter::default(),
@@ -249,7 +249,7 @@ impl Source {
         if !header.origin.is_unknown() && self.last_origin == Some(header.origin) {
             return Err(Discard::Duplicate);
         }
-        if !header.origin.is_unknown() && self.given_up == Some(header.origin) {
+        if !header.origin.is_unknown() && self.given_up.contains(&Some(header.origin)) {
             return Err(Discard::TooLate);
         }
         let request =
@@ -306,7 +306,7 @@ impl Source {
 
     fn give_up(&mut self, now: MonoTime) {
         let Some(request) = self.in_flight.take() else { return };
-        self.given_up = Some(request.origin);
+        self.remember(request.origin);
         match request.refusal {
             Some(refusal) => self.obey(refusal, now),
             None => self.lost(),
@@ -331,8 +331,14 @@ impl Source {
     /// The local clock was stepped: timestamps of the exchange in flight no longer fit together.
     pub(crate) fn handle_step(&mut self) {
         if let Some(request) = self.in_flight.take() {
-            self.given_up = Some(request.origin);
+            self.remember(request.origin);
         }
+    }
+
+    /// A reply with this origin comes too late from now on.
+    pub(super) fn remember(&mut self, origin: NtpTimestamp) {
+        self.given_up.rotate_right(1);
+        self.given_up[0] = Some(origin);
     }
 
     /// Tries a demobilised association again, from the start.

@@ -1,4 +1,4 @@
-//! Why a datagram did not become a measurement.
+//! The reasons for which a datagram does not become a measurement.
 
 use crate::packet::KissCode;
 

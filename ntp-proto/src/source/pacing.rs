@@ -1,4 +1,4 @@
-//! When to ask next.
+//! The time of the next request: poll interval, bursts, and the back-off of a silent server.
 
 use super::SourceConfig;
 use crate::time::{MonoTime, PollInterval};

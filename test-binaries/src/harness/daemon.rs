@@ -8,7 +8,7 @@ use std::time::Duration;
 use ntp_observe::{Document, SourceFacts, fetch, write_document};
 use tempfile::TempDir;
 
-use super::{Footprint, Network, Running, Side, Skip, binary, confined_in, folder, until};
+use super::{Ended, Footprint, Network, Running, Side, Skip, binary, confined, confined_in, folder, run, until};
 
 /// How long a busy machine may take to answer.
 const FETCH_PATIENCE: Duration = Duration::from_secs(60);
@@ -127,6 +127,17 @@ impl Daemon {
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         self.folder.path().join("ntp.toml")
+    }
+
+    /// What `ntp-ctl` with these arguments says about this daemon, in 80 columns.
+    ///
+    /// # Panics
+    /// If `ntp-ctl` cannot be started, although the daemon could.
+    #[must_use]
+    pub fn ctl(&self, arguments: &[&str]) -> Ended {
+        let mut ctl = confined(binary("ntp-ctl")).expect("the daemon was confined as well");
+        ctl.env("COLUMNS", "80").arg("-c").arg(self.config_file()).args(arguments);
+        run(ctl)
     }
 
     /// The folder of what survives a restart.

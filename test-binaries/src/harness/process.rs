@@ -78,7 +78,7 @@ impl Running {
         until(patience, || self.exited()).unwrap_or_else(|| panic!("{} did not end within {patience:?}", self.name))
     }
 
-    /// Asks it to read its files anew (SIGHUP).
+    /// Asks it to read its files again (SIGHUP).
     pub fn hang_up(&self) {
         self.send(Signal::HUP);
     }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, Running, binary, confined, run, until};
+use test_binaries::harness::{Daemon, DaemonConfig, OddServer, Running, Skip, binary, confined, until};
 use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
@@ -20,6 +20,17 @@ fn http(address: &str, path: &str) -> Option<(u16, String)> {
     Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
 }
 
+/// An exporter of this daemon's state, and the address at which it listens.
+fn exporter(daemon: &Daemon) -> Result<(Running, String), Skip> {
+    let mut exporter = confined(binary("ntp-metrics-exporter"))?;
+    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", "127.0.0.1:0"]);
+    let mut exporter = Running::start("ntp-metrics-exporter", exporter);
+    let line = exporter.wait_for_line("address=127.0.0.1:", PROMPTLY);
+    let (_, rest) = line.split_once("address=").expect("it was waited for");
+    let address = rest.split_whitespace().next().expect("an address").to_owned();
+    Ok((exporter, address))
+}
+
 /// The value of a metric without labels.
 fn metric(exposition: &str, name: &str) -> Option<f64> {
     let line = exposition.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
@@ -31,18 +42,14 @@ fn metrics_and_readiness_follow_the_daemon() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
-    let mut exporter = or_skip!(confined(binary("ntp-metrics-exporter")));
-    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", "127.0.0.1:0"]);
-    let mut exporter = Running::start("ntp-metrics-exporter", exporter);
-    let line = exporter.wait_for_line("address=127.0.0.1:", PROMPTLY);
-    let address = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("an address");
+    let (mut exporter, address) = or_skip!(exporter(&daemon));
 
-    let alive = until(PROMPTLY, || http(address, "/healthz").filter(|(status, _)| *status == 200));
+    let alive = until(PROMPTLY, || http(&address, "/healthz").filter(|(status, _)| *status == 200));
     assert!(alive.is_some());
     daemon.wait_until_right(0.005, SOON);
-    let (status, body) = http(address, "/readyz").expect("the exporter answers");
+    let (status, body) = http(&address, "/readyz").expect("the exporter answers");
     assert_eq!(status, 200, "{body}");
-    let (status, metrics) = http(address, "/metrics").expect("the exporter answers");
+    let (status, metrics) = http(&address, "/metrics").expect("the exporter answers");
     assert_eq!(status, 200);
     assert!(
         metrics.contains("# TYPE ntp_system_steps_total counter"),
@@ -54,8 +61,8 @@ fn metrics_and_readiness_follow_the_daemon() {
 
     daemon.process().terminate(PROMPTLY);
 
-    assert_eq!(http(address, "/readyz").expect("the exporter answers").0, 503);
-    assert_eq!(http(address, "/metrics").expect("the exporter answers").0, 200, "an outage is told as a metric");
+    assert_eq!(http(&address, "/readyz").expect("the exporter answers").0, 503);
+    assert_eq!(http(&address, "/metrics").expect("the exporter answers").0, 200, "an outage is told as a metric");
     assert_eq!(exporter.terminate(PROMPTLY).code(), Some(0));
 }
 
@@ -66,13 +73,9 @@ fn an_isolated_server_is_ready() {
         .and("[synchronization]\nlocal-stratum = 8\n");
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.wait_until_serving(SOON);
-    let mut exporter = or_skip!(confined(binary("ntp-metrics-exporter")));
-    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", "127.0.0.1:0"]);
-    let mut exporter = Running::start("ntp-metrics-exporter", exporter);
-    let line = exporter.wait_for_line("address=127.0.0.1:", PROMPTLY);
-    let address = line.split_once("address=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("an address");
+    let (_exporter, address) = or_skip!(exporter(&daemon));
 
-    let ready = until(PROMPTLY, || http(address, "/readyz")).expect("the exporter answers");
+    let ready = until(PROMPTLY, || http(&address, "/readyz")).expect("the exporter answers");
 
     assert_eq!(ready.0, 200, "{}", ready.1);
     assert!(ready.1.contains("serving this machine's own clock, as configured"), "{}", ready.1);
@@ -84,22 +87,15 @@ fn ctl_tells_by_its_exit_code_how_the_clock_is() {
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.wait_until_right(0.005, SOON);
-    let status = || {
-        let mut ctl = confined(binary("ntp-ctl")).expect("the daemon was confined as well");
-        ctl.arg("-c").arg(daemon.config_file()).args(["--json", "status"]);
-        run(ctl)
-    };
 
-    let told = status();
+    let ended = daemon.ctl(&["--json", "status"]);
 
-    assert_eq!(told.status.code(), Some(0), "{told}");
-    let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
-    assert_eq!(told["schema"], 1);
-    assert_eq!(told["system"]["synchronized"], true);
-    assert_eq!(told["sources"][0]["address"], server.address().to_string());
-    assert!(told["system"]["error_bound_s"].is_f64());
+    assert_eq!(ended.status.code(), Some(0), "{ended}");
+    let document: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(document["schema"], 1);
+    assert_eq!(document["system"]["synchronized"], true);
+    assert_eq!(document["sources"][0]["address"], server.address().to_string());
+    assert!(document["system"]["error_bound_s"].is_f64());
     daemon.process().terminate(PROMPTLY);
-    let mut ctl = or_skip!(confined(binary("ntp-ctl")));
-    ctl.arg("-c").arg(daemon.config_file()).args(["--json", "status"]);
-    assert_eq!(run(ctl).status.code(), Some(3), "the daemon is gone");
+    assert_eq!(daemon.ctl(&["--json", "status"]).status.code(), Some(3), "the daemon is gone");
 }

@@ -4,9 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ntp_observe::{Document, SourceFacts, SourceReason, SourceState, SystemReason};
-use test_binaries::harness::{
-    Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, binary, confined, folder, run,
-};
+use test_binaries::harness::{Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder};
 use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
@@ -29,10 +27,8 @@ fn plain(state: &Document) -> &SourceFacts {
 }
 
 /// The text of `ntp-ctl status`, on one line.
-fn status(daemon: &Daemon) -> Result<String, test_binaries::harness::Skip> {
-    let mut command = confined(binary("ntp-ctl"))?;
-    command.arg("-c").arg(daemon.config_file()).arg("status");
-    Ok(run(command).stdout.split_whitespace().collect::<Vec<_>>().join(" "))
+fn status(daemon: &Daemon) -> String {
+    daemon.ctl(&["status"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -50,7 +46,7 @@ fn a_plain_source_gives_way_to_one_with_nts_that_leads_to_the_same_server() {
     });
     assert_eq!(plain(&state).reason, SourceReason::SameServer { source: sealed(&state).name.clone() });
     assert_eq!(sealed(&state).nts.as_ref().map(|nts| nts.ke_attempts), Some(1));
-    let page = or_skip!(status(&client));
+    let page = status(&client);
     assert!(page.contains("leads to the same server as"), "{page}");
 }
 
@@ -77,7 +73,7 @@ fn plain_sources_that_agree_on_a_wrong_time_are_named_and_not_followed() {
         state.sources.iter().filter(contradicts).count() == 3
     });
     assert_eq!(sealed(&state).state, SourceState::Selected);
-    let page = or_skip!(status(&client));
+    let page = status(&client);
     assert!(page.contains("contradicts 1 source with NTS"), "{page}");
 }
 
@@ -94,7 +90,7 @@ fn keys_that_do_not_come_are_reported_after_five_seconds_and_not_called_a_start(
         |state: &Document| matches!(state.system.reasons.first(), Some(SystemReason::KeyEstablishmentSilent { .. }));
     let state = client.wait_until("the silence is reported", Duration::from_secs(14), silent);
     assert!(matches!(sealed(&state).reason, SourceReason::NtsKeSilent { waited_s } if waited_s >= 5.0));
-    let page = or_skip!(status(&client));
+    let page = status(&client);
     assert!(page.starts_with(&format!("NOT synchronised: key establishment with {keys} has had no answer")), "{page}");
     assert!(page.contains(&format!("TCP port {}", keys.port())), "{page}");
 }

@@ -61,7 +61,7 @@ fn a_signal_makes_a_renewed_certificate_be_shown_at_once() {
 
     daemon.process().wait_for_line("was read again", PROMPTLY);
     assert_ne!(shown(&scene, addresses), first);
-    daemon.process().wait_for_line("reading certificates and keys anew", PROMPTLY);
+    daemon.process().wait_for_line("reading certificates and keys again", PROMPTLY);
 }
 
 #[test]

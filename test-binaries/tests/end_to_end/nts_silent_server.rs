@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use ntp_observe::{NtsKeState, SourceFacts, SourceReason};
-use test_binaries::harness::{Authority, Daemon, DaemonConfig, OddServer, binary, confined, folder, run, source_at};
+use test_binaries::harness::{Authority, Daemon, DaemonConfig, OddServer, folder, source_at};
 use test_binaries::or_skip;
 
 use crate::SOON;
@@ -47,12 +47,10 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
     assert!(retry_in_s.is_some_and(|wait| wait > 0.0), "it is tried again, and not at once: {source:?}");
     assert_eq!(source.packets.sent, 0, "nothing is asked without keys");
 
-    let mut command = or_skip!(confined(binary("ntp-ctl")));
-    command.arg("-c").arg(daemon.config_file()).arg("sources");
-    let told = run(command);
-    let text = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("no secure connection with the server of keys can be made"), "{told}");
-    assert!(text.contains("does something on the way meddle with TLS, or has the server too much to do?"), "{told}");
+    let page = daemon.ctl(&["sources"]);
+    let text = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("no secure connection with the server of keys can be made"), "{page}");
+    assert!(text.contains("does something on the way meddle with TLS, or has the server too much to do?"), "{page}");
 
     let state = daemon.wait_until_right(0.005, SOON);
     assert!(source_at(&state, honest.address()).packets.valid > 3);

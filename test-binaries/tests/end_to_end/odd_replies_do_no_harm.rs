@@ -99,12 +99,17 @@ fn repeated_replies_count_once() {
 }
 
 #[test]
-fn a_late_reply_is_of_no_use() {
+fn late_replies_are_of_no_use_and_not_taken_for_silence() {
     let server = or_skip!(OddServer::behaving("late", &["--delay", "4.5", "--offset", "5"]));
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    daemon.wait_until("some requests are unanswered", SOON, |state| state.sources[0].packets.unanswered >= 2);
+    let state = daemon.wait_until(
+        "replies come too late",
+        SOON,
+        |state| matches!(&state.sources[0].reason, SourceReason::RepliesDiscarded { last } if last == "too-late"),
+    );
+    assert!(state.sources[0].packets.unanswered >= 2, "{:#?}", state.sources[0]);
     sleep(Duration::from_secs(5));
 
     let state = daemon.state().expect("the daemon still runs");

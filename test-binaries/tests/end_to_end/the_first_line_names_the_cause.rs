@@ -4,22 +4,16 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use ntp_observe::{SourceReason, SystemReason};
-use test_binaries::harness::{Daemon, DaemonConfig, Ended, Network, OddServer, Side, binary, confined, run, until};
+use test_binaries::harness::{Daemon, DaemonConfig, Ended, Network, OddServer, Side, until};
 use test_binaries::or_skip;
 
 use crate::SOON;
-
-fn status(daemon: &Daemon, more: &[&str]) -> Ended {
-    let mut ctl = confined(binary("ntp-ctl")).expect("the daemon was confined as well");
-    ctl.env("COLUMNS", "80").arg("-c").arg(daemon.config_file()).arg("status").args(more);
-    run(ctl)
-}
 
 /// Waits until the first line is this one.
 fn wait_for_first_line(daemon: &Daemon, expected: &str) -> Ended {
     let mut last = None;
     let found = until(SOON, || {
-        let page = last.insert(status(daemon, &[]));
+        let page = last.insert(daemon.ctl(&["status"]));
         (page.stdout.lines().next() == Some(expected)).then(|| page.clone())
     });
     found.unwrap_or_else(|| panic!("the first line never was `{expected}`; at last: {}", last.expect("it was asked")))
@@ -105,7 +99,7 @@ fn names_that_cannot_be_resolved_are_counted() {
     });
 
     assert_eq!(state.system.source_counts.known, 2);
-    assert!(status(&daemon, &[]).stdout.contains("none of 2 sources can be used"), "{}", status(&daemon, &[]));
+    assert!(daemon.ctl(&["status"]).stdout.contains("none of 2 sources can be used"), "{}", daemon.ctl(&["status"]));
 }
 
 #[test]
@@ -122,7 +116,7 @@ fn too_few_that_agree_do_not_contradict_one_another() {
         matches!(state.system.reasons.first(), Some(SystemReason::TooFewAgreeing { agreeing: 1, needed: 2 }))
     });
 
-    let page = status(&daemon, &["-v"]);
+    let page = daemon.ctl(&["status", "-v"]);
     assert!(page.stdout.starts_with("NOT synchronised: only 1 source can be used, and it takes 2"), "{page}");
     assert!(!page.stdout.contains("contradict"), "{page}");
 }
@@ -135,7 +129,7 @@ fn a_server_without_sources_that_serves_its_own_clock_is_healthy() {
     let mut daemon = or_skip!(Daemon::start(&config));
     daemon.wait_until_serving(SOON);
 
-    let page = status(&daemon, &[]);
+    let page = daemon.ctl(&["status"]);
 
     assert_eq!(page.status.code(), Some(0), "{page}");
     assert!(
@@ -165,7 +159,7 @@ fn a_large_offset_of_a_single_source_is_shown_with_the_time_that_is_left() {
 
     assert!(state.system.watched_offset_s.is_some_and(|offset| (offset - 300.0).abs() < 1.0), "{:?}", state.system);
     assert!(state.system.watched_for_s_more.is_some_and(|left| left > 200.0 && left <= 300.0), "{:?}", state.system);
-    let page = status(&daemon, &[]);
+    let page = daemon.ctl(&["status"]);
     let flat = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in "), "{page}");
     assert!(flat.contains("s unless that goes away.") && !flat.contains("last measurement"), "{page}");

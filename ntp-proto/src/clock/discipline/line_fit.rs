@@ -115,8 +115,20 @@ impl LineFit {
         if surprise > CONTRADICTION * expected { UNKNOWN.to_f64().powi(-2) } else { self.prior_weight }
     }
 
+    /// The standard deviation of the slope by what the round trips alone exclude: three times this is what two offsets may both
+    /// be wrong by, over the time between the first point and the last.
+    pub(super) fn resolution(&self) -> Frequency {
+        let (Some(origin), span) = (self.points.first(), self.span()) else { return UNKNOWN };
+        if span <= Seconds::ZERO { UNKNOWN } else { Frequency::new((self.shortest(origin) / 3.0).per(span).to_f64()) }
+    }
+
+    /// The shortest round trip.
+    fn shortest(&self, origin: &Point) -> Seconds {
+        self.points.iter().map(|point| point.delay).fold(origin.delay, Seconds::min)
+    }
+
     fn sums(&self, origin: &Point) -> Sums {
-        let shortest = self.points.iter().map(|point| point.delay).fold(origin.delay, Seconds::min);
+        let shortest = self.shortest(origin);
         let mut sums = Sums::default();
         for point in &self.points {
             let time = (point.at - origin.at).to_f64();
@@ -182,6 +194,15 @@ mod tests {
         let late = (0.0, -80e-6, 180e-6);
         let line = fit(&[late, (2.0, 0.0, 20e-6), (4.0, 0.0, 20e-6), (6.0, 0.0, 20e-6)]).line(at(6.0)).unwrap();
         assert!(line.slope.abs() < Frequency::new(0.1e-6), "{:?}", line.slope);
+    }
+
+    #[test]
+    fn round_trips_alone_say_little_about_a_short_line_and_much_about_a_long_one() {
+        let short = fit(&[(0.0, 0.0, 4e-3), (2.0, 0.002, 9e-3), (4.0, 0.003, 5e-3)]);
+        assert!(short.resolution() >= Frequency::new(300e-6), "{:?}", short.resolution());
+        let long: Vec<_> = (0..60).map(|poll| (16.0 * f64::from(poll), 320e-6 * f64::from(poll), 4e-3)).collect();
+        let long = fit(&long);
+        assert!(long.resolution() < Frequency::new(1.5e-6), "{:?}", long.resolution());
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct PllFll {
     prior_uncertainty: Frequency,
     /// The standard deviation of `frequency` as far as it was measured here.
     uncertainty: Frequency,
+    /// The same for the error bound: as long as the line is short, no better than its round trips allow.
+    doubt: Frequency,
     last_update: Option<FreeTime>,
     poll: PollInterval,
     poll_votes: i32,
@@ -78,6 +80,7 @@ impl PllFll {
             frequency: frequency.limited(MAXIMUM_FREQUENCY),
             prior_uncertainty: uncertainty,
             uncertainty: UNKNOWN,
+            doubt: UNKNOWN,
             last_update: None,
             poll: PollInterval::MIN,
             poll_votes: 0,
@@ -89,7 +92,7 @@ impl PllFll {
     }
 
     pub(super) fn frequency_uncertainty(&self) -> Frequency {
-        self.uncertainty
+        self.doubt
     }
 
     pub(super) fn poll(&self) -> PollInterval {
@@ -183,7 +186,9 @@ impl PllFll {
         let finished = fit.span() >= if known { MEASURING_TIME } else { LONGEST_MEASURING_TIME };
         self.frequency = line.slope.limited(MAXIMUM_FREQUENCY);
         self.uncertainty = line.slope_uncertainty;
-        self.poll = update.poll;
+        self.doubt = if finished { self.uncertainty } else { self.uncertainty.max(fit.resolution()).min(UNKNOWN) };
+        // Until the rate is known, nothing would be right for long.
+        self.poll = if finished { update.poll } else { PollInterval::MIN };
         // The line's offset against the free-running clock, seen from our steered clock.
         let slew = update.offset + Seconds::from(line.offset - update.free_offset);
         if finished {
@@ -310,6 +315,19 @@ mod tests {
                 self.update();
             }
         }
+    }
+
+    #[test]
+    fn a_short_line_is_trusted_no_further_than_its_round_trips_allow() {
+        let mut world = World::new(0.001, -40e-6);
+        world.run(3);
+        // Two intervals of 16 s, a round trip of 10 µs.
+        let doubt = world.pll.frequency_uncertainty();
+        assert!(doubt >= Frequency::new(1e-5 / 3.0 / 32.1), "{doubt:?}");
+        assert_eq!(world.pll.poll(), PollInterval::MIN);
+        world.run(60);
+        assert_eq!(world.pll.state(), LoopState::Synchronized);
+        assert!(world.pll.frequency_uncertainty() < doubt / 10.0, "{:?}", world.pll.frequency_uncertainty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the estimator promises, told as readings of simple worlds.
+//! The claims of the estimator, as readings of simple worlds.
 
 use super::*;
 use crate::clock::measurement::tests::measurement;
@@ -175,15 +175,18 @@ fn a_rate_that_nobody_thought_possible_is_believed_when_the_third_reading_confir
     }
 }
 
+/// One reply of each source, at the poll number `place`; `delay` gives the round trip of each source in seconds.
+fn learn_from(estimate: &mut Estimate, place: u32, sources: std::ops::RangeInclusive<u32>, delay: impl Fn(u32) -> f64) {
+    for number in sources {
+        let at = f64::from(place) * 16.0 + f64::from(number) * 0.1;
+        estimate.learn(SourceId::new(number), &measurement(at, 0.005 + 20e-6 * at, delay(number)), POLL);
+    }
+}
+
 #[test]
 fn nine_sources_are_more_than_are_used_and_do_no_harm() {
     let mut estimate = estimate();
-    for place in 0..20 {
-        for number in 1..=9 {
-            let at = f64::from(place) * 16.0 + f64::from(number) * 0.1;
-            estimate.learn(SourceId::new(number), &measurement(at, 0.005 + 20e-6 * at, 2e-4), POLL);
-        }
-    }
+    (0..20).for_each(|place| learn_from(&mut estimate, place, 1..=9, |_| 2e-4));
     assert_eq!(estimate.places.iter().count(), SOURCES);
     assert!((estimate.frequency().to_f64() - 20e-6).abs() < 0.2e-6);
 }
@@ -191,13 +194,7 @@ fn nine_sources_are_more_than_are_used_and_do_no_harm() {
 #[test]
 fn of_more_sources_than_places_the_near_ones_are_used() {
     let mut estimate = estimate();
-    for place in 0..20 {
-        for number in 1..=12 {
-            let at = f64::from(place) * 16.0 + f64::from(number) * 0.1;
-            let delay = if number > 8 { 2e-4 } else { 2e-2 };
-            estimate.learn(SourceId::new(number), &measurement(at, 0.005 + 20e-6 * at, delay), POLL);
-        }
-    }
+    (0..20).for_each(|place| learn_from(&mut estimate, place, 1..=12, |number| if number > 8 { 2e-4 } else { 2e-2 }));
     let near = estimate.places.iter().filter(|place| place.source.number() > 8).count();
     assert_eq!((near, estimate.places.iter().count()), (4, SOURCES));
 }
@@ -222,10 +219,7 @@ fn silent_sources_give_their_places_to_others_after_a_few_polls() {
     let mut estimate = estimate();
     for place in 0..40 {
         let talking = if place < 20 { 1..=8 } else { 9..=12 };
-        talking.for_each(|number| {
-            let at = f64::from(place) * 16.0 + f64::from(number) * 0.1;
-            estimate.learn(SourceId::new(number), &measurement(at, 0.005 + 20e-6 * at, 2e-4), POLL);
-        });
+        learn_from(&mut estimate, place, talking, |_| 2e-4);
     }
     assert_eq!(estimate.places.iter().filter(|place| place.source.number() > 8).count(), 4);
 }

@@ -1,4 +1,4 @@
-//! What can be read of the clock process.
+//! Read access to the clock process.
 
 use super::Clock;
 use crate::clock::command::{Disturbance, Halt};

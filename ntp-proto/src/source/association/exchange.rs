@@ -37,7 +37,8 @@ pub struct Transmit {
     pub length: usize,
     /// To be redeemed.
     pub token: TransmitToken,
-    /// The socket can be closed then, or as soon as a reply has been accepted.
+    /// No reply is accepted after that. The socket can be closed then, or as soon as a reply has been measured; if it stays
+    /// open for some seconds more without one, the source can tell replies that come too late from silence.
     pub expires: MonoTime,
 }
 
@@ -119,6 +120,9 @@ pub struct Doubt {
     pub from: SocketAddr,
     pub(super) sequence: u32,
 }
+
+/// Replies to so many requests that we no longer wait for are recognized as late; to others they are [`Discard::Bogus`].
+pub(super) const REMEMBERED: usize = 4;
 
 /// After so many further requests without an answer, earlier replies say nothing about the server any more; as long as the
 /// reach register remembers (RFC 5905 §9.2).

@@ -1,4 +1,4 @@
-//! What can be read of an association.
+//! Read access to an association.
 
 use super::{DOUBT_LASTS, Doubt, Heard, Source, SourceCounters, UNREACHABLE_LASTS};
 use crate::clock::{ClockFilter, RootFacts};

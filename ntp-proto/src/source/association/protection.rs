@@ -16,7 +16,7 @@ impl Source {
     /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
     pub(crate) fn rekey(&mut self, session: Session, now: MonoTime) {
         if let Some(request) = self.in_flight.take() {
-            self.given_up = Some(request.origin);
+            self.remember(request.origin);
         }
         self.session = Some(match &self.session {
             Some(before) => session.succeeding(before),

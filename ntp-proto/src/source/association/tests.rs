@@ -1,4 +1,4 @@
-//! What an association promises, told as exchanges with a server that can misbehave.
+//! The claims of an association, as exchanges with a server that can misbehave.
 
 use super::*;
 use crate::clock::Timescale;
@@ -196,6 +196,19 @@ fn a_late_reply_has_no_effect_and_the_next_poll_works() {
     assert_eq!(bench.source.unanswered(), 1);
     assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
     assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+}
+
+#[test]
+fn a_server_that_is_slower_than_the_polls_of_a_burst_is_late_and_not_silent() {
+    let mut bench = Bench::new();
+    let requests = [bench.ask(), bench.ask(), bench.ask()];
+    for request in &requests[..2] {
+        let late = bench.reply(request);
+        assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
+        assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::TooLate));
+    }
+    let timely = bench.reply(&requests[2]);
+    assert_eq!(bench.deliver(&timely), Ok(Accepted::Measured));
 }
 
 #[test]

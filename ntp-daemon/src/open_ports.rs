@@ -1,0 +1,378 @@
+//! The ports of requests: one request, one socket, one random port (RFC 9109).
+
+use crate::socket_pump::{Inbound, Pump, Waiting, noticed};
+use ntp_os_clock::ClockReader;
+use ntp_proto::clock::{Stamp, StampOrigin};
+use ntp_proto::source::{SourceId, Transmit, TransmitToken};
+use ntp_proto::time::MonoTime;
+use ntp_udp::{BindOptions, Socket};
+use rustix::process::{Resource, getrlimit};
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// The port of a request without a reply is closed this long after its deadline: a late reply is of no use, but it tells a slow
+/// server or network from a silent one.
+const LINGERING: Duration = Duration::from_secs(5);
+/// So many ports one source has at most, that of the last request included. Requests may be a second apart.
+const PORTS_OF_A_SOURCE: usize = 4;
+/// So many ports at most are open for late replies only, whatever the number of sources.
+const LATE_PORTS: usize = 32;
+/// Ports for late replies take one in so many of the descriptors that the process may have: other parts of the daemon need them,
+/// too.
+const DESCRIPTORS_FOR_ONE: u64 = 16;
+
+/// A request that could not be sent.
+#[derive(Debug)]
+pub(crate) struct SendFailure {
+    pub(crate) token: TransmitToken,
+    pub(crate) os_error: i32,
+}
+
+/// The ports of all requests that have no reply. A source that answers has one at most.
+pub(crate) struct OpenPorts {
+    reader: ClockReader,
+    /// Whose turn it is comes first.
+    ports: Vec<OpenPort>,
+    /// So many may be open for late replies only.
+    most_late: usize,
+}
+
+/// The next thing that comes in at a port, which the port goes with; nothing if the port is of no use any more.
+type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
+
+struct OpenPort {
+    source: SourceId,
+    /// The deadline of its request.
+    expires: MonoTime,
+    /// There is a later request to the same source.
+    superseded: bool,
+    arrival: Arrival,
+}
+
+impl OpenPort {
+    /// A reply that comes now is too late.
+    fn is_late(&self, now: MonoTime) -> bool {
+        self.superseded || self.expires < now
+    }
+
+    fn closes(&self) -> MonoTime {
+        self.expires + LINGERING
+    }
+}
+
+impl OpenPorts {
+    /// `reader` tells when something comes in or leaves, where the kernel does not.
+    pub(crate) fn new(reader: ClockReader) -> Self {
+        Self { reader, ports: Vec::new(), most_late: most_late() }
+    }
+
+    /// Sends a request and listens for its reply; the ports of requests to the same source before stay open for a while, as their
+    /// replies may come late. Returns what is known about it already, most often when it left.
+    ///
+    /// # Errors
+    /// Nothing was sent.
+    pub(crate) fn launch(&mut self, transmit: Transmit, bytes: &[u8]) -> Result<Option<Inbound>, SendFailure> {
+        let Transmit { source, to, token, expires, .. } = transmit;
+        self.make_room(source);
+        let sent = open(to).and_then(|socket| {
+            let fallback = Stamp { at: self.reader.now(), origin: StampOrigin::Daemon };
+            let id = socket.send(bytes, to)?;
+            Ok((socket, id, fallback))
+        });
+        let failed = |token, error: io::Error| SendFailure { token, os_error: error.raw_os_error().unwrap_or(0) };
+        let (socket, id, fallback) = match sent {
+            Ok(sent) => sent,
+            Err(error) => return Err(failed(token, error)),
+        };
+        let mut waiting = Some(Waiting { token, id, fallback });
+        // Mostly the timestamp is there as soon as the request has left. Taken before anybody watches the socket, it wakes
+        // nobody up.
+        let told = noticed(&socket, source, &mut waiting, &self.reader);
+        match watched(socket) {
+            Ok(socket) => {
+                let pump = Pump::new(source, socket, self.reader.clone(), waiting);
+                let arrival = Box::pin(pump.next());
+                self.ports.push(OpenPort { source, expires, superseded: false, arrival });
+                Ok(told)
+            }
+            Err(error) => match (waiting, told) {
+                (Some(Waiting { token, .. }), _) | (None, Some(Inbound::Transmitted(token, _))) => {
+                    Err(failed(token, error))
+                }
+                (None, told) => Ok(told),
+            },
+        }
+    }
+
+    /// The next thing that comes in at any port. If this is dropped before, nothing is lost.
+    pub(crate) async fn next(&mut self) -> Inbound {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Inbound> {
+        let mut place = 0;
+        while let Some(port) = self.ports.get_mut(place) {
+            match port.arrival.as_mut().poll(context) {
+                Poll::Pending => place += 1,
+                Poll::Ready(arrived) => {
+                    let port = self.ports.remove(place);
+                    if let Some((inbound, pump)) = arrived {
+                        // Last of all, so that no flood at one port keeps others waiting.
+                        self.ports.push(OpenPort { arrival: Box::pin(pump.next()), ..port });
+                        return Poll::Ready(inbound);
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// A further request to a source: its other ports wait for late replies from now on, and only a few may.
+    fn make_room(&mut self, source: SourceId) {
+        self.ports.iter_mut().filter(|port| port.source == source).for_each(|port| port.superseded = true);
+        self.close_oldest(PORTS_OF_A_SOURCE - 1, |port| port.source == source);
+        self.close_oldest(self.most_late, |port| port.superseded);
+    }
+
+    /// Closes the oldest ports of this kind, until there are `most` of them.
+    fn close_oldest(&mut self, most: usize, kind: impl Fn(&OpenPort) -> bool) {
+        let ours = |ports: &[OpenPort]| ports.iter().filter(|port| kind(port)).count();
+        while ours(&self.ports) > most {
+            let places = self.ports.iter().enumerate().filter(|(_, port)| kind(port));
+            let Some((oldest, _)) = places.min_by_key(|(_, port)| port.expires) else { return };
+            self.ports.remove(oldest);
+        }
+    }
+
+    /// Closes all ports of a source.
+    pub(crate) fn close(&mut self, source: SourceId) {
+        self.ports.retain(|port| port.source != source);
+    }
+
+    /// Closes the ports whose time is over.
+    pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
+        self.ports.retain(|port| port.closes() > now);
+        self.close_oldest(self.most_late, |port| port.is_late(now));
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+        self.ports.iter().map(OpenPort::closes).min()
+    }
+}
+
+#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own")]
+fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
+}
+
+/// The number of ports that may be open for late replies only.
+fn most_late() -> usize {
+    let share = getrlimit(Resource::Nofile).current.map(|descriptors| descriptors / DESCRIPTORS_FOR_ONE);
+    share.and_then(|share| usize::try_from(share).ok()).unwrap_or(LATE_PORTS).min(LATE_PORTS)
+}
+
+fn open(to: SocketAddr) -> io::Result<Socket> {
+    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    Socket::bind(&BindOptions::client(SocketAddr::new(any, 0))).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock_choice;
+    use ntp_os_clock::{Clock, monotonic_now};
+    use ntp_proto::client::{Client, ClientConfig};
+    use ntp_proto::clock::ClockConfig;
+    use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
+    use ntp_proto::source::SourceConfig;
+    use ntp_proto::time::{Now, NtpDuration, Seconds};
+    use std::net::UdpSocket;
+
+    /// For what needs no waiting.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn server() -> UdpSocket {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        server
+    }
+
+    /// The first requests of a client to these servers.
+    fn requests(servers: &[SocketAddr]) -> (Vec<(Transmit, Vec<u8>)>, ClockReader) {
+        let clock = Clock::measuring();
+        let reader = clock.reader();
+        let now = Now { mono: monotonic_now(), local: reader.now() };
+        let group = |server: &SocketAddr| GroupConfig {
+            host: server.ip().to_string(),
+            port: server.port(),
+            kind: GroupKind::Server,
+            source: SourceConfig::default(),
+        };
+        let config = ClientConfig {
+            groups: servers.iter().map(group).collect(),
+            clock: ClockConfig::default(),
+            sessions: Vec::new(),
+            unproven_since: None,
+            certain_since: None,
+            plausible_until: None,
+        };
+        let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
+        let mut client = Client::new(config, &initial, [7; 32], now);
+        for (place, server) in servers.iter().enumerate() {
+            client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));
+        }
+        let mut buffer = [0; 64];
+        let mut requests = Vec::new();
+        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
+            let bytes = buffer[..transmit.length].to_vec();
+            requests.push((transmit, bytes));
+        }
+        assert_eq!(requests.len(), servers.len());
+        (requests, reader)
+    }
+
+    /// Sends these requests; returns the ports with what was told at once.
+    fn launched(requests: Vec<(Transmit, Vec<u8>)>, reader: ClockReader) -> (OpenPorts, Vec<Inbound>) {
+        let mut ports = OpenPorts::new(reader);
+        let told = requests.into_iter().filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
+        let told = told.collect();
+        (ports, told)
+    }
+
+    async fn next(ports: &mut OpenPorts) -> Inbound {
+        tokio::time::timeout(PATIENCE, ports.next()).await.unwrap()
+    }
+
+    fn with_runtime(test: impl AsyncFnOnce()) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test());
+    }
+
+    #[test]
+    fn a_request_and_its_reply_come_with_the_kernels_timestamps() {
+        with_runtime(async || {
+            // The kernel begins to stamp what arrives a moment after the first socket has asked for it.
+            let _stamping = open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let server = server();
+            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
+            let (mut ports, mut told) = launched(requests, reader);
+            let mut request = [0; 64];
+            let (length, client) = server.recv_from(&mut request).unwrap();
+            server.send_to(&request[..length], client).unwrap();
+
+            let transmitted = if told.is_empty() { next(&mut ports).await } else { told.remove(0) };
+            let Inbound::Transmitted(_, sent) = transmitted else { panic!("{transmitted:?}") };
+            let arrived = next(&mut ports).await;
+            let Inbound::Datagram { received, bytes, from, .. } = arrived else { panic!("{arrived:?}") };
+            assert_eq!((from, &bytes[..]), (server.local_addr().unwrap(), &request[..length]));
+            assert_eq!((sent.origin, received.origin), (StampOrigin::Kernel, StampOrigin::Kernel));
+            assert!(received.at - sent.at > NtpDuration::ZERO);
+        });
+    }
+
+    #[test]
+    fn a_port_where_nothing_listens_is_noticed_at_once() {
+        with_runtime(async || {
+            let closed = server().local_addr().unwrap();
+            let (requests, reader) = requests(&[closed]);
+            let source = requests[0].0.source;
+            let (mut ports, mut arrived) = launched(requests, reader);
+            while !matches!(arrived.last(), Some(Inbound::Unreachable(one, _)) if *one == source) {
+                arrived.push(next(&mut ports).await);
+            }
+        });
+    }
+
+    #[test]
+    fn a_flood_at_one_port_keeps_no_other_waiting() {
+        with_runtime(async || {
+            let servers = [server(), server(), server()];
+            let (requests, reader) = requests(&servers.each_ref().map(|server| server.local_addr().unwrap()));
+            let (mut ports, _) = launched(requests, reader);
+            for (server, datagrams) in servers.iter().zip([50, 50, 1]) {
+                let client = server.recv_from(&mut [0; 64]).unwrap().1;
+                for _ in 0..datagrams {
+                    server.send_to(&[0; 48], client).unwrap();
+                }
+            }
+            // Three turns of three ports; loopback delivers before a send returns.
+            let mut heard = Vec::new();
+            while heard.len() < 9 {
+                if let Inbound::Datagram { from, .. } = next(&mut ports).await {
+                    heard.push(from);
+                }
+            }
+            assert!(heard.contains(&servers[2].local_addr().unwrap()), "{heard:?}");
+        });
+    }
+
+    #[test]
+    fn a_port_is_closed_when_its_time_is_over_and_not_before() {
+        with_runtime(async || {
+            let server = server();
+            let (requests, reader) = requests(&[server.local_addr().unwrap()]);
+            let expires = requests[0].0.expires;
+            let (mut ports, _) = launched(requests, reader);
+            let closes = ports.poll_timeout().unwrap();
+            assert_eq!(closes, expires + LINGERING, "a reply that comes too late is heard as well");
+            ports.handle_timeout(expires);
+            assert_eq!(ports.poll_timeout(), Some(closes));
+            ports.handle_timeout(closes);
+            assert_eq!(ports.poll_timeout(), None);
+        });
+    }
+
+    #[test]
+    fn a_late_reply_is_heard_after_further_requests_and_the_ports_stay_few() {
+        with_runtime(async || {
+            let server = server();
+            let address = server.local_addr().unwrap();
+            let ask = || requests(&[address]);
+            let (first, reader) = ask();
+            let asked = first[0].0.source;
+            let (mut ports, _) = launched(first, reader);
+            for number in 2..=PORTS_OF_A_SOURCE + 2 {
+                let (transmit, bytes) = ask().0.remove(0);
+                let _ = ports.launch(transmit, &bytes).unwrap();
+                assert_eq!(ports.ports.len(), number.min(PORTS_OF_A_SOURCE));
+            }
+
+            let mut clients = (0..PORTS_OF_A_SOURCE + 2).map(|_| server.recv_from(&mut [0; 64]).unwrap().1);
+            let second_oldest_that_is_open = clients.nth(3).unwrap();
+            server.send_to(&[0; 48], second_oldest_that_is_open).unwrap();
+            while !matches!(next(&mut ports).await, Inbound::Datagram { source, .. } if source == asked) {}
+
+            // As a reply in time does.
+            ports.close(asked);
+            assert!(ports.ports.is_empty());
+        });
+    }
+
+    #[test]
+    fn the_ports_of_many_silent_servers_are_few_once_replies_would_be_late() {
+        with_runtime(async || {
+            let few = most_late();
+            let servers: Vec<_> = (0..few + 8).map(|_| server()).collect();
+            let addresses: Vec<_> = servers.iter().map(|server| server.local_addr().unwrap()).collect();
+            let ask = || requests(&addresses);
+            let (first, reader) = ask();
+            let (mut ports, _) = launched(first, reader);
+            let second = ask().0;
+            let expires = second[0].0.expires;
+            for (transmit, bytes) in second {
+                let _ = ports.launch(transmit, &bytes).unwrap();
+            }
+            ports.handle_timeout(expires);
+            assert_eq!(ports.ports.len(), servers.len() + few, "the last replies may still come in time");
+            ports.handle_timeout(expires + Duration::from_millis(1));
+            assert_eq!(ports.ports.len(), few);
+        });
+    }
+}
