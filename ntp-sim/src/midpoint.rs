@@ -19,9 +19,9 @@ use std::collections::VecDeque;
 const POINTS: usize = 64;
 /// The fewest.
 const FEWEST: usize = 3;
-/// How many standard deviations fewer runs of signs than expected mean that the clock has changed.
+/// So many standard deviations fewer runs of signs than expected mean that the clock has changed.
 const TOO_FEW_RUNS: f64 = 2.3;
-/// How much the excess of half the round trip over the shortest counts, in units of its mean.
+/// The weight of the excess of half the round trip over the shortest, in units of its mean.
 const EXCESS: f64 = 0.7;
 /// An exchange is held up if its excess is larger than this many standard deviations of the middles.
 const HELD_UP: f64 = 10.0;
@@ -31,7 +31,7 @@ const LOPSIDED: f64 = 0.8;
 const LOPSIDED_FOR: usize = 10;
 /// With fewer points, no exchange is held up.
 const ENOUGH: usize = 6;
-/// What a sample's interval grows by each second.
+/// The growth of a sample's interval per second.
 const AGING: f64 = 1e-6;
 /// No round trip is taken to be shorter than twice this.
 const SHORTEST: f64 = 1e-7;
@@ -87,7 +87,7 @@ impl Line {
     }
 }
 
-/// What is known of one server.
+/// The samples of one server, and the line through them.
 #[derive(Debug, Default)]
 struct Source {
     points: VecDeque<Point>,

@@ -70,7 +70,7 @@ fn write(out: &mut impl Write, search: &Search, runs: &[Run<'_>]) -> io::Result<
     list(out, "least covered", order.get(..search.worst).unwrap_or(&order))
 }
 
-/// What some worlds came to.
+/// The outcome of some worlds.
 struct Summary {
     worlds: usize,
     /// Geometric mean of the ratios.

@@ -73,7 +73,7 @@ pub fn draw(seed: u64) -> Scenario {
     scenario
 }
 
-/// What worlds are made with. All numbers have three digits, so that they can be read.
+/// The numbers that worlds are drawn with. All have three digits, so that they can be read.
 #[derive(Debug)]
 struct Dice(Random);
 

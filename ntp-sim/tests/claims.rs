@@ -105,6 +105,46 @@ fn spikes_and_bursts_do_not_move_the_clock() {
 }
 
 #[test]
+fn delays_that_move_slowly_in_both_ways_do_not_move_the_clock() {
+    for name in [
+        "moving-saw-2ms",
+        "moving-ramp-2ms",
+        "moving-ramp-20ms",
+        "moving-ramp-20ms-default",
+        "moving-ramp-20ms-24h",
+        "moving-ramp-20ms-2ms",
+        "moving-hops-default",
+        "moving-saw-200ms-four",
+        "moving-evening-10ms-four-default",
+    ] {
+        let ratio = to_chrony(name);
+        assert!(ratio < 1.0, "{name}: {ratio}");
+    }
+}
+
+#[test]
+fn delays_that_move_in_one_way_do_not_move_the_clock_for_long() {
+    for (name, most) in [
+        ("moving-up-saw-200ms", 0.5e-3),
+        ("moving-down-saw-200ms", 0.5e-3),
+        ("moving-up-saw-200ms-four", 1e-3),
+        ("moving-up-late-ramp-20ms", 1.3e-3),
+        ("moving-uneven-ramp-20ms", 1e-3),
+    ] {
+        let (_, outcomes) = estimate(name);
+        let ours = mean(&outcomes, |outcome| outcome.rms);
+        assert!(ours < most, "{name}: {ours}");
+    }
+}
+
+#[test]
+fn the_bound_holds_where_the_split_of_a_queue_cannot_be_known() {
+    for name in ["moving-up-ramp-20ms-24h", "moving-switch", "moving-alternate", "moving-both"] {
+        let _ = estimate(name);
+    }
+}
+
+#[test]
 fn liars_are_as_if_they_were_absent() {
     let (_, honest) = estimate("servers-good3");
     let honest = mean(&honest, |outcome| outcome.rms);

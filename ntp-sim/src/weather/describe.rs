@@ -41,7 +41,7 @@ fn path(link: &Link) -> String {
     format!("{}±{jitter}{law}", time(link.base))
 }
 
-/// What comes and goes on a path.
+/// The events on a path.
 fn weather(link: &Link) -> String {
     let mut words = Vec::new();
     if link.loss > 0.0 {

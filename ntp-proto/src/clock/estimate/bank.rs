@@ -1,12 +1,12 @@
 //! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
 
-use super::hypothesis::{Belief, Hypothesis, SOURCES};
+use super::hypothesis::{Hypothesis, SOURCES, Split};
 use super::law::{LAWS, Mixed, Posterior, Reading, mix, wobble};
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
 pub(super) const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
-/// What a rate may be that nobody knows.
+/// A rate of which nothing is known is within this, as a standard deviation.
 const ANY_RATE: f64 = 170e-6;
 /// Weights fade by this factor per reading, so that a clock may change.
 const FORGETTING: f64 = 0.985;
@@ -17,34 +17,61 @@ const MOST_EVIDENCE: f64 = -15.0;
 const HOPELESS: f64 = -12.0;
 /// Evidence against a hypothesis that refutes it, as a logarithm.
 const REFUTED: f64 = -4.0;
+/// A bank of a slow queue leaves out every second wander.
+const SLOW_STEP: usize = 2;
+
 /// The hypotheses.
 #[derive(Clone, Debug)]
 pub(super) struct Bank {
-    hypotheses: [Hypothesis; WANDERS],
-    /// The variance of each source's bias when nothing is known of it; 0 where nobody is.
+    hypotheses: Vec<Hypothesis>,
+    /// The variance of each source's bias when nothing is known of it; 0 where there is none.
     biases: [f64; SOURCES],
 }
 
-/// The weights of the laws that a source follows, for each hypothesis.
+/// The weights of the laws that a source follows, for each wander.
 pub(super) type Laws = [[f64; LAWS]; WANDERS];
 
-/// What a reading would do to all hypotheses.
+/// The posterior of each law after a reading, for each hypothesis.
+pub(super) type Posteriors = [[Posterior; LAWS]; WANDERS];
+
+/// The effect that a reading would have on all hypotheses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outlook {
-    pub(super) posteriors: [[Posterior; LAWS]; WANDERS],
     mixed: [Mixed; WANDERS],
-    /// No hypothesis can explain it.
-    pub(super) inexplicable: bool,
+    /// The logarithm of the density of the reading, as all together foresaw it.
+    pub(super) evidence: f64,
+    /// The share of the refusal to learn from it.
+    pub(super) outlier: f64,
 }
 
 impl Bank {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
+        Self::with(rate, deviation, Split::default(), 1)
+    }
+
+    /// The same for slow queues with this split.
+    pub(super) fn slow(rate: f64, deviation: f64, split: Split) -> Self {
+        Self::with(rate, deviation, split, SLOW_STEP)
+    }
+
+    fn with(rate: f64, deviation: f64, split: Split, step: usize) -> Self {
         let wander = |place: usize| LEAST_WANDER * 10_f64.powf(place as f64 / 2.0);
-        // The wildest clocks may have another rate than anybody thought.
+        // The wildest clocks may have another rate than was thought.
         let variance = |place: usize| if place + 2 < WANDERS { deviation * deviation } else { ANY_RATE * ANY_RATE };
-        let hypotheses = std::array::from_fn(|place| Hypothesis::new(wander(place), rate, variance(place)));
-        Self { hypotheses, biases: [0.0; SOURCES] }
+        let places = (0..WANDERS).step_by(step);
+        let hypotheses = places.map(|place| Hypothesis::new(wander(place), [rate, variance(place)], split));
+        Self { hypotheses: hypotheses.collect(), biases: [0.0; SOURCES] }
+    }
+
+    /// Takes over the beliefs of another bank, for each wander.
+    pub(super) fn follow(&mut self, other: &Self) {
+        self.biases = other.biases;
+        let step = other.hypotheses.len().div_ceil(self.hypotheses.len());
+        for (own, other) in self.hypotheses.iter_mut().zip(other.hypotheses.iter().step_by(step)) {
+            own.reseed(other);
+            own.weight = other.weight;
+        }
     }
 
     pub(super) fn begin(&mut self, offset: f64, variance: f64) {
@@ -56,13 +83,13 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance, rate_variance));
     }
 
-    /// The clock has another offset and runs at another rate than anybody thought; each comes with its variance.
+    /// The clock has another offset and runs at another rate than was thought possible; each comes with its variance.
     pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
         self.hypotheses.iter_mut().for_each(|one| one.turn_to(offset, rate));
     }
 
-    /// What was learnt of the clock is worth nothing: offset and rate, each with its variance, and any wander.
-    pub(super) fn begin_anew(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    /// Nothing that was learnt of the clock counts any more: offset and rate, each with its variance, and any wander.
+    pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
         self.turn_to(offset, rate);
         self.hypotheses.iter_mut().for_each(|one| one.weight = 0.0);
     }
@@ -73,6 +100,15 @@ impl Bank {
             *bias = lasting;
         }
         self.hypotheses.iter_mut().for_each(|one| one.admit(place, now));
+    }
+
+    /// The place shows the same as another one, give or take this variance.
+    pub(super) fn double(&mut self, place: usize, of: usize, more: f64) {
+        let known = self.biases.get(of).copied().unwrap_or_default();
+        if let Some(bias) = self.biases.get_mut(place) {
+            *bias = known + more;
+        }
+        self.hypotheses.iter_mut().for_each(|one| one.double(place, of, more));
     }
 
     /// The place is empty again: what its source said stays in what is believed of the clock.
@@ -95,23 +131,38 @@ impl Bank {
         self.hypotheses.iter_mut().for_each(|one| one.predict(span, &changing));
     }
 
-    /// What a reading would do if it came from the source at this place, which follows `laws`.
-    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws) -> Outlook {
+    /// The effect of a reading of the source at this place, which follows `laws`; and what each law makes of it.
+    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws) -> (Outlook, Posteriors) {
         let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
         let mut mixed = [Mixed::default(); WANDERS];
+        let step = WANDERS.div_ceil(self.hypotheses.len());
         let slots = posteriors.iter_mut().zip(&mut mixed);
-        for ((posteriors, mixed), (one, laws)) in slots.zip(self.hypotheses.iter().zip(laws)) {
+        for ((posteriors, mixed), (one, laws)) in slots.zip(self.hypotheses.iter().zip(laws.iter().step_by(step))) {
             *posteriors = one.posteriors(place, reading);
             *mixed = mix(posteriors, laws);
         }
-        let best = mixed.iter().map(|one| one.evidence).fold(f64::NEG_INFINITY, f64::max);
+        (self.sum_up(mixed), posteriors)
+    }
+
+    /// The same if it has waited in a slow queue. `others` can testify against this source.
+    pub(super) fn slow_outlook(&self, place: usize, reading: &Reading, others: bool) -> Outlook {
+        let mut mixed = [Mixed::default(); WANDERS];
+        for (mixed, one) in mixed.iter_mut().zip(&self.hypotheses) {
+            *mixed = one.slow(place, reading, others);
+        }
+        self.sum_up(mixed)
+    }
+
+    fn sum_up(&self, mixed: [Mixed; WANDERS]) -> Outlook {
+        let known = mixed.iter().zip(self.weights());
+        let best = known.clone().map(|(one, _)| one.evidence).fold(f64::NEG_INFINITY, f64::max);
         let (mut all, mut outliers) = (0.0, 0.0);
-        for (one, weight) in mixed.iter().zip(self.weights()) {
+        for (one, weight) in known {
             let likelihood = weight * (one.evidence - best).exp();
             all += likelihood;
             outliers += likelihood * one.outlier;
         }
-        Outlook { posteriors, mixed, inexplicable: outliers > 0.5 * all }
+        Outlook { mixed, evidence: best + all.ln(), outlier: outliers / all }
     }
 
     /// The variance of what the server of a link may wobble by, going by the weights of its `laws`.
@@ -119,10 +170,11 @@ impl Bank {
         self.weights().iter().zip(laws).map(|(weight, laws)| weight * wobble(laws, jitter)).sum()
     }
 
-    /// Takes in a reading. If it was wild, it says nothing about the wander.
-    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, wild: bool) {
+    /// Takes in a reading that waited in a queue for twice `half` seconds in both ways together. If it was wild, it says nothing
+    /// about the wander.
+    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, wild: bool, half: f64) {
         for (one, mixed) in self.hypotheses.iter_mut().zip(&outlook.mixed) {
-            one.absorb(place, mixed);
+            one.absorb(place, mixed, half);
         }
         if !wild {
             self.weigh(outlook.mixed.map(|mixed| mixed.evidence));
@@ -130,7 +182,8 @@ impl Bank {
     }
 
     fn weigh(&mut self, evidence: [f64; WANDERS]) {
-        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let known = evidence.iter().copied().take(self.hypotheses.len());
+        let best = known.fold(f64::NEG_INFINITY, f64::max);
         for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
             one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
         }
@@ -158,18 +211,27 @@ impl Bank {
         weights
     }
 
-    fn mixture(&self) -> Hypothesis {
-        Hypothesis::mixture(self.hypotheses.iter().zip(self.weights()))
+    /// All hypotheses with their shares.
+    pub(super) fn weighed(&self) -> impl Iterator<Item = (&Hypothesis, f64)> + Clone {
+        self.hypotheses.iter().zip(self.weights())
     }
 
-    /// What all together believe; the source at this place is the one whose showing counts.
-    pub(super) fn belief(&self, place: usize) -> Belief {
-        self.mixture().belief(place)
+    /// All hypotheses take over this belief, and keep their wanders and weights.
+    pub(super) fn reseed(&mut self, mixture: &Hypothesis) {
+        self.hypotheses.iter_mut().for_each(|one| one.reseed(mixture));
+    }
+
+    fn mixture(&self) -> Hypothesis {
+        Hypothesis::mixture(self.weighed())
+    }
+
+    /// The offset that is believed in, in seconds.
+    pub(super) fn offset(&self) -> f64 {
+        self.weighed().map(|(one, weight)| weight * one.offset()).sum()
     }
 
     /// The wander that is believed in: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
-        let mean: f64 = self.weights().iter().enumerate().map(|(place, weight)| weight * place as f64 / 2.0).sum();
-        LEAST_WANDER * 10_f64.powf(mean)
+        self.weighed().map(|(one, weight)| weight * one.wander().ln()).sum::<f64>().exp()
     }
 }

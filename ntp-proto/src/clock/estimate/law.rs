@@ -6,6 +6,7 @@
 //! 1/J₂; with equal means it is flat. If the noise is Gaussian, the middle of the interval has a normal error.
 
 use super::normal::cut;
+use super::queue::Wait;
 
 /// Exponential laws.
 const EXPONENTIALS: usize = 5;
@@ -23,6 +24,19 @@ pub(super) const OUTLIER: usize = LAWS - 1;
 const RATIOS: [f64; EXPONENTIALS] = [1.0, 0.2, 0.03, 5.0, 33.0];
 /// The median of the sum of both delays in units of J₁ + J₂, for each of them.
 const MEDIANS: [f64; EXPONENTIALS] = [0.839, 0.78, 0.70, 0.78, 0.70];
+
+/// The logarithm of the weight of the law that is flat where a queue is slow.
+const SOFT_BESIDE_SLOW: f64 = -4.0;
+/// The weight of the refusal to learn, as a logarithm. A lone source must be able to tell that the clock has changed: one
+/// reading in 10⁷ may be anything. Where others can testify, a reading that contradicts them rather is its source's fault
+/// than the clock's, and this weighs more than the hypotheses that are all but given up.
+const OUTLIER_ALONE: f64 = -17.0;
+const OUTLIER_AMONG_OTHERS: f64 = -9.0;
+
+/// The logarithm of the weight of the refusal to learn where `others` can testify, or not.
+pub(super) fn outlier_weight(others: bool) -> f64 {
+    if others { OUTLIER_AMONG_OTHERS } else { OUTLIER_ALONE }
+}
 
 /// Outliers lie in a range of so many standard deviations of the belief at least: a belief is no less likely at its middle.
 const UNKNOWN_SPREAD: f64 = 2.5;
@@ -48,6 +62,8 @@ pub(super) struct Reading {
     pub(super) coarse: f64,
     /// The round trip took so much longer than usual that no law says anything about where in the interval the truth is.
     pub(super) wild: bool,
+    /// The wait in a slow queue.
+    pub(super) wait: Wait,
 }
 
 /// An exponential law on an interval: the likelihood is exp(tilt · x − norm) around the middle.
@@ -99,7 +115,7 @@ pub(super) struct Mixed {
 }
 
 /// Mixes the posteriors of laws with these weights.
-pub(super) fn mix(posteriors: &[Posterior; LAWS], weights: &[f64; LAWS]) -> Mixed {
+pub(super) fn mix<const N: usize>(posteriors: &[Posterior; N], weights: &[f64; N]) -> Mixed {
     let best = posteriors.iter().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
     let (mut sum, mut mixed) = (0.0, Mixed::default());
     for (posterior, weight) in posteriors.iter().zip(weights) {
@@ -127,6 +143,12 @@ pub(super) fn wobble(weights: &[f64; LAWS], jitter: f64) -> f64 {
     believed.iter().zip(WOBBLES).map(|(weight, share)| weight * (share * jitter).powi(2)).sum()
 }
 
+/// A flat likelihood between two ends; evidence is the density of the middle, given the width.
+fn flat((low, high): (f64, f64), mean: f64, deviation: f64) -> Posterior {
+    let cut = cut((low - mean) / deviation, (high - mean) / deviation);
+    Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - (high - low).ln() }
+}
+
 impl Reading {
     pub(super) fn middle(&self) -> f64 {
         (self.low + self.high) / 2.0
@@ -139,10 +161,8 @@ impl Reading {
     /// What becomes of a normal belief under each law.
     pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
         let deviation = variance.sqrt();
-        let soft = self.flat(mean, deviation);
-        // While the state is uncertain, a reading may be anywhere and yet be no outlier.
-        let reach = self.reach.max(UNKNOWN_SPREAD * deviation);
-        let outlier = Posterior { shift: 0.0, narrowed: 1.0, evidence: -reach.ln() };
+        let soft = flat((self.low - self.soft, self.high + self.soft), mean, deviation);
+        let outlier = self.outlier(deviation);
         if self.wild {
             return [soft, soft, soft, soft, soft, soft, soft, soft, soft, soft, outlier];
         }
@@ -158,15 +178,23 @@ impl Reading {
         [even, request, mostly_request, reply, mostly_reply, gaussian, soft, little, more, most, outlier]
     }
 
-    fn wobbling(&self, mean: f64, variance: f64) -> [Posterior; WOBBLES.len()] {
-        WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2) + self.coarse))
+    /// What becomes of a normal belief about the middle if the packets have waited in a slow queue with this split. `others` can
+    /// testify against the source.
+    pub(super) fn slow(&self, split: f64, mean: f64, variance: f64, others: bool) -> Mixed {
+        let slow = self.gaussian(mean, variance, self.wait.variance);
+        let within = self.wait.excess + self.soft + self.wait.variance.sqrt();
+        let ends = (self.middle() - within, self.middle() + within);
+        let soft = flat(ends, mean - split * self.wait.half, variance.sqrt());
+        mix(&[slow, soft, self.outlier(variance.sqrt())], &[1.0, SOFT_BESIDE_SLOW.exp(), outlier_weight(others).exp()])
     }
 
-    /// A flat likelihood on the widened interval; evidence is the density of the middle, given the width.
-    fn flat(&self, mean: f64, deviation: f64) -> Posterior {
-        let (low, high) = (self.low - self.soft, self.high + self.soft);
-        let cut = cut((low - mean) / deviation, (high - mean) / deviation);
-        Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - (high - low).ln() }
+    /// The refusal to learn. While the state is uncertain, a reading may be anywhere and yet be no outlier.
+    fn outlier(&self, deviation: f64) -> Posterior {
+        Posterior { shift: 0.0, narrowed: 1.0, evidence: -self.reach.max(UNKNOWN_SPREAD * deviation).ln() }
+    }
+
+    fn wobbling(&self, mean: f64, variance: f64) -> [Posterior; WOBBLES.len()] {
+        WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2) + self.coarse))
     }
 
     fn tilted(&self, mean: f64, deviation: f64, slope: Slope) -> Posterior {
@@ -207,6 +235,7 @@ mod tests {
             reach: 1e-2,
             coarse: 0.0,
             wild: false,
+            wait: Wait::default(),
         }
     }
 

@@ -2,7 +2,8 @@
 //! the delays follow.
 
 use super::bank::WANDERS;
-use super::law::{LAWS, OUTLIER, Posterior, Reading, WOBBLING, slopes};
+use super::law::{LAWS, OUTLIER, Posterior, Reading, WOBBLING, outlier_weight, slopes};
+use super::queue::Wait;
 use super::shortest::{REMEMBERED, Shortest};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
@@ -25,11 +26,6 @@ const LEAST_WEIGHT: f64 = -10.0;
 /// changes would be mistaken for it. The weight of that belief falls further, and grows by no more than this per reading.
 const LEAST_WOBBLE: f64 = -14.0;
 const WOBBLE_GAIN: f64 = 2.0;
-/// The weight of the refusal to learn, as a logarithm. A lone source must be able to tell that the clock has changed: one
-/// reading in 10⁷ may be anything. Where others can testify, a reading that contradicts them rather is its source's fault
-/// than the clock's, and this weighs more than the hypotheses that are all but given up.
-const OUTLIER_ALONE: f64 = -17.0;
-const OUTLIER_AMONG_OTHERS: f64 = -9.0;
 /// Where outliers may lie, in jitters.
 const OUTLIER_REACH: f64 = 10.0;
 /// Readings before the jitter is known; until then it is taken to be this share of the round trip at least.
@@ -103,7 +99,7 @@ impl Link {
 
     /// The weights of the laws for each size of wander; they sum up to 1. `others` can testify against this source.
     pub(super) fn weights(&self, others: bool) -> [[f64; LAWS]; WANDERS] {
-        let outlier = if others { OUTLIER_AMONG_OTHERS } else { OUTLIER_ALONE };
+        let outlier = outlier_weight(others);
         self.weights.map(|mut weights| {
             weights[OUTLIER] = outlier;
             let mut weights = weights.map(f64::exp);
@@ -238,6 +234,7 @@ impl Link {
             // The steps matter where they are larger than what delays do.
             coarse: if steps > jitter { steps * steps / 12.0 } else { 0.0 },
             wild,
+            wait: Wait::default(),
         }
     }
 

@@ -1,20 +1,26 @@
 //! The estimator: what time it is, how fast our clock runs, and how well both are known.
 //!
-//! It works in the free-running timescale, so that steering cannot disturb it. [`Bank`] holds filters for different sizes
-//! of the oscillator's wander; each [`Link`] knows what the path to one source is like; [`law`] says what a reading means;
-//! a [`Trail`] of readings that nobody foresaw tells that the clock runs at another rate than anybody thought.
-//! docs/design/clock.md explains the model, the formulas and where the numbers come from.
+//! It works in the free-running timescale, so that steering cannot disturb it. Each [`Bank`] holds filters for different sizes of
+//! the oscillator's wander, and [`Models`] a bank for each way in which slow queues may be split between requests and replies;
+//! each [`Link`](link::Link) knows the path to one source, and a [`Queue`](queue::Queue) the slow part of its delay; [`law`] says
+//! what a reading means; a [`Trail`] of unforeseen readings shows that the clock runs at another rate than was possible, and a
+//! [`Shift`] that it has jumped. docs/design/clock.md explains the model, the formulas and the origin of the numbers.
+//!
+//! [`Bank`]: bank::Bank
 
 mod bank;
 mod grain;
 mod hypothesis;
 mod law;
 mod link;
+mod models;
 mod normal;
 mod pace;
 mod places;
+mod queue;
 mod shift;
 mod shortest;
+mod state;
 mod trail;
 mod unexplained;
 
@@ -24,10 +30,10 @@ use super::steer::LARGEST_RATE;
 use super::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
-use bank::Bank;
 use grain::Point;
 use hypothesis::Belief;
 use law::Reading;
+use models::Models;
 use pace::Pace;
 use places::{Place, Places, Suspect};
 use shift::{Foreseen, Shift};
@@ -62,7 +68,7 @@ const MEASURED: u32 = 3;
 /// The estimator and what it has learnt.
 #[derive(Clone, Debug)]
 pub struct Estimate {
-    bank: Bank,
+    bank: Models,
     places: Places,
     /// Server minus free-running clock at the first reading; offsets are counted from here.
     origin: NtpDuration,
@@ -82,7 +88,7 @@ impl Estimate {
             known.unwrap_or(KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN });
         let (rate, deviation) = (frequency.limited(LARGEST_RATE).to_f64(), uncertainty.to_f64());
         Self {
-            bank: Bank::new(rate, deviation),
+            bank: Models::new(rate, deviation),
             places: Places::new(),
             origin: NtpDuration::ZERO,
             belief: Belief { rate, rate_variance: deviation * deviation, ..Belief::default() },
@@ -144,7 +150,7 @@ impl Estimate {
             (Some((index, known)), _) => {
                 let difference = round_trip - length(known);
                 self.places.get_mut(index)?.link.hand_over();
-                self.settle(place, measurement, difference)
+                self.settle(place, measurement, difference, Some(index))
             }
             (None, Some((index, known))) => {
                 let difference = length(known) - round_trip;
@@ -152,20 +158,26 @@ impl Estimate {
                 if !link.confirms_shorter(round_trip) {
                     return None;
                 }
-                self.settle(place, measurement, difference)
+                self.settle(place, measurement, difference, Some(index))
             }
-            (None, None) => self.settle(place, measurement, 0.0),
+            (None, None) => self.settle(place, measurement, 0.0, None),
         }
     }
 
     /// Gives a path a place, if there is one for it. The round trip differs from that of the path before by this many seconds,
     /// if there was one: all of that may be in one way.
-    fn settle(&mut self, place: Place, measurement: &Measurement, difference: f64) -> Option<usize> {
+    fn settle(&mut self, place: Place, measurement: &Measurement, difference: f64, of: Option<usize>) -> Option<usize> {
+        let shorter =
+            of.and_then(|of| self.places.get(of)).is_some_and(|of| of.link.shortest() > measurement.delay().to_f64());
         let index = self.places.vacate(place.source, measurement)?;
         self.places.set(index, Some(place));
         let delay = measurement.delay().to_f64();
         let lasting = bias_variance(delay, measurement) + (delay / 4.0).powi(2);
-        self.bank.admit(index, lasting, lasting + difference * difference / 4.0);
+        let now = lasting + difference * difference / 4.0;
+        match of {
+            Some(of) if of != index => self.bank.admit_path([index, of], lasting, difference, shorter),
+            _ => self.bank.admit(index, lasting, now),
+        }
         Some(index)
     }
 
@@ -182,10 +194,11 @@ impl Estimate {
         let sources = self.places.latest().count();
         let Some(reading) = self.read(index, measurement) else { return };
         self.bank.predict(span, sources > 1);
+        self.bank.prepare(&reading.wait, self.places.further_paths());
         self.at = Some(measurement.at);
         let Some(place) = self.places.get_mut(index) else { return };
         let laws = place.link.weights(sources > 1);
-        let outlook = self.bank.outlook(index, &reading, &laws);
+        let outlook = self.bank.outlook(index, &reading, &laws, sources > 1);
         let foreseen = self.bank.belief(index);
         let middle = foreseen.offset + foreseen.bias;
         // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on even if the server is
@@ -219,7 +232,7 @@ impl Estimate {
         self.puzzled = false;
         place.suspect = None;
         place.explained = measurement.at;
-        self.bank.absorb(index, &outlook, reading.wild);
+        self.bank.absorb(index, &outlook, &reading, sources);
         if !reading.wild {
             place.link.weigh(&outlook.posteriors);
         }
@@ -247,13 +260,17 @@ impl Estimate {
             self.misread(index, measurement, certain);
         }
         let place = self.places.get_mut(index)?;
-        let reading = place.link.read(outbound, inbound, measurement, known);
+        let mut reading = place.link.read(outbound, inbound, measurement, known);
         let point = Point { at: measurement.at, middle: reading.middle(), width: reading.width() - known };
         let tolerance = SURE * self.belief.rate_variance.max(0.0).sqrt().min(AGREEMENT) + LEAST_TOLERANCE;
         place.grain.observe_reading(point, self.belief.rate, tolerance);
         let unsure = place.link.unsure();
         let variance = bias_variance(place.link.shortest(), measurement) + unsure * unsure + known * known / 4.0;
         self.bank.narrow(index, variance);
+        let source = place.source;
+        let ends = [reading.middle(), (outbound - inbound).max(0.0) / 2.0];
+        let grain = measurement.root.precision.seconds().to_f64();
+        reading.wait = self.places.queue_mut(source).observe(measurement.at, ends, reading.jitter, grain);
         Some(reading)
     }
 
@@ -267,7 +284,7 @@ impl Estimate {
         }
         let middle = Seconds::from(measurement.offset() - self.origin).to_f64();
         let rate = if young { self.prior } else { (self.belief.rate, self.belief.rate_deviation()) };
-        self.bank.begin_anew((middle, grain * grain), (rate.0, rate.1 * rate.1));
+        self.bank.begin_again((middle, grain * grain), (rate.0, rate.1 * rate.1));
         self.belief = self.bank.belief(index);
         self.at = Some(measurement.at);
         self.pace.alarm();
@@ -307,9 +324,9 @@ impl Estimate {
         let latest = own.max_by(|a, b| (a.1.last - b.1.last).to_f64().total_cmp(&0.0));
         let Some((index, place)) = latest else { return self.deviation() * SURE };
         let belief = self.bank.belief(index);
-        Seconds::new(
-            belief.shown_variance.max(0.0).sqrt() * SURE + belief.bias.abs() + place.grain.size() + self.surprise(),
-        )
+        let sure = belief.shown_variance.max(0.0).sqrt() * SURE;
+        let unsure = sure.max(self.bank.apart_by(belief.offset)).max(self.places.wait(source));
+        Seconds::new(unsure + belief.bias.abs() + place.grain.size() + self.surprise())
     }
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {

@@ -6,12 +6,14 @@
 use super::grain::Grain;
 use super::hypothesis::SOURCES;
 use super::link::Link;
+use super::queue::Queue;
 use super::shift::Shift;
 use super::trail::Trail;
 use crate::clock::measurement::Measurement;
 use crate::clock::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::{PollInterval, Seconds};
+use std::collections::BTreeMap;
 
 /// A source is silent after missing this many polls in a row.
 const SILENT_AFTER: f64 = 4.0;
@@ -93,11 +95,13 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     slots: [Option<Place>; SOURCES],
+    /// The queue on the way to each source: it is the same whichever path replies take.
+    queues: BTreeMap<SourceId, Queue>,
 }
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self { slots: std::array::from_fn(|_| None) }
+        Self { slots: std::array::from_fn(|_| None), queues: BTreeMap::new() }
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Place> {
@@ -125,6 +129,27 @@ impl Places {
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = place;
         }
+    }
+
+    /// The places of further paths of a source, each with that of its shortest path.
+    pub(super) fn further_paths(&self) -> impl Iterator<Item = [usize; 2]> {
+        self.indexed().filter_map(|(index, place)| {
+            let own = self.indexed().filter(|(_, other)| other.source == place.source);
+            let shortest = own.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?.0;
+            (shortest != index).then_some([index, shortest])
+        })
+    }
+
+    /// Half of the wait in the queue on the way to a source, in seconds.
+    pub(super) fn wait(&self, source: SourceId) -> f64 {
+        self.queues.get(&source).map_or(0.0, Queue::wait)
+    }
+
+    /// The queue of a source, whichever path its replies take.
+    pub(super) fn queue_mut(&mut self, source: SourceId) -> &mut Queue {
+        let slots = &self.slots;
+        self.queues.retain(|own, _| slots.iter().flatten().any(|place| place.source == *own));
+        self.queues.entry(source).or_insert_with(Queue::new)
     }
 
     /// `span` has passed until a reply came from `source`, which is asked at the interval `poll`. Where nothing at all was

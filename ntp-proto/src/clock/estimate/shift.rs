@@ -114,6 +114,7 @@ fn last(reading: &Reading) -> (f64, f64) {
 mod tests {
     use super::*;
     use crate::clock::estimate::law::slopes;
+    use crate::clock::estimate::queue::Wait;
     use crate::time::{NtpTimestamp, Seconds};
 
     fn reading(middle: f64, width: f64) -> Reading {
@@ -127,6 +128,7 @@ mod tests {
             reach: 1e-2,
             coarse: 0.0,
             wild: false,
+            wait: Wait::default(),
         }
     }
 
