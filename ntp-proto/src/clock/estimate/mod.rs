@@ -232,10 +232,10 @@ impl Estimate {
         self.puzzled = false;
         place.suspect = None;
         place.explained = measurement.at;
-        self.bank.absorb(index, &outlook, &reading, sources);
         if !reading.wild {
             place.link.weigh(&outlook.posteriors);
         }
+        self.bank.absorb(index, &outlook, &reading, (sources, &self.places.other_paths()));
         let foreseen = self.belief.offset + self.belief.rate * span;
         self.belief = self.bank.belief(index);
         if !self.belief.is_finite() || self.belief.rate.abs() > NO_CLOCK {

@@ -7,6 +7,7 @@
 use super::bank::{Bank, Laws, Outlook, Posteriors};
 use super::hypothesis::{Belief, Hypothesis, Split};
 use super::law::{Reading, outlier_weight};
+use super::places::OtherPath;
 use super::queue::Wait;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for each source.
@@ -182,8 +183,14 @@ impl Models {
         Outlooks { plain, slow, posteriors, inexplicable: outliers > 0.5 * sum }
     }
 
-    /// Takes in a reading, one of so many `sources` in turn.
-    pub(super) fn absorb(&mut self, place: usize, outlooks: &Outlooks, reading: &Reading, sources: usize) {
+    /// Takes in a reading, one of so many `sources` in turn. `paths` are as in [`Places::other_paths`](super::places::Places).
+    pub(super) fn absorb(
+        &mut self,
+        place: usize,
+        outlooks: &Outlooks,
+        reading: &Reading,
+        (sources, paths): (usize, &[OtherPath]),
+    ) {
         self.plain.absorb(place, &outlooks.plain, reading.wild, 0.0);
         let moving = reading.wait.moving;
         let half = if moving { reading.wait.half } else { 0.0 };
@@ -194,15 +201,18 @@ impl Models {
         }
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
-            self.weigh(outlooks, &reading.wait, share);
+            if self.weigh(outlooks, &reading.wait, share) {
+                self.part(paths);
+            }
             self.calm = if reading.wait.certain { 0.0 } else { self.calm + share };
             if self.calm > CALM {
-                self.unite();
+                self.unite(paths);
             }
         }
     }
 
-    fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64) {
+    /// Judges the models by a reading. True if the one without slow queues has taken over what all believe.
+    fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64) -> bool {
         let price = if wait.moving { PRICE - wait.steady } else { 0.0 };
         let mut evidence = [outlooks.plain.evidence; MODELS];
         for (evidence, outlook) in evidence.iter_mut().skip(1).zip(outlooks.slow.iter().flatten()) {
@@ -220,6 +230,7 @@ impl Models {
         self.weights.iter_mut().for_each(|weight| *weight -= heaviest);
         let refuted = |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
         let all = self.weights.into_iter().zip(evidence);
+        let plain = !wait.moving && all.clone().take(1).any(refuted);
         if !wait.moving && all.clone().any(refuted) {
             let mixture = self.mixture();
             let banks = std::iter::once(&mut self.plain).chain(&mut self.slow);
@@ -227,16 +238,26 @@ impl Models {
             hopeless.for_each(|(bank, _)| bank.reseed(&mixture));
         }
         self.weights.iter_mut().for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
+        plain
     }
 
     /// The queues have been empty for long: one model goes on, with what all believe. Their weights are remembered.
-    fn unite(&mut self) {
+    fn unite(&mut self, paths: &[OtherPath]) {
         if self.weights[0] < REFUTED {
             let mixture = self.mixture();
             self.plain.reseed(&mixture);
+            self.part(paths);
         }
         self.apart = false;
         self.calm = 0.0;
+    }
+
+    /// What the model without slow queues has taken over from the others takes the paths of a source for one with a queue: the
+    /// other paths again have biases of their own.
+    fn part(&mut self, paths: &[OtherPath]) {
+        for path in paths {
+            self.plain.double(path.place, path.latest, path.difference * path.difference / 4.0);
+        }
     }
 
     /// The banks that have a belief of their own, each with its share.
@@ -308,7 +329,7 @@ mod tests {
         models.predict(64.0, false);
         models.prepare(&reading.wait, std::iter::empty());
         let outlooks = models.outlook(0, &reading, &laws, false);
-        models.absorb(0, &outlooks, &reading, 1);
+        models.absorb(0, &outlooks, &reading, (1, &[]));
     }
 
     /// Half of a queue that grows by 10 ms within an hour, and shrinks in the next.

@@ -49,6 +49,16 @@ pub(super) struct Place {
     root: f64,
 }
 
+/// A path that is not the latest one of its source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OtherPath {
+    /// Its place, and that of the latest path of the source.
+    pub(super) place: usize,
+    pub(super) latest: usize,
+    /// The difference of their shortest round trips, in seconds.
+    pub(super) difference: f64,
+}
+
 /// A reading that nothing explains, in seconds from the origin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspect {
@@ -129,6 +139,19 @@ impl Places {
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = place;
         }
+    }
+
+    /// All paths but the latest of each source.
+    pub(super) fn other_paths(&self) -> Vec<OtherPath> {
+        let latest = |source| {
+            let own = self.indexed().filter(move |(_, place)| place.source == source);
+            own.max_by(|a, b| (a.1.last - b.1.last).to_f64().total_cmp(&0.0))
+        };
+        let all = self.indexed().filter_map(|(place, own)| {
+            let (latest, used) = latest(own.source).filter(|(latest, _)| *latest != place)?;
+            Some(OtherPath { place, latest, difference: own.link.shortest() - used.link.shortest() })
+        });
+        all.collect()
     }
 
     /// The places of further paths of a source, each with that of its shortest path.
