@@ -91,8 +91,8 @@ impl OpenPorts {
             Err(error) => return Err(failed(token, error)),
         };
         let mut waiting = Some(Waiting { token, id, fallback });
-        // Mostly the timestamp is there as soon as the request has left. Taken before anybody watches the socket, it wakes
-        // nobody up.
+        // Mostly the timestamp is there as soon as the request has left. Taken before the socket is watched, it causes no
+        // wake-up.
         let told = noticed(&socket, source, &mut waiting, &self.reader);
         match watched(socket) {
             Ok(socket) => {
@@ -238,7 +238,7 @@ mod tests {
         (requests, reader)
     }
 
-    /// Sends these requests; returns the ports with what was told at once.
+    /// Sends these requests; returns the ports with the reports that came at once.
     fn launched(requests: Vec<(Transmit, Vec<u8>)>, reader: ClockReader) -> (OpenPorts, Vec<Inbound>) {
         let mut ports = OpenPorts::new(reader);
         let told = requests.into_iter().filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());

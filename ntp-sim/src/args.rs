@@ -89,7 +89,7 @@ pub(crate) struct Selection {
     /// The first seed
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000_000_000))]
     pub(crate) first_seed: u64,
-    /// How many threads
+    /// The number of threads
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,
     /// Show every figure
@@ -100,16 +100,16 @@ pub(crate) struct Selection {
 /// Which worlds to draw, and what to show of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Search {
-    /// How many worlds
+    /// The number of worlds
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) worlds: u64,
     /// The seed of the first
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000_000_000))]
     pub(crate) first_seed: u64,
-    /// How many threads
+    /// The number of threads
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,
-    /// How many of the worst to show
+    /// The number of the worst to show
     #[arg(long, default_value_t = 20)]
     pub(crate) worst: usize,
     /// Show every world, not only the worst

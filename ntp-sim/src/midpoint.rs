@@ -65,7 +65,7 @@ struct Point {
 /// Server minus free-running clock as a line.
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
-    /// Where `offset` holds.
+    /// The time at which `offset` holds.
     at: f64,
     offset: f64,
     rate: f64,

@@ -49,7 +49,7 @@ impl Utc {
     }
 }
 
-/// What a server sends back.
+/// The reply of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) octets: Vec<u8>,
@@ -90,7 +90,7 @@ impl SimServer {
         Some(Answer { octets, at: t + ahead - self.utc.leaped(t) })
     }
 
-    /// How far its clock is ahead of true time.
+    /// The offset of its clock from true time.
     fn ahead(&mut self, t: f64) -> f64 {
         let active = self.is_faulty(t);
         let fault = &self.settings;

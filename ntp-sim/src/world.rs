@@ -68,7 +68,7 @@ pub struct World {
     pauses: Vec<Pause>,
     asleep: bool,
     outgoing: Vec<Outgoing>,
-    /// What the plain filter makes of the same exchanges.
+    /// The plain filter, on the same exchanges.
     midpoint: Midpoint,
     recorder: Recorder,
     /// Steps made before the statistics began.

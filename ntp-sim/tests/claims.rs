@@ -138,6 +138,13 @@ fn delays_that_move_in_one_way_do_not_move_the_clock_for_long() {
 }
 
 #[test]
+fn a_burst_of_hours_leaves_no_error_behind_when_a_model_takes_over_a_belief() {
+    // With this seed, the model without slow queues begins again between two bursts.
+    let outcome = World::run(&scenario("hard-long-burst"), DisciplineKind::Estimate, 113);
+    assert!(outcome.rms < 1e-4 && outcome.coverage >= 0.999, "{outcome:?}");
+}
+
+#[test]
 fn the_bound_holds_where_the_split_of_a_queue_cannot_be_known() {
     for name in ["moving-up-ramp-20ms-24h", "moving-switch", "moving-alternate", "moving-both"] {
         let _ = estimate(name);

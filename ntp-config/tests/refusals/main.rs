@@ -1,4 +1,4 @@
-//! What is refused, where the message points, and what it says to write instead.
+//! Refusals: the place that each message names, and the text to write instead.
 
 mod message;
 mod numbers;

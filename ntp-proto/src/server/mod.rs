@@ -52,7 +52,7 @@ const NTP_PORT: u16 = 123;
 pub struct Request<'a> {
     /// The datagram.
     pub octets: &'a [u8],
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
     /// When it arrived, by our clock: best the kernel's timestamp.
     pub receive: NtpTimestamp,

@@ -41,7 +41,7 @@ pub(super) struct Pacing {
     /// The start of the last burst that followed a disturbance of our clock.
     disturbed: Option<MonoTime>,
     unanswered: u32,
-    /// What became of the last requests before those: a bit for each, 1 if it was answered. Silence counts eight at most.
+    /// The outcome of the last requests before those: a bit for each, 1 if it was answered. Silence counts eight at most.
     answers: u16,
 }
 

@@ -74,7 +74,7 @@ impl Catalogue {
     /// Reads the scenarios of one file's text.
     ///
     /// # Errors
-    /// What it says that cannot be.
+    /// A message about a key that cannot be.
     pub fn parse(text: &str) -> Result<Vec<Scenario>, String> {
         parse(text)
     }

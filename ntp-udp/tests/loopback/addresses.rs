@@ -40,7 +40,7 @@ fn a_wildcard_socket_for_ipv6_knows_the_destination_and_leaves_ipv4_alone() {
     assert_eq!(client.receive(&mut [0; 64]).unwrap().from.ip(), destination.address);
 }
 
-/// Whether somebody else holds the IPv4 port, so that it was not our IPv6 socket that was in the way.
+/// True if another program holds the IPv4 port, so that it was not our IPv6 socket that was in the way.
 fn port_was_taken(port: u16) -> bool {
     std::fs::read_to_string("/proc/net/udp").is_ok_and(|table| table.contains(&format!(":{port:04X} ")))
 }

@@ -5,7 +5,7 @@ use ntp_udp::{Notice, SendBatch};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 
-/// A port on loopback on which nobody answers us: it is taken, so that no other test can open it, but by a socket that
+/// A port on loopback without a server: it is taken, so that no other test can open it, but by a socket that
 /// is connected elsewhere.
 fn closed_port(address: &str) -> (UdpSocket, SocketAddr) {
     let holder = UdpSocket::bind(address).unwrap();

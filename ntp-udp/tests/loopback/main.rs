@@ -1,4 +1,4 @@
-//! What the sockets promise, tried over loopback.
+//! The promises of the sockets, tried over loopback.
 
 mod addresses;
 mod batches;
@@ -12,9 +12,9 @@ use ntp_udp::{BindError, BindOptions, Notice, ReceiveBatch, Received, SendId, So
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long to wait for what has to come, on the busiest of machines.
+/// The wait for what has to come, on the busiest of machines.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait before concluding that nothing comes.
+/// The wait before concluding that nothing comes.
 const SILENCE: Duration = Duration::from_millis(200);
 
 const V4: &str = "127.0.0.1:0";
@@ -41,7 +41,7 @@ fn skipped(why: impl std::fmt::Display) {
     println!("skipped: {why}");
 }
 
-/// Whether this machine has IPv6 on its loopback interface; says so if not.
+/// True if this machine has IPv6 on its loopback interface; says so if not.
 fn has_ipv6() -> bool {
     match patient(&BindOptions::client(V6.parse().unwrap())) {
         Ok(_) => true,
@@ -52,7 +52,7 @@ fn has_ipv6() -> bool {
     }
 }
 
-/// Whether the kernel of this machine takes timestamps at all; says so if not.
+/// True if the kernel of this machine takes timestamps at all; says so if not.
 fn has_stamps() -> bool {
     let stamping = client(V4).stamping();
     let all = stamping.receive && stamping.transmit;

@@ -129,7 +129,7 @@ impl Daemon {
         self.folder.path().join("ntp.toml")
     }
 
-    /// What `ntp-ctl` with these arguments says about this daemon, in 80 columns.
+    /// The output of `ntp-ctl` with these arguments for this daemon, in 80 columns.
     ///
     /// # Panics
     /// If `ntp-ctl` cannot be started, although the daemon could.

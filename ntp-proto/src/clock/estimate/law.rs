@@ -178,7 +178,7 @@ impl Reading {
         [even, request, mostly_request, reply, mostly_reply, gaussian, soft, little, more, most, outlier]
     }
 
-    /// What becomes of a normal belief about the middle if the packets have waited in a slow queue with this split. `others` can
+    /// The change of a normal belief about the middle if the packets have waited in a slow queue with this split. `others` can
     /// testify against the source.
     pub(super) fn slow(&self, split: f64, mean: f64, variance: f64, others: bool) -> Mixed {
         let slow = self.gaussian(mean, variance, self.wait.variance);

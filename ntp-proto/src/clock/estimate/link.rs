@@ -129,12 +129,12 @@ impl Link {
         self.weights = [[0.0; LAWS]; WANDERS];
     }
 
-    /// Whether the path was in use for so long that the clock was known before.
+    /// True if the path was in use for so long that the clock was known before.
     pub(super) fn has_settled(&self) -> bool {
         self.seen >= RECENT
     }
 
-    /// What seemed to be a wobble of the server was a jump.
+    /// The server has jumped, and did not wobble.
     pub(super) fn trust(&mut self) {
         for weights in &mut self.weights {
             let wobbling = weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));

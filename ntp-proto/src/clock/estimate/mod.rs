@@ -194,7 +194,8 @@ impl Estimate {
         let sources = self.places.latest().count();
         let Some(reading) = self.read(index, measurement) else { return };
         self.bank.predict(span, sources > 1);
-        self.bank.prepare(&reading.wait, self.places.further_paths());
+        let paths = self.places.further_paths();
+        self.bank.prepare(&reading.wait, &paths);
         self.at = Some(measurement.at);
         let Some(place) = self.places.get_mut(index) else { return };
         let laws = place.link.weights(sources > 1);
@@ -235,7 +236,7 @@ impl Estimate {
         if !reading.wild {
             place.link.weigh(&outlook.posteriors);
         }
-        self.bank.absorb(index, &outlook, &reading, (sources, &self.places.other_paths()));
+        self.bank.absorb(index, &outlook, &reading, (sources, &paths));
         let foreseen = self.belief.offset + self.belief.rate * span;
         self.belief = self.bank.belief(index);
         if !self.belief.is_finite() || self.belief.rate.abs() > NO_CLOCK {

@@ -7,7 +7,7 @@
 use super::bank::{Bank, Laws, Outlook, Posteriors};
 use super::hypothesis::{Belief, Hypothesis, Split};
 use super::law::{Reading, outlier_weight};
-use super::places::OtherPath;
+use super::places::FurtherPath;
 use super::queue::Wait;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for each source.
@@ -146,17 +146,15 @@ impl Models {
     }
 
     /// A reading with this wait is about to be judged. Where a queue appears, the models of slow queues begin with the belief of
-    /// the one without; `paths` are the places of further paths of a source, each with that of its shortest one.
-    pub(super) fn prepare(&mut self, wait: &Wait, paths: impl Iterator<Item = [usize; 2]>) {
+    /// the one without; `paths` are the further paths of all sources.
+    pub(super) fn prepare(&mut self, wait: &Wait, paths: &[FurtherPath]) {
         if self.apart || !wait.certain {
             return;
         }
         self.apart = true;
         for bank in &mut self.slow {
             bank.follow(&self.plain);
-        }
-        for [place, of] in paths {
-            self.slow.iter_mut().for_each(|bank| bank.double(place, of, 0.0));
+            queue_on_one_path(bank, paths);
         }
     }
 
@@ -183,13 +181,13 @@ impl Models {
         Outlooks { plain, slow, posteriors, inexplicable: outliers > 0.5 * sum }
     }
 
-    /// Takes in a reading, one of so many `sources` in turn. `paths` are as in [`Places::other_paths`](super::places::Places).
+    /// Takes in a reading, one of so many `sources` in turn. `paths` are the further paths of all sources.
     pub(super) fn absorb(
         &mut self,
         place: usize,
         outlooks: &Outlooks,
         reading: &Reading,
-        (sources, paths): (usize, &[OtherPath]),
+        (sources, paths): (usize, &[FurtherPath]),
     ) {
         self.plain.absorb(place, &outlooks.plain, reading.wild, 0.0);
         let moving = reading.wait.moving;
@@ -201,9 +199,7 @@ impl Models {
         }
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
-            if self.weigh(outlooks, &reading.wait, share) {
-                self.part(paths);
-            }
+            self.weigh(outlooks, &reading.wait, share, paths);
             self.calm = if reading.wait.certain { 0.0 } else { self.calm + share };
             if self.calm > CALM {
                 self.unite(paths);
@@ -211,8 +207,8 @@ impl Models {
         }
     }
 
-    /// Judges the models by a reading. True if the one without slow queues has taken over what all believe.
-    fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64) -> bool {
+    /// Judges the models by a reading.
+    fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64, paths: &[FurtherPath]) {
         let price = if wait.moving { PRICE - wait.steady } else { 0.0 };
         let mut evidence = [outlooks.plain.evidence; MODELS];
         for (evidence, outlook) in evidence.iter_mut().skip(1).zip(outlooks.slow.iter().flatten()) {
@@ -230,34 +226,30 @@ impl Models {
         self.weights.iter_mut().for_each(|weight| *weight -= heaviest);
         let refuted = |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
         let all = self.weights.into_iter().zip(evidence);
-        let plain = !wait.moving && all.clone().take(1).any(refuted);
         if !wait.moving && all.clone().any(refuted) {
             let mixture = self.mixture();
-            let banks = std::iter::once(&mut self.plain).chain(&mut self.slow);
-            let hopeless = banks.zip(all).filter(|(_, one)| refuted(*one));
-            hopeless.for_each(|(bank, _)| bank.reseed(&mixture));
+            let mut all = all;
+            if all.next().is_some_and(refuted) {
+                self.plain.reseed(&mixture);
+                paths_of_their_own(&mut self.plain, paths);
+            }
+            for (bank, _) in self.slow.iter_mut().zip(all).filter(|(_, one)| refuted(*one)) {
+                bank.reseed(&mixture);
+                queue_on_one_path(bank, paths);
+            }
         }
         self.weights.iter_mut().for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
-        plain
     }
 
     /// The queues have been empty for long: one model goes on, with what all believe. Their weights are remembered.
-    fn unite(&mut self, paths: &[OtherPath]) {
+    fn unite(&mut self, paths: &[FurtherPath]) {
         if self.weights[0] < REFUTED {
             let mixture = self.mixture();
             self.plain.reseed(&mixture);
-            self.part(paths);
+            paths_of_their_own(&mut self.plain, paths);
         }
         self.apart = false;
         self.calm = 0.0;
-    }
-
-    /// What the model without slow queues has taken over from the others takes the paths of a source for one with a queue: the
-    /// other paths again have biases of their own.
-    fn part(&mut self, paths: &[OtherPath]) {
-        for path in paths {
-            self.plain.double(path.place, path.latest, path.difference * path.difference / 4.0);
-        }
     }
 
     /// The banks that have a belief of their own, each with its share.
@@ -288,6 +280,17 @@ impl Models {
     pub(super) fn wander(&self) -> f64 {
         self.shared().map(|(bank, share)| share * bank.wander().ln()).sum::<f64>().exp()
     }
+}
+
+/// Without slow queues, each further path of a source has a bias of its own: that of the shortest one, give or take half of the
+/// difference.
+fn paths_of_their_own(bank: &mut Bank, paths: &[FurtherPath]) {
+    paths.iter().for_each(|path| bank.double(path.place, path.shortest, path.difference * path.difference / 4.0));
+}
+
+/// To a model of slow queues, all paths of a source are one with a queue.
+fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
+    paths.iter().for_each(|path| bank.double(path.place, path.shortest, 0.0));
 }
 
 #[cfg(test)]
@@ -327,7 +330,7 @@ mod tests {
         let mut laws = [[1.0; super::super::law::LAWS]; super::super::bank::WANDERS];
         laws.iter_mut().for_each(|laws| laws[super::super::law::OUTLIER] = 1e-7);
         models.predict(64.0, false);
-        models.prepare(&reading.wait, std::iter::empty());
+        models.prepare(&reading.wait, &[]);
         let outlooks = models.outlook(0, &reading, &laws, false);
         models.absorb(0, &outlooks, &reading, (1, &[]));
     }

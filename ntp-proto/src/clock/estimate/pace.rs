@@ -10,7 +10,7 @@ const SPREAD: f64 = 0.35;
 /// The shortest and the longest time for a correction, in intervals between readings.
 const SHORTEST: f64 = 0.45;
 const LONGEST: f64 = 4.0;
-/// What cannot be known anyway is no reason to change the rate: where all servers' clocks have coarse steps, the longest time for
+/// No reason to change the rate is what cannot be known anyway: where all servers' clocks have coarse steps, the longest time for
 /// a correction is this many seconds at least.
 const LONGEST_COARSE: f64 = 4096.0;
 /// No correction is made in less time than this.
@@ -132,7 +132,7 @@ impl Pace {
         }
     }
 
-    /// Whether this interval was in force for long enough to try a longer one.
+    /// True if this interval was in force for long enough to try a longer one.
     fn is_patient(&self, now: PollInterval) -> bool {
         let lossy = self.since_change >= FEW_LEFT && self.since >= PATIENCE_WITH_LOSSES * now.seconds().to_f64();
         self.since_change >= PATIENCE || lossy

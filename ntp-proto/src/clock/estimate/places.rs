@@ -49,12 +49,12 @@ pub(super) struct Place {
     root: f64,
 }
 
-/// A path that is not the latest one of its source.
+/// A path that is not the shortest one to its source.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OtherPath {
-    /// Its place, and that of the latest path of the source.
+pub(super) struct FurtherPath {
+    /// Its place, and that of the shortest path.
     pub(super) place: usize,
-    pub(super) latest: usize,
+    pub(super) shortest: usize,
     /// The difference of their shortest round trips, in seconds.
     pub(super) difference: f64,
 }
@@ -141,26 +141,15 @@ impl Places {
         }
     }
 
-    /// All paths but the latest of each source.
-    pub(super) fn other_paths(&self) -> Vec<OtherPath> {
-        let latest = |source| {
-            let own = self.indexed().filter(move |(_, place)| place.source == source);
-            own.max_by(|a, b| (a.1.last - b.1.last).to_f64().total_cmp(&0.0))
-        };
+    /// All paths but the shortest of each source.
+    pub(super) fn further_paths(&self) -> Vec<FurtherPath> {
         let all = self.indexed().filter_map(|(place, own)| {
-            let (latest, used) = latest(own.source).filter(|(latest, _)| *latest != place)?;
-            Some(OtherPath { place, latest, difference: own.link.shortest() - used.link.shortest() })
+            let paths = self.indexed().filter(|(_, other)| other.source == own.source);
+            let (shortest, other) = paths.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?;
+            let difference = own.link.shortest() - other.link.shortest();
+            (shortest != place).then_some(FurtherPath { place, shortest, difference })
         });
         all.collect()
-    }
-
-    /// The places of further paths of a source, each with that of its shortest path.
-    pub(super) fn further_paths(&self) -> impl Iterator<Item = [usize; 2]> {
-        self.indexed().filter_map(|(index, place)| {
-            let own = self.indexed().filter(|(_, other)| other.source == place.source);
-            let shortest = own.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?.0;
-            (shortest != index).then_some([index, shortest])
-        })
     }
 
     /// Half of the wait in the queue on the way to a source, in seconds.

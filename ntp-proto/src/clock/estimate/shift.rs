@@ -14,7 +14,7 @@ const READINGS: u32 = 3;
 /// and differ by no more than this share of how far they are off.
 const ALIKE: f64 = 0.1;
 
-/// What was foreseen before the first reading that was off, and is carried on: an offset and a rate with their standard
+/// The prediction from before the first reading that was off, carried on: an offset and a rate with their standard
 /// deviations, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Foreseen {
@@ -72,12 +72,12 @@ impl Shift {
         (off && alike).then_some(Self { least, greatest, readings: self.readings + 1, last: last(reading), ..*self })
     }
 
-    /// Whether there are enough of them.
+    /// True if there are enough of them.
     pub(super) fn is_certain(&self) -> bool {
         self.readings >= READINGS
     }
 
-    /// Whether there is one so far.
+    /// True if there is one so far.
     pub(super) fn is_first(&self) -> bool {
         self.readings == 1
     }
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// Whether readings, 64 s apart, are a jump, where `width` is the greatest of those before.
+    /// True if readings, 64 s apart, are a jump, where `width` is the greatest of those before.
     fn jumps(middles: &[f64], width: f64) -> bool {
         let foreseen = Foreseen { middle: 0.0, deviation: 1e-4, rate: 0.0, rate_deviation: 1e-8, width };
         let mut shift = None;

@@ -79,7 +79,7 @@ impl Estimate {
         true
     }
 
-    /// Whether more of the sources that can testify have seen something of the kind than have not.
+    /// True if more of the sources that can testify have seen something of the kind than have not.
     fn is_agreed(&self, shift: &Shift, now: FreeTime) -> bool {
         let votes = self.places.witnesses(shift.began(), now).map(|place| if place.shift.is_some() { 1 } else { -1 });
         votes.sum::<i32>() > 0
@@ -93,7 +93,7 @@ impl Estimate {
         }
     }
 
-    /// What was believed of offset and rate has just been replaced.
+    /// The belief about offset and rate has just been replaced.
     fn settle_anew(&mut self, index: usize) {
         self.pace.alarm();
         self.belief = self.bank.belief(index);

@@ -31,7 +31,7 @@ impl TransmitToken {
 pub struct Transmit {
     /// Whose request it is.
     pub source: SourceId,
-    /// Where to send it.
+    /// The destination.
     pub to: SocketAddr,
     /// Octets in the buffer.
     pub length: usize,
@@ -45,17 +45,17 @@ pub struct Transmit {
 /// A datagram that came in at the port of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
     /// Our address that it was sent to, where known.
     pub to: Option<IpAddr>,
     /// When it arrived.
     pub received: Stamp,
-    /// What it holds.
+    /// Its octets.
     pub bytes: &'a [u8],
 }
 
-/// What is needed to judge a reply, beyond the reply.
+/// The facts that judge a reply, beyond the reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) now: MonoTime,
@@ -66,7 +66,7 @@ pub(crate) struct Context<'a> {
     pub(crate) ourselves: Ourselves<'a>,
 }
 
-/// What became of an accepted reply.
+/// The state of an accepted reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Accepted {
     /// It was measured; the filter holds it.
@@ -132,7 +132,7 @@ pub(super) const DOUBT_LASTS: u32 = 8;
 /// every packet (RFC 1812 §4.3.2.8).
 pub(super) const UNREACHABLE_LASTS: u32 = 3;
 
-/// What a server last said about itself, usable or not.
+/// The last header of a server, usable or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {
     /// The header of its reply.
