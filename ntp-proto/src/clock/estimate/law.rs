@@ -221,10 +221,11 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn reading(low: f64, high: f64) -> Reading {
+    /// A reading of a link with 10 µs of jitter.
+    pub(in crate::clock::estimate) fn reading(low: f64, high: f64) -> Reading {
         Reading {
             low,
             high,

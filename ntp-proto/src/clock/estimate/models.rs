@@ -296,24 +296,14 @@ fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::estimate::law::slopes;
+    use crate::clock::estimate::law::tests::reading;
 
     /// A reading whose middle is off the truth by the split times half its wait.
-    fn reading(middle: f64, half: f64) -> Reading {
-        let wait = Wait { half, variance: 1e-10, moving: half > 0.0, certain: half > 0.0, ..Wait::default() };
-        let width = 2.0 * half + 2e-5;
-        Reading {
-            low: middle - width / 2.0,
-            high: middle + width / 2.0,
-            slopes: slopes(2e-5, width),
-            variance: 1e-10,
-            jitter: 1e-5,
-            soft: 1e-6,
-            reach: width + 1e-4,
-            coarse: 0.0,
-            wild: half > 1e-4,
-            wait,
-        }
+    fn waited(middle: f64, half: f64) -> Reading {
+        let wait =
+            Wait { half, excess: half, variance: 1e-10, moving: half > 0.0, certain: half > 0.0, ..Wait::default() };
+        let within = half + 1e-5;
+        Reading { wild: half > 1e-4, wait, ..reading(middle - within, middle + within) }
     }
 
     /// The models after an hour without queues, of a clock that is right and steady.
@@ -326,7 +316,7 @@ mod tests {
     }
 
     fn observe(models: &mut Models, middle: f64, half: f64) {
-        let reading = reading(middle, half);
+        let reading = waited(middle, half);
         let mut laws = [[1.0; super::super::law::LAWS]; super::super::bank::WANDERS];
         laws.iter_mut().for_each(|laws| laws[super::super::law::OUTLIER] = 1e-7);
         models.predict(64.0, false);

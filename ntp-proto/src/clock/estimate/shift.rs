@@ -113,24 +113,8 @@ fn last(reading: &Reading) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::estimate::law::slopes;
-    use crate::clock::estimate::queue::Wait;
+    use crate::clock::estimate::law::tests::reading;
     use crate::time::{NtpTimestamp, Seconds};
-
-    fn reading(middle: f64, width: f64) -> Reading {
-        Reading {
-            low: middle - width / 2.0,
-            high: middle + width / 2.0,
-            slopes: slopes(1e-4, width),
-            variance: 1e-9,
-            jitter: 1e-5,
-            soft: 1e-6,
-            reach: 1e-2,
-            coarse: 0.0,
-            wild: false,
-            wait: Wait::default(),
-        }
-    }
 
     /// True if readings, 64 s apart, are a jump, where `width` is the greatest of those before.
     fn jumps(middles: &[f64], width: f64) -> bool {
@@ -138,7 +122,7 @@ mod tests {
         let mut shift = None;
         for (place, middle) in (0..).zip(middles) {
             let at = FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0)) + Seconds::new(64.0 * f64::from(place));
-            shift = Shift::next(shift.as_ref(), at, &reading(*middle, 2e-4), foreseen);
+            shift = Shift::next(shift.as_ref(), at, &reading(middle - 1e-4, middle + 1e-4), foreseen);
         }
         shift.is_some_and(|shift| shift.is_certain())
     }
