@@ -13,10 +13,21 @@ const INTERFACES: &str = "/sys/class/net";
 const NO_SUCH_FAMILY: i32 = 97;
 
 pub(crate) fn findings(config: &Config) -> Vec<Finding> {
-    let servers = config.servers.iter().map(|server| ("[[server]]", server.listen));
-    let ke_servers = config.nts_ke_servers.iter().map(|server| ("[[nts-ke-server]]", server.listen));
-    let addresses = servers.chain(ke_servers).filter_map(|(section, listen)| absent_address(section, listen));
-    let interfaces = config.servers.iter().filter_map(|server| absent_interface(server.interface.as_deref()?));
+    let servers = config
+        .servers
+        .iter()
+        .map(|server| ("[[server]]", server.listen));
+    let ke_servers = config
+        .nts_ke_servers
+        .iter()
+        .map(|server| ("[[nts-ke-server]]", server.listen));
+    let addresses = servers
+        .chain(ke_servers)
+        .filter_map(|(section, listen)| absent_address(section, listen));
+    let interfaces = config
+        .servers
+        .iter()
+        .filter_map(|server| absent_interface(server.interface.as_deref()?));
     addresses.chain(interfaces).collect()
 }
 
@@ -34,7 +45,10 @@ fn absent_address(section: &str, listen: SocketAddr) -> Option<Finding> {
         ));
     }
     (error.raw_os_error() == Some(NO_SUCH_FAMILY)).then(|| {
-        let message = format!("{section}: this machine has no IPv{}, as {ip} needs", if ip.is_ipv4() { 4 } else { 6 });
+        let message = format!(
+            "{section}: this machine has no IPv{}, as {ip} needs",
+            if ip.is_ipv4() { 4 } else { 6 }
+        );
         Finding::warning(message, "listen on an address of the other family")
     })
 }
@@ -43,6 +57,9 @@ fn absent_interface(name: &str) -> Option<Finding> {
     let all = Path::new(INTERFACES);
     (all.is_dir() && !all.join(name).exists()).then(|| {
         let message = format!("[[server]]: this machine has no network interface {name} now");
-        Finding::warning(message, "see `ip link`, and write the name of one in `interface`")
+        Finding::warning(
+            message,
+            "see `ip link`, and write the name of one in `interface`",
+        )
     })
 }

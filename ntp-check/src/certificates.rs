@@ -1,4 +1,5 @@
-//! Certificates and private keys of servers of keys, and the authorities that sources with NTS believe.
+//! Certificates and private keys of servers of keys, and the authorities that sources with NTS
+//! believe.
 
 use crate::{Finding, Severity};
 use ntp_config::{Config, NtsKeServerEntry, SourceKind};
@@ -8,19 +9,30 @@ use std::io;
 use std::path::Path;
 
 pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
-    let pairs = config.nts_ke_servers.iter().flat_map(|entry| pair(entry, now));
-    let trusts = config.sources.iter().filter_map(|source| match &source.kind {
-        SourceKind::Nts { trust, .. } => Connector::new(trust).err(),
-        SourceKind::Server { .. } | SourceKind::Pool { .. } => None,
-    });
+    let pairs = config
+        .nts_ke_servers
+        .iter()
+        .flat_map(|entry| pair(entry, now));
+    let trusts = config
+        .sources
+        .iter()
+        .filter_map(|source| match &source.kind {
+            SourceKind::Nts { trust, .. } => Connector::new(trust).err(),
+            SourceKind::Server { .. } | SourceKind::Pool { .. } => None,
+        });
     pairs.chain(trusts.map(|error| authority(&error))).collect()
 }
 
 /// The findings about the certificate chain and the private key of one `[[nts-ke-server]]`.
 fn pair(entry: &NtsKeServerEntry, now: i64) -> Vec<Finding> {
     match check_key_pair(&entry.certificate_chain, &entry.private_key, now) {
-        Ok(doubts) => doubts.iter().map(|doubt| doubtful(&entry.certificate_chain, doubt)).collect(),
-        Err(KeyPairError::Unreadable { path, error }) => vec![unreadable(&path, &error, Severity::Error)],
+        Ok(doubts) => doubts
+            .iter()
+            .map(|doubt| doubtful(&entry.certificate_chain, doubt))
+            .collect(),
+        Err(KeyPairError::Unreadable { path, error }) => {
+            vec![unreadable(&path, &error, Severity::Error)]
+        }
         Err(error) => vec![Finding::from_sentence(Severity::Error, &error.to_string())],
     }
 }
@@ -41,12 +53,19 @@ fn unreadable(path: &Path, error: &io::Error, severity: Severity) -> Finding {
     let path = path.display();
     if error.kind() == io::ErrorKind::PermissionDenied {
         let message = format!("{path} cannot be checked, as this user may not read it");
-        return Finding::warning(message, "check as root or as the daemon's user, and let that user read the file");
+        return Finding::warning(
+            message,
+            "check as root or as the daemon's user, and let that user read the file",
+        );
     }
     let message = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => format!("{path} does not exist"),
         io::ErrorKind::IsADirectory => format!("{path} is a folder"),
         _ => format!("{path} cannot be read: {error}"),
     };
-    Finding { severity, message, help: "put a file with PEM text there, or name another one".to_owned() }
+    Finding {
+        severity,
+        message,
+        help: "put a file with PEM text there, or name another one".to_owned(),
+    }
 }

@@ -1,8 +1,9 @@
-//! Checks, before the daemon starts, that this machine has the files and addresses that a configuration names:
-//! `ntp-daemon --check` and `ntp-ctl validate` find the same as the daemon will.
+//! Checks, before the daemon starts, that this machine has the files and addresses that a
+//! configuration names: `ntp-daemon --check` and `ntp-ctl validate` find the same as the daemon
+//! will.
 //!
-//! The configuration itself is judged by `ntp-config`, which opens nothing. This crate reads the files that it names and asks
-//! the system for its addresses, and leaves everything as it was.
+//! The configuration itself is judged by `ntp-config`, which opens nothing. This crate reads the
+//! files that it names and asks the system for its addresses, and leaves everything as it was.
 //!
 //! | module | concept |
 //! |---|---|
@@ -10,7 +11,10 @@
 //! | `addresses` | addresses and interfaces to listen on |
 //! | `files` | the file of leap seconds, the folder of kept keys |
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod addresses;
 mod certificates;
@@ -42,13 +46,24 @@ pub struct Finding {
 
 impl Finding {
     pub(crate) fn warning(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, message: message.into(), help: help.into() }
+        Self {
+            severity: Severity::Warning,
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
-    /// A finding from a sentence that names the cause before its first semicolon and the remedy behind it.
+    /// A finding from a sentence that names the cause before its first semicolon and the remedy
+    /// behind it.
     pub(crate) fn from_sentence(severity: Severity, sentence: &str) -> Self {
-        let (message, help) = sentence.split_once("; ").unwrap_or((sentence, "correct the file or the configuration"));
-        Self { severity, message: message.to_owned(), help: help.to_owned() }
+        let (message, help) = sentence
+            .split_once("; ")
+            .unwrap_or((sentence, "correct the file or the configuration"));
+        Self {
+            severity,
+            message: message.to_owned(),
+            help: help.to_owned(),
+        }
     }
 
     /// True if a part of the daemon cannot work.
@@ -65,10 +80,13 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All findings, each once. A file that this user may not read is a warning, as the daemon's user perhaps may.
+/// All findings, each once. A file that this user may not read is a warning, as the daemon's user
+/// perhaps may.
 #[must_use]
 pub fn findings(config: &Config) -> Vec<Finding> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     let mut all: Vec<Finding> = Vec::new();
     let found = certificates::findings(config, now)

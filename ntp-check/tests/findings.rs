@@ -7,14 +7,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A folder with a certificate and its key, valid for 30 days from `begin`, in Unix seconds; the name is `time.example`.
+/// A folder with a certificate and its key, valid for 30 days from `begin`, in Unix seconds; the
+/// name is `time.example`.
 fn with_certificate(begin: i64) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["time.example".to_owned()]).unwrap();
-    let date = |unix: i64| (std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix.unsigned_abs())).into();
+    let date = |unix: i64| {
+        (std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix.unsigned_abs())).into()
+    };
     (params.not_before, params.not_after) = (date(begin), date(begin + 30 * 86_400));
-    fs::write(folder.path().join("chain.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(
+        folder.path().join("chain.pem"),
+        params.self_signed(&key).unwrap().pem(),
+    )
+    .unwrap();
     write_key(folder.path(), &key);
     folder
 }
@@ -25,7 +32,9 @@ fn write_key(folder: &Path, key: &KeyPair) {
 }
 
 fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
 
@@ -45,7 +54,9 @@ fn server_of_keys(folder: &Path) -> Vec<Finding> {
 /// The only finding; whether it is an error, and its text.
 #[track_caller]
 fn only(found: &[Finding]) -> (bool, String) {
-    let [finding] = found else { panic!("one finding is expected: {found:?}") };
+    let [finding] = found else {
+        panic!("one finding is expected: {found:?}")
+    };
     (finding.is_error(), finding.to_string())
 }
 
@@ -59,7 +70,10 @@ fn a_key_that_is_not_that_of_the_certificate_is_an_error() {
     let folder = with_certificate(now() - 3600);
     write_key(folder.path(), &KeyPair::generate().unwrap());
     let (error, text) = only(&server_of_keys(folder.path()));
-    assert!(error && text.contains("is not that of the first certificate") && text.contains("= help: "), "{text}");
+    assert!(
+        error && text.contains("is not that of the first certificate") && text.contains("= help: "),
+        "{text}"
+    );
 }
 
 #[test]
@@ -68,22 +82,33 @@ fn files_that_are_missing_or_are_no_pem_are_errors_that_name_them() {
         let folder = with_certificate(now() - 3600);
         fs::remove_file(folder.path().join(file)).unwrap();
         let (error, text) = only(&server_of_keys(folder.path()));
-        assert!(error && text.contains(file) && text.contains("does not exist"), "{text}");
+        assert!(
+            error && text.contains(file) && text.contains("does not exist"),
+            "{text}"
+        );
 
         fs::create_dir(folder.path().join(file)).unwrap();
         let (error, text) = only(&server_of_keys(folder.path()));
-        assert!(error && text.contains(file) && text.contains("is a folder"), "{text}");
+        assert!(
+            error && text.contains(file) && text.contains("is a folder"),
+            "{text}"
+        );
 
         fs::remove_dir(folder.path().join(file)).unwrap();
         fs::write(folder.path().join(file), "no PEM").unwrap();
         let (error, text) = only(&server_of_keys(folder.path()));
-        assert!(error && text.contains(file) && text.contains("PEM"), "{text}");
+        assert!(
+            error && text.contains(file) && text.contains("PEM"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_certificate_that_has_expired_or_is_not_valid_yet_is_a_warning() {
-    let (error, text) = only(&server_of_keys(with_certificate(now() - 60 * 86_400).path()));
+    let (error, text) = only(&server_of_keys(
+        with_certificate(now() - 60 * 86_400).path(),
+    ));
     assert!(!error && text.contains("has expired at"), "{text}");
     let (error, text) = only(&server_of_keys(with_certificate(now() + 86_400).path()));
     assert!(!error && text.contains("is not valid before"), "{text}");
@@ -92,11 +117,18 @@ fn a_certificate_that_has_expired_or_is_not_valid_yet_is_a_warning() {
 #[test]
 fn a_private_key_that_every_user_can_read_is_a_warning_with_the_command_that_helps() {
     let folder = with_certificate(now() - 3600);
-    fs::set_permissions(folder.path().join("key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(
+        folder.path().join("key.pem"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
     let (error, text) = only(&server_of_keys(folder.path()));
     assert!(!error && text.contains("chmod o-r"), "{text}");
     let (said, _help) = text.split_once("= help").unwrap();
-    assert!(said.contains("key.pem"), "the sentence names the file of the key: {text}");
+    assert!(
+        said.contains("key.pem"),
+        "the sentence names the file of the key: {text}"
+    );
 }
 
 #[test]
@@ -107,7 +139,10 @@ fn devices_and_pipes_in_place_of_files_are_named_and_not_waited_for() {
         fs::remove_file(folder.path().join(file)).unwrap();
         std::os::unix::fs::symlink(device, folder.path().join(file)).unwrap();
         let (error, text) = only(&server_of_keys(folder.path()));
-        assert!(error && text.contains(file) && text.contains("pipe or a device"), "{text}");
+        assert!(
+            error && text.contains(file) && text.contains("pipe or a device"),
+            "{text}"
+        );
     }
     let source = "[[source]]\nmode = \"nts\"\naddress = \"nts.example\"\ncertificate-authority = \"/dev/zero\"\n";
     let (error, text) = only(&of(source));
@@ -121,9 +156,17 @@ fn devices_and_pipes_in_place_of_files_are_named_and_not_waited_for() {
 fn addresses_and_interfaces_that_are_not_there_are_warnings() {
     // An address for documentation, which no machine has.
     let (error, text) = only(&of("[[server]]\nlisten = \"192.0.2.77:123\"\n"));
-    assert!(!error && text.contains("192.0.2.77") && text.contains("ip address"), "{text}");
-    let (error, text) = only(&of("[[server]]\nlisten = \"127.0.0.1\"\ninterface = \"nosuch0\"\n"));
-    assert!(!error && text.contains("nosuch0") && text.contains("ip link"), "{text}");
+    assert!(
+        !error && text.contains("192.0.2.77") && text.contains("ip address"),
+        "{text}"
+    );
+    let (error, text) = only(&of(
+        "[[server]]\nlisten = \"127.0.0.1\"\ninterface = \"nosuch0\"\n",
+    ));
+    assert!(
+        !error && text.contains("nosuch0") && text.contains("ip link"),
+        "{text}"
+    );
     assert_eq!(of("[[server]]\nlisten = \"0.0.0.0:123\"\n"), []);
 }
 
@@ -132,7 +175,10 @@ fn authorities_that_cannot_be_read_are_warnings() {
     let (error, text) = only(&of(
         "[[source]]\nmode = \"nts\"\naddress = \"nts.example\"\ncertificate-authority = \"/nowhere/ca.pem\"\n",
     ));
-    assert!(!error && text.contains("/nowhere/ca.pem does not exist"), "{text}");
+    assert!(
+        !error && text.contains("/nowhere/ca.pem does not exist"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -152,7 +198,11 @@ fn a_file_of_leap_seconds_that_cannot_be_used_is_a_warning() {
 
 #[test]
 fn a_folder_for_keys_that_is_not_there_is_a_warning() {
-    let (error, text) =
-        only(&of("[[server]]\nlisten = \"127.0.0.1\"\n[keyset]\nkey-storage-path = \"/nowhere/keys\"\n"));
-    assert!(!error && text.contains("the folder /nowhere does not exist"), "{text}");
+    let (error, text) = only(&of(
+        "[[server]]\nlisten = \"127.0.0.1\"\n[keyset]\nkey-storage-path = \"/nowhere/keys\"\n",
+    ));
+    assert!(
+        !error && text.contains("the folder /nowhere does not exist"),
+        "{text}"
+    );
 }

@@ -18,7 +18,10 @@ pub(crate) struct NoHost {
 
 impl NoHost {
     fn new(message: impl Into<String>, help: &'static str) -> Self {
-        Self { message: message.into(), help }
+        Self {
+            message: message.into(),
+            help,
+        }
     }
 }
 
@@ -31,52 +34,82 @@ pub(crate) struct HostText {
 
 impl HostText {
     pub(crate) fn or_port(self, default_port: u16) -> HostPort {
-        HostPort { host: self.host, port: self.port.unwrap_or(default_port) }
+        HostPort {
+            host: self.host,
+            port: self.port.unwrap_or(default_port),
+        }
     }
 }
 
 /// Why nobody can answer at this host, if it is an address of that kind.
 pub(crate) fn nobody(host: &str) -> Option<NoHost> {
     let ip = host.parse::<IpAddr>().ok()?.to_canonical();
-    let nobody =
-        |what: &str, help| Some(NoHost::new(format!("`{host}` is {what}; no single server can answer there"), help));
+    let nobody = |what: &str, help| {
+        Some(NoHost::new(
+            format!("`{host}` is {what}; no single server can answer there"),
+            help,
+        ))
+    };
     match ip {
-        _ if ip.is_unspecified() => nobody("the address of any host", "write the address of the server"),
-        _ if ip.is_multicast() => nobody("a multicast address", "write the address of one server"),
-        IpAddr::V4(Ipv4Addr::BROADCAST) => nobody("the broadcast address", "write the address of one server"),
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-            nobody("a link-local address without its interface", "write the interface behind it, as \"fe80::1%eth0\"")
+        _ if ip.is_unspecified() => {
+            nobody("the address of any host", "write the address of the server")
         }
+        _ if ip.is_multicast() => nobody("a multicast address", "write the address of one server"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => {
+            nobody("the broadcast address", "write the address of one server")
+        }
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => nobody(
+            "a link-local address without its interface",
+            "write the interface behind it, as \"fe80::1%eth0\"",
+        ),
         _ => None,
     }
 }
 
 const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123\"";
 
-/// Reads `host`, `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `[2001:db8::1]` or `2001:db8::1`.
+/// Reads `host`, `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `[2001:db8::1]` or
+/// `2001:db8::1`.
 pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
     if text.contains("://") {
-        return Err(NoHost::new(format!("`{text}` is a URL"), "write only the host name, as \"ntp.example.org\""));
+        return Err(NoHost::new(
+            format!("`{text}` is a URL"),
+            "write only the host name, as \"ntp.example.org\"",
+        ));
     }
     if is_v6(text) {
-        return Ok(HostText { host: text.to_owned(), port: None });
+        return Ok(HostText {
+            host: text.to_owned(),
+            port: None,
+        });
     }
     if let Some(inner) = text.strip_prefix('[') {
-        return bracketed(inner)
-            .unwrap_or_else(|| Err(NoHost::new(format!("`{text}` is not an IPv6 address in brackets"), BRACKETS)));
+        return bracketed(inner).unwrap_or_else(|| {
+            Err(NoHost::new(
+                format!("`{text}` is not an IPv6 address in brackets"),
+                BRACKETS,
+            ))
+        });
     }
     let (host, port) = match text.split_once(':') {
         None => (text, None),
         Some((_, rest)) if rest.contains(':') => {
-            return Err(NoHost::new(format!("`{text}` is not an IPv6 address"), BRACKETS));
+            return Err(NoHost::new(
+                format!("`{text}` is not an IPv6 address"),
+                BRACKETS,
+            ));
         }
         Some((host, digits)) => (host, Some(port(digits)?)),
     };
     check_name(host)?;
-    Ok(HostText { host: host.to_owned(), port })
+    Ok(HostText {
+        host: host.to_owned(),
+        port,
+    })
 }
 
-/// What follows an opening bracket; `None` if that is no IPv6 address, a closing bracket and perhaps a port.
+/// What follows an opening bracket; `None` if that is no IPv6 address, a closing bracket and
+/// perhaps a port.
 fn bracketed(inner: &str) -> Option<Result<HostText, NoHost>> {
     let (host, rest) = inner.split_once(']').filter(|(host, _)| is_v6(host))?;
     let host = host.to_owned();
@@ -84,13 +117,19 @@ fn bracketed(inner: &str) -> Option<Result<HostText, NoHost>> {
         return Some(Ok(HostText { host, port: None }));
     }
     let port = port(rest.strip_prefix(':')?);
-    Some(port.map(|port| HostText { host, port: Some(port) }))
+    Some(port.map(|port| HostText {
+        host,
+        port: Some(port),
+    }))
 }
 
 /// An IPv6 address, perhaps with a zone such as `%eth0` (RFC 4007 §11).
 fn is_v6(text: &str) -> bool {
-    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
-    let zone_is_plain = |zone: &str| !zone.is_empty() && zone.bytes().all(|octet| octet.is_ascii_graphic());
+    let (address, zone) = text
+        .split_once('%')
+        .map_or((text, None), |(address, zone)| (address, Some(zone)));
+    let zone_is_plain =
+        |zone: &str| !zone.is_empty() && zone.bytes().all(|octet| octet.is_ascii_graphic());
     address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(zone_is_plain)
 }
 
@@ -98,7 +137,10 @@ fn port(digits: &str) -> Result<u16, NoHost> {
     let digits_only = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
     let port = digits.parse().ok().filter(|port| digits_only && *port != 0);
     port.ok_or_else(|| {
-        NoHost::new(format!("`{digits}` is not a port"), "write a port from 1 to 65535, or leave it out")
+        NoHost::new(
+            format!("`{digits}` is not a port"),
+            "write a port from 1 to 65535, or leave it out",
+        )
     })
 }
 
@@ -115,12 +157,17 @@ fn check_name(name: &str) -> Result<(), NoHost> {
     }
     let bare = name.strip_suffix('.').unwrap_or(name);
     let good = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
-    let good_label = |label: &str| !label.is_empty() && label.len() <= LONGEST_LABEL && label.bytes().all(good);
+    let good_label =
+        |label: &str| !label.is_empty() && label.len() <= LONGEST_LABEL && label.bytes().all(good);
     if bare.len() > LONGEST_NAME || !bare.split('.').all(good_label) {
         return Err(NoHost::new(format!("`{name}` is not a host name"), HELP));
     }
-    // A name whose last part is a number is an IPv4 address to every resolver, here one with a slip in it.
-    let numeric_end = bare.rsplit('.').next().is_some_and(|label| label.bytes().all(|octet| octet.is_ascii_digit()));
+    // A name whose last part is a number is an IPv4 address to every resolver, here one with a slip
+    // in it.
+    let numeric_end = bare
+        .rsplit('.')
+        .next()
+        .is_some_and(|label| label.bytes().all(|octet| octet.is_ascii_digit()));
     if numeric_end && name.parse::<Ipv4Addr>().is_err() {
         return Err(NoHost::new(
             format!("`{name}` is not an IPv4 address"),
@@ -133,7 +180,10 @@ fn check_name(name: &str) -> Result<(), NoHost> {
 /// Reads the address of a socket; without a port it gets `default_port`.
 pub(crate) fn socket(text: &str, default_port: Option<u16>) -> Option<SocketAddr> {
     let with_default = || {
-        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(text);
         Some(SocketAddr::new(bare.parse::<IpAddr>().ok()?, default_port?))
     };
     text.parse().ok().or_else(with_default)

@@ -17,22 +17,29 @@ fn plain(host: &str) -> &str {
 }
 
 pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
-    const HELP: &str =
-        "name another server, or remove this section: the same clock asked twice counts twice in every vote";
+    const HELP: &str = "name another server, or remove this section: the same clock asked twice counts twice in every vote";
     for (index, source) in sources.iter().enumerate() {
         let kind = &source.value.kind;
-        let mut earlier = sources.iter().take(index).map(|earlier| &earlier.value.kind);
-        let Some(same) = earlier.find(|earlier| same_clock(earlier, kind)) else { continue };
+        let mut earlier = sources
+            .iter()
+            .take(index)
+            .map(|earlier| &earlier.value.kind);
+        let Some(same) = earlier.find(|earlier| same_clock(earlier, kind)) else {
+            continue;
+        };
         let message = format!("`{}` is a source already", same.address());
         match (same, kind) {
             // One session with a server is all that there is to have.
-            (SourceKind::Nts { .. }, SourceKind::Nts { .. }) => report.error(&source.span, message, HELP),
+            (SourceKind::Nts { .. }, SourceKind::Nts { .. }) => {
+                report.error(&source.span, message, HELP);
+            }
             _ => report.warning(&source.span, message, HELP),
         }
     }
 }
 
-/// Whether both lead to the same clock, as far as names tell. Where only one has NTS, its port is another one.
+/// Whether both lead to the same clock, as far as names tell. Where only one has NTS, its port is
+/// another one.
 fn same_clock(one: &SourceKind, other: &SourceKind) -> bool {
     let is_nts = |kind: &SourceKind| matches!(kind, SourceKind::Nts { .. });
     let ports_match = match (is_nts(one), is_nts(other)) {
@@ -46,12 +53,17 @@ fn same_clock(one: &SourceKind, other: &SourceKind) -> bool {
 pub(crate) fn servers(servers: &[Located<ServerEntry>], report: &mut Report) {
     for (index, server) in servers.iter().enumerate() {
         let (listen, interface) = (server.value.listen, &server.value.interface);
-        let taken =
-            |earlier: &Located<ServerEntry>| earlier.value.listen == listen && earlier.value.interface == *interface;
+        let taken = |earlier: &Located<ServerEntry>| {
+            earlier.value.listen == listen && earlier.value.interface == *interface
+        };
         // Port 0 gets a port of its own each time.
         if listen.port() != 0 && servers.iter().take(index).any(taken) {
             let help = "use another address, port or `interface`, or remove this section";
-            report.error(&server.span, format!("another `[[server]]` listens on {listen} already"), help);
+            report.error(
+                &server.span,
+                format!("another `[[server]]` listens on {listen} already"),
+                help,
+            );
         }
     }
 }
@@ -62,14 +74,26 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         no_sources(config, report);
         return;
     }
-    let with_nts = config.sources.iter().filter(|source| matches!(source.kind, SourceKind::Nts { .. })).count();
+    let with_nts = config
+        .sources
+        .iter()
+        .filter(|source| matches!(source.kind, SourceKind::Nts { .. }))
+        .count();
     if with_nts == 0 {
         without_nts(demands, report);
     }
     let required = config.synchronization.settings.authentication == Authentication::Require;
     // If none has NTS, that has been reported.
-    let usable = if required && with_nts > 0 { with_nts } else { usable };
-    if let Some(minimum) = demands.minimum_agreeing.as_ref().filter(|minimum| minimum.value > usable) {
+    let usable = if required && with_nts > 0 {
+        with_nts
+    } else {
+        usable
+    };
+    if let Some(minimum) = demands
+        .minimum_agreeing
+        .as_ref()
+        .filter(|minimum| minimum.value > usable)
+    {
         let message = format!(
             "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronised",
             minimum.value,
@@ -93,14 +117,30 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
 
 /// Refuses demands on sources with NTS where there is none.
 fn without_nts(demands: &Demands, report: &mut Report) {
-    let required = demands.authentication.as_ref().filter(|policy| policy.value == Authentication::Require);
+    let required = demands
+        .authentication
+        .as_ref()
+        .filter(|policy| policy.value == Authentication::Require);
     if let Some(policy) = required {
         let message = "`authentication` is `require`, and no source has NTS: the clock would never be synchronised";
-        report.error(&policy.span, message, "add a source with mode = \"nts\", or remove this line");
+        report.error(
+            &policy.span,
+            message,
+            "add a source with mode = \"nts\", or remove this line",
+        );
     }
-    if let Some(policy) = demands.first_time.as_ref().filter(|policy| policy.value == FirstTime::Single) {
-        let message = "`first-time-from` has no effect: it is about certificates, and no source has NTS";
-        report.warning(&policy.span, message, "remove this line, or add a source with mode = \"nts\"");
+    if let Some(policy) = demands
+        .first_time
+        .as_ref()
+        .filter(|policy| policy.value == FirstTime::Single)
+    {
+        let message =
+            "`first-time-from` has no effect: it is about certificates, and no source has NTS";
+        report.warning(
+            &policy.span,
+            message,
+            "remove this line, or add a source with mode = \"nts\"",
+        );
     }
 }
 
@@ -115,6 +155,9 @@ fn no_sources(config: &Config, report: &mut Report) {
         );
     } else if config.synchronization.settings.local_stratum == Stratum::UNSYNCHRONIZED {
         let help = "add a [[source]]; or, if this clock is right by other means, write local-stratum = 10 in [synchronization]";
-        report.warning_anywhere("without a source, the servers answer that they are not synchronised", help);
+        report.warning_anywhere(
+            "without a source, the servers answer that they are not synchronised",
+            help,
+        );
     }
 }

@@ -60,7 +60,10 @@ impl Config {
     /// The most servers that these sources can ever bring into use; a pool brings its `count`.
     #[must_use]
     pub fn most_usable_sources(&self) -> usize {
-        self.sources.iter().map(|source| source.kind.most_servers()).sum()
+        self.sources
+            .iter()
+            .map(|source| source.kind.most_servers())
+            .sum()
     }
 }
 
@@ -106,8 +109,8 @@ pub struct Trust {
     pub certificate_authorities: Vec<PathBuf>,
     /// Whether the authorities that the system believes are believed as well.
     pub system_authorities: bool,
-    /// SHA-256 over the public key (SubjectPublicKeyInfo, DER) of a certificate, one of which must be in the server's
-    /// chain; empty: any key will do. This comes on top of a valid chain.
+    /// SHA-256 over the public key (SubjectPublicKeyInfo, DER) of a certificate, one of which must
+    /// be in the server's chain; empty: any key will do. This comes on top of a valid chain.
     pub pinned_keys: Vec<[u8; 32]>,
     /// The algorithms that are offered, the most wanted first; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,
@@ -129,7 +132,9 @@ impl SourceKind {
     #[must_use]
     pub const fn address(&self) -> &HostPort {
         match self {
-            Self::Server { address } | Self::Pool { address, .. } | Self::Nts { address, .. } => address,
+            Self::Server { address } | Self::Pool { address, .. } | Self::Nts { address, .. } => {
+                address
+            }
         }
     }
 
@@ -155,7 +160,11 @@ pub struct HostPort {
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+        if host.contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
     }
 }
 
@@ -168,11 +177,13 @@ pub struct ServerEntry {
     pub interface: Option<String>,
     /// Who is answered, and how often.
     pub config: ServerConfig,
-    /// How many threads serve this address; `None`: one for each processor that the process may use.
+    /// How many threads serve this address; `None`: one for each processor that the process may
+    /// use.
     pub worker_threads: Option<usize>,
     /// Whether each of them is tied to a processor.
     pub pin_threads: bool,
-    /// The longest that a thread under load waits for more requests, so that one wake-up serves several; zero: never.
+    /// The longest that a thread under load waits for more requests, so that one wake-up serves
+    /// several; zero: never.
     pub coalescing: Duration,
 }
 
@@ -189,12 +200,15 @@ pub struct NtsKeServerEntry {
     pub timeout: Duration,
     /// The most connections at a time, at least 1.
     pub concurrent_connections: usize,
-    /// The most connections at a time of one IPv4 address or one IPv6 network of 64 bits, at least 1.
+    /// The most connections at a time of one IPv4 address or one IPv6 network of 64 bits, at least
+    /// 1.
     pub connections_per_client: usize,
-    /// The name or address of the NTP server that clients are told to ask; `None`: the one that they asked for keys.
+    /// The name or address of the NTP server that clients are told to ask; `None`: the one that
+    /// they asked for keys.
     pub ntp_server: Option<String>,
-    /// The UDP port that clients are told to ask; `None`: 123, unless the only `[[server]]` listens on port 0, whose true
-    /// port only the system knows. Where the file does not say it, this is the port of the only `[[server]]`.
+    /// The UDP port that clients are told to ask; `None`: 123, unless the only `[[server]]` listens
+    /// on port 0, whose true port only the system knows. Where the file does not say it, this is
+    /// the port of the only `[[server]]`.
     pub ntp_port: Option<u16>,
     /// The algorithms that clients may choose from; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,
@@ -203,8 +217,8 @@ pub struct NtsKeServerEntry {
 /// `[nts-ke]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NtsKe {
-    /// How many threads run the handshakes of all `[[nts-ke-server]]`; `None`: half as many as the process may use
-    /// processors, at least one and at most eight.
+    /// How many threads run the handshakes of all `[[nts-ke-server]]`; `None`: half as many as the
+    /// process may use processors, at least one and at most eight.
     pub handshake_threads: Option<NonZeroUsize>,
 }
 
@@ -215,13 +229,18 @@ pub struct Keyset {
     pub stale_key_count: usize,
     /// How long a key seals cookies.
     pub key_rotation_interval: Duration,
-    /// The file in which the keys survive a restart; `None`: `nts-keys` in the folder of `[storage]`.
+    /// The file in which the keys survive a restart; `None`: `nts-keys` in the folder of
+    /// `[storage]`.
     pub key_storage_path: Option<PathBuf>,
 }
 
 impl Default for Keyset {
     fn default() -> Self {
-        Self { stale_key_count: 7, key_rotation_interval: Duration::from_secs(86_400), key_storage_path: None }
+        Self {
+            stale_key_count: 7,
+            key_rotation_interval: Duration::from_secs(86_400),
+            key_storage_path: None,
+        }
     }
 }
 
@@ -232,13 +251,18 @@ pub struct Synchronization {
     pub settings: ClockConfig,
     /// Whether a step of the clock is logged as a warning; otherwise it is logged as information.
     pub warn_on_jump: bool,
-    /// The file with all leap seconds, as IERS and NIST publish it; `None`: the sources announce them.
+    /// The file with all leap seconds, as IERS and NIST publish it; `None`: the sources announce
+    /// them.
     pub leap_seconds_file: Option<PathBuf>,
 }
 
 impl Default for Synchronization {
     fn default() -> Self {
-        Self { settings: ClockConfig::default(), warn_on_jump: true, leap_seconds_file: None }
+        Self {
+            settings: ClockConfig::default(),
+            warn_on_jump: true,
+            leap_seconds_file: None,
+        }
     }
 }
 
@@ -247,7 +271,8 @@ impl Default for Synchronization {
 pub struct ClockSection {
     /// Which clock is disciplined.
     pub mode: ClockMode,
-    /// True if another program keeps a clock that we do not steer, so that it is served with the error that is measured.
+    /// True if another program keeps a clock that we do not steer, so that it is served with the
+    /// error that is measured.
     pub kept_by_another: bool,
     /// Where the virtual clock starts, relative to the system's clock; positive: ahead of it.
     pub virtual_offset: Seconds,
@@ -288,7 +313,9 @@ impl Observability {
     /// The path of the observation socket, configured or not.
     #[must_use]
     pub fn observation_path_or_default(&self) -> &Path {
-        self.observation_path.as_deref().unwrap_or(Path::new(DEFAULT_OBSERVATION_PATH))
+        self.observation_path
+            .as_deref()
+            .unwrap_or(Path::new(DEFAULT_OBSERVATION_PATH))
     }
 }
 
@@ -322,7 +349,13 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// All levels, the quietest first.
-    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+    pub const ALL: [Self; 5] = [
+        Self::Error,
+        Self::Warn,
+        Self::Info,
+        Self::Debug,
+        Self::Trace,
+    ];
 
     /// The word for it in a configuration file and on a command line.
     #[must_use]
@@ -352,7 +385,9 @@ impl FromStr for LogLevel {
     type Err = UnknownLogLevel;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let level = Self::ALL.into_iter().find(|level| word.eq_ignore_ascii_case(level.as_str()));
+        let level = Self::ALL
+            .into_iter()
+            .find(|level| word.eq_ignore_ascii_case(level.as_str()));
         level.ok_or_else(|| UnknownLogLevel(word.to_owned()))
     }
 }
@@ -368,36 +403,48 @@ impl Storage {
     /// The file with the frequency of the clock.
     #[must_use]
     pub fn drift_file(&self) -> Option<PathBuf> {
-        self.directory.as_deref().map(|directory| directory.join("drift"))
+        self.directory
+            .as_deref()
+            .map(|directory| directory.join("drift"))
     }
 
     /// The file with the keys of `[keyset]`, unless that names another.
     #[must_use]
     pub fn nts_keys_file(&self) -> Option<PathBuf> {
-        self.directory.as_deref().map(|directory| directory.join("nts-keys"))
+        self.directory
+            .as_deref()
+            .map(|directory| directory.join("nts-keys"))
     }
 
     /// The file with keys and cookies that our sources have been granted.
     #[must_use]
     pub fn nts_sessions_file(&self) -> Option<PathBuf> {
-        self.directory.as_deref().map(|directory| directory.join("nts-sessions"))
+        self.directory
+            .as_deref()
+            .map(|directory| directory.join("nts-sessions"))
     }
 
     /// The file with the last known addresses of names.
     #[must_use]
     pub fn addresses_file(&self) -> Option<PathBuf> {
-        self.directory.as_deref().map(|directory| directory.join("addresses"))
+        self.directory
+            .as_deref()
+            .map(|directory| directory.join("addresses"))
     }
 
     /// The file with the rest: the last known time and the sum of all steps.
     #[must_use]
     pub fn state_file(&self) -> Option<PathBuf> {
-        self.directory.as_deref().map(|directory| directory.join("state"))
+        self.directory
+            .as_deref()
+            .map(|directory| directory.join("state"))
     }
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { directory: Some(PathBuf::from(DEFAULT_STORAGE_DIRECTORY)) }
+        Self {
+            directory: Some(PathBuf::from(DEFAULT_STORAGE_DIRECTORY)),
+        }
     }
 }

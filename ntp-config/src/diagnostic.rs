@@ -28,9 +28,17 @@ struct Shown<'t>(&'t str);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars().take(LONGEST_MESSAGE) {
-            if c.is_control() { write!(f, "{}", c.escape_debug())? } else { write!(f, "{c}")? }
+            if c.is_control() {
+                write!(f, "{}", c.escape_debug())?;
+            } else {
+                write!(f, "{c}")?;
+            }
         }
-        if self.0.chars().nth(LONGEST_MESSAGE).is_some() { write!(f, "…") } else { Ok(()) }
+        if self.0.chars().nth(LONGEST_MESSAGE).is_some() {
+            write!(f, "…")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -43,7 +51,10 @@ pub(crate) struct Located<T> {
 
 impl<T> Located<T> {
     pub(crate) fn with<U>(&self, value: U) -> Located<U> {
-        Located { value, span: self.span.clone() }
+        Located {
+            value,
+            span: self.span.clone(),
+        }
     }
 }
 
@@ -54,7 +65,8 @@ struct Excerpt {
     line: usize,
     column: usize,
     text: String,
-    /// What stands before the mark, as blanks (tabs are kept, so that the mark is below its target).
+    /// What stands before the mark, as blanks (tabs are kept, so that the mark is below its
+    /// target).
     indent: String,
     marked: usize,
 }
@@ -65,20 +77,47 @@ impl Excerpt {
         let end = floor_char_boundary(text, range.end).max(start);
         let before = text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = text.get(line_start..).unwrap_or_default().split('\n').next().unwrap_or_default();
+        let line = text
+            .get(line_start..)
+            .unwrap_or_default()
+            .split('\n')
+            .next()
+            .unwrap_or_default();
         let line = line.trim_end_matches('\r');
-        let lead: Vec<char> = before.get(line_start..).unwrap_or_default().chars().collect();
+        let lead: Vec<char> = before
+            .get(line_start..)
+            .unwrap_or_default()
+            .chars()
+            .collect();
         let column = lead.len();
         let on_line = end.min(line_start + line.len());
-        let marked = text.get(start..on_line).map_or(0, |part| part.chars().count()).clamp(1, CONTEXT);
+        let marked = text
+            .get(start..on_line)
+            .map_or(0, |part| part.chars().count())
+            .clamp(1, CONTEXT);
         let skipped = column.saturating_sub(CONTEXT);
-        let shown = line.chars().skip(skipped).take(column - skipped + marked + CONTEXT);
+        let shown = line
+            .chars()
+            .skip(skipped)
+            .take(column - skipped + marked + CONTEXT);
         Self {
             file: file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: column + 1,
-            text: shown.map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect(),
-            indent: lead.iter().skip(skipped).map(|c| if *c == '\t' { '\t' } else { ' ' }).collect(),
+            text: shown
+                .map(|c| {
+                    if c.is_control() && c != '\t' {
+                        '\u{fffd}'
+                    } else {
+                        c
+                    }
+                })
+                .collect(),
+            indent: lead
+                .iter()
+                .skip(skipped)
+                .map(|c| if *c == '\t' { '\t' } else { ' ' })
+                .collect(),
             marked,
         }
     }
@@ -86,12 +125,22 @@ impl Excerpt {
 
 /// The nearest start of a character at or before `at`.
 fn floor_char_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0)
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|index| text.is_char_boundary(*index))
+        .unwrap_or(0)
 }
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, text, indent, marked } = self;
+        let Self {
+            file,
+            line,
+            column,
+            text,
+            indent,
+            marked,
+        } = self;
         let gutter = line.to_string().len();
         writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", file.display())?;
         writeln!(f, "{:gutter$} |", "")?;
@@ -111,7 +160,11 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem that is not about a place in a file.
     pub(crate) fn anywhere(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), excerpt: None, help: help.into() }
+        Self {
+            message: message.into(),
+            excerpt: None,
+            help: help.into(),
+        }
     }
 
     fn render(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
@@ -123,13 +176,16 @@ impl Problem {
     }
 
     fn position(&self) -> Option<(&Path, usize, usize)> {
-        self.excerpt.as_ref().map(|excerpt| (excerpt.file.as_path(), excerpt.line, excerpt.column))
+        self.excerpt
+            .as_ref()
+            .map(|excerpt| (excerpt.file.as_path(), excerpt.line, excerpt.column))
     }
 }
 
 /// Something that is accepted but probably not what was meant.
 ///
-/// It displays as several lines in the manner of a compiler, without colours and without a newline at the end.
+/// It displays as several lines in the manner of a compiler, without colours and without a newline
+/// at the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Warning(Problem);
 
@@ -161,8 +217,8 @@ impl fmt::Display for Warning {
 
 /// Everything for which a configuration is refused, at least one problem.
 ///
-/// It displays each problem as several lines in the manner of a compiler, without colours and without a newline at
-/// the end.
+/// It displays each problem as several lines in the manner of a compiler, without colours and
+/// without a newline at the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
     problems: Vec<Problem>,
@@ -170,7 +226,9 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn single(problem: Problem) -> Self {
-        Self { problems: vec![problem] }
+        Self {
+            problems: vec![problem],
+        }
     }
 
     /// How many problems there are.
@@ -224,7 +282,12 @@ impl Report {
         self.files.len() - 1
     }
 
-    pub(crate) fn error(&mut self, span: &Span, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error(
+        &mut self,
+        span: &Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let problem = self.at(span, message.into(), help.into());
         self.errors.push(problem);
     }
@@ -233,13 +296,19 @@ impl Report {
         self.errors.push(Problem::anywhere(message, help));
     }
 
-    pub(crate) fn warning(&mut self, span: &Span, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn warning(
+        &mut self,
+        span: &Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let problem = self.at(span, message.into(), help.into());
         self.warnings.push(Warning(problem));
     }
 
     pub(crate) fn warning_anywhere(&mut self, message: impl Into<String>, help: impl Into<String>) {
-        self.warnings.push(Warning(Problem::anywhere(message, help)));
+        self.warnings
+            .push(Warning(Problem::anywhere(message, help)));
     }
 
     pub(crate) const fn has_errors(&self) -> bool {
@@ -249,14 +318,26 @@ impl Report {
     /// The files that were read and the warnings, or all errors.
     pub(crate) fn finish(self) -> Result<(Vec<PathBuf>, Vec<Warning>), ConfigError> {
         if self.errors.is_empty() {
-            Ok((self.files.into_iter().map(|file| file.path).collect(), self.warnings))
+            Ok((
+                self.files.into_iter().map(|file| file.path).collect(),
+                self.warnings,
+            ))
         } else {
-            Err(ConfigError { problems: self.errors })
+            Err(ConfigError {
+                problems: self.errors,
+            })
         }
     }
 
     fn at(&self, span: &Span, message: String, help: String) -> Problem {
-        let excerpt = self.files.get(span.file).map(|file| Excerpt::new(&file.path, &file.text, &span.range));
-        Problem { message, excerpt, help }
+        let excerpt = self
+            .files
+            .get(span.file)
+            .map(|file| Excerpt::new(&file.path, &file.text, &span.range));
+        Problem {
+            message,
+            excerpt,
+            help,
+        }
     }
 }

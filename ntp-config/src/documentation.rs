@@ -44,7 +44,10 @@ fn complete_examples_raise_no_warning() {
     let to = TEXT.find("## Coming from ntpd-rs 1.x").unwrap();
     let lines = |end: usize| TEXT[..end].lines().count();
     let examples = examples();
-    let complete: Vec<_> = examples.iter().filter(|(line, _)| (lines(from)..lines(to)).contains(line)).collect();
+    let complete: Vec<_> = examples
+        .iter()
+        .filter(|(line, _)| (lines(from)..lines(to)).contains(line))
+        .collect();
     assert_eq!(complete.len(), 6);
     for (line, text) in complete {
         let warnings = load::parse_str("CONFIGURATION.md", text).unwrap().warnings;
@@ -57,8 +60,14 @@ fn every_key_is_named() {
     for section in section::ALL {
         for key in section.keys {
             // Sections are named with their brackets, everything else in backquotes.
-            let named = [format!("`{key}`"), format!("[{key}]")].iter().any(|name| TEXT.contains(name));
-            assert!(named, "{key} of {} is not in CONFIGURATION.md", section.name);
+            let named = [format!("`{key}`"), format!("[{key}]")]
+                .iter()
+                .any(|name| TEXT.contains(name));
+            assert!(
+                named,
+                "{key} of {} is not in CONFIGURATION.md",
+                section.name
+            );
         }
     }
 }
@@ -67,7 +76,11 @@ fn every_key_is_named() {
 fn a_server_of_keys() -> crate::NtsKeServerEntry {
     let text = "[[server]]\nlisten = \"[::]:123\"\n[[nts-ke-server]]\nlisten = \"[::]:4460\"\n\
                 certificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n";
-    load::parse_str("a server of keys", text).unwrap().config.nts_ke_servers.remove(0)
+    load::parse_str("a server of keys", text)
+        .unwrap()
+        .config
+        .nts_ke_servers
+        .remove(0)
 }
 
 #[test]
@@ -76,35 +89,111 @@ fn defaults_are_what_is_said() {
     let settings = config.synchronization.settings;
     let limit = ntp_proto::server::RateLimit::default();
     let ke = a_server_of_keys();
-    let algorithms: Vec<String> = ke.aead_algorithms.iter().map(|algorithm| format!("\"{algorithm}\"")).collect();
+    let algorithms: Vec<String> = ke
+        .aead_algorithms
+        .iter()
+        .map(|algorithm| format!("\"{algorithm}\""))
+        .collect();
     assert!(limit.leak_log2 == 2 && TEXT.contains("One request in\nfour beyond the limit"));
     for (row, value) in [
-        ("`startup-step-threshold`", settings.steps.startup_threshold.to_f64().to_string()),
-        ("`step-threshold`", settings.steps.threshold.unwrap().to_f64().to_string()),
-        ("`single-step-panic-threshold`", settings.steps.running.forward.unwrap().to_f64().to_string()),
-        ("`maximum-root-distance`", settings.maximum_distance.to_f64().to_string()),
-        ("`minimum-agreeing-sources`", settings.minimum_agreeing.to_string()),
-        ("`local-stratum`", settings.local_stratum.to_bits().to_string()),
-        ("`reference-id`", format!("`\"{:?}\"`", settings.local_reference_id)),
-        ("`burst`", ntp_proto::source::SourceConfig::default().burst.to_string()),
+        (
+            "`startup-step-threshold`",
+            settings.steps.startup_threshold.to_f64().to_string(),
+        ),
+        (
+            "`step-threshold`",
+            settings.steps.threshold.unwrap().to_f64().to_string(),
+        ),
+        (
+            "`single-step-panic-threshold`",
+            settings.steps.running.forward.unwrap().to_f64().to_string(),
+        ),
+        (
+            "`maximum-root-distance`",
+            settings.maximum_distance.to_f64().to_string(),
+        ),
+        (
+            "`minimum-agreeing-sources`",
+            settings.minimum_agreeing.to_string(),
+        ),
+        (
+            "`local-stratum`",
+            settings.local_stratum.to_bits().to_string(),
+        ),
+        (
+            "`reference-id`",
+            format!("`\"{:?}\"`", settings.local_reference_id),
+        ),
+        (
+            "`burst`",
+            ntp_proto::source::SourceConfig::default().burst.to_string(),
+        ),
         ("`count`", crate::DEFAULT_POOL_COUNT.to_string()),
-        ("`rate-limiting-cache-size`", format!("{} if there is a limit", limit.table_entries)),
-        ("`rate-limiting-cutoff-ms`", format!("{} if there is a limit", limit.interval.as_millis())),
-        ("`rate-limiting-burst`", format!("{} if there is a limit", limit.burst)),
-        ("`aead-algorithms`", format!("`[{}]`", algorithms.join(", "))),
-        ("`system-authorities`", format!("`{}`", crate::Trust::default().system_authorities)),
-        ("`key-exchange-timeout-ms`", ke.timeout.as_millis().to_string()),
-        ("`concurrent-connections`", ke.concurrent_connections.to_string()),
-        ("`connections-per-client`", ke.connections_per_client.to_string()),
-        ("`stale-key-count`", config.keyset.stale_key_count.to_string()),
-        ("`key-rotation-interval`", config.keyset.key_rotation_interval.as_secs().to_string()),
-        ("`key-storage-path`", format!("`{}`", config.storage.nts_keys_file().unwrap().display())),
-        ("`directory`", format!("`\"{}\"`", crate::DEFAULT_STORAGE_DIRECTORY)),
-        ("`observation-path`", format!("`\"{}\"`", crate::DEFAULT_OBSERVATION_PATH)),
-        ("`log-level`", format!("`\"{}\"`", config.observability.log_level)),
-        ("`metrics-exporter-listen`", format!("`\"{}\"`", config.observability.metrics_exporter_listen)),
+        (
+            "`rate-limiting-cache-size`",
+            format!("{} if there is a limit", limit.table_entries),
+        ),
+        (
+            "`rate-limiting-cutoff-ms`",
+            format!("{} if there is a limit", limit.interval.as_millis()),
+        ),
+        (
+            "`rate-limiting-burst`",
+            format!("{} if there is a limit", limit.burst),
+        ),
+        (
+            "`aead-algorithms`",
+            format!("`[{}]`", algorithms.join(", ")),
+        ),
+        (
+            "`system-authorities`",
+            format!("`{}`", crate::Trust::default().system_authorities),
+        ),
+        (
+            "`key-exchange-timeout-ms`",
+            ke.timeout.as_millis().to_string(),
+        ),
+        (
+            "`concurrent-connections`",
+            ke.concurrent_connections.to_string(),
+        ),
+        (
+            "`connections-per-client`",
+            ke.connections_per_client.to_string(),
+        ),
+        (
+            "`stale-key-count`",
+            config.keyset.stale_key_count.to_string(),
+        ),
+        (
+            "`key-rotation-interval`",
+            config.keyset.key_rotation_interval.as_secs().to_string(),
+        ),
+        (
+            "`key-storage-path`",
+            format!("`{}`", config.storage.nts_keys_file().unwrap().display()),
+        ),
+        (
+            "`directory`",
+            format!("`\"{}\"`", crate::DEFAULT_STORAGE_DIRECTORY),
+        ),
+        (
+            "`observation-path`",
+            format!("`\"{}\"`", crate::DEFAULT_OBSERVATION_PATH),
+        ),
+        (
+            "`log-level`",
+            format!("`\"{}\"`", config.observability.log_level),
+        ),
+        (
+            "`metrics-exporter-listen`",
+            format!("`\"{}\"`", config.observability.metrics_exporter_listen),
+        ),
     ] {
-        let line = TEXT.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap_or_default();
+        let line = TEXT
+            .lines()
+            .find(|line| line.starts_with(&format!("| {row} |")))
+            .unwrap_or_default();
         let said = line.split('|').nth(3).unwrap_or_default().trim();
         assert_eq!(said, value, "the default of {row} in CONFIGURATION.md");
     }

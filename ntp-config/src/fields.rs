@@ -1,4 +1,5 @@
-//! Reading the values of one table, key by key, with a problem reported for each that cannot be used.
+//! Reading the values of one table, key by key, with a problem reported for each that cannot be
+//! used.
 
 use crate::diagnostic::{Located, Report, Span};
 use crate::raw::{Entry, Table, Value};
@@ -23,12 +24,25 @@ pub(crate) struct Fields {
 
 impl Fields {
     pub(crate) const fn new(section: &'static Section, table: Table, span: Span) -> Self {
-        Self { section, table, span }
+        Self {
+            section,
+            table,
+            span,
+        }
     }
 
     /// An absent table, of which every key has its default.
     pub(crate) const fn absent(section: &'static Section) -> Self {
-        Self { section, table: Table { entries: Vec::new() }, span: Span { file: 0, range: 0..0 } }
+        Self {
+            section,
+            table: Table {
+                entries: Vec::new(),
+            },
+            span: Span {
+                file: 0,
+                range: 0..0,
+            },
+        }
     }
 
     /// The name of the section.
@@ -42,7 +56,11 @@ impl Fields {
 
     /// Takes a key out, whatever its value is.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Entry> {
-        debug_assert!(self.section.keys.contains(&key), "{key} is missing in the keys of {}", self.section.name);
+        debug_assert!(
+            self.section.keys.contains(&key),
+            "{key} is missing in the keys of {}",
+            self.section.name
+        );
         self.table.take(key)
     }
 
@@ -53,22 +71,38 @@ impl Fields {
 
     /// Looks at a key without taking it.
     pub(crate) fn peek(&self, key: &str) -> Option<&Entry> {
-        self.table.entries.iter().find(|entry| entry.key.value == key)
+        self.table
+            .entries
+            .iter()
+            .find(|entry| entry.key.value == key)
     }
 
     /// A string.
-    pub(crate) fn string(&mut self, key: &'static str, report: &mut Report) -> Option<Located<String>> {
+    pub(crate) fn string(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Located<String>> {
         let entry = self.take(key)?;
         string(&entry.value, key, report)
     }
 
     /// `true` or `false`.
-    pub(crate) fn boolean(&mut self, key: &'static str, report: &mut Report) -> Option<Located<bool>> {
+    pub(crate) fn boolean(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Located<bool>> {
         let entry = self.take(key)?;
         if let Value::Boolean(value) = entry.value.value {
             return Some(entry.value.with(value));
         }
-        wrong_kind(&entry.value, key, "`true` or `false`, without quotes", report);
+        wrong_kind(
+            &entry.value,
+            key,
+            "`true` or `false`, without quotes",
+            report,
+        );
         None
     }
 
@@ -102,30 +136,52 @@ impl Fields {
         report: &mut Report,
     ) -> Option<Located<T>> {
         let text = self.string(key, report)?;
-        if let Some((_, value)) = words.iter().chain(others).find(|(word, _)| *word == text.value) {
+        if let Some((_, value)) = words
+            .iter()
+            .chain(others)
+            .find(|(word, _)| *word == text.value)
+        {
             return Some(text.with(*value));
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let guess = nearest(&text.value, &known).map_or(String::new(), |word| format!("; did you mean `{word}`?"));
+        let guess = nearest(&text.value, &known)
+            .map_or(String::new(), |word| format!("; did you mean `{word}`?"));
         let message = format!("`{key}` cannot be `{}`{guess}", text.value);
-        report.error(&text.span, message, format!("possible here: {}", listed(&known)));
+        report.error(
+            &text.span,
+            message,
+            format!("possible here: {}", listed(&known)),
+        );
         None
     }
 
     /// A span of time in seconds that is not negative.
-    pub(crate) fn seconds(&mut self, key: &'static str, report: &mut Report) -> Option<Located<Seconds>> {
+    pub(crate) fn seconds(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Located<Seconds>> {
         let entry = self.take(key)?;
         seconds(&entry.value, key, report)
     }
 
     /// A span of time in seconds that is not negative, or `"inf"`, told as `None`.
-    pub(crate) fn limit(&mut self, key: &'static str, report: &mut Report) -> Option<Located<Option<Seconds>>> {
+    pub(crate) fn limit(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Located<Option<Seconds>>> {
         let entry = self.take(key)?;
         limit(&entry.value, key, report)
     }
 
     /// A number of either sign, within ±`bound`.
-    pub(crate) fn signed(&mut self, key: &'static str, bound: f64, report: &mut Report) -> Option<Located<f64>> {
+    pub(crate) fn signed(
+        &mut self,
+        key: &'static str,
+        bound: f64,
+        report: &mut Report,
+    ) -> Option<Located<f64>> {
         let entry = self.take(key)?;
         let number = number(&entry.value, key, report)?;
         if number.value.abs() <= bound {
@@ -137,20 +193,40 @@ impl Fields {
     }
 
     /// The items of an array.
-    pub(crate) fn array(&mut self, key: &'static str, report: &mut Report) -> Option<Located<Vec<Located<Value>>>> {
-        let Entry { value: Located { value, span }, .. } = self.take(key)?;
+    pub(crate) fn array(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Located<Vec<Located<Value>>>> {
+        let Entry {
+            value: Located { value, span },
+            ..
+        } = self.take(key)?;
         match value {
             Value::Array(value) => Some(Located { value, span }),
             other => {
-                wrong_kind(&Located { value: other, span }, key, "an array, in square brackets", report);
+                wrong_kind(
+                    &Located { value: other, span },
+                    key,
+                    "an array, in square brackets",
+                    report,
+                );
                 None
             }
         }
     }
 
     /// A table within this one.
-    pub(crate) fn table(&mut self, section: &'static Section, key: &'static str, report: &mut Report) -> Option<Self> {
-        let Entry { value: Located { value, span }, .. } = self.take(key)?;
+    pub(crate) fn table(
+        &mut self,
+        section: &'static Section,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let Entry {
+            value: Located { value, span },
+            ..
+        } = self.take(key)?;
         match value {
             Value::Table(table) => Some(Self::new(section, table, span)),
             other => {
@@ -166,17 +242,31 @@ impl Fields {
     }
 
     /// Every table of an array of tables, `[[key]]`.
-    pub(crate) fn tables(&mut self, section: &'static Section, key: &'static str, report: &mut Report) -> Vec<Self> {
-        let Some(entry) = self.take(key) else { return Vec::new() };
+    pub(crate) fn tables(
+        &mut self,
+        section: &'static Section,
+        key: &'static str,
+        report: &mut Report,
+    ) -> Vec<Self> {
+        let Some(entry) = self.take(key) else {
+            return Vec::new();
+        };
         let Value::Array(items) = entry.value.value else {
             let message = format!("`{key}` must be a list of sections");
-            report.error(&entry.key.span, message, format!("write `[[{key}]]` with two brackets on each side"));
+            report.error(
+                &entry.key.span,
+                message,
+                format!("write `[[{key}]]` with two brackets on each side"),
+            );
             return Vec::new();
         };
         let tables = items.into_iter().filter_map(|item| match item.value {
             Value::Table(table) => Some(Self::new(section, table, item.span)),
             other => {
-                let item = Located { value: other, span: item.span };
+                let item = Located {
+                    value: other,
+                    span: item.span,
+                };
                 wrong_kind(&item, key, &format!("a section `[[{key}]]`"), report);
                 None
             }
@@ -184,9 +274,12 @@ impl Fields {
         tables.collect()
     }
 
-    /// Gives the table up, and reports only the keys that it cannot have: one of them may be what is missing, misspelled.
+    /// Gives the table up, and reports only the keys that it cannot have: one of them may be what
+    /// is missing, misspelled.
     pub(crate) fn abandon(mut self, report: &mut Report) {
-        self.table.entries.retain(|entry| !self.section.keys.contains(&entry.key.value.as_str()));
+        self.table
+            .entries
+            .retain(|entry| !self.section.keys.contains(&entry.key.value.as_str()));
         self.finish(report);
     }
 
@@ -195,9 +288,14 @@ impl Fields {
         let Section { name, keys } = self.section;
         for entry in self.table.entries {
             let key = &entry.key.value;
-            let guess = nearest(key, keys).map_or(String::new(), |known| format!("; did you mean `{known}`?"));
+            let guess = nearest(key, keys)
+                .map_or(String::new(), |known| format!("; did you mean `{known}`?"));
             let message = format!("unknown key `{key}` in {name}{guess}");
-            report.error(&entry.key.span, message, format!("possible here: {}", listed(keys)));
+            report.error(
+                &entry.key.span,
+                message,
+                format!("possible here: {}", listed(keys)),
+            );
         }
     }
 }
@@ -209,7 +307,11 @@ pub(crate) fn wrong_kind(value: &Located<Value>, key: &str, expected: &str, repo
 }
 
 /// A string.
-pub(crate) fn string(value: &Located<Value>, key: &str, report: &mut Report) -> Option<Located<String>> {
+pub(crate) fn string(
+    value: &Located<Value>,
+    key: &str,
+    report: &mut Report,
+) -> Option<Located<String>> {
     if let Value::String(text) = &value.value {
         return Some(value.with(text.clone()));
     }
@@ -228,7 +330,11 @@ pub(crate) fn integer(
     match value.value {
         Value::Integer(number) if range.contains(&number) => return Some(value.with(number)),
         Value::Integer(_) => report.error(&value.span, format!("`{key}` is out of range"), help),
-        _ => report.error(&value.span, format!("`{key}` must not be {}", value.value.kind()), help),
+        _ => report.error(
+            &value.span,
+            format!("`{key}` must not be {}", value.value.kind()),
+            help,
+        ),
     }
     None
 }
@@ -236,12 +342,23 @@ pub(crate) fn integer(
 /// A finite number; `nan` and `inf` are refused.
 fn number(value: &Located<Value>, key: &str, report: &mut Report) -> Option<Located<f64>> {
     match value.value {
-        #[expect(clippy::cast_precision_loss, reason = "2⁵³ seconds are longer than any clock runs")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "2⁵³ seconds are longer than any clock runs"
+        )]
         Value::Integer(number) => Some(value.with(number as f64)),
         Value::Float(number) if number.is_finite() => Some(value.with(number)),
         Value::Float(number) => {
-            let what = if number.is_nan() { "not-a-number" } else { "infinite" };
-            report.error(&value.span, format!("`{key}` must not be {what}"), "write a finite number");
+            let what = if number.is_nan() {
+                "not-a-number"
+            } else {
+                "infinite"
+            };
+            report.error(
+                &value.span,
+                format!("`{key}` must not be {what}"),
+                "write a finite number",
+            );
             None
         }
         _ => {
@@ -257,23 +374,46 @@ fn seconds(value: &Located<Value>, key: &str, report: &mut Report) -> Option<Loc
     if number.value >= 0.0 {
         return Some(number.with(Seconds::new(number.value)));
     }
-    report.error(&number.span, format!("`{key}` must not be negative"), "write a number of seconds from 0 upwards");
+    report.error(
+        &number.span,
+        format!("`{key}` must not be negative"),
+        "write a number of seconds from 0 upwards",
+    );
     None
 }
 
 /// A span of time in seconds that is not negative, or `"inf"`, told as `None`.
-pub(crate) fn limit(value: &Located<Value>, key: &str, report: &mut Report) -> Option<Located<Option<Seconds>>> {
-    const HELP: &str = "write a number of seconds from 0 upwards, or \"inf\" with quotes for no limit";
+pub(crate) fn limit(
+    value: &Located<Value>,
+    key: &str,
+    report: &mut Report,
+) -> Option<Located<Option<Seconds>>> {
+    const HELP: &str =
+        "write a number of seconds from 0 upwards, or \"inf\" with quotes for no limit";
     match &value.value {
         Value::String(word) if word == "inf" => Some(value.with(None)),
         Value::Float(number) if *number == f64::INFINITY => {
-            report.error(&value.span, format!("`{key}` must not be an infinite number"), HELP);
+            report.error(
+                &value.span,
+                format!("`{key}` must not be an infinite number"),
+                HELP,
+            );
             None
         }
-        Value::String(_) | Value::Boolean(_) | Value::Datetime | Value::Array(_) | Value::Table(_) => {
-            report.error(&value.span, format!("`{key}` must be a number of seconds or \"inf\""), HELP);
+        Value::String(_)
+        | Value::Boolean(_)
+        | Value::Datetime
+        | Value::Array(_)
+        | Value::Table(_) => {
+            report.error(
+                &value.span,
+                format!("`{key}` must be a number of seconds or \"inf\""),
+                HELP,
+            );
             None
         }
-        Value::Integer(_) | Value::Float(_) => seconds(value, key, report).map(|span| span.with(Some(span.value))),
+        Value::Integer(_) | Value::Float(_) => {
+            seconds(value, key, report).map(|span| span.with(Some(span.value)))
+        }
     }
 }

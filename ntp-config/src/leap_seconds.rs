@@ -1,5 +1,6 @@
-//! The file of leap seconds that IERS and NIST publish, and that comes with the time zones of most systems as
-//! `leap-seconds.list`: lines of NTP seconds and TAI − UTC, with dates and a hash in comments.
+//! The file of leap seconds that IERS and NIST publish, and that comes with the time zones of most
+//! systems as `leap-seconds.list`: lines of NTP seconds and TAI − UTC, with dates and a hash in
+//! comments.
 
 use ntp_proto::clock::{LeapTable, TaiStep};
 use sha1::{Digest as _, Sha1};
@@ -27,10 +28,12 @@ pub enum LeapSecondsError {
     NotInOrder,
 }
 
-/// Reads the text of a file of leap seconds and verifies its hash. Its expiry is not checked, but is in the table.
+/// Reads the text of a file of leap seconds and verifies its hash. Its expiry is not checked, but
+/// is in the table.
 ///
 /// # Errors
-/// If a date or the hash is missing, a line or the hash is wrong, or the lines are not in the order of time.
+/// If a date or the hash is missing, a line or the hash is wrong, or the lines are not in the order
+/// of time.
 pub fn parse_leap_seconds(text: &str) -> Result<LeapTable, LeapSecondsError> {
     let updated = date(text, "#$")?;
     let expires = date(text, "#@")?;
@@ -44,7 +47,10 @@ pub fn parse_leap_seconds(text: &str) -> Result<LeapTable, LeapSecondsError> {
         let Some(from) = fields.next() else { continue };
         let bad = || LeapSecondsError::BadLine(index + 1);
         let offset = fields.next().ok_or_else(bad)?;
-        let step = TaiStep { from: seconds(from).ok_or_else(bad)?, tai_offset: offset.parse().map_err(|_| bad())? };
+        let step = TaiStep {
+            from: seconds(from).ok_or_else(bad)?,
+            tai_offset: offset.parse().map_err(|_| bad())?,
+        };
         hash.update(from);
         hash.update(offset);
         steps.push(step);
@@ -58,17 +64,27 @@ pub fn parse_leap_seconds(text: &str) -> Result<LeapTable, LeapSecondsError> {
 
 /// The date of a comment that begins with `mark`, in the digits of the file.
 fn date<'t>(text: &'t str, mark: &'static str) -> Result<&'t str, LeapSecondsError> {
-    let found = text.lines().find_map(|line| line.strip_prefix(mark)).map(str::trim);
-    found.filter(|date| seconds(date).is_some()).ok_or(LeapSecondsError::NoDate(mark))
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix(mark))
+        .map(str::trim);
+    found
+        .filter(|date| seconds(date).is_some())
+        .ok_or(LeapSecondsError::NoDate(mark))
 }
 
 /// NTP seconds in the digits of the file as Unix time in seconds.
 fn seconds(digits: &str) -> Option<i64> {
     let plain = digits.bytes().all(|octet| octet.is_ascii_digit());
-    digits.parse::<u32>().ok().filter(|_| plain).map(|seconds| i64::from(seconds) - UNIX_EPOCH)
+    digits
+        .parse::<u32>()
+        .ok()
+        .filter(|_| plain)
+        .map(|seconds| i64::from(seconds) - UNIX_EPOCH)
 }
 
-/// The hash as the file writes it: five numbers in hexadecimal, perhaps without their leading zeros.
+/// The hash as the file writes it: five numbers in hexadecimal, perhaps without their leading
+/// zeros.
 fn written_hash(text: &str) -> Option<[u8; 20]> {
     let line = text.lines().find_map(|line| line.strip_prefix("#h"))?;
     let mut words = line.split_whitespace();
@@ -91,8 +107,10 @@ mod tests {
 
     fn file() -> String {
         let digest = Sha1::digest("39451968003960057600355008960035364469760036369221760037");
-        let words: Vec<String> =
-            digest.chunks(4).map(|word| format!("{:x}", u32::from_be_bytes(word.try_into().unwrap()))).collect();
+        let words: Vec<String> = digest
+            .chunks(4)
+            .map(|word| format!("{:x}", u32::from_be_bytes(word.try_into().unwrap())))
+            .collect();
         FILE.replace("@HASH@", &words.join(" "))
     }
 
@@ -103,31 +121,58 @@ mod tests {
         assert_eq!(table.tai_offset_at(1_483_228_800), Some(37));
         assert_eq!(table.tai_offset_at(1_483_228_799), Some(36));
         let next = table.next_after(1_400_000_000).unwrap();
-        assert_eq!((next.midnight, next.kind), (1_435_708_800, LeapIndicator::Insert));
+        assert_eq!(
+            (next.midnight, next.kind),
+            (1_435_708_800, LeapIndicator::Insert)
+        );
     }
 
     #[test]
     fn the_file_of_this_system_is_read() {
-        let Ok(text) = std::fs::read_to_string("/usr/share/zoneinfo/leap-seconds.list") else { return };
-        assert_eq!(parse_leap_seconds(&text).unwrap().tai_offset_at(1_500_000_000), Some(37));
+        let Ok(text) = std::fs::read_to_string("/usr/share/zoneinfo/leap-seconds.list") else {
+            return;
+        };
+        assert_eq!(
+            parse_leap_seconds(&text)
+                .unwrap()
+                .tai_offset_at(1_500_000_000),
+            Some(37)
+        );
     }
 
     #[test]
     fn a_file_that_was_altered_or_cut_off_is_refused_with_the_reason() {
         let good = file();
         let without = |mark: &str| {
-            good.lines().filter(|line| !line.starts_with(mark)).fold(String::new(), |all, line| all + line + "\n")
+            good.lines()
+                .filter(|line| !line.starts_with(mark))
+                .fold(String::new(), |all, line| all + line + "\n")
         };
         for (text, error) in [
             (String::new(), LeapSecondsError::NoDate("#$")),
             (without("#@"), LeapSecondsError::NoDate("#@")),
             (without("#h"), LeapSecondsError::NoHash),
             (without("3644697600"), LeapSecondsError::WrongHash),
-            (good.replace("\t36\t", "\t35\t"), LeapSecondsError::WrongHash),
-            (good.replace("3960057600", "3960057601"), LeapSecondsError::WrongHash),
-            (good.replace("3550089600 35", "3550089600"), LeapSecondsError::BadLine(4)),
-            (good.replace("3550089600 35", "-3550089600 35"), LeapSecondsError::BadLine(4)),
-            (good.replace("3550089600 35", "<html>"), LeapSecondsError::BadLine(4)),
+            (
+                good.replace("\t36\t", "\t35\t"),
+                LeapSecondsError::WrongHash,
+            ),
+            (
+                good.replace("3960057600", "3960057601"),
+                LeapSecondsError::WrongHash,
+            ),
+            (
+                good.replace("3550089600 35", "3550089600"),
+                LeapSecondsError::BadLine(4),
+            ),
+            (
+                good.replace("3550089600 35", "-3550089600 35"),
+                LeapSecondsError::BadLine(4),
+            ),
+            (
+                good.replace("3550089600 35", "<html>"),
+                LeapSecondsError::BadLine(4),
+            ),
         ] {
             assert_eq!(parse_leap_seconds(&text), Err(error), "{text}");
         }

@@ -1,10 +1,11 @@
 //! The configuration file of Truechimer: reading, validating, and errors that say how to mend it.
 //!
-//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files exactly as they are, with the place
-//! of each key and value, and lays the files of `conf.d` over the main one. The sections are then validated into a
-//! [`Config`], which is complete and consistent: no program has to check it again, and what one program refuses, all
-//! refuse. Every problem that is found is in one [`ConfigError`]: file, line, column, the line itself with a mark, and
-//! what to write instead. What is accepted but doubtful comes as a [`Warning`] of the same form.
+//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files exactly as they
+//! are, with the place of each key and value, and lays the files of `conf.d` over the main one. The
+//! sections are then validated into a [`Config`], which is complete and consistent: no program has
+//! to check it again, and what one program refuses, all refuse. Every problem that is found is in
+//! one [`ConfigError`]: file, line, column, the line itself with a mark, and what to write instead.
+//! What is accepted but doubtful comes as a [`Warning`] of the same form.
 //!
 //! | module | concept |
 //! |---|---|
@@ -18,7 +19,10 @@
 //! | `leap_seconds` | the text of the file that `leap-seconds-file` names |
 //! | [`text`] | single values of a command line |
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod address;
 mod checks;
@@ -35,10 +39,10 @@ mod suggest;
 pub mod text;
 
 pub use config::{
-    ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH, DEFAULT_OBSERVATION_PATH,
-    DEFAULT_POOL_COUNT, DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset, LogLevel, NTP_PORT, NTS_KE_PORT, NtsKe,
-    NtsKeServerEntry, Observability, ServerEntry, SourceEntry, SourceKind, Storage, Synchronization, Trust,
-    UnknownLogLevel,
+    ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH,
+    DEFAULT_OBSERVATION_PATH, DEFAULT_POOL_COUNT, DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset,
+    LogLevel, NTP_PORT, NTS_KE_PORT, NtsKe, NtsKeServerEntry, Observability, ServerEntry,
+    SourceEntry, SourceKind, Storage, Synchronization, Trust, UnknownLogLevel,
 };
 pub use diagnostic::{ConfigError, Warning};
 pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};

@@ -27,14 +27,15 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
-/// Reads a configuration file and, over it, every `conf.d/*.toml` next to it in the order of their names.
+/// Reads a configuration file and, over it, every `conf.d/*.toml` next to it in the order of their
+/// names.
 ///
-/// Tables are merged key by key, and the later file wins; `[[source]]`, `[[server]]` and `[[nts-ke-server]]` are
-/// collected from all files.
+/// Tables are merged key by key, and the later file wins; `[[source]]`, `[[server]]` and
+/// `[[nts-ke-server]]` are collected from all files.
 ///
 /// # Errors
-/// A [`ConfigError`] with every problem found: files that cannot be read, text that is no TOML, unknown keys, and values
-/// that are impossible by themselves or together.
+/// A [`ConfigError`] with every problem found: files that cannot be read, text that is no TOML,
+/// unknown keys, and values that are impossible by themselves or together.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let mut texts = vec![(path.to_owned(), read_text(path)?)];
     for drop_in in drop_ins(path)? {
@@ -52,7 +53,8 @@ pub fn parse_str(name: &str, text: &str) -> Result<Loaded, ConfigError> {
     build(&[(PathBuf::from(name), text.to_owned())])
 }
 
-/// The configuration for pools named on the command line, everything else being as in an empty file.
+/// The configuration for pools named on the command line, everything else being as in an empty
+/// file.
 ///
 /// # Errors
 /// A [`ConfigError`] if there is no name, or one that cannot be a host.
@@ -63,15 +65,26 @@ pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
         match address::host(name) {
             Ok(host) => {
                 let address = host.or_port(NTP_PORT);
-                let kind = SourceKind::Pool { address, count: DEFAULT_POOL_COUNT, ignore: Vec::new() };
-                config.sources.push(SourceEntry { kind, settings: SourceConfig::default() });
+                let kind = SourceKind::Pool {
+                    address,
+                    count: DEFAULT_POOL_COUNT,
+                    ignore: Vec::new(),
+                };
+                config.sources.push(SourceEntry {
+                    kind,
+                    settings: SourceConfig::default(),
+                });
             }
             Err(reason) => report.error_anywhere(reason.message, reason.help),
         }
     }
     checks::whole(&config, &Demands::default(), &mut report);
     let (files, warnings) = report.finish()?;
-    Ok(Loaded { config, warnings, files })
+    Ok(Loaded {
+        config,
+        warnings,
+        files,
+    })
 }
 
 fn build(texts: &[(PathBuf, String)]) -> Result<Loaded, ConfigError> {
@@ -81,16 +94,27 @@ fn build(texts: &[(PathBuf, String)]) -> Result<Loaded, ConfigError> {
         root.overlay(raw::parse(path, text, &mut report));
     }
     // A tree out of broken text would only lead to errors that are not there.
-    let config = if report.has_errors() { Config::default() } else { section::read(root, &mut report) };
+    let config = if report.has_errors() {
+        Config::default()
+    } else {
+        section::read(root, &mut report)
+    };
     let (files, warnings) = report.finish()?;
-    Ok(Loaded { config, warnings, files })
+    Ok(Loaded {
+        config,
+        warnings,
+        files,
+    })
 }
 
 fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let folder = main.with_file_name(DROP_INS);
     let unreadable = |error: io::Error| {
         let help = "make the folder readable for this user, or remove it";
-        ConfigError::single(Problem::anywhere(format!("the folder {} cannot be read: {error}", folder.display()), help))
+        ConfigError::single(Problem::anywhere(
+            format!("the folder {} cannot be read: {error}", folder.display()),
+            help,
+        ))
     };
     let entries = match folder.read_dir() {
         Ok(entries) => entries,
@@ -101,8 +125,14 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         // Editors leave hidden files behind.
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+        {
             paths.push(path);
         }
     }
@@ -111,17 +141,23 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    let refuse =
-        |what: &str, help: &str| ConfigError::single(Problem::anywhere(format!("{} {what}", path.display()), help));
+    let refuse = |what: &str, help: &str| {
+        ConfigError::single(Problem::anywhere(
+            format!("{} {what}", path.display()),
+            help,
+        ))
+    };
     // Opening a pipe would wait for somebody to write.
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(refuse("is not a file", "name a regular file"));
     }
     let mut octets = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut octets));
+    let read =
+        File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut octets));
     match read {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let help = "name another file with -c FILE, or run `ntp-daemon -p POOL`, which needs none";
+            let help =
+                "name another file with -c FILE, or run `ntp-daemon -p POOL`, which needs none";
             return Err(refuse("does not exist", help));
         }
         Err(error) => {
@@ -135,7 +171,16 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     }
     String::from_utf8(octets).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes().iter().take(valid).filter(|octet| **octet == b'\n').count() + 1;
-        refuse(&format!("is not UTF-8 text, first in line {line}"), "save the file as UTF-8")
+        let line = error
+            .as_bytes()
+            .iter()
+            .take(valid)
+            .filter(|octet| **octet == b'\n')
+            .count()
+            + 1;
+        refuse(
+            &format!("is not UTF-8 text, first in line {line}"),
+            "save the file as UTF-8",
+        )
     })
 }

@@ -57,15 +57,21 @@ pub(crate) struct Table {
 impl Table {
     /// Takes an entry out.
     pub(crate) fn take(&mut self, key: &str) -> Option<Entry> {
-        let index = self.entries.iter().position(|entry| entry.key.value == key)?;
+        let index = self
+            .entries
+            .iter()
+            .position(|entry| entry.key.value == key)?;
         Some(self.entries.remove(index))
     }
 
-    /// Lays a later file over this one: tables are merged key by key, arrays of tables grow, everything else is
-    /// replaced.
+    /// Lays a later file over this one: tables are merged key by key, arrays of tables grow,
+    /// everything else is replaced.
     pub(crate) fn overlay(&mut self, later: Self) {
         for entry in later.entries {
-            let known = self.entries.iter_mut().find(|known| known.key.value == entry.key.value);
+            let known = self
+                .entries
+                .iter_mut()
+                .find(|known| known.key.value == entry.key.value);
             match known {
                 Some(known) => overlay_entry(known, entry),
                 None => self.entries.push(entry),
@@ -80,18 +86,30 @@ fn overlay_entry(known: &mut Entry, later: Entry) {
         (Value::Table(known), Value::Table(later)) => known.overlay(later),
         (Value::Array(known), Value::Array(later)) if appends => known.extend(later),
         (_, value) => {
-            let value = Located { value, span: later.value.span };
-            *known = Entry { key: later.key, value };
+            let value = Located {
+                value,
+                span: later.value.span,
+            };
+            *known = Entry {
+                key: later.key,
+                value,
+            };
         }
     }
 }
 
 /// Reads one file; everything that is no TOML goes into the report.
 pub(crate) fn parse(path: &Path, text: &str, report: &mut Report) -> Table {
-    let file = report.add_file(SourceFile { path: path.to_owned(), text: text.to_owned() });
+    let file = report.add_file(SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    });
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        let span = Span { file, range: error.span().unwrap_or(0..0) };
+        let span = Span {
+            file,
+            range: error.span().unwrap_or(0..0),
+        };
         let message = format!("this is not TOML: {}", error.message());
         report.error(
             &span,
@@ -111,11 +129,16 @@ struct Conversion<'r> {
 impl Conversion<'_> {
     fn table(&mut self, table: DeTable<'_>) -> Table {
         let entries = table.into_iter().filter_map(|(key, value)| {
-            let key = Located { span: self.span(&key), value: key.into_inner().into_owned() };
+            let key = Located {
+                span: self.span(&key),
+                value: key.into_inner().into_owned(),
+            };
             let value = self.value(value)?;
             Some(Entry { key, value })
         });
-        Table { entries: entries.collect() }
+        Table {
+            entries: entries.collect(),
+        }
     }
 
     fn value(&mut self, value: Spanned<DeValue<'_>>) -> Option<Located<Value>> {
@@ -124,22 +147,35 @@ impl Conversion<'_> {
             DeValue::String(text) => Value::String(text.into_owned()),
             DeValue::Integer(digits) => {
                 let Ok(number) = i64::from_str_radix(digits.as_str(), digits.radix()) else {
-                    self.report.error(&span, "this integer has more than 64 bits", "write a smaller number");
+                    self.report.error(
+                        &span,
+                        "this integer has more than 64 bits",
+                        "write a smaller number",
+                    );
                     return None;
                 };
                 Value::Integer(number)
             }
-            // What the parser took for a number but cannot be read as one is refused where a number is asked for.
+            // What the parser took for a number but cannot be read as one is refused where a number
+            // is asked for.
             DeValue::Float(digits) => Value::Float(digits.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(value) => Value::Boolean(value),
             DeValue::Datetime(_) => Value::Datetime,
-            DeValue::Array(items) => Value::Array(items.into_iter().filter_map(|item| self.value(item)).collect()),
+            DeValue::Array(items) => Value::Array(
+                items
+                    .into_iter()
+                    .filter_map(|item| self.value(item))
+                    .collect(),
+            ),
             DeValue::Table(table) => Value::Table(self.table(table)),
         };
         Some(Located { value, span })
     }
 
     fn span<T>(&self, spanned: &Spanned<T>) -> Span {
-        Span { file: self.file, range: spanned.span() }
+        Span {
+            file: self.file,
+            range: spanned.span(),
+        }
     }
 }

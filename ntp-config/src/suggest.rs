@@ -4,13 +4,27 @@
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = normalized(word);
     let slips = 1 + plain.chars().count() / 4;
-    let distances = known.iter().map(|candidate| (edit_distance(&plain, &normalized(candidate)), *candidate));
-    distances.filter(|(distance, _)| *distance <= slips).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
+    let distances = known
+        .iter()
+        .map(|candidate| (edit_distance(&plain, &normalized(candidate)), *candidate));
+    distances
+        .filter(|(distance, _)| *distance <= slips)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
 }
 
 /// Upper case and underscores are frequent slips; they cost nothing.
 fn normalized(word: &str) -> String {
-    word.chars().take(64).map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect()
+    word.chars()
+        .take(64)
+        .map(|c| {
+            if c == '_' {
+                '-'
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect()
 }
 
 /// The number of characters to insert, remove or replace (Levenshtein).
@@ -21,7 +35,11 @@ fn edit_distance(from: &str, to: &str) -> usize {
         let mut next = vec![index + 1];
         for ((want, above), left_above) in to.iter().zip(row.iter().skip(1)).zip(&row) {
             let left = next.last().copied().unwrap_or(usize::MAX - 1);
-            next.push((above + 1).min(left + 1).min(left_above + usize::from(have != *want)));
+            next.push(
+                (above + 1)
+                    .min(left + 1)
+                    .min(left_above + usize::from(have != *want)),
+            );
         }
         row = next;
     }
@@ -46,7 +64,10 @@ mod tests {
     fn a_slip_of_the_keyboard_is_recognised_and_another_word_is_not() {
         let known = ["address", "count", "poll-interval-limits"];
         assert_eq!(nearest("addres", &known), Some("address"));
-        assert_eq!(nearest("Poll_Interval_Limits", &known), Some("poll-interval-limits"));
+        assert_eq!(
+            nearest("Poll_Interval_Limits", &known),
+            Some("poll-interval-limits")
+        );
         assert_eq!(nearest("cuont", &known), Some("count"));
         assert_eq!(nearest("listen", &known), None);
         assert_eq!(nearest("", &known), None);

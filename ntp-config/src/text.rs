@@ -15,7 +15,10 @@ pub struct BadText {
 
 impl BadText {
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into() }
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
     /// What is wrong.
@@ -31,7 +34,8 @@ impl BadText {
     }
 }
 
-/// Reads a host with or without a port, as `ntp.example.org`, `192.0.2.1:124` or `[2001:db8::1]:123`.
+/// Reads a host with or without a port, as `ntp.example.org`, `192.0.2.1:124` or
+/// `[2001:db8::1]:123`.
 ///
 /// # Errors
 /// Says why nobody can be asked there.
@@ -69,29 +73,53 @@ mod tests {
 
     #[test]
     fn a_host_gets_the_port_of_its_protocol_unless_it_names_one() {
-        assert_eq!(host("ntp.example.org", NTS_KE_PORT).unwrap().to_string(), "ntp.example.org:4460");
-        assert_eq!(host("[2001:db8::1]:1234", NTP_PORT).unwrap().to_string(), "[2001:db8::1]:1234");
+        assert_eq!(
+            host("ntp.example.org", NTS_KE_PORT).unwrap().to_string(),
+            "ntp.example.org:4460"
+        );
+        assert_eq!(
+            host("[2001:db8::1]:1234", NTP_PORT).unwrap().to_string(),
+            "[2001:db8::1]:1234"
+        );
     }
 
     #[test]
     fn a_host_that_nobody_can_have_is_refused_with_a_remedy() {
         let refused = host("0.0.0.0", NTP_PORT).unwrap_err();
-        assert!(refused.to_string().ends_with("no single server can answer there; write the address of the server"));
-        assert!(host("ntp://x", NTP_PORT).unwrap_err().to_string().contains("is a URL"));
+        assert!(
+            refused
+                .to_string()
+                .ends_with("no single server can answer there; write the address of the server")
+        );
+        assert!(
+            host("ntp://x", NTP_PORT)
+                .unwrap_err()
+                .to_string()
+                .contains("is a URL")
+        );
     }
 
     #[test]
     fn algorithms_have_names_and_numbers() {
-        assert_eq!(aead_algorithm("aes-siv-cmac-256"), Ok(AeadAlgorithm::SivCmac256));
+        assert_eq!(
+            aead_algorithm("aes-siv-cmac-256"),
+            Ok(AeadAlgorithm::SivCmac256)
+        );
         assert_eq!(aead_algorithm("30"), Ok(AeadAlgorithm::Aes128GcmSiv));
         let refused = aead_algorithm("AES-SIV-CMAC-265").unwrap_err().to_string();
-        assert!(refused.contains("did you mean `AES-SIV-CMAC-256`?"), "{refused}");
+        assert!(
+            refused.contains("did you mean `AES-SIV-CMAC-256`?"),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_key_is_read_in_hexadecimal_and_in_base64() {
         assert_eq!(pinned_key(&"5a".repeat(32)), Ok([0x5a; 32]));
-        assert_eq!(pinned_key("sha256//WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo="), Ok([0x5a; 32]));
+        assert_eq!(
+            pinned_key("sha256//WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo="),
+            Ok([0x5a; 32])
+        );
         assert!(pinned_key("5a").is_err());
     }
 }

@@ -16,7 +16,8 @@ Exit codes:
   3  the daemon could not be reached
   4  the clock is not synchronised";
 
-/// Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a daemon.
+/// Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a
+/// daemon.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -38,7 +39,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Is the clock synchronised, and if not, why not? Then the clock and the sources
     Status {
-        /// All there is: reasons of every source, error bounds, steps, the daemon, and what it serves
+        /// All there is: reasons of every source, error bounds, steps, the daemon, and what it
+        /// serves
         #[arg(short, long)]
         verbose: bool,
     },
@@ -68,7 +70,10 @@ mod tests {
 
     #[test]
     fn options_may_stand_before_and_after_the_command() {
-        for line in [["ntp-ctl", "--json", "-c", "x", "status"], ["ntp-ctl", "status", "-c", "x", "--json"]] {
+        for line in [
+            ["ntp-ctl", "--json", "-c", "x", "status"],
+            ["ntp-ctl", "status", "-c", "x", "--json"],
+        ] {
             let args = Args::try_parse_from(line).unwrap();
             assert!(args.json);
             assert_eq!(args.config, Some("x".into()));
@@ -77,6 +82,9 @@ mod tests {
 
     #[test]
     fn no_command_is_a_mistake_that_shows_the_help() {
-        assert_eq!(Args::try_parse_from(["ntp-ctl"]).unwrap_err().exit_code(), 2);
+        assert_eq!(
+            Args::try_parse_from(["ntp-ctl"]).unwrap_err().exit_code(),
+            2
+        );
     }
 }

@@ -19,13 +19,21 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
         Ok(path) => path,
         Err(error) => {
             let advice = "mend the configuration file, or name the socket with --socket";
-            return fail(args, Failure::new("bad-configuration", format!("{error}\n{advice}")), Outcome::Failed);
+            return fail(
+                args,
+                Failure::new("bad-configuration", format!("{error}\n{advice}")),
+                Outcome::Failed,
+            );
         }
     };
     match ntp_observe::fetch(&path, PATIENCE) {
         Ok(document) => {
             show(args, &document, page);
-            if document.system.is_healthy() { Outcome::Fine } else { Outcome::NotSynchronized }
+            if document.system.is_healthy() {
+                Outcome::Fine
+            } else {
+                Outcome::NotSynchronized
+            }
         }
         Err(error) => fail(args, Failure::from(error), Outcome::Unreachable),
     }
@@ -35,20 +43,27 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
 fn socket(args: &Args) -> Result<PathBuf, ntp_config::ConfigError> {
     match (&args.socket, &args.config) {
         (Some(path), _) => Ok(path.clone()),
-        (None, Some(config)) => {
-            Ok(ntp_config::load(config)?.config.observability.observation_path_or_default().to_owned())
-        }
+        (None, Some(config)) => Ok(ntp_config::load(config)?
+            .config
+            .observability
+            .observation_path_or_default()
+            .to_owned()),
         (None, None) => Ok(DEFAULT_OBSERVATION_PATH.into()),
     }
 }
 
 fn show(args: &Args, document: &Document, page: Page) {
     if !args.json {
-        return terminal::print_page(&render(document, page, terminal::width()), document.system.is_healthy());
+        return terminal::print_page(
+            &render(document, page, terminal::width()),
+            document.system.is_healthy(),
+        );
     }
     let json = match page {
         Page::Status { .. } => serde_json::to_string_pretty(document),
-        Page::Sources => serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "sources": document.sources })),
+        Page::Sources => {
+            serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "sources": document.sources }))
+        }
     };
     let json = json.expect("invariant: every key is a string and writing to memory cannot fail");
     terminal::print(&format!("{json}\n"));

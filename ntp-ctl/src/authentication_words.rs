@@ -66,7 +66,11 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
 /// A reason of a source.
 pub(crate) fn source(reason: &SourceReason) -> Words {
     match reason {
-        SourceReason::ContradictsAuthenticated { offset_s, by_s, authenticated } => Words::new(
+        SourceReason::ContradictsAuthenticated {
+            offset_s,
+            by_s,
+            authenticated,
+        } => Words::new(
             format!(
                 "contradicts {} with NTS: it says that our clock is {}, which is {} outside what they allow; not \
                  being authenticated, it is not used",
@@ -84,7 +88,9 @@ pub(crate) fn source(reason: &SourceReason) -> Words {
             Words::plain("it has no NTS, and stands in only if no source with NTS answers")
         }
         SourceReason::ImplausibleTime { claimed, limit } => Words::new(
-            format!("it claims {claimed}, which is not believed of one plain source alone (the limit is {limit})"),
+            format!(
+                "it claims {claimed}, which is not believed of one plain source alone (the limit is {limit})"
+            ),
             "add a source that agrees with it, or one with NTS",
         ),
         SourceReason::SameServer { source } => Words::new(
@@ -109,31 +115,64 @@ mod tests {
     #[test]
     fn every_reason_of_the_system_names_the_cause_and_what_to_do() {
         let date = |unix| Date::from_unix(unix, 0);
-        let named = SourceFacts { id: 7, name: "nts.example.org:4460".into(), ..SourceFacts::default() };
-        let document = Document { sources: vec![named], ..Document::default() };
+        let named = SourceFacts {
+            id: 7,
+            name: "nts.example.org:4460".into(),
+            ..SourceFacts::default()
+        };
+        let document = Document {
+            sources: vec![named],
+            ..Document::default()
+        };
         for (reason, what, remedy) in [
-            (SystemReason::WaitingForAuthenticated { plain: 1 }, "1 plain source answers, and", "ten seconds"),
-            (SystemReason::NoAuthenticatedSource { plain: 3 }, "keeps 3 plain sources from", "\"prefer\""),
+            (
+                SystemReason::WaitingForAuthenticated { plain: 1 },
+                "1 plain source answers, and",
+                "ten seconds",
+            ),
+            (
+                SystemReason::NoAuthenticatedSource { plain: 3 },
+                "keeps 3 plain sources from",
+                "\"prefer\"",
+            ),
             (
                 SystemReason::CertificateUnproven { source: 7 },
                 "never right, and nts.example.org:4460 alone may not set it",
                 "first-time-from = \"single\"",
             ),
             (
-                SystemReason::ImplausibleTime { source: 7, claimed: date(2_500_000_000), limit: date(2_200_000_000) },
+                SystemReason::ImplausibleTime {
+                    source: 7,
+                    claimed: date(2_500_000_000),
+                    limit: date(2_200_000_000),
+                },
                 "2049-03-22",
                 "add a source",
             ),
-            (SystemReason::Unauthenticated { with_nts: 1 }, "the time is not authenticated", "\"require\""),
             (
-                SystemReason::KeyEstablishmentSilent { ke_server: "nts.example.org:4461".into(), waited_s: 6.0 },
+                SystemReason::Unauthenticated { with_nts: 1 },
+                "the time is not authenticated",
+                "\"require\"",
+            ),
+            (
+                SystemReason::KeyEstablishmentSilent {
+                    ke_server: "nts.example.org:4461".into(),
+                    waited_s: 6.0,
+                },
                 "with nts.example.org:4461 has had no answer for 6 s",
                 "TCP port 4461",
             ),
         ] {
             let words = system(&reason, &document);
             assert!(words.what.contains(what), "{}", words.what);
-            assert!(words.remedy.as_deref().is_some_and(|text| text.contains(remedy)), "{:?}", words.remedy);
+            assert!(
+                words
+                    .remedy
+                    .as_deref()
+                    .is_some_and(|text| text.contains(remedy)),
+                "{:?}",
+                words.remedy
+            );
         }
     }
 
@@ -142,19 +181,34 @@ mod tests {
         let date = |unix| Date::from_unix(unix, 0);
         for (reason, part) in [
             (
-                SourceReason::ContradictsAuthenticated { offset_s: 40.0, by_s: 39.9, authenticated: 1 },
+                SourceReason::ContradictsAuthenticated {
+                    offset_s: 40.0,
+                    by_s: 39.9,
+                    authenticated: 1,
+                },
                 "contradicts 1 source with NTS",
             ),
             (SourceReason::NotAuthenticated, "\"require\""),
             (SourceReason::WaitingForAuthenticated, "stands in only if"),
-            (SourceReason::ImplausibleTime { claimed: date(2_500_000_000), limit: date(2_200_000_000) }, "2049-03-22"),
             (
-                SourceReason::SameServer { source: "nts.example.org".into() },
+                SourceReason::ImplausibleTime {
+                    claimed: date(2_500_000_000),
+                    limit: date(2_200_000_000),
+                },
+                "2049-03-22",
+            ),
+            (
+                SourceReason::SameServer {
+                    source: "nts.example.org".into(),
+                },
                 "leads to the same server as nts.example.org",
             ),
         ] {
             let words = source(&reason).whole();
-            assert!(words.contains(part) && !words.contains("this ntp-ctl does not know"), "{words}");
+            assert!(
+                words.contains(part) && !words.contains("this ntp-ctl does not know"),
+                "{words}"
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The lines about the clock: four that are always shown, and the rest for `--verbose`.
 
-use ntp_observe::{ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason};
+use ntp_observe::{
+    ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason,
+};
 
 use crate::source_words::label;
 use crate::terminal::{shorten, wrap};
@@ -32,7 +34,10 @@ pub(crate) fn lines(document: &Document, verbose: bool, width: usize) -> String 
             ("Daemon", daemon_line(document)),
         ]);
     }
-    facts.into_iter().map(|(name, text)| fact(name, &text, width)).collect()
+    facts
+        .into_iter()
+        .map(|(name, text)| fact(name, &text, width))
+        .collect()
 }
 
 fn clock_line(clock: &ClockFacts) -> String {
@@ -41,8 +46,15 @@ fn clock_line(clock: &ClockFacts) -> String {
         ClockMode::Virtual => "a virtual one",
         ClockMode::Other(word) => word,
     };
-    let steered = if clock.steering { "steered" } else { "not steered" };
-    format!("{mode}, {steered}; it reads {}", Date::from_unix(clock.now.unix_seconds(), 0))
+    let steered = if clock.steering {
+        "steered"
+    } else {
+        "not steered"
+    };
+    format!(
+        "{mode}, {steered}; it reads {}",
+        Date::from_unix(clock.now.unix_seconds(), 0)
+    )
 }
 
 fn offset_line(document: &Document) -> String {
@@ -51,7 +63,10 @@ fn offset_line(document: &Document) -> String {
     match system.offset_s {
         Some(offset) => match signed_seconds(offset) {
             none if none == "0 s" => format!("none left to correct, jitter {jitter}"),
-            signed => format!("{signed} (the clock is {}), jitter {jitter}", behind(offset)),
+            signed => format!(
+                "{signed} (the clock is {}), jitter {jitter}",
+                behind(offset)
+            ),
         },
         None if document.sources.is_empty() => "not known, as there is no source".to_owned(),
         None => "not measured yet".to_owned(),
@@ -59,28 +74,41 @@ fn offset_line(document: &Document) -> String {
 }
 
 fn frequency_line(system: &SystemFacts) -> String {
-    let Some(ratio) = system.frequency_ratio else { return "not measured yet".to_owned() };
+    let Some(ratio) = system.frequency_ratio else {
+        return "not measured yet".to_owned();
+    };
     let side = if ratio < 0.0 { "slow" } else { "fast" };
     let uncertainty = system
         .frequency_uncertainty_ratio
         .map(|uncertainty| format!(" ± {:.3} ppm", uncertainty * 1e6))
         .unwrap_or_default();
-    format!("{}{uncertainty} (left alone, the clock runs {side})", ppm(ratio))
+    format!(
+        "{}{uncertainty} (left alone, the clock runs {side})",
+        ppm(ratio)
+    )
 }
 
 /// The reference of our time, within so many columns.
 fn reference_line(document: &Document, room: usize) -> String {
     let system = &document.system;
-    let own =
-        system.reasons.iter().chain(&system.warnings).any(|reason| matches!(reason, SystemReason::LocalClock { .. }));
-    let leader = document.sources.iter().find(|source| source.state == SourceState::Selected);
+    let own = system
+        .reasons
+        .iter()
+        .chain(&system.warnings)
+        .any(|reason| matches!(reason, SystemReason::LocalClock { .. }));
+    let leader = document
+        .sources
+        .iter()
+        .find(|source| source.state == SourceState::Selected);
     let reference = match (leader, &system.reference_id) {
         _ if own => "this machine's own clock".to_owned(),
         // A reference that leaves us stratum 16 is followed and not passed on.
         (Some(leader), None) if system.synchronized => label(leader),
         (Some(leader), Some(_)) => label(leader),
         (None, Some(id)) => id.clone(),
-        (_, None) => return "none; replies to clients say that the clock is not synchronised".to_owned(),
+        (_, None) => {
+            return "none; replies to clients say that the clock is not synchronised".to_owned();
+        }
     };
     let leap = match &system.leap {
         Leap::None => "",
@@ -109,8 +137,16 @@ fn bound_line(system: &SystemFacts) -> String {
 fn update_line(system: &SystemFacts) -> String {
     match system.last_update_ago_s {
         Some(ago) => {
-            let id = system.reference_id.as_deref().map(|id| format!("; reference id {id}")).unwrap_or_default();
-            format!("the last one {} ago, one every {}{id}", span(ago), known(system.poll_s, poll))
+            let id = system
+                .reference_id
+                .as_deref()
+                .map(|id| format!("; reference id {id}"))
+                .unwrap_or_default();
+            format!(
+                "the last one {} ago, one every {}{id}",
+                span(ago),
+                known(system.poll_s, poll)
+            )
         }
         None => "none yet".to_owned(),
     }
@@ -121,7 +157,9 @@ fn steps_line(system: &SystemFacts) -> String {
         0 => "none since the start".to_owned(),
         number => format!("{} since the start", count(number, "step")),
     };
-    let limit = system.accumulated_steps_threshold_s.map(|limit| format!(" (the limit is {})", seconds(limit)));
+    let limit = system
+        .accumulated_steps_threshold_s
+        .map(|limit| format!(" (the limit is {})", seconds(limit)));
     if system.accumulated_steps_s == 0.0 && limit.is_none() {
         return since;
     }
@@ -134,6 +172,15 @@ fn steps_line(system: &SystemFacts) -> String {
 
 fn daemon_line(document: &Document) -> String {
     let daemon = &document.daemon;
-    let config = daemon.config_path.as_deref().map(|path| format!(", configuration {path}")).unwrap_or_default();
-    format!("version {}, process {}, running for {}{config}", daemon.version, daemon.pid, span(daemon.uptime_s))
+    let config = daemon
+        .config_path
+        .as_deref()
+        .map(|path| format!(", configuration {path}"))
+        .unwrap_or_default();
+    format!(
+        "version {}, process {}, running for {}{config}",
+        daemon.version,
+        daemon.pid,
+        span(daemon.uptime_s)
+    )
 }

@@ -11,29 +11,47 @@ use crate::units::{count, known, poll, seconds, signed_seconds, span};
 /// Everything about one source.
 pub(crate) fn lines(source: &SourceFacts, width: usize) -> String {
     let mut facts = vec![
-        ("State", format!("{}: {}", source.state.word(), sentence(source))),
+        (
+            "State",
+            format!("{}: {}", source.state.word(), sentence(source)),
+        ),
         ("Server", server_facts(source)),
         ("Root", root_facts(source)),
         ("Polls", poll_facts(source)),
         ("Packets", packet_facts(source)),
     ];
     if let Some(ways) = source.one_way {
-        let text =
-            format!("to the server {}, back {}", signed_seconds(ways.outbound_s), signed_seconds(ways.inbound_s));
+        let text = format!(
+            "to the server {}, back {}",
+            signed_seconds(ways.outbound_s),
+            signed_seconds(ways.inbound_s)
+        );
         facts.push(("One way", text));
     }
     if source.packets.received > 0 {
         facts.push(("Timestamps", timestamp_facts(&source.timestamps)));
     }
     facts.extend(source.nts.iter().flat_map(nts::facts));
-    let heading = wrap_with("", "  ", &format!("{}, {}", label(source), source.mode), width);
-    let facts = facts.into_iter().map(|(name, text)| fact(&format!("  {name}"), &text, width));
+    let heading = wrap_with(
+        "",
+        "  ",
+        &format!("{}, {}", label(source), source.mode),
+        width,
+    );
+    let facts = facts
+        .into_iter()
+        .map(|(name, text)| fact(&format!("  {name}"), &text, width));
     std::iter::once(heading).chain(facts).collect()
 }
 
 fn server_facts(source: &SourceFacts) -> String {
-    let Some(stratum) = source.stratum else { return "nothing known yet".to_owned() };
-    let version = source.version.map(|version| format!(", NTP version {version}")).unwrap_or_default();
+    let Some(stratum) = source.stratum else {
+        return "nothing known yet".to_owned();
+    };
+    let version = source
+        .version
+        .map(|version| format!(", NTP version {version}"))
+        .unwrap_or_default();
     let leap = match &source.leap {
         None | Some(Leap::None) => String::new(),
         Some(Leap::Insert) => ", announces a leap second".to_owned(),
@@ -41,8 +59,15 @@ fn server_facts(source: &SourceFacts) -> String {
         Some(Leap::Unsynchronized) => ", not synchronised".to_owned(),
         Some(Leap::Other(word)) => format!(", leap {word}"),
     };
-    let from = source.reference_id.as_deref().map(|id| format!(", takes its time from {id}")).unwrap_or_default();
-    format!("{}, stratum {stratum}{from}{version}{leap}", host(source).unwrap_or("no address"))
+    let from = source
+        .reference_id
+        .as_deref()
+        .map(|id| format!(", takes its time from {id}"))
+        .unwrap_or_default();
+    format!(
+        "{}, stratum {stratum}{from}{version}{leap}",
+        host(source).unwrap_or("no address")
+    )
 }
 
 fn root_facts(source: &SourceFacts) -> String {

@@ -14,17 +14,25 @@ pub(crate) const LONGEST: usize = 61;
 struct Predicate {
     one: String,
     several: String,
-    /// With "none of the sources" before it; where there is nothing, "all" stands there and `several` follows.
+    /// With "none of the sources" before it; where there is nothing, "all" stands there and
+    /// `several` follows.
     none: Option<&'static str>,
 }
 
 impl Predicate {
     fn new(one: impl Into<String>, several: impl Into<String>) -> Self {
-        Self { one: one.into(), several: several.into(), none: None }
+        Self {
+            one: one.into(),
+            several: several.into(),
+            none: None,
+        }
     }
 
     fn denying(one: &str, several: &str, none: &'static str) -> Self {
-        Self { none: Some(none), ..Self::new(one, several) }
+        Self {
+            none: Some(none),
+            ..Self::new(one, several)
+        }
     }
 
     /// Of all sources, `number` of them.
@@ -39,65 +47,100 @@ impl Predicate {
 
     /// Of some of them.
     fn of_some(&self, number: usize) -> String {
-        if number == 1 { format!("1 {}", self.one) } else { format!("{number} {}", self.several) }
+        if number == 1 {
+            format!("1 {}", self.one)
+        } else {
+            format!("{number} {}", self.several)
+        }
     }
 }
 
-/// The cause for which no source can be used, by the reasons of the sources; `None` if one of them is not at fault.
+/// The cause for which no source can be used, by the reasons of the sources; `None` if one of them
+/// is not at fault.
 pub(crate) fn of(document: &Document) -> Option<Words> {
     let sources = &document.sources;
     let predicates: Vec<Predicate> = sources.iter().map(predicate).collect::<Option<_>>()?;
     let (source, first) = (sources.first()?, predicates.first()?);
-    if predicates.iter().all(|other| other.several == first.several) {
+    if predicates
+        .iter()
+        .all(|other| other.several == first.several)
+    {
         let remedy = source_words::reason(&source.reason, source).remedy;
-        return Some(Words { remedy, ..Words::plain(first.of_all(sources.len())) });
+        return Some(Words {
+            remedy,
+            ..Words::plain(first.of_all(sources.len()))
+        });
     }
     let none = format!("none of {} sources can be used", sources.len());
     let counted = format!("{none}: {}", counted(&predicates).join(", "));
-    let what = if counted.chars().count() <= LONGEST { counted } else { format!("{none}, for different reasons") };
+    let what = if counted.chars().count() <= LONGEST {
+        counted
+    } else {
+        format!("{none}, for different reasons")
+    };
     Some(Words::new(what, "see the reasons below the table"))
 }
 
-/// True if the first line says the cause of this source already: all have it in common, or the sources contradict one
-/// another.
+/// True if the first line says the cause of this source already: all have it in common, or the
+/// sources contradict one another.
 pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
-    let contradict = matches!(document.system.reasons.first(), Some(SystemReason::NoMajority { usable: 2.., .. }));
+    let contradict = matches!(
+        document.system.reasons.first(),
+        Some(SystemReason::NoMajority { usable: 2.., .. })
+    );
     if contradict && source.reason == SourceReason::WaitingForMajority {
         return true;
     }
     let predicates: Option<Vec<Predicate>> = document.sources.iter().map(predicate).collect();
-    predicates.is_some_and(|all| all.windows(2).all(|two| matches!(two, [a, b] if a.several == b.several)))
+    predicates.is_some_and(|all| {
+        all.windows(2)
+            .all(|two| matches!(two, [a, b] if a.several == b.several))
+    })
 }
 
 /// Each predicate with the number of sources that share it, in the order in which they first come.
 fn counted(predicates: &[Predicate]) -> Vec<String> {
     let is_first = |place: &usize| {
         let this = predicates.get(*place).map(|predicate| &predicate.several);
-        predicates.iter().position(|other| Some(&other.several) == this) == Some(*place)
+        predicates
+            .iter()
+            .position(|other| Some(&other.several) == this)
+            == Some(*place)
     };
     let places = (0..predicates.len()).filter(is_first);
     places
         .filter_map(|place| predicates.get(place))
         .map(|predicate| {
-            predicate.of_some(predicates.iter().filter(|other| other.several == predicate.several).count())
+            predicate.of_some(
+                predicates
+                    .iter()
+                    .filter(|other| other.several == predicate.several)
+                    .count(),
+            )
         })
         .collect()
 }
 
 fn predicate(source: &SourceFacts) -> Option<Predicate> {
     Some(match &source.reason {
-        SourceReason::NoReplyYet { sent: 0 } => {
-            Predicate::denying("has not been asked yet", "have not been asked yet", "has been asked yet")
-        }
-        SourceReason::NoReplyYet { .. } => {
-            Predicate::denying("has not answered yet", "have not answered yet", "has answered yet")
-        }
+        SourceReason::NoReplyYet { sent: 0 } => Predicate::denying(
+            "has not been asked yet",
+            "have not been asked yet",
+            "has been asked yet",
+        ),
+        SourceReason::NoReplyYet { .. } => Predicate::denying(
+            "has not answered yet",
+            "have not answered yet",
+            "has answered yet",
+        ),
         SourceReason::NoReply { .. } if !source_words::has_answered(source) => {
             Predicate::denying("does not answer", "do not answer", "answers")
         }
-        SourceReason::NoReply { .. } => {
-            Predicate::denying("does not answer any more", "do not answer any more", "answers any more")
-        }
+        SourceReason::NoReply { .. } => Predicate::denying(
+            "does not answer any more",
+            "do not answer any more",
+            "answers any more",
+        ),
         SourceReason::PortUnreachable
         | SourceReason::Unreachable { .. }
         | SourceReason::SendFailed { .. }
@@ -105,31 +148,47 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         | SourceReason::NameNotResolved { .. }
         | SourceReason::NoAddressesLeft { .. } => unreached(&source.reason),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
-        SourceReason::ServerUnsynchronized => {
-            Predicate::new("says that its own clock is not synchronised", "say that their clocks are not synchronised")
-        }
+        SourceReason::ServerUnsynchronized => Predicate::new(
+            "says that its own clock is not synchronised",
+            "say that their clocks are not synchronised",
+        ),
         SourceReason::StratumTooHigh { stratum, limit } => Predicate::new(
             format!("is at stratum {stratum}, and the limit is {limit}"),
             format!("are at a stratum above the limit of {limit}"),
         ),
-        SourceReason::DistanceTooLarge { distance_s, limit_s } => Predicate::new(
-            format!("may be wrong by {}; the limit is {}", seconds(*distance_s), seconds(*limit_s)),
+        SourceReason::DistanceTooLarge {
+            distance_s,
+            limit_s,
+        } => Predicate::new(
+            format!(
+                "may be wrong by {}; the limit is {}",
+                seconds(*distance_s),
+                seconds(*limit_s)
+            ),
             format!("may be wrong by more than {}", seconds(*limit_s)),
         ),
-        SourceReason::SynchronizationLoop => {
-            Predicate::new("takes its time from this machine", "take their time from this machine")
+        SourceReason::SynchronizationLoop => Predicate::new(
+            "takes its time from this machine",
+            "take their time from this machine",
+        ),
+        SourceReason::KissDeny => {
+            Predicate::new("refuses to serve us (DENY)", "refuse to serve us (DENY)")
         }
-        SourceReason::KissDeny => Predicate::new("refuses to serve us (DENY)", "refuse to serve us (DENY)"),
-        SourceReason::KissRstr => Predicate::new("refuses to serve us (RSTR)", "refuse to serve us (RSTR)"),
-        SourceReason::RateLimited { .. } => {
-            Predicate::new("says only that it is asked too often (RATE)", "say only that they are asked too often")
+        SourceReason::KissRstr => {
+            Predicate::new("refuses to serve us (RSTR)", "refuse to serve us (RSTR)")
         }
-        SourceReason::NotAuthenticated => {
-            Predicate::new("has no NTS, which is required", "have no NTS, which is required")
-        }
-        SourceReason::SameServer { .. } => {
-            Predicate::new("leads to the same server as another one", "lead to the same server as another one")
-        }
+        SourceReason::RateLimited { .. } => Predicate::new(
+            "says only that it is asked too often (RATE)",
+            "say only that they are asked too often",
+        ),
+        SourceReason::NotAuthenticated => Predicate::new(
+            "has no NTS, which is required",
+            "have no NTS, which is required",
+        ),
+        SourceReason::SameServer { .. } => Predicate::new(
+            "leads to the same server as another one",
+            "lead to the same server as another one",
+        ),
         nts_reason!() => authentication(&source.reason)?,
         SourceReason::SystemPeer
         | SourceReason::UsedInTheMean
@@ -159,21 +218,36 @@ fn unreached(reason: &SourceReason) -> Predicate {
                 NetworkCause::Prohibited => ": a firewall forbids it",
                 NetworkCause::Other(_) => "",
             };
-            Predicate::new(format!("cannot be reached{why}"), format!("cannot be reached{why}"))
+            Predicate::new(
+                format!("cannot be reached{why}"),
+                format!("cannot be reached{why}"),
+            )
         }
-        SourceReason::Resolving => Predicate::new("is being looked up in DNS", "are being looked up in DNS"),
-        SourceReason::NameNotResolved { .. } => {
-            Predicate::new("has a name that cannot be resolved", "have names that cannot be resolved")
+        SourceReason::Resolving => {
+            Predicate::new("is being looked up in DNS", "are being looked up in DNS")
         }
-        SourceReason::NoAddressesLeft { .. } => {
-            Predicate::new("has no address that can be used", "have no address that can be used")
-        }
-        SourceReason::SendFailed { cause: NetworkCause::NoRoute, .. } => {
-            Predicate::new("cannot be asked: there is no route", "cannot be asked: there is no route")
-        }
-        SourceReason::SendFailed { cause: NetworkCause::Prohibited, .. } => {
-            Predicate::new("cannot be asked: this machine forbids it", "cannot be asked: this machine forbids it")
-        }
+        SourceReason::NameNotResolved { .. } => Predicate::new(
+            "has a name that cannot be resolved",
+            "have names that cannot be resolved",
+        ),
+        SourceReason::NoAddressesLeft { .. } => Predicate::new(
+            "has no address that can be used",
+            "have no address that can be used",
+        ),
+        SourceReason::SendFailed {
+            cause: NetworkCause::NoRoute,
+            ..
+        } => Predicate::new(
+            "cannot be asked: there is no route",
+            "cannot be asked: there is no route",
+        ),
+        SourceReason::SendFailed {
+            cause: NetworkCause::Prohibited,
+            ..
+        } => Predicate::new(
+            "cannot be asked: this machine forbids it",
+            "cannot be asked: this machine forbids it",
+        ),
         _ => Predicate::new("cannot be asked", "cannot be asked"),
     }
 }
@@ -181,10 +255,14 @@ fn unreached(reason: &SourceReason) -> Predicate {
 /// Replies come and cannot be used, by the word of the test that they fail.
 fn discarded(last: &str, source: &SourceFacts) -> Predicate {
     match last {
-        "wrong-address" => {
-            Predicate::new("answers from another address or port", "answer from another address or port")
-        }
-        "malformed" => Predicate::new("answers with what is no NTP packet", "answer with what is no NTP packet"),
+        "wrong-address" => Predicate::new(
+            "answers from another address or port",
+            "answer from another address or port",
+        ),
+        "malformed" => Predicate::new(
+            "answers with what is no NTP packet",
+            "answer with what is no NTP packet",
+        ),
         "unknown-version" => Predicate::new(
             match source.version {
                 Some(version) => format!("answers in NTP version {version} instead of 1 to 4"),
@@ -192,10 +270,16 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             },
             "answer in another NTP version than 1 to 4",
         ),
-        "not-a-reply" => Predicate::new("sends NTP packets, but no replies", "send NTP packets, but no replies"),
+        "not-a-reply" => Predicate::new(
+            "sends NTP packets, but no replies",
+            "send NTP packets, but no replies",
+        ),
         "bogus-origin" => Predicate::new("answers what was not asked", "answer what was not asked"),
         "too-late" => Predicate::new("answers too late", "answer too late"),
-        "invalid-timestamps" => Predicate::new("answers without valid timestamps", "answer without valid timestamps"),
+        "invalid-timestamps" => Predicate::new(
+            "answers without valid timestamps",
+            "answer without valid timestamps",
+        ),
         "root-distance" => Predicate::new(
             match source_words::root_distance(source) {
                 Some(distance) => format!("says that it may be wrong by {}", seconds(distance)),
@@ -203,21 +287,39 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             },
             "say that they may be wrong by 16 s or more",
         ),
-        "negative-delay" => Predicate::new("answers with impossible timestamps", "answer with impossible timestamps"),
-        "certificate-time" => {
-            Predicate::new("shows a time that its certificate denies", "show a time that their certificates deny")
-        }
-        "nts-unauthenticated" => Predicate::new("answers without authentication", "answer without authentication"),
-        "nts-nak" => Predicate::new("answers with a kiss of NTS (NTSN)", "answer with a kiss of NTS (NTSN)"),
-        "nts-forged" => Predicate::new("answers with wrong authentication", "answer with wrong authentication"),
-        _ => Predicate::new("answers with what cannot be used", "answer with what cannot be used"),
+        "negative-delay" => Predicate::new(
+            "answers with impossible timestamps",
+            "answer with impossible timestamps",
+        ),
+        "certificate-time" => Predicate::new(
+            "shows a time that its certificate denies",
+            "show a time that their certificates deny",
+        ),
+        "nts-unauthenticated" => Predicate::new(
+            "answers without authentication",
+            "answer without authentication",
+        ),
+        "nts-nak" => Predicate::new(
+            "answers with a kiss of NTS (NTSN)",
+            "answer with a kiss of NTS (NTSN)",
+        ),
+        "nts-forged" => Predicate::new(
+            "answers with wrong authentication",
+            "answer with wrong authentication",
+        ),
+        _ => Predicate::new(
+            "answers with what cannot be used",
+            "answer with what cannot be used",
+        ),
     }
 }
 
 /// There are no keys, or they are of no use.
 fn authentication(reason: &SourceReason) -> Option<Predicate> {
     Some(match reason {
-        SourceReason::NtsEstablishing => Predicate::new("waits for keys (NTS)", "wait for keys (NTS)"),
+        SourceReason::NtsEstablishing => {
+            Predicate::new("waits for keys (NTS)", "wait for keys (NTS)")
+        }
         SourceReason::NtsKeSilent { .. } => Predicate::new(
             "gives no keys (NTS): key establishment gets no answer",
             "give no keys (NTS): key establishment gets no answer",
@@ -233,22 +335,28 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
                 "ntp-address" => ": NTP server not found",
                 _ => "",
             };
-            Predicate::new(format!("gives no keys (NTS){why}"), format!("give no keys (NTS){why}"))
+            Predicate::new(
+                format!("gives no keys (NTS){why}"),
+                format!("give no keys (NTS){why}"),
+            )
         }
         SourceReason::NtsKeysRefused => Predicate::denying(
             "does not know our keys any more (NTSN)",
             "do not know our keys any more (NTSN)",
             "knows our keys any more (NTSN)",
         ),
-        SourceReason::NtsOutOfCookies => {
-            Predicate::new("leaves requests with NTS unanswered", "leave requests with NTS unanswered")
-        }
-        SourceReason::NtsUnauthenticatedReply => {
-            Predicate::new("answers without authentication", "answer without authentication")
-        }
-        SourceReason::NtsCertificateTime => {
-            Predicate::new("may not set a clock that was never right", "may not set a clock that was never right")
-        }
+        SourceReason::NtsOutOfCookies => Predicate::new(
+            "leaves requests with NTS unanswered",
+            "leave requests with NTS unanswered",
+        ),
+        SourceReason::NtsUnauthenticatedReply => Predicate::new(
+            "answers without authentication",
+            "answer without authentication",
+        ),
+        SourceReason::NtsCertificateTime => Predicate::new(
+            "may not set a clock that was never right",
+            "may not set a clock that was never right",
+        ),
         _ => return None,
     })
 }

@@ -1,4 +1,5 @@
-//! Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a daemon.
+//! Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a
+//! daemon.
 //!
 //! # Module map
 //! | module | concept |
@@ -51,7 +52,8 @@ use args::{Args, Command};
 /// How the program ends. Usage errors end it with 2, which is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The clock is synchronised, or served as it is on purpose; the configuration is valid; the server has given its time.
+    /// The clock is synchronised, or served as it is on purpose; the configuration is valid; the
+    /// server has given its time.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,

@@ -1,13 +1,15 @@
 //! The lines about keys and cookies: of a source with NTS, and of what we hand out to clients.
 
 use ntp_observe::{
-    CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
+    CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
+    NtsKeState,
 };
 
 use crate::terminal::wrap;
 use crate::units::{count, span};
 
-/// Certificates that end sooner than this deserve a remark, in seconds: they are mostly renewed a month before.
+/// Certificates that end sooner than this deserve a remark, in seconds: they are mostly renewed a
+/// month before.
 const SOON: i64 = 7 * 86_400;
 
 /// The beginning of a line that asks for action.
@@ -27,10 +29,21 @@ pub(crate) fn facts(nts: &NtsFacts) -> [(&'static str, String); 2] {
 }
 
 fn keys(nts: &NtsFacts) -> String {
-    let Some(aead) = &nts.aead else { return "no keys, so that nothing is asked and nothing believed".to_owned() };
-    let length = nts.cookie_length.map(|length| format!(" of {length} octets")).unwrap_or_default();
-    let age = nts.keys_age_s.map(|age| format!(", keys {} old", span(age))).unwrap_or_default();
-    let mut text = format!("{aead}, {}{length}{age}", count(nts.cookies.into(), "cookie"));
+    let Some(aead) = &nts.aead else {
+        return "no keys, so that nothing is asked and nothing believed".to_owned();
+    };
+    let length = nts
+        .cookie_length
+        .map(|length| format!(" of {length} octets"))
+        .unwrap_or_default();
+    let age = nts
+        .keys_age_s
+        .map(|age| format!(", keys {} old", span(age)))
+        .unwrap_or_default();
+    let mut text = format!(
+        "{aead}, {}{length}{age}",
+        count(nts.cookies.into(), "cookie")
+    );
     if nts.naks > 0 {
         text.push_str(&format!("; refused {} (NTSN)", times(nts.naks)));
     }
@@ -55,14 +68,28 @@ fn establishment(nts: &NtsFacts) -> String {
     if let Some(next) = nts.next_ke_in_s {
         text.push_str(&format!("; next try in {}", span(next)));
     }
-    text.push_str(&format!("; asked {}, granted {}", times(nts.ke_attempts), times(nts.ke_successes)));
+    text.push_str(&format!(
+        "; asked {}, granted {}",
+        times(nts.ke_attempts),
+        times(nts.ke_successes)
+    ));
     let failures = words(&nts.ke_failures);
     if !failures.is_empty() {
         text.push_str(&format!("; failed: {failures}"));
     }
-    if let Some(NtsKeErrorFacts { stage: at, message, ago_s, .. }) = &nts.last_ke_error {
+    if let Some(NtsKeErrorFacts {
+        stage: at,
+        message,
+        ago_s,
+        ..
+    }) = &nts.last_ke_error
+    {
         // While it fails, the state of the source says why.
-        let why = if nts.ke_state == NtsKeState::Failed { String::new() } else { format!(": {message}") };
+        let why = if nts.ke_state == NtsKeState::Failed {
+            String::new()
+        } else {
+            format!(": {message}")
+        };
         text.push_str(&format!("; last failure {} ago ({at}){why}", span(*ago_s)));
     }
     text
@@ -77,7 +104,10 @@ fn times(number: u64) -> String {
 }
 
 fn words(counts: &std::collections::BTreeMap<String, u64>) -> String {
-    let counts = counts.iter().filter(|(_, number)| **number > 0).map(|(word, number)| format!("{word} {number}"));
+    let counts = counts
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(word, number)| format!("{word} {number}"));
     counts.collect::<Vec<_>>().join(", ")
 }
 
@@ -94,7 +124,11 @@ pub(crate) fn serving(document: &Document, width: usize) -> String {
         }
     }
     if let Some(keyset) = &document.keyset {
-        text.push_str(if document.nts_ke_servers.is_empty() { "\nKeys of NTS cookies\n" } else { "" });
+        text.push_str(if document.nts_ke_servers.is_empty() {
+            "\nKeys of NTS cookies\n"
+        } else {
+            ""
+        });
         text.push_str(&wrap("  ", &keyset_line(keyset), width));
     }
     text
@@ -108,17 +142,32 @@ pub(crate) fn alarms(document: &Document, width: usize) -> String {
         let loud = lines.iter().filter_map(|line| line.strip_prefix(LOUD));
         alarms.extend(loud.map(|line| format!("{LOUD}{}: {line}", server.listen_address)));
     }
-    let error = document.keyset.as_ref().and_then(|keyset| keyset.storage_error.as_deref());
+    let error = document
+        .keyset
+        .as_ref()
+        .and_then(|keyset| keyset.storage_error.as_deref());
     alarms.extend(error.map(unstored));
     let alarms: String = alarms.iter().map(|alarm| wrap("", alarm, width)).collect();
-    if alarms.is_empty() { alarms } else { format!("\n{alarms}") }
+    if alarms.is_empty() {
+        alarms
+    } else {
+        format!("\n{alarms}")
+    }
 }
 
 fn server_line(server: &NtsKeServerFacts) -> String {
     let refused = words(&server.refused);
-    let refused = if refused.is_empty() { String::new() } else { format!("; refused: {refused}") };
+    let refused = if refused.is_empty() {
+        String::new()
+    } else {
+        format!("; refused: {refused}")
+    };
     let limit = server.connection_limit;
-    let full = if limit > 0 && server.open_connections >= limit { ", so that others have to wait" } else { "" };
+    let full = if limit > 0 && server.open_connections >= limit {
+        ", so that others have to wait"
+    } else {
+        ""
+    };
     format!(
         "{}: {}, {} granted keys; {} of at most {limit} open{full}{refused}",
         server.listen_address,
@@ -130,13 +179,24 @@ fn server_line(server: &NtsKeServerFacts) -> String {
 
 fn certificate_lines(server: &NtsKeServerFacts, now: Date) -> Vec<String> {
     if let Some(error) = &server.start_error {
-        return vec![format!("!! no client gets keys here: {error}. It is tried again every few seconds")];
+        return vec![format!(
+            "!! no client gets keys here: {error}. It is tried again every few seconds"
+        )];
     }
-    let mut lines: Vec<String> =
-        server.certificate.iter().map(|certificate| certificate_line(certificate, now)).collect();
-    let remains = if server.certificate.is_some() { "the earlier one stays in use" } else { "nobody gets keys" };
+    let mut lines: Vec<String> = server
+        .certificate
+        .iter()
+        .map(|certificate| certificate_line(certificate, now))
+        .collect();
+    let remains = if server.certificate.is_some() {
+        "the earlier one stays in use"
+    } else {
+        "nobody gets keys"
+    };
     if let Some(error) = &server.certificate_error {
-        lines.push(format!("!! the certificate cannot be read, and {remains}: {error}. Mend the files"));
+        lines.push(format!(
+            "!! the certificate cannot be read, and {remains}: {error}. Mend the files"
+        ));
     } else if server.certificate.is_none() {
         lines.push(format!("!! there is no certificate yet: {remains}"));
     }
@@ -144,9 +204,16 @@ fn certificate_lines(server: &NtsKeServerFacts, now: Date) -> Vec<String> {
 }
 
 fn certificate_line(certificate: &CertificateFacts, now: Date) -> String {
-    let CertificateFacts { subject, not_before, not_after } = certificate;
+    let CertificateFacts {
+        subject,
+        not_before,
+        not_after,
+    } = certificate;
     let now = now.unix_seconds();
-    let (wait, left) = (not_before.unix_seconds().saturating_sub(now), not_after.unix_seconds().saturating_sub(now));
+    let (wait, left) = (
+        not_before.unix_seconds().saturating_sub(now),
+        not_after.unix_seconds().saturating_sub(now),
+    );
     let whose = format!("certificate of {subject}");
     if wait > 0 {
         return format!(
@@ -155,14 +222,20 @@ fn certificate_line(certificate: &CertificateFacts, now: Date) -> String {
         );
     }
     match left {
-        ..0 => format!("!! {whose} ended {} ago ({not_after}): clients refuse it. Renew it", days(-left)),
+        ..0 => format!(
+            "!! {whose} ended {} ago ({not_after}): clients refuse it. Renew it",
+            days(-left)
+        ),
         0..SOON => format!("!! {whose} ends in {} ({not_after}). Renew it", days(left)),
         _ => format!("{whose}, valid until {not_after} ({} left)", days(left)),
     }
 }
 
 fn days(seconds: i64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "the lives of certificates are far below 2^53 s")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the lives of certificates are far below 2^53 s"
+    )]
     let seconds = seconds as f64;
     span(seconds)
 }
@@ -172,7 +245,11 @@ fn keyset_line(keyset: &KeysetFacts) -> String {
         Some(next) => format!("the next one comes in {}", span(next)),
         None => "it is not changed".to_owned(),
     };
-    let opening = if keyset.key_count == 1 { "opens" } else { "open" };
+    let opening = if keyset.key_count == 1 {
+        "opens"
+    } else {
+        "open"
+    };
     let stored = match (&keyset.storage_error, keyset.stored) {
         (Some(error), _) => unstored(error),
         (None, true) => "the keys survive a restart".to_owned(),
@@ -187,7 +264,9 @@ fn keyset_line(keyset: &KeysetFacts) -> String {
 }
 
 fn unstored(error: &str) -> String {
-    format!("{LOUD}the keys cannot be stored ({error}), and clients will fetch new ones after a restart")
+    format!(
+        "{LOUD}the keys cannot be stored ({error}), and clients will fetch new ones after a restart"
+    )
 }
 
 #[cfg(test)]
@@ -211,7 +290,10 @@ mod tests {
             keys,
             "AES-SIV-CMAC-256, 8 cookies of 100 octets, keys 1 h old; certificate valid until 2026-03-01T00:00:00Z"
         );
-        assert_eq!(from, "nts.example.org:4461, keys granted; asked once, granted once");
+        assert_eq!(
+            from,
+            "nts.example.org:4461, keys granted; asked once, granted once"
+        );
     }
 
     #[test]
@@ -226,7 +308,10 @@ mod tests {
             "nts.example.org:4461, could not be had; next try in 1 min 4 s; asked 3 times, granted never; failed: \
              connection-refused 2, timed-out 1; last failure 12 s ago (tcp)"
         );
-        let mended = NtsFacts { ke_state: NtsKeState::Established, ..nts };
+        let mended = NtsFacts {
+            ke_state: NtsKeState::Established,
+            ..nts
+        };
         assert!(facts(&mended)[1].1.ends_with(
             "(tcp): nts.example.org:4461, TCP connection: connection refused: nothing \
                  listens there, or a firewall says so; is the port right?"
@@ -235,12 +320,20 @@ mod tests {
 
     #[test]
     fn doubts_about_keys_are_in_the_facts() {
-        let nts = NtsFacts { naks: 2, provisional: true, ..samples::nts_source(1).nts.unwrap() };
+        let nts = NtsFacts {
+            naks: 2,
+            provisional: true,
+            ..samples::nts_source(1).nts.unwrap()
+        };
 
         let [(_, keys), _] = facts(&nts);
 
         assert_eq!(cell(&nts), "1 cookie");
-        assert!(keys.contains("refused 2 times (NTSN)") && keys.ends_with("judged without knowing the time"), "{keys}");
+        assert!(
+            keys.contains("refused 2 times (NTSN)")
+                && keys.ends_with("judged without knowing the time"),
+            "{keys}"
+        );
     }
 
     #[test]
@@ -269,7 +362,10 @@ mod tests {
         };
 
         assert!(with(-100, 86_400).contains("!! certificate of time.example.org ends in 1 d"));
-        assert!(with(-100, -7200).contains("ended 2 h ago") && with(-100, -1).contains("clients refuse it. Renew it"));
+        assert!(
+            with(-100, -7200).contains("ended 2 h ago")
+                && with(-100, -1).contains("clients refuse it. Renew it")
+        );
         assert!(with(3600, 10_000_000).contains("begins to be valid in 1 h"));
     }
 
@@ -277,11 +373,13 @@ mod tests {
     fn a_certificate_that_cannot_be_read_is_said_with_what_it_means() {
         let mut document = samples::serving_nts();
         document.nts_ke_servers[0].certificate_error = Some("/c.pem: no such file".into());
-        assert!(
-            shown(&document).contains("!! the certificate cannot be read, and the earlier one stays in use: /c.pem")
-        );
+        assert!(shown(&document).contains(
+            "!! the certificate cannot be read, and the earlier one stays in use: /c.pem"
+        ));
         document.nts_ke_servers[0].certificate = None;
-        assert!(shown(&document).contains("and nobody gets keys: /c.pem: no such file. Mend the files"));
+        assert!(
+            shown(&document).contains("and nobody gets keys: /c.pem: no such file. Mend the files")
+        );
         document.nts_ke_servers[0].certificate_error = None;
         assert!(shown(&document).contains("!! there is no certificate yet: nobody gets keys"));
     }
@@ -292,10 +390,20 @@ mod tests {
         document.nts_ke_servers.clear();
         let keyset = document.keyset.as_mut().unwrap();
         (keyset.stored, keyset.key_count, keyset.next_rotation_in_s) = (false, 1, None);
-        assert!(shown(&document).starts_with("Keys of NTS cookies Cookies are sealed with key 0badcafe"));
-        assert!(shown(&document).ends_with("it is not changed; 1 key opens them; the keys do not survive a restart"));
+        assert!(
+            shown(&document)
+                .starts_with("Keys of NTS cookies Cookies are sealed with key 0badcafe")
+        );
+        assert!(
+            shown(&document).ends_with(
+                "it is not changed; 1 key opens them; the keys do not survive a restart"
+            )
+        );
 
         document.keyset.as_mut().unwrap().storage_error = Some("read-only file system".into());
-        assert!(shown(&document).contains("!! the keys cannot be stored (read-only file system), and clients"));
+        assert!(
+            shown(&document)
+                .contains("!! the keys cannot be stored (read-only file system), and clients")
+        );
     }
 }

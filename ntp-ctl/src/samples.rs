@@ -1,9 +1,10 @@
 //! Documents of daemons in typical states, for tests.
 
 use ntp_observe::{
-    CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts, Document, KeysetFacts,
-    Leap, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, OneWay, PacketCounts, ServerFacts, SourceCounts,
-    SourceFacts, SourceReason, SourceState, SteeringObstacle, SystemFacts, SystemReason, TimestampCounts,
+    CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts,
+    Document, KeysetFacts, Leap, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, OneWay,
+    PacketCounts, ServerFacts, SourceCounts, SourceFacts, SourceReason, SourceState,
+    SteeringObstacle, SystemFacts, SystemReason, TimestampCounts,
 };
 
 fn daemon() -> DaemonFacts {
@@ -43,12 +44,24 @@ pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
         root_delay_s: Some(0.5e-3),
         root_dispersion_s: Some(1e-3),
         error_bound_s: Some(8.3e-3),
-        one_way: Some(OneWay { outbound_s: 6.1e-3, inbound_s: 6.24e-3 }),
+        one_way: Some(OneWay {
+            outbound_s: 6.1e-3,
+            inbound_s: 6.24e-3,
+        }),
         last_reply_ago_s: Some(12.0),
         next_poll_in_s: Some(52.0),
-        packets: PacketCounts { sent: 20, received: 21, valid: 20, unanswered: 0 },
+        packets: PacketCounts {
+            sent: 20,
+            received: 21,
+            valid: 20,
+            unanswered: 0,
+        },
         discards: [("duplicate".to_owned(), 1)].into(),
-        timestamps: TimestampCounts { transmit_kernel: 20, receive_kernel: 21, ..TimestampCounts::default() },
+        timestamps: TimestampCounts {
+            transmit_kernel: 20,
+            receive_kernel: 21,
+            ..TimestampCounts::default()
+        },
         ..source(id, name, address)
     }
 }
@@ -57,7 +70,11 @@ pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
 pub(crate) fn synchronized() -> Document {
     let liar = SourceFacts {
         state: SourceState::Falseticker,
-        reason: SourceReason::IntervalDisagrees { offset_s: 0.103, by_s: 0.09, majority: 3 },
+        reason: SourceReason::IntervalDisagrees {
+            offset_s: 0.103,
+            by_s: 0.09,
+            majority: 3,
+        },
         offset_s: Some(0.103),
         ..good_source(4, "ntp4.example.org", "[2001:db8:85a3::8a2e:370:7334]:123")
     };
@@ -68,7 +85,11 @@ pub(crate) fn synchronized() -> Document {
     };
     Document {
         daemon: daemon(),
-        clock: ClockFacts { steering: true, now: Date::from_unix(1_767_236_705, 250_000_000), ..ClockFacts::default() },
+        clock: ClockFacts {
+            steering: true,
+            now: Date::from_unix(1_767_236_705, 250_000_000),
+            ..ClockFacts::default()
+        },
         system: SystemFacts {
             synchronized: true,
             stratum: 3,
@@ -86,8 +107,16 @@ pub(crate) fn synchronized() -> Document {
             accumulated_steps_s: 1.5,
             accumulated_steps_threshold_s: Some(1800.0),
             step_count: 2,
-            discipline: DisciplineFacts { name: "pll-fll".into(), state: "synchronized".into() },
-            source_counts: SourceCounts { known: 4, usable: 4, agreeing: 3, needed: 3 },
+            discipline: DisciplineFacts {
+                name: "pll-fll".into(),
+                state: "synchronized".into(),
+            },
+            source_counts: SourceCounts {
+                known: 4,
+                usable: 4,
+                agreeing: 3,
+                needed: 3,
+            },
             ..SystemFacts::default()
         },
         sources: vec![
@@ -103,7 +132,10 @@ pub(crate) fn synchronized() -> Document {
             denied: 4,
             rate_limited: 1,
             dropped: [("too-short".to_owned(), 5)].into(),
-            clients: Some(ClientTable { size: 1024, used: 7 }),
+            clients: Some(ClientTable {
+                size: 1024,
+                used: 7,
+            }),
             ..ServerFacts::default()
         }],
         ..Document::default()
@@ -114,8 +146,15 @@ pub(crate) fn synchronized() -> Document {
 pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
     Document {
         daemon: daemon(),
-        clock: ClockFacts { steering: true, ..ClockFacts::default() },
-        system: SystemFacts { stratum: 16, reasons: vec![reason], ..SystemFacts::default() },
+        clock: ClockFacts {
+            steering: true,
+            ..ClockFacts::default()
+        },
+        system: SystemFacts {
+            stratum: 16,
+            reasons: vec![reason],
+            ..SystemFacts::default()
+        },
         sources: vec![
             good_source(1, "ntp1.example.org", "192.0.2.1:123"),
             source(2, "ntp2.example.org", "192.0.2.2:123"),
@@ -133,7 +172,10 @@ pub(crate) fn dead() -> Document {
         ..source(id, name, address)
     };
     Document {
-        sources: vec![dead(1, "ntp1.example.org", "192.0.2.1:123"), dead(2, "ntp2.example.org", "192.0.2.2:123")],
+        sources: vec![
+            dead(1, "ntp1.example.org", "192.0.2.1:123"),
+            dead(2, "ntp2.example.org", "192.0.2.2:123"),
+        ],
         ..unsynchronized(SystemReason::WaitingForFirstReplies { asked: 2 })
     }
 }
@@ -223,7 +265,11 @@ pub(crate) fn nts_without_keys() -> SourceFacts {
             ke_server: "nts.example.org:4461".into(),
             ke_state: NtsKeState::Failed,
             ke_attempts: 3,
-            ke_failures: [("connection-refused".to_owned(), 2), ("timed-out".to_owned(), 1)].into(),
+            ke_failures: [
+                ("connection-refused".to_owned(), 2),
+                ("timed-out".to_owned(), 1),
+            ]
+            .into(),
             last_ke_error: Some(error),
             next_ke_in_s: Some(64.0),
             ..NtsFacts::default()
@@ -234,9 +280,16 @@ pub(crate) fn nts_without_keys() -> SourceFacts {
 
 /// A source with NTS leads, one without keys waits, and a plain one agrees.
 pub(crate) fn authenticated() -> Document {
-    let peer = SourceFacts { state: SourceState::Selected, reason: SourceReason::SystemPeer, ..nts_source(8) };
+    let peer = SourceFacts {
+        state: SourceState::Selected,
+        reason: SourceReason::SystemPeer,
+        ..nts_source(8)
+    };
     let plain = good_source(3, "ntp3.example.org", "192.0.2.3:1123");
-    Document { sources: vec![peer, nts_without_keys(), plain], ..synchronized() }
+    Document {
+        sources: vec![peer, nts_without_keys(), plain],
+        ..synchronized()
+    }
 }
 
 /// A server of time and of keys.
@@ -244,7 +297,11 @@ pub(crate) fn serving_nts() -> Document {
     let mut document = synchronized();
     let server = &mut document.servers[0];
     (server.nts_answered, server.nts_naks_sent) = (400, 6);
-    server.nts_refused = [("nts-malformed".to_owned(), 2), ("nts-forged".to_owned(), 0)].into();
+    server.nts_refused = [
+        ("nts-malformed".to_owned(), 2),
+        ("nts-forged".to_owned(), 0),
+    ]
+    .into();
     document.nts_ke_servers = vec![NtsKeServerFacts {
         listen_address: "[::]:4460".into(),
         accepted: 120,

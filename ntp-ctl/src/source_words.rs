@@ -30,7 +30,10 @@ fn without_usual_port(address: &str) -> &str {
     match address.strip_suffix(":123") {
         // An IPv6 address may end like that by itself.
         Some(host) if host.contains(':') && !host.ends_with(']') => address,
-        Some(host) => host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host),
+        Some(host) => host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host),
         None => address,
     }
 }
@@ -40,7 +43,8 @@ pub(crate) fn sentence(source: &SourceFacts) -> String {
     with_notes(reason(&source.reason, source).whole(), source)
 }
 
-/// The same where the first line has said the cause and what to do: only what it has not. `None` if that is nothing.
+/// The same where the first line has said the cause and what to do: only what it has not. `None` if
+/// that is nothing.
 pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
     let Words { what, detail, .. } = reason(&source.reason, source);
     match detail.filter(|_| !has_common_error(&source.reason)) {
@@ -62,18 +66,29 @@ fn has_common_error(reason: &SourceReason) -> bool {
 
 /// True if the source is used, or could be, and there is nothing else to say about it.
 pub(crate) fn is_fine(source: &SourceFacts) -> bool {
-    let used = matches!(source.state, SourceState::Selected | SourceState::Combined | SourceState::Outlier);
+    let used = matches!(
+        source.state,
+        SourceState::Selected | SourceState::Combined | SourceState::Outlier
+    );
     used && notes(source).next().is_none()
 }
 
 fn notes(source: &SourceFacts) -> impl Iterator<Item = Words> {
-    let notes = source.notes.iter().filter(|note| **note != source.reason).map(|note| reason(note, source));
+    let notes = source
+        .notes
+        .iter()
+        .filter(|note| **note != source.reason)
+        .map(|note| reason(note, source));
     notes.chain(nts_words::untold_failure(source))
 }
 
 fn with_notes(mut sentence: String, source: &SourceFacts) -> String {
     for note in notes(source) {
-        sentence.push_str(if sentence.ends_with('?') { " Also: " } else { ". Also: " });
+        sentence.push_str(if sentence.ends_with('?') {
+            " Also: "
+        } else {
+            ". Also: "
+        });
         sentence.push_str(&note.whole());
     }
     sentence
@@ -106,22 +121,30 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         | SourceReason::StratumTooHigh { .. }
         | SourceReason::DistanceTooLarge { .. }
         | SourceReason::SynchronizationLoop => quality(reason, source),
-        SourceReason::KissDeny | SourceReason::KissRstr | SourceReason::RateLimited { .. } => kiss(reason, source),
-        SourceReason::Resolving | SourceReason::NameNotResolved { .. } | SourceReason::NoAddressesLeft { .. } => {
-            name(reason)
+        SourceReason::KissDeny | SourceReason::KissRstr | SourceReason::RateLimited { .. } => {
+            kiss(reason, source)
         }
+        SourceReason::Resolving
+        | SourceReason::NameNotResolved { .. }
+        | SourceReason::NoAddressesLeft { .. } => name(reason),
         nts_reason!() => nts_words::reason(reason, source),
         SourceReason::Unknown { code } => unknown(code),
     }
 }
 
 pub(crate) fn unknown(code: &str) -> Words {
-    Words::plain(format!("`{code}` (a reason that this ntp-ctl does not know)"))
+    Words::plain(format!(
+        "`{code}` (a reason that this ntp-ctl does not know)"
+    ))
 }
 
 fn judgement(reason: &SourceReason) -> Words {
     match reason {
-        SourceReason::IntervalDisagrees { offset_s, by_s, majority } => Words::new(
+        SourceReason::IntervalDisagrees {
+            offset_s,
+            by_s,
+            majority,
+        } => Words::new(
             format!(
                 "contradicts {} that agree: it says that our clock is {}, which is {} outside what they allow",
                 count(u64::from(*majority), "source"),
@@ -138,9 +161,10 @@ fn judgement(reason: &SourceReason) -> Words {
             count(u64::from(*agreeing), "source"),
             if *agreeing == 1 { "agrees" } else { "agree" }
         )),
-        SourceReason::TooFewSamples { have, need } => {
-            Words::plain(format!("has given {} of the {need} it takes to judge it", count(u64::from(*have), "sample")))
-        }
+        SourceReason::TooFewSamples { have, need } => Words::plain(format!(
+            "has given {} of the {need} it takes to judge it",
+            count(u64::from(*have), "sample")
+        )),
         other => unknown(other.code()),
     }
 }
@@ -250,19 +274,26 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
     }
 }
 
-/// The error bound that the server claims for its own clock (RFC 5905 §11.2.3, root distance without our part of the way).
+/// The error bound that the server claims for its own clock (RFC 5905 §11.2.3, root distance
+/// without our part of the way).
 pub(crate) fn root_distance(source: &SourceFacts) -> Option<f64> {
     Some(source.root_delay_s? / 2.0 + source.root_dispersion_s?)
 }
 
 fn root(source: &SourceFacts) -> Option<String> {
-    let (delay, dispersion) = (seconds(source.root_delay_s?), seconds(source.root_dispersion_s?));
+    let (delay, dispersion) = (
+        seconds(source.root_delay_s?),
+        seconds(source.root_dispersion_s?),
+    );
     Some(format!("root delay {delay}, root dispersion {dispersion}"))
 }
 
 /// What else may swallow replies with NTS.
 fn longer(source: &SourceFacts) -> String {
-    let text = source.nts.as_ref().map(|_| format!(" {}", nts_words::LONGER));
+    let text = source
+        .nts
+        .as_ref()
+        .map(|_| format!(" {}", nts_words::LONGER));
     text.unwrap_or_default()
 }
 
@@ -277,13 +308,21 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
             format!("the server is at stratum {stratum}, and {limit} is the highest that is used"),
             "use a server nearer to a reference clock",
         ),
-        SourceReason::DistanceTooLarge { distance_s, limit_s } => Words::new(
-            format!("its time may be wrong by {}, and the limit is {}", seconds(*distance_s), seconds(*limit_s)),
+        SourceReason::DistanceTooLarge {
+            distance_s,
+            limit_s,
+        } => Words::new(
+            format!(
+                "its time may be wrong by {}, and the limit is {}",
+                seconds(*distance_s),
+                seconds(*limit_s)
+            ),
             "use a server that is nearer or better, or raise [synchronization] maximum-root-distance",
         ),
-        SourceReason::SynchronizationLoop => {
-            Words::new("the server takes its time from us", "it cannot be followed while it does; use another server")
-        }
+        SourceReason::SynchronizationLoop => Words::new(
+            "the server takes its time from us",
+            "it cannot be followed while it does; use another server",
+        ),
         other => unknown(other.code()),
     }
 }
@@ -291,8 +330,16 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
 /// The server's claims about itself, in the words of the packet.
 fn claims(source: &SourceFacts) -> Option<String> {
     let stratum = source.stratum?;
-    let leap = if source.leap == Some(Leap::Unsynchronized) { "leap indicator 3, " } else { "" };
-    let reference = source.reference_id.as_deref().map(|id| format!(", reference {id}")).unwrap_or_default();
+    let leap = if source.leap == Some(Leap::Unsynchronized) {
+        "leap indicator 3, "
+    } else {
+        ""
+    };
+    let reference = source
+        .reference_id
+        .as_deref()
+        .map(|id| format!(", reference {id}"))
+        .unwrap_or_default();
     Some(format!("{leap}stratum {stratum}{reference}"))
 }
 
@@ -301,7 +348,11 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::KissDeny | SourceReason::KissRstr => Words::new(
             format!(
                 "the server refuses to serve us (kiss of death {}) and is not asked any more",
-                if *reason == SourceReason::KissDeny { "DENY" } else { "RSTR" }
+                if *reason == SourceReason::KissDeny {
+                    "DENY"
+                } else {
+                    "RSTR"
+                }
             ),
             "ask the operator, or use another server",
         ),
@@ -313,7 +364,9 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
                               address count as well";
                 return Words::new(what, remedy).with_detail(Some(format!("RATE; {every}")));
             }
-            Words::plain(format!("the server wants to be asked less often (RATE): {every}"))
+            Words::plain(format!(
+                "the server wants to be asked less often (RATE): {every}"
+            ))
         }
         other => unknown(other.code()),
     }
@@ -322,10 +375,11 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
 fn name(reason: &SourceReason) -> Words {
     match reason {
         SourceReason::Resolving => Words::plain("its name is being resolved"),
-        SourceReason::NameNotResolved { error, retry_in_s } => {
-            Words::new("its name cannot be resolved", "is the name right, and does DNS work on this machine?")
-                .with_detail(Some(format!("{error}{}", again(*retry_in_s))))
-        }
+        SourceReason::NameNotResolved { error, retry_in_s } => Words::new(
+            "its name cannot be resolved",
+            "is the name right, and does DNS work on this machine?",
+        )
+        .with_detail(Some(format!("{error}{}", again(*retry_in_s)))),
         SourceReason::NoAddressesLeft { retry_in_s } => Words::plain(format!(
             "its name has no address left that is not in use, refused or ignored{}",
             again(*retry_in_s)
@@ -335,7 +389,9 @@ fn name(reason: &SourceReason) -> Words {
 }
 
 pub(crate) fn again(retry_in: Option<f64>) -> String {
-    retry_in.map(|wait| format!(", next try in {}", span(wait))).unwrap_or_default()
+    retry_in
+        .map(|wait| format!(", next try in {}", span(wait)))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -345,27 +401,61 @@ mod tests {
     use super::*;
 
     fn source(name: &str, address: &str) -> SourceFacts {
-        SourceFacts { name: name.into(), address: Some(address.into()), ..SourceFacts::default() }
+        SourceFacts {
+            name: name.into(),
+            address: Some(address.into()),
+            ..SourceFacts::default()
+        }
     }
 
     #[test]
     fn the_address_stands_beside_the_name_only_where_it_says_more() {
-        assert_eq!(label(&source("ntp.example.org", "192.0.2.1:123")), "ntp.example.org (192.0.2.1)");
-        assert_eq!(label(&source("ntp.example.org", "[2001:db8::1]:123")), "ntp.example.org (2001:db8::1)");
+        assert_eq!(
+            label(&source("ntp.example.org", "192.0.2.1:123")),
+            "ntp.example.org (192.0.2.1)"
+        );
+        assert_eq!(
+            label(&source("ntp.example.org", "[2001:db8::1]:123")),
+            "ntp.example.org (2001:db8::1)"
+        );
         assert_eq!(label(&source("192.0.2.1", "192.0.2.1:123")), "192.0.2.1");
-        assert_eq!(label(&source("ntp.example.org:123", "192.0.2.1:123")), "ntp.example.org (192.0.2.1)");
-        assert_eq!(label(&source("[2001:db8::1]:123", "[2001:db8::1]:123")), "2001:db8::1");
-        assert_eq!(label(&source("2001:db8::1:123", "[2001:db8::1:123]:123")), "2001:db8::1:123");
-        assert_eq!(label(&source("192.0.2.1:1123", "192.0.2.1:1123")), "192.0.2.1:1123");
-        assert_eq!(label(&SourceFacts { name: "ntp.example.org".into(), ..SourceFacts::default() }), "ntp.example.org");
+        assert_eq!(
+            label(&source("ntp.example.org:123", "192.0.2.1:123")),
+            "ntp.example.org (192.0.2.1)"
+        );
+        assert_eq!(
+            label(&source("[2001:db8::1]:123", "[2001:db8::1]:123")),
+            "2001:db8::1"
+        );
+        assert_eq!(
+            label(&source("2001:db8::1:123", "[2001:db8::1:123]:123")),
+            "2001:db8::1:123"
+        );
+        assert_eq!(
+            label(&source("192.0.2.1:1123", "192.0.2.1:1123")),
+            "192.0.2.1:1123"
+        );
+        assert_eq!(
+            label(&SourceFacts {
+                name: "ntp.example.org".into(),
+                ..SourceFacts::default()
+            }),
+            "ntp.example.org"
+        );
     }
 
     #[test]
     fn notes_follow_the_reason() {
         let source = SourceFacts {
             reason: SourceReason::UsedInTheMean,
-            notes: vec![SourceReason::RateLimited { poll_s: 128.0 }, SourceReason::UsedInTheMean],
-            packets: PacketCounts { valid: 1, ..PacketCounts::default() },
+            notes: vec![
+                SourceReason::RateLimited { poll_s: 128.0 },
+                SourceReason::UsedInTheMean,
+            ],
+            packets: PacketCounts {
+                valid: 1,
+                ..PacketCounts::default()
+            },
             ..SourceFacts::default()
         };
 
@@ -380,15 +470,31 @@ mod tests {
     fn a_time_that_the_servers_own_certificate_contradicts_is_told_in_words() {
         let of = |last: &str| {
             let reason = SourceReason::RepliesDiscarded { last: last.into() };
-            sentence(&SourceFacts { reason, ..SourceFacts::default() })
+            sentence(&SourceFacts {
+                reason,
+                ..SourceFacts::default()
+            })
         };
-        assert!(of("certificate-time").contains("its own certificate is not valid"), "{}", of("certificate-time"));
-        assert!(of("moonlight").contains("`moonlight`"), "{}", of("moonlight"));
+        assert!(
+            of("certificate-time").contains("its own certificate is not valid"),
+            "{}",
+            of("certificate-time")
+        );
+        assert!(
+            of("moonlight").contains("`moonlight`"),
+            "{}",
+            of("moonlight")
+        );
     }
 
     #[test]
     fn a_reason_of_a_newer_daemon_is_shown_by_its_word() {
-        let source = SourceFacts { reason: SourceReason::Unknown { code: "tired".into() }, ..SourceFacts::default() };
+        let source = SourceFacts {
+            reason: SourceReason::Unknown {
+                code: "tired".into(),
+            },
+            ..SourceFacts::default()
+        };
 
         assert!(sentence(&source).contains("`tired`"));
     }

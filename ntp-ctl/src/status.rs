@@ -12,7 +12,8 @@ use crate::{clock, details, headline, nts, table, verdict};
 pub(crate) enum Page {
     /// The verdict, the clock, the sources in a table, and reasons of those that are not fine.
     Status {
-        /// True if all the rest is wanted as well: servers of time and of keys, the daemon, every reason.
+        /// True if all the rest is wanted as well: servers of time and of keys, the daemon, every
+        /// reason.
         verbose: bool,
     },
     /// The verdict and everything about each source.
@@ -41,7 +42,11 @@ pub(crate) fn render(document: &Document, page: Page, width: usize) -> String {
         }
         Page::Sources => {
             let sources = &document.sources;
-            text.push_str(&format!("\n{}\n{}", table::sources(sources, width), table::legend(sources, width)));
+            text.push_str(&format!(
+                "\n{}\n{}",
+                table::sources(sources, width),
+                table::legend(sources, width)
+            ));
             for source in &document.sources {
                 text.push('\n');
                 text.push_str(&details::lines(source, width));
@@ -54,23 +59,48 @@ pub(crate) fn render(document: &Document, page: Page, width: usize) -> String {
 /// The table, and below it what it cannot hold.
 fn sources(document: &Document, verbose: bool, width: usize) -> String {
     if document.sources.is_empty() {
-        return if verbose { "\nNo sources.\n".to_owned() } else { String::new() };
+        return if verbose {
+            "\nNo sources.\n".to_owned()
+        } else {
+            String::new()
+        };
     }
     let table = table::sources(&document.sources, width);
     let reasons = reasons(document, verbose, width);
-    let reasons = if reasons.is_empty() { reasons } else { format!("\n{reasons}") };
-    let legend = if verbose { format!("\n{}", table::legend(&document.sources, width)) } else { String::new() };
+    let reasons = if reasons.is_empty() {
+        reasons
+    } else {
+        format!("\n{reasons}")
+    };
+    let legend = if verbose {
+        format!("\n{}", table::legend(&document.sources, width))
+    } else {
+        String::new()
+    };
     format!("\n{table}{reasons}{legend}")
 }
 
-/// The reasons of all sources, or of those that are not fine; the same reason is said once. Where the verdict has said the
-/// common cause already, only what it has not.
+/// The reasons of all sources, or of those that are not fine; the same reason is said once. Where
+/// the verdict has said the common cause already, only what it has not.
 fn reasons(document: &Document, verbose: bool, width: usize) -> String {
-    let in_headline = |source| !verbose && !document.system.synchronized && headline::says(document, source);
+    let in_headline =
+        |source| !verbose && !document.system.synchronized && headline::says(document, source);
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
-    for source in document.sources.iter().filter(|source| verbose || !is_fine(source)) {
-        let reason = if in_headline(source) { rest_of_sentence(source) } else { Some(sentence(source)) };
-        let name = format!("{} ({})", shorten(&label(source), LONGEST_NAME), source.state.word());
+    for source in document
+        .sources
+        .iter()
+        .filter(|source| verbose || !is_fine(source))
+    {
+        let reason = if in_headline(source) {
+            rest_of_sentence(source)
+        } else {
+            Some(sentence(source))
+        };
+        let name = format!(
+            "{} ({})",
+            shorten(&label(source), LONGEST_NAME),
+            source.state.word()
+        );
         match reason.map(|reason| (said.iter_mut().find(|(other, _)| *other == reason), reason)) {
             Some((Some((_, names)), _)) => names.push(name),
             Some((None, reason)) => said.push((reason, vec![name])),
@@ -81,19 +111,28 @@ fn reasons(document: &Document, verbose: bool, width: usize) -> String {
         number if number > 1 && number == document.sources.len() => "all of them".to_owned(),
         _ => names.join(", "),
     };
-    said.into_iter().map(|(reason, names)| wrap("  - ", &format!("{}: {reason}", named(names)), width)).collect()
+    said.into_iter()
+        .map(|(reason, names)| wrap("  - ", &format!("{}: {reason}", named(names)), width))
+        .collect()
 }
 
 fn servers(servers: &[ServerFacts], width: usize) -> String {
     if servers.is_empty() {
         return String::new();
     }
-    let lines: String = servers.iter().map(|server| wrap("  ", &server_line(server), width)).collect();
+    let lines: String = servers
+        .iter()
+        .map(|server| wrap("  ", &server_line(server), width))
+        .collect();
     format!("\nServing time on\n{lines}")
 }
 
 fn server_line(server: &ServerFacts) -> String {
-    let interface = server.interface.as_deref().map(|name| format!(" on {name}")).unwrap_or_default();
+    let interface = server
+        .interface
+        .as_deref()
+        .map(|name| format!(" on {name}"))
+        .unwrap_or_default();
     let mut line = format!(
         "{}{interface}: {} received, {} answered",
         server.listen_address,
@@ -115,16 +154,25 @@ fn server_line(server: &ServerFacts) -> String {
         line.push_str(&with_nts(server));
     }
     if let Some(clients) = server.clients {
-        line.push_str(&format!("; {} of {} places for clients in use", clients.used, clients.size));
+        line.push_str(&format!(
+            "; {} of {} places for clients in use",
+            clients.used, clients.size
+        ));
     }
     line
 }
 
 fn with_nts(server: &ServerFacts) -> String {
     let mut text = format!("; with NTS: {} answered", server.nts_answered);
-    let refused = server.nts_refused.iter().map(|(word, number)| (*number, word.as_str()));
+    let refused = server
+        .nts_refused
+        .iter()
+        .map(|(word, number)| (*number, word.as_str()));
     let naks = (server.nts_naks_sent, "NTS NAKs for cookies of no use");
-    for (number, what) in std::iter::once(naks).chain(refused).filter(|(number, _)| *number > 0) {
+    for (number, what) in std::iter::once(naks)
+        .chain(refused)
+        .filter(|(number, _)| *number > 0)
+    {
         text.push_str(&format!(", {number} {what}"));
     }
     text

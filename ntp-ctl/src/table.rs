@@ -23,8 +23,8 @@ enum Column {
     Bound,
 }
 
-/// The columns that go where there is no room for all, those that are missed least first, and the length of a name that is
-/// worth more than each. The first two make room for any IPv6 address.
+/// The columns that go where there is no room for all, those that are missed least first, and the
+/// length of a name that is worth more than each. The first two make room for any IPv6 address.
 const DISPENSABLE: [(Column, usize); 6] = [
     (Column::Jitter, 39),
     (Column::Delay, 39),
@@ -75,8 +75,13 @@ impl Column {
         match self {
             Self::State => source.state.word().to_owned(),
             Self::Source => label(source),
-            Self::Nts => source.nts.as_ref().map_or_else(|| UNKNOWN.to_owned(), nts::cell),
-            Self::Stratum => source.stratum.map_or_else(|| UNKNOWN.to_owned(), |stratum| stratum.to_string()),
+            Self::Nts => source
+                .nts
+                .as_ref()
+                .map_or_else(|| UNKNOWN.to_owned(), nts::cell),
+            Self::Stratum => source
+                .stratum
+                .map_or_else(|| UNKNOWN.to_owned(), |stratum| stratum.to_string()),
             Self::Poll => known(source.poll_s, poll),
             Self::Reach => format!("{:o}", source.reach),
             Self::Delay => known(source.delay_s, seconds),
@@ -89,18 +94,30 @@ impl Column {
     /// The width of the column, the blank behind it included.
     fn width(self, sources: &[SourceFacts]) -> usize {
         let cells = sources.iter().map(|source| columns(&self.cell(source)));
-        1 + cells.chain([columns(self.title())]).max().unwrap_or_default()
+        1 + cells
+            .chain([columns(self.title())])
+            .max()
+            .unwrap_or_default()
     }
 }
 
 /// The columns that have a place at this width, and how much of it the names have.
 fn layout(sources: &[SourceFacts], width: usize) -> (Vec<Column>, usize) {
     let names = sources.iter().map(|source| columns(&short_name(source)));
-    let shortest = names.chain([columns(Column::Source.title())]).max().unwrap_or_default();
-    let mut shown: Vec<Column> =
-        Column::ALL.into_iter().filter(|column| *column != Column::Nts || any_nts(sources)).collect();
+    let shortest = names
+        .chain([columns(Column::Source.title())])
+        .max()
+        .unwrap_or_default();
+    let mut shown: Vec<Column> = Column::ALL
+        .into_iter()
+        .filter(|column| *column != Column::Nts || any_nts(sources))
+        .collect();
     let room = |shown: &[Column]| {
-        let others = shown.iter().filter(|column| **column != Column::Source).map(|column| column.width(sources)).sum();
+        let others = shown
+            .iter()
+            .filter(|column| **column != Column::Source)
+            .map(|column| column.width(sources))
+            .sum();
         width.saturating_sub(others)
     };
     for (column, worth) in DISPENSABLE {
@@ -128,7 +145,9 @@ fn any_nts(sources: &[SourceFacts]) -> bool {
 pub(crate) fn sources(sources: &[SourceFacts], width: usize) -> String {
     let (shown, names) = layout(sources, width);
     // Long names where all have room for them.
-    let long = sources.iter().all(|source| columns(&label(source)) <= names);
+    let long = sources
+        .iter()
+        .all(|source| columns(&label(source)) <= names);
     let cell = |column: Column, source: &SourceFacts| match column {
         Column::Source if long => label(source),
         Column::Source => shorten(&short_name(source), names),
@@ -155,7 +174,11 @@ pub(crate) fn sources(sources: &[SourceFacts], width: usize) -> String {
 
 /// What the columns mean.
 pub(crate) fn legend(sources: &[SourceFacts], width: usize) -> String {
-    let nts = if any_nts(sources) { "NTS: time that is authenticated, and cookies left to ask for it. " } else { "" };
+    let nts = if any_nts(sources) {
+        "NTS: time that is authenticated, and cookies left to ask for it. "
+    } else {
+        ""
+    };
     let text = format!(
         "{nts}St: stratum. Reach: the last eight polls in octal, 377 = all answered. Offset: + means that our clock is \
          behind. Bound: how far the offset may be wrong.",

@@ -14,15 +14,25 @@ const NARROWEST: usize = 40;
 
 /// The number of columns to write in: `COLUMNS` if it is set, otherwise the terminal's.
 pub(crate) fn width() -> usize {
-    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let asked = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    told.or_else(asked).filter(|columns| *columns > 0).map_or(DEFAULT_WIDTH, |columns: usize| columns.max(NARROWEST))
+    let told = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    let asked = || {
+        rustix::termios::tcgetwinsize(io::stdout())
+            .ok()
+            .map(|size| usize::from(size.ws_col))
+    };
+    told.or_else(asked)
+        .filter(|columns| *columns > 0)
+        .map_or(DEFAULT_WIDTH, |columns: usize| columns.max(NARROWEST))
 }
 
 /// Prints a page whose first line is the verdict; on a terminal the verdict is green or red.
 pub(crate) fn print_page(page: &str, good: bool) {
     let page = harmless(page);
-    if !io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    if !io::stdout().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    {
         return print(&page);
     }
     let (verdict, rest) = page.split_once('\n').unwrap_or((&page, ""));
@@ -30,12 +40,14 @@ pub(crate) fn print_page(page: &str, good: bool) {
     print(&format!("{colour}{verdict}\u{1b}[0m\n{rest}"));
 }
 
-/// Writes to the standard output. A reader that has gone away (`| head`) wants no complaint; of a full disk it must
-/// hear.
+/// Writes to the standard output. A reader that has gone away (`| head`) wants no complaint; of a
+/// full disk it must hear.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&format!("cannot write: {error}")),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write: {error}"));
+        }
         _ => {}
     }
 }
@@ -46,16 +58,25 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "ntp-ctl: {}", harmless(message));
 }
 
-/// The text without what could harm a terminal: names, reference ids and errors come from the network.
+/// The text without what could harm a terminal: names, reference ids and errors come from the
+/// network.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if is_harmful(c) && c != '\n' { REPLACEMENT } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if is_harmful(c) && c != '\n' {
+                REPLACEMENT
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// The replacement of a character that is not shown.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Control characters, and those that change the direction of writing, break lines or take no room without a mark of their
-/// own.
+/// Control characters, and those that change the direction of writing, break lines or take no room
+/// without a mark of their own.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -65,18 +86,25 @@ fn is_harmful(c: char) -> bool {
 pub(crate) fn harmless_document(document: &Document) -> Document {
     let value = serde_json::to_value(document).map(harmless_value);
     // Texts are replaced by texts, so that what was a document stays one.
-    value.and_then(serde_json::from_value).expect("invariant: a document survives the way through JSON")
+    value
+        .and_then(serde_json::from_value)
+        .expect("invariant: a document survives the way through JSON")
 }
 
 fn harmless_value(value: Value) -> Value {
     match value {
-        Value::String(text) => {
-            Value::String(text.chars().map(|c| if is_harmful(c) { REPLACEMENT } else { c }).collect())
-        }
+        Value::String(text) => Value::String(
+            text.chars()
+                .map(|c| if is_harmful(c) { REPLACEMENT } else { c })
+                .collect(),
+        ),
         Value::Array(values) => Value::Array(values.into_iter().map(harmless_value).collect()),
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(name, value)| (name, harmless_value(value))).collect())
-        }
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, harmless_value(value)))
+                .collect(),
+        ),
         other => other,
     }
 }
@@ -86,8 +114,9 @@ pub(crate) fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// The text in lines of at most `width` columns, broken between words, with `first` before the first line and blanks
-/// of the same width before the others. A word that is longer than a line is broken as well.
+/// The text in lines of at most `width` columns, broken between words, with `first` before the
+/// first line and blanks of the same width before the others. A word that is longer than a line is
+/// broken as well.
 pub(crate) fn wrap(first: &str, text: &str, width: usize) -> String {
     wrap_with(first, &" ".repeat(columns(first)), text, width)
 }
@@ -124,7 +153,8 @@ pub(crate) fn wrap_with(first: &str, next: &str, text: &str, width: usize) -> St
     page
 }
 
-/// The text in at most `width` columns, with an ellipsis in the place of its middle if it is longer.
+/// The text in at most `width` columns, with an ellipsis in the place of its middle if it is
+/// longer.
 pub(crate) fn shorten(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
@@ -132,7 +162,11 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     let room = width.saturating_sub(1);
     let tail = fitting(text.chars().rev(), room / 2);
     let head = fitting(text.chars(), room - room / 2);
-    format!("{}…{}", head.iter().collect::<String>(), tail.iter().rev().collect::<String>())
+    format!(
+        "{}…{}",
+        head.iter().collect::<String>(),
+        tail.iter().rev().collect::<String>()
+    )
 }
 
 /// As many of these characters as fit into so many columns.
@@ -153,12 +187,18 @@ mod tests {
 
     #[test]
     fn text_is_broken_between_words_and_hangs_below_its_beginning() {
-        assert_eq!(wrap("a: ", "one two three four", 12), "a: one two\n   three\n   four\n");
+        assert_eq!(
+            wrap("a: ", "one two three four", 12),
+            "a: one two\n   three\n   four\n"
+        );
     }
 
     #[test]
     fn a_word_that_is_too_long_is_broken() {
-        assert_eq!(wrap("", "one extraordinary word", 5), "one\nextra\nordin\nary\nword\n");
+        assert_eq!(
+            wrap("", "one extraordinary word", 5),
+            "one\nextra\nordin\nary\nword\n"
+        );
     }
 
     #[test]
@@ -169,19 +209,28 @@ mod tests {
 
     #[test]
     fn a_text_that_is_too_long_keeps_its_beginning_and_its_end() {
-        assert_eq!(shorten("a-very-long-name.example.org", 15), "a-very-…ple.org");
+        assert_eq!(
+            shorten("a-very-long-name.example.org", 15),
+            "a-very-…ple.org"
+        );
         assert_eq!(shorten("short", 15), "short");
     }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\nc\u{202e}d"), "a\u{fffd}[2Jb\nc\u{fffd}d");
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\nc\u{202e}d"),
+            "a\u{fffd}[2Jb\nc\u{fffd}d"
+        );
     }
 
     #[test]
     fn a_name_in_a_document_cannot_begin_a_line() {
         let mut document = Document::default();
         document.daemon.config_path = Some("a\nSynchronised\u{2028}".into());
-        assert_eq!(harmless_document(&document).daemon.config_path.unwrap(), "a\u{fffd}Synchronised\u{fffd}");
+        assert_eq!(
+            harmless_document(&document).daemon.config_path.unwrap(),
+            "a\u{fffd}Synchronised\u{fffd}"
+        );
     }
 }

@@ -8,19 +8,32 @@ pub(crate) const UNKNOWN: &str = "-";
 /// A time with its sign, whichever it is: `+1.23 ms`.
 pub(crate) fn signed_seconds(value: f64) -> String {
     let text = seconds(value);
-    if value > 0.0 && text != "0 s" { format!("+{text}") } else { text }
+    if value > 0.0 && text != "0 s" {
+        format!("+{text}")
+    } else {
+        text
+    }
 }
 
-/// The error of our clock in words, from an offset: `1.23 ms behind`. Long times are also given in hours and days.
+/// The error of our clock in words, from an offset: `1.23 ms behind`. Long times are also given in
+/// hours and days.
 pub(crate) fn behind(offset: f64) -> String {
     let side = if offset < 0.0 { "ahead" } else { "behind" };
-    let long = if offset.abs() >= 600.0 { format!(" ({})", span(offset.abs())) } else { String::new() };
+    let long = if offset.abs() >= 600.0 {
+        format!(" ({})", span(offset.abs()))
+    } else {
+        String::new()
+    };
     format!("{}{long} {side}", seconds(offset.abs()))
 }
 
 /// A poll interval: whole seconds where they are whole.
 pub(crate) fn poll(value: f64) -> String {
-    if value < 1.0 { seconds(value) } else { format!("{value:.0} s") }
+    if value < 1.0 {
+        seconds(value)
+    } else {
+        format!("{value:.0} s")
+    }
 }
 
 /// A length of time in at most two units: `12 s`, `3 min 5 s`, `2 d 4 h`.
@@ -29,14 +42,25 @@ pub(crate) fn span(value: f64) -> String {
     if value < 9.95 {
         return seconds(value);
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; the value is positive")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates; the value is positive"
+    )]
     let whole = value.round() as u64;
-    let first = UNITS.iter().position(|(length, _)| whole >= *length).unwrap_or(3);
+    let first = UNITS
+        .iter()
+        .position(|(length, _)| whole >= *length)
+        .unwrap_or(3);
     let (length, name) = UNITS[first];
     let rest = whole % length;
     match UNITS.get(first + 1) {
         Some((shorter, shorter_name)) if rest / shorter > 0 => {
-            format!("{} {name} {} {shorter_name}", whole / length, rest / shorter)
+            format!(
+                "{} {name} {} {shorter_name}",
+                whole / length,
+                rest / shorter
+            )
         }
         _ => format!("{} {name}", whole / length),
     }

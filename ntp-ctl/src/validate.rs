@@ -12,17 +12,29 @@ use crate::{Outcome, terminal};
 
 /// Checks `file`, or the file of `--config`, or the daemon's default.
 pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {
-    let path = file.or(args.config.as_deref()).unwrap_or(Path::new(DEFAULT_CONFIG_PATH));
+    let path = file
+        .or(args.config.as_deref())
+        .unwrap_or(Path::new(DEFAULT_CONFIG_PATH));
     let loaded = match ntp_config::load(path) {
         Ok(loaded) => loaded,
         Err(error) => {
-            print(args, &invalid(path, &error), || not_valid(path, &error), false);
+            print(
+                args,
+                &invalid(path, &error),
+                || not_valid(path, &error),
+                false,
+            );
             return Outcome::Failed;
         }
     };
     let found = findings(&loaded.config);
     let fine = !found.iter().any(Finding::is_error);
-    print(args, &checked(&loaded, &found, fine), || page(path, &loaded, &found), fine);
+    print(
+        args,
+        &checked(&loaded, &found, fine),
+        || page(path, &loaded, &found),
+        fine,
+    );
     if fine { Outcome::Fine } else { Outcome::Failed }
 }
 
@@ -36,8 +48,13 @@ fn print(args: &Args, json: &Value, page: impl FnOnce() -> String, fine: bool) {
 
 /// The page about a file that can be read: first what cannot work, then what is doubtful.
 fn page(path: &Path, loaded: &Loaded, found: &[Finding]) -> String {
-    let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) = found.iter().partition(|finding| finding.is_error());
-    let warnings = loaded.warnings.iter().map(ToString::to_string).chain(doubts.iter().map(ToString::to_string));
+    let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) =
+        found.iter().partition(|finding| finding.is_error());
+    let warnings = loaded
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .chain(doubts.iter().map(ToString::to_string));
     let number = match loaded.warnings.len() + doubts.len() {
         0 => String::new(),
         number => format!(", with {}", count(number as u64, "warning")),
@@ -46,10 +63,17 @@ fn page(path: &Path, loaded: &Loaded, found: &[Finding]) -> String {
         0 => format!("Valid: {}{number}.", path.display()),
         problems => {
             let problems = count(problems as u64, "problem");
-            format!("NOT valid on this machine: {}, {problems}{number}.", path.display())
+            format!(
+                "NOT valid on this machine: {}, {problems}{number}.",
+                path.display()
+            )
         }
     };
-    let findings = errors.iter().map(ToString::to_string).chain(warnings).map(|finding| format!("\n{finding}\n"));
+    let findings = errors
+        .iter()
+        .map(ToString::to_string)
+        .chain(warnings)
+        .map(|finding| format!("\n{finding}\n"));
     format!("{verdict}\n{}", findings.collect::<String>())
 }
 
@@ -59,8 +83,12 @@ fn not_valid(path: &Path, error: &ConfigError) -> String {
 }
 
 fn checked(loaded: &Loaded, found: &[Finding], fine: bool) -> Value {
-    let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) = found.iter().partition(|finding| finding.is_error());
-    let problems: Vec<String> = errors.iter().map(|error| format!("{}; {}", error.message, error.help)).collect();
+    let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) =
+        found.iter().partition(|finding| finding.is_error());
+    let problems: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}; {}", error.message, error.help))
+        .collect();
     json!({
         "valid": fine,
         "files": loaded.files,

@@ -1,4 +1,5 @@
-//! The first line of the pages, and what follows from it: alarms, further reasons, warnings, and what to do.
+//! The first line of the pages, and what follows from it: alarms, further reasons, warnings, and
+//! what to do.
 
 use ntp_observe::{ClockMode, Document, SystemReason};
 
@@ -19,9 +20,14 @@ fn sentence(document: &Document) -> String {
     match (system.synchronized, system.reasons.as_slice()) {
         (true, _) => synchronized(document),
         (false, [SystemReason::LocalClock { stratum }]) => {
-            format!("Healthy: serving this machine's own clock at stratum {stratum}, as configured.")
+            format!(
+                "Healthy: serving this machine's own clock at stratum {stratum}, as configured."
+            )
         }
-        (false, [reason, ..]) => format!("NOT synchronised: {}.", words::system(reason, document).what),
+        (false, [reason, ..]) => format!(
+            "NOT synchronised: {}.",
+            words::system(reason, document).what
+        ),
         (false, []) => "NOT synchronised: the daemon gives no reason.".to_owned(),
     }
 }
@@ -46,15 +52,23 @@ fn synchronized(document: &Document) -> String {
     }
 }
 
-/// A sentence that is too long is broken behind a semicolon, if one comes late enough in its first line, otherwise between
-/// words.
+/// A sentence that is too long is broken behind a semicolon, if one comes late enough in its first
+/// line, otherwise between words.
 pub(crate) fn fit(sentence: &str, width: usize) -> String {
     if columns(sentence) <= width {
         return format!("{sentence}\n");
     }
-    let fits = |place: &usize| sentence.get(..*place).is_some_and(|head| (width / 2..=width).contains(&columns(head)));
+    let fits = |place: &usize| {
+        sentence
+            .get(..*place)
+            .is_some_and(|head| (width / 2..=width).contains(&columns(head)))
+    };
     let semicolons = sentence.match_indices("; ").map(|(place, _)| place + 1);
-    match semicolons.filter(fits).last().and_then(|place| sentence.split_at_checked(place)) {
+    match semicolons
+        .filter(fits)
+        .last()
+        .and_then(|place| sentence.split_at_checked(place))
+    {
         Some((head, tail)) => format!("{head}\n{}", wrap(INDENT, tail, width)),
         None => wrap_with("", INDENT, sentence, width),
     }
@@ -97,37 +111,69 @@ fn reasons(document: &Document, alarmed: bool, width: usize) -> String {
         text.push_str(&remedy(&words, width));
     }
     for warning in &document.system.warnings {
-        text.push_str(&advise("  ", "Warning: ", &words::system(warning, document), width));
+        text.push_str(&advise(
+            "  ",
+            "Warning: ",
+            &words::system(warning, document),
+            width,
+        ));
     }
     text
 }
 
 fn advise(indent: &str, title: &str, words: &Words, width: usize) -> String {
-    let Words { what, detail, remedy } = words;
-    let detail = detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    let Words {
+        what,
+        detail,
+        remedy,
+    } = words;
+    let detail = detail
+        .as_deref()
+        .map(|detail| format!(" ({detail})"))
+        .unwrap_or_default();
     let first = format!("{indent}{title}");
     // A short remedy goes into the same line.
-    let together = remedy.as_deref().map(|remedy| stopped(&format!("{what}{detail}; {remedy}")));
+    let together = remedy
+        .as_deref()
+        .map(|remedy| stopped(&format!("{what}{detail}; {remedy}")));
     match together.filter(|together| columns(&first) + columns(together) <= width) {
         Some(together) => wrap(&first, &together, width),
-        None => format!("{}{}", wrap(&first, &format!("{what}{detail}."), width), self::remedy(words, width)),
+        None => format!(
+            "{}{}",
+            wrap(&first, &format!("{what}{detail}."), width),
+            self::remedy(words, width)
+        ),
     }
 }
 
 fn remedy(words: &Words, width: usize) -> String {
-    words.remedy.as_deref().map(|remedy| wrap("  What to do: ", &stopped(remedy), width)).unwrap_or_default()
+    words
+        .remedy
+        .as_deref()
+        .map(|remedy| wrap("  What to do: ", &stopped(remedy), width))
+        .unwrap_or_default()
 }
 
 /// The sentence with the sign that ends it.
 fn stopped(sentence: &str) -> String {
-    if sentence.ends_with(['?', '.']) { sentence.to_owned() } else { format!("{sentence}.") }
+    if sentence.ends_with(['?', '.']) {
+        sentence.to_owned()
+    } else {
+        format!("{sentence}.")
+    }
 }
 
 fn capitalized(sentence: &str) -> String {
     let mut characters = sentence.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
 }
 
 fn is_about_steering(reason: &SystemReason) -> bool {
-    matches!(reason, SystemReason::MeasuringOnly | SystemReason::ClockNotSteerable { .. })
+    matches!(
+        reason,
+        SystemReason::MeasuringOnly | SystemReason::ClockNotSteerable { .. }
+    )
 }

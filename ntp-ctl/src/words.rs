@@ -1,4 +1,5 @@
-//! Reasons of the system and of the clock, in sentences with a remedy. Text for people is made here and nowhere else.
+//! Reasons of the system and of the clock, in sentences with a remedy. Text for people is made here
+//! and nowhere else.
 
 use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
@@ -10,7 +11,8 @@ use crate::{authentication_words, headline, source_words};
 pub(crate) struct Words {
     /// What is the matter: a sentence without a capital letter and without a full stop.
     pub(crate) what: String,
-    /// The part that is too long for the first line, or too special to be said of several: without a capital letter as well.
+    /// The part that is too long for the first line, or too special to be said of several: without
+    /// a capital letter as well.
     pub(crate) detail: Option<String>,
     /// What the operator can do, in the same form; `None` when there is nothing to be done.
     pub(crate) remedy: Option<String>,
@@ -18,11 +20,19 @@ pub(crate) struct Words {
 
 impl Words {
     pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), detail: None, remedy: Some(remedy.into()) }
+        Self {
+            what: what.into(),
+            detail: None,
+            remedy: Some(remedy.into()),
+        }
     }
 
     pub(crate) fn plain(what: impl Into<String>) -> Self {
-        Self { what: what.into(), detail: None, remedy: None }
+        Self {
+            what: what.into(),
+            detail: None,
+            remedy: None,
+        }
     }
 
     pub(crate) fn with_detail(self, detail: Option<String>) -> Self {
@@ -31,8 +41,16 @@ impl Words {
 
     /// All in one sentence.
     pub(crate) fn whole(&self) -> String {
-        let detail = self.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        let remedy = self.remedy.as_deref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        let detail = self
+            .detail
+            .as_deref()
+            .map(|detail| format!(" ({detail})"))
+            .unwrap_or_default();
+        let remedy = self
+            .remedy
+            .as_deref()
+            .map(|remedy| format!("; {remedy}"))
+            .unwrap_or_default();
         format!("{}{detail}{remedy}", self.what)
     }
 }
@@ -50,13 +68,17 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::CertificateUnproven { .. }
         | SystemReason::ImplausibleTime { .. }
         | SystemReason::Unauthenticated { .. }
-        | SystemReason::KeyEstablishmentSilent { .. } => authentication_words::system(reason, document),
+        | SystemReason::KeyEstablishmentSilent { .. } => {
+            authentication_words::system(reason, document)
+        }
         SystemReason::NoSourceUsable { .. }
         | SystemReason::NoMajority { .. }
         | SystemReason::TooFewAgreeing { .. }
         | SystemReason::FewSources { .. }
         | SystemReason::LocalClock { .. } => selection(reason, document),
-        SystemReason::DistanceTooLarge { .. } | SystemReason::LastUpdateTooOld { .. } => ageing(reason),
+        SystemReason::DistanceTooLarge { .. } | SystemReason::LastUpdateTooOld { .. } => {
+            ageing(reason)
+        }
         SystemReason::ClockNotSteerable { .. }
         | SystemReason::MeasuringOnly
         | SystemReason::PanicThreshold { .. }
@@ -92,20 +114,27 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
             },
             "wait: ten seconds after the first answer, those that are there decide",
         ),
-        SystemReason::WaitingForFirstReplies { asked } => headline::of(document).unwrap_or_else(|| {
+        SystemReason::WaitingForFirstReplies { asked } => {
+            headline::of(document).unwrap_or_else(|| {
+                Words::new(
+                    match asked {
+                        1 => "the only source has not answered yet".to_owned(),
+                        number => format!("none of {number} sources has answered yet"),
+                    },
+                    "wait a few seconds; if it stays so, see the reasons below the table",
+                )
+            })
+        }
+        SystemReason::WaitingForSamples => Words::new(
+            "the sources have not given enough samples yet",
+            "wait for a few more polls",
+        ),
+        _ => headline::of(document).unwrap_or_else(|| {
             Words::new(
-                match asked {
-                    1 => "the only source has not answered yet".to_owned(),
-                    number => format!("none of {number} sources has answered yet"),
-                },
-                "wait a few seconds; if it stays so, see the reasons below the table",
+                "the daemon has just started",
+                "wait a few seconds and ask again",
             )
         }),
-        SystemReason::WaitingForSamples => {
-            Words::new("the sources have not given enough samples yet", "wait for a few more polls")
-        }
-        _ => headline::of(document)
-            .unwrap_or_else(|| Words::new("the daemon has just started", "wait a few seconds and ask again")),
     }
 }
 
@@ -158,19 +187,37 @@ fn outside(agreeing: u32, disagreeing: &[u64], document: &Document) -> String {
     if agreeing < 2 {
         return String::new();
     }
-    let names: Vec<String> =
-        document.sources.iter().filter(|source| disagreeing.contains(&source.id)).map(source_words::label).collect();
-    if names.is_empty() { String::new() } else { format!("; outside the largest group: {}", names.join(", ")) }
+    let names: Vec<String> = document
+        .sources
+        .iter()
+        .filter(|source| disagreeing.contains(&source.id))
+        .map(source_words::label)
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; outside the largest group: {}", names.join(", "))
+    }
 }
 
 fn ageing(reason: &SystemReason) -> Words {
     match reason {
-        SystemReason::DistanceTooLarge { distance_s, limit_s } => Words::new(
-            format!("the clock may be wrong by {}, and the limit is {}", seconds(*distance_s), seconds(*limit_s)),
+        SystemReason::DistanceTooLarge {
+            distance_s,
+            limit_s,
+        } => Words::new(
+            format!(
+                "the clock may be wrong by {}, and the limit is {}",
+                seconds(*distance_s),
+                seconds(*limit_s)
+            ),
             "use sources that are nearer or better; see the error bounds of the sources",
         ),
         SystemReason::LastUpdateTooOld { age_s } => Words::new(
-            format!("the last measurement that could be used was {} ago", span(*age_s)),
+            format!(
+                "the last measurement that could be used was {} ago",
+                span(*age_s)
+            ),
             "see the reasons below the table: has the network gone?",
         ),
         other => unknown(other.code()),
@@ -228,27 +275,46 @@ fn correction(reason: &SystemReason) -> Words {
 fn disturbed(reason: &SystemReason) -> Words {
     match reason {
         SystemReason::ClockDisturbed { suspended_s, .. } if *suspended_s > 0.0 => Words::new(
-            format!("the machine slept for {}; the clock is being confirmed", span(*suspended_s)),
+            format!(
+                "the machine slept for {}; the clock is being confirmed",
+                span(*suspended_s)
+            ),
             "wait some seconds for the sources to answer",
         ),
         SystemReason::ClockDisturbed { by_s, .. } => Words::new(
-            format!("the clock was set by {} from outside; being confirmed", signed_seconds(*by_s)),
+            format!(
+                "the clock was set by {} from outside; being confirmed",
+                signed_seconds(*by_s)
+            ),
             "wait some seconds; if it happens again, let only one program set the clock: look for another NTP daemon, a VM \
              tool or a cron job",
         ),
         SystemReason::ClockMovedByOther { by_s } => Words::new(
-            format!("something else moved the clock by {}", signed_seconds(*by_s)),
+            format!(
+                "something else moved the clock by {}",
+                signed_seconds(*by_s)
+            ),
             "let only one program set the clock: look for another NTP daemon, a VM tool or a cron job",
         ),
-        SystemReason::ClockSteeredByOther { found_ratio, suspects, .. } => Words::new(
+        SystemReason::ClockSteeredByOther {
+            found_ratio,
+            suspects,
+            ..
+        } => Words::new(
             match suspects.as_slice() {
                 [] => "another program steers the clock too".to_owned(),
                 [one] => format!("another program steers the clock too, perhaps {one}"),
-                several => format!("another program steers the clock too: {}", several.join(" or ")),
+                several => format!(
+                    "another program steers the clock too: {}",
+                    several.join(" or ")
+                ),
             },
             "stop the other program: only one can steer the clock",
         )
-        .with_detail(Some(format!("it ran at {}, which this daemon had not set", ppm(*found_ratio)))),
+        .with_detail(Some(format!(
+            "it ran at {}, which this daemon had not set",
+            ppm(*found_ratio)
+        ))),
         other => unknown(other.code()),
     }
 }
@@ -282,17 +348,30 @@ pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Words {
     }
 }
 
-/// The loud line for a clock that is not what people think it is; `None` when the machine's clock is steered, or left alone
-/// on purpose.
+/// The loud line for a clock that is not what people think it is; `None` when the machine's clock
+/// is steered, or left alone on purpose.
 pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Words> {
-    let cause = clock.obstacle.as_ref().filter(|cause| **cause != SteeringObstacle::AsConfigured)?;
+    let cause = clock
+        .obstacle
+        .as_ref()
+        .filter(|cause| **cause != SteeringObstacle::AsConfigured)?;
     let what = match (&clock.mode, clock.steering) {
         (ClockMode::System | ClockMode::Auto, true) => return None,
-        (ClockMode::Virtual, _) => "THE MACHINE'S CLOCK IS NOT STEERED: the daemon keeps a virtual clock of its own",
+        (ClockMode::Virtual, _) => {
+            "THE MACHINE'S CLOCK IS NOT STEERED: the daemon keeps a virtual clock of its own"
+        }
         (_, _) => "THE CLOCK IS NOT STEERED: the daemon only measures",
     };
-    let Words { what: why, detail, remedy } = obstacle(cause);
-    Some(Words { what: what.to_owned(), detail: Some(detail.unwrap_or(why)), remedy })
+    let Words {
+        what: why,
+        detail,
+        remedy,
+    } = obstacle(cause);
+    Some(Words {
+        what: what.to_owned(),
+        detail: Some(detail.unwrap_or(why)),
+        remedy,
+    })
 }
 
 /// Clocks that are no further apart are level, in seconds.
@@ -307,7 +386,12 @@ pub(crate) fn virtual_note(clock: &ClockFacts) -> Option<String> {
     // The virtual clock is ahead when the machine's is behind it.
     let stands = match clock.virtual_minus_system_s {
         Some(lead) if lead.abs() < LEVEL_S => ", level with it".to_owned(),
-        Some(lead) => format!(", {}", behind(lead).replace("ahead", "ahead of it").replace("behind", "behind it")),
+        Some(lead) => format!(
+            ", {}",
+            behind(lead)
+                .replace("ahead", "ahead of it")
+                .replace("behind", "behind it")
+        ),
         None => String::new(),
     };
     Some(format!("the machine's own clock is left alone{stands}"))

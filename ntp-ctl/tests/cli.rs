@@ -33,7 +33,11 @@ impl Daemon {
     }
 
     fn socket(&self) -> String {
-        self.folder.path().join("observe.sock").display().to_string()
+        self.folder
+            .path()
+            .join("observe.sock")
+            .display()
+            .to_string()
     }
 }
 
@@ -53,7 +57,11 @@ fn unsynchronized() -> Document {
 }
 
 fn ctl(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ntp-ctl")).args(args).env_remove("COLUMNS").output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_ntp-ctl"))
+        .args(args)
+        .env_remove("COLUMNS")
+        .output()
+        .unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -78,7 +86,10 @@ fn a_synchronised_clock_is_exit_code_zero() {
         let output = ctl(&["-s", &daemon.socket(), command]);
 
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert!(text(&output.stdout).starts_with("Synchronised: the clock is right to within 1.20 ms"), "{output:?}");
+        assert!(
+            text(&output.stdout).starts_with("Synchronised: the clock is right to within 1.20 ms"),
+            "{output:?}"
+        );
     }
 }
 
@@ -89,7 +100,10 @@ fn an_unsynchronised_clock_is_exit_code_four_with_the_reason() {
     let output = ctl(&["status", "--socket", &daemon.socket()]);
 
     assert_eq!(output.status.code(), Some(4), "{output:?}");
-    assert!(text(&output.stdout).starts_with("NOT synchronised: none of 2 sources has answered yet."), "{output:?}");
+    assert!(
+        text(&output.stdout).starts_with("NOT synchronised: none of 2 sources has answered yet."),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -100,7 +114,10 @@ fn an_absent_daemon_is_exit_code_three_with_what_to_do() {
     let output = ctl(&["-s", &socket, "status"]);
 
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    assert!(text(&output.stderr).contains("the daemon is not running"), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("the daemon is not running"),
+        "{output:?}"
+    );
     assert!(output.stdout.is_empty(), "{output:?}");
 
     let output = ctl(&["-s", &socket, "status", "--json"]);
@@ -117,7 +134,10 @@ fn a_daemon_of_another_schema_is_refused_in_one_sentence() {
 
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
-    assert!(text(&output.stderr).contains("reads schema 1, but the daemon speaks schema 2"), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("reads schema 1, but the daemon speaks schema 2"),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -138,15 +158,23 @@ fn sources_as_json_carry_the_schema() {
 
     let output = ctl(&["sources", "--json", "-s", &daemon.socket()]);
 
-    assert_eq!(json(&output), serde_json::json!({ "schema": 1, "sources": [] }));
+    assert_eq!(
+        json(&output),
+        serde_json::json!({ "schema": 1, "sources": [] })
+    );
 }
 
 #[test]
 fn the_daemon_is_found_through_its_configuration() {
     let daemon = Daemon::showing(&synchronized());
     let source = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n";
-    let config =
-        write(daemon.folder.path(), &format!("{source}[observability]\nobservation-path = \"{}\"\n", daemon.socket()));
+    let config = write(
+        daemon.folder.path(),
+        &format!(
+            "{source}[observability]\nobservation-path = \"{}\"\n",
+            daemon.socket()
+        ),
+    );
 
     let output = ctl(&["-c", &config, "status"]);
 
@@ -159,7 +187,11 @@ fn a_configuration_is_validated_with_exit_codes_zero_and_one() {
     let good = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n";
     for (text_of_file, code) in [(good, 0), ("[[sauce]]\n", 1), ("bad", 1)] {
         let config = write(folder.path(), text_of_file);
-        for args in [vec!["validate", &config], vec!["validate", "-c", &config], vec!["-c", &config, "validate"]] {
+        for args in [
+            vec!["validate", &config],
+            vec!["validate", "-c", &config],
+            vec!["-c", &config, "validate"],
+        ] {
             let output = ctl(&args);
             assert_eq!(output.status.code(), Some(code), "{output:?}");
             let verdict = if code == 0 { "Valid: " } else { "NOT valid: " };
@@ -184,11 +216,19 @@ fn a_configuration_whose_certificate_is_not_there_is_exit_code_one_with_the_file
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let page = text(&output.stdout);
     assert!(page.starts_with("NOT valid on this machine: "), "{page}");
-    assert!(page.contains("error: /nowhere/chain.pem does not exist\n  = help: "), "{page}");
+    assert!(
+        page.contains("error: /nowhere/chain.pem does not exist\n  = help: "),
+        "{page}"
+    );
     let output = ctl(&["validate", "--json", &config]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(json(&output)["valid"], Value::Bool(false));
-    assert!(json(&output)["error"]["problems"][0].as_str().unwrap().contains("/nowhere/chain.pem"));
+    assert!(
+        json(&output)["error"]["problems"][0]
+            .as_str()
+            .unwrap()
+            .contains("/nowhere/chain.pem")
+    );
 }
 
 #[test]
@@ -230,5 +270,9 @@ fn a_reader_that_goes_away_gets_no_complaint() {
 fn output_that_is_no_terminal_has_no_colours() {
     let daemon = Daemon::showing(&synchronized());
 
-    assert!(!ctl(&["-s", &daemon.socket(), "status"]).stdout.contains(&0x1b));
+    assert!(
+        !ctl(&["-s", &daemon.socket(), "status"])
+            .stdout
+            .contains(&0x1b)
+    );
 }

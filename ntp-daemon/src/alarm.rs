@@ -1,11 +1,12 @@
 //! The one timer of the client task.
 //!
-//! The runtime's own timers stand in a wheel of six levels, which wakes the process at each level that a long sleep passes:
-//! about once more for every wait. A timer of the kernel's wakes it when something is due, to the microsecond, and also when
-//! that came to pass while the machine slept.
+//! The runtime's own timers stand in a wheel of six levels, which wakes the process at each level
+//! that a long sleep passes: about once more for every wait. A timer of the kernel's wakes it when
+//! something is due, to the microsecond, and also when that came to pass while the machine slept.
 //!
-//! A simulator that is preloaded into the program replaces waiting in `epoll_wait` and may know no timerfd, which would then
-//! go by the real time. With `LD_PRELOAD` in the environment, the runtime's timers are used.
+//! A simulator that is preloaded into the program replaces waiting in `epoll_wait` and may know no
+//! timerfd, which would then go by the real time. With `LD_PRELOAD` in the environment, the
+//! runtime's timers are used.
 
 use ntp_os_clock::{ClockSetNotice, Timer, monotonic_now};
 use ntp_proto::time::MonoTime;
@@ -15,12 +16,14 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// True if time may be a simulator's, which passes while nothing happens and stands still while something does.
+/// True if time may be a simulator's, which passes while nothing happens and stands still while
+/// something does.
 pub(crate) fn is_simulated() -> bool {
     std::env::var_os("LD_PRELOAD").is_some()
 }
 
-/// Waits for one time after another, and asks the kernel only when the time is another one than before.
+/// Waits for one time after another, and asks the kernel only when the time is another one than
+/// before.
 pub(crate) struct Alarm {
     /// `None` where the system has no such timers or may be a simulated one; then the runtime's do.
     timer: Option<AsyncFd<Timer>>,
@@ -31,10 +34,16 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// Needs a runtime around it.
     pub(crate) fn new() -> Self {
-        Self { timer: (!is_simulated()).then(|| Timer::new().and_then(watched).ok()).flatten(), set: None }
+        Self {
+            timer: (!is_simulated())
+                .then(|| Timer::new().and_then(watched).ok())
+                .flatten(),
+            set: None,
+        }
     }
 
-    /// Resolves when it is `due`, at once if that is past. If it is dropped before, nothing is lost.
+    /// Resolves when it is `due`, at once if that is past. If it is dropped before, nothing is
+    /// lost.
     pub(crate) async fn reached(&mut self, due: MonoTime) {
         loop {
             match self.armed(due) {
@@ -72,12 +81,18 @@ const LOOKING_INTERVAL: Duration = Duration::from_secs(1);
 impl SetNotice {
     /// Needs a runtime around it.
     pub(crate) fn new() -> Self {
-        Self((!is_simulated()).then(|| ClockSetNotice::new().and_then(watched).ok()).flatten())
+        Self(
+            (!is_simulated())
+                .then(|| ClockSetNotice::new().and_then(watched).ok())
+                .flatten(),
+        )
     }
 
     /// Resolves when the clock may have been set. If it is dropped before, nothing is lost.
     pub(crate) async fn noticed(&mut self) {
-        let Some(notice) = &self.0 else { return tokio::time::sleep(LOOKING_INTERVAL).await };
+        let Some(notice) = &self.0 else {
+            return tokio::time::sleep(LOOKING_INTERVAL).await;
+        };
         let rearmed = match notice.readable().await {
             Ok(mut ready) => {
                 ready.clear_ready();
@@ -91,7 +106,10 @@ impl SetNotice {
     }
 }
 
-#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; these keep their own")]
+#[expect(
+    deprecated,
+    reason = "the other constructor is unsafe for descriptors that change; these keep their own"
+)]
 fn watched<T: AsRawFd>(inner: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(inner, Interest::READABLE)
 }
@@ -110,23 +128,32 @@ mod tests {
 
     /// Runs a test with either kind of timer.
     fn with_both(test: impl AsyncFn(Alarm)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let alarm = Alarm::new();
             assert!(alarm.timer.is_some());
             test(alarm).await;
-            test(Alarm { timer: None, set: None }).await;
+            test(Alarm {
+                timer: None,
+                set: None,
+            })
+            .await;
         });
     }
 
-    /// Sets the alarm to `due` and gives up at once. Returns whether it was set, which it is not if `due` has passed already.
+    /// Sets the alarm to `due` and gives up at once. Returns whether it was set, which it is not if
+    /// `due` has passed already.
     async fn give_up(alarm: &mut Alarm, due: MonoTime) -> bool {
         let mut reached = pin!(alarm.reached(due));
         poll_fn(|context| Poll::Ready(reached.as_mut().poll(context).is_pending())).await
     }
 
-    /// Sets the alarm to a time soon, which passes while no task waits for it. A machine may be so busy that the time passes
-    /// before the alarm is set: then a later one is tried, so that how busy it is decides nothing.
+    /// Sets the alarm to a time soon, which passes while no task waits for it. A machine may be so
+    /// busy that the time passes before the alarm is set: then a later one is tried, so that how
+    /// busy it is decides nothing.
     async fn missed(alarm: &mut Alarm) -> MonoTime {
         let mut span = SOON;
         loop {
@@ -142,7 +169,9 @@ mod tests {
     }
 
     async fn reached(alarm: &mut Alarm, due: MonoTime) {
-        tokio::time::timeout(PATIENCE, alarm.reached(due)).await.unwrap();
+        tokio::time::timeout(PATIENCE, alarm.reached(due))
+            .await
+            .unwrap();
         assert!(monotonic_now() >= due, "never too early");
     }
 

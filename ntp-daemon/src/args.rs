@@ -7,7 +7,12 @@ use std::time::Duration;
 
 /// Keeps the clock right with NTP, and serves time to others.
 #[derive(Parser, Debug)]
-#[command(name = "ntp-daemon", version, about, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "ntp-daemon",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Args {
     /// The configuration file [default: /etc/truechimer/ntp.toml]
     #[arg(short, long, value_name = "FILE", conflicts_with = "pool")]
@@ -27,7 +32,8 @@ pub(crate) struct Args {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show a reference server and a client with a wrong virtual clock on this machine, without root or internet
+    /// Show a reference server and a client with a wrong virtual clock on this machine, without
+    /// root or internet
     Demo(DemoOptions),
 }
 
@@ -40,13 +46,20 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "SECONDS", default_value_t = -0.35, allow_negative_numbers = true)]
     pub(crate) offset: f64,
     /// How much too fast the virtual clock runs, in parts per million
-    #[arg(long, value_name = "PPM", default_value_t = 40.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "PPM",
+        default_value_t = 40.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) drift: f64,
 }
 
 /// A time span as people write it: `90`, `60s`, `5m`, `1h`, `500ms`.
 fn span(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let seconds = match unit {
         "" | "s" => 1.0,
@@ -55,7 +68,9 @@ fn span(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         _ => return Err("write it like 60s, 5m or 1h".into()),
     };
-    let number: f64 = number.parse().map_err(|_| "write it like 60s, 5m or 1h".to_owned())?;
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "write it like 60s, 5m or 1h".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 

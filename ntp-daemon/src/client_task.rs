@@ -28,7 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How often the files are written while nothing happens (the interval of chrony's drift file).
 const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
-/// The least error of the clock, from a rate that another program has set, that counts as a disturbance.
+/// The least error of the clock, from a rate that another program has set, that counts as a
+/// disturbance.
 const LEAST_HARM: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
 /// Answers of look-ups and the like that wait for the client.
 const INBOX: usize = 64;
@@ -75,9 +76,17 @@ pub(crate) struct ClientTask {
 impl ClientTask {
     /// Sets the clock to the last known time if it shows an earlier one, and makes the client.
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
-        let Parts { mut client, mut clock, mut store, facts, served, leap_tables } = parts;
+        let Parts {
+            mut client,
+            mut clock,
+            mut store,
+            facts,
+            served,
+            leap_tables,
+        } = parts;
         let kept = store.state();
-        // At the first start, and where the clock does not go on while the machine is off, it cannot judge certificates.
+        // At the first start, and where the clock does not go on while the machine is off, it
+        // cannot judge certificates.
         let known = known_time::at_start(&mut clock, kept.map(|kept| kept.last_known_unix_s));
         client.unproven_since = known.unproven_since;
         if let Some(path) = store.nts_sessions() {
@@ -86,7 +95,10 @@ impl ClientTask {
         let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
         let initial = clock_choice::initial(&clock, store.frequency(), accumulated, known.assumed);
         let reader = clock.reader();
-        let now = Now { mono: monotonic_now(), local: reader.now() };
+        let now = Now {
+            mono: monotonic_now(),
+            local: reader.now(),
+        };
         let mut client = Client::new(client, &initial, seed, now);
         client.handle_own_servers(network::own_servers(&facts.servers));
         for (group, addresses) in store.known_addresses(&facts.sources) {
@@ -116,11 +128,18 @@ impl ClientTask {
     }
 
     fn now(&self) -> Now {
-        Now { mono: monotonic_now(), local: self.reader.now() }
+        Now {
+            mono: monotonic_now(),
+            local: self.reader.now(),
+        }
     }
 
     /// Runs until `stop` says so; then leaves the plain frequency in force and the files written.
-    pub(crate) async fn run(mut self, mut questions: mpsc::Receiver<Question>, mut stop: oneshot::Receiver<()>) {
+    pub(crate) async fn run(
+        mut self,
+        mut questions: mpsc::Receiver<Question>,
+        mut stop: oneshot::Receiver<()>,
+    ) {
         loop {
             self.look_at_the_clock();
             self.drain();
@@ -157,7 +176,9 @@ impl ClientTask {
         self.client.handle_shutdown(self.now());
         self.obey();
         self.keep();
-        if let Some(sessions) = nts_sessions::to_octets(&self.facts.sources, &self.client.sessions(monotonic_now())) {
+        if let Some(sessions) =
+            nts_sessions::to_octets(&self.facts.sources, &self.client.sessions(monotonic_now()))
+        {
             self.store.keep_nts_sessions(sessions);
         }
         // The clock is in order: from here on, a disk may take its time.
@@ -166,29 +187,48 @@ impl ClientTask {
 
     /// When something is due.
     fn due(&self) -> MonoTime {
-        let next = [self.client.poll_timeout(self.now()), self.ports.poll_timeout()];
-        next.into_iter().flatten().fold(self.next_keeping, MonoTime::min)
+        let next = [
+            self.client.poll_timeout(self.now()),
+            self.ports.poll_timeout(),
+        ];
+        next.into_iter()
+            .flatten()
+            .fold(self.next_keeping, MonoTime::min)
     }
 
     /// Another program may have set the clock or its rate, or the machine may have been suspended.
     fn look_at_the_clock(&mut self) {
         self.look_for_rivals();
         if let Some(disturbance) = self.monitor.check(&self.clock) {
-            self.client.handle_clock_change(monotonic_now(), ClockChange::Disturbed(disturbance));
+            self.client
+                .handle_clock_change(monotonic_now(), ClockChange::Disturbed(disturbance));
         }
     }
 
-    /// Checks for another program that steers the clock as well, and gives the client the error that it has made and the rate
-    /// at which the clock runs in fact.
+    /// Checks for another program that steers the clock as well, and gives the client the error
+    /// that it has made and the rate at which the clock runs in fact.
     fn look_for_rivals(&mut self) {
-        let Ok(Some(found)) = self.clock.interference() else { return };
+        let Ok(Some(found)) = self.clock.interference() else {
+            return;
+        };
         let (mono, at) = (monotonic_now(), self.clock.now());
         Rivalry::note(&mut self.facts.rivalry, mono, found);
         if found.moved.abs() >= LEAST_HARM {
-            let disturbance = Disturbance { before: at - found.moved, step: found.moved, suspended: Duration::ZERO };
-            self.client.handle_clock_change(mono, ClockChange::Disturbed(disturbance));
+            let disturbance = Disturbance {
+                before: at - found.moved,
+                step: found.moved,
+                suspended: Duration::ZERO,
+            };
+            self.client
+                .handle_clock_change(mono, ClockChange::Disturbed(disturbance));
         }
-        self.client.handle_clock_change(mono, ClockChange::FrequencySet { at, frequency: found.found });
+        self.client.handle_clock_change(
+            mono,
+            ClockChange::FrequencySet {
+                at,
+                frequency: found.found,
+            },
+        );
     }
 
     fn handle_timeout(&mut self) {
@@ -201,7 +241,8 @@ impl ClientTask {
     /// An interface, an address or a route has come up.
     fn handle_network_change(&mut self) {
         tracing::debug!("the network of this machine has changed");
-        self.client.handle_own_servers(network::own_servers(&self.facts.servers));
+        self.client
+            .handle_own_servers(network::own_servers(&self.facts.servers));
         self.client.handle_network_change(self.now());
     }
 
@@ -210,11 +251,32 @@ impl ClientTask {
         self.look_at_the_clock();
         let now = self.now();
         let (source, outcome) = match inbound {
-            Inbound::Unreachable(source, os_error) => return self.client.handle_unreachable(source, os_error),
-            Inbound::Transmitted(token, stamp) => (token.source(), self.client.handle_transmitted(now, token, stamp)),
-            Inbound::Datagram { source, from, to, received, bytes } => {
-                let datagram = Datagram { from, to, received, bytes: &bytes };
-                (source, self.client.handle_datagram(now, source, &datagram).map(Some))
+            Inbound::Unreachable(source, os_error) => {
+                return self.client.handle_unreachable(source, os_error);
+            }
+            Inbound::Transmitted(token, stamp) => (
+                token.source(),
+                self.client.handle_transmitted(now, token, stamp),
+            ),
+            Inbound::Datagram {
+                source,
+                from,
+                to,
+                received,
+                bytes,
+            } => {
+                let datagram = Datagram {
+                    from,
+                    to,
+                    received,
+                    bytes: &bytes,
+                };
+                (
+                    source,
+                    self.client
+                        .handle_datagram(now, source, &datagram)
+                        .map(Some),
+                )
             }
         };
         match outcome {
@@ -224,7 +286,9 @@ impl ClientTask {
                 logging_of_events::log_exchange(source, &self.client, &self.facts, now);
             }
             Ok(_) => {}
-            Err(discard) => logging_of_events::log_discard(source, discard, &self.client, &self.facts),
+            Err(discard) => {
+                logging_of_events::log_discard(source, discard, &self.client, &self.facts);
+            }
         }
     }
 
@@ -236,11 +300,15 @@ impl ClientTask {
             let bytes = buffer.get(..transmit.length).unwrap_or_default();
             match self.ports.launch(transmit, bytes) {
                 Ok(told) => told.into_iter().for_each(|inbound| self.take(inbound)),
-                Err(failure) => self.client.handle_send_failed(self.now(), failure.token, failure.os_error),
+                Err(failure) => {
+                    self.client
+                        .handle_send_failed(self.now(), failure.token, failure.os_error);
+                }
             }
             self.obey();
         }
-        self.served.store(Arc::new(self.client.served_state(self.now())));
+        self.served
+            .store(Arc::new(self.client.served_state(self.now())));
     }
 
     fn obey(&mut self) {
@@ -252,12 +320,18 @@ impl ClientTask {
         while let Some(event) = self.client.poll_event() {
             logging_of_events::log(&event, &self.client, &self.facts, self.now());
             match event {
-                Event::Resolve { group, host, port } => resolve::start(group, host, port, self.resolved.0.clone()),
+                Event::Resolve { group, host, port } => {
+                    resolve::start(group, host, port, self.resolved.0.clone());
+                }
                 Event::Establish { group, since, .. } => {
                     let local = self.reader.now();
                     let moved = self.set_forward + self.client.clock().unauthenticated_steps();
                     let unmoved = unix_seconds(local - NtpDuration::from(moved));
-                    let time = establish::Time { now: unix_seconds(local), unmoved, since };
+                    let time = establish::Time {
+                        now: unix_seconds(local),
+                        unmoved,
+                        since,
+                    };
                     if let Some(source) = self.facts.sources.get(group.place()) {
                         establish::start(group, &source.kind, time, self.established.0.clone());
                     }
@@ -291,7 +365,12 @@ impl ClientTask {
             ClockAction::SetFrequency(frequency) => {
                 self.look_for_rivals();
                 let applied = self.clock.set_frequency(frequency);
-                applied.map(|frequency| Some(ClockChange::FrequencySet { at: self.clock.now(), frequency }))
+                applied.map(|frequency| {
+                    Some(ClockChange::FrequencySet {
+                        at: self.clock.now(),
+                        frequency,
+                    })
+                })
             }
             ClockAction::SetStatus(status) => self.clock.set_status(&status).map(|()| None),
         };
@@ -311,7 +390,8 @@ impl ClientTask {
     }
 
     fn keep_if_due(&mut self) {
-        let learned = !self.frequency_kept && self.client.clock().frequency_worth_keeping().is_some();
+        let learned =
+            !self.frequency_kept && self.client.clock().frequency_worth_keeping().is_some();
         if learned || monotonic_now() >= self.next_keeping {
             self.look_at_the_clock();
             self.keep();
@@ -329,14 +409,23 @@ impl ClientTask {
         self.store.keep_addresses();
         let free = clock.timescale().to_free(self.reader.now());
         // A time that nobody has confirmed must not become the lower limit of the next start.
-        if let Some(accumulated) = clock.accumulated_steps().filter(|_| clock.is_synchronized(free)) {
-            self.store.keep_state(unix_seconds(self.reader.now()), accumulated);
+        if let Some(accumulated) = clock
+            .accumulated_steps()
+            .filter(|_| clock.is_synchronized(free))
+        {
+            self.store
+                .keep_state(unix_seconds(self.reader.now()), accumulated);
         }
     }
 }
 
-/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first socket has asked, and ends
-/// with the last: without this one, the first reply to each request could lack its timestamp.
+/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first
+/// socket has asked, and ends with the last: without this one, the first reply to each request
+/// could lack its timestamp.
 fn keep_stamping() -> Option<Socket> {
-    Socket::bind(&BindOptions::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).ok()
+    Socket::bind(&BindOptions::client(SocketAddr::from((
+        Ipv4Addr::LOCALHOST,
+        0,
+    ))))
+    .ok()
 }

@@ -21,9 +21,10 @@ pub(crate) fn open(section: &ClockSection) -> Result<Clock, ClockError> {
             ntp_os_clock::steering_permission()?;
             Clock::system()
         }
-        ClockMode::Virtual => {
-            Clock::simulated(VirtualSettings { offset: section.virtual_offset, frequency: section.virtual_frequency })
-        }
+        ClockMode::Virtual => Clock::simulated(VirtualSettings {
+            offset: section.virtual_offset,
+            frequency: section.virtual_frequency,
+        }),
         ClockMode::None => Ok(Clock::measuring()),
     }
 }
@@ -44,14 +45,18 @@ pub(crate) fn announce(clock: &Clock, mode: ClockMode) {
         (_, Some(obstacle)) if mode == ClockMode::Auto => {
             tracing::warn!("MEASURING ONLY, the clock will not be corrected: {obstacle}");
         }
-        (Clock::MeasureOnly(_), _) => tracing::warn!("measuring only, as configured: the clock will not be corrected"),
-        (Clock::Virtual(_), _) => tracing::warn!("steering a VIRTUAL clock; the machine's own clock is left alone"),
+        (Clock::MeasureOnly(_), _) => {
+            tracing::warn!("measuring only, as configured: the clock will not be corrected");
+        }
+        (Clock::Virtual(_), _) => {
+            tracing::warn!("steering a VIRTUAL clock; the machine's own clock is left alone");
+        }
         (Clock::System(_), _) => tracing::info!("steering the system clock"),
     }
 }
 
-/// What the client must know about the clock at its start. `kept` is the frequency from the last run, `assumed_step` how
-/// far the clock was just set forward to the last known time.
+/// What the client must know about the clock at its start. `kept` is the frequency from the last
+/// run, `assumed_step` how far the clock was just set forward to the last known time.
 pub(crate) fn initial(
     clock: &Clock,
     kept: Option<Frequency>,
@@ -68,10 +73,18 @@ pub(crate) fn initial(
             oscillator.to_f64() * 1e6
         );
     }
-    let kept = kept.map(|frequency| KnownFrequency { frequency, uncertainty: KEPT_UNCERTAINTY });
-    // The program that steered the clock before us has left the frequency in the kernel, perhaps with a slew in it.
+    let kept = kept.map(|frequency| KnownFrequency {
+        frequency,
+        uncertainty: KEPT_UNCERTAINTY,
+    });
+    // The program that steered the clock before us has left the frequency in the kernel, perhaps
+    // with a slew in it.
     let uncertainty = oscillator.abs().max(FOUND_UNCERTAINTY);
-    let found = Some(KnownFrequency { frequency: oscillator, uncertainty }).filter(|_| oscillator != Frequency::ZERO);
+    let found = Some(KnownFrequency {
+        frequency: oscillator,
+        uncertainty,
+    })
+    .filter(|_| oscillator != Frequency::ZERO);
     InitialClock {
         steers: clock.steers(),
         applied,

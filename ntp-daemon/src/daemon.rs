@@ -41,12 +41,17 @@ pub(crate) enum DaemonError {
     Taken(#[from] Taken),
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error("cannot show the state at {path}: {error}; choose another place with [observability] observation-path")]
+    #[error(
+        "cannot show the state at {path}: {error}; choose another place with [observability] observation-path"
+    )]
     Observe { path: PathBuf, error: io::Error },
     #[error("the operating system gives no random numbers: {0}")]
     Random(String),
     #[error("{doing}: {error}")]
-    System { doing: &'static str, error: io::Error },
+    System {
+        doing: &'static str,
+        error: io::Error,
+    },
     #[error("a server thread has ended: {0}")]
     Worker(io::Error),
     #[error("{0} has ended unexpectedly")]
@@ -69,8 +74,13 @@ pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonErr
 
 /// Single-threaded: the client needs no more, and the servers have threads of their own.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, DaemonError> {
-    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| DaemonError::System { doing: "cannot start", error })
+    let built = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    built.map_err(|error| DaemonError::System {
+        doing: "cannot start",
+        error,
+    })
 }
 
 /// Everything, ready to run.
@@ -93,19 +103,33 @@ impl Daemon {
     /// Says what cannot be opened and what to do.
     pub(crate) fn build(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
         let clock = clock_choice::open(&config.clock)?;
-        let clock_lock = if clock.kind() == ClockKind::System { lock::clock()? } else { None };
+        let clock_lock = if clock.kind() == ClockKind::System {
+            lock::clock()?
+        } else {
+            None
+        };
         let store = Store::open(&config.storage)?;
         clock_choice::announce(&clock, config.clock.mode);
         let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
         let keys = key_ring(&config)?;
-        let shared =
-            Shared { reader: clock.reader(), served: Arc::clone(&served), keys: keys.as_ref().map(KeyRing::shared) };
+        let shared = Shared {
+            reader: clock.reader(),
+            served: Arc::clone(&served),
+            keys: keys.as_ref().map(KeyRing::shared),
+        };
         let mut secrets = secrets()?;
         let (mut workers, mut boards) = (Vec::new(), Vec::new());
         for entry in &config.servers {
-            let dual_stack = is_dual_stack(entry.listen, config.servers.iter().map(|other| other.listen));
+            let dual_stack = is_dual_stack(
+                entry.listen,
+                config.servers.iter().map(|other| other.listen),
+            );
             let group = WorkerGroup::open(entry, dual_stack, &shared, &mut secrets)?;
-            tracing::info!(address = group.board.listen, workers = group.workers.len(), "serving time");
+            tracing::info!(
+                address = group.board.listen,
+                workers = group.workers.len(),
+                "serving time"
+            );
             workers.extend(group.workers);
             boards.push(group.board);
         }
@@ -116,14 +140,17 @@ impl Daemon {
             let _ = ke_ended.send(());
         };
         let ke_servers = start_ke_servers(&config, &boards, shared.keys.as_ref(), ended);
-        let (leap_file, leap_tables) = LeapFile::open(config.synchronization.leap_seconds_file.clone());
+        let (leap_file, leap_tables) =
+            LeapFile::open(config.synchronization.leap_seconds_file.clone());
         let facts = Facts {
             config_path: path,
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
             servers: boards,
             keys: keys.as_ref().map(KeyRing::facts),
-            ke_servers: ke_servers.as_ref().map_or_else(KeServiceBoards::default, KeSupervisor::boards),
+            ke_servers: ke_servers
+                .as_ref()
+                .map_or_else(KeServiceBoards::default, KeSupervisor::boards),
             started: monotonic_now(),
             clock_error: None,
             rivalry: None,
@@ -137,7 +164,14 @@ impl Daemon {
             certain_since: Some(known_time::built()),
             plausible_until: Some(known_time::plausible_until()),
         };
-        let parts = Parts { client, clock, store, facts, served, leap_tables };
+        let parts = Parts {
+            client,
+            clock,
+            store,
+            facts,
+            served,
+            leap_tables,
+        };
         Ok(Self {
             client: ClientTask::new(parts, seed()?),
             clock_lock,
@@ -156,8 +190,8 @@ impl Daemon {
         self.questions.0.clone()
     }
 
-    /// Runs until `stop` resolves or a part ends, which none should. What can change without a restart is read again at each
-    /// of `reloads`.
+    /// Runs until `stop` resolves or a part ends, which none should. What can change without a
+    /// restart is read again at each of `reloads`.
     ///
     /// # Errors
     /// Says which part has ended, and why.
@@ -173,18 +207,28 @@ impl Daemon {
         let mut threads = Vec::new();
         for worker in self.workers {
             let ended = worker_ended.clone();
-            let thread = worker.start(stop_workers.clone(), move |outcome| drop(ended.send(outcome)));
-            threads.push(thread.map_err(|error| DaemonError::System { doing: "cannot start a server thread", error })?);
+            let thread = worker.start(stop_workers.clone(), move |outcome| {
+                drop(ended.send(outcome));
+            });
+            threads.push(thread.map_err(|error| DaemonError::System {
+                doing: "cannot start a server thread",
+                error,
+            })?);
         }
         let (stop_client, client_stop) = oneshot::channel();
-        let mut observer =
-            self.listener.map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
-        let mut keys = self.keys.map(|keys| tokio::spawn(keys.run(reloads.clone())));
+        let mut observer = self
+            .listener
+            .map(|listener| tokio::spawn(observe::serve(listener, self.questions.0.clone())));
+        let mut keys = self
+            .keys
+            .map(|keys| tokio::spawn(keys.run(reloads.clone())));
         if let Some(leap_file) = self.leap_file {
             tokio::spawn(leap_file.run(reloads.clone()));
         }
         let (stop_ke, ke_stop) = oneshot::channel();
-        let ke_servers = self.ke_servers.map(|servers| tokio::spawn(servers.run(reloads, ke_stop)));
+        let ke_servers = self
+            .ke_servers
+            .map(|servers| tokio::spawn(servers.run(reloads, ke_stop)));
         let serves_keys = ke_servers.is_some();
         let mut client = tokio::spawn(self.client.run(self.questions.1, client_stop));
         let outcome = tokio::select! {
@@ -234,13 +278,19 @@ async fn ended(task: &mut Option<JoinHandle<()>>) {
 /// A socket at `[::]` serves IPv4 as well, unless another one does that at the same port.
 fn is_dual_stack(listen: SocketAddr, all: impl Iterator<Item = SocketAddr>) -> bool {
     let mut rivals = all.filter(|other| other.is_ipv4() && other.port() == listen.port());
-    listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (listen.port() == 0 || rivals.next().is_none())
+    listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        && (listen.port() == 0 || rivals.next().is_none())
 }
 
-/// The keys of NTS cookies, where somebody needs them: our own key establishment, or one elsewhere that shares a file.
+/// The keys of NTS cookies, where somebody needs them: our own key establishment, or one elsewhere
+/// that shares a file.
 fn key_ring(config: &Config) -> Result<Option<KeyRing>, DaemonError> {
     let wanted = !config.nts_ke_servers.is_empty() || config.keyset.key_storage_path.is_some();
-    Ok(if wanted { Some(KeyRing::open(&config.keyset, &config.storage, seed()?)) } else { None })
+    Ok(if wanted {
+        Some(KeyRing::open(&config.keyset, &config.storage, seed()?))
+    } else {
+        None
+    })
 }
 
 /// Starts key establishment, if there is to be any.
@@ -252,17 +302,31 @@ fn start_ke_servers(
 ) -> Option<KeSupervisor> {
     let all = &config.nts_ke_servers;
     let keys = Arc::clone(keys.filter(|_| !all.is_empty())?);
-    let served: Arc<[SocketAddr]> = boards.iter().filter_map(|board| board.listen.parse().ok()).collect();
+    let served: Arc<[SocketAddr]> = boards
+        .iter()
+        .filter_map(|board| board.listen.parse().ok())
+        .collect();
     let plan = |entry: &NtsKeServerEntry| KePlan {
         entry: entry.clone(),
         dual_stack: is_dual_stack(entry.listen, all.iter().map(|other| other.listen)),
         served: Arc::clone(&served),
     };
-    let threads = config.nts_ke.handshake_threads.unwrap_or_else(|| handshake_threads(processors()));
-    Some(KeSupervisor::start(all.iter().map(plan).collect(), KeResources { threads, keys, ended: Arc::new(ended) }))
+    let threads = config
+        .nts_ke
+        .handshake_threads
+        .unwrap_or_else(|| handshake_threads(processors()));
+    Some(KeSupervisor::start(
+        all.iter().map(plan).collect(),
+        KeResources {
+            threads,
+            keys,
+            ended: Arc::new(ended),
+        },
+    ))
 }
 
-/// Opens the observation socket. Where nobody has asked for it, its default place may be out of reach.
+/// Opens the observation socket. Where nobody has asked for it, its default place may be out of
+/// reach.
 fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
     let settings = &config.observability;
     let path: &Path = settings.observation_path_or_default();
@@ -276,7 +340,10 @@ fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
             );
             Ok(None)
         }
-        Err(error) => Err(DaemonError::Observe { path: path.to_owned(), error }),
+        Err(error) => Err(DaemonError::Observe {
+            path: path.to_owned(),
+            error,
+        }),
     }
 }
 
@@ -285,15 +352,25 @@ fn group(entry: &SourceEntry) -> GroupConfig {
     let kind = match &entry.kind {
         SourceKind::Server { .. } => GroupKind::Server,
         SourceKind::Nts { .. } => GroupKind::Nts,
-        SourceKind::Pool { count, ignore, .. } => GroupKind::Pool { count: *count, ignore: ignore.clone() },
+        SourceKind::Pool { count, ignore, .. } => GroupKind::Pool {
+            count: *count,
+            ignore: ignore.clone(),
+        },
     };
-    GroupConfig { host: address.host.clone(), port: address.port, kind, source: entry.settings }
+    GroupConfig {
+        host: address.host.clone(),
+        port: address.port,
+        kind,
+        source: entry.settings,
+    }
 }
 
 pub(crate) fn seed() -> Result<[u8; 32], DaemonError> {
     use rand::TryRng;
     let mut seed = [0; 32];
-    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(|error| DaemonError::Random(error.to_string()))?;
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut seed)
+        .map_err(|error| DaemonError::Random(error.to_string()))?;
     Ok(seed)
 }
 
@@ -315,13 +392,24 @@ fn log_replacement_of(signal: &str) {
     );
 }
 
-/// Resolves when the daemon is asked to end; SIGHUP goes to `reload`. SIGUSR1 and SIGUSR2 do nothing.
-pub(crate) fn stop_signal(reload: watch::Sender<()>) -> Result<impl Future<Output = ()>, DaemonError> {
-    let on = |kind| signal(kind).map_err(|error| DaemonError::System { doing: "cannot listen to signals", error });
+/// Resolves when the daemon is asked to end; SIGHUP goes to `reload`. SIGUSR1 and SIGUSR2 do
+/// nothing.
+pub(crate) fn stop_signal(
+    reload: watch::Sender<()>,
+) -> Result<impl Future<Output = ()>, DaemonError> {
+    let on = |kind| {
+        signal(kind).map_err(|error| DaemonError::System {
+            doing: "cannot listen to signals",
+            error,
+        })
+    };
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
     let mut hang_up = on(SignalKind::hangup())?;
-    let (mut first_user, mut second_user) = (on(SignalKind::user_defined1())?, on(SignalKind::user_defined2())?);
+    let (mut first_user, mut second_user) = (
+        on(SignalKind::user_defined1())?,
+        on(SignalKind::user_defined2())?,
+    );
     Ok(async move {
         loop {
             tokio::select! {

@@ -8,8 +8,8 @@ use ntp_proto::source::{Granted, Validity};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The time for everything, from the look-up to the last record. Key establishment is far rarer than polls, and a slow
-/// way must not look like none.
+/// The time for everything, from the look-up to the last record. Key establishment is far rarer
+/// than polls, and a slow way must not look like none.
 const DEADLINE: Duration = Duration::from_secs(16);
 
 /// What is known of the time when certificates are judged.
@@ -17,7 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(16);
 pub(crate) struct Time {
     /// What our clock shows, in Unix seconds.
     pub(crate) now: i64,
-    /// Our clock as it would be had neither the last known time nor sources without NTS moved it, in Unix seconds.
+    /// Our clock as it would be had neither the last known time nor sources without NTS moved it,
+    /// in Unix seconds.
     pub(crate) unmoved: i64,
     /// If the clock has never been right: what has passed for sure, in Unix seconds.
     pub(crate) since: Option<i64>,
@@ -32,8 +33,8 @@ impl Time {
         }
     }
 
-    /// Says whether a certificate was believed only because the time is not known. If what moved the clock was
-    /// wrong, the clock as it was may have been right.
+    /// Says whether a certificate was believed only because the time is not known. If what moved
+    /// the clock was wrong, the clock as it was may have been right.
     fn is_provisional(self, validity: Validity) -> bool {
         self.since.is_some() && !validity.contains(self.now) && !validity.contains(self.unmoved)
     }
@@ -46,10 +47,17 @@ pub(crate) struct Established {
     pub(crate) outcome: Result<Granted, EstablishFailure>,
 }
 
-/// Asks the server of an entry with NTS for keys, and reports to `results`. Each entry has one establishment on its way at
-/// most, as the client waits for the result before it asks again.
-pub(crate) fn start(group: GroupId, kind: &SourceKind, time: Time, results: mpsc::Sender<Established>) {
-    let SourceKind::Nts { address, trust } = kind.clone() else { return };
+/// Asks the server of an entry with NTS for keys, and reports to `results`. Each entry has one
+/// establishment on its way at most, as the client waits for the result before it asks again.
+pub(crate) fn start(
+    group: GroupId,
+    kind: &SourceKind,
+    time: Time,
+    results: mpsc::Sender<Established>,
+) {
+    let SourceKind::Nts { address, trust } = kind.clone() else {
+        return;
+    };
     tokio::spawn(async move {
         let outcome = ask(&address, trust, time).await;
         // The receiver is gone only when the daemon ends.
@@ -60,11 +68,17 @@ pub(crate) fn start(group: GroupId, kind: &SourceKind, time: Time, results: mpsc
 async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, EstablishFailure> {
     // Made each time, so that files of authorities that have changed are seen.
     let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
-    let not_ready =
-        |message: String| EstablishFailure { stage: "certificate", word: "no-authorities", message, expired: false };
+    let not_ready = |message: String| EstablishFailure {
+        stage: "certificate",
+        word: "no-authorities",
+        message,
+        expired: false,
+    };
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
-    let established = establish(address, &connector, time.of_certificates(), DEADLINE).await.map_err(failure)?;
+    let established = establish(address, &connector, time.of_certificates(), DEADLINE)
+        .await
+        .map_err(failure)?;
     let validity = established.validity;
     tracing::debug!(
         server = %address, peer = %established.peer, ntp = %established.ntp_server,
@@ -83,8 +97,16 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn failure(failure: Failure) -> EstablishFailure {
-    let expired = matches!(failure.cause, Cause::Certificate(CertificateFault::Expired { .. }));
-    EstablishFailure { stage: failure.stage.word(), word: failure.word(), message: failure.to_string(), expired }
+    let expired = matches!(
+        failure.cause,
+        Cause::Certificate(CertificateFault::Expired { .. })
+    );
+    EstablishFailure {
+        stage: failure.stage.word(),
+        word: failure.word(),
+        message: failure.to_string(),
+        expired,
+    }
 }
 
 #[cfg(test)]
@@ -93,9 +115,22 @@ mod tests {
 
     #[test]
     fn a_certificate_counts_in_full_if_the_clock_as_it_was_before_any_assumption_vouches_for_it() {
-        let validity = Validity { not_before: 1000, not_after: 2000 };
-        let provisional = |now, unmoved, since| Time { now, unmoved, since }.is_provisional(validity);
-        assert!(!provisional(5000, 1500, Some(500)), "the last known time was wrong, and the clock was right");
+        let validity = Validity {
+            not_before: 1000,
+            not_after: 2000,
+        };
+        let provisional = |now, unmoved, since| {
+            Time {
+                now,
+                unmoved,
+                since,
+            }
+            .is_provisional(validity)
+        };
+        assert!(
+            !provisional(5000, 1500, Some(500)),
+            "the last known time was wrong, and the clock was right"
+        );
         assert!(!provisional(1500, 0, Some(500)));
         assert!(provisional(5000, 0, Some(500)));
         assert!(!provisional(5000, 0, None), "judged strictly");

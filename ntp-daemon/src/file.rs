@@ -1,4 +1,5 @@
-//! Files that are replaced as a whole or not at all: written beside the old one, made durable, then renamed over it.
+//! Files that are replaced as a whole or not at all: written beside the old one, made durable, then
+//! renamed over it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -21,7 +22,11 @@ pub(crate) fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> 
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&beside)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
@@ -61,19 +66,32 @@ pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
 /// Puts a broken file aside, so that somebody can look at it.
 pub(crate) fn put_aside(path: &Path, why: &str) {
     let aside = beside(path, "broken");
-    tracing::warn!("{} cannot be used ({why}); it is put aside as {}", path.display(), aside.display());
+    tracing::warn!(
+        "{} cannot be used ({why}); it is put aside as {}",
+        path.display(),
+        aside.display()
+    );
     let _ = fs::rename(path, aside);
 }
 
 /// Makes a secret file unreadable for others, and says so if it was not.
 pub(crate) fn protect(path: &Path) {
-    let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode()) else { return };
+    let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode()) else {
+        return;
+    };
     if mode & 0o077 == 0 {
         return;
     }
     let outcome = fs::set_permissions(path, fs::Permissions::from_mode(SECRET));
-    let now = if outcome.is_ok() { "now only their owner can" } else { "make it so that only their owner can" };
-    tracing::warn!("others than the owner could read the keys in {}; {now}", path.display());
+    let now = if outcome.is_ok() {
+        "now only their owner can"
+    } else {
+        "make it so that only their owner can"
+    };
+    tracing::warn!(
+        "others than the owner could read the keys in {}; {now}",
+        path.display()
+    );
 }
 
 fn beside(path: &Path, extension: &str) -> PathBuf {
@@ -93,10 +111,17 @@ mod tests {
         let path = folder.path().join("keys");
         replace(&path, PUBLIC, b"old").unwrap();
         fs::write(beside(&path, "new"), "half-wri").unwrap();
-        assert_eq!(read(&path).unwrap(), b"old", "a write that died in the middle changes nothing");
+        assert_eq!(
+            read(&path).unwrap(),
+            b"old",
+            "a write that died in the middle changes nothing"
+        );
         replace(&path, SECRET, b"new").unwrap();
         assert_eq!(read(&path).unwrap(), b"new");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, SECRET);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            SECRET
+        );
     }
 
     #[test]
@@ -116,6 +141,9 @@ mod tests {
         let path = folder.path().join("keys");
         replace(&path, PUBLIC, b"secret").unwrap();
         protect(&path);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, SECRET);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            SECRET
+        );
     }
 }

@@ -3,7 +3,8 @@
 use crate::key_ring::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
 use ntp_ke::server::{
-    CertificateStore, KeBindError, KeBoard, KeListener, KePool, KeServerHandle, KeStartError, KeyPairError,
+    CertificateStore, KeBindError, KeBoard, KeListener, KePool, KeServerHandle, KeStartError,
+    KeyPairError,
 };
 use ntp_proto::nts::KeServerConfig;
 use std::net::SocketAddr;
@@ -70,7 +71,8 @@ impl KeServiceBoard {
 }
 
 impl KeService {
-    /// Opens the socket and reads the certificate. `served` are the addresses at which we serve time.
+    /// Opens the socket and reads the certificate. `served` are the addresses at which we serve
+    /// time.
     ///
     /// # Errors
     /// Says what cannot be had and what to do.
@@ -79,14 +81,22 @@ impl KeService {
         dual_stack: bool,
         served: &[SocketAddr],
     ) -> Result<Self, KeServiceError> {
-        let certificates = Arc::new(CertificateStore::open(&entry.certificate_chain, &entry.private_key)?);
+        let certificates = Arc::new(CertificateStore::open(
+            &entry.certificate_chain,
+            &entry.private_key,
+        )?);
         let listener = KeListener::bind(entry, dual_stack)?;
         let grant = Arc::new(KeServerConfig {
             algorithms: entry.aead_algorithms.clone(),
             server: entry.ntp_server.clone(),
             port: entry.ntp_port.or_else(|| only_port(served)),
         });
-        Ok(Self { listener, certificates, grant, limit: entry.concurrent_connections })
+        Ok(Self {
+            listener,
+            certificates,
+            grant,
+            limit: entry.concurrent_connections,
+        })
     }
 
     /// The address and port, the latter as the system chose it if it was to.
@@ -103,10 +113,21 @@ impl KeService {
         pool: &KePool,
         keys: SharedKeys,
     ) -> Result<(RunningKeService, KeServiceBoard), KeStartError> {
-        let handle = self.listener.start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
+        let handle = self
+            .listener
+            .start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
         tracing::info!(address = %handle.board().address(), "serving key establishment for NTS");
-        let board = KeServiceBoard::Running { board: handle.board(), connection_limit: self.limit };
-        Ok((RunningKeService { handle, certificates: self.certificates }, board))
+        let board = KeServiceBoard::Running {
+            board: handle.board(),
+            connection_limit: self.limit,
+        };
+        Ok((
+            RunningKeService {
+                handle,
+                certificates: self.certificates,
+            },
+            board,
+        ))
     }
 }
 
@@ -123,10 +144,13 @@ impl RunningKeService {
     }
 }
 
-/// How many threads handshakes get where the file does not say it: half of the processors, so that even a flood of
-/// handshakes leaves the other half to replies, and no more than eight, which do tens of thousands of handshakes a second.
+/// How many threads handshakes get where the file does not say it: half of the processors, so that
+/// even a flood of handshakes leaves the other half to replies, and no more than eight, which do
+/// tens of thousands of handshakes a second.
 pub(crate) fn handshake_threads(processors: usize) -> NonZeroUsize {
-    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN).min(MOST_THREADS)
+    NonZeroUsize::new(processors / 2)
+        .unwrap_or(NonZeroUsize::MIN)
+        .min(MOST_THREADS)
 }
 
 /// The port to tell to clients where they would not find us by themselves: that of the only server.
@@ -141,14 +165,18 @@ mod tests {
 
     #[test]
     fn handshakes_get_half_of_the_processors_and_eight_at_most() {
-        let threads = [0, 1, 2, 3, 4, 15, 16, 17, 256].map(|processors| handshake_threads(processors).get());
+        let threads =
+            [0, 1, 2, 3, 4, 15, 16, 17, 256].map(|processors| handshake_threads(processors).get());
         assert_eq!(threads, [1, 1, 1, 1, 2, 7, 8, 8, 8]);
     }
 
     #[test]
     fn clients_are_told_a_port_only_where_they_would_not_guess_it() {
         let served = |ports: &[u16]| -> Vec<SocketAddr> {
-            ports.iter().map(|port| SocketAddr::from(([192, 0, 2, 1], *port))).collect()
+            ports
+                .iter()
+                .map(|port| SocketAddr::from(([192, 0, 2, 1], *port)))
+                .collect()
         };
         assert_eq!(only_port(&served(&[123])), None);
         assert_eq!(only_port(&served(&[1123, 1123])), Some(1123));

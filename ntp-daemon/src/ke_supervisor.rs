@@ -1,4 +1,5 @@
-//! Keeps key establishment going: an address that cannot be served is reported and tried again, while time is served all the same.
+//! Keeps key establishment going: an address that cannot be served is reported and tried again,
+//! while time is served all the same.
 
 use crate::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeService};
 use crate::key_ring::SharedKeys;
@@ -66,13 +67,25 @@ impl KePlan {
 }
 
 impl KeSupervisor {
-    /// Starts all servers that can be started. The others are logged and shown, and tried again by [`run`](Self::run).
+    /// Starts all servers that can be started. The others are logged and shown, and tried again by
+    /// [`run`](Self::run).
     pub(crate) fn start(plans: Vec<KePlan>, resources: KeResources) -> Self {
-        let slots = plans.into_iter().map(|plan| Slot { board: plan.waiting(String::new()), plan, running: None });
-        let mut supervisor = Self { slots: slots.collect(), resources, pool: None, boards: KeServiceBoards::default() };
+        let slots = plans.into_iter().map(|plan| Slot {
+            board: plan.waiting(String::new()),
+            plan,
+            running: None,
+        });
+        let mut supervisor = Self {
+            slots: slots.collect(),
+            resources,
+            pool: None,
+            boards: KeServiceBoards::default(),
+        };
         for place in 0..supervisor.slots.len() {
             let opened = supervisor.slots.get(place).map(|slot| slot.plan.open());
-            opened.into_iter().for_each(|opened| supervisor.settle(place, opened));
+            opened
+                .into_iter()
+                .for_each(|opened| supervisor.settle(place, opened));
         }
         supervisor.show();
         supervisor
@@ -83,12 +96,22 @@ impl KeSupervisor {
         Arc::clone(&self.boards)
     }
 
-    /// Tries again what does not run, and reads certificates again at each of `reloads`, until `stop` resolves; then ends all
-    /// threads and waits for them.
-    pub(crate) async fn run(mut self, mut reloads: watch::Receiver<()>, mut stop: oneshot::Receiver<()>) {
+    /// Tries again what does not run, and reads certificates again at each of `reloads`, until
+    /// `stop` resolves; then ends all threads and waits for them.
+    pub(crate) async fn run(
+        mut self,
+        mut reloads: watch::Receiver<()>,
+        mut stop: oneshot::Receiver<()>,
+    ) {
         loop {
             let complete = self.slots.iter().all(|slot| slot.running.is_some());
-            let retry = async { if complete { std::future::pending().await } else { tokio::time::sleep(RETRY).await } };
+            let retry = async {
+                if complete {
+                    std::future::pending::<()>().await;
+                } else {
+                    tokio::time::sleep(RETRY).await;
+                }
+            };
             tokio::select! {
                 _ = &mut stop => break,
                 () = retry => {}
@@ -96,7 +119,10 @@ impl KeSupervisor {
             }
             self.try_again().await;
         }
-        self.slots.into_iter().filter_map(|slot| slot.running).for_each(RunningKeService::stop);
+        self.slots
+            .into_iter()
+            .filter_map(|slot| slot.running)
+            .for_each(RunningKeService::stop);
         if let Some(pool) = self.pool {
             pool.stop();
         }
@@ -104,11 +130,16 @@ impl KeSupervisor {
 
     async fn try_again(&mut self) {
         for place in 0..self.slots.len() {
-            let Some(slot) = self.slots.get(place).filter(|slot| slot.running.is_none()) else { continue };
+            let Some(slot) = self.slots.get(place).filter(|slot| slot.running.is_none()) else {
+                continue;
+            };
             let plan = slot.plan.clone();
-            // Reading files must not hold up the client. A fault of this program is said where it happens.
+            // Reading files must not hold up the client. A fault of this program is said where it
+            // happens.
             let opened = tokio::task::spawn_blocking(move || plan.open()).await;
-            opened.into_iter().for_each(|opened| self.settle(place, opened));
+            opened
+                .into_iter()
+                .for_each(|opened| self.settle(place, opened));
             self.show();
         }
     }
@@ -127,7 +158,9 @@ impl KeSupervisor {
             self.pool = Some(pool);
             Ok(started?)
         });
-        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
         match started {
             Ok((running, board)) => (slot.running, slot.board) = (Some(running), board),
             Err(error) => {
@@ -146,6 +179,8 @@ impl KeSupervisor {
     }
 
     fn show(&self) {
-        self.boards.store(Arc::new(self.slots.iter().map(|slot| slot.board.clone()).collect()));
+        self.boards.store(Arc::new(
+            self.slots.iter().map(|slot| slot.board.clone()).collect(),
+        ));
     }
 }

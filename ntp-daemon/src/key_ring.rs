@@ -1,5 +1,5 @@
-//! The keys that seal our cookies: loaded at start, rotated in time, stored before they are used, shown to the workers as a
-//! snapshot.
+//! The keys that seal our cookies: loaded at start, rotated in time, stored before they are used,
+//! shown to the workers as a snapshot.
 
 use crate::file;
 use crate::wall_clock::unix_now;
@@ -42,18 +42,22 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once. If the keys cannot be
-    /// stored, they work all the same, until the next start.
+    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once. If
+    /// the keys cannot be stored, they work all the same, until the next start.
     pub(crate) fn open(settings: &Keyset, storage: &Storage, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
-        let path = settings.key_storage_path.clone().or_else(|| storage.nts_keys_file());
+        let path = settings
+            .key_storage_path
+            .clone()
+            .or_else(|| storage.nts_keys_file());
         let old_keys = u8::try_from(settings.stale_key_count).unwrap_or(u8::MAX);
         let now = unix_now();
         let stored = path.as_deref().and_then(load);
         let fresh = stored.is_none();
         let mut keys = stored.unwrap_or_else(|| KeySet::new(old_keys, now, &mut rng));
         keys.keep(old_keys);
-        // By a clock that is years off, a key could seem very old: then it rotates once, and those before still open.
+        // By a clock that is years off, a key could seem very old: then it rotates once, and those
+        // before still open.
         let age = Duration::from_secs(now.saturating_sub(keys.rotated_at()));
         let due = age >= settings.key_rotation_interval;
         if due {
@@ -115,12 +119,17 @@ impl KeyRing {
         self.adopt(keys, Duration::ZERO);
         // The key that seals from now on has been in the file all along, as the next one.
         self.store_elsewhere().await;
-        tracing::info!(key = format!("{:08x}", self.facts.load().current_id), "the keys of NTS cookies have rotated");
+        tracing::info!(
+            key = format!("{:08x}", self.facts.load().current_id),
+            "the keys of NTS cookies have rotated"
+        );
     }
 
     /// Takes the keys of the file, if somebody has put others there.
     async fn reload(&mut self) {
-        let Some(path) = self.path.clone() else { return };
+        let Some(path) = self.path.clone() else {
+            return;
+        };
         let of_thread = path.clone();
         let mut keys = match tokio::task::spawn_blocking(move || read_keys(&of_thread)).await {
             // Only the end of the daemon keeps it from being read.
@@ -160,7 +169,9 @@ impl KeyRing {
 
     /// Stores the keys on a thread where a slow disk holds nothing up.
     async fn store_elsewhere(&mut self) {
-        let Some(path) = self.path.clone() else { return };
+        let Some(path) = self.path.clone() else {
+            return;
+        };
         let octets = self.keys.load().to_octets();
         // Only the end of the daemon keeps it from being written.
         if let Ok(written) = tokio::task::spawn_blocking(move || write(&path, &octets)).await {
@@ -198,8 +209,12 @@ impl KeyRing {
 }
 
 fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| file::replace(path, file::SECRET, octets))
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| file::replace(path, file::SECRET, octets))
 }
 
 /// The keys in a file; `None` if there is none.
@@ -226,7 +241,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn settings(path: &Path) -> Keyset {
-        Keyset { key_storage_path: Some(path.to_owned()), ..Keyset::default() }
+        Keyset {
+            key_storage_path: Some(path.to_owned()),
+            ..Keyset::default()
+        }
     }
 
     fn ring(settings: &Keyset) -> KeyRing {
@@ -240,7 +258,10 @@ mod tests {
         let first = ring(&settings(&path)).shared().load_full();
         let second = ring(&settings(&path)).shared().load_full();
         assert!(first.ids().eq(second.ids()));
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 
     #[tokio::test]
@@ -253,7 +274,12 @@ mod tests {
         let keys = ring.shared().load_full();
         assert_ne!(keys.current_id(), before);
         assert!(keys.ids().any(|id| id == before));
-        assert!(load(&folder.path().join("keys")).unwrap().ids().eq(keys.ids()));
+        assert!(
+            load(&folder.path().join("keys"))
+                .unwrap()
+                .ids()
+                .eq(keys.ids())
+        );
     }
 
     #[tokio::test]
@@ -278,7 +304,11 @@ mod tests {
     async fn a_key_that_is_due_at_start_is_followed_by_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let mut old = KeySet::new(7, unix_now() - 100_000, &mut ChaCha12Rng::from_seed([1; 32]));
+        let mut old = KeySet::new(
+            7,
+            unix_now() - 100_000,
+            &mut ChaCha12Rng::from_seed([1; 32]),
+        );
         old.keep(7);
         std::fs::write(&path, &*old.to_octets()).unwrap();
         let ring = ring(&settings(&path));
@@ -297,6 +327,10 @@ mod tests {
         assert_eq!(ring.shared().load().current_id(), other.current_id());
         std::fs::write(&path, "broken").unwrap();
         ring.reload().await;
-        assert_eq!(ring.shared().load().current_id(), other.current_id(), "what is broken changes nothing");
+        assert_eq!(
+            ring.shared().load().current_id(),
+            other.current_id(),
+            "what is broken changes nothing"
+        );
     }
 }

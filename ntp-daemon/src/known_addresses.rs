@@ -25,15 +25,22 @@ pub(crate) struct KnownAddresses {
 }
 
 impl KnownAddresses {
-    /// From the content of the file, without names that no source has any more. `Err` says why it is of no use.
+    /// From the content of the file, without names that no source has any more. `Err` says why it
+    /// is of no use.
     pub(crate) fn from_octets(octets: &[u8], sources: &[SourceEntry]) -> Result<Self, String> {
         let kept: Kept = serde_json::from_slice(octets).map_err(|error| error.to_string())?;
         if kept.schema != SCHEMA {
-            return Err(format!("it has schema {}, and {SCHEMA} is known", kept.schema));
+            return Err(format!(
+                "it has schema {}, and {SCHEMA} is known",
+                kept.schema
+            ));
         }
         let mut names = kept.names;
         names.retain(|name, _| sources.iter().any(|source| host(source) == Some(name)));
-        Ok(Self { names, changed: false })
+        Ok(Self {
+            names,
+            changed: false,
+        })
     }
 
     /// For the file, if something has changed since the last time.
@@ -41,8 +48,12 @@ impl KnownAddresses {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
-        let kept = Kept { schema: SCHEMA, names: self.names.clone() };
-        let mut octets = serde_json::to_vec(&kept).expect("invariant: names and addresses can be written as JSON");
+        let kept = Kept {
+            schema: SCHEMA,
+            names: self.names.clone(),
+        };
+        let mut octets = serde_json::to_vec(&kept)
+            .expect("invariant: names and addresses can be written as JSON");
         octets.push(b'\n');
         Some(octets)
     }
@@ -52,7 +63,13 @@ impl KnownAddresses {
         let of = |(place, source): (usize, &SourceEntry)| {
             let port = source.kind.address().port;
             let addresses = self.names.get(host(source)?)?;
-            Some((GroupId::new(place), addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect()))
+            Some((
+                GroupId::new(place),
+                addresses
+                    .iter()
+                    .map(|ip| SocketAddr::new(*ip, port))
+                    .collect(),
+            ))
         };
         sources.iter().enumerate().filter_map(of).collect()
     }
@@ -60,8 +77,11 @@ impl KnownAddresses {
     /// A look-up for a source has brought these. Those that no server can have are not kept.
     pub(crate) fn note(&mut self, source: &SourceEntry, found: &[SocketAddr]) {
         let Some(host) = host(source) else { return };
-        let mut addresses: Vec<IpAddr> =
-            found.iter().map(SocketAddr::ip).filter(|ip| AddressFault::of(*ip).is_none()).collect();
+        let mut addresses: Vec<IpAddr> = found
+            .iter()
+            .map(SocketAddr::ip)
+            .filter(|ip| AddressFault::of(*ip).is_none())
+            .collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses.truncate(MOST);
@@ -74,7 +94,10 @@ impl KnownAddresses {
 
 /// The name of a source that is looked up by us; with NTS that is up to key establishment.
 fn host(source: &SourceEntry) -> Option<&String> {
-    let named = matches!(source.kind, SourceKind::Server { .. } | SourceKind::Pool { .. });
+    let named = matches!(
+        source.kind,
+        SourceKind::Server { .. } | SourceKind::Pool { .. }
+    );
     let host = &source.kind.address().host;
     (named && host.parse::<IpAddr>().is_err()).then_some(host)
 }
@@ -86,13 +109,28 @@ mod tests {
     use ntp_proto::source::SourceConfig;
 
     fn source(host: &str) -> SourceEntry {
-        let address = HostPort { host: host.into(), port: 1123 };
-        SourceEntry { kind: SourceKind::Server { address }, settings: SourceConfig::default() }
+        let address = HostPort {
+            host: host.into(),
+            port: 1123,
+        };
+        SourceEntry {
+            kind: SourceKind::Server { address },
+            settings: SourceConfig::default(),
+        }
     }
 
     fn nts(host: &str) -> SourceEntry {
-        let address = HostPort { host: host.into(), port: 4460 };
-        SourceEntry { kind: SourceKind::Nts { address, trust: Trust::default() }, settings: SourceConfig::default() }
+        let address = HostPort {
+            host: host.into(),
+            port: 4460,
+        };
+        SourceEntry {
+            kind: SourceKind::Nts {
+                address,
+                trust: Trust::default(),
+            },
+            settings: SourceConfig::default(),
+        }
     }
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
@@ -101,9 +139,22 @@ mod tests {
 
     #[test]
     fn found_addresses_are_known_at_the_next_start_and_only_for_names_that_are_still_configured() {
-        let sources = [source("a.example"), source("192.0.2.9"), source("b.example"), nts("a.example")];
+        let sources = [
+            source("a.example"),
+            source("192.0.2.9"),
+            source("b.example"),
+            nts("a.example"),
+        ];
         let mut known = KnownAddresses::default();
-        known.note(&sources[0], &addresses(&["192.0.2.2:1123", "192.0.2.1:1123", "192.0.2.1:1123", "0.0.0.0:1123"]));
+        known.note(
+            &sources[0],
+            &addresses(&[
+                "192.0.2.2:1123",
+                "192.0.2.1:1123",
+                "192.0.2.1:1123",
+                "0.0.0.0:1123",
+            ]),
+        );
         known.note(&sources[1], &addresses(&["192.0.2.9:1123"]));
         known.note(&sources[2], &addresses(&["[2001:db8::1]:1123"]));
         known.note(&sources[3], &addresses(&["192.0.2.7:1123"]));
@@ -113,13 +164,27 @@ mod tests {
         let sources = [nts("a.example"), source("a.example")];
         let known = KnownAddresses::from_octets(&octets, &sources).unwrap();
         let of = known.of_sources(&sources);
-        assert_eq!(of, [(GroupId::new(1), addresses(&["192.0.2.1:1123", "192.0.2.2:1123"]))]);
+        assert_eq!(
+            of,
+            [(
+                GroupId::new(1),
+                addresses(&["192.0.2.1:1123", "192.0.2.2:1123"])
+            )]
+        );
     }
 
     #[test]
     fn a_broken_file_is_no_obstacle_and_says_why() {
-        for text in ["", "{", "{\"schema\":2,\"names\":{}}", "{\"schema\":1,\"names\":{\"a\":[\"1.2\"]}}"] {
-            assert!(KnownAddresses::from_octets(text.as_bytes(), &[]).is_err(), "{text}");
+        for text in [
+            "",
+            "{",
+            "{\"schema\":2,\"names\":{}}",
+            "{\"schema\":1,\"names\":{\"a\":[\"1.2\"]}}",
+        ] {
+            assert!(
+                KnownAddresses::from_octets(text.as_bytes(), &[]).is_err(),
+                "{text}"
+            );
         }
     }
 }

@@ -9,8 +9,9 @@ use ntp_proto::time::{NtpTimestamp, Seconds};
 /// The time of this program's build, in Unix seconds.
 const BUILT: &str = env!("TRUECHIMER_BUILD_UNIX_SECONDS");
 
-/// For so many seconds after the build a time is plausible that is vouched for by nothing but one clock, one file or one source
-/// without NTS: fifteen years, the range that systemd accepts from the hardware clock.
+/// For so many seconds after the build a time is plausible that is vouched for by nothing but one
+/// clock, one file or one source without NTS: fifteen years, the range that systemd accepts from
+/// the hardware clock.
 const PLAUSIBLE_FOR: i64 = 15 * 31_557_600;
 
 /// The time as far as it is known at the start.
@@ -18,9 +19,11 @@ const PLAUSIBLE_FOR: i64 = 15 * 31_557_600;
 pub(crate) struct KnownTime {
     /// The step that took our clock forward to the last known time; zero or positive.
     pub(crate) set_forward: Seconds,
-    /// The part of our clock's reading that is a mere assumption: it may go back so far without a panic.
+    /// The part of our clock's reading that is a mere assumption: it may go back so far without a
+    /// panic.
     pub(crate) assumed: Seconds,
-    /// If our clock cannot judge certificates, a time that has passed as far as is known, in Unix seconds.
+    /// If our clock cannot judge certificates, a time that has passed as far as is known, in Unix
+    /// seconds.
     pub(crate) unproven_since: Option<i64>,
 }
 
@@ -39,7 +42,8 @@ pub(crate) fn unix_seconds(at: NtpTimestamp) -> i64 {
     at.to_unix_near(built()).0
 }
 
-/// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs what is not believed.
+/// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs what is
+/// not believed.
 fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Judgement {
     let last_known = last_known.filter(|kept| {
         let plausible = *kept <= until;
@@ -83,30 +87,43 @@ enum Judgement {
     Implausible { earliest: i64 },
 }
 
-/// Judges our clock, and sets it forward to the last known time if it shows an earlier one: no clock starts before this program
-/// was built, nor before the time that was last known, nor in another era of NTP.
+/// Judges our clock, and sets it forward to the last known time if it shows an earlier one: no
+/// clock starts before this program was built, nor before the time that was last known, nor in
+/// another era of NTP.
 pub(crate) fn at_start(clock: &mut Clock, last_known: Option<i64>) -> KnownTime {
-    let unproven =
-        |earliest| KnownTime { set_forward: Seconds::ZERO, assumed: Seconds::ZERO, unproven_since: Some(earliest) };
+    let unproven = |earliest| KnownTime {
+        set_forward: Seconds::ZERO,
+        assumed: Seconds::ZERO,
+        unproven_since: Some(earliest),
+    };
     let shown = clock.unix_seconds(built());
     match judge(shown, last_known, (built(), plausible_until())) {
-        Judgement::Plausible => KnownTime { unproven_since: None, ..unproven(0) },
+        Judgement::Plausible => KnownTime {
+            unproven_since: None,
+            ..unproven(0)
+        },
         Judgement::Unproven => unproven(built()),
         Judgement::Behind { earliest } => {
             let moved = set_to(clock, earliest, shown);
-            KnownTime { set_forward: moved, assumed: moved, ..unproven(earliest) }
+            KnownTime {
+                set_forward: moved,
+                assumed: moved,
+                ..unproven(earliest)
+            }
         }
-        Judgement::Implausible { earliest } if era::is_beyond(shown, built()) => {
-            KnownTime { assumed: set_to(clock, earliest, shown).abs(), ..unproven(earliest) }
-        }
-        Judgement::Implausible { earliest } => {
-            KnownTime { assumed: Seconds::new((shown - earliest) as f64), ..unproven(earliest) }
-        }
+        Judgement::Implausible { earliest } if era::is_beyond(shown, built()) => KnownTime {
+            assumed: set_to(clock, earliest, shown).abs(),
+            ..unproven(earliest)
+        },
+        Judgement::Implausible { earliest } => KnownTime {
+            assumed: Seconds::new((shown - earliest) as f64),
+            ..unproven(earliest)
+        },
     }
 }
 
-/// Sets the clock, which shows `shown`, to the `earliest` time that it can be, both in Unix seconds. Returns how far it was
-/// moved.
+/// Sets the clock, which shows `shown`, to the `earliest` time that it can be, both in Unix
+/// seconds. Returns how far it was moved.
 fn set_to(clock: &mut Clock, earliest: i64, shown: i64) -> Seconds {
     if !clock.steers() {
         return Seconds::ZERO;
@@ -145,7 +162,12 @@ mod tests {
     #[test]
     fn a_clock_goes_on_from_the_last_known_time_or_is_set_forward_to_it() {
         assert_eq!(judged(BUILT + 100, Some(BUILT + 50)), Judgement::Plausible);
-        assert_eq!(judged(BUILT + 10, Some(BUILT + 50)), Judgement::Behind { earliest: BUILT + 50 });
+        assert_eq!(
+            judged(BUILT + 10, Some(BUILT + 50)),
+            Judgement::Behind {
+                earliest: BUILT + 50
+            }
+        );
         assert_eq!(judged(0, Some(0)), Judgement::Behind { earliest: BUILT });
         assert_eq!(judged(BUILT + 10, None), Judgement::Unproven);
     }
@@ -153,12 +175,23 @@ mod tests {
     #[test]
     fn an_implausible_last_known_time_counts_for_nothing() {
         assert_eq!(judged(BUILT + 10, Some(UNTIL + 1)), Judgement::Unproven);
-        assert_eq!(judged(0, Some(UNTIL + 1)), Judgement::Behind { earliest: BUILT });
+        assert_eq!(
+            judged(0, Some(UNTIL + 1)),
+            Judgement::Behind { earliest: BUILT }
+        );
     }
 
     #[test]
     fn an_implausible_clock_may_be_set_back_to_what_is_known() {
-        assert_eq!(judged(UNTIL + 1, Some(UNTIL + 1)), Judgement::Implausible { earliest: BUILT });
-        assert_eq!(judged(UNTIL + 1, Some(BUILT + 50)), Judgement::Implausible { earliest: BUILT + 50 });
+        assert_eq!(
+            judged(UNTIL + 1, Some(UNTIL + 1)),
+            Judgement::Implausible { earliest: BUILT }
+        );
+        assert_eq!(
+            judged(UNTIL + 1, Some(BUILT + 50)),
+            Judgement::Implausible {
+                earliest: BUILT + 50
+            }
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The file of leap seconds: read at the start, each day and when asked to, and handed to the client.
+//! The file of leap seconds: read at the start, each day and when asked to, and handed to the
+//! client.
 
 use crate::wall_clock::unix_now;
 use ntp_config::parse_leap_seconds;
@@ -26,7 +27,11 @@ impl LeapFile {
     pub(crate) fn open(path: Option<PathBuf>) -> (Option<Self>, mpsc::Receiver<Arc<LeapTable>>) {
         let (tables, receiver) = mpsc::channel(1);
         let file = path.map(|path| {
-            let mut file = Self { path, tables, said: None };
+            let mut file = Self {
+                path,
+                tables,
+                said: None,
+            };
             if let Some(table) = file.judge(read(&file.path)) {
                 // There is room for one.
                 let _ = file.tables.try_send(table);
@@ -47,7 +52,9 @@ impl LeapFile {
                 },
             }
             let path = self.path.clone();
-            let Ok(found) = tokio::task::spawn_blocking(move || read(&path)).await else { return };
+            let Ok(found) = tokio::task::spawn_blocking(move || read(&path)).await else {
+                return;
+            };
             if let Some(table) = self.judge(found)
                 && self.tables.send(table).await.is_err()
             {

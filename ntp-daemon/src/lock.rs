@@ -1,7 +1,9 @@
-//! Locks that keep a second daemon from what the first one holds: the system's clock, and the folder of kept files.
+//! Locks that keep a second daemon from what the first one holds: the system's clock, and the
+//! folder of kept files.
 //!
-//! A lock is one on a file, which the kernel gives up when the process ends in whatever way. The file holds the number of the
-//! process. It is readable by its owner only, since every user who can open it can lock it.
+//! A lock is one on a file, which the kernel gives up when the process ends in whatever way. The
+//! file holds the number of the process. It is readable by its owner only, since every user who can
+//! open it can lock it.
 
 use crate::file;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -35,8 +37,8 @@ pub(crate) enum Taken {
     Storage { folder: PathBuf, process: String },
 }
 
-/// The right to steer the system's clock. `None` where the lock cannot be had for another reason than another daemon: then
-/// the daemon starts without it.
+/// The right to steer the system's clock. `None` where the lock cannot be had for another reason
+/// than another daemon: then the daemon starts without it.
 ///
 /// # Errors
 /// If another daemon steers it.
@@ -57,13 +59,24 @@ pub(crate) fn clock() -> Result<Option<Lock>, Taken> {
 /// # Errors
 /// If another daemon does.
 pub(crate) fn storage(folder: &Path) -> Result<Option<Lock>, Taken> {
-    lock(&folder.join(STORAGE)).map_err(|process| Taken::Storage { folder: folder.to_owned(), process })
+    lock(&folder.join(STORAGE)).map_err(|process| Taken::Storage {
+        folder: folder.to_owned(),
+        process,
+    })
 }
 
 /// Locks a file, or says which process has.
 fn lock(path: &Path) -> Result<Option<Lock>, String> {
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(file::SECRET).open(path);
-    let Ok(mut file) = opened else { return Ok(None) };
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(file::SECRET)
+        .open(path);
+    let Ok(mut file) = opened else {
+        return Ok(None);
+    };
     match file.try_lock() {
         Ok(()) => {
             let _ = note(&mut file);
@@ -73,7 +86,11 @@ fn lock(path: &Path) -> Result<Option<Lock>, String> {
             let mut process = String::new();
             let _ = file.read_to_string(&mut process);
             let process = process.trim();
-            Err(if process.is_empty() { "unknown".into() } else { process.into() })
+            Err(if process.is_empty() {
+                "unknown".into()
+            } else {
+                process.into()
+            })
         }
         // A file system without locks.
         Err(TryLockError::Error(_)) => Ok(None),
@@ -95,10 +112,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = storage(folder.path()).unwrap().unwrap();
         let text = storage(folder.path()).unwrap_err().to_string();
-        assert!(text.contains(&format!("process {}.", std::process::id())), "{text}");
-        assert!(text.contains("[storage] directory") && text.contains(folder.path().to_str().unwrap()), "{text}");
+        assert!(
+            text.contains(&format!("process {}.", std::process::id())),
+            "{text}"
+        );
+        assert!(
+            text.contains("[storage] directory") && text.contains(folder.path().to_str().unwrap()),
+            "{text}"
+        );
         drop(first);
-        assert!(storage(folder.path()).unwrap().is_some(), "when the first has ended, the next one may");
+        assert!(
+            storage(folder.path()).unwrap().is_some(),
+            "when the first has ended, the next one may"
+        );
     }
 
     #[test]

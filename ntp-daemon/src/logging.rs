@@ -1,8 +1,9 @@
 //! The form of the log, on standard error.
 //!
-//! Each line begins with the date and time of the machine's clock. The journal stamps its lines itself, and better than a
-//! clock that may be about to be set: where standard error goes there (`JOURNAL_STREAM`, see systemd.exec(5)), a line begins
-//! with its priority instead (sd-daemon(3)), so that `journalctl -p warning` works.
+//! Each line begins with the date and time of the machine's clock. The journal stamps its lines
+//! itself, and better than a clock that may be about to be set: where standard error goes there
+//! (`JOURNAL_STREAM`, see systemd.exec(5)), a line begins with its priority instead (sd-daemon(3)),
+//! so that `journalctl -p warning` works.
 
 use ntp_config::{LogLevel, Observability};
 use std::fmt;
@@ -21,8 +22,11 @@ const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Sends the log to standard error from now on.
 pub(crate) fn start(settings: &Observability) {
-    let journal = std::env::var(JOURNAL_STREAM).is_ok_and(|stream| Some(stream) == standard_error());
-    let colors = settings.ansi_colors.unwrap_or_else(|| std::io::stderr().is_terminal());
+    let journal =
+        std::env::var(JOURNAL_STREAM).is_ok_and(|stream| Some(stream) == standard_error());
+    let colors = settings
+        .ansi_colors
+        .unwrap_or_else(|| std::io::stderr().is_terminal());
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
@@ -30,7 +34,11 @@ pub(crate) fn start(settings: &Observability) {
         .log_internal_errors(false)
         .with_ansi(colors && !journal)
         .with_max_level(filter(settings.log_level));
-    let outcome = if journal { subscriber.event_format(ForJournal).try_init() } else { subscriber.try_init() };
+    let outcome = if journal {
+        subscriber.event_format(ForJournal).try_init()
+    } else {
+        subscriber.try_init()
+    };
     // A second start in one process (tests) keeps the first log.
     drop(outcome);
 }
@@ -47,7 +55,9 @@ fn filter(level: LogLevel) -> LevelFilter {
 
 /// Device and inode of standard error, as `JOURNAL_STREAM` has them.
 fn standard_error() -> Option<String> {
-    let metadata = File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
+    let metadata = File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?)
+        .metadata()
+        .ok()?;
     Some(format!("{}:{}", metadata.dev(), metadata.ino()))
 }
 
@@ -59,9 +69,16 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut text = FormattedFields::<N>::new(String::new());
-        context.field_format().format_fields(text.as_writer(), event)?;
+        context
+            .field_format()
+            .format_fields(text.as_writer(), event)?;
         write_lines(&mut writer, *event.metadata().level(), &text)
     }
 }
@@ -69,7 +86,8 @@ where
 /// Each line has its own priority, since the journal takes each for an entry.
 fn write_lines(writer: &mut impl fmt::Write, level: Level, text: &str) -> fmt::Result {
     let priority = priority(level);
-    text.lines().try_for_each(|line| writeln!(writer, "<{priority}>{line}"))
+    text.lines()
+        .try_for_each(|line| writeln!(writer, "<{priority}>{line}"))
 }
 
 /// The priority of syslog(3).
@@ -89,9 +107,17 @@ mod tests {
     #[test]
     fn the_journal_gets_the_priority_of_every_line() {
         let mut text = String::new();
-        write_lines(&mut text, Level::WARN, "a file cannot be written\nand one more").unwrap();
+        write_lines(
+            &mut text,
+            Level::WARN,
+            "a file cannot be written\nand one more",
+        )
+        .unwrap();
         write_lines(&mut text, Level::DEBUG, "an exchange").unwrap();
-        assert_eq!(text, "<4>a file cannot be written\n<4>and one more\n<7>an exchange\n");
+        assert_eq!(
+            text,
+            "<4>a file cannot be written\n<4>and one more\n<7>an exchange\n"
+        );
         assert_eq!((priority(Level::ERROR), priority(Level::INFO)), (3, 6));
     }
 }

@@ -1,4 +1,5 @@
-//! The log of the client: transitions with their reason, and at `debug` each exchange with its numbers.
+//! The log of the client: transitions with their reason, and at `debug` each exchange with its
+//! numbers.
 
 use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
@@ -31,7 +32,9 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
         Event::AddressesRefused { group, refused } => {
             // The resolver decides how many there are.
             let shown = refused.iter().take(MOST_ADDRESSES);
-            let list: Vec<_> = shown.map(|refused| format!("{} ({})", refused.address, refused.fault.word())).collect();
+            let list: Vec<_> = shown
+                .map(|refused| format!("{} ({})", refused.address, refused.fault.word()))
+                .collect();
             let more = refused.len().saturating_sub(MOST_ADDRESSES);
             tracing::warn!(
                 name = %facts.name_of(*group),
@@ -40,8 +43,14 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
                 if more > 0 { format!(" and {more} more") } else { String::new() }
             );
         }
-        Event::Establish { host, port, .. } => tracing::debug!(%host, port, "establishing keys for NTS"),
-        Event::Established { group, algorithm, cookies } => {
+        Event::Establish { host, port, .. } => {
+            tracing::debug!(%host, port, "establishing keys for NTS");
+        }
+        Event::Established {
+            group,
+            algorithm,
+            cookies,
+        } => {
             tracing::info!(name = %facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
         }
         Event::NotEstablished { group, failure } => tracing::warn!(
@@ -62,10 +71,14 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = %facts.name_of(*group), "new source");
         }
-        Event::SourceRemoved { address, reason, .. } => {
+        Event::SourceRemoved {
+            address, reason, ..
+        } => {
             let why = match reason {
                 Removal::Useless => "it brought nothing of use",
-                Removal::NoRoute => "there is no way to its kind of addresses from here, and another address has one",
+                Removal::NoRoute => {
+                    "there is no way to its kind of addresses from here, and another address has one"
+                }
                 Removal::Falseticker => "it kept contradicting the majority",
                 Removal::Denied => "it denied us",
                 Removal::Moved => "its name has another address",
@@ -74,7 +87,9 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
             };
             tracing::info!(%address, "source replaced: {why}");
         }
-        Event::SourceChanged { address, from, to, .. } => log_source(*address, from.as_ref(), to, client),
+        Event::SourceChanged {
+            address, from, to, ..
+        } => log_source(*address, from.as_ref(), to, client),
         Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, facts, now),
         Event::Clock(event) => log_clock(event, client, facts),
     }
@@ -82,11 +97,19 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
 
 fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState, client: &Client) {
     match to {
-        SourceState::Judged(Standing::Falseticker { offset, missed_by, truechimers }) => tracing::warn!(
+        SourceState::Judged(Standing::Falseticker {
+            offset,
+            missed_by,
+            truechimers,
+        }) => tracing::warn!(
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), majority = truechimers,
             "falseticker: the source contradicts the majority"
         ),
-        SourceState::Judged(Standing::ContradictsAuthenticated { offset, missed_by, authenticated }) => tracing::warn!(
+        SourceState::Judged(Standing::ContradictsAuthenticated {
+            offset,
+            missed_by,
+            authenticated,
+        }) => tracing::warn!(
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), authenticated,
             "the source contradicts those with NTS and is not used"
         ),
@@ -96,7 +119,9 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             "the source could be wrong by more than is accepted"
         ),
         SourceState::Judged(Standing::NoMajority) => log_no_majority(address, client),
-        SourceState::Unreachable { unanswered } => tracing::warn!(%address, unanswered, "the source does not answer"),
+        SourceState::Unreachable { unanswered } => {
+            tracing::warn!(%address, unanswered, "the source does not answer");
+        }
         SourceState::Unusable(discard) => {
             tracing::warn!(%address, "the source's replies cannot be used: {}", discard_in_words(*discard));
         }
@@ -107,7 +132,10 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             tracing::warn!(%address, "cannot send to the source: {}", os_error::text(*error));
         }
         SourceState::Judged(standing) => {
-            let recovered = matches!(from, Some(SourceState::Unreachable { .. } | SourceState::SendFailed(_)));
+            let recovered = matches!(
+                from,
+                Some(SourceState::Unreachable { .. } | SourceState::SendFailed(_))
+            );
             let standing = standing_in_words(standing);
             if recovered {
                 tracing::info!(%address, "the source answers again, and {standing}");
@@ -116,14 +144,20 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             }
         }
         SourceState::Measured => tracing::debug!(%address, "the source answers"),
-        SourceState::NoReplyYet { sent } => tracing::debug!(%address, sent, "the source has not answered yet"),
+        SourceState::NoReplyYet { sent } => {
+            tracing::debug!(%address, sent, "the source has not answered yet");
+        }
     }
 }
 
 /// Sources can contradict one another only where there are several.
 fn log_no_majority(address: SocketAddr, client: &Client) {
     match client.clock().selection().outcome {
-        Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
+        Outcome::NoMajority {
+            usable,
+            agreeing,
+            needed,
+        } if agreeing > usable / 2 => {
             tracing::warn!(%address, agreeing, needed, "the source is good, but too few agree");
         }
         _ => tracing::warn!(%address, "the sources contradict each other and no majority agrees"),
@@ -148,7 +182,9 @@ fn standing_in_words(standing: &Standing) -> &'static str {
 
 /// The letters of a kiss.
 fn letters(kiss: KissCode) -> String {
-    kiss.to_reference_id().letters().unwrap_or_else(|| "a kiss of death".to_owned())
+    kiss.to_reference_id()
+        .letters()
+        .unwrap_or_else(|| "a kiss of death".to_owned())
 }
 
 /// The reason to discard a datagram, in words.
@@ -168,9 +204,13 @@ fn discard_in_words(discard: Discard) -> String {
         Discard::InvalidTimestamps => "timestamps are missing or run backwards",
         Discard::Unsynchronized => "the server says that its own clock is not synchronised",
         Discard::RootDistance => "the server says that its own clock may be wrong by 16 s or more",
-        Discard::NegativeDelay => "they come back sooner than the server says to have worked on them",
+        Discard::NegativeDelay => {
+            "they come back sooner than the server says to have worked on them"
+        }
         Discard::Loop => "the server takes its time from us",
-        Discard::CertificateTime => "they show a time at which the server's own certificate is not valid",
+        Discard::CertificateTime => {
+            "they show a time at which the server's own certificate is not valid"
+        }
     };
     words.to_owned()
 }
@@ -180,10 +220,18 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
-    let Some(member) = member(client, source) else { return };
-    let Some(newest) = member.source().filter().samples().next() else { return };
+    let Some(member) = member(client, source) else {
+        return;
+    };
+    let Some(newest) = member.source().filter().samples().next() else {
+        return;
+    };
     let offset = newest.offset() - client.clock().timescale().steered_by(now.local);
-    let stamps = format!("{}/{}", stamp_in_words(newest.sent_by), stamp_in_words(newest.received_by));
+    let stamps = format!(
+        "{}/{}",
+        stamp_in_words(newest.sent_by),
+        stamp_in_words(newest.received_by)
+    );
     tracing::debug!(
         server = %name(member, facts),
         offset = %signed(offset),
@@ -201,7 +249,9 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now
 
 /// Writes into the log that a datagram was not believed.
 pub(crate) fn log_discard(source: SourceId, discard: Discard, client: &Client, facts: &Facts) {
-    let Some(member) = member(client, source) else { return };
+    let Some(member) = member(client, source) else {
+        return;
+    };
     tracing::debug!(
         server = %name(member, facts), reason = discard.word(),
         "replies were not believed: {}", discard_in_words(discard)
@@ -217,31 +267,55 @@ fn stamp_in_words(origin: StampOrigin) -> &'static str {
 }
 
 fn member(client: &Client, source: SourceId) -> Option<&Member> {
-    client.members().find(|member| member.source().id() == source)
+    client
+        .members()
+        .find(|member| member.source().id() == source)
 }
 
 /// A source as people know it: its name, with the address where that says more.
 fn name(member: &Member, facts: &Facts) -> String {
-    let (name, address) = (facts.name_of(member.group()), member.source().address().to_string());
-    if name == address { name } else { format!("{name} ({address})") }
+    let (name, address) = (
+        facts.name_of(member.group()),
+        member.source().address().to_string(),
+    );
+    if name == address {
+        name
+    } else {
+        format!("{name} ({address})")
+    }
 }
 
 /// The clock is right: by whom, and how well.
 fn log_synchronized(client: &Client, facts: &Facts, now: Now) {
     let clock = client.clock();
     let free = clock.timescale().to_free(now.local);
-    let bound = clock.system().map(|system| system.root_distance_at(free)).unwrap_or_default();
+    let bound = clock
+        .system()
+        .map(|system| system.root_distance_at(free))
+        .unwrap_or_default();
     let bound = span(bound.max(clock.remaining_offset(now).unwrap_or_default().abs()));
     let stratum = client.served_state(now).stratum.to_bits();
-    let Outcome::Agreed { peer, usable, agreeing, .. } = clock.selection().outcome else {
-        return tracing::info!("the clock is synchronised, right to within {bound}; stratum {stratum}");
+    let Outcome::Agreed {
+        peer,
+        usable,
+        agreeing,
+        ..
+    } = clock.selection().outcome
+    else {
+        return tracing::info!(
+            "the clock is synchronised, right to within {bound}; stratum {stratum}"
+        );
     };
-    let peer = member(client, peer).map(|member| name(member, facts)).unwrap_or_default();
+    let peer = member(client, peer)
+        .map(|member| name(member, facts))
+        .unwrap_or_default();
     let agreement = match usable {
         1 => "the only usable source".to_owned(),
         usable => format!("{agreeing} of {usable} usable sources agree"),
     };
-    tracing::info!("the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreement}");
+    tracing::info!(
+        "the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreement}"
+    );
 }
 
 /// True once the log has said that a large offset is being watched.
@@ -251,7 +325,8 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
-    /// Writes into the log when the watch over a large offset begins, and when it ends because the offset has gone.
+    /// Writes into the log when the watch over a large offset begins, and when it ends because the
+    /// offset has gone.
     pub(crate) fn log(&mut self, client: &Client, now: Now) {
         let clock = client.clock();
         match clock.watched(now) {
@@ -302,7 +377,9 @@ fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
             "the machine was suspended; the clock is confirmed again"
         ),
         // Setting the clock is the other program's business then.
-        ClockEvent::Disturbed(disturbance) if !client.clock().steers() || client.groups().is_empty() => {
+        ClockEvent::Disturbed(disturbance)
+            if !client.clock().steers() || client.groups().is_empty() =>
+        {
             tracing::info!(step = %signed(disturbance.step), "another program has set the clock");
         }
         ClockEvent::Disturbed(disturbance) => tracing::warn!(
@@ -327,7 +404,9 @@ fn log_halt(halt: &Halt) {
             "all steps together would exceed accumulated-step-panic-threshold; the clock is left alone. If the sources \
              are right, remove the state file or raise the threshold, then restart"
         ),
-        Halt::ClockRefused => tracing::error!("the operating system refused a correction of the clock"),
+        Halt::ClockRefused => {
+            tracing::error!("the operating system refused a correction of the clock");
+        }
         Halt::RateBeyondLimit { needed, limit } => tracing::error!(
             needed = %ppm(*needed),
             limit = %ppm(*limit),

@@ -1,8 +1,8 @@
 //! The NTP client and server daemon of Truechimer.
 //!
-//! The daemon is a dull driver: everything that it knows about NTP is in `ntp-proto`. One task owns the client and the
-//! clock ([`client_task`]), plain threads own the server's sockets ([`server`]), and whoever wants to know something asks
-//! the owner with a message.
+//! The daemon is a dull driver: everything that it knows about NTP is in `ntp-proto`. One task owns
+//! the client and the clock ([`client_task`]), plain threads own the server's sockets ([`server`]),
+//! and whoever wants to know something asks the owner with a message.
 #![forbid(unsafe_code)]
 
 mod alarm;
@@ -68,9 +68,13 @@ fn run(args: &Args) -> ExitCode {
             complain(&warning.to_string());
         }
         let found = ntp_check::findings(&loaded.config);
-        found.iter().for_each(|finding| complain(&finding.to_string()));
+        found
+            .iter()
+            .for_each(|finding| complain(&finding.to_string()));
         if found.iter().any(ntp_check::Finding::is_error) {
-            complain("the configuration is valid, but a part of the daemon cannot work with it on this machine");
+            complain(
+                "the configuration is valid, but a part of the daemon cannot work with it on this machine",
+            );
             return ExitCode::from(EXIT_CONFIG);
         }
         complain("the configuration is valid");
@@ -80,8 +84,15 @@ fn run(args: &Args) -> ExitCode {
         loaded.config.observability.log_level = level;
     }
     logging::start(&loaded.config.observability);
-    let path = loaded.files.first().filter(|_| args.pool.is_empty()).cloned();
-    let from = path.as_ref().map_or_else(|| "no file, pools".to_owned(), |path| path.display().to_string());
+    let path = loaded
+        .files
+        .first()
+        .filter(|_| args.pool.is_empty())
+        .cloned();
+    let from = path.as_ref().map_or_else(
+        || "no file, pools".to_owned(),
+        |path| path.display().to_string(),
+    );
     tracing::info!(
         "Truechimer ntp-daemon {} starts; configuration: {from}; clock: {}",
         env!("CARGO_PKG_VERSION"),
@@ -101,7 +112,11 @@ fn run(args: &Args) -> ExitCode {
 
 fn load(args: &Args) -> Result<Loaded, ConfigError> {
     if args.pool.is_empty() {
-        ntp_config::load(args.config.as_deref().unwrap_or(Path::new(ntp_config::DEFAULT_CONFIG_PATH)))
+        ntp_config::load(
+            args.config
+                .as_deref()
+                .unwrap_or(Path::new(ntp_config::DEFAULT_CONFIG_PATH)),
+        )
     } else {
         ntp_config::for_pools(&args.pool)
     }

@@ -1,4 +1,5 @@
-//! The machine's network: changes as the kernel reports them, and the addresses at which our own server answers.
+//! The machine's network: changes as the kernel reports them, and the addresses at which our own
+//! server answers.
 
 use crate::server::ServerBoard;
 use ntp_proto::source::OwnServers;
@@ -26,14 +27,20 @@ impl Network {
         if let Err(error) = &watch {
             tracing::debug!("the system does not report when the network changes: {error}");
         }
-        Self { watch: watch.ok(), quiet_until: Instant::now() }
+        Self {
+            watch: watch.ok(),
+            quiet_until: Instant::now(),
+        }
     }
 
-    /// Returns when a link, an address or a route has come up. If this is dropped before, nothing is lost.
+    /// Returns when a link, an address or a route has come up. If this is dropped before, nothing
+    /// is lost.
     pub(crate) async fn changed(&mut self) {
         while let Some(watch) = &mut self.watch {
             sleep_until(self.quiet_until).await;
-            let Ok(mut ready) = watch.readable_mut().await else { break };
+            let Ok(mut ready) = watch.readable_mut().await else {
+                break;
+            };
             let outcome = ready.get_inner_mut().read();
             ready.clear_ready();
             self.quiet_until = Instant::now() + QUIET;
@@ -41,7 +48,9 @@ impl Network {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::debug!("the system no longer reports when the network changes: {error}");
+                    tracing::debug!(
+                        "the system no longer reports when the network changes: {error}"
+                    );
                     self.watch = None;
                 }
             }
@@ -50,17 +59,31 @@ impl Network {
     }
 }
 
-#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a watch keeps its own")]
+#[expect(
+    deprecated,
+    reason = "the other constructor is unsafe for descriptors that change; a watch keeps its own"
+)]
 fn watched(watch: NetworkWatch) -> std::io::Result<AsyncFd<NetworkWatch>> {
     AsyncFd::with_interest(watch, Interest::READABLE)
 }
 
-/// The addresses at which our own server answers. A packet to ourselves goes over the loopback interface, so that a server
-/// tied to another interface never gets it.
+/// The addresses at which our own server answers. A packet to ourselves goes over the loopback
+/// interface, so that a server tied to another interface never gets it.
 pub(crate) fn own_servers(boards: &[ServerBoard]) -> OwnServers {
-    let reached = boards.iter().filter(|board| board.interface.as_deref().is_none_or(|interface| interface == "lo"));
-    let listens: Vec<SocketAddr> = reached.filter_map(|board| board.listen.parse().ok()).collect();
-    let interfaces = if listens.is_empty() { Vec::new() } else { interface_addresses().unwrap_or_default() };
+    let reached = boards.iter().filter(|board| {
+        board
+            .interface
+            .as_deref()
+            .is_none_or(|interface| interface == "lo")
+    });
+    let listens: Vec<SocketAddr> = reached
+        .filter_map(|board| board.listen.parse().ok())
+        .collect();
+    let interfaces = if listens.is_empty() {
+        Vec::new()
+    } else {
+        interface_addresses().unwrap_or_default()
+    };
     OwnServers::new(listens, interfaces)
 }
 
@@ -78,12 +101,23 @@ mod tests {
             tallies: Vec::new(),
         };
         let own = own_servers(&[board("0.0.0.0:1123")]);
-        for ip in interface_addresses().unwrap_or_default().into_iter().filter(std::net::IpAddr::is_ipv4) {
+        for ip in interface_addresses()
+            .unwrap_or_default()
+            .into_iter()
+            .filter(std::net::IpAddr::is_ipv4)
+        {
             assert!(own.contain(SocketAddr::new(ip, 1123), None), "{ip}");
             assert!(!own.contain(SocketAddr::new(ip, 123), None), "{ip}");
         }
         assert_eq!(own_servers(&[]), OwnServers::NONE);
-        let tied = ServerBoard { interface: Some("eth0".into()), ..board("0.0.0.0:1123") };
-        assert_eq!(own_servers(&[tied]), OwnServers::NONE, "another program may serve the loopback interface");
+        let tied = ServerBoard {
+            interface: Some("eth0".into()),
+            ..board("0.0.0.0:1123")
+        };
+        assert_eq!(
+            own_servers(&[tied]),
+            OwnServers::NONE,
+            "another program may serve the loopback interface"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Keys and cookies of NTS that our sources have been granted, kept over a restart so that it needs no handshake.
+//! Keys and cookies of NTS that our sources have been granted, kept over a restart so that it needs
+//! no handshake.
 //!
-//! They are written when the daemon ends and removed when it starts: a cookie must not be used twice, and after a crash
-//! nobody would know which have been.
+//! They are written when the daemon ends and removed when it starts: a cookie must not be used
+//! twice, and after a crash nobody would know which have been.
 
 use crate::file;
 use crate::wall_clock::unix_now;
@@ -63,18 +64,26 @@ impl Secret {
 
 impl KeptPair {
     fn new(pair: &KeyPair) -> Self {
-        Self { c2s: Secret::new(pair.c2s.secret()), s2c: Secret::new(pair.s2c.secret()) }
+        Self {
+            c2s: Secret::new(pair.c2s.secret()),
+            s2c: Secret::new(pair.s2c.secret()),
+        }
     }
 
     fn pair(&self, algorithm: AeadAlgorithm) -> Option<KeyPair> {
         let key = |secret: &Secret| AeadKey::new(algorithm, &secret.octets()?);
-        Some(KeyPair { c2s: key(&self.c2s)?, s2c: key(&self.s2c)? })
+        Some(KeyPair {
+            c2s: key(&self.c2s)?,
+            s2c: key(&self.s2c)?,
+        })
     }
 }
 
 impl KeptSession {
     fn new(entry: &SourceEntry, granted: &Granted) -> Option<Self> {
-        let SourceKind::Nts { address, trust } = &entry.kind else { return None };
+        let SourceKind::Nts { address, trust } = &entry.kind else {
+            return None;
+        };
         Some(Self {
             ke_server: address.to_string(),
             trust: describe(trust),
@@ -82,7 +91,11 @@ impl KeptSession {
             aead: granted.keys.primary.algorithm().id(),
             primary: KeptPair::new(&granted.keys.primary),
             alternate: granted.keys.alternate.as_ref().map(KeptPair::new),
-            cookies: granted.cookies.iter().map(|cookie| Secret::new(cookie.octets())).collect(),
+            cookies: granted
+                .cookies
+                .iter()
+                .map(|cookie| Secret::new(cookie.octets()))
+                .collect(),
             not_before_unix_s: granted.validity.not_before,
             not_after_unix_s: granted.validity.not_after,
             age_s: granted.age.as_secs(),
@@ -101,9 +114,15 @@ impl KeptSession {
         };
         Some(Granted {
             addresses: vec![self.address],
-            keys: ClientKeys { primary: self.primary.pair(algorithm)?, alternate },
+            keys: ClientKeys {
+                primary: self.primary.pair(algorithm)?,
+                alternate,
+            },
             cookies,
-            validity: Validity { not_before: self.not_before_unix_s, not_after: self.not_after_unix_s },
+            validity: Validity {
+                not_before: self.not_before_unix_s,
+                not_after: self.not_after_unix_s,
+            },
             provisional: false,
             age: Duration::from_secs(self.age_s.saturating_add(since_saved)),
         })
@@ -117,16 +136,24 @@ fn describe(trust: &Trust) -> String {
 
 /// Takes what an earlier run has kept for these sources; then the file is gone.
 pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Granted)> {
-    let Some(text) = file::read(path).map(Zeroizing::new) else { return Vec::new() };
+    let Some(text) = file::read(path).map(Zeroizing::new) else {
+        return Vec::new();
+    };
     if let Err(error) = file::remove(path) {
-        // Using the cookies now and again at the next start would tell observers that both are the same client.
-        tracing::warn!("cannot remove {}: {error}; new keys are established instead", path.display());
+        // Using the cookies now and again at the next start would tell observers that both are the
+        // same client.
+        tracing::warn!(
+            "cannot remove {}: {error}; new keys are established instead",
+            path.display()
+        );
         return Vec::new();
     }
     let kept: Kept = match serde_json::from_slice(&text) {
         Ok(kept) => kept,
         Err(error) => {
-            tracing::warn!("the kept keys of NTS cannot be read ({error}); new ones are established");
+            tracing::warn!(
+                "the kept keys of NTS cannot be read ({error}); new ones are established"
+            );
             return Vec::new();
         }
     };
@@ -135,19 +162,34 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Grante
     }
     let since_saved = unix_now().saturating_sub(kept.saved_unix_s);
     let of = |(place, entry): (usize, &SourceEntry)| {
-        let SourceKind::Nts { address, trust } = &entry.kind else { return None };
+        let SourceKind::Nts { address, trust } = &entry.kind else {
+            return None;
+        };
         let (name, trust) = (address.to_string(), describe(trust));
-        let session = kept.sessions.iter().find(|session| session.ke_server == name && session.trust == trust)?;
+        let session = kept
+            .sessions
+            .iter()
+            .find(|session| session.ke_server == name && session.trust == trust)?;
         Some((GroupId::new(place), session.granted(since_saved)?))
     };
     sources.iter().enumerate().filter_map(of).collect()
 }
 
 /// These as a file for the next start; `None` if there are none.
-pub(crate) fn to_octets(sources: &[SourceEntry], sessions: &[(GroupId, Granted)]) -> Option<Vec<u8>> {
-    let of = |(group, granted): &(GroupId, Granted)| KeptSession::new(sources.get(group.place())?, granted);
-    let kept = Kept { schema: SCHEMA, saved_unix_s: unix_now(), sessions: sessions.iter().filter_map(of).collect() };
-    (!kept.sessions.is_empty()).then(|| serde_json::to_vec(&kept).expect("invariant: digits can be written as JSON"))
+pub(crate) fn to_octets(
+    sources: &[SourceEntry],
+    sessions: &[(GroupId, Granted)],
+) -> Option<Vec<u8>> {
+    let of = |(group, granted): &(GroupId, Granted)| {
+        KeptSession::new(sources.get(group.place())?, granted)
+    };
+    let kept = Kept {
+        schema: SCHEMA,
+        saved_unix_s: unix_now(),
+        sessions: sessions.iter().filter_map(of).collect(),
+    };
+    (!kept.sessions.is_empty())
+        .then(|| serde_json::to_vec(&kept).expect("invariant: digits can be written as JSON"))
 }
 
 #[cfg(test)]
@@ -160,23 +202,37 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn source(host: &str, trust: Trust) -> SourceEntry {
-        let address = HostPort { host: host.into(), port: 4460 };
-        SourceEntry { kind: SourceKind::Nts { address, trust }, settings: SourceConfig::default() }
+        let address = HostPort {
+            host: host.into(),
+            port: 4460,
+        };
+        SourceEntry {
+            kind: SourceKind::Nts { address, trust },
+            settings: SourceConfig::default(),
+        }
     }
 
     fn granted() -> Granted {
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let algorithm = AeadAlgorithm::Aes128GcmSiv;
-        let mut pair =
-            || KeyPair { c2s: AeadKey::random(algorithm, &mut rng), s2c: AeadKey::random(algorithm, &mut rng) };
-        let keys = ClientKeys { primary: pair(), alternate: Some(pair()) };
+        let mut pair = || KeyPair {
+            c2s: AeadKey::random(algorithm, &mut rng),
+            s2c: AeadKey::random(algorithm, &mut rng),
+        };
+        let keys = ClientKeys {
+            primary: pair(),
+            alternate: Some(pair()),
+        };
         let mut cookies = CookieJar::new();
         cookies.extend((0..8).filter_map(|octet| Cookie::new(&[octet; 72])));
         Granted {
             addresses: vec!["192.0.2.1:123".parse().unwrap()],
             keys,
             cookies,
-            validity: Validity { not_before: 1, not_after: 2 },
+            validity: Validity {
+                not_before: 1,
+                not_after: 2,
+            },
             provisional: false,
             age: Duration::from_secs(77),
         }
@@ -190,15 +246,24 @@ mod tests {
     fn what_is_kept_comes_back_once_and_nobody_else_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
-        let sources = [source("a.example", Trust::default()), source("b.example", Trust::default())];
+        let sources = [
+            source("a.example", Trust::default()),
+            source("b.example", Trust::default()),
+        ];
         keep(&path, &sources, &[(GroupId::new(1), granted())]);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
 
         let back = take(&path, &sources);
         assert_eq!(back.len(), 1);
         let (group, session) = &back[0];
         assert_eq!(*group, GroupId::new(1));
-        assert_eq!(session.keys.primary.c2s.secret(), granted().keys.primary.c2s.secret());
+        assert_eq!(
+            session.keys.primary.c2s.secret(),
+            granted().keys.primary.c2s.secret()
+        );
         assert_eq!(
             session.keys.alternate.as_ref().unwrap().s2c.secret(),
             granted().keys.alternate.unwrap().s2c.secret()
@@ -213,8 +278,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         let before = [source("a.example", Trust::default())];
-        let pinned = Trust { pinned_keys: vec![[1; 32]], ..Trust::default() };
-        for after in [source("b.example", Trust::default()), source("a.example", pinned)] {
+        let pinned = Trust {
+            pinned_keys: vec![[1; 32]],
+            ..Trust::default()
+        };
+        for after in [
+            source("b.example", Trust::default()),
+            source("a.example", pinned),
+        ] {
             keep(&path, &before, &[(GroupId::new(0), granted())]);
             assert!(take(&path, &[after]).is_empty());
         }
@@ -224,7 +295,12 @@ mod tests {
     fn a_broken_file_is_no_obstacle() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
-        for text in ["", "{", "{\"schema\":1,\"saved_unix_s\":0,\"sessions\":[{}]}", "{\"schema\":2}"] {
+        for text in [
+            "",
+            "{",
+            "{\"schema\":1,\"saved_unix_s\":0,\"sessions\":[{}]}",
+            "{\"schema\":2}",
+        ] {
             std::fs::write(&path, text).unwrap();
             assert!(take(&path, &[source("a.example", Trust::default())]).is_empty());
             assert!(!path.exists());

@@ -16,15 +16,16 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// The port of a request without a reply is closed this long after its deadline: a late reply is of no use, but it tells a slow
-/// server or network from a silent one.
+/// The port of a request without a reply is closed this long after its deadline: a late reply is of
+/// no use, but it tells a slow server or network from a silent one.
 const LINGERING: Duration = Duration::from_secs(5);
-/// So many ports one source has at most, that of the last request included. Requests may be a second apart.
+/// So many ports one source has at most, that of the last request included. Requests may be a
+/// second apart.
 const PORTS_OF_A_SOURCE: usize = 4;
 /// So many ports at most are open for late replies only, whatever the number of sources.
 const LATE_PORTS: usize = 32;
-/// Ports for late replies take one in so many of the descriptors that the process may have: other parts of the daemon need them,
-/// too.
+/// Ports for late replies take one in so many of the descriptors that the process may have: other
+/// parts of the daemon need them, too.
 const DESCRIPTORS_FOR_ONE: u64 = 16;
 
 /// A request that could not be sent.
@@ -43,7 +44,8 @@ pub(crate) struct OpenPorts {
     most_late: usize,
 }
 
-/// The next thing that comes in at a port, which the port goes with; nothing if the port is of no use any more.
+/// The next thing that comes in at a port, which the port goes with; nothing if the port is of no
+/// use any more.
 type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
 
 struct OpenPort {
@@ -69,36 +71,66 @@ impl OpenPort {
 impl OpenPorts {
     /// `reader` tells when something comes in or leaves, where the kernel does not.
     pub(crate) fn new(reader: ClockReader) -> Self {
-        Self { reader, ports: Vec::new(), most_late: most_late() }
+        Self {
+            reader,
+            ports: Vec::new(),
+            most_late: most_late(),
+        }
     }
 
-    /// Sends a request and listens for its reply; the ports of requests to the same source before stay open for a while, as their
-    /// replies may come late. Returns what is known about it already, most often when it left.
+    /// Sends a request and listens for its reply; the ports of requests to the same source before
+    /// stay open for a while, as their replies may come late. Returns what is known about it
+    /// already, most often when it left.
     ///
     /// # Errors
     /// Nothing was sent.
-    pub(crate) fn launch(&mut self, transmit: Transmit, bytes: &[u8]) -> Result<Option<Inbound>, SendFailure> {
-        let Transmit { source, to, token, expires, .. } = transmit;
+    pub(crate) fn launch(
+        &mut self,
+        transmit: Transmit,
+        bytes: &[u8],
+    ) -> Result<Option<Inbound>, SendFailure> {
+        let Transmit {
+            source,
+            to,
+            token,
+            expires,
+            ..
+        } = transmit;
         self.make_room(source);
         let sent = open(to).and_then(|socket| {
-            let fallback = Stamp { at: self.reader.now(), origin: StampOrigin::Daemon };
+            let fallback = Stamp {
+                at: self.reader.now(),
+                origin: StampOrigin::Daemon,
+            };
             let id = socket.send(bytes, to)?;
             Ok((socket, id, fallback))
         });
-        let failed = |token, error: io::Error| SendFailure { token, os_error: error.raw_os_error().unwrap_or(0) };
+        let failed = |token, error: io::Error| SendFailure {
+            token,
+            os_error: error.raw_os_error().unwrap_or(0),
+        };
         let (socket, id, fallback) = match sent {
             Ok(sent) => sent,
             Err(error) => return Err(failed(token, error)),
         };
-        let mut waiting = Some(Waiting { token, id, fallback });
-        // Mostly the timestamp is there as soon as the request has left. Taken before the socket is watched, it causes no
-        // wake-up.
+        let mut waiting = Some(Waiting {
+            token,
+            id,
+            fallback,
+        });
+        // Mostly the timestamp is there as soon as the request has left. Taken before the socket is
+        // watched, it causes no wake-up.
         let told = noticed(&socket, source, &mut waiting, &self.reader);
         match watched(socket) {
             Ok(socket) => {
                 let pump = Pump::new(source, socket, self.reader.clone(), waiting);
                 let arrival = Box::pin(pump.next());
-                self.ports.push(OpenPort { source, expires, superseded: false, arrival });
+                self.ports.push(OpenPort {
+                    source,
+                    expires,
+                    superseded: false,
+                    arrival,
+                });
                 Ok(told)
             }
             Err(error) => match (waiting, told) {
@@ -124,7 +156,10 @@ impl OpenPorts {
                     let port = self.ports.remove(place);
                     if let Some((inbound, pump)) = arrived {
                         // Last of all, so that no flood at one port keeps others waiting.
-                        self.ports.push(OpenPort { arrival: Box::pin(pump.next()), ..port });
+                        self.ports.push(OpenPort {
+                            arrival: Box::pin(pump.next()),
+                            ..port
+                        });
                         return Poll::Ready(inbound);
                     }
                 }
@@ -133,9 +168,13 @@ impl OpenPorts {
         Poll::Pending
     }
 
-    /// A further request to a source: its other ports wait for late replies from now on, and only a few may.
+    /// A further request to a source: its other ports wait for late replies from now on, and only a
+    /// few may.
     fn make_room(&mut self, source: SourceId) {
-        self.ports.iter_mut().filter(|port| port.source == source).for_each(|port| port.superseded = true);
+        self.ports
+            .iter_mut()
+            .filter(|port| port.source == source)
+            .for_each(|port| port.superseded = true);
         self.close_oldest(PORTS_OF_A_SOURCE - 1, |port| port.source == source);
         self.close_oldest(self.most_late, |port| port.superseded);
     }
@@ -145,7 +184,9 @@ impl OpenPorts {
         let ours = |ports: &[OpenPort]| ports.iter().filter(|port| kind(port)).count();
         while ours(&self.ports) > most {
             let places = self.ports.iter().enumerate().filter(|(_, port)| kind(port));
-            let Some((oldest, _)) = places.min_by_key(|(_, port)| port.expires) else { return };
+            let Some((oldest, _)) = places.min_by_key(|(_, port)| port.expires) else {
+                return;
+            };
             self.ports.remove(oldest);
         }
     }
@@ -167,19 +208,31 @@ impl OpenPorts {
     }
 }
 
-#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own")]
+#[expect(
+    deprecated,
+    reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own"
+)]
 fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
 }
 
 /// The number of ports that may be open for late replies only.
 fn most_late() -> usize {
-    let share = getrlimit(Resource::Nofile).current.map(|descriptors| descriptors / DESCRIPTORS_FOR_ONE);
-    share.and_then(|share| usize::try_from(share).ok()).unwrap_or(LATE_PORTS).min(LATE_PORTS)
+    let share = getrlimit(Resource::Nofile)
+        .current
+        .map(|descriptors| descriptors / DESCRIPTORS_FOR_ONE);
+    share
+        .and_then(|share| usize::try_from(share).ok())
+        .unwrap_or(LATE_PORTS)
+        .min(LATE_PORTS)
 }
 
 fn open(to: SocketAddr) -> io::Result<Socket> {
-    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr = if to.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
     Socket::bind(&BindOptions::client(SocketAddr::new(any, 0))).map_err(|error| error.error)
 }
 
@@ -208,7 +261,10 @@ mod tests {
     fn requests(servers: &[SocketAddr]) -> (Vec<(Transmit, Vec<u8>)>, ClockReader) {
         let clock = Clock::measuring();
         let reader = clock.reader();
-        let now = Now { mono: monotonic_now(), local: reader.now() };
+        let now = Now {
+            mono: monotonic_now(),
+            local: reader.now(),
+        };
         let group = |server: &SocketAddr| GroupConfig {
             host: server.ip().to_string(),
             port: server.port(),
@@ -239,9 +295,14 @@ mod tests {
     }
 
     /// Sends these requests; returns the ports with the reports that came at once.
-    fn launched(requests: Vec<(Transmit, Vec<u8>)>, reader: ClockReader) -> (OpenPorts, Vec<Inbound>) {
+    fn launched(
+        requests: Vec<(Transmit, Vec<u8>)>,
+        reader: ClockReader,
+    ) -> (OpenPorts, Vec<Inbound>) {
         let mut ports = OpenPorts::new(reader);
-        let told = requests.into_iter().filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
+        let told = requests
+            .into_iter()
+            .filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
         let told = told.collect();
         (ports, told)
     }
@@ -251,13 +312,18 @@ mod tests {
     }
 
     fn with_runtime(test: impl AsyncFnOnce()) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test());
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(test());
     }
 
     #[test]
     fn a_request_and_its_reply_come_with_the_kernels_timestamps() {
         with_runtime(async || {
-            // The kernel begins to stamp what arrives a moment after the first socket has asked for it.
+            // The kernel begins to stamp what arrives a moment after the first socket has asked for
+            // it.
             let _stamping = open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
             let server = server();
@@ -267,12 +333,32 @@ mod tests {
             let (length, client) = server.recv_from(&mut request).unwrap();
             server.send_to(&request[..length], client).unwrap();
 
-            let transmitted = if told.is_empty() { next(&mut ports).await } else { told.remove(0) };
-            let Inbound::Transmitted(_, sent) = transmitted else { panic!("{transmitted:?}") };
+            let transmitted = if told.is_empty() {
+                next(&mut ports).await
+            } else {
+                told.remove(0)
+            };
+            let Inbound::Transmitted(_, sent) = transmitted else {
+                panic!("{transmitted:?}")
+            };
             let arrived = next(&mut ports).await;
-            let Inbound::Datagram { received, bytes, from, .. } = arrived else { panic!("{arrived:?}") };
-            assert_eq!((from, &bytes[..]), (server.local_addr().unwrap(), &request[..length]));
-            assert_eq!((sent.origin, received.origin), (StampOrigin::Kernel, StampOrigin::Kernel));
+            let Inbound::Datagram {
+                received,
+                bytes,
+                from,
+                ..
+            } = arrived
+            else {
+                panic!("{arrived:?}")
+            };
+            assert_eq!(
+                (from, &bytes[..]),
+                (server.local_addr().unwrap(), &request[..length])
+            );
+            assert_eq!(
+                (sent.origin, received.origin),
+                (StampOrigin::Kernel, StampOrigin::Kernel)
+            );
             assert!(received.at - sent.at > NtpDuration::ZERO);
         });
     }
@@ -294,7 +380,11 @@ mod tests {
     fn a_flood_at_one_port_keeps_no_other_waiting() {
         with_runtime(async || {
             let servers = [server(), server(), server()];
-            let (requests, reader) = requests(&servers.each_ref().map(|server| server.local_addr().unwrap()));
+            let (requests, reader) = requests(
+                &servers
+                    .each_ref()
+                    .map(|server| server.local_addr().unwrap()),
+            );
             let (mut ports, _) = launched(requests, reader);
             for (server, datagrams) in servers.iter().zip([50, 50, 1]) {
                 let client = server.recv_from(&mut [0; 64]).unwrap().1;
@@ -309,7 +399,10 @@ mod tests {
                     heard.push(from);
                 }
             }
-            assert!(heard.contains(&servers[2].local_addr().unwrap()), "{heard:?}");
+            assert!(
+                heard.contains(&servers[2].local_addr().unwrap()),
+                "{heard:?}"
+            );
         });
     }
 
@@ -321,7 +414,11 @@ mod tests {
             let expires = requests[0].0.expires;
             let (mut ports, _) = launched(requests, reader);
             let closes = ports.poll_timeout().unwrap();
-            assert_eq!(closes, expires + LINGERING, "a reply that comes too late is heard as well");
+            assert_eq!(
+                closes,
+                expires + LINGERING,
+                "a reply that comes too late is heard as well"
+            );
             ports.handle_timeout(expires);
             assert_eq!(ports.poll_timeout(), Some(closes));
             ports.handle_timeout(closes);
@@ -344,10 +441,15 @@ mod tests {
                 assert_eq!(ports.ports.len(), number.min(PORTS_OF_A_SOURCE));
             }
 
-            let mut clients = (0..PORTS_OF_A_SOURCE + 2).map(|_| server.recv_from(&mut [0; 64]).unwrap().1);
+            let mut clients =
+                (0..PORTS_OF_A_SOURCE + 2).map(|_| server.recv_from(&mut [0; 64]).unwrap().1);
             let second_oldest_that_is_open = clients.nth(3).unwrap();
-            server.send_to(&[0; 48], second_oldest_that_is_open).unwrap();
-            while !matches!(next(&mut ports).await, Inbound::Datagram { source, .. } if source == asked) {}
+            server
+                .send_to(&[0; 48], second_oldest_that_is_open)
+                .unwrap();
+            while !matches!(next(&mut ports).await, Inbound::Datagram { source, .. } if source == asked)
+            {
+            }
 
             // As a reply in time does.
             ports.close(asked);
@@ -360,7 +462,10 @@ mod tests {
         with_runtime(async || {
             let few = most_late();
             let servers: Vec<_> = (0..few + 8).map(|_| server()).collect();
-            let addresses: Vec<_> = servers.iter().map(|server| server.local_addr().unwrap()).collect();
+            let addresses: Vec<_> = servers
+                .iter()
+                .map(|server| server.local_addr().unwrap())
+                .collect();
             let ask = || requests(&addresses);
             let (first, reader) = ask();
             let (mut ports, _) = launched(first, reader);
@@ -370,7 +475,11 @@ mod tests {
                 let _ = ports.launch(transmit, &bytes).unwrap();
             }
             ports.handle_timeout(expires);
-            assert_eq!(ports.ports.len(), servers.len() + few, "the last replies may still come in time");
+            assert_eq!(
+                ports.ports.len(),
+                servers.len() + few,
+                "the last replies may still come in time"
+            );
             ports.handle_timeout(expires + Duration::from_millis(1));
             assert_eq!(ports.ports.len(), few);
         });

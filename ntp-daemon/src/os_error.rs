@@ -22,7 +22,10 @@ pub(crate) fn is_closed_port(os_error: i32) -> bool {
 /// The operating system's words for an error, without its number.
 pub(crate) fn text(os_error: i32) -> String {
     let text = io::Error::from_raw_os_error(os_error).to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]

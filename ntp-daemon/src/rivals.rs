@@ -6,7 +6,8 @@ use ntp_proto::time::MonoTime;
 use std::fs;
 use std::path::Path;
 
-/// Programs that steer the system's clock, by the names that the kernel has for their processes (at most 15 octets).
+/// Programs that steer the system's clock, by the names that the kernel has for their processes (at
+/// most 15 octets).
 const KNOWN: [&str; 12] = [
     "chronyd",
     "ntpd",
@@ -41,7 +42,8 @@ pub(crate) struct Rivalry {
 }
 
 impl Rivalry {
-    /// Takes in one more observation; the first one, and each with other suspects, goes into the log.
+    /// Takes in one more observation; the first one, and each with other suspects, goes into the
+    /// log.
     pub(crate) fn note(rivalry: &mut Option<Self>, now: MonoTime, latest: Interference) {
         let count = rivalry.as_ref().map_or(0, |known| known.count) + 1;
         // Looking through all processes is not worth it each time.
@@ -49,7 +51,10 @@ impl Rivalry {
             Some(known) if known.count % 16 != 0 => known.suspects.clone(),
             _ => suspects(Path::new("/proc")),
         };
-        if rivalry.as_ref().is_none_or(|known| known.suspects != suspects) {
+        if rivalry
+            .as_ref()
+            .is_none_or(|known| known.suspects != suspects)
+        {
             tracing::error!(
                 set = %ppm(latest.ordered),
                 found = %ppm(latest.found),
@@ -58,7 +63,12 @@ impl Rivalry {
                 names(&suspects)
             );
         }
-        *rivalry = Some(Self { count, last: now, latest, suspects });
+        *rivalry = Some(Self {
+            count,
+            last: now,
+            latest,
+            suspects,
+        });
     }
 }
 
@@ -66,17 +76,26 @@ fn names(suspects: &[Program]) -> String {
     if suspects.is_empty() {
         return "none of those known runs under its usual name here".into();
     }
-    let each: Vec<_> = suspects.iter().map(|program| format!("{} (process {})", program.name, program.pid)).collect();
+    let each: Vec<_> = suspects
+        .iter()
+        .map(|program| format!("{} (process {})", program.name, program.pid))
+        .collect();
     format!("perhaps {}", each.join(" or "))
 }
 
 /// The known programs that run, ours excepted. Processes that cannot be read are left out.
 fn suspects(processes: &Path) -> Vec<Program> {
-    let Ok(entries) = fs::read_dir(processes) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(processes) else {
+        return Vec::new();
+    };
     let program = |entry: fs::DirEntry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let name = fs::read_to_string(entry.path().join("comm")).ok()?.trim_end().to_owned();
-        (pid != std::process::id() && KNOWN.contains(&name.as_str())).then_some(Program { name, pid })
+        let name = fs::read_to_string(entry.path().join("comm"))
+            .ok()?
+            .trim_end()
+            .to_owned();
+        (pid != std::process::id() && KNOWN.contains(&name.as_str()))
+            .then_some(Program { name, pid })
     };
     let mut found: Vec<_> = entries.flatten().filter_map(program).collect();
     found.sort_by_key(|program| program.pid);
@@ -91,7 +110,12 @@ mod tests {
     fn known_daemons_are_found_by_the_names_of_their_processes() {
         let processes = tempfile::tempdir().unwrap();
         let own = std::process::id().to_string();
-        for (pid, name) in [("812", "chronyd"), ("77", "systemd-timesyn"), ("5", "bash"), (&own, "ntp-daemon")] {
+        for (pid, name) in [
+            ("812", "chronyd"),
+            ("77", "systemd-timesyn"),
+            ("5", "bash"),
+            (&own, "ntp-daemon"),
+        ] {
             fs::create_dir(processes.path().join(pid)).unwrap();
             fs::write(processes.path().join(pid).join("comm"), format!("{name}\n")).unwrap();
         }
@@ -99,9 +123,18 @@ mod tests {
 
         let found = suspects(processes.path());
 
-        let program = |name: &str, pid| Program { name: name.into(), pid };
-        assert_eq!(found, [program("systemd-timesyn", 77), program("chronyd", 812)]);
-        assert_eq!(names(&found), "perhaps systemd-timesyn (process 77) or chronyd (process 812)");
+        let program = |name: &str, pid| Program {
+            name: name.into(),
+            pid,
+        };
+        assert_eq!(
+            found,
+            [program("systemd-timesyn", 77), program("chronyd", 812)]
+        );
+        assert_eq!(
+            names(&found),
+            "perhaps systemd-timesyn (process 77) or chronyd (process 812)"
+        );
         assert!(suspects(Path::new("/nowhere")).is_empty());
     }
 }

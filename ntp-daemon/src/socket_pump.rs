@@ -17,8 +17,15 @@ pub(crate) enum Inbound {
     /// The request left.
     Transmitted(TransmitToken, Stamp),
     /// A datagram came.
-    Datagram { source: SourceId, from: SocketAddr, to: Option<IpAddr>, received: Stamp, bytes: Box<[u8]> },
-    /// The network says that the request did not arrive, with the operating system's error number for the reason.
+    Datagram {
+        source: SourceId,
+        from: SocketAddr,
+        to: Option<IpAddr>,
+        received: Stamp,
+        bytes: Box<[u8]>,
+    },
+    /// The network says that the request did not arrive, with the operating system's error number
+    /// for the reason.
     Unreachable(SourceId, i32),
 }
 
@@ -49,7 +56,14 @@ impl Pump {
         reader: ClockReader,
         waiting: Option<Waiting>,
     ) -> Self {
-        Self { source, socket, reader, waiting, held: None, unread: (false, false) }
+        Self {
+            source,
+            socket,
+            reader,
+            waiting,
+            held: None,
+            unread: (false, false),
+        }
     }
 
     /// Waits for something to come in.
@@ -58,7 +72,11 @@ impl Pump {
             if let Some(inbound) = self.take() {
                 return Some((inbound, self));
             }
-            let mut ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await.ok()?;
+            let mut ready = self
+                .socket
+                .ready(Interest::READABLE | Interest::ERROR)
+                .await
+                .ok()?;
             // A timestamp that we wait for comes first.
             self.unread = (ready.ready().is_error() || self.waiting.is_some(), true);
             ready.clear_ready();
@@ -67,7 +85,14 @@ impl Pump {
 
     /// What has come in.
     fn take(&mut self) -> Option<Inbound> {
-        let Self { source, socket, reader, waiting, held, unread } = self;
+        let Self {
+            source,
+            socket,
+            reader,
+            waiting,
+            held,
+            unread,
+        } = self;
         if held.is_some() {
             return held.take();
         }
@@ -81,9 +106,12 @@ impl Pump {
         if unread.1 {
             let datagram = received(socket.get_ref(), *source, reader);
             unread.1 = datagram.is_some();
-            // If the kernel has not told when the request left and a reply is here, it will not tell any more.
+            // If the kernel has not told when the request left and a reply is here, it will not
+            // tell any more.
             return match waiting.take_if(|_| datagram.is_some()) {
-                Some(Waiting { token, fallback, .. }) => {
+                Some(Waiting {
+                    token, fallback, ..
+                }) => {
                     *held = datagram;
                     Some(Inbound::Transmitted(token, fallback))
                 }
@@ -104,11 +132,19 @@ pub(crate) fn noticed(
     while let Ok(Some(notice)) = socket.notice() {
         match notice {
             Notice::Unreachable(unreachable) => {
-                return Some(Inbound::Unreachable(source, unreachable.error.raw_os_error().unwrap_or(0)));
+                return Some(Inbound::Unreachable(
+                    source,
+                    unreachable.error.raw_os_error().unwrap_or(0),
+                ));
             }
             Notice::Transmitted(stamp) => {
-                if let Some(Waiting { token, .. }) = waiting.take_if(|waiting| waiting.id == stamp.id) {
-                    return Some(Inbound::Transmitted(token, local(Some(stamp.stamp), reader)));
+                if let Some(Waiting { token, .. }) =
+                    waiting.take_if(|waiting| waiting.id == stamp.id)
+                {
+                    return Some(Inbound::Transmitted(
+                        token,
+                        local(Some(stamp.stamp), reader),
+                    ));
                 }
             }
         }
@@ -132,7 +168,13 @@ fn received(socket: &Socket, source: SourceId, reader: &ClockReader) -> Option<I
 /// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
 fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
     match stamp {
-        None => Stamp { at: reader.now(), origin: StampOrigin::Daemon },
-        Some(stamp) => Stamp { at: reader.from_realtime(stamp.at), origin: stamp.origin },
+        None => Stamp {
+            at: reader.now(),
+            origin: StampOrigin::Daemon,
+        },
+        Some(stamp) => Stamp {
+            at: reader.from_realtime(stamp.at),
+            origin: stamp.origin,
+        },
     }
 }

@@ -1,5 +1,6 @@
-//! The files that survive a restart: the frequency of the clock, the last known time with the sum of all steps, the addresses
-//! that names were last found to have, and the keys and cookies of our sources.
+//! The files that survive a restart: the frequency of the clock, the last known time with the sum
+//! of all steps, the addresses that names were last found to have, and the keys and cookies of our
+//! sources.
 
 use crate::file;
 use crate::known_addresses::KnownAddresses;
@@ -40,10 +41,11 @@ const MOST_STEPS_S: f64 = 1e11;
 const LAST_WRITES: Duration = Duration::from_secs(30);
 
 /// The consequence of a file that cannot be written.
-const NOT_KEPT: &str = "the frequency and the last known time are not kept; what was written before is still there";
+const NOT_KEPT: &str =
+    "the frequency and the last known time are not kept; what was written before is still there";
 
-/// The folder of kept files; without one, nothing is kept. A thread of its own writes them, so that no disk holds up the
-/// clock.
+/// The folder of kept files; without one, nothing is kept. A thread of its own writes them, so that
+/// no disk holds up the clock.
 pub(crate) struct Store {
     drift: Option<PathBuf>,
     state: Option<PathBuf>,
@@ -96,7 +98,8 @@ impl Store {
     /// The frequency from the last run.
     pub(crate) fn frequency(&self) -> Option<Frequency> {
         let drift: Drift = read(self.drift.as_deref()?)?;
-        let sane = drift.frequency_ratio.is_finite() && drift.frequency_ratio.abs() <= LARGEST_RATE.to_f64();
+        let sane = drift.frequency_ratio.is_finite()
+            && drift.frequency_ratio.abs() <= LARGEST_RATE.to_f64();
         if !sane {
             tracing::warn!(
                 frequency = %format_args!("{:.0} ppm", drift.frequency_ratio * 1e6),
@@ -120,8 +123,13 @@ impl Store {
     }
 
     /// The addresses that the names of these sources had in the last run.
-    pub(crate) fn known_addresses(&mut self, sources: &[SourceEntry]) -> Vec<(GroupId, Vec<SocketAddr>)> {
-        let Some(path) = self.addresses.as_deref() else { return Vec::new() };
+    pub(crate) fn known_addresses(
+        &mut self,
+        sources: &[SourceEntry],
+    ) -> Vec<(GroupId, Vec<SocketAddr>)> {
+        let Some(path) = self.addresses.as_deref() else {
+            return Vec::new();
+        };
         match file::read(path).map(|octets| KnownAddresses::from_octets(&octets, sources)) {
             None => {}
             Some(Ok(known)) => self.known_addresses = known,
@@ -137,25 +145,50 @@ impl Store {
 
     /// Keeps the addresses of names, if there is news.
     pub(crate) fn keep_addresses(&mut self) {
-        let (Some(writer), Some(path)) = (&self.writer, &self.addresses) else { return };
-        let Some(octets) = self.known_addresses.take_octets() else { return };
-        writer.replace(path, file::PUBLIC, octets, "a start without DNS would find no servers by name");
+        let (Some(writer), Some(path)) = (&self.writer, &self.addresses) else {
+            return;
+        };
+        let Some(octets) = self.known_addresses.take_octets() else {
+            return;
+        };
+        writer.replace(
+            path,
+            file::PUBLIC,
+            octets,
+            "a start without DNS would find no servers by name",
+        );
     }
 
     /// Keeps the frequency.
     pub(crate) fn keep_frequency(&self, frequency: Frequency) {
-        self.write(self.drift.as_deref(), &Drift { frequency_ratio: frequency.to_f64() });
+        self.write(
+            self.drift.as_deref(),
+            &Drift {
+                frequency_ratio: frequency.to_f64(),
+            },
+        );
     }
 
     /// Keeps the rest.
     pub(crate) fn keep_state(&self, last_known_unix_s: i64, accumulated: Seconds) {
-        self.write(self.state.as_deref(), &KeptState { last_known_unix_s, accumulated_steps_s: accumulated.to_f64() });
+        self.write(
+            self.state.as_deref(),
+            &KeptState {
+                last_known_unix_s,
+                accumulated_steps_s: accumulated.to_f64(),
+            },
+        );
     }
 
     /// Keeps the keys and cookies of our sources, in the form of [`crate::nts_sessions`].
     pub(crate) fn keep_nts_sessions(&self, octets: Vec<u8>) {
         if let (Some(writer), Some(path)) = (&self.writer, &self.nts_sessions) {
-            writer.replace(path, file::SECRET, octets, "the next start establishes new keys for NTS");
+            writer.replace(
+                path,
+                file::SECRET,
+                octets,
+                "the next start establishes new keys for NTS",
+            );
         }
     }
 
@@ -167,8 +200,11 @@ impl Store {
     }
 
     fn write<T: Serialize>(&self, path: Option<&Path>, content: &T) {
-        let (Some(writer), Some(path)) = (&self.writer, path) else { return };
-        let mut text = serde_json::to_vec(content).expect("invariant: numbers can be written as JSON");
+        let (Some(writer), Some(path)) = (&self.writer, path) else {
+            return;
+        };
+        let mut text =
+            serde_json::to_vec(content).expect("invariant: numbers can be written as JSON");
         text.push(b'\n');
         writer.replace(path, file::PUBLIC, text, NOT_KEPT);
     }
@@ -199,7 +235,9 @@ mod tests {
 
     fn settings() -> (tempfile::TempDir, Storage) {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Storage { directory: Some(folder.path().join("deeper")) };
+        let settings = Storage {
+            directory: Some(folder.path().join("deeper")),
+        };
         (folder, settings)
     }
 
@@ -213,7 +251,13 @@ mod tests {
         store.finish();
         let store = Store::open(&settings).unwrap();
         assert_eq!(store.frequency(), Some(Frequency::new(-12.5e-6)));
-        assert_eq!(store.state(), Some(KeptState { last_known_unix_s: 1_800_000_000, accumulated_steps_s: 0.5 }));
+        assert_eq!(
+            store.state(),
+            Some(KeptState {
+                last_known_unix_s: 1_800_000_000,
+                accumulated_steps_s: 0.5
+            })
+        );
     }
 
     #[test]
@@ -226,7 +270,10 @@ mod tests {
         assert!(path.with_file_name("drift.broken").exists());
         store.keep_frequency(Frequency::new(1e-6));
         store.finish();
-        assert_eq!(Store::open(&settings).unwrap().frequency(), Some(Frequency::new(1e-6)));
+        assert_eq!(
+            Store::open(&settings).unwrap().frequency(),
+            Some(Frequency::new(1e-6))
+        );
     }
 
     #[test]
@@ -235,7 +282,10 @@ mod tests {
         let store = Store::open(&settings).unwrap();
         store.keep_frequency(LARGEST_RATE);
         store.finish();
-        assert_eq!(Store::open(&settings).unwrap().frequency(), Some(LARGEST_RATE));
+        assert_eq!(
+            Store::open(&settings).unwrap().frequency(),
+            Some(LARGEST_RATE)
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One thread that writes files, so that a slow disk holds nothing else up.
 //!
-//! Making a file durable takes as long as the disk takes, which may be seconds. The thread that ends slews must not wait for
-//! that: at 9 %, three seconds more are a quarter of a second. Of each file only the latest content matters, and what has not
-//! been written yet is replaced by it, so that nothing queues up.
+//! Making a file durable takes as long as the disk takes, which may be seconds. The thread that
+//! ends slews must not wait for that: at 9 %, three seconds more are a quarter of a second. Of each
+//! file only the latest content matters, and what has not been written yet is replaced by it, so
+//! that nothing queues up.
 
 use crate::file;
 use std::collections::BTreeMap;
@@ -49,7 +50,10 @@ impl Shared {
             if waiting.closed {
                 return None;
             }
-            waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .news
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -57,11 +61,12 @@ impl Shared {
 /// A function that writes a file; tests put a slow disk in its place.
 type Write = fn(&Path, u32, &[u8]) -> io::Result<()>;
 
-/// The thread that writes. If this is dropped, the thread writes its queue, and no other waits for it; see
-/// [`Writer::finish`].
+/// The thread that writes. If this is dropped, the thread writes its queue, and no other waits for
+/// it; see [`Writer::finish`].
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// Says so when the thread has ended; `None` where there is no thread and everything is written at once.
+    /// Says so when the thread has ended; `None` where there is no thread and everything is written
+    /// at once.
     ended: Option<mpsc::Receiver<()>>,
     write: Write,
 }
@@ -76,21 +81,32 @@ impl Writer {
         let shared = Arc::new(Shared::default());
         let (end, ended) = mpsc::channel::<()>();
         let of_thread = Arc::clone(&shared);
-        let started = std::thread::Builder::new().name("files".into()).spawn(move || {
-            // Dropped at the end, whatever that is.
-            let _end = end;
-            write_all(&of_thread, write);
-        });
+        let started = std::thread::Builder::new()
+            .name("files".into())
+            .spawn(move || {
+                // Dropped at the end, whatever that is.
+                let _end = end;
+                write_all(&of_thread, write);
+            });
         let ended = started.map(|_| ended).inspect_err(|error| {
             tracing::warn!("there is no thread to write files with ({error}); a slow disk will hold up the clock");
         });
-        Self { shared, ended: ended.ok(), write }
+        Self {
+            shared,
+            ended: ended.ok(),
+            write,
+        }
     }
 
-    /// Replaces a file soon, as [`file::replace`] does. Content for the same file that has not been written yet is forgotten.
-    /// If it fails, the log says so, and ends with `otherwise`; the next failures of that file are not logged.
+    /// Replaces a file soon, as [`file::replace`] does. Content for the same file that has not been
+    /// written yet is forgotten. If it fails, the log says so, and ends with `otherwise`; the next
+    /// failures of that file are not logged.
     pub(crate) fn replace(&self, path: &Path, mode: u32, octets: Vec<u8>, otherwise: &'static str) {
-        let content = Content { mode, octets: Zeroizing::new(octets), otherwise };
+        let content = Content {
+            mode,
+            octets: Zeroizing::new(octets),
+            otherwise,
+        };
         if self.ended.is_none() {
             if let Err(error) = (self.write)(path, content.mode, &content.octets) {
                 complain(path, &error, otherwise);
@@ -101,8 +117,8 @@ impl Writer {
         self.shared.news.notify_one();
     }
 
-    /// Waits until everything is written, at most so long. Where the time is a simulator's (see [`crate::alarm`]), a limit
-    /// would mean nothing, and there is none.
+    /// Waits until everything is written, at most so long. Where the time is a simulator's (see
+    /// [`crate::alarm`]), a limit would mean nothing, and there is none.
     pub(crate) fn finish(self, patience: Duration) {
         self.shared.waiting().closed = true;
         self.shared.news.notify_one();
@@ -162,7 +178,12 @@ mod tests {
         let (one, other) = (folder.path().join("one"), folder.path().join("other"));
         let writer = Writer::start();
         for number in 0..100 {
-            writer.replace(&one, file::PUBLIC, format!("{number}").into_bytes(), OTHERWISE);
+            writer.replace(
+                &one,
+                file::PUBLIC,
+                format!("{number}").into_bytes(),
+                OTHERWISE,
+            );
         }
         writer.replace(&other, file::SECRET, b"secret".to_vec(), OTHERWISE);
         writer.finish(PATIENCE);

@@ -1,11 +1,14 @@
-//! What key establishment costs the server: `cargo bench -p ntp-ke`. Handshake, request and response, in memory.
+//! What key establishment costs the server: `cargo bench -p ntp-ke`. Handshake, request and
+//! response, in memory.
 //!
-//! A client has its say in between, whose work is not to be counted. So there are two parts, of which an establishment is
-//! the sum: `hello`, from the client's first message to the server's answer, with key exchange and signature; and `grant`,
-//! from the client's last message of the handshake to the response with eight cookies.
+//! A client has its say in between, whose work is not to be counted. So there are two parts, of
+//! which an establishment is the sum: `hello`, from the client's first message to the server's
+//! answer, with key exchange and signature; and `grant`, from the client's last message of the
+//! handshake to the response with eight cookies.
 //!
-//! `cargo bench -p ntp-ke -- count CASE N` does N establishments and nothing else, for tools that count instructions;
-//! `bench/instructions` does so, and counts those below `server_says_hello` and `server_grants` alone.
+//! `cargo bench -p ntp-ke -- count CASE N` does N establishments and nothing else, for tools that
+//! count instructions; `bench/instructions` does so, and counts those below `server_says_hello` and
+//! `server_grants` alone.
 
 use divan::{Bencher, black_box};
 use ntp_ke::server::CertificateStore;
@@ -14,17 +17,39 @@ use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, SignatureAlgorithm};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, ServerConfig, ServerConnection};
+use rustls::{
+    ClientConfig, ClientConnection, NamedGroup, RootCertStore, ServerConfig, ServerConnection,
+};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 /// Certificate and key exchange.
 const CASES: [(&str, &SignatureAlgorithm, NamedGroup); 6] = [
-    ("p256-x25519mlkem768", &rcgen::PKCS_ECDSA_P256_SHA256, NamedGroup::X25519MLKEM768),
-    ("p384-x25519mlkem768", &rcgen::PKCS_ECDSA_P384_SHA384, NamedGroup::X25519MLKEM768),
-    ("ed25519-x25519mlkem768", &rcgen::PKCS_ED25519, NamedGroup::X25519MLKEM768),
-    ("p256-x25519", &rcgen::PKCS_ECDSA_P256_SHA256, NamedGroup::X25519),
-    ("p384-x25519", &rcgen::PKCS_ECDSA_P384_SHA384, NamedGroup::X25519),
+    (
+        "p256-x25519mlkem768",
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        NamedGroup::X25519MLKEM768,
+    ),
+    (
+        "p384-x25519mlkem768",
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        NamedGroup::X25519MLKEM768,
+    ),
+    (
+        "ed25519-x25519mlkem768",
+        &rcgen::PKCS_ED25519,
+        NamedGroup::X25519MLKEM768,
+    ),
+    (
+        "p256-x25519",
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        NamedGroup::X25519,
+    ),
+    (
+        "p384-x25519",
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        NamedGroup::X25519,
+    ),
     ("ed25519-x25519", &rcgen::PKCS_ED25519, NamedGroup::X25519),
 ];
 
@@ -46,14 +71,15 @@ struct Answered {
 impl Case {
     fn new(word: &str) -> Self {
         let case = CASES.into_iter().find(|(name, ..)| *name == word);
-        let (_, algorithm, group) = case.unwrap_or_else(|| panic!("no case {word}; there are {:?}", words()));
+        let (_, algorithm, group) =
+            case.unwrap_or_else(|| panic!("no case {word}; there are {:?}", words()));
         let folder = tempfile::tempdir().expect("a folder");
         let files = ["chain.pem", "key.pem"].map(|name| folder.path().join(name));
 
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let authority =
-            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
+            .expect("an authority");
         let key = KeyPair::generate_for(algorithm).expect("a key");
         let params = CertificateParams::new(["time.example".to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &authority).expect("a certificate");
@@ -75,9 +101,15 @@ impl Case {
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let algorithms = AeadAlgorithm::ALL.to_vec();
         Self {
-            tls: CertificateStore::open(&files[0], &files[1]).expect("a pair").tls(),
+            tls: CertificateStore::open(&files[0], &files[1])
+                .expect("a pair")
+                .tls(),
             client: Arc::new(client),
-            grant: Arc::new(KeServerConfig { algorithms, server: None, port: None }),
+            grant: Arc::new(KeServerConfig {
+                algorithms,
+                server: None,
+                port: None,
+            }),
             keys: KeySet::new(1, 0, &mut rng),
             rng,
         }
@@ -96,7 +128,10 @@ impl Case {
         let (mut client, hello) = self.client_says_hello();
         let (server, answer) = server_says_hello(&self.tls, &hello);
         take(&mut client, &answer);
-        client.writer().write_all(&KeClient::new(&AeadAlgorithm::ALL).request()).expect("room");
+        client
+            .writer()
+            .write_all(&KeClient::new(&AeadAlgorithm::ALL).request())
+            .expect("room");
         let mut rest = Vec::new();
         while client.wants_write() {
             client.write_tls(&mut rest).expect("room");
@@ -106,7 +141,10 @@ impl Case {
 }
 
 /// Takes octets in as they come from a socket.
-fn take<Data>(connection: &mut impl std::ops::DerefMut<Target = rustls::ConnectionCommon<Data>>, mut octets: &[u8]) {
+fn take<Data>(
+    connection: &mut impl std::ops::DerefMut<Target = rustls::ConnectionCommon<Data>>,
+    mut octets: &[u8],
+) {
     while !octets.is_empty() {
         connection.read_tls(&mut octets).expect("octets");
         connection.process_new_packets().expect("TLS");
@@ -130,7 +168,12 @@ fn server_says_hello(tls: &Arc<ServerConfig>, hello: &[u8]) -> (ServerConnection
 }
 
 #[inline(never)]
-fn server_grants(answered: Answered, grant: &Arc<KeServerConfig>, keys: &KeySet, rng: &mut ChaCha12Rng) -> Vec<u8> {
+fn server_grants(
+    answered: Answered,
+    grant: &Arc<KeServerConfig>,
+    keys: &KeySet,
+    rng: &mut ChaCha12Rng,
+) -> Vec<u8> {
     let Answered { mut server, rest } = answered;
     take(&mut server, &rest);
     let mut room = [0; 1024];
@@ -138,7 +181,9 @@ fn server_grants(answered: Answered, grant: &Arc<KeServerConfig>, keys: &KeySet,
     let request = KeServer::new(Arc::clone(grant)).handle_bytes(&room[..length]);
     let request = request.expect("a good request").expect("a whole request");
     let exporter = |label: &[u8], context: &[u8], out: &mut [u8]| {
-        server.export_keying_material(out, label, Some(context)).map(drop)
+        server
+            .export_keying_material(out, label, Some(context))
+            .map(drop)
     };
     let response = request.respond(exporter, keys, rng).expect("keys");
     server.writer().write_all(&response).expect("room");
@@ -155,7 +200,9 @@ fn hello(bencher: Bencher<'_, '_>, word: &str) {
     let case = Case::new(word);
     bencher
         .with_inputs(|| case.client_says_hello())
-        .bench_local_values(|(client, hello)| (client, black_box(server_says_hello(&case.tls, &hello))));
+        .bench_local_values(|(client, hello)| {
+            (client, black_box(server_says_hello(&case.tls, &hello)))
+        });
 }
 
 #[divan::bench(args = words(), sample_count = 500)]
@@ -174,9 +221,17 @@ fn main() {
         return divan::main();
     };
     let mut case = Case::new(arguments.get(place + 1).expect("count CASE N"));
-    let times: u64 = arguments.get(place + 2).and_then(|times| times.parse().ok()).expect("count CASE N");
+    let times: u64 = arguments
+        .get(place + 2)
+        .and_then(|times| times.parse().ok())
+        .expect("count CASE N");
     for _ in 0..times {
         let answered = case.answered();
-        black_box(server_grants(answered, &case.grant, &case.keys, &mut case.rng));
+        black_box(server_grants(
+            answered,
+            &case.grant,
+            &case.keys,
+            &mut case.rng,
+        ));
     }
 }

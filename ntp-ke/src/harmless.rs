@@ -1,6 +1,8 @@
-//! Text of a peer's, made harmless: no control characters, no escape sequences, no reversed writing, and not too long.
+//! Text of a peer's, made harmless: no control characters, no escape sequences, no reversed
+//! writing, and not too long.
 
-/// The text with everything escaped that is not plainly visible, and cut after about `most` characters.
+/// The text with everything escaped that is not plainly visible, and cut after about `most`
+/// characters.
 pub(crate) fn harmless(text: &str, most: usize) -> String {
     let mut plain = String::new();
     for (written, character) in text.chars().enumerate() {
@@ -22,12 +24,18 @@ mod tests {
 
     #[test]
     fn ordinary_text_stays_as_it_is() {
-        assert_eq!(harmless("Zürich's \"time\" <a.example>", 100), "Zürich's \"time\" <a.example>");
+        assert_eq!(
+            harmless("Zürich's \"time\" <a.example>", 100),
+            "Zürich's \"time\" <a.example>"
+        );
     }
 
     #[test]
     fn what_could_fool_a_reader_is_escaped() {
-        assert_eq!(harmless("a\x1b[31m\n\u{202e}b\\", 100), "a\\u{1b}[31m\\n\\u{202e}b\\\\");
+        assert_eq!(
+            harmless("a\x1b[31m\n\u{202e}b\\", 100),
+            "a\\u{1b}[31m\\n\\u{202e}b\\\\"
+        );
     }
 
     #[test]

@@ -8,13 +8,18 @@ use rustls::pki_types::pem::{self, PemObject as _};
 /// # Errors
 /// Says what is wrong with the text, for people.
 pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(|error| fault(&error))
+    CertificateDer::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|error| fault(&error))
 }
 
-/// What is wrong with a PEM file. The library would print lines of it, which in the file of a private key are secret.
+/// What is wrong with a PEM file. The library would print lines of it, which in the file of a
+/// private key are secret.
 pub(crate) fn fault(error: &pem::Error) -> String {
     match error {
-        pem::Error::MissingSectionEnd { .. } => "a section has a `-----BEGIN` line and no `-----END` line".into(),
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has a `-----BEGIN` line and no `-----END` line".into()
+        }
         pem::Error::IllegalSectionStart { .. } => "a `-----BEGIN` line is damaged".into(),
         pem::Error::Base64Decode(_) => "a section is not in Base64".into(),
         pem::Error::SectionTooLarge => "a section is far too long".into(),

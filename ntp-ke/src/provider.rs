@@ -10,8 +10,8 @@ pub(crate) const ALPN: &[u8] = b"ntske/1";
 /// The only versions of TLS that are spoken (RFC 8915 §3 allows no older one).
 pub(crate) const VERSIONS: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
-/// The cryptography. Key exchange prefers the hybrid of X25519 and ML-KEM, which a recording of today does not yield to a
-/// quantum computer of tomorrow.
+/// The cryptography. Key exchange prefers the hybrid of X25519 and ML-KEM, which a recording of
+/// today does not yield to a quantum computer of tomorrow.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
@@ -21,7 +21,9 @@ pub(crate) fn sha256(octets: &[u8]) -> [u8; 32] {
     let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let suite = suite.tls13().expect("invariant: it is a suite of TLS 1.3");
     let hash = suite.common.hash_provider.hash(octets);
-    hash.as_ref().try_into().expect("invariant: SHA-256 has 32 octets")
+    hash.as_ref()
+        .try_into()
+        .expect("invariant: SHA-256 has 32 octets")
 }
 
 #[cfg(test)]
@@ -36,6 +38,9 @@ mod tests {
 
     #[test]
     fn the_hybrid_key_exchange_is_preferred() {
-        assert_eq!(provider().kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
+        assert_eq!(
+            provider().kx_groups[0].name(),
+            rustls::NamedGroup::X25519MLKEM768
+        );
     }
 }

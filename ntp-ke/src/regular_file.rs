@@ -6,8 +6,8 @@ use std::path::Path;
 /// No certificates, keys or tables come near this size, in octets.
 const LARGEST: u64 = 1 << 24;
 
-/// The content of the file at `path`. A named pipe, which would wait for a writer, and a device, which may have no end, are no
-/// files.
+/// The content of the file at `path`. A named pipe, which would wait for a writer, and a device,
+/// which may have no end, are no files.
 ///
 /// # Errors
 /// The error of the system, or the reason for which it is not read.

@@ -1,8 +1,9 @@
-//! Authorities and certificates for tests. All are valid from 2025 to 2035 unless a test says otherwise.
+//! Authorities and certificates for tests. All are valid from 2025 to 2035 unless a test says
+//! otherwise.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::PathBuf;
@@ -46,18 +47,28 @@ fn authority_params(name: &str) -> CertificateParams {
 
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
-        let issuer = CertifiedIssuer::self_signed(authority_params(name), KeyPair::generate().unwrap()).unwrap();
-        Self { issuer, chain: Vec::new() }
+        let issuer =
+            CertifiedIssuer::self_signed(authority_params(name), KeyPair::generate().unwrap())
+                .unwrap();
+        Self {
+            issuer,
+            chain: Vec::new(),
+        }
     }
 
     pub(crate) fn intermediate(&self, name: &str) -> Self {
         self.intermediate_with(name, |_| ())
     }
 
-    pub(crate) fn intermediate_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+    pub(crate) fn intermediate_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut params = authority_params(name);
         change(&mut params);
-        let issuer = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.issuer).unwrap();
+        let issuer =
+            CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.issuer).unwrap();
         let chain = [vec![issuer.der().clone()], self.chain.clone()].concat();
         Self { issuer, chain }
     }
@@ -77,7 +88,10 @@ impl Authority {
     pub(crate) fn issue_with(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: [vec![certificate.der().clone()], self.chain.clone()].concat(), key }
+        Identity {
+            chain: [vec![certificate.der().clone()], self.chain.clone()].concat(),
+            key,
+        }
     }
 }
 
@@ -87,7 +101,10 @@ impl Identity {
     }
 
     pub(crate) fn chain_pem(&self) -> String {
-        self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect()
+        self.chain
+            .iter()
+            .map(|certificate| pem("CERTIFICATE", certificate))
+            .collect()
     }
 }
 
@@ -96,10 +113,17 @@ pub(crate) fn pem(kind: &str, der: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut base64 = String::new();
     for group in der.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, octet| bits << 8 | u32::from(*octet)) << (8 * (3 - group.len()));
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, octet| bits << 8 | u32::from(*octet))
+            << (8 * (3 - group.len()));
         for digit in 0..4 {
             let value = bits >> (18 - 6 * digit) & 0x3f;
-            base64.push(if digit <= group.len() { char::from(DIGITS[value as usize]) } else { '=' });
+            base64.push(if digit <= group.len() {
+                char::from(DIGITS[value as usize])
+            } else {
+                '='
+            });
         }
     }
     format!("-----BEGIN {kind}-----\n{base64}\n-----END {kind}-----\n")

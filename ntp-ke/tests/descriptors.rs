@@ -1,4 +1,5 @@
-//! A process that runs out of file descriptors. As that concerns all of it, it is a process of its own.
+//! A process that runs out of file descriptors. As that concerns all of it, it is a process of its
+//! own.
 #![forbid(unsafe_code)]
 
 use arc_swap::ArcSwap;
@@ -46,21 +47,53 @@ fn confined() {
     let entry = entry(folder.path());
     let listener = KeListener::bind(&entry, false).unwrap();
     let address = listener.address();
-    let certificates = CertificateStore::open(&entry.certificate_chain, &entry.private_key).unwrap();
+    let certificates =
+        CertificateStore::open(&entry.certificate_chain, &entry.private_key).unwrap();
     let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));
-    let grant = KeServerConfig { algorithms: entry.aead_algorithms, server: None, port: None };
+    let grant = KeServerConfig {
+        algorithms: entry.aead_algorithms,
+        server: None,
+        port: None,
+    };
     let pool = KePool::start(NonZeroUsize::new(2).unwrap(), || ()).unwrap();
-    let handle =
-        listener.start(&pool, Arc::new(certificates), Arc::new(ArcSwap::from_pointee(keys)), Arc::new(grant)).unwrap();
+    let handle = listener
+        .start(
+            &pool,
+            Arc::new(certificates),
+            Arc::new(ArcSwap::from_pointee(keys)),
+            Arc::new(grant),
+        )
+        .unwrap();
     let board = handle.board();
 
-    let target = HostPort { host: "127.0.0.1".into(), port: address.port() };
-    let trust =
-        Trust { certificate_authorities: vec![entry.certificate_chain], system_authorities: false, ..Trust::default() };
+    let target = HostPort {
+        host: "127.0.0.1".into(),
+        port: address.port(),
+    };
+    let trust = Trust {
+        certificate_authorities: vec![entry.certificate_chain],
+        system_authorities: false,
+        ..Trust::default()
+    };
     let connector = Connector::new(&trust).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let granted = || runtime.block_on(establish(&target, &connector, CertificateTime::At(now), PATIENCE)).is_ok();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let granted = || {
+        runtime
+            .block_on(establish(
+                &target,
+                &connector,
+                CertificateTime::At(now),
+                PATIENCE,
+            ))
+            .is_ok()
+    };
     assert!(granted());
     until(&board, |board| board.stats().open == 0);
 
@@ -76,7 +109,10 @@ fn confined() {
         let mut client = TcpStream::connect(address).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         let end = client.read(&mut [0; 16]);
-        assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+        assert!(
+            matches!(end, Ok(0))
+                || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+        );
         until(&board, |board| board.stats().over_limit_total == round);
         assert!(board.stats().accept_errors >= 1);
         drop(client);

@@ -13,7 +13,8 @@ use tracing::debug;
 use crate::exposition;
 use crate::format::Format;
 
-/// How long the daemon may take to send its state; shorter than the ten seconds that Prometheus waits.
+/// How long the daemon may take to send its state; shorter than the ten seconds that Prometheus
+/// waits.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
@@ -26,25 +27,40 @@ pub(crate) async fn answer<B>(request: &Request<B>, socket: &Path) -> Answer {
     let method = request.method();
     // The library leaves the content of answers to HEAD out.
     if method != Method::GET && method != Method::HEAD {
-        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let mut answer = plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET and HEAD are answered here\n",
+        );
+        answer
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return answer;
     }
     match request.uri().path() {
         "/metrics" => metrics(request, socket).await,
         "/healthz" => plain(StatusCode::OK, "the exporter is running\n"),
         "/readyz" => ready(ask(socket).await),
-        _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz and /readyz\n"),
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "there is /metrics, /healthz and /readyz\n",
+        ),
     }
 }
 
 /// The metrics, in the format that the client wants.
 async fn metrics<B>(request: &Request<B>, socket: &Path) -> Answer {
-    let accept: Vec<&str> = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accept: Vec<&str> = request
+        .headers()
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     let format = Format::accepted(Some(&accept.join(",")));
     let page = format.page(exposition::render(ask(socket).await));
     let mut answer = respond(StatusCode::OK, format.content_type(), page);
-    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    answer
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("Accept"));
     answer
 }
 
@@ -61,16 +77,26 @@ async fn ask(socket: &Path) -> Result<Document, FetchError> {
 fn ready(fetched: Result<Document, FetchError>) -> Answer {
     match fetched {
         Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronised\n"),
-        Ok(document) if document.system.is_healthy() => {
-            plain(StatusCode::OK, "serving this machine's own clock, as configured\n")
-        }
+        Ok(document) if document.system.is_healthy() => plain(
+            StatusCode::OK,
+            "serving this machine's own clock, as configured\n",
+        ),
         Ok(document) => {
-            let codes: Vec<&str> = document.system.reasons.iter().map(ntp_observe::SystemReason::code).collect();
-            plain(StatusCode::SERVICE_UNAVAILABLE, format!("not synchronised: {}\n", codes.join(", ")))
+            let codes: Vec<&str> = document
+                .system
+                .reasons
+                .iter()
+                .map(ntp_observe::SystemReason::code)
+                .collect();
+            plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not synchronised: {}\n", codes.join(", ")),
+            )
         }
-        Err(error) => {
-            plain(StatusCode::SERVICE_UNAVAILABLE, format!("daemon unreachable: {}: {error}\n", error.code()))
-        }
+        Err(error) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("daemon unreachable: {}: {error}\n", error.code()),
+        ),
     }
 }
 
@@ -81,7 +107,11 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

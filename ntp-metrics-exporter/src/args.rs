@@ -9,13 +9,15 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// Configuration file of the daemon, which says where its observation socket is and where to listen
+    /// Configuration file of the daemon, which says where its observation socket is and where to
+    /// listen
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Observation socket of the daemon, if it is not the one of the configuration
     #[arg(short, long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// Address and port to listen on, if it is not the one of the configuration [default: 127.0.0.1:9975]
+    /// Address and port to listen on, if it is not the one of the configuration [default:
+    /// 127.0.0.1:9975]
     #[arg(short, long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
 }

@@ -11,7 +11,9 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::metrics::{Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS};
+use crate::metrics::{
+    Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS,
+};
 
 /// Names and values of the labels of one series.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -32,7 +34,11 @@ impl Collector for Exposition {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(encoder);
         let up = if self.0.is_ok() { 1.0 } else { 0.0 };
-        page.gauges("ntp_up", "1 if the daemon could be asked, otherwise 0.", [(vec![], up)])?;
+        page.gauges(
+            "ntp_up",
+            "1 if the daemon could be asked, otherwise 0.",
+            [(vec![], up)],
+        )?;
         match &self.0 {
             Ok(document) => page.document(document),
             Err(error) => page.gauges(
@@ -70,7 +76,10 @@ impl Page<'_> {
         self.info(
             "ntp_build",
             "The releases of the daemon and of this exporter.",
-            &vec![("version", version), ("exporter_version", env!("CARGO_PKG_VERSION"))],
+            &vec![
+                ("version", version),
+                ("exporter_version", env!("CARGO_PKG_VERSION")),
+            ],
         )?;
         self.gauges(
             "ntp_uptime_seconds",
@@ -81,7 +90,10 @@ impl Page<'_> {
         self.info(
             "ntp_clock",
             "The clock that is looked after, and the one that the configuration asked for.",
-            &vec![("mode", clock.mode.word()), ("requested", clock.requested.word())],
+            &vec![
+                ("mode", clock.mode.word()),
+                ("requested", clock.requested.word()),
+            ],
         )
     }
 
@@ -103,13 +115,29 @@ impl Page<'_> {
     fn sources(&mut self, sources: &[SourceFacts]) -> fmt::Result {
         let ids: Vec<String> = sources.iter().map(|source| source.id.to_string()).collect();
         let ordinals = ordinals(sources.len());
-        let labels = sources.iter().zip(&ids).map(|(source, id)| source_labels(source, id)).collect();
-        let labelled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals).into_iter().zip(sources).collect();
+        let labels = sources
+            .iter()
+            .zip(&ids)
+            .map(|(source, id)| source_labels(source, id))
+            .collect();
+        let labelled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals)
+            .into_iter()
+            .zip(sources)
+            .collect();
         self.gauges(
             "ntp_source_state",
             "1, with the state of the source and the reason for it.",
             labelled.iter().map(|(labels, source)| {
-                (with(labels, &[("state", source.state.word()), ("reason", source.reason.code())]), 1.0)
+                (
+                    with(
+                        labels,
+                        &[
+                            ("state", source.state.word()),
+                            ("reason", source.reason.code()),
+                        ],
+                    ),
+                    1.0,
+                )
             }),
         )?;
         for metric in SOURCE {
@@ -122,7 +150,10 @@ impl Page<'_> {
             "ntp_source_discarded_packets",
             "Replies thrown away, by the test that they failed.",
             labelled.iter().flat_map(|(labels, source)| {
-                source.discards.iter().map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
+                source
+                    .discards
+                    .iter()
+                    .map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
             }),
         )?;
         self.counters(
@@ -130,7 +161,10 @@ impl Page<'_> {
             "Our timestamps, by who made them.",
             labelled.iter().flat_map(|(labels, source)| {
                 timestamps(&source.timestamps).map(move |(direction, origin, number)| {
-                    (with(labels, &[("direction", direction), ("origin", origin)]), number)
+                    (
+                        with(labels, &[("direction", direction), ("origin", origin)]),
+                        number,
+                    )
                 })
             }),
         )?;
@@ -140,7 +174,10 @@ impl Page<'_> {
     fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {
         let ordinals = ordinals(servers.len());
         let labels = servers.iter().map(server_labels).collect();
-        let labelled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals).into_iter().zip(servers).collect();
+        let labelled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals)
+            .into_iter()
+            .zip(servers)
+            .collect();
         for metric in SERVER {
             self.gauge_of(metric, &labelled)?;
         }
@@ -151,7 +188,10 @@ impl Page<'_> {
             "ntp_server_dropped_packets",
             "Datagrams thrown away, by the test that they failed.",
             labelled.iter().flat_map(|(labels, server)| {
-                server.dropped.iter().map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
+                server
+                    .dropped
+                    .iter()
+                    .map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
             }),
         )?;
         self.counters(
@@ -167,19 +207,30 @@ impl Page<'_> {
             "ntp_server_receive_timestamps",
             "Receive timestamps of requests, by who made them.",
             labelled.iter().flat_map(|(labels, server)| {
-                [("kernel", server.receive_timestamps_kernel), ("daemon", server.receive_timestamps_daemon)]
-                    .map(|(origin, number)| (with(labels, &[("origin", origin)]), number))
+                [
+                    ("kernel", server.receive_timestamps_kernel),
+                    ("daemon", server.receive_timestamps_daemon),
+                ]
+                .map(|(origin, number)| (with(labels, &[("origin", origin)]), number))
             }),
         )
     }
 
     fn gauge_of<T>(&mut self, metric: &Metric<T, f64>, facts: &[(Labels<'_>, &T)]) -> fmt::Result {
-        let series = facts.iter().filter_map(|(labels, fact)| Some((labels.clone(), (metric.value)(fact)?)));
+        let series = facts
+            .iter()
+            .filter_map(|(labels, fact)| Some((labels.clone(), (metric.value)(fact)?)));
         self.gauges(metric.name, metric.help, series)
     }
 
-    fn counter_of<T>(&mut self, metric: &Metric<T, u64>, facts: &[(Labels<'_>, &T)]) -> fmt::Result {
-        let series = facts.iter().filter_map(|(labels, fact)| Some((labels.clone(), (metric.value)(fact)?)));
+    fn counter_of<T>(
+        &mut self,
+        metric: &Metric<T, u64>,
+        facts: &[(Labels<'_>, &T)],
+    ) -> fmt::Result {
+        let series = facts
+            .iter()
+            .filter_map(|(labels, fact)| Some((labels.clone(), (metric.value)(fact)?)));
         self.counters(metric.name, metric.help, series)
     }
 
@@ -211,18 +262,26 @@ impl Page<'_> {
             if labels.is_empty() {
                 family.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
             } else {
-                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
+                family
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&value, None)?;
             }
         }
         Ok(())
     }
 
     fn info(&mut self, name: &str, help: &str, labels: &Labels<'_>) -> fmt::Result {
-        self.family(name, help, MetricType::Info)?.encode_info(labels)
+        self.family(name, help, MetricType::Info)?
+            .encode_info(labels)
     }
 
     /// Opens a family. The encoder appends the unit to the name by itself.
-    fn family<'s>(&'s mut self, name: &'s str, help: &str, kind: MetricType) -> Result<MetricEncoder<'s>, fmt::Error> {
+    fn family<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
         let (stem, unit) = match (name.strip_suffix("_seconds"), name.strip_suffix("_bytes")) {
             (Some(stem), _) => (stem, Some(&Unit::Seconds)),
             (_, Some(stem)) => (stem, Some(&Unit::Bytes)),
@@ -237,7 +296,10 @@ fn gauge(series: &mut MetricEncoder<'_>, value: f64) -> fmt::Result {
     /// Below this an `f64` holds every whole number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() < EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "the value is whole and in range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the value is whole and in range"
+        )]
         return series.encode_gauge(&(value as i64));
     }
     series.encode_gauge(&value)
@@ -245,13 +307,21 @@ fn gauge(series: &mut MetricEncoder<'_>, value: f64) -> fmt::Result {
 
 /// The labels that ntpd-rs puts on every metric of a source.
 fn source_labels<'a>(source: &'a SourceFacts, id: &'a str) -> Labels<'a> {
-    vec![("name", &source.name), ("address", source.address.as_deref().unwrap_or_default()), ("id", id)]
+    vec![
+        ("name", &source.name),
+        ("address", source.address.as_deref().unwrap_or_default()),
+        ("id", id),
+    ]
 }
 
-/// The label that ntpd-rs puts on every metric of a server, and the interface where one address is used on several.
+/// The label that ntpd-rs puts on every metric of a server, and the interface where one address is
+/// used on several.
 fn server_labels(server: &ServerFacts) -> Labels<'_> {
     let interface = server.interface.as_deref().map(|name| ("interface", name));
-    [("listen_address", server.listen_address.as_str())].into_iter().chain(interface).collect()
+    [("listen_address", server.listen_address.as_str())]
+        .into_iter()
+        .chain(interface)
+        .collect()
 }
 
 /// `"1"`, `"2"`, … for labels.
@@ -259,13 +329,18 @@ fn ordinals(count: usize) -> Vec<String> {
     (1..=count).map(|number| number.to_string()).collect()
 }
 
-/// A series must not come twice: labels that were there before get one more, `duplicate`, from `"2"` on. Two sources of one
-/// name have the same labels as long as neither has an address.
+/// A series must not come twice: labels that were there before get one more, `duplicate`, from
+/// `"2"` on. Two sources of one name have the same labels as long as neither has an address.
 fn distinct<'a>(mut all: Vec<Labels<'a>>, ordinals: &'a [String]) -> Vec<Labels<'a>> {
     for place in 1..all.len() {
         let (before, rest) = all.split_at_mut(place);
-        let Some(labels) = rest.first_mut() else { continue };
-        let same = before.iter().filter(|earlier| earlier.starts_with(labels)).count();
+        let Some(labels) = rest.first_mut() else {
+            continue;
+        };
+        let same = before
+            .iter()
+            .filter(|earlier| earlier.starts_with(labels))
+            .count();
         if let Some(ordinal) = ordinals.get(same).filter(|_| same > 0) {
             labels.push(("duplicate", ordinal));
         }
@@ -300,12 +375,19 @@ mod tests {
     use crate::samples;
 
     fn lines(document: &Document) -> Vec<String> {
-        render(Ok(document.clone())).lines().map(str::to_owned).collect()
+        render(Ok(document.clone()))
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     #[track_caller]
     fn assert_line(lines: &[String], line: &str) {
-        assert!(lines.iter().any(|one| one == line), "no line\n{line}\nin\n{}", lines.join("\n"));
+        assert!(
+            lines.iter().any(|one| one == line),
+            "no line\n{line}\nin\n{}",
+            lines.join("\n")
+        );
     }
 
     #[test]
@@ -363,7 +445,11 @@ mod tests {
         ] {
             assert_line(&lines, line);
         }
-        assert!(lines.iter().any(|line| line.starts_with(r#"ntp_build_info{version="0.1.0",exporter_version=""#)));
+        assert!(
+            lines.iter().any(
+                |line| line.starts_with(r#"ntp_build_info{version="0.1.0",exporter_version=""#)
+            )
+        );
     }
 
     #[test]
@@ -394,7 +480,10 @@ mod tests {
         let lines = lines(&document);
 
         let server = r#"listen_address="0.0.0.0:123",interface="eth1""#;
-        assert_line(&lines, &format!("ntp_server_received_packets_total{{{server}}} 1000"));
+        assert_line(
+            &lines,
+            &format!("ntp_server_received_packets_total{{{server}}} 1000"),
+        );
     }
 
     #[test]
@@ -408,22 +497,36 @@ mod tests {
     #[test]
     fn every_reason_of_an_unsynchronised_clock_is_shown_once() {
         let mut document = Document::default();
-        let reason = SystemReason::TooFewAgreeing { agreeing: 1, needed: 3 };
+        let reason = SystemReason::TooFewAgreeing {
+            agreeing: 1,
+            needed: 3,
+        };
         document.system.reasons = vec![reason.clone(), SystemReason::Starting, reason];
 
         let lines = lines(&document);
 
         assert_line(&lines, "ntp_synchronized 0");
         assert_line(&lines, r#"ntp_system_reason{reason="starting"} 1"#);
-        assert_eq!(lines.iter().filter(|line| line.contains("too-few-agreeing")).count(), 1);
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.contains("too-few-agreeing"))
+                .count(),
+            1
+        );
     }
 
     #[test]
     fn a_daemon_that_cannot_be_asked_is_down_with_the_reason() {
-        let text = render(Err(FetchError::NoSocket { path: "/run/x.sock".into() }));
+        let text = render(Err(FetchError::NoSocket {
+            path: "/run/x.sock".into(),
+        }));
 
         assert!(text.contains("ntp_up 0\n"), "{text}");
-        assert!(text.contains("ntp_fetch_error{reason=\"no-socket\"} 1\n"), "{text}");
+        assert!(
+            text.contains("ntp_fetch_error{reason=\"no-socket\"} 1\n"),
+            "{text}"
+        );
         assert!(!text.contains("ntp_synchronized"), "{text}");
     }
 
@@ -433,7 +536,10 @@ mod tests {
         assert_line(&lines, "# UNIT ntp_clock_error_bound_seconds seconds");
         assert_line(&lines, "# TYPE ntp_server_received_packets counter");
 
-        let mut described: Vec<&String> = lines.iter().filter(|line| line.starts_with("# TYPE ")).collect();
+        let mut described: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.starts_with("# TYPE "))
+            .collect();
         let all = described.len();
         described.sort();
         described.dedup();
@@ -443,16 +549,29 @@ mod tests {
     /// The series of a page, without their values.
     fn series(page: &str) -> Vec<&str> {
         let samples = page.lines().filter(|line| !line.starts_with('#'));
-        samples.filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect()
+        samples
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(series, _)| series)
+            .collect()
     }
 
     #[test]
     fn two_unresolved_sources_of_one_name_are_two_series() {
         let mut document = samples::nts();
-        let unresolved = SourceFacts { id: 0, ..document.sources[1].clone() };
-        document.sources = vec![unresolved.clone(), document.sources[0].clone(), unresolved.clone(), unresolved];
+        let unresolved = SourceFacts {
+            id: 0,
+            ..document.sources[1].clone()
+        };
+        document.sources = vec![
+            unresolved.clone(),
+            document.sources[0].clone(),
+            unresolved.clone(),
+            unresolved,
+        ];
         document.servers.push(document.servers[0].clone());
-        document.nts_ke_servers.push(document.nts_ke_servers[0].clone());
+        document
+            .nts_ke_servers
+            .push(document.nts_ke_servers[0].clone());
 
         let page = render(Ok(document));
 
@@ -460,10 +579,16 @@ mod tests {
         let count = all.len();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), count, "a series that comes twice makes the page invalid:\n{page}");
+        assert_eq!(
+            all.len(),
+            count,
+            "a series that comes twice makes the page invalid:\n{page}"
+        );
         for duplicate in ["2", "3"] {
             assert!(
-                page.contains(&format!("name=\"ntp2.example.org\",address=\"\",id=\"0\",duplicate=\"{duplicate}\"")),
+                page.contains(&format!(
+                    "name=\"ntp2.example.org\",address=\"\",id=\"0\",duplicate=\"{duplicate}\""
+                )),
                 "{page}"
             );
         }
@@ -472,9 +597,15 @@ mod tests {
     #[test]
     fn cookies_that_do_not_open_are_counted_by_the_cause() {
         let lines = lines(&samples::nts());
-        for (reason, number) in [("bad-length", 0), ("forged", 2), ("no-such-key", 40), ("unknown-content", 0)] {
-            let series =
-                format!(r#"ntp_server_nts_unusable_cookies_total{{listen_address="0.0.0.0:123",reason="{reason}"}}"#);
+        for (reason, number) in [
+            ("bad-length", 0),
+            ("forged", 2),
+            ("no-such-key", 40),
+            ("unknown-content", 0),
+        ] {
+            let series = format!(
+                r#"ntp_server_nts_unusable_cookies_total{{listen_address="0.0.0.0:123",reason="{reason}"}}"#
+            );
             assert_line(&lines, &format!("{series} {number}"));
         }
     }
@@ -486,6 +617,10 @@ mod tests {
 
         let lines = lines(&document);
 
-        assert!(lines.iter().any(|line| line.contains(r#"name="a\"b\nc""#)), "{}", lines.join("\n"));
+        assert!(
+            lines.iter().any(|line| line.contains(r#"name="a\"b\nc""#)),
+            "{}",
+            lines.join("\n")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The text format of metrics that a client gets: OpenMetrics, or the older one that every program reads.
+//! The text format of metrics that a client gets: OpenMetrics, or the older one that every program
+//! reads.
 
 /// A text format of metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,16 +11,26 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format for an `Accept` header (RFC 9110 §12.5.1): OpenMetrics if it is named and not preferred less than plain text.
-    /// Without a header, and for browsers and curl, it is plain text.
+    /// The format for an `Accept` header (RFC 9110 §12.5.1): OpenMetrics if it is named and not
+    /// preferred less than plain text. Without a header, and for browsers and curl, it is plain
+    /// text.
     pub(crate) fn accepted(accept: Option<&str>) -> Self {
         let weight_of = |kind: &str| {
             let mut ranges = accept.unwrap_or_default().split(',').map(media_range);
-            ranges.find(|(range, _)| range.eq_ignore_ascii_case(kind)).map(|(_, weight)| weight)
+            ranges
+                .find(|(range, _)| range.eq_ignore_ascii_case(kind))
+                .map(|(_, weight)| weight)
         };
         let openmetrics = weight_of("application/openmetrics-text").unwrap_or(0.0);
-        let plain = ["text/plain", "text/*", "*/*"].into_iter().find_map(weight_of).unwrap_or(0.0);
-        if openmetrics > 0.0 && openmetrics >= plain { Self::OpenMetrics } else { Self::Plain }
+        let plain = ["text/plain", "text/*", "*/*"]
+            .into_iter()
+            .find_map(weight_of)
+            .unwrap_or(0.0);
+        if openmetrics > 0.0 && openmetrics >= plain {
+            Self::OpenMetrics
+        } else {
+            Self::Plain
+        }
     }
 
     /// Its media type.
@@ -51,20 +62,26 @@ fn media_range(element: &str) -> (&str, f64) {
     (kind, weight.unwrap_or(1.0))
 }
 
-/// The plain format knows neither units nor an end mark, and it names a counter as its series are named.
+/// The plain format knows neither units nor an end mark, and it names a counter as its series are
+/// named.
 fn plain(openmetrics: &str) -> String {
     let mut text = String::with_capacity(openmetrics.len());
     let mut help = "";
     for line in openmetrics.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             help = rest.split_once(' ').map_or("", |(_, help)| help);
-        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+        } else if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             let (suffix, kind) = match kind {
                 "counter" => ("_total", "counter"),
                 "info" => ("_info", "gauge"),
                 kind => ("", kind),
             };
-            text.push_str(&format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}\n"));
+            text.push_str(&format!(
+                "# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}\n"
+            ));
         } else if !line.starts_with('#') {
             text.push_str(line);
             text.push('\n');
@@ -87,13 +104,28 @@ mod tests {
             (Some("*/*"), Format::Plain),
             (Some("text/plain"), Format::Plain),
             (Some("text/plain; version=0.0.4"), Format::Plain),
-            (Some("text/html,application/xhtml+xml,*/*;q=0.8"), Format::Plain),
+            (
+                Some("text/html,application/xhtml+xml,*/*;q=0.8"),
+                Format::Plain,
+            ),
             (Some("application/openmetrics-text"), Format::OpenMetrics),
-            (Some("application/openmetrics-text; version=1.0.0; charset=utf-8"), Format::OpenMetrics),
-            (Some("text/plain;q=0.5, application/openmetrics-text"), Format::OpenMetrics),
-            (Some("text/plain, application/openmetrics-text;q=0.5"), Format::Plain),
+            (
+                Some("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+                Format::OpenMetrics,
+            ),
+            (
+                Some("text/plain;q=0.5, application/openmetrics-text"),
+                Format::OpenMetrics,
+            ),
+            (
+                Some("text/plain, application/openmetrics-text;q=0.5"),
+                Format::Plain,
+            ),
             (Some("application/openmetrics-text;q=0, */*"), Format::Plain),
-            (Some("Application/OpenMetrics-Text;Q=0.2, text/plain;Q=0.9"), Format::Plain),
+            (
+                Some("Application/OpenMetrics-Text;Q=0.2, text/plain;Q=0.9"),
+                Format::Plain,
+            ),
             (Some(PROMETHEUS), Format::OpenMetrics),
         ] {
             assert_eq!(Format::accepted(accept), format, "{accept:?}");

@@ -40,7 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, socket: PathBuf) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // There is nothing to re-read: each answer is made afresh. But it must not end us, as it would by itself.
+    // There is nothing to re-read: each answer is made afresh. But it must not end us, as it would
+    // by itself.
     let _hang_up = signal(SignalKind::hangup())?;
     info!(address = %listener.local_addr()?, socket = %socket.display(), "listening");
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS as usize));
@@ -64,7 +65,10 @@ async fn either(one: &mut Signal, other: &mut Signal) {
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, socket: Arc<PathBuf>) {
     loop {
-        let place = Arc::clone(places).acquire_owned().await.expect("invariant: the semaphore is never closed");
+        let place = Arc::clone(places)
+            .acquire_owned()
+            .await
+            .expect("invariant: the semaphore is never closed");
         match listener.accept().await {
             Ok((stream, _)) => {
                 tokio::spawn(converse(stream, Arc::clone(&socket), place));

@@ -1,6 +1,7 @@
 //! OpenMetrics and health endpoints for a running ntp-daemon.
 //!
-//! Every request asks the daemon again through its observation socket; the exporter keeps no state of its own.
+//! Every request asks the daemon again through its observation socket; the exporter keeps no state
+//! of its own.
 //!
 //! | path | answer |
 //! |---|---|
@@ -48,7 +49,10 @@ enum StartError {
         "cannot listen on {address}: {error}; is another exporter running? Choose another address with --listen or \
          `[observability] metrics-exporter-listen`"
     )]
-    Listen { address: SocketAddr, error: io::Error },
+    Listen {
+        address: SocketAddr,
+        error: io::Error,
+    },
     #[error("cannot start: {0}")]
     Runtime(io::Error),
 }
@@ -68,7 +72,9 @@ impl Settings {
             None => ntp_config::Observability::default(),
         };
         Ok(Self {
-            socket: args.socket.unwrap_or_else(|| observability.observation_path_or_default().to_owned()),
+            socket: args
+                .socket
+                .unwrap_or_else(|| observability.observation_path_or_default().to_owned()),
             listen: args.listen.unwrap_or(observability.metrics_exporter_listen),
         })
     }
@@ -80,7 +86,8 @@ fn main() -> ExitCode {
         .with_ansi(io::stderr().is_terminal())
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
-        // Otherwise a log that nobody reads any more would be complained about to itself, which panics.
+        // Otherwise a log that nobody reads any more would be complained about to itself, which
+        // panics.
         .log_internal_errors(false)
         .init();
     match start(Args::parse()) {
@@ -94,7 +101,10 @@ fn main() -> ExitCode {
 
 fn start(args: Args) -> Result<(), StartError> {
     let settings = Settings::new(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)?;
     let outcome = runtime.block_on(run(settings));
     // A fetch from a daemon that hangs must not hold up the end.
     runtime.shutdown_background();
@@ -103,8 +113,12 @@ fn start(args: Args) -> Result<(), StartError> {
 
 async fn run(settings: Settings) -> Result<(), StartError> {
     let address = settings.listen;
-    let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })?;
-    http::serve(listener, settings.socket).await.map_err(StartError::Runtime)
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen { address, error })?;
+    http::serve(listener, settings.socket)
+        .await
+        .map_err(StartError::Runtime)
 }
 
 #[cfg(test)]
@@ -121,7 +135,10 @@ mod tests {
         let defaults = settings(&[]);
 
         assert_eq!(defaults.listen, "127.0.0.1:9975".parse().unwrap());
-        assert_eq!(defaults.socket, PathBuf::from(ntp_observe::DEFAULT_OBSERVATION_PATH));
+        assert_eq!(
+            defaults.socket,
+            PathBuf::from(ntp_observe::DEFAULT_OBSERVATION_PATH)
+        );
     }
 
     #[test]
@@ -136,7 +153,19 @@ mod tests {
         let configured = settings(&["-c", &file]);
         let told = settings(&["-c", &file, "-s", "/run/y.sock", "-l", "[::1]:0"]);
 
-        assert_eq!(configured, Settings { socket: "/run/x.sock".into(), listen: "127.0.0.1:1234".parse().unwrap() });
-        assert_eq!(told, Settings { socket: "/run/y.sock".into(), listen: "[::1]:0".parse().unwrap() });
+        assert_eq!(
+            configured,
+            Settings {
+                socket: "/run/x.sock".into(),
+                listen: "127.0.0.1:1234".parse().unwrap()
+            }
+        );
+        assert_eq!(
+            told,
+            Settings {
+                socket: "/run/y.sock".into(),
+                listen: "[::1]:0".parse().unwrap()
+            }
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The metrics: names, meaning, and where in the document they stand.
 //!
-//! A name that ntpd-rs uses for the same thing is kept, so that dashboards and alerts go on working. A name that ends in
-//! `_seconds` declares that unit. A value that is not known has no series; the one exception is marked below.
+//! A name that ntpd-rs uses for the same thing is kept, so that dashboards and alerts go on
+//! working. A name that ends in `_seconds` declares that unit. A value that is not known has no
+//! series; the one exception is marked below.
 
 use ntp_observe::{Date, Document, KeysetFacts, NtsKeServerFacts, ServerFacts, SourceFacts};
 
@@ -99,7 +100,14 @@ pub(crate) const SYSTEM: &[Metric<Document, f64>] = &[
         name: "ntp_system_accumulated_steps_threshold_seconds",
         // ntpd-rs says -1, and alerts compare with it.
         help: "The limit of ntp_system_accumulated_steps_seconds, in seconds; -1 when there is none.",
-        value: |document| Some(document.system.accumulated_steps_threshold_s.unwrap_or(-1.0)),
+        value: |document| {
+            Some(
+                document
+                    .system
+                    .accumulated_steps_threshold_s
+                    .unwrap_or(-1.0),
+            )
+        },
     },
     Metric {
         name: "ntp_system_sources",
@@ -177,7 +185,11 @@ pub(crate) const SOURCE: &[Metric<SourceFacts, f64>] = &[
         help: "The source's own root dispersion, in seconds.",
         value: |source| source.root_dispersion_s,
     },
-    Metric { name: "ntp_source_stratum", help: "The source's stratum.", value: |source| source.stratum.map(f64::from) },
+    Metric {
+        name: "ntp_source_stratum",
+        help: "The source's stratum.",
+        value: |source| source.stratum.map(f64::from),
+    },
     Metric {
         name: "ntp_source_rate_limited",
         help: "1 if the source told us to ask less often (kiss code RATE), otherwise 0.",
@@ -255,7 +267,11 @@ pub(crate) const SERVER: &[Metric<ServerFacts, f64>] = &[
 
 /// Counters of each listening address.
 pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
-    Metric { name: "ntp_server_received_packets", help: "Datagrams received.", value: |server| Some(server.received) },
+    Metric {
+        name: "ntp_server_received_packets",
+        help: "Datagrams received.",
+        value: |server| Some(server.received),
+    },
     Metric {
         name: "ntp_server_accepted_packets",
         help: "Requests answered with the time.",
@@ -276,7 +292,11 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
         help: "Requests refused because the client asks too often.",
         value: |server| Some(server.rate_limited),
     },
-    Metric { name: "ntp_server_kiss_packets", help: "Kisses of death sent.", value: |server| Some(server.kisses_sent) },
+    Metric {
+        name: "ntp_server_kiss_packets",
+        help: "Kisses of death sent.",
+        value: |server| Some(server.kisses_sent),
+    },
     Metric {
         name: "ntp_server_response_send_errors",
         help: "Replies that the operating system did not take.",
@@ -286,8 +306,15 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
         name: "ntp_server_nts_received_packets",
         help: "Requests that are known to have had NTS.",
         value: |server| {
-            let refused = server.nts_refused.values().fold(0, |sum: u64, number| sum.saturating_add(*number));
-            Some(refused.saturating_add(server.nts_answered).saturating_add(server.nts_naks_sent))
+            let refused = server
+                .nts_refused
+                .values()
+                .fold(0, |sum: u64, number| sum.saturating_add(*number));
+            Some(
+                refused
+                    .saturating_add(server.nts_answered)
+                    .saturating_add(server.nts_naks_sent),
+            )
         },
     },
     Metric {
@@ -332,12 +359,22 @@ pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     Metric {
         name: "ntp_nts_ke_server_certificate_start_timestamp_seconds",
         help: "When the certificate of the server of keys begins to be valid, in seconds of Unix time.",
-        value: |server| server.certificate.as_ref().map(|certificate| unix(certificate.not_before)),
+        value: |server| {
+            server
+                .certificate
+                .as_ref()
+                .map(|certificate| unix(certificate.not_before))
+        },
     },
     Metric {
         name: "ntp_nts_ke_server_certificate_expiry_timestamp_seconds",
         help: "When the certificate of the server of keys ends, in seconds of Unix time.",
-        value: |server| server.certificate.as_ref().map(|certificate| unix(certificate.not_after)),
+        value: |server| {
+            server
+                .certificate
+                .as_ref()
+                .map(|certificate| unix(certificate.not_after))
+        },
     },
     Metric {
         name: "ntp_nts_ke_server_certificate_error",
@@ -388,7 +425,10 @@ fn unix(date: Date) -> f64 {
 }
 
 /// A count as the number of a gauge; exact up to 2^53.
-#[expect(clippy::cast_precision_loss, reason = "counts of clients and bytes are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of clients and bytes are far below 2^53"
+)]
 fn large(value: u64) -> f64 {
     value as f64
 }

@@ -1,16 +1,24 @@
 //! A document for tests.
 
 use ntp_observe::{
-    CertificateFacts, ClockFacts, ClockMode, DaemonFacts, Date, Document, KeysetFacts, Leap, NtsFacts,
-    NtsKeServerFacts, NtsKeState, PacketCounts, ServerFacts, SourceFacts, SourceReason, SourceState, SystemFacts,
-    SystemReason, TimestampCounts,
+    CertificateFacts, ClockFacts, ClockMode, DaemonFacts, Date, Document, KeysetFacts, Leap,
+    NtsFacts, NtsKeServerFacts, NtsKeState, PacketCounts, ServerFacts, SourceFacts, SourceReason,
+    SourceState, SystemFacts, SystemReason, TimestampCounts,
 };
 
 /// A synchronised daemon with one good source, one without an address, and one listening address.
 pub(crate) fn synchronized() -> Document {
     Document {
-        daemon: DaemonFacts { version: "0.1.0".into(), uptime_s: 100.0, ..DaemonFacts::default() },
-        clock: ClockFacts { requested: ClockMode::Auto, steering: true, ..ClockFacts::default() },
+        daemon: DaemonFacts {
+            version: "0.1.0".into(),
+            uptime_s: 100.0,
+            ..DaemonFacts::default()
+        },
+        clock: ClockFacts {
+            requested: ClockMode::Auto,
+            steering: true,
+            ..ClockFacts::default()
+        },
         system: SystemFacts {
             synchronized: true,
             stratum: 3,
@@ -65,9 +73,18 @@ fn good_source() -> SourceFacts {
         jitter_s: Some(40e-6),
         root_delay_s: Some(0.002),
         root_dispersion_s: Some(0.003),
-        packets: PacketCounts { sent: 20, received: 21, valid: 20, unanswered: 0 },
+        packets: PacketCounts {
+            sent: 20,
+            received: 21,
+            valid: 20,
+            unanswered: 0,
+        },
         discards: [("bogus-origin".to_owned(), 7)].into(),
-        timestamps: TimestampCounts { transmit_kernel: 20, receive_kernel: 21, ..TimestampCounts::default() },
+        timestamps: TimestampCounts {
+            transmit_kernel: 20,
+            receive_kernel: 21,
+            ..TimestampCounts::default()
+        },
         ..SourceFacts::default()
     }
 }
@@ -91,9 +108,14 @@ pub(crate) fn nts() -> Document {
     let server = &mut document.servers[0];
     (server.nts_answered, server.nts_naks_sent) = (400, 6);
     server.nts_refused = [("denied".to_owned(), 1), ("nts-malformed".to_owned(), 3)].into();
-    server.nts_cookies_refused = [("bad-length", 0), ("forged", 2), ("no-such-key", 40), ("unknown-content", 0)]
-        .map(|(word, n)| (word.to_owned(), n))
-        .into();
+    server.nts_cookies_refused = [
+        ("bad-length", 0),
+        ("forged", 2),
+        ("no-such-key", 40),
+        ("unknown-content", 0),
+    ]
+    .map(|(word, n)| (word.to_owned(), n))
+    .into();
     document.nts_ke_servers = vec![NtsKeServerFacts {
         listen_address: "[::]:4460".into(),
         accepted: 120,

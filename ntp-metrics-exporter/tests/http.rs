@@ -31,10 +31,18 @@ impl Exporter {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(process.stderr.take().unwrap()).read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("address=").unwrap_or_else(|| panic!("{line}"));
+        BufReader::new(process.stderr.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let (_, rest) = line
+            .split_once("address=")
+            .unwrap_or_else(|| panic!("{line}"));
         let address = rest.split_whitespace().next().unwrap().parse().unwrap();
-        Self { process, address, folder }
+        Self {
+            process,
+            address,
+            folder,
+        }
     }
 
     fn socket(&self) -> PathBuf {
@@ -63,16 +71,27 @@ impl Exporter {
     fn ask_with(&self, method: &str, path: &str, headers: &str) -> (String, String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
+        )
+        .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let (status, headers) = head.split_once("\r\n").unwrap();
-        (status.to_owned(), headers.to_ascii_lowercase(), body.to_owned())
+        (
+            status.to_owned(),
+            headers.to_ascii_lowercase(),
+            body.to_owned(),
+        )
     }
 
     fn end(&mut self, signal: &str) -> ExitStatus {
-        let told = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        let told = Command::new("kill")
+            .args([signal, &self.process.id().to_string()])
+            .status()
+            .unwrap();
         assert!(told.success());
         let start = Instant::now();
         loop {
@@ -103,13 +122,21 @@ fn synchronized() -> Document {
 fn metrics_are_openmetrics_for_those_who_ask_for_it() {
     let exporter = Exporter::start().with_daemon(&synchronized());
 
-    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n";
+    let accept =
+        "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n";
     let (status, headers, body) = exporter.ask_with("GET", "/metrics", accept);
 
     assert_eq!(status, "HTTP/1.1 200 OK");
-    assert!(headers.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"), "{headers}");
+    assert!(
+        headers
+            .contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        "{headers}"
+    );
     assert!(headers.contains("vary: accept"), "{headers}");
-    assert!(body.contains("\nntp_up 1\n") && body.contains("\nntp_synchronized 1\n"), "{body}");
+    assert!(
+        body.contains("\nntp_up 1\n") && body.contains("\nntp_synchronized 1\n"),
+        "{body}"
+    );
     assert!(body.ends_with("# EOF\n"), "{body}");
 }
 
@@ -121,10 +148,19 @@ fn metrics_are_plain_text_for_all_other_clients() {
         let (status, headers, body) = exporter.ask_with("GET", "/metrics", accept);
 
         assert_eq!(status, "HTTP/1.1 200 OK");
-        assert!(headers.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{headers}");
+        assert!(
+            headers.contains("content-type: text/plain; version=0.0.4; charset=utf-8"),
+            "{headers}"
+        );
         assert!(body.contains("\nntp_synchronized 1\n"), "{body}");
-        assert!(body.contains("# TYPE ntp_system_steps_total counter\n"), "{body}");
-        assert!(!body.contains("# EOF") && !body.contains("# UNIT"), "{body}");
+        assert!(
+            body.contains("# TYPE ntp_system_steps_total counter\n"),
+            "{body}"
+        );
+        assert!(
+            !body.contains("# EOF") && !body.contains("# UNIT"),
+            "{body}"
+        );
     }
 }
 
@@ -141,19 +177,33 @@ fn promtool_finds_nothing_wrong_with_the_plain_text() {
             .stderr(Stdio::piped())
             .spawn()
             .ok()?;
-        check.stdin.take().unwrap().write_all(exporter.ask("GET", "/metrics").2.as_bytes()).unwrap();
+        check
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(exporter.ask("GET", "/metrics").2.as_bytes())
+            .unwrap();
         Some(check.wait_with_output().unwrap())
     };
     let mut document = synchronized();
-    let unresolved = ntp_observe::SourceFacts { name: "ntp.example.org".into(), ..ntp_observe::SourceFacts::default() };
+    let unresolved = ntp_observe::SourceFacts {
+        name: "ntp.example.org".into(),
+        ..ntp_observe::SourceFacts::default()
+    };
     document.sources = vec![unresolved.clone(), unresolved];
     document.servers = vec![ntp_observe::ServerFacts::default()];
     for document in [document, Document::default()] {
         let Some(output) = start(&document) else {
-            eprintln!("SKIPPED: promtool is not there (Debian: apt-get install prometheus, or PROMTOOL=path)");
+            eprintln!(
+                "SKIPPED: promtool is not there (Debian: apt-get install prometheus, or PROMTOOL=path)"
+            );
             return;
         };
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(output.status.success() && said.is_empty(), "{said}");
     }
 }
@@ -175,7 +225,10 @@ fn the_exporter_is_healthy_without_a_daemon_but_not_ready() {
     assert_eq!(exporter.ask("GET", "/healthz").0, "HTTP/1.1 200 OK");
     let (status, _, body) = exporter.ask("GET", "/readyz");
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
-    assert!(body.starts_with("daemon unreachable: no-socket: "), "{body}");
+    assert!(
+        body.starts_with("daemon unreachable: no-socket: "),
+        "{body}"
+    );
 }
 
 #[test]
@@ -189,7 +242,10 @@ fn readiness_is_synchronisation_and_says_what_is_missing() {
     let (status, _, body) = unready.ask("GET", "/readyz");
     assert_eq!(
         (status.as_str(), body.as_str()),
-        ("HTTP/1.1 503 Service Unavailable", "not synchronised: no-source-usable\n")
+        (
+            "HTTP/1.1 503 Service Unavailable",
+            "not synchronised: no-source-usable\n"
+        )
     );
 }
 
@@ -203,7 +259,11 @@ fn other_paths_and_methods_are_refused() {
     assert!(headers.contains("allow: get, head"), "{headers}");
     assert_eq!(
         exporter.ask("HEAD", "/healthz"),
-        ("HTTP/1.1 200 OK".into(), exporter.ask("HEAD", "/healthz").1, String::new())
+        (
+            "HTTP/1.1 200 OK".into(),
+            exporter.ask("HEAD", "/healthz").1,
+            String::new()
+        )
     );
 }
 
@@ -220,7 +280,9 @@ fn a_daemon_that_comes_later_is_found() {
 #[test]
 fn silent_clients_do_not_hold_up_the_others() {
     let exporter = Exporter::start();
-    let _silent: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(exporter.address).unwrap()).collect();
+    let _silent: Vec<TcpStream> = (0..20)
+        .map(|_| TcpStream::connect(exporter.address).unwrap())
+        .collect();
 
     assert_eq!(exporter.ask("GET", "/healthz").0, "HTTP/1.1 200 OK");
 }
@@ -239,10 +301,16 @@ fn a_port_in_use_is_a_clear_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
 
-    let output = Command::new(env!("CARGO_BIN_EXE_ntp-metrics-exporter")).args(["-l", &address]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ntp-metrics-exporter"))
+        .args(["-l", &address])
+        .output()
+        .unwrap();
 
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{complaint}");
-    assert!(complaint.contains(&format!("cannot listen on {address}")), "{complaint}");
+    assert!(
+        complaint.contains(&format!("cannot listen on {address}")),
+        "{complaint}"
+    );
     assert!(complaint.contains("metrics-exporter-listen"), "{complaint}");
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, FetchError, KeysetFacts, NtsKeServerFacts, SCHEMA, ServerFacts, SourceFacts, SystemFacts};
+use crate::{
+    Date, FetchError, KeysetFacts, NtsKeServerFacts, SCHEMA, ServerFacts, SourceFacts, SystemFacts,
+};
 
 /// Everything the daemon shows at one instant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,7 +91,8 @@ pub enum ClockMode {
     Virtual,
     /// No clock at all: measuring only.
     None,
-    /// The machine's clock, which is only measured where the daemon may not set it; only ever `requested`.
+    /// The machine's clock, which is only measured where the daemon may not set it; only ever
+    /// `requested`.
     Auto,
     /// A word of a newer daemon.
     #[serde(untagged)]
@@ -144,7 +147,8 @@ pub enum SteeringObstacle {
 pub struct KernelFacts {
     /// Whether the kernel holds its clock for synchronised (`STA_UNSYNC` is off).
     pub synchronized: bool,
-    /// The correction that the kernel applies to the clock's rate; positive makes the clock run faster.
+    /// The correction that the kernel applies to the clock's rate; positive makes the clock run
+    /// faster.
     pub frequency_ratio: Option<f64>,
     /// The kernel's bound of the error (`maxerror`).
     pub max_error_s: Option<f64>,
@@ -157,8 +161,8 @@ pub struct KernelFacts {
 /// The document as the daemon sends it: one line of JSON.
 #[must_use]
 pub fn write_document(document: &Document) -> Vec<u8> {
-    let mut text =
-        serde_json::to_vec(document).expect("invariant: every key is a string and writing to memory cannot fail");
+    let mut text = serde_json::to_vec(document)
+        .expect("invariant: every key is a string and writing to memory cannot fail");
     text.push(b'\n');
     text
 }
@@ -176,7 +180,9 @@ pub fn read_document(text: &[u8]) -> Result<Document, FetchError> {
 
     let found: SchemaOnly = serde_json::from_slice(text)?;
     if found.schema != SCHEMA {
-        return Err(FetchError::UnknownSchema { daemon: found.schema });
+        return Err(FetchError::UnknownSchema {
+            daemon: found.schema,
+        });
     }
     Ok(serde_json::from_slice(text)?)
 }
@@ -196,13 +202,28 @@ mod tests {
     fn a_document_comes_back_as_it_was_written() {
         let document = Document {
             system: SystemFacts {
-                reasons: vec![SystemReason::TooFewAgreeing { agreeing: 1, needed: 3 }, SystemReason::Starting],
+                reasons: vec![
+                    SystemReason::TooFewAgreeing {
+                        agreeing: 1,
+                        needed: 3,
+                    },
+                    SystemReason::Starting,
+                ],
                 ..SystemFacts::default()
             },
-            sources: vec![SourceFacts { offset_s: Some(-1.5e-9), ..SourceFacts::default() }],
+            sources: vec![SourceFacts {
+                offset_s: Some(-1.5e-9),
+                ..SourceFacts::default()
+            }],
             servers: vec![ServerFacts::default()],
-            nts_ke_servers: vec![NtsKeServerFacts { granted: 3, ..NtsKeServerFacts::default() }],
-            keyset: Some(KeysetFacts { current_key_id: "0badcafe".into(), ..KeysetFacts::default() }),
+            nts_ke_servers: vec![NtsKeServerFacts {
+                granted: 3,
+                ..NtsKeServerFacts::default()
+            }],
+            keyset: Some(KeysetFacts {
+                current_key_id: "0badcafe".into(),
+                ..KeysetFacts::default()
+            }),
             ..Document::default()
         };
 
@@ -211,7 +232,10 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_words_of_a_newer_daemon_are_no_obstacle() {
-        let mut text = as_json(&Document { sources: vec![SourceFacts::default()], ..Document::default() });
+        let mut text = as_json(&Document {
+            sources: vec![SourceFacts::default()],
+            ..Document::default()
+        });
         text["colour"] = json!("green");
         text["clock"]["mode"] = json!("atomic");
         text["clock"]["obstacle"] = json!({"code": "in-a-box", "depth": 3});
@@ -222,10 +246,28 @@ mod tests {
         let document = read_document(&serde_json::to_vec(&text).unwrap()).unwrap();
 
         assert_eq!(document.clock.mode, ClockMode::Other("atomic".into()));
-        assert_eq!(document.clock.obstacle, Some(SteeringObstacle::Unknown { code: "in-a-box".into() }));
-        assert_eq!(document.system.reasons, [SystemReason::Unknown { code: "full-moon".into() }]);
-        assert_eq!(document.sources[0].state, SourceState::Other("sleeping".into()));
-        assert_eq!(document.sources[0].reason, SourceReason::Unknown { code: "tired".into() });
+        assert_eq!(
+            document.clock.obstacle,
+            Some(SteeringObstacle::Unknown {
+                code: "in-a-box".into()
+            })
+        );
+        assert_eq!(
+            document.system.reasons,
+            [SystemReason::Unknown {
+                code: "full-moon".into()
+            }]
+        );
+        assert_eq!(
+            document.sources[0].state,
+            SourceState::Other("sleeping".into())
+        );
+        assert_eq!(
+            document.sources[0].reason,
+            SourceReason::Unknown {
+                code: "tired".into()
+            }
+        );
     }
 
     #[test]
@@ -238,9 +280,17 @@ mod tests {
         for key in ["nts_ke_servers", "keyset"] {
             text.as_object_mut().unwrap().remove(key).unwrap();
         }
-        text["sources"][0].as_object_mut().unwrap().remove("nts").unwrap();
+        text["sources"][0]
+            .as_object_mut()
+            .unwrap()
+            .remove("nts")
+            .unwrap();
         for key in ["nts_answered", "nts_naks_sent", "nts_refused"] {
-            text["servers"][0].as_object_mut().unwrap().remove(key).unwrap();
+            text["servers"][0]
+                .as_object_mut()
+                .unwrap()
+                .remove(key)
+                .unwrap();
         }
 
         let document = read_document(&serde_json::to_vec(&text).unwrap()).unwrap();
@@ -252,15 +302,22 @@ mod tests {
 
     #[test]
     fn facts_of_nts_may_be_fewer_or_more_than_are_known() {
-        let mut text = as_json(&Document { sources: vec![SourceFacts::default()], ..Document::default() });
-        text["sources"][0]["nts"] = json!({"ke_state": "negotiating", "cookies": 8, "flavour": "oatmeal"});
+        let mut text = as_json(&Document {
+            sources: vec![SourceFacts::default()],
+            ..Document::default()
+        });
+        text["sources"][0]["nts"] =
+            json!({"ke_state": "negotiating", "cookies": 8, "flavour": "oatmeal"});
         text["keyset"] = json!({"current_key_id": "00000001"});
         text["nts_ke_servers"] = json!([{"listen_address": "[::]:4460"}]);
 
         let document = read_document(&serde_json::to_vec(&text).unwrap()).unwrap();
 
         let nts = document.sources[0].nts.clone().unwrap();
-        assert_eq!((nts.ke_state.word(), nts.cookies, nts.aead), ("negotiating", 8, None));
+        assert_eq!(
+            (nts.ke_state.word(), nts.cookies, nts.aead),
+            ("negotiating", 8, None)
+        );
         assert_eq!(document.keyset.unwrap().key_count, 0);
         assert_eq!(document.nts_ke_servers[0].certificate, None);
     }
@@ -273,11 +330,25 @@ mod tests {
             message: "Connection refused".into(),
             retry_in_s: Some(16.0),
         };
-        let error = NtsKeErrorFacts { stage: "tcp".into(), ..NtsKeErrorFacts::default() };
-        let nts = NtsFacts { ke_state: NtsKeState::Failed, last_ke_error: Some(error), ..NtsFacts::default() };
-        let source = SourceFacts { reason, nts: Some(nts), ..SourceFacts::default() };
+        let error = NtsKeErrorFacts {
+            stage: "tcp".into(),
+            ..NtsKeErrorFacts::default()
+        };
+        let nts = NtsFacts {
+            ke_state: NtsKeState::Failed,
+            last_ke_error: Some(error),
+            ..NtsFacts::default()
+        };
+        let source = SourceFacts {
+            reason,
+            nts: Some(nts),
+            ..SourceFacts::default()
+        };
 
-        let text = as_json(&Document { sources: vec![source], ..Document::default() });
+        let text = as_json(&Document {
+            sources: vec![source],
+            ..Document::default()
+        });
 
         let source = &text["sources"][0];
         assert_eq!(source["reason"]["code"], "nts-ke-failed");
@@ -290,7 +361,10 @@ mod tests {
     fn another_schema_is_refused_before_the_rest_is_looked_at() {
         let refusal = read_document(br#"{"schema": 2, "system": "quite different"}"#).unwrap_err();
 
-        assert!(matches!(refusal, FetchError::UnknownSchema { daemon: 2 }), "{refusal:?}");
+        assert!(
+            matches!(refusal, FetchError::UnknownSchema { daemon: 2 }),
+            "{refusal:?}"
+        );
         assert_eq!(
             refusal.to_string(),
             "this program reads schema 1, but the daemon speaks schema 2: use the program of the same release as the \
@@ -301,29 +375,47 @@ mod tests {
     #[test]
     fn a_document_without_a_schema_is_refused() {
         assert!(matches!(read_document(b"{}"), Err(FetchError::BadJson(_))));
-        assert!(matches!(read_document(b"hello"), Err(FetchError::BadJson(_))));
+        assert!(matches!(
+            read_document(b"hello"),
+            Err(FetchError::BadJson(_))
+        ));
         assert!(matches!(read_document(b""), Err(FetchError::BadJson(_))));
     }
 
     #[test]
     fn numbers_that_are_not_known_are_null() {
-        let text = as_json(&Document { sources: vec![SourceFacts::default()], ..Document::default() });
+        let text = as_json(&Document {
+            sources: vec![SourceFacts::default()],
+            ..Document::default()
+        });
 
         assert_eq!(text["sources"][0]["offset_s"], Value::Null);
         assert_eq!(text["system"]["error_bound_s"], Value::Null);
-        assert!(text["system"].as_object().unwrap().contains_key("error_bound_s"));
+        assert!(
+            text["system"]
+                .as_object()
+                .unwrap()
+                .contains_key("error_bound_s")
+        );
     }
 
     #[test]
     fn codes_and_states_are_kebab_case_words() {
         let document = Document {
             system: SystemFacts {
-                reasons: vec![SystemReason::PanicThreshold { offset_s: 4000.0, limit_s: 1000.0 }],
+                reasons: vec![SystemReason::PanicThreshold {
+                    offset_s: 4000.0,
+                    limit_s: 1000.0,
+                }],
                 ..SystemFacts::default()
             },
             sources: vec![SourceFacts {
                 state: SourceState::Falseticker,
-                reason: SourceReason::IntervalDisagrees { offset_s: 0.1, by_s: 0.09, majority: 3 },
+                reason: SourceReason::IntervalDisagrees {
+                    offset_s: 0.1,
+                    by_s: 0.09,
+                    majority: 3,
+                },
                 ..SourceFacts::default()
             }],
             ..Document::default()

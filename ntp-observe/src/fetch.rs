@@ -52,7 +52,9 @@ pub enum FetchError {
         timeout: Duration,
     },
     /// More than [`MAX_DOCUMENT_BYTES`].
-    #[error("{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an ntp-daemon?")]
+    #[error(
+        "{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an ntp-daemon?"
+    )]
     TooLarge {
         /// The path that was tried.
         path: PathBuf,
@@ -67,7 +69,9 @@ pub enum FetchError {
         daemon: u32,
     },
     /// What came is not a document.
-    #[error("what the socket sent is not a state document ({0}): is this the observation socket of an ntp-daemon?")]
+    #[error(
+        "what the socket sent is not a state document ({0}): is this the observation socket of an ntp-daemon?"
+    )]
     BadJson(#[from] serde_json::Error),
     /// Anything else that the operating system says.
     #[error("cannot read the daemon's state from {path}: {error}")]
@@ -108,15 +112,20 @@ pub fn fetch(path: &Path, timeout: Duration) -> Result<Document, FetchError> {
         .and_then(|text| read_document(&text))
 }
 
-/// Connects in a thread of its own, because `connect` waits without limit for a daemon that has stopped accepting.
+/// Connects in a thread of its own, because `connect` waits without limit for a daemon that has
+/// stopped accepting.
 fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     let (done, outcome) = mpsc::sync_channel(1);
     let path = path.to_owned();
-    std::thread::Builder::new().name("connect".into()).spawn(move || {
-        // Nobody receives after the time-out: then the connection is closed here.
-        let _ = done.send(UnixStream::connect(path));
-    })?;
-    outcome.recv_timeout(timeout).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    std::thread::Builder::new()
+        .name("connect".into())
+        .spawn(move || {
+            // Nobody receives after the time-out: then the connection is closed here.
+            let _ = done.send(UnixStream::connect(path));
+        })?;
+    outcome
+        .recv_timeout(timeout)
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 fn read_all(mut stream: &UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
@@ -130,7 +139,9 @@ fn read_all(mut stream: &UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
         stream.set_read_timeout(Some(left))?;
         match stream.read(&mut chunk) {
             Ok(0) => return Ok(text),
-            Ok(len) if text.len() + len > MAX_DOCUMENT_BYTES => return Err(io::ErrorKind::FileTooLarge.into()),
+            Ok(len) if text.len() + len > MAX_DOCUMENT_BYTES => {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
             Ok(len) => text.extend_from_slice(&chunk[..len]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -144,7 +155,9 @@ fn explain(error: io::Error, path: &Path, timeout: Duration) -> FetchError {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FetchError::NoSocket { path },
         io::ErrorKind::PermissionDenied => FetchError::Permission { path },
         io::ErrorKind::ConnectionRefused => FetchError::Stale { path },
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => FetchError::TimedOut { path, timeout },
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            FetchError::TimedOut { path, timeout }
+        }
         io::ErrorKind::FileTooLarge => FetchError::TooLarge { path },
         _ => FetchError::Io { path, error },
     }
@@ -186,12 +199,18 @@ mod tests {
 
     #[test]
     fn an_endless_document_is_cut_off() {
-        assert!(matches!(fetch_from(vec![b' '; MAX_DOCUMENT_BYTES + 1]), Err(FetchError::TooLarge { .. })));
+        assert!(matches!(
+            fetch_from(vec![b' '; MAX_DOCUMENT_BYTES + 1]),
+            Err(FetchError::TooLarge { .. })
+        ));
     }
 
     #[test]
     fn a_daemon_of_another_schema_is_refused() {
-        assert!(matches!(fetch_from(br#"{"schema":7}"#.to_vec()), Err(FetchError::UnknownSchema { daemon: 7 })));
+        assert!(matches!(
+            fetch_from(br#"{"schema":7}"#.to_vec()),
+            Err(FetchError::UnknownSchema { daemon: 7 })
+        ));
     }
 
     #[test]
@@ -201,7 +220,10 @@ mod tests {
         let error = fetch(&folder.path().join("observe.sock"), PATIENCE).unwrap_err();
 
         assert!(matches!(error, FetchError::NoSocket { .. }), "{error:?}");
-        assert!(error.to_string().contains("the daemon is not running"), "{error}");
+        assert!(
+            error.to_string().contains("the daemon is not running"),
+            "{error}"
+        );
         assert!(error.to_string().contains("observation-path"), "{error}");
     }
 
@@ -211,7 +233,10 @@ mod tests {
         let path = folder.path().join("observe.sock");
         drop(UnixListener::bind(&path).unwrap());
 
-        assert!(matches!(fetch(&path, PATIENCE), Err(FetchError::Stale { .. })));
+        assert!(matches!(
+            fetch(&path, PATIENCE),
+            Err(FetchError::Stale { .. })
+        ));
     }
 
     #[test]
@@ -228,8 +253,15 @@ mod tests {
 
     #[test]
     fn a_refused_permission_says_what_to_widen() {
-        let error = explain(io::ErrorKind::PermissionDenied.into(), Path::new("/run/x"), PATIENCE);
+        let error = explain(
+            io::ErrorKind::PermissionDenied.into(),
+            Path::new("/run/x"),
+            PATIENCE,
+        );
 
-        assert!(error.to_string().contains("observation-permissions"), "{error}");
+        assert!(
+            error.to_string().contains("observation-permissions"),
+            "{error}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! NTS (RFC 8915): how a source gets its keys, where we hand out keys, and the keys that seal our cookies.
+//! NTS (RFC 8915): how a source gets its keys, where we hand out keys, and the keys that seal our
+//! cookies.
 
 use std::collections::BTreeMap;
 
@@ -32,11 +33,13 @@ pub struct NtsFacts {
     pub last_ke_error: Option<NtsKeErrorFacts>,
     /// When keys are asked for next; `null` when nothing is planned.
     pub next_ke_in_s: Option<f64>,
-    /// How often the server has said that it does not know our keys (kiss code NTSN). Anybody can say that.
+    /// How often the server has said that it does not know our keys (kiss code NTSN). Anybody can
+    /// say that.
     pub naks: u64,
     /// When the first certificate in the server's chain ends.
     pub certificate_not_after: Option<Date>,
-    /// Whether the certificate was judged without knowing the time, because the clock has never been right.
+    /// Whether the certificate was judged without knowing the time, because the clock has never
+    /// been right.
     pub provisional: bool,
 }
 
@@ -44,7 +47,8 @@ pub struct NtsFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NtsKeState {
-    /// It has not been tried yet, or is to be tried again although nothing failed; the next attempt is scheduled.
+    /// It has not been tried yet, or is to be tried again although nothing failed; the next attempt
+    /// is scheduled.
     #[default]
     Waiting,
     /// An attempt is under way.
@@ -76,18 +80,20 @@ impl NtsKeState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsKeErrorFacts {
-    /// The stage that failed, a stable word: `dns`, `tcp`, `tls`, `certificate`, `alpn`, `records` or `ntp-address`.
+    /// The stage that failed, a stable word: `dns`, `tcp`, `tls`, `certificate`, `alpn`, `records`
+    /// or `ntp-address`.
     pub stage: String,
     /// The reason, a stable word.
     pub word: String,
-    /// The same in a sentence with what no word can hold: addresses, names, dates, what the operating system said.
+    /// The same in a sentence with what no word can hold: addresses, names, dates, what the
+    /// operating system said.
     pub message: String,
     /// How long ago that was.
     pub ago_s: f64,
 }
 
-/// One address at which we hand out keys and cookies. What became of `accepted` is in `granted` and `refused`, but for
-/// the connections that are open.
+/// One address at which we hand out keys and cookies. What became of `accepted` is in `granted` and
+/// `refused`, but for the connections that are open.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsKeServerFacts {
@@ -105,9 +111,11 @@ pub struct NtsKeServerFacts {
     pub connection_limit: u64,
     /// The certificate in use; `null` while there is none.
     pub certificate: Option<CertificateFacts>,
-    /// Why the files of the certificate could not be read the last time; with a `certificate`, an earlier one is in use.
+    /// Why the files of the certificate could not be read the last time; with a `certificate`, an
+    /// earlier one is in use.
     pub certificate_error: Option<String>,
-    /// The cause for which the server could not start there; it is tried again. `null` when it runs.
+    /// The cause for which the server could not start there; it is tried again. `null` when it
+    /// runs.
     pub start_error: Option<String>,
 }
 
@@ -126,7 +134,8 @@ pub struct CertificateFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeysetFacts {
-    /// The number that names the key in use, in eight hexadecimal digits. It tells nothing about the key itself.
+    /// The number that names the key in use, in eight hexadecimal digits. It tells nothing about
+    /// the key itself.
     pub current_key_id: String,
     /// How many keys open cookies.
     pub key_count: u32,

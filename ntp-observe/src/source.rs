@@ -13,7 +13,8 @@ pub struct SourceFacts {
     pub id: u64,
     /// The name as it stands in the configuration; for a member of a pool, the pool's.
     pub name: String,
-    /// Address and port (`192.0.2.1:123`, `[2001:db8::1]:123`); `null` while the name has no address.
+    /// Address and port (`192.0.2.1:123`, `[2001:db8::1]:123`); `null` while the name has no
+    /// address.
     pub address: Option<String>,
     /// The mode of the configuration: `server`, `pool`, `nts`, ….
     pub mode: String,
@@ -30,12 +31,13 @@ pub struct SourceFacts {
     pub leap: Option<Leap>,
     /// The version of its last reply, of one that was not understood as well.
     pub version: Option<u8>,
-    /// The server's reference id: letters, an IPv4 address, or eight hexadecimal digits (those of a hash, if the server
-    /// takes its time over IPv6). `null` until it has answered.
+    /// The server's reference id: letters, an IPv4 address, or eight hexadecimal digits (those of a
+    /// hash, if the server takes its time over IPv6). `null` until it has answered.
     pub reference_id: Option<String>,
     /// How often we ask.
     pub poll_s: Option<f64>,
-    /// The last eight polls, the latest in the lowest bit: 1 for a valid reply (RFC 5905 §9.2, reach).
+    /// The last eight polls, the latest in the lowest bit: 1 for a valid reply (RFC 5905 §9.2,
+    /// reach).
     pub reach: u8,
     /// Polls in a row without a valid reply.
     pub unanswered_polls: u32,
@@ -47,9 +49,11 @@ pub struct SourceFacts {
     pub dispersion_s: Option<f64>,
     /// The jitter after the clock filter (RFC 5905 §10).
     pub jitter_s: Option<f64>,
-    /// The server's own root delay, as the reply in use says, or the last one that could not be used.
+    /// The server's own root delay, as the reply in use says, or the last one that could not be
+    /// used.
     pub root_delay_s: Option<f64>,
-    /// The server's own root dispersion, as the reply in use says, or the last one that could not be used.
+    /// The server's own root dispersion, as the reply in use says, or the last one that could not
+    /// be used.
     pub root_dispersion_s: Option<f64>,
     /// How far the offset may be wrong: the root distance through this source (RFC 5905 §11.2.1).
     pub error_bound_s: Option<f64>,
@@ -68,10 +72,12 @@ pub struct SourceFacts {
     /// Replies thrown away, by the word of the test that they failed.
     #[serde(default)]
     pub discards: BTreeMap<String, u64>,
-    /// Addresses of its name that are not used because no server can have them, with the word for the reason.
+    /// Addresses of its name that are not used because no server can have them, with the word for
+    /// the reason.
     #[serde(default)]
     pub refused_addresses: BTreeMap<String, String>,
-    /// Address and port that the last datagram came from, if it came from another than the one that was asked.
+    /// Address and port that the last datagram came from, if it came from another than the one that
+    /// was asked.
     #[serde(default)]
     pub answered_from: Option<String>,
     /// Who made our timestamps.
@@ -103,7 +109,8 @@ pub struct PacketCounts {
     pub unanswered: u64,
 }
 
-/// Who made our timestamps: the network card's are better than the kernel's, and those better than the daemon's.
+/// Who made our timestamps: the network card's are better than the kernel's, and those better than
+/// the daemon's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimestampCounts {
     /// Transmit timestamps of the network card.
@@ -222,7 +229,8 @@ pub enum SourceReason {
     NotAuthenticated,
     /// It has no NTS, and a source with NTS is waited for.
     WaitingForAuthenticated,
-    /// It has no NTS, and claims a time so late that it is not believed unless another source agrees.
+    /// It has no NTS, and claims a time so late that it is not believed unless another source
+    /// agrees.
     ImplausibleTime {
         /// The time that it claims.
         claimed: Date,
@@ -342,14 +350,15 @@ pub enum SourceReason {
         /// When it is tried again.
         retry_in_s: Option<f64>,
     },
-    /// The server says that it does not know our keys any more (kiss code NTSN); new ones are being fetched.
+    /// The server says that it does not know our keys any more (kiss code NTSN); new ones are being
+    /// fetched.
     NtsKeysRefused,
     /// No cookie is left to ask with; new ones are being fetched.
     NtsOutOfCookies,
     /// Replies come without a valid authenticator and are not believed (RFC 8915 §5.7).
     NtsUnauthenticatedReply,
-    /// The clock was never right, so that the certificate could not be judged by it: this source alone may not set the
-    /// clock, several must agree.
+    /// The clock was never right, so that the certificate could not be judged by it: this source
+    /// alone may not set the clock, several must agree.
     NtsCertificateTime,
     /// A reason of a newer daemon.
     #[serde(untagged)]

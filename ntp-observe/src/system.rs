@@ -13,8 +13,9 @@ pub struct SystemFacts {
     pub stratum: u8,
     /// The leap indicator that we announce.
     pub leap: Leap,
-    /// The reference ID in our replies: an IPv4 address, four letters, or eight hexadecimal digits, the beginning of the MD5
-    /// hash of an IPv6 address (RFC 5905 §7.3, refid). The source itself is the one with the state `selected`.
+    /// The reference ID in our replies: an IPv4 address, four letters, or eight hexadecimal digits,
+    /// the beginning of the MD5 hash of an IPv6 address (RFC 5905 §7.3, refid). The source itself
+    /// is the one with the state `selected`.
     pub reference_id: Option<String>,
     /// When the clock was last set or corrected.
     pub reference_time: Option<Date>,
@@ -24,7 +25,8 @@ pub struct SystemFacts {
     pub offset_s: Option<f64>,
     /// The system jitter (RFC 5905 §11.2.3, PSI).
     pub jitter_s: Option<f64>,
-    /// The error of the clock's rate that is being corrected; positive when our clock, left alone, runs fast.
+    /// The error of the clock's rate that is being corrected; positive when our clock, left alone,
+    /// runs fast.
     pub frequency_ratio: Option<f64>,
     /// How far `frequency_ratio` may be wrong.
     pub frequency_uncertainty_ratio: Option<f64>,
@@ -34,11 +36,12 @@ pub struct SystemFacts {
     pub root_dispersion_s: Option<f64>,
     /// The greatest error that the clock may have now: |offset| + root dispersion + root delay / 2.
     pub error_bound_s: Option<f64>,
-    /// A large offset that is being watched before the clock is set; positive when our clock is behind. `null` when there is
-    /// none.
+    /// A large offset that is being watched before the clock is set; positive when our clock is
+    /// behind. `null` when there is none.
     #[serde(default)]
     pub watched_offset_s: Option<f64>,
-    /// In how long the clock will be set because of `watched_offset_s`, unless the offset goes away.
+    /// In how long the clock will be set because of `watched_offset_s`, unless the offset goes
+    /// away.
     #[serde(default)]
     pub watched_for_s_more: Option<f64>,
     /// The smallest interval between two readings of the clock.
@@ -64,8 +67,8 @@ pub struct SystemFacts {
 }
 
 impl SystemFacts {
-    /// True if all is as it should be: the clock is synchronized; or no source is configured, and the daemon serves this
-    /// machine's own clock because `local-stratum` says so.
+    /// True if all is as it should be: the clock is synchronized; or no source is configured, and
+    /// the daemon serves this machine's own clock because `local-stratum` says so.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.synchronized || matches!(self.reasons.as_slice(), [SystemReason::LocalClock { .. }])
@@ -77,7 +80,8 @@ impl SystemFacts {
 pub struct DisciplineFacts {
     /// Its name (`estimate` or `pll-fll`).
     pub name: String,
-    /// Its state, one word (RFC 5905 §11.3: `never-set`, `frequency-measured`, `synchronized`, `spike`, …).
+    /// Its state, one word (RFC 5905 §11.3: `never-set`, `frequency-measured`, `synchronized`,
+    /// `spike`, …).
     pub state: String,
 }
 
@@ -139,7 +143,8 @@ pub enum SystemReason {
         /// How many sources have been asked.
         asked: u32,
     },
-    /// Some sources have answered; the first decision waits, for some seconds, for enough others to make a majority.
+    /// Some sources have answered; the first decision waits, for some seconds, for enough others to
+    /// make a majority.
     WaitingForQuorum {
         /// How many have answered.
         answered: u32,
@@ -161,7 +166,8 @@ pub enum SystemReason {
         agreeing: u32,
         /// How many would be a majority.
         needed: u32,
-        /// The sources that are not in the largest group, by [`SourceFacts::id`](crate::SourceFacts::id).
+        /// The sources that are not in the largest group, by
+        /// [`SourceFacts::id`](crate::SourceFacts::id).
         #[serde(default)]
         disagreeing: Vec<u64>,
     },
@@ -177,18 +183,20 @@ pub enum SystemReason {
         /// The number of sources without NTS that could be used.
         plain: u32,
     },
-    /// Only sources without NTS could be used, and the configuration lets none of them set the clock.
+    /// Only sources without NTS could be used, and the configuration lets none of them set the
+    /// clock.
     NoAuthenticatedSource {
         /// The number of sources without NTS that could be used.
         plain: u32,
     },
-    /// The clock was never right, the certificate of the only source that could be used cannot be judged without the time, and
-    /// so it may not set the clock alone.
+    /// The clock was never right, the certificate of the only source that could be used cannot be
+    /// judged without the time, and so it may not set the clock alone.
     CertificateUnproven {
         /// The source, by [`SourceFacts::id`](crate::SourceFacts::id).
         source: u64,
     },
-    /// The only source that could be used has no NTS, and claims a time so late that it is not believed alone.
+    /// The only source that could be used has no NTS, and claims a time so late that it is not
+    /// believed alone.
     ImplausibleTime {
         /// The source, by [`SourceFacts::id`](crate::SourceFacts::id).
         source: u64,
@@ -197,12 +205,14 @@ pub enum SystemReason {
         /// The latest time that one source without NTS is believed alone.
         limit: Date,
     },
-    /// There are sources with NTS, none of them can be used, and the time comes from others that are not authenticated.
+    /// There are sources with NTS, none of them can be used, and the time comes from others that
+    /// are not authenticated.
     Unauthenticated {
         /// The number of sources with NTS.
         with_nts: u32,
     },
-    /// The first key establishment has gone without an answer for some seconds, and there is no other source.
+    /// The first key establishment has gone without an answer for some seconds, and there is no
+    /// other source.
     KeyEstablishmentSilent {
         /// The server of key establishment, host and TCP port.
         ke_server: String,
@@ -230,15 +240,16 @@ pub enum SystemReason {
         /// The limit of the sum.
         limit_s: f64,
     },
-    /// The sources agree that the clock is far off. It will be set unless that goes away while it is watched.
+    /// The sources agree that the clock is far off. It will be set unless that goes away while it
+    /// is watched.
     LargeOffsetWatched {
         /// The offset; positive when our clock is behind.
         offset_s: f64,
         /// In how long the clock will be set.
         left_s: f64,
     },
-    /// Something other than this daemon changed the clock, or the machine was suspended, and the sources have not confirmed
-    /// the clock again yet.
+    /// Something other than this daemon changed the clock, or the machine was suspended, and the
+    /// sources have not confirmed the clock again yet.
     ClockDisturbed {
         /// The step that was made; positive when the clock was set forward.
         by_s: f64,
@@ -281,18 +292,20 @@ pub enum SystemReason {
     },
     /// Another program has changed the rate of the clock within the last hour.
     ClockSteeredByOther {
-        /// The correction of the rate that this daemon had set; positive makes the clock run faster.
+        /// The correction of the rate that this daemon had set; positive makes the clock run
+        /// faster.
         set_ratio: f64,
         /// The one that was found last.
         found_ratio: f64,
         /// The number of times that another rate was found.
         count: u64,
-        /// Running programs that may be the cause, each with the number of its process (`chronyd (812)`).
+        /// Running programs that may be the cause, each with the number of its process (`chronyd
+        /// (812)`).
         #[serde(default)]
         suspects: Vec<String>,
     },
-    /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`. As the only reason it
-    /// says that no source is configured: then this is what was asked for.
+    /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`.
+    /// As the only reason it says that no source is configured: then this is what was asked for.
     LocalClock {
         /// The stratum that it claims.
         stratum: u8,

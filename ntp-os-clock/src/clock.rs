@@ -87,11 +87,15 @@ impl Clock {
         Self::MeasureOnly(MeasuringClock::default())
     }
 
-    /// The system's clock, steered if this process may; otherwise only measured, and [`Clock::obstacle`] says why. The
-    /// caller must say so loudly.
+    /// The system's clock, steered if this process may; otherwise only measured, and
+    /// [`Clock::obstacle`] says why. The caller must say so loudly.
     #[must_use]
     pub fn auto() -> Self {
-        Self::system().unwrap_or_else(|error| Self::MeasureOnly(MeasuringClock { obstacle: Some(error) }))
+        Self::system().unwrap_or_else(|error| {
+            Self::MeasureOnly(MeasuringClock {
+                obstacle: Some(error),
+            })
+        })
     }
 
     /// Which clock is steered.
@@ -143,15 +147,16 @@ impl Clock {
         }
     }
 
-    /// How finely the clock can be read, measured now in a few microseconds (at worst some milliseconds).
+    /// How finely the clock can be read, measured now in a few microseconds (at worst some
+    /// milliseconds).
     #[must_use]
     pub fn precision(&self) -> Precision {
         let reader = self.reader();
         precision::measured(|| reader.now())
     }
 
-    /// Adds `by` to the clock. Afterwards [`Clock::set_status`] must follow: the kernel takes a clock that was stepped
-    /// for unsynchronised.
+    /// Adds `by` to the clock. Afterwards [`Clock::set_status`] must follow: the kernel takes a
+    /// clock that was stepped for unsynchronised.
     ///
     /// # Errors
     /// If the clock is only measured, or the kernel refuses.
@@ -166,7 +171,8 @@ impl Clock {
         }
     }
 
-    /// The time shown, in Unix seconds, whatever era of NTP that is in. A virtual clock is within 68 years of `pivot`.
+    /// The time shown, in Unix seconds, whatever era of NTP that is in. A virtual clock is within
+    /// 68 years of `pivot`.
     #[must_use]
     pub fn unix_seconds(&self, pivot: i64) -> i64 {
         match self {
@@ -175,8 +181,9 @@ impl Clock {
         }
     }
 
-    /// As [`Clock::step`], but in whole eras of NTP (2³² s, about 136 years) so that the clock ends up within 68 years of
-    /// `pivot`, in Unix seconds: a packet holds no era, so that a clock of a wrong one can look right.
+    /// As [`Clock::step`], but in whole eras of NTP (2³² s, about 136 years) so that the clock ends
+    /// up within 68 years of `pivot`, in Unix seconds: a packet holds no era, so that a clock of a
+    /// wrong one can look right.
     ///
     /// # Errors
     /// As [`Clock::step`].
@@ -188,8 +195,8 @@ impl Clock {
         }
     }
 
-    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was really applied,
-    /// after rounding and within ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
+    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was
+    /// really applied, after rounding and within ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
     ///
     /// # Errors
     /// If the clock is only measured, `frequency` is not a number, or the kernel refuses.
@@ -213,15 +220,15 @@ impl Clock {
         }
     }
 
-    /// True if the kernel calls the clock synchronized although this process has not steered it yet: an earlier run left it
-    /// right.
+    /// True if the kernel calls the clock synchronized although this process has not steered it
+    /// yet: an earlier run left it right.
     #[must_use]
     pub fn is_left_synchronized(&self) -> bool {
         matches!(self, Self::System(_)) && system::is_left_synchronized()
     }
 
-    /// The part of [`Clock::frequency`] that can be the error of an oscillator, ±500 ppm at most; what is beyond that was left
-    /// by a program that ended during a slew.
+    /// The part of [`Clock::frequency`] that can be the error of an oscillator, ±500 ppm at most;
+    /// what is beyond that was left by a program that ended during a slew.
     ///
     /// # Errors
     /// If the kernel refuses the request, as it may in a sandbox.
@@ -233,7 +240,8 @@ impl Clock {
         }
     }
 
-    /// The interference of another program with the rate of the system clock since we last set or read it; reported once.
+    /// The interference of another program with the rate of the system clock since we last set or
+    /// read it; reported once.
     ///
     /// # Errors
     /// If the kernel refuses the request, as it may in a sandbox.
@@ -276,9 +284,18 @@ mod tests {
         assert!(!clock.steers() && clock.obstacle().is_none());
         assert_eq!(clock.to_string(), "none");
 
-        assert!(matches!(clock.step(NtpDuration::SECOND), Err(ClockError::MeasuringOnly)));
-        assert!(matches!(clock.set_frequency(Frequency::ZERO), Err(ClockError::MeasuringOnly)));
-        assert!(matches!(clock.set_status(&ClockStatus::UNSYNCHRONIZED), Err(ClockError::MeasuringOnly)));
+        assert!(matches!(
+            clock.step(NtpDuration::SECOND),
+            Err(ClockError::MeasuringOnly)
+        ));
+        assert!(matches!(
+            clock.set_frequency(Frequency::ZERO),
+            Err(ClockError::MeasuringOnly)
+        ));
+        assert!(matches!(
+            clock.set_status(&ClockStatus::UNSYNCHRONIZED),
+            Err(ClockError::MeasuringOnly)
+        ));
         assert!(!clock.now().is_unknown());
     }
 
@@ -301,14 +318,20 @@ mod tests {
         assert!(clock.steers());
 
         clock.step(NtpDuration::from_seconds(10.0)).unwrap();
-        assert_eq!(clock.set_frequency(Frequency::new(1e-5)).unwrap(), Frequency::new(1e-5));
+        assert_eq!(
+            clock.set_frequency(Frequency::new(1e-5)).unwrap(),
+            Frequency::new(1e-5)
+        );
         assert_eq!(clock.frequency().unwrap(), Frequency::new(1e-5));
         assert!((clock.as_virtual().unwrap().true_offset().to_f64() - 10.0).abs() < 1.0);
     }
 
     #[test]
     fn clocks_can_be_read_finer_than_a_millisecond() {
-        for clock in [Clock::measuring(), Clock::simulated(VirtualSettings::default()).unwrap()] {
+        for clock in [
+            Clock::measuring(),
+            Clock::simulated(VirtualSettings::default()).unwrap(),
+        ] {
             let precision = clock.precision().log2();
             assert!((-32..=-10).contains(&precision), "{clock}: {precision}");
         }

@@ -32,14 +32,19 @@ impl fmt::Display for ClockAttempt {
             Self::TakeOver => f.write_str("turn off the kernel's own steering of the system clock"),
             Self::Step(by) => write!(f, "step the system clock by {:+.9} s", by.to_seconds()),
             Self::SetFrequency(rate) => {
-                write!(f, "set the frequency of the system clock to {:+.6} ppm", rate.to_f64() * 1e6)
+                write!(
+                    f,
+                    "set the frequency of the system clock to {:+.6} ppm",
+                    rate.to_f64() * 1e6
+                )
             }
             Self::SetStatus => f.write_str("set the status of the system clock"),
         }
     }
 }
 
-/// Why a clock did not do what it was asked for. The step, rate or status that was asked for is not applied then.
+/// Why a clock did not do what it was asked for. The step, rate or status that was asked for is not
+/// applied then.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
     /// The process lacks the right to steer the system clock.
@@ -99,8 +104,14 @@ mod tests {
 
         assert!(error.is_missing_permission());
         let text = error.to_string();
-        for word in ["step the system clock by +1.0", "CAP_SYS_TIME", "setcap", "--cap-add SYS_TIME", "virtual", "none"]
-        {
+        for word in [
+            "step the system clock by +1.0",
+            "CAP_SYS_TIME",
+            "setcap",
+            "--cap-add SYS_TIME",
+            "virtual",
+            "none",
+        ] {
             assert!(text.contains(word), "{word:?} is missing in {text:?}");
         }
     }
@@ -108,8 +119,12 @@ mod tests {
     #[test]
     fn any_other_refusal_tells_the_attempt_and_the_answer() {
         let refusal = io::Error::from_raw_os_error(libc::EINVAL);
-        let text = ClockError::from_os(ClockAttempt::SetFrequency(Frequency::new(2e-6)), refusal).to_string();
+        let text = ClockError::from_os(ClockAttempt::SetFrequency(Frequency::new(2e-6)), refusal)
+            .to_string();
 
-        assert!(text.contains("+2.000000 ppm") && text.contains("Invalid argument"), "{text}");
+        assert!(
+            text.contains("+2.000000 ppm") && text.contains("Invalid argument"),
+            "{text}"
+        );
     }
 }

@@ -34,23 +34,40 @@ pub(crate) struct KernelRate {
 }
 
 impl KernelRate {
-    /// The nearest rate that the kernel can hold, within [`FREQUENCY_LIMIT`]. Within ±500 ppm the tick is nominal, so
-    /// that ordinary steering never touches it; beyond, the tick takes the bulk and `fine` the rest.
+    /// The nearest rate that the kernel can hold, within [`FREQUENCY_LIMIT`]. Within ±500 ppm the
+    /// tick is nominal, so that ordinary steering never touches it; beyond, the tick takes the bulk
+    /// and `fine` the rest.
     pub(crate) fn nearest(rate: Frequency, user_hz: c_long) -> Self {
         let rate = rate.limited(FREQUENCY_LIMIT);
-        let ticks = if rate.abs() <= FINE_LIMIT { 0.0 } else { (rate.to_f64() / tick_unit(user_hz)).round() };
+        let ticks = if rate.abs() <= FINE_LIMIT {
+            0.0
+        } else {
+            (rate.to_f64() / tick_unit(user_hz)).round()
+        };
         let rest = rate.to_f64() - ticks * tick_unit(user_hz);
-        #[expect(clippy::cast_possible_truncation, reason = "both are limited to a few thousand millions")]
-        Self { fine: (rest / FINE_UNIT).round() as c_long, tick: nominal_tick(user_hz) + ticks as c_long }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "both are limited to a few thousand millions"
+        )]
+        Self {
+            fine: (rest / FINE_UNIT).round() as c_long,
+            tick: nominal_tick(user_hz) + ticks as c_long,
+        }
     }
 
     /// The rate from `freq` alone, with the nominal tick.
     pub(crate) const fn without_tick(fine: c_long, user_hz: c_long) -> Self {
-        Self { fine, tick: nominal_tick(user_hz) }
+        Self {
+            fine,
+            tick: nominal_tick(user_hz),
+        }
     }
 
     /// The rate by which this makes the clock run faster.
-    #[expect(clippy::cast_precision_loss, reason = "the kernel's numbers are far below 2⁵³")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the kernel's numbers are far below 2⁵³"
+    )]
     pub(crate) fn frequency(self, user_hz: c_long) -> Frequency {
         let coarse = (self.tick - nominal_tick(user_hz)) as f64 * tick_unit(user_hz);
         Frequency::new(coarse + self.fine as f64 * FINE_UNIT)
@@ -63,7 +80,10 @@ const fn nominal_tick(user_hz: c_long) -> c_long {
 }
 
 /// The rate that one microsecond per tick makes: 100 ppm where USER_HZ is 100.
-#[expect(clippy::cast_precision_loss, reason = "USER_HZ is at most a few thousands")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "USER_HZ is at most a few thousands"
+)]
 fn tick_unit(user_hz: c_long) -> f64 {
     user_hz as f64 * 1e-6
 }
@@ -76,28 +96,42 @@ pub(crate) fn status_bits(status: &ClockStatus) -> c_int {
         LeapIndicator::Delete => libc::STA_DEL,
         LeapIndicator::Unsynchronized => libc::STA_UNSYNC,
     };
-    if status.synchronized { leap } else { leap | libc::STA_UNSYNC }
+    if status.synchronized {
+        leap
+    } else {
+        leap | libc::STA_UNSYNC
+    }
 }
 
-/// An error bound in whole microseconds, rounded up and within what the kernel takes; not-a-number is the worst.
+/// An error bound in whole microseconds, rounded up and within what the kernel takes; not-a-number
+/// is the worst.
 pub(crate) fn error_micros(error: Seconds) -> c_long {
     let micros = (error.to_f64() * 1e6).ceil();
-    #[expect(clippy::cast_possible_truncation, reason = "limited to 16 millions before")]
-    let whole = if micros.is_nan() { ERROR_LIMIT } else { micros.clamp(0.0, ERROR_LIMIT) } as c_long;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "limited to 16 millions before"
+    )]
+    let whole = if micros.is_nan() {
+        ERROR_LIMIT
+    } else {
+        micros.clamp(0.0, ERROR_LIMIT)
+    } as c_long;
     whole
 }
 
 /// The TAI − UTC that the kernel is to be told, if it takes it.
 pub(crate) fn tai_seconds(status: &ClockStatus) -> Option<c_long> {
-    let offset = status.tai_offset.filter(|offset| (0..=TAI_LIMIT).contains(offset))?;
+    let offset = status
+        .tai_offset
+        .filter(|offset| (0..=TAI_LIMIT).contains(offset))?;
     Some(c_long::from(offset))
 }
 
 /// An era of NTP, in seconds (RFC 5905 §6).
 pub(crate) const ERA: i64 = 1 << 32;
 
-/// The number of eras that have to be added to the span `by` so that a clock that shows `now` ends up within half an era of `pivot`, both
-/// in Unix seconds.
+/// The number of eras that have to be added to the span `by` so that a clock that shows `now` ends
+/// up within half an era of `pivot`, both in Unix seconds.
 pub(crate) fn eras_from(now: i64, by: NtpDuration, pivot: i64) -> i64 {
     let away = now.saturating_add(step_parts(by).0).saturating_sub(pivot);
     -away.saturating_add(ERA / 2).div_euclid(ERA)
@@ -106,7 +140,10 @@ pub(crate) fn eras_from(now: i64, by: NtpDuration, pivot: i64) -> i64 {
 /// A step as whole seconds and nanoseconds, the latter never negative, as ADJ_SETOFFSET wants them.
 pub(crate) fn step_parts(by: NtpDuration) -> (i64, i64) {
     let nanos = by.to_nanos();
-    (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000))
+    (
+        nanos.div_euclid(1_000_000_000),
+        nanos.rem_euclid(1_000_000_000),
+    )
 }
 
 #[cfg(test)]
@@ -137,7 +174,11 @@ mod tests {
     #[test]
     fn a_rate_is_split_between_frequency_and_tick() {
         for &(rate, fine, tick) in TABLE {
-            assert_eq!(KernelRate::nearest(Frequency::new(rate), 100), KernelRate { fine, tick }, "for {rate}");
+            assert_eq!(
+                KernelRate::nearest(Frequency::new(rate), 100),
+                KernelRate { fine, tick },
+                "for {rate}"
+            );
         }
     }
 
@@ -153,7 +194,11 @@ mod tests {
             let ended = now + step_parts(by).0 + eras_from(now, by, pivot) * ERA;
             assert_eq!(ended, truth, "from year {year}");
         }
-        assert_eq!(eras_from(pivot, NtpDuration::from_seconds(-86_400.0), pivot), 0, "near the pivot nothing is added");
+        assert_eq!(
+            eras_from(pivot, NtpDuration::from_seconds(-86_400.0), pivot),
+            0,
+            "near the pivot nothing is added"
+        );
     }
 
     #[test]
@@ -164,16 +209,29 @@ mod tests {
                 let kernel = KernelRate::nearest(Frequency::new(rate), user_hz);
                 let back = kernel.frequency(user_hz).to_f64();
 
-                assert!((back - rate).abs() <= 0.51 * FINE_UNIT, "{rate} became {back} with USER_HZ {user_hz}");
-                assert!(kernel.fine.abs() <= 500 * 65_536, "{kernel:?} is beyond the kernel's frequency");
+                assert!(
+                    (back - rate).abs() <= 0.51 * FINE_UNIT,
+                    "{rate} became {back} with USER_HZ {user_hz}"
+                );
+                assert!(
+                    kernel.fine.abs() <= 500 * 65_536,
+                    "{kernel:?} is beyond the kernel's frequency"
+                );
                 let (low, high) = (900_000 / user_hz, 1_100_000 / user_hz);
-                assert!((low..=high).contains(&kernel.tick), "{kernel:?} is beyond the kernel's tick");
+                assert!(
+                    (low..=high).contains(&kernel.tick),
+                    "{kernel:?} is beyond the kernel's tick"
+                );
             }
         }
     }
 
     fn status(synchronized: bool, leap: LeapIndicator) -> ClockStatus {
-        ClockStatus { synchronized, leap, ..ClockStatus::UNSYNCHRONIZED }
+        ClockStatus {
+            synchronized,
+            leap,
+            ..ClockStatus::UNSYNCHRONIZED
+        }
     }
 
     #[test]
@@ -198,7 +256,14 @@ mod tests {
 
     #[test]
     fn an_error_bound_is_never_rounded_down() {
-        let table = [(0.0, 0), (1e-9, 1), (1.5e-6, 2), (0.25, 250_000), (99.0, 16_000_000), (-1.0, 0)];
+        let table = [
+            (0.0, 0),
+            (1e-9, 1),
+            (1.5e-6, 2),
+            (0.25, 250_000),
+            (99.0, 16_000_000),
+            (-1.0, 0),
+        ];
         for (seconds, micros) in table {
             assert_eq!(error_micros(Seconds::new(seconds)), micros, "for {seconds}");
         }
@@ -207,16 +272,33 @@ mod tests {
 
     #[test]
     fn a_tai_offset_that_makes_no_sense_is_kept_from_the_kernel() {
-        for (offset, told) in [(Some(37), Some(37)), (Some(0), Some(0)), (Some(-1), None), (Some(i32::MAX), None)] {
-            assert_eq!(tai_seconds(&ClockStatus { tai_offset: offset, ..ClockStatus::UNSYNCHRONIZED }), told);
+        for (offset, told) in [
+            (Some(37), Some(37)),
+            (Some(0), Some(0)),
+            (Some(-1), None),
+            (Some(i32::MAX), None),
+        ] {
+            assert_eq!(
+                tai_seconds(&ClockStatus {
+                    tai_offset: offset,
+                    ..ClockStatus::UNSYNCHRONIZED
+                }),
+                told
+            );
         }
         assert_eq!(tai_seconds(&ClockStatus::UNSYNCHRONIZED), None);
     }
 
     #[test]
     fn a_step_back_has_nanoseconds_that_count_forwards() {
-        assert_eq!(step_parts(NtpDuration::from_nanos(1_250_000_000)), (1, 250_000_000));
-        assert_eq!(step_parts(NtpDuration::from_seconds(-0.25)), (-1, 750_000_000));
+        assert_eq!(
+            step_parts(NtpDuration::from_nanos(1_250_000_000)),
+            (1, 250_000_000)
+        );
+        assert_eq!(
+            step_parts(NtpDuration::from_seconds(-0.25)),
+            (-1, 750_000_000)
+        );
         assert_eq!(step_parts(-NtpDuration::SECOND), (-1, 0));
         assert_eq!(step_parts(NtpDuration::ZERO), (0, 0));
     }

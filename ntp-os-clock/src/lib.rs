@@ -1,17 +1,23 @@
 //! Reading and steering the system clock, and a virtual clock with the same interface.
 //!
-//! * [`Clock`] is the one object that owns a clock and may steer it: the system clock, a virtual clock that runs in
-//!   this process only, or the system clock merely looked at.
-//! * [`ClockReader`] is what everybody else takes: cloneable, lock-free, and able to bring the kernel's packet
-//!   timestamps to our clock's time.
-//! * [`monotonic_now`] is the time of timers, and [`Timer`] is one; [`suspended_time`] tells of a suspend.
-//! * [`yield_to_all`] has nothing to do with clocks, but with who may call the kernel: it lets a thread go last.
+//! * [`Clock`] is the one object that owns a clock and may steer it: the system clock, a virtual
+//!   clock that runs in this process only, or the system clock merely looked at.
+//! * [`ClockReader`] is what everybody else takes: cloneable, lock-free, and able to bring the
+//!   kernel's packet timestamps to our clock's time.
+//! * [`monotonic_now`] is the time of timers, and [`Timer`] is one; [`suspended_time`] tells of a
+//!   suspend.
+//! * [`yield_to_all`] has nothing to do with clocks, but with who may call the kernel: it lets a
+//!   thread go last.
 //!
-//! Signs are those of [`ntp_proto::time`]: a positive step moves our clock into the future, a positive frequency makes
-//! it run faster. Every call goes through libc's `clock_gettime`, `clock_adjtime` and `timerfd_settime`, so that a preloaded simulator or
-//! fault injector sees all of them. Only `src/sys.rs` contains unsafe code.
+//! Signs are those of [`ntp_proto::time`]: a positive step moves our clock into the future, a
+//! positive frequency makes it run faster. Every call goes through libc's `clock_gettime`,
+//! `clock_adjtime` and `timerfd_settime`, so that a preloaded simulator or fault injector sees all
+//! of them. Only `src/sys.rs` contains unsafe code.
 #![deny(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod clock;
 mod error;

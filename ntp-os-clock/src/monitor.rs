@@ -1,4 +1,5 @@
-//! Changes of a clock that its owner did not order: another program set it, or the machine was suspended.
+//! Changes of a clock that its owner did not order: another program set it, or the machine was
+//! suspended.
 
 use crate::clock::Clock;
 use crate::reader::realtime_now;
@@ -28,7 +29,10 @@ impl ClockMonitor {
     #[must_use]
     pub fn new(clock: &Clock) -> Self {
         let is_virtual = clock.as_virtual().is_some();
-        Self { continuity: read(is_virtual).map(Continuity::new), is_virtual }
+        Self {
+            continuity: read(is_virtual).map(Continuity::new),
+            is_virtual,
+        }
     }
 
     /// The owner has added `step` to the clock.
@@ -38,13 +42,23 @@ impl ClockMonitor {
         }
     }
 
-    /// The change since the last call that was not ordered, if there was one. It is reported once. Costs some hundred
-    /// nanoseconds.
+    /// The change since the last call that was not ordered, if there was one. It is reported once.
+    /// Costs some hundred nanoseconds.
     pub fn check(&mut self, clock: &Clock) -> Option<Disturbance> {
         let now = read(self.is_virtual)?;
-        let disturbance = self.continuity.get_or_insert(Continuity::new(now)).check(now)?;
-        let before = if self.is_virtual { clock.now() } else { disturbance.before };
-        Some(Disturbance { before, ..disturbance })
+        let disturbance = self
+            .continuity
+            .get_or_insert(Continuity::new(now))
+            .check(now)?;
+        let before = if self.is_virtual {
+            clock.now()
+        } else {
+            disturbance.before
+        };
+        Some(Disturbance {
+            before,
+            ..disturbance
+        })
     }
 }
 
@@ -57,7 +71,11 @@ fn read_once(is_virtual: bool) -> io::Result<Option<MachineTime>> {
     let first = read_clock(KernelClock::Monotonic)?;
     // A system without such a clock has no suspends either.
     let boot = read_clock(KernelClock::Boottime).or_else(|_| read_clock(KernelClock::Monotonic))?;
-    let local = if is_virtual { NtpTimestamp::from_unix(0, 0) + NtpDuration::from_nanos(boot) } else { realtime_now() };
+    let local = if is_virtual {
+        NtpTimestamp::from_unix(0, 0) + NtpDuration::from_nanos(boot)
+    } else {
+        realtime_now()
+    };
     let last = read_clock(KernelClock::Monotonic)?;
     let awake = first + (last - first) / 2;
     let span = |nanos: i64| Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
@@ -68,8 +86,8 @@ fn read_once(is_virtual: bool) -> io::Result<Option<MachineTime>> {
     }))
 }
 
-/// A descriptor that becomes readable when the system's clock is set by any program, and when the machine resumes from a
-/// suspend. It costs nothing until then.
+/// A descriptor that becomes readable when the system's clock is set by any program, and when the
+/// machine resumes from a suspend. It costs nothing until then.
 #[derive(Debug)]
 pub struct ClockSetNotice(File);
 
@@ -115,7 +133,10 @@ mod tests {
 
     #[test]
     fn an_undisturbed_clock_is_not_reported() {
-        let settings = VirtualSettings { offset: Seconds::new(-5.0), frequency: Frequency::new(0.05) };
+        let settings = VirtualSettings {
+            offset: Seconds::new(-5.0),
+            frequency: Frequency::new(0.05),
+        };
         for mut clock in [Clock::measuring(), Clock::simulated(settings).unwrap()] {
             let mut monitor = ClockMonitor::new(&clock);
             if clock.steers() {
@@ -130,12 +151,16 @@ mod tests {
 
     #[test]
     fn a_step_that_was_not_made_is_missed() {
-        // The test does not set the clock of this machine: the owner claims a step that has not happened.
+        // The test does not set the clock of this machine: the owner claims a step that has not
+        // happened.
         let clock = Clock::measuring();
         let mut monitor = ClockMonitor::new(&clock);
         monitor.handle_step(NtpDuration::SECOND);
         let found = (0..1000).find_map(|_| monitor.check(&clock)).unwrap();
-        assert!((found.step + NtpDuration::SECOND).abs() < NtpDuration::from_nanos(1_000_000), "{found:?}");
+        assert!(
+            (found.step + NtpDuration::SECOND).abs() < NtpDuration::from_nanos(1_000_000),
+            "{found:?}"
+        );
         assert_eq!(monitor.check(&clock), None);
     }
 

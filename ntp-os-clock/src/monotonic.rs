@@ -12,11 +12,14 @@ use std::time::Duration;
 pub fn monotonic_now() -> MonoTime {
     // Some simulators know the plain monotonic clock only; they do not suspend either.
     let nanos = read_clock(KernelClock::Boottime).or_else(|_| read_clock(KernelClock::Monotonic));
-    MonoTime::from_epoch(span(nanos.expect("invariant: the system has a monotonic clock")))
+    MonoTime::from_epoch(span(
+        nanos.expect("invariant: the system has a monotonic clock"),
+    ))
 }
 
-/// How long the machine has been suspended since boot. An increase tells that it slept in between, and that what we
-/// knew about the clocks is stale; `None` where the system cannot tell. Changes below a few microseconds are noise.
+/// How long the machine has been suspended since boot. An increase tells that it slept in between,
+/// and that what we knew about the clocks is stale; `None` where the system cannot tell. Changes
+/// below a few microseconds are noise.
 #[must_use]
 pub fn suspended_time() -> Option<Duration> {
     let without = read_clock(KernelClock::Monotonic).ok()?;

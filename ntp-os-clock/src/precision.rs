@@ -2,7 +2,8 @@
 
 use ntp_proto::time::{NtpDuration, NtpTimestamp, Precision, Seconds};
 
-/// After so many reads we give up; enough to see a clock advance that only ticks once per millisecond.
+/// After so many reads we give up; enough to see a clock advance that only ticks once per
+/// millisecond.
 const MOST_READS: usize = 20_000;
 
 /// So many advances are enough to find the shortest.
@@ -11,8 +12,8 @@ const ENOUGH_ADVANCES: usize = 32;
 /// What we claim for a clock that never advanced while we looked: a millisecond.
 const UNKNOWN: Precision = Precision::from_log2(-10);
 
-/// The shortest advance between two successive reads: the larger of the clock's resolution and the time that a read
-/// takes (RFC 5905 §7.3 "precision").
+/// The shortest advance between two successive reads: the larger of the clock's resolution and the
+/// time that a read takes (RFC 5905 §7.3 "precision").
 pub(crate) fn measured(read: impl Fn() -> NtpTimestamp) -> Precision {
     let mut last = read();
     let advances = (0..MOST_READS).filter_map(|_| {
@@ -21,7 +22,9 @@ pub(crate) fn measured(read: impl Fn() -> NtpTimestamp) -> Precision {
         (advance > NtpDuration::ZERO).then_some(advance)
     });
     let shortest = advances.take(ENOUGH_ADVANCES).min();
-    shortest.map_or(UNKNOWN, |advance| Precision::covering(Seconds::from(advance)))
+    shortest.map_or(UNKNOWN, |advance| {
+        Precision::covering(Seconds::from(advance))
+    })
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use crate::sys;
 use std::io;
 
-/// From now on the calling thread runs when no other wants its processor (SCHED_IDLE, sched(7)): a thread with the usual
-/// policy takes it over at once when it wakes. Beside one that never sleeps this one gets three thousandths of the processor,
-/// and it cannot come back without privileges. Threads that it starts inherit this.
+/// From now on the calling thread runs when no other wants its processor (SCHED_IDLE, sched(7)): a
+/// thread with the usual policy takes it over at once when it wakes. Beside one that never sleeps
+/// this one gets three thousandths of the processor, and it cannot come back without privileges.
+/// Threads that it starts inherit this.
 ///
 /// # Errors
 /// What the system says, as where a filter of system calls forbids it.

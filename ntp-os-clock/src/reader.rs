@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// Of so many paired readings, the one with the least uncertainty is taken.
 const PAIRINGS: usize = 3;
 
-/// Tells the time of a [`Clock`](crate::Clock): cheap to clone, lock-free, for use in every thread. It follows what the
-/// owner does to the clock.
+/// Tells the time of a [`Clock`](crate::Clock): cheap to clone, lock-free, for use in every thread.
+/// It follows what the owner does to the clock.
 #[derive(Clone, Debug)]
 pub struct ClockReader(Timescale);
 
@@ -43,8 +43,8 @@ impl ClockReader {
         }
     }
 
-    /// What our clock showed at an instant that the kernel stamped with CLOCK_REALTIME, at most some seconds ago: a
-    /// packet's timestamp. For the system clock that is the stamp itself.
+    /// What our clock showed at an instant that the kernel stamped with CLOCK_REALTIME, at most
+    /// some seconds ago: a packet's timestamp. For the system clock that is the stamp itself.
     ///
     /// # Panics
     /// If the system has lost its clock.
@@ -62,17 +62,22 @@ impl ClockReader {
 
 /// The system clock.
 pub(crate) fn realtime_now() -> NtpTimestamp {
-    from_unix_nanos(read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock"))
+    from_unix_nanos(
+        read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock"),
+    )
 }
 
 /// The system clock in whole Unix seconds.
 pub(crate) fn realtime_unix_seconds() -> i64 {
-    read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock").div_euclid(1_000_000_000)
+    read_clock(KernelClock::Realtime)
+        .expect("invariant: the system has a real-time clock")
+        .div_euclid(1_000_000_000)
 }
 
 /// The raw counter, in nanoseconds. Whoever makes a virtual clock has seen that it is there.
 pub(crate) fn raw_now() -> i64 {
-    read_clock(KernelClock::MonotonicRaw).expect("invariant: the raw clock was there when the virtual clock began")
+    read_clock(KernelClock::MonotonicRaw)
+        .expect("invariant: the raw clock was there when the virtual clock began")
 }
 
 /// From nanoseconds of Unix time.
@@ -86,7 +91,8 @@ fn virtual_now(timeline: &ArcSwap<Timeline>) -> NtpTimestamp {
     loop {
         let before = timeline.load();
         let raw = raw_now();
-        // A change between the two loads could make us read on where the clock no longer goes, and then jump back.
+        // A change between the two loads could make us read on where the clock no longer goes, and
+        // then jump back.
         if Arc::ptr_eq(&before, &timeline.load()) {
             return before.shown_at(raw);
         }
@@ -110,19 +116,31 @@ impl Pairing {
         let first = Self::once();
         (1..PAIRINGS)
             .map(|_| Self::once())
-            .fold(first, |best, other| if other.width < best.width { other } else { best })
+            .fold(first, |best, other| {
+                if other.width < best.width {
+                    other
+                } else {
+                    best
+                }
+            })
     }
 
     fn once() -> Self {
         let before = raw_now();
-        let real = read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock");
+        let real =
+            read_clock(KernelClock::Realtime).expect("invariant: the system has a real-time clock");
         let width = raw_now() - before;
-        Self { raw: before + width / 2, real, width }
+        Self {
+            raw: before + width / 2,
+            real,
+            width,
+        }
     }
 
     /// Where the raw counter was when CLOCK_REALTIME showed `stamp`.
     fn raw_at(&self, stamp: NtpTimestamp) -> i64 {
-        self.raw.saturating_sub((self.real_time() - stamp).to_nanos())
+        self.raw
+            .saturating_sub((self.real_time() - stamp).to_nanos())
     }
 
     /// The real time of the pairing.
@@ -137,10 +155,17 @@ mod tests {
 
     #[test]
     fn a_stamp_is_as_old_on_the_raw_counter_as_on_the_real_clock() {
-        let pairing = Pairing { raw: 10_000_000_000, real: 1_795_248_000_500_000_000, width: 80 };
+        let pairing = Pairing {
+            raw: 10_000_000_000,
+            real: 1_795_248_000_500_000_000,
+            width: 80,
+        };
         for age in [0, 1_000, 3_000_000_000, -2_000] {
             let stamp = from_unix_nanos(pairing.real - age);
-            assert!((pairing.raw_at(stamp) - (pairing.raw - age)).abs() <= 1, "for an age of {age} ns");
+            assert!(
+                (pairing.raw_at(stamp) - (pairing.raw - age)).abs() <= 1,
+                "for an age of {age} ns"
+            );
         }
     }
 

@@ -6,8 +6,8 @@ use libc::timex;
 use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::NtpDuration;
 
-/// Changes nothing: the tick is out of range. The kernel checks the right to steer first, so it answers EPERM without
-/// the right and EINVAL with it.
+/// Changes nothing: the tick is out of range. The kernel checks the right to steer first, so it
+/// answers EPERM without the right and EINVAL with it.
 pub(crate) fn permission() -> timex {
     with_modes(libc::ADJ_TICK)
 }
@@ -44,13 +44,15 @@ pub(crate) fn status(status: &ClockStatus) -> timex {
     request
 }
 
-/// Turns off whatever pulls the clock besides us, given the kernel's state: its loops, what is left of their last
-/// correction, and a pending adjtime(3). Frequency, leap bits and the unsynchronised bit stay as they are.
+/// Turns off whatever pulls the clock besides us, given the kernel's state: its loops, what is left
+/// of their last correction, and a pending adjtime(3). Frequency, leap bits and the unsynchronised
+/// bit stay as they are.
 pub(crate) fn take_over(state: &timex) -> Vec<timex> {
     let kept = state.status & (libc::STA_INS | libc::STA_DEL | libc::STA_UNSYNC);
     let mut requests = Vec::new();
     if state.offset != 0 {
-        // A correction runs out even with the loop off, and the kernel takes a new one (of zero) only with it on.
+        // A correction runs out even with the loop off, and the kernel takes a new one (of zero)
+        // only with it on.
         let mut request = with_modes(libc::ADJ_STATUS | libc::ADJ_OFFSET);
         request.status = kept | libc::STA_PLL;
         requests.push(request);
@@ -86,7 +88,10 @@ mod tests {
     fn a_step_is_told_in_nanoseconds() {
         let request = step(NtpDuration::from_seconds(-1.75), 0);
         assert_eq!(request.modes, libc::ADJ_SETOFFSET | libc::ADJ_NANO);
-        assert_eq!((request.time.tv_sec, request.time.tv_usec), (-2, 250_000_000));
+        assert_eq!(
+            (request.time.tv_sec, request.time.tv_usec),
+            (-2, 250_000_000)
+        );
     }
 
     #[test]
@@ -110,7 +115,10 @@ mod tests {
         assert_eq!((request.status, request.constant), (libc::STA_INS, 37));
         assert_eq!((request.maxerror, request.esterror), (2_001, 100));
 
-        let request = status(&ClockStatus { tai_offset: None, ..known });
+        let request = status(&ClockStatus {
+            tai_offset: None,
+            ..known
+        });
         assert_eq!(request.modes & libc::ADJ_TAI, 0);
     }
 
@@ -118,7 +126,10 @@ mod tests {
     fn taking_over(status: libc::c_int, offset: libc::c_long) -> Vec<(libc::c_uint, libc::c_int)> {
         let mut state = reading_request();
         (state.status, state.offset) = (status, offset);
-        take_over(&state).iter().map(|request| (request.modes, request.status)).collect()
+        take_over(&state)
+            .iter()
+            .map(|request| (request.modes, request.status))
+            .collect()
     }
 
     #[test]
@@ -130,15 +141,27 @@ mod tests {
 
     #[test]
     fn the_loops_of_the_kernel_are_turned_off_and_the_leap_second_is_kept() {
-        let requests = taking_over(libc::STA_PLL | libc::STA_PPSTIME | libc::STA_INS | libc::STA_NANO, 0);
-        assert_eq!(requests, [(libc::ADJ_STATUS, libc::STA_INS), (libc::ADJ_OFFSET_SINGLESHOT, 0)]);
+        let requests = taking_over(
+            libc::STA_PLL | libc::STA_PPSTIME | libc::STA_INS | libc::STA_NANO,
+            0,
+        );
+        assert_eq!(
+            requests,
+            [
+                (libc::ADJ_STATUS, libc::STA_INS),
+                (libc::ADJ_OFFSET_SINGLESHOT, 0)
+            ]
+        );
     }
 
     #[test]
     fn what_is_left_of_a_correction_is_cancelled_before_the_loop_is_turned_off() {
         let requests = taking_over(libc::STA_UNSYNC, -12_345);
         let wanted = [
-            (libc::ADJ_STATUS | libc::ADJ_OFFSET, libc::STA_UNSYNC | libc::STA_PLL),
+            (
+                libc::ADJ_STATUS | libc::ADJ_OFFSET,
+                libc::STA_UNSYNC | libc::STA_PLL,
+            ),
             (libc::ADJ_STATUS, libc::STA_UNSYNC),
             (libc::ADJ_OFFSET_SINGLESHOT, 0),
         ];

@@ -9,8 +9,9 @@ use crate::sys;
 use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 
-/// Whether this process may steer the system clock. Nothing is changed: the kernel is asked for a tick of zero, and it
-/// checks the right before the range, so it answers EPERM without the right and EINVAL with it.
+/// Whether this process may steer the system clock. Nothing is changed: the kernel is asked for a
+/// tick of zero, and it checks the right before the range, so it answers EPERM without the right
+/// and EINVAL with it.
 ///
 /// # Errors
 /// [`ClockError::NotPermitted`] without the right; its text says how to grant it. [`ClockError::Refused`] where the
@@ -26,8 +27,8 @@ pub fn steering_permission() -> Result<(), ClockError> {
 
 /// The system's clock, CLOCK_REALTIME. There should be one owner on the whole machine.
 ///
-/// The first steering call turns off the kernel's own loops, so that nobody else pulls. Dropping this changes nothing:
-/// the clock runs on at the frequency last set.
+/// The first steering call turns off the kernel's own loops, so that nobody else pulls. Dropping
+/// this changes nothing: the clock runs on at the frequency last set.
 #[derive(Debug)]
 pub struct SystemClock {
     user_hz: libc::c_long,
@@ -42,7 +43,11 @@ impl SystemClock {
     /// As [`steering_permission`].
     pub fn new() -> Result<Self, ClockError> {
         steering_permission()?;
-        Ok(Self { user_hz: sys::user_hz(), taken_over: false, ordered: None })
+        Ok(Self {
+            user_hz: sys::user_hz(),
+            taken_over: false,
+            ordered: None,
+        })
     }
 
     /// The time shown.
@@ -57,21 +62,26 @@ impl SystemClock {
         ClockReader::realtime()
     }
 
-    /// Adds `by` to the clock, rounded down to a nanosecond. The kernel then takes the clock for unsynchronised, so
-    /// [`SystemClock::set_status`] must follow.
+    /// Adds `by` to the clock, rounded down to a nanosecond. The kernel then takes the clock for
+    /// unsynchronised, so [`SystemClock::set_status`] must follow.
     ///
     /// # Errors
-    /// If the kernel refuses: without the right, or when the new time is before 1970 or beyond 2232.
+    /// If the kernel refuses: without the right, or when the new time is before 1970 or beyond
+    /// 2232.
     pub fn step(&mut self, by: NtpDuration) -> Result<(), ClockError> {
         self.step_in_eras(by, 0)
     }
 
-    /// As [`SystemClock::step`], but in whole eras of NTP so that the clock ends up within 68 years of `pivot`, in Unix seconds.
+    /// As [`SystemClock::step`], but in whole eras of NTP so that the clock ends up within 68 years
+    /// of `pivot`, in Unix seconds.
     ///
     /// # Errors
     /// As [`SystemClock::step`].
     pub fn step_near(&mut self, by: NtpDuration, pivot: i64) -> Result<(), ClockError> {
-        self.step_in_eras(by, kernel::eras_from(reader::realtime_unix_seconds(), by, pivot))
+        self.step_in_eras(
+            by,
+            kernel::eras_from(reader::realtime_unix_seconds(), by, pivot),
+        )
     }
 
     fn step_in_eras(&mut self, by: NtpDuration, eras: i64) -> Result<(), ClockError> {
@@ -79,8 +89,8 @@ impl SystemClock {
         adjust(&mut request::step(by, eras), ClockAttempt::Step(by))
     }
 
-    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was applied: the nearest
-    /// rate within ±10 % that the kernel can hold (in steps of 2⁻¹⁶ ppm).
+    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was
+    /// applied: the nearest rate within ±10 % that the kernel can hold (in steps of 2⁻¹⁶ ppm).
     ///
     /// # Errors
     /// If `frequency` is not a number, or the kernel refuses.
@@ -92,29 +102,38 @@ impl SystemClock {
         let rate = KernelRate::nearest(frequency, self.user_hz);
         let mut request = request::frequency(rate);
         adjust(&mut request, ClockAttempt::SetFrequency(frequency))?;
-        self.ordered = Some(Order::given(KernelRate { fine: request.freq, tick: request.tick }));
+        self.ordered = Some(Order::given(KernelRate {
+            fine: request.freq,
+            tick: request.tick,
+        }));
         Ok(kernel_frequency(&request, self.user_hz))
     }
 
-    /// The interference of another program with the rate since the last [`SystemClock::set_frequency`] or the last call. It is
-    /// reported once, and the rate found counts as ordered from then on. The next steering call turns the kernel's loop off
-    /// again.
+    /// The interference of another program with the rate since the last
+    /// [`SystemClock::set_frequency`] or the last call. It is reported once, and the rate found
+    /// counts as ordered from then on. The next steering call turns the kernel's loop off again.
     ///
     /// # Errors
     /// If the kernel refuses to report its state.
     pub fn interference(&mut self) -> Result<Option<Interference>, ClockError> {
-        let Some(order) = &self.ordered else { return Ok(None) };
+        let Some(order) = &self.ordered else {
+            return Ok(None);
+        };
         let state = kernel_state()?;
         let found = order.interference(&state, self.user_hz);
         if found.is_some() {
-            self.ordered = Some(Order::given(KernelRate { fine: state.freq, tick: state.tick }));
+            self.ordered = Some(Order::given(KernelRate {
+                fine: state.freq,
+                tick: state.tick,
+            }));
             self.taken_over &= state.status & LOOP_BITS == 0;
         }
         Ok(found)
     }
 
-    /// The part of the frequency applied now that can be the error of an oscillator: what the kernel's `freq` holds, ±500 ppm at
-    /// most. A tick that is not nominal is what is left of a slew.
+    /// The part of the frequency applied now that can be the error of an oscillator: what the
+    /// kernel's `freq` holds, ±500 ppm at most. A tick that is not nominal is what is left of a
+    /// slew.
     ///
     /// # Errors
     /// If the kernel refuses to report its state.
@@ -170,7 +189,11 @@ fn kernel_state() -> Result<libc::timex, ClockError> {
 }
 
 fn kernel_frequency(state: &libc::timex, user_hz: libc::c_long) -> Frequency {
-    KernelRate { fine: state.freq, tick: state.tick }.frequency(user_hz)
+    KernelRate {
+        fine: state.freq,
+        tick: state.tick,
+    }
+    .frequency(user_hz)
 }
 
 fn adjust(request: &mut libc::timex, attempt: ClockAttempt) -> Result<(), ClockError> {
@@ -198,8 +221,13 @@ mod tests {
             Ok(()) => println!("skipped: this process may steer the clock, so nothing is refused"),
             Err(error) if error.is_missing_permission() => {
                 let text = error.to_string();
-                for word in ["CAP_SYS_TIME", "setcap cap_sys_time+ep", "--cap-add SYS_TIME", "\"virtual\"", "\"none\""]
-                {
+                for word in [
+                    "CAP_SYS_TIME",
+                    "setcap cap_sys_time+ep",
+                    "--cap-add SYS_TIME",
+                    "\"virtual\"",
+                    "\"none\"",
+                ] {
                     assert!(text.contains(word), "{word} is missing in {text}");
                 }
                 assert!(SystemClock::new().is_err());
@@ -211,7 +239,9 @@ mod tests {
     #[test]
     fn the_frequency_can_be_read_without_any_right() {
         match applied_frequency() {
-            Ok(frequency) => assert!(frequency.abs() <= crate::FREQUENCY_LIMIT + Frequency::new(500e-6)),
+            Ok(frequency) => {
+                assert!(frequency.abs() <= crate::FREQUENCY_LIMIT + Frequency::new(500e-6));
+            }
             Err(error) => println!("skipped: this system does not tell its frequency: {error}"),
         }
     }
@@ -219,18 +249,27 @@ mod tests {
     #[test]
     fn the_real_kernel_applies_a_frequency_to_the_last_bit_but_one() {
         if std::env::var("TRUECHIMER_TEST_KERNEL_FREQUENCY").as_deref() != Ok("1") {
-            println!("skipped: TRUECHIMER_TEST_KERNEL_FREQUENCY=1 is not set, so the real clock is left alone");
+            println!(
+                "skipped: TRUECHIMER_TEST_KERNEL_FREQUENCY=1 is not set, so the real clock is left alone"
+            );
             return;
         }
-        let mut clock = SystemClock::new().expect("the test was asked for, so it needs the right to steer");
+        let mut clock =
+            SystemClock::new().expect("the test was asked for, so it needs the right to steer");
         let before = clock.frequency().unwrap();
-        let wanted = before + Frequency::new(if before > Frequency::ZERO { -1e-6 } else { 1e-6 });
+        let wanted = before
+            + Frequency::new(if before > Frequency::ZERO {
+                -1e-6
+            } else {
+                1e-6
+            });
         let applied = clock.set_frequency(wanted);
         std::thread::sleep(Duration::from_millis(100));
         let read_back = clock.frequency();
         let restored = clock.set_frequency(before);
 
-        let close = |frequency: Frequency, to: Frequency| (frequency - to).abs() < Frequency::new(4e-11);
+        let close =
+            |frequency: Frequency, to: Frequency| (frequency - to).abs() < Frequency::new(4e-11);
         assert!(close(applied.unwrap(), wanted) && close(read_back.unwrap(), wanted));
         assert!(close(restored.unwrap(), before));
     }

@@ -3,8 +3,8 @@
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 use std::collections::VecDeque;
 
-/// Below the nanosecond we keep so many bits, for times and rates alike. A rate is then exact to 10⁻¹⁸: a hundredth of
-/// a nanosecond in four months.
+/// Below the nanosecond we keep so many bits, for times and rates alike. A rate is then exact to
+/// 10⁻¹⁸: a hundredth of a nanosecond in four months.
 const FRACTION_BITS: u32 = 60;
 
 /// So many changes are remembered, for stamps that were taken before them.
@@ -39,42 +39,69 @@ impl Timeline {
     /// A clock that shows `shown` (Unix nanoseconds) when the raw counter shows `raw` nanoseconds.
     pub(crate) fn starting(raw: i64, shown: i64, gain: Frequency) -> Self {
         let shown = i128::from(shown) << FRACTION_BITS;
-        Self { segments: VecDeque::from([Segment { raw, shown, gain: fixed(gain) }]) }
+        Self {
+            segments: VecDeque::from([Segment {
+                raw,
+                shown,
+                gain: fixed(gain),
+            }]),
+        }
     }
 
     /// The time shown when the raw counter is or was at `raw`.
     pub(crate) fn shown_at(&self, raw: i64) -> NtpTimestamp {
         let nanos = self.segment_at(raw).shown_at(raw) >> FRACTION_BITS;
-        #[expect(clippy::cast_possible_truncation, reason = "a billionth of 68 bits, and below 10⁹ by construction")]
-        let (seconds, rest) = (nanos.div_euclid(1_000_000_000) as i64, nanos.rem_euclid(1_000_000_000) as u32);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a billionth of 68 bits, and below 10⁹ by construction"
+        )]
+        let (seconds, rest) = (
+            nanos.div_euclid(1_000_000_000) as i64,
+            nanos.rem_euclid(1_000_000_000) as u32,
+        );
         NtpTimestamp::from_unix(seconds, rest)
     }
 
     /// From `raw` on at another rate, without a jump.
     pub(crate) fn with_gain(&self, raw: i64, gain: Frequency) -> Self {
-        self.followed_by(Segment { raw, shown: self.segment_at(raw).shown_at(raw), gain: fixed(gain) })
+        self.followed_by(Segment {
+            raw,
+            shown: self.segment_at(raw).shown_at(raw),
+            gain: fixed(gain),
+        })
     }
 
     /// From `raw` on moved by `by`, at the same rate.
     pub(crate) fn with_step(&self, raw: i64, by: NtpDuration) -> Self {
         let current = self.segment_at(raw);
         let moved = current.shown_at(raw) + step_fixed(by);
-        self.followed_by(Segment { raw, shown: moved, gain: current.gain })
+        self.followed_by(Segment {
+            raw,
+            shown: moved,
+            gain: current.gain,
+        })
     }
 
     fn segment_at(&self, raw: i64) -> &Segment {
         let segment = self.segments.iter().find(|segment| raw >= segment.raw);
-        segment.or_else(|| self.segments.back()).expect("invariant: a timeline has at least one segment")
+        segment
+            .or_else(|| self.segments.back())
+            .expect("invariant: a timeline has at least one segment")
     }
 
     fn followed_by(&self, segment: Segment) -> Self {
         let recent = self.segments.iter().take(REMEMBERED - 1).copied();
-        Self { segments: std::iter::once(segment).chain(recent).collect() }
+        Self {
+            segments: std::iter::once(segment).chain(recent).collect(),
+        }
     }
 }
 
 /// A rate in units of 2⁻⁶⁰.
-#[expect(clippy::cast_possible_truncation, reason = "rates are limited to a fraction of one")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rates are limited to a fraction of one"
+)]
 fn fixed(gain: Frequency) -> i64 {
     (gain.to_f64() * f64::from(FRACTION_BITS).exp2()).round() as i64
 }
@@ -102,7 +129,10 @@ mod tests {
         for seconds in [0, 1, 60, 86_400, 100 * 86_400] {
             let shown = clock.shown_at(500 + seconds * SECOND);
             let wanted = unix(START + seconds * SECOND + seconds * 40_000);
-            assert!((shown - wanted).to_nanos().abs() <= 1, "after {seconds} s: {shown:?}, not {wanted:?}");
+            assert!(
+                (shown - wanted).to_nanos().abs() <= 1,
+                "after {seconds} s: {shown:?}, not {wanted:?}"
+            );
         }
     }
 
@@ -124,23 +154,37 @@ mod tests {
         let fast = slow.with_gain(12_345_678_901, Frequency::new(0.1));
 
         assert_eq!(fast.shown_at(12_345_678_901), slow.shown_at(12_345_678_901));
-        assert!((fast.shown_at(12_345_678_911) - slow.shown_at(12_345_678_901)).to_nanos().abs_diff(11) <= 1);
+        assert!(
+            (fast.shown_at(12_345_678_911) - slow.shown_at(12_345_678_901))
+                .to_nanos()
+                .abs_diff(11)
+                <= 1
+        );
     }
 
     #[test]
     fn a_step_moves_the_clock_by_exactly_its_size() {
         let clock = Timeline::starting(0, START, Frequency::new(1e-6));
-        for by in [NtpDuration::SECOND, NtpDuration::from_seconds(-3_000.125), NtpDuration::from_nanos(7)] {
+        for by in [
+            NtpDuration::SECOND,
+            NtpDuration::from_seconds(-3_000.125),
+            NtpDuration::from_nanos(7),
+        ] {
             let moved = clock.with_step(SECOND, by);
             let difference = (moved.shown_at(5 * SECOND) - clock.shown_at(5 * SECOND)) - by;
-            assert!(difference.to_nanos().abs() <= 1, "{by:?} moved it by {difference:?} more");
+            assert!(
+                difference.to_nanos().abs() <= 1,
+                "{by:?} moved it by {difference:?} more"
+            );
         }
     }
 
     #[test]
     fn stamps_from_before_a_change_are_read_as_the_clock_was_then() {
         let old = Timeline::starting(0, START, Frequency::new(1e-4));
-        let new = old.with_gain(SECOND, Frequency::ZERO).with_step(SECOND + 5, NtpDuration::SECOND);
+        let new = old
+            .with_gain(SECOND, Frequency::ZERO)
+            .with_step(SECOND + 5, NtpDuration::SECOND);
 
         assert_eq!(new.shown_at(SECOND / 2), old.shown_at(SECOND / 2));
         assert_eq!(new.shown_at(-SECOND), old.shown_at(-SECOND));

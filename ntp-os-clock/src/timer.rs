@@ -7,9 +7,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-/// A descriptor that becomes readable at a time that was set, and stays so until the next one is set: it need not be read.
+/// A descriptor that becomes readable at a time that was set, and stays so until the next one is
+/// set: it need not be read.
 ///
-/// Where the kernel can do that, a time that passes while the machine sleeps is due as soon as it wakes up.
+/// Where the kernel can do that, a time that passes while the machine sleeps is due as soon as it
+/// wakes up.
 #[derive(Debug)]
 pub struct Timer(OwnedFd);
 
@@ -19,7 +21,8 @@ impl Timer {
     /// # Errors
     /// Those of `timerfd_create`.
     pub fn new() -> io::Result<Self> {
-        let opened = sys::open_timer(KernelClock::Boottime).or_else(|_| sys::open_timer(KernelClock::Monotonic));
+        let opened = sys::open_timer(KernelClock::Boottime)
+            .or_else(|_| sys::open_timer(KernelClock::Monotonic));
         opened.map(Self)
     }
 
@@ -82,12 +85,16 @@ mod tests {
     fn the_last_time_set_holds() {
         let timer = Timer::new().unwrap();
         let due = monotonic_now() + Duration::from_millis(30);
-        timer.set(monotonic_now() + Duration::from_secs(3600)).unwrap();
+        timer
+            .set(monotonic_now() + Duration::from_secs(3600))
+            .unwrap();
         timer.set(due).unwrap();
         wait(&timer);
 
         timer.set(MonoTime::ZERO).unwrap();
-        timer.set(monotonic_now() + Duration::from_secs(3600)).unwrap();
+        timer
+            .set(monotonic_now() + Duration::from_secs(3600))
+            .unwrap();
         assert!(!has_gone_off(&timer), "what was set before is forgotten");
     }
 

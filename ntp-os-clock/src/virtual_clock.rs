@@ -1,4 +1,5 @@
-//! A software clock on top of the raw counter: everybody may steer it, and only this process sees it.
+//! A software clock on top of the raw counter: everybody may steer it, and only this process sees
+//! it.
 
 use crate::error::{ClockAttempt, ClockError};
 use crate::kernel::FREQUENCY_LIMIT;
@@ -15,15 +16,17 @@ use std::sync::Arc;
 pub struct VirtualSettings {
     /// How far it is ahead of the real clock at the beginning; negative: behind.
     pub offset: Seconds,
-    /// By how much it runs faster than the raw counter while nobody steers it. The owner cannot see it.
+    /// By how much it runs faster than the raw counter while nobody steers it. The owner cannot see
+    /// it.
     pub frequency: Frequency,
 }
 
-/// A clock that exists in this process only, over CLOCK_MONOTONIC_RAW. It runs at (1 + own error) · (1 + steering),
-/// and stands still while the machine sleeps.
+/// A clock that exists in this process only, over CLOCK_MONOTONIC_RAW. It runs at (1 + own error) ·
+/// (1 + steering), and stands still while the machine sleeps.
 ///
-/// Its owner is one thread; [`ClockReader`]s follow every change. A reader that overlaps a change of the rate may read
-/// up to (duration of the change · change of the rate) too much, far below a nanosecond unless the owner is interrupted.
+/// Its owner is one thread; [`ClockReader`]s follow every change. A reader that overlaps a change
+/// of the rate may read up to (duration of the change · change of the rate) too much, far below a
+/// nanosecond unless the owner is interrupted.
 #[derive(Debug)]
 pub struct VirtualClock {
     timeline: Arc<ArcSwap<Timeline>>,
@@ -36,7 +39,8 @@ impl VirtualClock {
     /// Starts a virtual clock.
     ///
     /// # Errors
-    /// If the settings are not numbers or beyond ±68 years and ±10 %, or if the system has no CLOCK_MONOTONIC_RAW.
+    /// If the settings are not numbers or beyond ±68 years and ±10 %, or if the system has no
+    /// CLOCK_MONOTONIC_RAW.
     pub fn new(settings: VirtualSettings) -> Result<Self, ClockError> {
         const LONGEST: f64 = 2_147_483_648.0;
         let own_error = settings.frequency;
@@ -47,7 +51,8 @@ impl VirtualClock {
             return Err(ClockError::UnusableOffset(settings.offset));
         }
         for clock in [KernelClock::MonotonicRaw, KernelClock::Realtime] {
-            read_clock(clock).map_err(|error| ClockError::from_os(ClockAttempt::Read(clock.name()), error))?;
+            read_clock(clock)
+                .map_err(|error| ClockError::from_os(ClockAttempt::Read(clock.name()), error))?;
         }
         let start = Pairing::now();
         let timeline = Timeline::starting(start.raw, start.real, own_error)
@@ -78,8 +83,8 @@ impl VirtualClock {
         self.timeline.store(Arc::new(stepped));
     }
 
-    /// Steers: from now on the clock runs faster by `frequency` than it would by itself. Returns what was applied,
-    /// which is within ±10 % and otherwise exact.
+    /// Steers: from now on the clock runs faster by `frequency` than it would by itself. Returns
+    /// what was applied, which is within ±10 % and otherwise exact.
     ///
     /// # Errors
     /// If `frequency` is not a number.
@@ -112,8 +117,8 @@ impl VirtualClock {
         &self.status
     }
 
-    /// How far the clock is ahead of CLOCK_REALTIME now. For demonstrations and tests only: a clock that knew this
-    /// would need no server.
+    /// How far the clock is ahead of CLOCK_REALTIME now. For demonstrations and tests only: a clock
+    /// that knew this would need no server.
     #[must_use]
     pub fn true_offset(&self) -> Seconds {
         let pairing = Pairing::now();
@@ -126,15 +131,20 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Far less than the offsets of these tests, and more than a busy machine may hold us up between two readings.
+    /// Far less than the offsets of these tests, and more than a busy machine may hold us up
+    /// between two readings.
     const HELD_UP: f64 = 0.9;
 
     fn clock(offset: f64, frequency: f64) -> VirtualClock {
-        let settings = VirtualSettings { offset: Seconds::new(offset), frequency: Frequency::new(frequency) };
+        let settings = VirtualSettings {
+            offset: Seconds::new(offset),
+            frequency: Frequency::new(frequency),
+        };
         VirtualClock::new(settings).unwrap()
     }
 
-    /// The clock's rate against the raw counter, from its own timeline, so that no machine is too busy to tell.
+    /// The clock's rate against the raw counter, from its own timeline, so that no machine is too
+    /// busy to tell.
     fn gain(clock: &VirtualClock) -> f64 {
         let timeline = clock.timeline.load();
         let (from, to) = (raw_now(), raw_now() + 1_000_000_000_000);
@@ -147,7 +157,10 @@ mod tests {
     fn it_starts_where_the_settings_say() {
         for offset in [0.0, 3.5, -1000.25] {
             let away = clock(offset, 0.0).true_offset().to_f64();
-            assert!((away - offset).abs() < HELD_UP, "{away} instead of {offset}");
+            assert!(
+                (away - offset).abs() < HELD_UP,
+                "{away} instead of {offset}"
+            );
         }
     }
 
@@ -161,24 +174,44 @@ mod tests {
         assert_eq!(clock.frequency(), applied);
         assert!((gain(&clock) - (1.000_04 * 0.95 - 1.0)).abs() < 1e-11);
 
-        clock.set_frequency(Frequency::new(1.0 / 1.000_04 - 1.0)).unwrap();
+        clock
+            .set_frequency(Frequency::new(1.0 / 1.000_04 - 1.0))
+            .unwrap();
         assert!(gain(&clock).abs() < 1e-11);
     }
 
     #[test]
     fn steering_beyond_ten_per_cent_is_limited_and_nonsense_refused() {
         let mut clock = clock(0.0, 0.0);
-        assert_eq!(clock.set_frequency(Frequency::new(5.0)).unwrap(), FREQUENCY_LIMIT);
-        assert!(matches!(clock.set_frequency(Frequency::new(f64::NAN)), Err(ClockError::UnusableFrequency(_))));
+        assert_eq!(
+            clock.set_frequency(Frequency::new(5.0)).unwrap(),
+            FREQUENCY_LIMIT
+        );
+        assert!(matches!(
+            clock.set_frequency(Frequency::new(f64::NAN)),
+            Err(ClockError::UnusableFrequency(_))
+        ));
         assert_eq!(clock.frequency(), FREQUENCY_LIMIT);
     }
 
     #[test]
     fn settings_that_are_no_numbers_are_refused() {
-        let offset = VirtualSettings { offset: Seconds::new(f64::NAN), frequency: Frequency::ZERO };
-        assert!(matches!(VirtualClock::new(offset), Err(ClockError::UnusableOffset(_))));
-        let frequency = VirtualSettings { offset: Seconds::ZERO, frequency: Frequency::new(0.5) };
-        assert!(matches!(VirtualClock::new(frequency), Err(ClockError::UnusableFrequency(_))));
+        let offset = VirtualSettings {
+            offset: Seconds::new(f64::NAN),
+            frequency: Frequency::ZERO,
+        };
+        assert!(matches!(
+            VirtualClock::new(offset),
+            Err(ClockError::UnusableOffset(_))
+        ));
+        let frequency = VirtualSettings {
+            offset: Seconds::ZERO,
+            frequency: Frequency::new(0.5),
+        };
+        assert!(matches!(
+            VirtualClock::new(frequency),
+            Err(ClockError::UnusableFrequency(_))
+        ));
     }
 
     #[test]
@@ -215,9 +248,13 @@ mod tests {
         let after = reader.now();
 
         let shown = reader.from_realtime(stamp);
-        // Also between the two clocks that are paired; a stamp that was not converted would be 5 s off.
+        // Also between the two clocks that are paired; a stamp that was not converted would be 5 s
+        // off.
         let slack = NtpDuration::from_seconds(HELD_UP);
-        assert!(shown - before > -slack && after - shown > -slack, "{before:?} {shown:?} {after:?}");
+        assert!(
+            shown - before > -slack && after - shown > -slack,
+            "{before:?} {shown:?} {after:?}"
+        );
     }
 
     #[test]
@@ -225,7 +262,8 @@ mod tests {
         let mut clock = clock(0.0, 0.0);
         let reader = clock.reader();
         let stamp = crate::reader::realtime_now();
-        // Longer than the machine holds us up while two clocks are paired, so that the stamp is surely before the step.
+        // Longer than the machine holds us up while two clocks are paired, so that the stamp is
+        // surely before the step.
         std::thread::sleep(Duration::from_millis(20));
         clock.step(NtpDuration::from_seconds(100.0));
 
@@ -236,7 +274,11 @@ mod tests {
     fn the_status_last_set_can_be_read() {
         let mut clock = clock(0.0, 0.0);
         assert!(!clock.status().synchronized);
-        let status = ClockStatus { synchronized: true, tai_offset: Some(37), ..ClockStatus::UNSYNCHRONIZED };
+        let status = ClockStatus {
+            synchronized: true,
+            tai_offset: Some(37),
+            ..ClockStatus::UNSYNCHRONIZED
+        };
         clock.set_status(&status);
         assert_eq!(*clock.status(), status);
     }

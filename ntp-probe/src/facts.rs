@@ -55,7 +55,8 @@ pub struct ServerFacts {
     pub leap: Leap,
     /// Its stratum, as it came.
     pub stratum: u8,
-    /// Where its time comes from: letters, an IPv4 address, or eight hexadecimal digits (RFC 5905 §7.3).
+    /// Where its time comes from: letters, an IPv4 address, or eight hexadecimal digits (RFC 5905
+    /// §7.3).
     pub reference_id: String,
     /// When its clock was last set or corrected.
     pub reference_time: Option<Date>,
@@ -81,7 +82,8 @@ impl ServerFacts {
             },
             stratum: header.stratum.to_bits(),
             reference_id: header.reference_id.text(header.stratum, address.ip()),
-            reference_time: (!header.reference_time.is_unknown()).then(|| date(header.reference_time)),
+            reference_time: (!header.reference_time.is_unknown())
+                .then(|| date(header.reference_time)),
             root_delay_s: seconds(header.root_delay.to_seconds()),
             root_dispersion_s: seconds(header.root_dispersion.to_seconds()),
             precision_s: seconds(header.precision.seconds()),
@@ -125,8 +127,10 @@ impl Sample {
     }
 
     pub(crate) fn measured(address: SocketAddr, measurement: &Measurement) -> Self {
-        let one_way =
-            OneWay { outbound_s: measurement.outbound.to_seconds(), inbound_s: -measurement.inbound.to_seconds() };
+        let one_way = OneWay {
+            outbound_s: measurement.outbound.to_seconds(),
+            inbound_s: -measurement.inbound.to_seconds(),
+        };
         Self {
             offset_s: Some(measurement.offset().to_seconds()),
             delay_s: Some(measurement.delay().to_f64()),

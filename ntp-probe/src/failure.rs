@@ -29,7 +29,10 @@ impl Stage {
     /// Those of a measurement with NTS that come before this one.
     pub(crate) fn before(self) -> Vec<Self> {
         let keys = ntp_ke::client::Stage::ALL.into_iter().map(Self::Keys);
-        std::iter::once(Self::Authorities).chain(keys).filter(|stage| *stage < self).collect()
+        std::iter::once(Self::Authorities)
+            .chain(keys)
+            .filter(|stage| *stage < self)
+            .collect()
     }
 }
 
@@ -56,8 +59,8 @@ pub struct Failure {
     pub code: &'static str,
     /// What was being done.
     pub stage: Stage,
-    /// What is the matter, for people: one sentence without a capital letter and a full stop. Text of others in it is
-    /// harmless.
+    /// What is the matter, for people: one sentence without a capital letter and a full stop. Text
+    /// of others in it is harmless.
     pub message: String,
     /// What to do about it, in the same form, if `message` does not say so itself.
     pub remedy: Option<String>,
@@ -68,15 +71,30 @@ impl Failure {
     pub(crate) fn of_keys(stage: ntp_ke::client::Stage, cause: &Cause) -> Self {
         let remedy = remedy(stage, cause).map(str::to_owned);
         // These can happen at any stage, and do not say at which.
-        let anywhere = matches!(cause, Cause::TimedOut { .. } | Cause::Reset | Cause::Closed | Cause::Network(_));
-        let message = if anywhere { format!("{stage}: {cause}") } else { cause.to_string() };
-        Self { code: cause.word(), stage: Stage::Keys(stage), message, remedy }
+        let anywhere = matches!(
+            cause,
+            Cause::TimedOut { .. } | Cause::Reset | Cause::Closed | Cause::Network(_)
+        );
+        let message = if anywhere {
+            format!("{stage}: {cause}")
+        } else {
+            cause.to_string()
+        };
+        Self {
+            code: cause.word(),
+            stage: Stage::Keys(stage),
+            message,
+            remedy,
+        }
     }
 
     /// Whether a certificate does not fit the reading of our clock: either may be at fault.
     #[must_use]
     pub fn is_about_dates(&self) -> bool {
-        matches!(self.code, "certificate-not-yet-valid" | "certificate-expired")
+        matches!(
+            self.code,
+            "certificate-not-yet-valid" | "certificate-expired"
+        )
     }
 }
 
@@ -84,13 +102,20 @@ impl Failure {
 const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static str> {
     use ntp_ke::client::Stage;
     match (stage, cause) {
-        (_, Cause::Certificate(CertificateFault::NotYetValid { .. } | CertificateFault::Expired { .. })) => Some(
+        (
+            _,
+            Cause::Certificate(
+                CertificateFault::NotYetValid { .. } | CertificateFault::Expired { .. },
+            ),
+        ) => Some(
             "compare this machine's clock with a watch: if it is wrong, set it; if it is right, tell the server's operator",
         ),
         (_, Cause::Certificate(CertificateFault::WrongName { .. })) => {
             Some("ask for the server by a name that is in its certificate")
         }
-        (Stage::Dns | Stage::NtpAddress, Cause::TimedOut { .. }) => Some("does DNS work on this machine?"),
+        (Stage::Dns | Stage::NtpAddress, Cause::TimedOut { .. }) => {
+            Some("does DNS work on this machine?")
+        }
         (Stage::Tcp, Cause::TimedOut { .. } | Cause::Unreachable(_)) => {
             Some("is the host right, and does every firewall on the way let this TCP port through?")
         }

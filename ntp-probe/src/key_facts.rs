@@ -7,7 +7,8 @@ use ntp_observe::Date;
 use serde::Serialize;
 use std::net::SocketAddr;
 
-/// A certificate that the server has presented, whether it was believed or not. All text is harmless.
+/// A certificate that the server has presented, whether it was believed or not. All text is
+/// harmless.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Certificate {
     /// For whom it was issued, as `CN=…, O=…`; empty where only its names tell.
@@ -43,7 +44,11 @@ impl Certificate {
             not_after: Date::from_unix(facts.validity.not_after, 0),
             remaining_s: facts.validity.not_after.saturating_sub(now),
             key: facts.key.clone(),
-            key_sha256: facts.key_sha256.iter().map(|octet| format!("{octet:02x}")).collect(),
+            key_sha256: facts
+                .key_sha256
+                .iter()
+                .map(|octet| format!("{octet:02x}"))
+                .collect(),
         }
     }
 }
@@ -94,9 +99,17 @@ impl KeyFacts {
             ntp_server: established.ntp_server.clone(),
             ntp_port: established.ntp_port,
             ntp_server_is_another: !established.ntp_server.eq_ignore_ascii_case(asked_host),
-            ntp_addresses: established.addresses.iter().map(SocketAddr::to_string).collect(),
+            ntp_addresses: established
+                .addresses
+                .iter()
+                .map(SocketAddr::to_string)
+                .collect(),
             cookies: reply.cookies.len(),
-            cookie_bytes: reply.cookies.iter().next().map_or(0, |cookie| cookie.octets().len()),
+            cookie_bytes: reply
+                .cookies
+                .iter()
+                .next()
+                .map_or(0, |cookie| cookie.octets().len()),
             valid_until: Date::from_unix(until, 0),
             remaining_s: until.saturating_sub(unix_now()),
         }

@@ -1,17 +1,20 @@
-//! One measurement of a server, without a daemon: is it there, does it tell the time, and if not, what has failed?
+//! One measurement of a server, without a daemon: is it there, does it tell the time, and if not,
+//! what has failed?
 //!
 //! * [`query`] asks with plain NTP.
-//! * [`nts`] establishes keys (RFC 8915) and then asks with authentication. What has worked before something failed is in
-//!   the report as well.
+//! * [`nts`] establishes keys (RFC 8915) and then asks with authentication. What has worked before
+//!   something failed is in the report as well.
 //!
-//! Both return plain facts for programs ([`QueryReport`], [`NtsReport`]) under the rules of the documents of `ntp-observe`:
-//! names end in their unit, dates are RFC 3339 in UTC, what is not known is `null`, words never change, and
-//! [`SCHEMA`] rises only when a field changes its meaning or goes away. An offset is positive when our clock is *behind*.
-//! A [`Failure`] has a word for programs, and a sentence with a remedy for people.
+//! Both return plain facts for programs ([`QueryReport`], [`NtsReport`]) under the rules of the
+//! documents of `ntp-observe`: names end in their unit, dates are RFC 3339 in UTC, what is not
+//! known is `null`, words never change, and [`SCHEMA`] rises only when a field changes its meaning
+//! or goes away. An offset is positive when our clock is *behind*. A [`Failure`] has a word for
+//! programs, and a sentence with a remedy for people.
 //!
-//! This crate exists so that `ntp-ctl` needs to know neither TLS nor packets. It sets no clock: it only reads that of the
-//! system, by which certificates are judged, too. Each request leaves from a port of its own, with a random number in
-//! place of its transmit timestamp, and tells nothing about this machine's clock.
+//! This crate exists so that `ntp-ctl` needs to know neither TLS nor packets. It sets no clock: it
+//! only reads that of the system, by which certificates are judged, too. Each request leaves from a
+//! port of its own, with a random number in place of its transmit timestamp, and tells nothing
+//! about this machine's clock.
 //!
 //! # Module map
 //! | module | concept |
@@ -25,7 +28,10 @@
 //! | `trouble` | what can go wrong with NTP, in words |
 //! | `failure` | what has failed, and at which stage |
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod facts;
 mod failure;

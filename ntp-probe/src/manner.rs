@@ -3,7 +3,8 @@
 use crate::trouble::Doubt;
 use ntp_ke::client::Established;
 use ntp_proto::nts::{
-    CookieJar, KeyPair, MAX_PROTECTED_REQUEST, ResponseRefusal, UniqueId, open_response, protect_request,
+    CookieJar, KeyPair, MAX_PROTECTED_REQUEST, ResponseRefusal, UniqueId, open_response,
+    protect_request,
 };
 use ntp_proto::packet::{Header, Mode, Packet, Version};
 use ntp_proto::source::Discard;
@@ -67,25 +68,44 @@ impl Manner {
         }
     }
 
-    /// The next request, with 64 random bits in place of its time. `None` if there is no cookie left.
+    /// The next request, with 64 random bits in place of its time. `None` if there is no cookie
+    /// left.
     pub(crate) fn request(&mut self, rng: &mut impl CryptoRng) -> Option<Asked> {
         // Zero would be no timestamp at all.
         let origin = NtpTimestamp::from_bits(rng.next_u64().max(1));
         let header = Header::request(Version::V4, PollLimits::default().min(), origin);
         match self {
-            Self::Plain => Some(Asked { octets: header.encode().to_vec(), origin, unique_id: None }),
+            Self::Plain => Some(Asked {
+                octets: header.encode().to_vec(),
+                origin,
+                unique_id: None,
+            }),
             Self::Nts(session) => {
                 let mut octets = vec![0; MAX_PROTECTED_REQUEST];
-                let written = protect_request(&header, &mut session.jar, &session.keys.c2s, rng, &mut octets).ok()?;
+                let written = protect_request(
+                    &header,
+                    &mut session.jar,
+                    &session.keys.c2s,
+                    rng,
+                    &mut octets,
+                )
+                .ok()?;
                 octets.truncate(written.length);
-                Some(Asked { octets, origin, unique_id: Some(written.unique_id) })
+                Some(Asked {
+                    octets,
+                    origin,
+                    unique_id: Some(written.unique_id),
+                })
             }
         }
     }
 
-    /// Whether these octets, which the server's address has sent, are the reply: packet test 2 (RFC 5905 §8), and the seal.
+    /// Whether these octets, which the server's address has sent, are the reply: packet test 2 (RFC
+    /// 5905 §8), and the seal.
     pub(crate) fn judge(&mut self, asked: &Asked, octets: &[u8]) -> Result<Answer, Doubt> {
-        let header = Packet::decode(octets).map_err(|_| Doubt::of(Discard::Malformed))?.header;
+        let header = Packet::decode(octets)
+            .map_err(|_| Doubt::of(Discard::Malformed))?
+            .header;
         if header.mode != Mode::Server {
             return Err(Doubt::of(Discard::NotAReply));
         }
@@ -94,14 +114,20 @@ impl Manner {
         }
         match (self, &asked.unique_id) {
             (Self::Nts(session), Some(unique_id)) => session.open(octets, unique_id, &header),
-            _ => Ok(Answer { header, new_cookies: None }),
+            _ => Ok(Answer {
+                header,
+                new_cookies: None,
+            }),
         }
     }
 
-    /// After a refusal that other keys may mend: goes on with those, if there are any that were not tried. The server may
-    /// export the keys of AES-128-GCM-SIV in the way of the RFC without telling so.
+    /// After a refusal that other keys may mend: goes on with those, if there are any that were not
+    /// tried. The server may export the keys of AES-128-GCM-SIV in the way of the RFC without
+    /// telling so.
     pub(crate) fn switch_keys(&mut self, doubt: &Doubt) -> bool {
-        let Self::Nts(session) = self else { return false };
+        let Self::Nts(session) = self else {
+            return false;
+        };
         let mendable = matches!(doubt.discard, Discard::Nak | Discard::Forged) && !session.answered;
         match session.alternate.take_if(|_| mendable) {
             None => false,
@@ -115,7 +141,12 @@ impl Manner {
 }
 
 impl Session {
-    fn open(&mut self, octets: &[u8], unique_id: &UniqueId, header: &Header) -> Result<Answer, Doubt> {
+    fn open(
+        &mut self,
+        octets: &[u8],
+        unique_id: &UniqueId,
+        header: &Header,
+    ) -> Result<Answer, Doubt> {
         let opened = open_response(octets, unique_id, &self.keys.s2c).map_err(|refusal| Doubt {
             discard: match refusal {
                 ResponseRefusal::Nak => Discard::Nak,
@@ -129,6 +160,9 @@ impl Session {
         let new_cookies = Some(response.cookies.len());
         self.jar.extend(response.cookies);
         self.answered = true;
-        Ok(Answer { header: response.header, new_cookies })
+        Ok(Answer {
+            header: response.header,
+            new_cookies,
+        })
     }
 }

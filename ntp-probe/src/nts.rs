@@ -36,16 +36,17 @@ pub struct NtsReport {
     pub samples: Vec<Sample>,
     /// How many new cookies the replies have brought.
     pub new_cookies: usize,
-    /// Whether the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, without having said so, so that the first
-    /// request was in vain.
+    /// Whether the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, without having
+    /// said so, so that the first request was in vain.
     pub exporter_untold: bool,
-    /// What was measured; or why nothing was. In JSON either is `measured` or `error`, and the other one is `null`.
+    /// What was measured; or why nothing was. In JSON either is `measured` or `error`, and the
+    /// other one is `null`.
     #[serde(flatten, serialize_with = "measured_or_error")]
     pub outcome: Result<Measured, Failure>,
 }
 
-/// Asks `target` for keys and then, with them, the NTP server that it names for the time. Certificates are judged by the
-/// system's clock.
+/// Asks `target` for keys and then, with them, the NTP server that it names for the time.
+/// Certificates are judged by the system's clock.
 pub async fn nts(target: &HostPort, trust: &Trust, options: &Options) -> NtsReport {
     let clock = Date::from(SystemTime::now());
     let connector = match Connector::new(trust) {
@@ -57,17 +58,32 @@ pub async fn nts(target: &HostPort, trust: &Trust, options: &Options) -> NtsRepo
         Ok(established) => ask(target, clock, &established, options).await,
         Err(failure) => {
             let certificates = Certificate::all(&failure.certificate);
-            failed(target, clock, &certificates, Failure::of_keys(failure.stage, &failure.cause))
+            failed(
+                target,
+                clock,
+                &certificates,
+                Failure::of_keys(failure.stage, &failure.cause),
+            )
         }
     }
 }
 
 fn no_authorities(error: &TrustError) -> Failure {
-    Failure { code: "no-authorities", stage: Stage::Authorities, message: error.to_string(), remedy: None }
+    Failure {
+        code: "no-authorities",
+        stage: Stage::Authorities,
+        message: error.to_string(),
+        remedy: None,
+    }
 }
 
 /// The report of an establishment that came to nothing.
-fn failed(target: &HostPort, clock: Date, certificates: &[Certificate], failure: Failure) -> NtsReport {
+fn failed(
+    target: &HostPort,
+    clock: Date,
+    certificates: &[Certificate],
+    failure: Failure,
+) -> NtsReport {
     NtsReport {
         schema: SCHEMA,
         target: target.to_string(),
@@ -83,7 +99,12 @@ fn failed(target: &HostPort, clock: Date, certificates: &[Certificate], failure:
     }
 }
 
-async fn ask(target: &HostPort, clock: Date, established: &Established, options: &Options) -> NtsReport {
+async fn ask(
+    target: &HostPort,
+    clock: Date,
+    established: &Established,
+    options: &Options,
+) -> NtsReport {
     let mut manner = Manner::nts(established);
     let mut series = series(&established.addresses, &mut manner, options).await;
     if let Err((Trouble::Silence, _)) = series.outcome {
@@ -100,18 +121,27 @@ async fn ask(target: &HostPort, clock: Date, established: &Established, options:
         certificates: Certificate::all(&established.certificate),
         keys: Some(KeyFacts::new(established, &target.host)),
         server: series.server,
-        new_cookies: series.samples.iter().filter_map(|sample| sample.new_cookies).sum(),
+        new_cookies: series
+            .samples
+            .iter()
+            .filter_map(|sample| sample.new_cookies)
+            .sum(),
         samples: series.samples,
         exporter_untold: manner.has_switched_keys(),
         outcome,
     }
 }
 
-/// Nothing has come back. A plain request to the same address tells whether it is the server, or only what is longer than a
-/// plain packet; its reply is believed in nothing else.
+/// Nothing has come back. A plain request to the same address tells whether it is the server, or
+/// only what is longer than a plain packet; its reply is believed in nothing else.
 async fn say_what_gets_lost(silent: &mut Series, options: &Options) {
-    let Err((trouble, at)) = &mut silent.outcome else { return };
-    let once = Options { samples: 1, ..*options };
+    let Err((trouble, at)) = &mut silent.outcome else {
+        return;
+    };
+    let once = Options {
+        samples: 1,
+        ..*options
+    };
     let plain = series(&[*at], &mut Manner::Plain, &once).await;
     let plain_answers = matches!(plain.outcome, Ok(_) | Err((Trouble::Useless(..), _)));
     *trouble = Trouble::NtsSilence { plain_answers };

@@ -13,7 +13,8 @@ pub struct Options {
     pub samples: usize,
     /// From one request to the next. Servers take offence at less than two seconds.
     pub interval: Duration,
-    /// How long the look-up and each reply may take. Key establishment as a whole may take twice as long.
+    /// How long the look-up and each reply may take. Key establishment as a whole may take twice as
+    /// long.
     pub timeout: Duration,
     /// The only family of addresses that is used.
     pub family: Option<Family>,
@@ -28,6 +29,11 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { samples: 4, interval: Duration::from_secs(2), timeout: Duration::from_secs(5), family: None }
+        Self {
+            samples: 4,
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_secs(5),
+            family: None,
+        }
     }
 }

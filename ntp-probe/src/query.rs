@@ -29,7 +29,8 @@ pub struct QueryReport {
     pub server: Option<ServerFacts>,
     /// All requests, in order.
     pub samples: Vec<Sample>,
-    /// What was measured; or why nothing was. In JSON either is `measured` or `error`, and the other one is `null`.
+    /// What was measured; or why nothing was. In JSON either is `measured` or `error`, and the
+    /// other one is `null`.
     #[serde(flatten, serialize_with = "measured_or_error")]
     pub outcome: Result<Measured, Failure>,
 }
@@ -44,17 +45,33 @@ pub async fn query(target: &HostPort, options: &Options) -> QueryReport {
         }
         Err(failure) => (Vec::new(), Err(failure)),
     };
-    let outcome = series.as_ref().map_err(Clone::clone).and_then(Series::verdict);
-    let (server, samples) = series.map_or((None, Vec::new()), |series| (series.server, series.samples));
+    let outcome = series
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(Series::verdict);
+    let (server, samples) =
+        series.map_or((None, Vec::new()), |series| (series.server, series.samples));
     let addresses = addresses.iter().map(ToString::to_string).collect();
-    QueryReport { schema: SCHEMA, target: target.to_string(), clock, addresses, server, samples, outcome }
+    QueryReport {
+        schema: SCHEMA,
+        target: target.to_string(),
+        clock,
+        addresses,
+        server,
+        samples,
+        outcome,
+    }
 }
 
 async fn found(target: &HostPort, options: &Options) -> Result<Vec<SocketAddr>, Failure> {
     let looked_up = look_up(&target.host, target.port, options.family);
     let found = tokio::time::timeout(options.timeout, looked_up).await;
-    let found = found.unwrap_or(Err(Cause::TimedOut { after: options.timeout }));
-    found.map(|addresses| in_turns(&addresses)).map_err(|cause| Failure::of_keys(Stage::Dns, &cause))
+    let found = found.unwrap_or(Err(Cause::TimedOut {
+        after: options.timeout,
+    }));
+    found
+        .map(|addresses| in_turns(&addresses))
+        .map_err(|cause| Failure::of_keys(Stage::Dns, &cause))
 }
 
 /// One of `measured` and `error`, and `null` for the other.

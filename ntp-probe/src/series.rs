@@ -35,13 +35,19 @@ pub(crate) struct Series {
 impl Series {
     /// The outcome for the report.
     pub(crate) fn verdict(&self) -> Result<Measured, Failure> {
-        self.outcome.clone().map_err(|(trouble, at)| trouble.failure(at))
+        self.outcome
+            .clone()
+            .map_err(|(trouble, at)| trouble.failure(at))
     }
 }
 
-/// Asks the addresses in their order until one of them answers, and that one until there are enough samples. There must be
-/// an address.
-pub(crate) async fn series(addresses: &[SocketAddr], manner: &mut Manner, options: &Options) -> Series {
+/// Asks the addresses in their order until one of them answers, and that one until there are enough
+/// samples. There must be an address.
+pub(crate) async fn series(
+    addresses: &[SocketAddr],
+    manner: &mut Manner,
+    options: &Options,
+) -> Series {
     let _stamping = stamping().await;
     let clock = Clock::measuring();
     let mut course = Course {
@@ -66,7 +72,9 @@ pub(crate) async fn series(addresses: &[SocketAddr], manner: &mut Manner, option
 /// A generator of its own for each series.
 fn random() -> ChaCha12Rng {
     let mut seed = [0; 32];
-    SysRng.try_fill_bytes(&mut seed).expect("invariant: the system has randomness, or TLS would have none either");
+    SysRng
+        .try_fill_bytes(&mut seed)
+        .expect("invariant: the system has randomness, or TLS would have none either");
     ChaCha12Rng::from_seed(seed)
 }
 
@@ -93,7 +101,9 @@ impl Course<'_> {
             match self.exchange(at).await {
                 Ok(()) => return Some(at),
                 Err(trouble) if trouble.is_an_answer() => return None,
-                Err(trouble) if addresses.len() == 1 && trouble.is_told_by_the_network() => return None,
+                Err(trouble) if addresses.len() == 1 && trouble.is_told_by_the_network() => {
+                    return None;
+                }
                 Err(_) => {}
             }
         }
@@ -103,7 +113,11 @@ impl Course<'_> {
     /// The other samples, after the first.
     async fn go_on(&mut self, at: SocketAddr) {
         for _ in 1..self.options.wanted() {
-            if self.exchange(at).await.is_err_and(|trouble| trouble.ends_the_series()) {
+            if self
+                .exchange(at)
+                .await
+                .is_err_and(|trouble| trouble.ends_the_series())
+            {
                 return;
             }
         }
@@ -114,7 +128,9 @@ impl Course<'_> {
         loop {
             tokio::time::sleep_until(self.next).await;
             self.next = Instant::now() + self.options.interval;
-            let Err(trouble) = self.ask_once(at).await else { return Ok(()) };
+            let Err(trouble) = self.ask_once(at).await else {
+                return Ok(());
+            };
             self.samples.push(Sample::failed(at, trouble.word()));
             if let Trouble::Doubtful(doubt) = &trouble
                 && self.manner.switch_keys(doubt)
@@ -122,7 +138,11 @@ impl Course<'_> {
                 self.next = Instant::now();
                 continue;
             }
-            if self.worst.as_ref().is_none_or(|(worst, _)| worst.weight() <= trouble.weight()) {
+            if self
+                .worst
+                .as_ref()
+                .is_none_or(|(worst, _)| worst.weight() <= trouble.weight())
+            {
                 self.worst = Some((trouble.clone(), at));
             }
             return Err(trouble);
@@ -130,18 +150,32 @@ impl Course<'_> {
     }
 
     async fn ask_once(&mut self, at: SocketAddr) -> Result<(), Trouble> {
-        let asked = self.manner.request(&mut self.rng).ok_or(Trouble::NoCookies)?;
+        let asked = self
+            .manner
+            .request(&mut self.rng)
+            .ok_or(Trouble::NoCookies)?;
         let judge = |octets: &[u8]| self.manner.judge(&asked, octets);
-        let reply = ask(at, &asked.octets, &self.reader, self.options.timeout, judge).await.map_err(silence)?;
-        let Answer { header, new_cookies } = reply.content;
+        let reply = ask(at, &asked.octets, &self.reader, self.options.timeout, judge)
+            .await
+            .map_err(silence)?;
+        let Answer {
+            header,
+            new_cookies,
+        } = reply.content;
         // A kiss tells nothing about the server but itself.
-        if header.kiss().is_none_or(|kiss| matches!(kiss, KissCode::Other(_))) {
+        if header
+            .kiss()
+            .is_none_or(|kiss| matches!(kiss, KissCode::Other(_)))
+        {
             self.server = Some(ServerFacts::new(at, &header));
         }
-        let measurement =
-            measure(&reply, self.precision).map_err(|discard| Trouble::Useless(discard, Box::new(header)))?;
+        let measurement = measure(&reply, self.precision)
+            .map_err(|discard| Trouble::Useless(discard, Box::new(header)))?;
         self.filter.push(measurement, Frequency::ZERO);
-        self.samples.push(Sample { new_cookies, ..Sample::measured(at, &measurement) });
+        self.samples.push(Sample {
+            new_cookies,
+            ..Sample::measured(at, &measurement)
+        });
         Ok(())
     }
 
@@ -150,16 +184,28 @@ impl Course<'_> {
         let filtered = self.filter.filtered(FreeTime::new(now), Frequency::ZERO);
         let outcome = match (answered, filtered) {
             (Some(at), Some(filtered)) => Ok(Measured::new(at, &filtered, now)),
-            _ => Err(self.worst.expect("invariant: without a measurement something has gone wrong")),
+            _ => Err(self
+                .worst
+                .expect("invariant: without a measurement something has gone wrong")),
         };
-        Series { samples: self.samples, server: self.server, outcome }
+        Series {
+            samples: self.samples,
+            server: self.server,
+            outcome,
+        }
     }
 }
 
-/// The tests of the header, and what the four timestamps tell. Nobody here steers the clock, so it counts as free-running.
+/// The tests of the header, and what the four timestamps tell. Nobody here steers the clock, so it
+/// counts as free-running.
 fn measure(reply: &Reply<Answer>, precision: Precision) -> Result<Measurement, Discard> {
     let header = &reply.content.header;
-    let ourselves = Ourselves { address: reply.to, system: None, server: None, own_servers: &OwnServers::NONE };
+    let ourselves = Ourselves {
+        address: reply.to,
+        system: None,
+        server: None,
+        own_servers: &OwnServers::NONE,
+    };
     let valid = ValidReply::check(header, &ourselves)?;
     let exchange = Exchange {
         sent: FreeTime::new(reply.sent.at),
@@ -167,15 +213,27 @@ fn measure(reply: &Reply<Answer>, precision: Precision) -> Result<Measurement, D
         server_sent: header.transmit,
         received: FreeTime::new(reply.received.at),
     };
-    valid.measure(&exchange, (reply.sent.origin, reply.received.origin), precision)
+    valid.measure(
+        &exchange,
+        (reply.sent.origin, reply.received.origin),
+        precision,
+    )
 }
 
 fn silence(silence: NoReply) -> Trouble {
     match silence {
         NoReply::NotSent(error) => Trouble::NotSent(error.to_string()),
-        NoReply::Silence { doubt: Some(doubt), .. } => Trouble::Doubtful(doubt),
-        NoReply::Silence { unreachable: None, doubt: None } => Trouble::Silence,
-        NoReply::Silence { unreachable: Some(error), .. } => match error.kind() {
+        NoReply::Silence {
+            doubt: Some(doubt), ..
+        } => Trouble::Doubtful(doubt),
+        NoReply::Silence {
+            unreachable: None,
+            doubt: None,
+        } => Trouble::Silence,
+        NoReply::Silence {
+            unreachable: Some(error),
+            ..
+        } => match error.kind() {
             io::ErrorKind::ConnectionRefused => Trouble::PortUnreachable,
             _ => Trouble::Unreachable(error.to_string()),
         },
@@ -183,7 +241,8 @@ fn silence(silence: NoReply) -> Trouble {
 }
 
 impl Trouble {
-    /// Whether the server, or something in its place, has answered, so that asking other addresses would hide it.
+    /// Whether the server, or something in its place, has answered, so that asking other addresses
+    /// would hide it.
     const fn is_an_answer(&self) -> bool {
         self.ends_the_series() || matches!(self, Self::Doubtful(Doubt { is_close: true, .. }))
     }
@@ -198,7 +257,10 @@ impl Trouble {
     }
 
     const fn is_told_by_the_network(&self) -> bool {
-        matches!(self, Self::NotSent(_) | Self::PortUnreachable | Self::Unreachable(_))
+        matches!(
+            self,
+            Self::NotSent(_) | Self::PortUnreachable | Self::Unreachable(_)
+        )
     }
 }
 
@@ -218,7 +280,14 @@ mod tests {
             while let Ok((_, from)) = socket.recv_from(&mut octets) {
                 let (request, now) = (Header::decode(&octets).unwrap(), Clock::measuring().now());
                 let (mode, stratum) = (Mode::Server, Stratum::PRIMARY);
-                let reply = Header { mode, stratum, origin: request.transmit, receive: now, transmit: now, ..request };
+                let reply = Header {
+                    mode,
+                    stratum,
+                    origin: request.transmit,
+                    receive: now,
+                    transmit: now,
+                    ..request
+                };
                 socket.send_to(&reply.encode(), from).unwrap();
             }
         });
@@ -226,12 +295,20 @@ mod tests {
     }
 
     fn closed() -> SocketAddr {
-        UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+        UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
     }
 
     async fn asked(addresses: &[SocketAddr]) -> Series {
         let (interval, timeout) = (Duration::from_millis(10), Duration::from_secs(5));
-        let options = Options { samples: 2, interval, timeout, family: None };
+        let options = Options {
+            samples: 2,
+            interval,
+            timeout,
+            family: None,
+        };
         series(addresses, &mut Manner::Plain, &options).await
     }
 
@@ -242,7 +319,10 @@ mod tests {
         let series = asked(&[closed(), silent.local_addr().unwrap(), good]).await;
 
         let words: Vec<_> = series.samples.iter().map(|sample| sample.result).collect();
-        assert_eq!(words, ["port-unreachable", "no-reply", "measured", "measured"]);
+        assert_eq!(
+            words,
+            ["port-unreachable", "no-reply", "measured", "measured"]
+        );
         assert_eq!(series.outcome.unwrap().address, good.to_string());
     }
 

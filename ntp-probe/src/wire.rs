@@ -21,12 +21,17 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long a kernel may take until it stamps what comes in.
 const WARM_UP: Duration = Duration::from_millis(5);
 
-/// A kernel stamps what comes in only while some socket wants it, and begins a moment later. Whoever holds this during
-/// several exchanges need not lose the timestamp of the first, which may be the only one.
+/// A kernel stamps what comes in only while some socket wants it, and begins a moment later.
+/// Whoever holds this during several exchanges need not lose the timestamp of the first, which may
+/// be the only one.
 pub(crate) async fn stamping() -> Option<Socket> {
-    let anywhere = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
-    let mut sockets =
-        anywhere.iter().filter_map(|any| Socket::bind(&BindOptions::client(SocketAddr::new(*any, 0))).ok());
+    let anywhere = [
+        IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        Ipv6Addr::UNSPECIFIED.into(),
+    ];
+    let mut sockets = anywhere
+        .iter()
+        .filter_map(|any| Socket::bind(&BindOptions::client(SocketAddr::new(*any, 0))).ok());
     let socket = sockets.next()?;
     tokio::time::sleep(WARM_UP).await;
     Some(socket)
@@ -69,16 +74,26 @@ pub(crate) async fn ask<T>(
     let mut waiting = Waiting::send(to, request, reader, timeout).map_err(NoReply::NotSent)?;
     let mut buffer = [0; BUFFER];
     loop {
-        let Some(datagram) = waiting.next(&mut buffer).await else { return Err(waiting.give_up()) };
+        let Some(datagram) = waiting.next(&mut buffer).await else {
+            return Err(waiting.give_up());
+        };
         let octets = buffer.get(..datagram.length).unwrap_or_default();
-        let judged =
-            if same_endpoint(datagram.from, to) { judge(octets) } else { Err(Doubt::of(Discard::WrongAddress)) };
+        let judged = if same_endpoint(datagram.from, to) {
+            judge(octets)
+        } else {
+            Err(Doubt::of(Discard::WrongAddress))
+        };
         match judged {
             Err(doubt) => waiting.note(doubt),
             Ok(content) => {
                 // The kernel's transmit timestamp has come by now, or will not any more.
                 waiting.drain_notices();
-                return Ok(Reply { content, sent: waiting.sent, received: datagram.received, to: datagram.to });
+                return Ok(Reply {
+                    content,
+                    sent: waiting.sent,
+                    received: datagram.received,
+                    to: datagram.to,
+                });
             }
         }
     }
@@ -104,15 +119,35 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn send(to: SocketAddr, request: &[u8], reader: &ClockReader, timeout: Duration) -> io::Result<Self> {
-        let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    fn send(
+        to: SocketAddr,
+        request: &[u8],
+        reader: &ClockReader,
+        timeout: Duration,
+    ) -> io::Result<Self> {
+        let any: IpAddr = if to.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
         let options = BindOptions::client(SocketAddr::new(any, 0));
         let socket = Socket::bind(&options).map_err(|error| error.error)?;
-        let sent = Stamp { at: reader.now(), origin: StampOrigin::Daemon };
+        let sent = Stamp {
+            at: reader.now(),
+            origin: StampOrigin::Daemon,
+        };
         let id = socket.send(request, to)?;
         let deadline = Instant::now() + timeout;
         let (reader, unreachable, doubt) = (reader.clone(), None, None);
-        Ok(Self { socket: watched(socket)?, reader, id, sent, deadline, unreachable, doubt })
+        Ok(Self {
+            socket: watched(socket)?,
+            reader,
+            id,
+            sent,
+            deadline,
+            unreachable,
+            doubt,
+        })
     }
 
     /// The next datagram, whoever has sent it. `None` if the time is up.
@@ -128,7 +163,10 @@ impl Waiting {
                 });
             }
             let ready = self.socket.ready(Interest::READABLE | Interest::ERROR);
-            let mut ready = tokio::time::timeout_at(self.deadline, ready).await.ok()?.ok()?;
+            let mut ready = tokio::time::timeout_at(self.deadline, ready)
+                .await
+                .ok()?
+                .ok()?;
             ready.clear_ready();
         }
     }
@@ -136,7 +174,9 @@ impl Waiting {
     fn drain_notices(&mut self) {
         while let Ok(Some(notice)) = self.socket.get_ref().notice() {
             match notice {
-                Notice::Transmitted(stamp) if stamp.id == self.id => self.sent = self.local(Some(stamp.stamp)),
+                Notice::Transmitted(stamp) if stamp.id == self.id => {
+                    self.sent = self.local(Some(stamp.stamp));
+                }
                 Notice::Transmitted(_) => {}
                 Notice::Unreachable(unreachable) => {
                     self.unreachable = Some(unreachable.error);
@@ -146,7 +186,8 @@ impl Waiting {
         }
     }
 
-    /// Something came that is not believed. What only somebody can have sent who has seen the request tells most.
+    /// Something came that is not believed. What only somebody can have sent who has seen the
+    /// request tells most.
     fn note(&mut self, doubt: Doubt) {
         if doubt.is_close {
             self.hurry();
@@ -161,24 +202,37 @@ impl Waiting {
     }
 
     fn give_up(self) -> NoReply {
-        NoReply::Silence { unreachable: self.unreachable, doubt: self.doubt }
+        NoReply::Silence {
+            unreachable: self.unreachable,
+            doubt: self.doubt,
+        }
     }
 
     /// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
     fn local(&self, stamp: Option<ntp_udp::Stamp>) -> Stamp {
         match stamp {
-            None => Stamp { at: self.reader.now(), origin: StampOrigin::Daemon },
-            Some(stamp) => Stamp { at: self.reader.from_realtime(stamp.at), origin: stamp.origin },
+            None => Stamp {
+                at: self.reader.now(),
+                origin: StampOrigin::Daemon,
+            },
+            Some(stamp) => Stamp {
+                at: self.reader.from_realtime(stamp.at),
+                origin: stamp.origin,
+            },
         }
     }
 }
 
-#[expect(deprecated, reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own")]
+#[expect(
+    deprecated,
+    reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own"
+)]
 fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
 }
 
-/// Addresses are compared without the scope and flow of IPv6, which differ between what we asked for and what came.
+/// Addresses are compared without the scope and flow of IPv6, which differ between what we asked
+/// for and what came.
 fn same_endpoint(a: SocketAddr, b: SocketAddr) -> bool {
     a.ip().to_canonical() == b.ip().to_canonical() && a.port() == b.port()
 }

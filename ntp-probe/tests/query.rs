@@ -13,16 +13,31 @@ use std::time::{Duration, Instant};
 
 /// Waits longer for a reply than any machine is busy.
 fn quick(samples: usize) -> Options {
-    Options { samples, interval: Duration::from_millis(10), timeout: Duration::from_secs(60), family: None }
+    Options {
+        samples,
+        interval: Duration::from_millis(10),
+        timeout: Duration::from_secs(60),
+        family: None,
+    }
 }
 
 /// The same with less patience, for those who never give the answer that is waited for.
 async fn asked_briefly(address: SocketAddr, samples: usize) -> QueryReport {
-    query(&target(address), &Options { timeout: Duration::from_secs(4), ..quick(samples) }).await
+    query(
+        &target(address),
+        &Options {
+            timeout: Duration::from_secs(4),
+            ..quick(samples)
+        },
+    )
+    .await
 }
 
 fn target(address: SocketAddr) -> HostPort {
-    HostPort { host: address.ip().to_string(), port: address.port() }
+    HostPort {
+        host: address.ip().to_string(),
+        port: address.port(),
+    }
 }
 
 async fn asked(address: SocketAddr, samples: usize) -> QueryReport {
@@ -33,7 +48,14 @@ async fn asked(address: SocketAddr, samples: usize) -> QueryReport {
 fn failure(report: &QueryReport) -> (&'static str, String) {
     let failure = report.outcome.as_ref().unwrap_err();
     assert_eq!(failure.stage.word(), "ntp");
-    (failure.code, format!("{}; {}", failure.message, failure.remedy.as_deref().unwrap_or_default()))
+    (
+        failure.code,
+        format!(
+            "{}; {}",
+            failure.message,
+            failure.remedy.as_deref().unwrap_or_default()
+        ),
+    )
 }
 
 fn words(report: &QueryReport) -> Vec<&'static str> {
@@ -42,19 +64,41 @@ fn words(report: &QueryReport) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_server_that_is_ahead_tells_how_far_we_are_behind() {
-    let server = TimeService { ahead: 0.25, ..TimeService::default() }.start();
+    let server = TimeService {
+        ahead: 0.25,
+        ..TimeService::default()
+    }
+    .start();
 
     let report = asked(server, 4).await;
 
     let measured = report.outcome.as_ref().unwrap();
-    assert!((measured.offset_s - 0.25).abs() <= measured.error_bound_s, "{measured:?}");
-    assert!(measured.error_bound_s >= measured.delay_s / 2.0 + 0.001, "{measured:?}");
-    assert_eq!((measured.sample_count, measured.address.as_str()), (4, server.to_string().as_str()));
+    assert!(
+        (measured.offset_s - 0.25).abs() <= measured.error_bound_s,
+        "{measured:?}"
+    );
+    assert!(
+        measured.error_bound_s >= measured.delay_s / 2.0 + 0.001,
+        "{measured:?}"
+    );
+    assert_eq!(
+        (measured.sample_count, measured.address.as_str()),
+        (4, server.to_string().as_str())
+    );
     assert!(measured.jitter_s.is_some());
     assert_eq!(measured.sent_by, "kernel");
-    assert!(report.samples.iter().any(|sample| sample.received_by == Some("kernel")), "{report:?}");
+    assert!(
+        report
+            .samples
+            .iter()
+            .any(|sample| sample.received_by == Some("kernel")),
+        "{report:?}"
+    );
     let facts = report.server.unwrap();
-    assert_eq!((facts.version, facts.stratum, facts.reference_id.as_str()), (4, 1, "GPS"));
+    assert_eq!(
+        (facts.version, facts.stratum, facts.reference_id.as_str()),
+        (4, 1, "GPS")
+    );
     assert!((facts.root_dispersion_s - 0.001).abs() < 1e-4);
     assert!((facts.reference_time.unwrap().unix_seconds() - report.clock.unix_seconds()).abs() < 5);
 }
@@ -101,7 +145,10 @@ async fn a_server_that_never_answers_is_asked_twice() {
 
 #[tokio::test]
 async fn a_closed_port_is_told_by_the_network_without_waiting() {
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let began = Instant::now();
 
     let report = asked(closed, 4).await;
@@ -118,14 +165,24 @@ async fn a_lost_reply_does_not_spoil_the_others() {
     let inner = TimeService::default().start();
     let server = odd(move |octets, _| {
         number += 1;
-        if number == 2 { Vec::new() } else { vec![answered_by(inner, octets)] }
+        if number == 2 {
+            Vec::new()
+        } else {
+            vec![answered_by(inner, octets)]
+        }
     });
 
     // Long enough for the other replies on a busy machine.
-    let options = Options { timeout: Duration::from_secs(8), ..quick(4) };
+    let options = Options {
+        timeout: Duration::from_secs(8),
+        ..quick(4)
+    };
     let report = query(&target(server), &options).await;
 
-    assert_eq!(words(&report), ["measured", "no-reply", "measured", "measured"]);
+    assert_eq!(
+        words(&report),
+        ["measured", "no-reply", "measured", "measured"]
+    );
     assert_eq!(report.outcome.unwrap().sample_count, 3);
 }
 
@@ -136,8 +193,19 @@ async fn a_kiss_ends_the_series_at_once() {
         allow_action: FilterAction::Deny,
         ..AccessPolicy::default()
     };
-    let config = ServerConfig { access, ..ServerConfig::default() };
-    let report = asked(TimeService { config, ..TimeService::default() }.start(), 4).await;
+    let config = ServerConfig {
+        access,
+        ..ServerConfig::default()
+    };
+    let report = asked(
+        TimeService {
+            config,
+            ..TimeService::default()
+        }
+        .start(),
+        4,
+    )
+    .await;
 
     let (word, sentence) = failure(&report);
     assert_eq!(word, "kiss-deny");
@@ -167,11 +235,22 @@ async fn a_server_that_is_asked_too_often_keeps_what_it_has_told() {
 
 #[tokio::test]
 async fn an_unsynchronised_server_is_no_source_but_its_facts_are_shown() {
-    let report = asked(TimeService { state: ServedState::UNSYNCHRONIZED, ..TimeService::default() }.start(), 4).await;
+    let report = asked(
+        TimeService {
+            state: ServedState::UNSYNCHRONIZED,
+            ..TimeService::default()
+        }
+        .start(),
+        4,
+    )
+    .await;
 
     let (word, sentence) = failure(&report);
     assert_eq!(word, "server-unsynchronized");
-    assert!(sentence.contains("(leap indicator 3, stratum 16, INIT)"), "{sentence}");
+    assert!(
+        sentence.contains("(leap indicator 3, stratum 16, INIT)"),
+        "{sentence}"
+    );
     assert_eq!(report.server.unwrap().stratum, 16);
     assert_eq!(report.samples.len(), 1);
 }
@@ -179,7 +258,15 @@ async fn an_unsynchronised_server_is_no_source_but_its_facts_are_shown() {
 #[tokio::test]
 async fn an_answer_to_something_else_is_not_believed() {
     let alter = |octets: &mut Vec<u8>| octets[24] ^= 1;
-    let report = asked_briefly(TimeService { alter, ..TimeService::default() }.start(), 2).await;
+    let report = asked_briefly(
+        TimeService {
+            alter,
+            ..TimeService::default()
+        }
+        .start(),
+        2,
+    )
+    .await;
 
     assert_eq!(failure(&report).0, "bogus-origin");
 }
@@ -211,33 +298,58 @@ async fn an_answer_from_another_address_is_not_the_servers() {
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_fails_at_the_look_up() {
-    let nowhere = HostPort { host: "nowhere.invalid".into(), port: 123 };
-    let report = query(&nowhere, &Options { timeout: Duration::from_secs(5), ..quick(1) }).await;
+    let nowhere = HostPort {
+        host: "nowhere.invalid".into(),
+        port: 123,
+    };
+    let report = query(
+        &nowhere,
+        &Options {
+            timeout: Duration::from_secs(5),
+            ..quick(1)
+        },
+    )
+    .await;
 
     let failure = report.outcome.unwrap_err();
     assert_eq!(failure.stage.word(), "dns");
-    assert!(["name-not-resolved", "timed-out"].contains(&failure.code), "{failure:?}");
+    assert!(
+        ["name-not-resolved", "timed-out"].contains(&failure.code),
+        "{failure:?}"
+    );
     assert!(report.samples.is_empty());
 }
 
 #[tokio::test]
 async fn one_family_alone_is_asked_if_wanted() {
-    let v6 = Options { family: Some(Family::V6), ..quick(1) };
+    let v6 = Options {
+        family: Some(Family::V6),
+        ..quick(1)
+    };
     let report = query(&target(TimeService::default().start()), &v6).await;
 
     let failure = report.outcome.unwrap_err();
-    assert_eq!((failure.code, failure.message.as_str()), ("no-address-of-family", "127.0.0.1 has no IPv6 address"));
+    assert_eq!(
+        (failure.code, failure.message.as_str()),
+        ("no-address-of-family", "127.0.0.1 has no IPv6 address")
+    );
 }
 
 #[tokio::test]
 async fn the_report_is_json_with_one_of_measured_and_error() {
     let good = serde_json::to_value(asked(TimeService::default().start(), 2).await).unwrap();
     assert_eq!(good["schema"], SCHEMA);
-    assert!(good["measured"]["offset_s"].is_f64() && good["error"].is_null(), "{good:#}");
+    assert!(
+        good["measured"]["offset_s"].is_f64() && good["error"].is_null(),
+        "{good:#}"
+    );
     assert_eq!(good["server"]["leap"], "none");
     assert!(good["samples"][0]["one_way"]["outbound_s"].is_f64());
 
     let bad = serde_json::to_value(asked_briefly(silent(), 1).await).unwrap();
     assert!(bad["measured"].is_null());
-    assert_eq!((&bad["error"]["code"], &bad["error"]["stage"]), (&"no-reply".into(), &"ntp".into()));
+    assert_eq!(
+        (&bad["error"]["code"], &bad["error"]["stage"]),
+        (&"no-reply".into(), &"ntp".into())
+    );
 }

@@ -1,13 +1,16 @@
 //! What the parts of a reply cost, each by itself: `cargo bench -p ntp-proto --bench parts`.
 
 use divan::{Bencher, black_box};
-use ntp_proto::nts::{AeadAlgorithm, AeadKey, Cookie, CookieJar, KeyPair, KeySet, TAG_LENGTH, protect_request};
+use ntp_proto::nts::{
+    AeadAlgorithm, AeadKey, Cookie, CookieJar, KeyPair, KeySet, TAG_LENGTH, protect_request,
+};
 use ntp_proto::packet::{Header, Packet, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 
-/// What an authenticator covers beside what it hides, in octets: header, unique identifier and a cookie.
+/// What an authenticator covers beside what it hides, in octets: header, unique identifier and a
+/// cookie.
 const ASSOCIATED: usize = 48 + 36 + 104;
 /// What a reply hides, in octets: one cookie.
 const HIDDEN: usize = 104;
@@ -19,16 +22,29 @@ fn rng() -> ChaCha12Rng {
 }
 
 fn key(number: u16) -> AeadKey {
-    AeadKey::random(AeadAlgorithm::from_id(number).expect("one of ours"), &mut rng())
+    AeadKey::random(
+        AeadAlgorithm::from_id(number).expect("one of ours"),
+        &mut rng(),
+    )
 }
 
 fn header() -> Header {
-    Header::request(Version::V4, PollInterval::clamped(6), NtpTimestamp::from_bits(0x1234_5678))
+    Header::request(
+        Version::V4,
+        PollInterval::clamped(6),
+        NtpTimestamp::from_bits(0x1234_5678),
+    )
 }
 
 /// A session and the keys of its cookies.
 fn session() -> (KeySet, KeyPair) {
-    (KeySet::new(7, 0, &mut rng()), KeyPair { c2s: key(15), s2c: key(15) })
+    (
+        KeySet::new(7, 0, &mut rng()),
+        KeyPair {
+            c2s: key(15),
+            s2c: key(15),
+        },
+    )
 }
 
 #[divan::bench]
@@ -43,9 +59,11 @@ fn decode_nts(bencher: Bencher<'_, '_>) {
     let mut jar = CookieJar::new();
     jar.extend((0..8).filter_map(|_| Cookie::new(&keys.seal_cookie(&pair, &mut rng()))));
     let mut buffer = [0; 1280];
-    let written = protect_request(&header(), &mut jar, &pair.c2s, &mut rng(), &mut buffer).expect("it fits");
+    let written =
+        protect_request(&header(), &mut jar, &pair.c2s, &mut rng(), &mut buffer).expect("it fits");
     let octets = &buffer[..written.length];
-    bencher.bench(|| Packet::decode(black_box(octets)).map(|packet| packet.extensions.iter().count()));
+    bencher
+        .bench(|| Packet::decode(black_box(octets)).map(|packet| packet.extensions.iter().count()));
 }
 
 #[divan::bench]
@@ -59,7 +77,14 @@ fn seal(bencher: Bencher<'_, '_>, number: u16) {
     let key = key(number);
     let nonce = vec![7; key.algorithm().nonce_length()];
     let mut sealed = [0; HIDDEN + TAG_LENGTH];
-    bencher.bench_local(|| key.seal(black_box(&nonce), &[1; ASSOCIATED], &[2; HIDDEN], &mut sealed));
+    bencher.bench_local(|| {
+        key.seal(
+            black_box(&nonce),
+            &[1; ASSOCIATED],
+            &[2; HIDDEN],
+            &mut sealed,
+        )
+    });
 }
 
 #[divan::bench(args = NUMBERS)]
@@ -67,9 +92,18 @@ fn verify(bencher: Bencher<'_, '_>, number: u16) {
     let key = key(number);
     let nonce = vec![7; key.algorithm().nonce_length()];
     let mut sealed = [0; TAG_LENGTH];
-    let length = key.seal(&nonce, &[1; ASSOCIATED], &[], &mut sealed).expect("it fits");
-    bencher
-        .bench_local(|| key.open(black_box(&nonce), &[1; ASSOCIATED], &sealed[..length], &mut []).expect("it is ours"));
+    let length = key
+        .seal(&nonce, &[1; ASSOCIATED], &[], &mut sealed)
+        .expect("it fits");
+    bencher.bench_local(|| {
+        key.open(
+            black_box(&nonce),
+            &[1; ASSOCIATED],
+            &sealed[..length],
+            &mut [],
+        )
+        .expect("it is ours")
+    });
 }
 
 #[divan::bench]
@@ -78,7 +112,9 @@ fn cookie_sealed(bencher: Bencher<'_, '_>) {
     let mut rng = rng();
     bencher.bench_local(|| {
         let mut last = 0;
-        keys.seal_cookies(&pair, 1, &mut rng, |cookie| last = cookie.last().copied().unwrap_or_default());
+        keys.seal_cookies(&pair, 1, &mut rng, |cookie| {
+            last = cookie.last().copied().unwrap_or_default();
+        });
         last
     });
 }

@@ -1,13 +1,16 @@
-//! What a reply costs: `cargo bench -p ntp-proto`. Everything that a worker does for one datagram but the system calls.
+//! What a reply costs: `cargo bench -p ntp-proto`. Everything that a worker does for one datagram
+//! but the system calls.
 //!
-//! `cargo bench -p ntp-proto -- count CASE N` answers N requests and does nothing else, for tools that count instructions;
-//! `bench/instructions` does so.
+//! `cargo bench -p ntp-proto -- count CASE N` answers N requests and does nothing else, for tools
+//! that count instructions; `bench/instructions` does so.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, Cookie, CookieJar, KeyPair, KeySet, protect_request};
 use ntp_proto::packet::{Header, Version};
-use ntp_proto::server::{MAX_BATCH, Request, ServedState, Server, ServerConfig, Snapshots, Verdict};
+use ntp_proto::server::{
+    MAX_BATCH, Request, ServedState, Server, ServerConfig, Snapshots, Verdict,
+};
 use ntp_proto::time::{MonoTime, NtpTimestamp, PollInterval};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
@@ -68,25 +71,37 @@ impl Case {
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let keys = KeySet::new(7, 0, &mut rng);
         // As many kisses as are asked for, so that each costs what it costs.
-        let config = ServerConfig { kisses_per_second: u32::MAX, ..ServerConfig::default() };
+        let config = ServerConfig {
+            kisses_per_second: u32::MAX,
+            ..ServerConfig::default()
+        };
         let server = Server::new(Arc::new(config), [1; 32]);
-        let header = Header::request(Version::V4, PollInterval::clamped(6), NtpTimestamp::from_bits(0x1234_5678));
+        let header = Header::request(
+            Version::V4,
+            PollInterval::clamped(6),
+            NtpTimestamp::from_bits(0x1234_5678),
+        );
         let (algorithm, cookies) = match kind {
             Kind::Plain => (None, 0),
             Kind::Nts(algorithm) => (Some(algorithm), 8),
             Kind::NtsEightCookies(algorithm) => (Some(algorithm), 1),
-            Kind::TinyPlaceholders | Kind::BadCookie | Kind::BadTag => (Some(AeadAlgorithm::SivCmac256), 8),
+            Kind::TinyPlaceholders | Kind::BadCookie | Kind::BadTag => {
+                (Some(AeadAlgorithm::SivCmac256), 8)
+            }
         };
         let mut request = match algorithm {
             None => header.encode().to_vec(),
             Some(algorithm) => {
-                let pair =
-                    KeyPair { c2s: AeadKey::random(algorithm, &mut rng), s2c: AeadKey::random(algorithm, &mut rng) };
+                let pair = KeyPair {
+                    c2s: AeadKey::random(algorithm, &mut rng),
+                    s2c: AeadKey::random(algorithm, &mut rng),
+                };
                 let mut jar = CookieJar::new();
                 let cookie = |rng: &mut _| Cookie::new(&keys.seal_cookie(&pair, rng));
                 jar.extend((0..cookies).filter_map(|_| cookie(&mut rng)));
                 let mut buffer = [0; 1280];
-                let written = protect_request(&header, &mut jar, &pair.c2s, &mut rng, &mut buffer).expect("it fits");
+                let written = protect_request(&header, &mut jar, &pair.c2s, &mut rng, &mut buffer)
+                    .expect("it fits");
                 buffer[..written.length].to_vec()
             }
         };
@@ -104,20 +119,35 @@ impl Case {
             }
             _ => {}
         }
-        Self { server, keys, request, from: SocketAddr::from(([192, 0, 2, 1], 50_000)) }
+        Self {
+            server,
+            keys,
+            request,
+            from: SocketAddr::from(([192, 0, 2, 1], 50_000)),
+        }
     }
 
     /// Answers the request as often as a batch is long.
     fn answer(&mut self, now: MonoTime, buffer: &mut [u8]) -> usize {
         let at = NtpTimestamp::from_bits(0xEC00_0020_0000_0001);
-        let request = Request { octets: &self.request, from: self.from, receive: at, now };
-        let snapshots = Snapshots { state: &ServedState::UNSYNCHRONIZED, keys: Some(&self.keys) };
+        let request = Request {
+            octets: &self.request,
+            from: self.from,
+            receive: at,
+            now,
+        };
+        let snapshots = Snapshots {
+            state: &ServedState::UNSYNCHRONIZED,
+            keys: Some(&self.keys),
+        };
         let requests = std::iter::repeat_n(black_box(request), MAX_BATCH);
         let mut verdicts = self.server.handle_batch(requests, snapshots);
         let mut written = 0;
         while let Some(verdict) = verdicts.next() {
             if let Verdict::Reply(reply) = verdict {
-                written += reply.emit(at, buffer).expect("the buffer holds every reply");
+                written += reply
+                    .emit(at, buffer)
+                    .expect("the buffer holds every reply");
             }
         }
         written
@@ -126,10 +156,15 @@ impl Case {
 
 #[divan::bench(args = KINDS.map(Kind::word))]
 fn reply(bencher: Bencher<'_, '_>, word: &String) {
-    let kind = KINDS.into_iter().find(|kind| kind.word() == *word).expect("the words are those of the kinds");
+    let kind = KINDS
+        .into_iter()
+        .find(|kind| kind.word() == *word)
+        .expect("the words are those of the kinds");
     let mut case = Case::new(kind);
     let mut buffer = [0; 1280];
-    bencher.counter(ItemsCount::new(MAX_BATCH)).bench_local(|| black_box(case.answer(MonoTime::ZERO, &mut buffer)));
+    bencher
+        .counter(ItemsCount::new(MAX_BATCH))
+        .bench_local(|| black_box(case.answer(MonoTime::ZERO, &mut buffer)));
 }
 
 fn main() {
@@ -138,8 +173,14 @@ fn main() {
         return divan::main();
     };
     let word = arguments.get(place + 1).expect("count CASE N");
-    let times: usize = arguments.get(place + 2).and_then(|times| times.parse().ok()).expect("count CASE N");
-    let kind = KINDS.into_iter().find(|kind| kind.word() == *word).expect("one of the cases");
+    let times: usize = arguments
+        .get(place + 2)
+        .and_then(|times| times.parse().ok())
+        .expect("count CASE N");
+    let kind = KINDS
+        .into_iter()
+        .find(|kind| kind.word() == *word)
+        .expect("one of the cases");
     let mut case = Case::new(kind);
     let mut buffer = [0; 1280];
     for _ in 0..times.div_ceil(MAX_BATCH) {

@@ -1,6 +1,9 @@
 //! The NTP state machines of Truechimer, free of any input or output.
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 pub mod client;
 pub mod clock;

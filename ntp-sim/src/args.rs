@@ -20,7 +20,13 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn folder(&self) -> PathBuf {
-        let near = || if PathBuf::from(SCENARIOS).is_dir() { SCENARIOS.into() } else { "scenarios".into() };
+        let near = || {
+            if PathBuf::from(SCENARIOS).is_dir() {
+                SCENARIOS.into()
+            } else {
+                "scenarios".into()
+            }
+        };
         self.scenarios.clone().unwrap_or_else(near)
     }
 }
@@ -48,9 +54,11 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         seeds: u64,
     },
-    /// Draw worlds from seeds, run each, and show those in which the plain midpoint filter is better
+    /// Draw worlds from seeds, run each, and show those in which the plain midpoint filter is
+    /// better
     Weather(Search),
-    /// Write every second of one run as comma-separated values: time, error, rate error, claimed bound, expected error
+    /// Write every second of one run as comma-separated values: time, error, rate error, claimed
+    /// bound, expected error
     Trace {
         /// Which scenario
         scenario: String,

@@ -29,15 +29,24 @@ thread_local! {
 pub fn name_the_run_that_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let current = CURRENT.with(|current| current.try_borrow().map(|current| current.clone()).unwrap_or_default());
+        let current = CURRENT.with(|current| {
+            current
+                .try_borrow()
+                .map(|current| current.clone())
+                .unwrap_or_default()
+        });
         let _ = writeln!(std::io::stderr(), "FAILED: {current}");
         before(panic);
     }));
 }
 
-/// Runs all jobs on this many threads, and tells `progress` how many are done. The outcomes come in the order of the jobs.
-/// Where panics unwind, a run that panics has none.
-pub fn run(jobs: &[Job<'_>], threads: usize, mut progress: impl FnMut(usize)) -> Vec<Option<Outcome>> {
+/// Runs all jobs on this many threads, and tells `progress` how many are done. The outcomes come in
+/// the order of the jobs. Where panics unwind, a run that panics has none.
+pub fn run(
+    jobs: &[Job<'_>],
+    threads: usize,
+    mut progress: impl FnMut(usize),
+) -> Vec<Option<Outcome>> {
     let next = AtomicUsize::new(0);
     let mut outcomes = vec![None; jobs.len()];
     std::thread::scope(|scope| {
@@ -46,8 +55,14 @@ pub fn run(jobs: &[Job<'_>], threads: usize, mut progress: impl FnMut(usize)) ->
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some((place, job)) = take(jobs, next) {
-                    CURRENT.set(format!("scenario {} with seed {}", job.scenario.name, job.seed));
-                    let outcome = std::panic::catch_unwind(|| World::run(job.scenario, job.discipline, job.seed)).ok();
+                    CURRENT.set(format!(
+                        "scenario {} with seed {}",
+                        job.scenario.name, job.seed
+                    ));
+                    let outcome = std::panic::catch_unwind(|| {
+                        World::run(job.scenario, job.discipline, job.seed)
+                    })
+                    .ok();
                     if sender.send((place, outcome)).is_err() {
                         return;
                     }

@@ -1,4 +1,5 @@
-//! The driver of the client: what the daemon's client task does, in a world where nothing takes time.
+//! The driver of the client: what the daemon's client task does, in a world where nothing takes
+//! time.
 
 use crate::clock::SimClock;
 use crate::midpoint::Exchange;
@@ -7,13 +8,15 @@ use crate::scenario::Scenario;
 use crate::server::Utc;
 use ntp_proto::client::{Client, ClientConfig};
 use ntp_proto::clock::{
-    ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime, Stamp, StampOrigin,
+    ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime,
+    Stamp, StampOrigin,
 };
 use ntp_proto::packet::LeapIndicator;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::source::{Accepted, Datagram, SourceConfig, SourceId, TransmitToken};
 use ntp_proto::time::{
-    Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits, Precision, Seconds,
+    Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits, Precision,
+    Seconds,
 };
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -68,7 +71,12 @@ pub(crate) struct ClientNode {
 }
 
 impl ClientNode {
-    pub(crate) fn new(scenario: &Scenario, discipline: DisciplineKind, clock: SimClock, mut noise: Random) -> Self {
+    pub(crate) fn new(
+        scenario: &Scenario,
+        discipline: DisciplineKind,
+        clock: SimClock,
+        mut noise: Random,
+    ) -> Self {
         let utc = Utc::new(scenario.epoch, scenario.leap);
         let servers = scenario.servers().count();
         let [shortest, longest] = scenario.poll.map(PollInterval::clamped);
@@ -85,7 +93,10 @@ impl ClientNode {
             kind: GroupKind::Server,
             source,
         };
-        let mut settings = ClockConfig { discipline, ..ClockConfig::default() };
+        let mut settings = ClockConfig {
+            discipline,
+            ..ClockConfig::default()
+        };
         if !scenario.step {
             settings.steps.threshold = None;
             settings.steps.startup_threshold = Seconds::new(f64::INFINITY);
@@ -107,11 +118,18 @@ impl ClientNode {
             precision: Precision::from_log2(-25),
             left_synchronized: false,
         };
-        let now = Now { mono: MonoTime::ZERO, local: utc.shown(0.0, clock.offset) };
+        let now = Now {
+            mono: MonoTime::ZERO,
+            local: utc.shown(0.0, clock.offset),
+        };
         let client = Client::new(config, &initial, noise.seed(), now);
         Self {
             clock,
-            continuity: Continuity::new(MachineTime { local: now.local, boot: now.mono, suspended: Duration::ZERO }),
+            continuity: Continuity::new(MachineTime {
+                local: now.local,
+                boot: now.mono,
+                suspended: Duration::ZERO,
+            }),
             suspended: 0.0,
             client,
             utc,
@@ -139,7 +157,10 @@ impl ClientNode {
     pub(crate) fn claimed_bound(&self, t: f64) -> Option<f64> {
         let clock = self.client.clock();
         let free = clock.timescale().to_free(self.now(t).local);
-        clock.system().filter(|_| clock.is_synchronized(free)).map(|system| system.root_distance_at(free).to_f64())
+        clock
+            .system()
+            .filter(|_| clock.is_synchronized(free))
+            .map(|system| system.root_distance_at(free).to_f64())
     }
 
     /// The error that the client expects of itself, as a standard deviation.
@@ -158,22 +179,34 @@ impl ClientNode {
 
     fn now(&self, t: f64) -> Now {
         let mono = Duration::from_secs_f64((t + self.clock.timer_offset).max(0.0));
-        Now { mono: MonoTime::from_epoch(mono), local: self.local(t) }
+        Now {
+            mono: MonoTime::from_epoch(mono),
+            local: self.local(t),
+        }
     }
 
-    /// The true time at which its timer fires, if nothing changes before. Timers are late by a nanosecond, never early.
+    /// The true time at which its timer fires, if nothing changes before. Timers are late by a
+    /// nanosecond, never early.
     pub(crate) fn wake(&self, t: f64) -> f64 {
-        let Some(wake) = self.wake else { return f64::INFINITY };
+        let Some(wake) = self.wake else {
+            return f64::INFINITY;
+        };
         let left = wake.since_epoch().as_secs_f64() - (t + self.clock.timer_offset);
         t + left.max(0.0) / (1.0 + self.clock.rate()) + 1e-9
     }
 
-    /// Checks for a change of the clock by another program, as the daemon does after a notice from the kernel.
+    /// Checks for a change of the clock by another program, as the daemon does after a notice from
+    /// the kernel.
     pub(crate) fn look_at_the_clock(&mut self, t: f64, out: &mut Vec<Outgoing>) {
         let Now { mono, local } = self.now(t);
-        let now = MachineTime { local, boot: mono, suspended: Duration::from_secs_f64(self.suspended) };
+        let now = MachineTime {
+            local,
+            boot: mono,
+            suspended: Duration::from_secs_f64(self.suspended),
+        };
         if let Some(disturbance) = self.continuity.check(now) {
-            self.client.handle_clock_change(mono, ClockChange::Disturbed(disturbance));
+            self.client
+                .handle_clock_change(mono, ClockChange::Disturbed(disturbance));
             self.drain(t, out);
         }
     }
@@ -196,19 +229,47 @@ impl ClientNode {
         t + self.clock.free_offset
     }
 
-    /// A reply has come in at a port; if it is still open, the client gets it. Returns the exchange if it is measured.
-    pub(crate) fn handle_reply(&mut self, t: f64, reply: &Outgoing, out: &mut Vec<Outgoing>) -> Option<Exchange> {
-        let port = self.ports.get(reply.server).copied().flatten().filter(|port| port.number == reply.port)?;
-        let received = Stamp { at: self.local(t), origin: StampOrigin::Kernel };
-        let datagram = Datagram { from: address_of(reply.server), to: None, received, bytes: &reply.octets };
-        let outcome = self.client.handle_datagram(self.now(t), port.source, &datagram);
+    /// A reply has come in at a port; if it is still open, the client gets it. Returns the exchange
+    /// if it is measured.
+    pub(crate) fn handle_reply(
+        &mut self,
+        t: f64,
+        reply: &Outgoing,
+        out: &mut Vec<Outgoing>,
+    ) -> Option<Exchange> {
+        let port = self
+            .ports
+            .get(reply.server)
+            .copied()
+            .flatten()
+            .filter(|port| port.number == reply.port)?;
+        let received = Stamp {
+            at: self.local(t),
+            origin: StampOrigin::Kernel,
+        };
+        let datagram = Datagram {
+            from: address_of(reply.server),
+            to: None,
+            received,
+            bytes: &reply.octets,
+        };
+        let outcome = self
+            .client
+            .handle_datagram(self.now(t), port.source, &datagram);
         let measured = outcome == Ok(Accepted::Measured);
         if measured {
             self.close(reply.server);
         }
         self.drain(t, out);
-        let Outgoing { server, answered, .. } = *reply;
-        measured.then(|| Exchange { server, sent: port.sent, answered, received: self.free(t) })
+        let Outgoing {
+            server, answered, ..
+        } = *reply;
+        measured.then(|| Exchange {
+            server,
+            sent: port.sent,
+            answered,
+            received: self.free(t),
+        })
     }
 
     /// Does what the client wants done, and finds out when it wants to be woken.
@@ -223,16 +284,28 @@ impl ClientNode {
             self.next_port += 1;
             let sent = self.free(t);
             if let Some(open) = self.ports.get_mut(server) {
-                *open = Some(Port { number: port, source: transmit.source, sent });
+                *open = Some(Port {
+                    number: port,
+                    source: transmit.source,
+                    sent,
+                });
             }
             self.redeem(t, transmit.token);
-            out.push(Outgoing { server, port, octets, answered: 0.0 });
+            out.push(Outgoing {
+                server,
+                port,
+                octets,
+                answered: 0.0,
+            });
         }
         self.wake = self.client.poll_timeout(self.now(t));
     }
 
     fn redeem(&mut self, t: f64, token: TransmitToken) {
-        let stamp = Stamp { at: self.local(t), origin: StampOrigin::Kernel };
+        let stamp = Stamp {
+            at: self.local(t),
+            origin: StampOrigin::Kernel,
+        };
         // No reply can have come before its request has left.
         let _ = self.client.handle_transmitted(self.now(t), token, stamp);
         self.obey(t);
@@ -264,25 +337,34 @@ impl ClientNode {
             }
             ClockAction::SetFrequency(frequency) => {
                 let applied = self.clock.set_correction(frequency.to_f64());
-                Some(ClockChange::FrequencySet { at: self.local(t), frequency: Frequency::new(applied) })
+                Some(ClockChange::FrequencySet {
+                    at: self.local(t),
+                    frequency: Frequency::new(applied),
+                })
             }
             ClockAction::SetStatus(status) => {
                 // The kernel does not insert a second twice, however long it stays armed.
                 self.leapt &= matches!(status.leap, LeapIndicator::Insert | LeapIndicator::Delete);
-                self.armed = if self.leapt { LeapIndicator::NoWarning } else { status.leap };
+                self.armed = if self.leapt {
+                    LeapIndicator::NoWarning
+                } else {
+                    status.leap
+                };
                 None
             }
         }
     }
 
-    /// The kernel looks, once a second, whether its day is over and a second is to be inserted or deleted. `t` is the
-    /// beginning of a second of true time.
+    /// The kernel looks, once a second, whether its day is over and a second is to be inserted or
+    /// deleted. `t` is the beginning of a second of true time.
     pub(crate) fn handle_second(&mut self, t: f64) {
         let second_of_day = |at: NtpTimestamp| at.to_unix_near(DAY * 365 * 50).0.rem_euclid(DAY);
         let now = second_of_day(self.local(t) + NtpDuration::from_seconds(0.5));
         match self.armed {
             LeapIndicator::Insert if now <= 1 => self.leap(-1.0),
-            LeapIndicator::Delete if second_of_day(self.local(t) + NtpDuration::from_seconds(1.5)) <= 1 => {
+            LeapIndicator::Delete
+                if second_of_day(self.local(t) + NtpDuration::from_seconds(1.5)) <= 1 =>
+            {
                 self.leap(1.0);
             }
             _ => {}
@@ -297,7 +379,9 @@ impl ClientNode {
 }
 
 fn server_of(address: SocketAddr) -> usize {
-    let SocketAddr::V4(v4) = address else { return usize::MAX };
+    let SocketAddr::V4(v4) = address else {
+        return usize::MAX;
+    };
     let [_, _, high, low] = v4.ip().octets();
     usize::from(u16::from_be_bytes([high, low])).wrapping_sub(1)
 }

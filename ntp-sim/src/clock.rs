@@ -1,7 +1,7 @@
 //! An oscillator and the clock that is steered on top of it.
 //!
-//! The oscillator's rate is constant within each second of true time and changes at its beginning. The clock is kept as
-//! its *difference* from true time, so that no digits are lost in long runs.
+//! The oscillator's rate is constant within each second of true time and changes at its beginning.
+//! The clock is kept as its *difference* from true time, so that no digits are lost in long runs.
 
 use crate::random::Random;
 use crate::scenario::Oscillator;
@@ -26,7 +26,8 @@ pub(crate) struct SimClock {
     pub(crate) offset: f64,
     /// The clock of timers minus true time: it is steered, but never stepped.
     pub(crate) timer_offset: f64,
-    /// The clock minus true time as it would be if it had never been steered or stepped and had begun right.
+    /// The clock minus true time as it would be if it had never been steered or stepped and had
+    /// begun right.
     pub(crate) free_offset: f64,
 }
 
@@ -58,25 +59,36 @@ impl SimClock {
         self.free_offset += self.physical * span;
     }
 
-    /// The second of true time that begins at `second` has come: a new rate, and what else the scenario wants. Returns the steps
-    /// that the machine does not notice.
+    /// The second of true time that begins at `second` has come: a new rate, and what else the
+    /// scenario wants. Returns the steps that the machine does not notice.
     pub(crate) fn begin_second(&mut self, second: u64) -> f64 {
         let now = second as f64;
         self.walk += self.oscillator.wander * self.noise.normal();
-        let stepped: f64 = self.oscillator.rate_steps.iter().filter(|step| now >= step.at).map(|step| step.by).sum();
-        let swing = self
+        let stepped: f64 = self
             .oscillator
-            .swing
-            .map_or(0.0, |swing| swing.amplitude * (std::f64::consts::TAU * now / swing.period).sin());
+            .rate_steps
+            .iter()
+            .filter(|step| now >= step.at)
+            .map(|step| step.by)
+            .sum();
+        let swing = self.oscillator.swing.map_or(0.0, |swing| {
+            swing.amplitude * (std::f64::consts::TAU * now / swing.period).sin()
+        });
         self.physical = self.oscillator.rate + self.walk + stepped + swing;
-        let steps = self.oscillator.clock_steps.iter().filter(|step| step.at.round() == now);
+        let steps = self
+            .oscillator
+            .clock_steps
+            .iter()
+            .filter(|step| step.at.round() == now);
         self.offset += steps.clone().map(|step| step.by).sum::<f64>();
         steps.filter(|step| step.unseen).map(|step| step.by).sum()
     }
 
-    /// Runs at this correction from now on, or the nearest that the kernel can hold. Returns what is in force.
+    /// Runs at this correction from now on, or the nearest that the kernel can hold. Returns what
+    /// is in force.
     pub(crate) fn set_correction(&mut self, correction: f64) -> f64 {
-        self.correction = (correction.clamp(-LARGEST_RATE, LARGEST_RATE) / RATE_UNIT).round() * RATE_UNIT;
+        self.correction =
+            (correction.clamp(-LARGEST_RATE, LARGEST_RATE) / RATE_UNIT).round() * RATE_UNIT;
         self.correction
     }
 }
@@ -87,7 +99,10 @@ mod tests {
 
     #[test]
     fn a_corrected_oscillator_keeps_time() {
-        let oscillator = Oscillator { rate: 1e-5, ..Oscillator::default() };
+        let oscillator = Oscillator {
+            rate: 1e-5,
+            ..Oscillator::default()
+        };
         let mut clock = SimClock::new(oscillator, Random::new(1, 1));
         assert_eq!(clock.begin_second(0), 0.0);
         clock.advance(100.0);

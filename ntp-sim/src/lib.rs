@@ -1,8 +1,9 @@
-//! A deterministic world in which the client and the server of `ntp-proto` are measured, the very objects that the
-//! daemon ships.
+//! A deterministic world in which the client and the server of `ntp-proto` are measured, the very
+//! objects that the daemon ships.
 //!
-//! The clock and the network follow docs/design/clock.md, section "The simulated world". Nothing in here reads a clock: the
-//! same scenario, discipline and seed give the same numbers on every machine.
+//! The clock and the network follow docs/design/clock.md, section "The simulated world". Nothing in
+//! here reads a clock: the same scenario, discipline and seed give the same numbers on every
+//! machine.
 //!
 //! # Module map
 //! | module | concept |

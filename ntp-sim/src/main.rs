@@ -38,21 +38,41 @@ fn main() -> ExitCode {
 fn perform(args: &Args) -> Result<(), String> {
     batch::name_the_run_that_panics();
     if let Command::Weather(search) = &args.command {
-        return search::run(search, progress(usize::try_from(search.worlds).unwrap_or(usize::MAX)));
+        return search::run(
+            search,
+            progress(usize::try_from(search.worlds).unwrap_or(usize::MAX)),
+        );
     }
     let catalogue = Catalogue::read(&args.folder()).map_err(|error| error.to_string())?;
     match &args.command {
         Command::List => list(&catalogue),
-        Command::Run { selection, discipline } => measure(&catalogue, selection, &[discipline.kind()]),
-        Command::Compare { selection } => {
-            measure(&catalogue, selection, &[DisciplineKind::PllFll, DisciplineKind::Estimate])
-        }
+        Command::Run {
+            selection,
+            discipline,
+        } => measure(&catalogue, selection, &[discipline.kind()]),
+        Command::Compare { selection } => measure(
+            &catalogue,
+            selection,
+            &[DisciplineKind::PllFll, DisciplineKind::Estimate],
+        ),
         Command::Weather(_) => Ok(()),
         Command::Yardstick { seeds } => table::write_yardstick(*seeds),
-        Command::Trace { scenario, discipline, seed } => trace(named(&catalogue, scenario)?, discipline.kind(), *seed),
-        Command::Plot { scenario, discipline, seed, output } => {
-            plot::draw(named(&catalogue, scenario)?, discipline.kind(), *seed, output)
-        }
+        Command::Trace {
+            scenario,
+            discipline,
+            seed,
+        } => trace(named(&catalogue, scenario)?, discipline.kind(), *seed),
+        Command::Plot {
+            scenario,
+            discipline,
+            seed,
+            output,
+        } => plot::draw(
+            named(&catalogue, scenario)?,
+            discipline.kind(),
+            *seed,
+            output,
+        ),
     }
 }
 
@@ -66,44 +86,84 @@ fn trace(scenario: &Scenario, discipline: DisciplineKind, seed: u64) -> Result<(
     let mut outcome = writeln!(out, "time_s,error_s,rate,bound_s,expected_s");
     World::new(scenario, discipline, seed).go(|second| {
         if outcome.is_ok() {
-            let bound = second.bound.map_or_else(String::new, |bound| format!("{bound:e}"));
-            let Second { t, error, rate, expected, .. } = second;
+            let bound = second
+                .bound
+                .map_or_else(String::new, |bound| format!("{bound:e}"));
+            let Second {
+                t,
+                error,
+                rate,
+                expected,
+                ..
+            } = second;
             outcome = writeln!(out, "{t},{error:e},{rate:e},{bound},{expected:e}");
         }
     });
-    outcome.and_then(|()| out.flush()).map_err(|error| error.to_string())
+    outcome
+        .and_then(|()| out.flush())
+        .map_err(|error| error.to_string())
 }
 
 fn list(catalogue: &Catalogue) -> Result<(), String> {
     let mut out = io::stdout().lock();
     for scenario in catalogue.all() {
-        writeln!(out, "{:<34} {}", scenario.name, scenario.about).map_err(|error| error.to_string())?;
+        writeln!(out, "{:<34} {}", scenario.name, scenario.about)
+            .map_err(|error| error.to_string())?;
     }
     Ok(())
 }
 
-fn measure(catalogue: &Catalogue, selection: &Selection, disciplines: &[DisciplineKind]) -> Result<(), String> {
+fn measure(
+    catalogue: &Catalogue,
+    selection: &Selection,
+    disciplines: &[DisciplineKind],
+) -> Result<(), String> {
     let scenarios = catalogue.matching(&selection.patterns);
     if scenarios.is_empty() {
-        return Err(format!("no scenario matches {}; see ntp-sim list", selection.patterns.join(" ")));
+        return Err(format!(
+            "no scenario matches {}; see ntp-sim list",
+            selection.patterns.join(" ")
+        ));
     }
     let seeds = selection.first_seed..selection.first_seed + selection.seeds;
     let jobs: Vec<Job<'_>> = scenarios
         .iter()
-        .flat_map(|scenario| disciplines.iter().map(move |discipline| (*scenario, *discipline)))
-        .flat_map(|(scenario, discipline)| seeds.clone().map(move |seed| Job { scenario, discipline, seed }))
+        .flat_map(|scenario| {
+            disciplines
+                .iter()
+                .map(move |discipline| (*scenario, *discipline))
+        })
+        .flat_map(|(scenario, discipline)| {
+            seeds.clone().map(move |seed| Job {
+                scenario,
+                discipline,
+                seed,
+            })
+        })
         .collect();
     let outcomes = batch::run(&jobs, selection.threads, progress(jobs.len()));
     let per_row = usize::try_from(selection.seeds).unwrap_or(usize::MAX);
-    let rows: Vec<Row<'_>> = jobs.chunks(per_row).zip(outcomes.chunks(per_row)).filter_map(row).collect();
+    let rows: Vec<Row<'_>> = jobs
+        .chunks(per_row)
+        .zip(outcomes.chunks(per_row))
+        .filter_map(row)
+        .collect();
     table::write(&rows, selection.long).map_err(|error| error.to_string())?;
-    if outcomes.iter().any(Option::is_none) { Err("some runs failed".to_owned()) } else { Ok(()) }
+    if outcomes.iter().any(Option::is_none) {
+        Err("some runs failed".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 fn row<'a>((jobs, outcomes): (&[Job<'a>], &[Option<Outcome>])) -> Option<Row<'a>> {
     let first = jobs.first()?;
     let scenario: &Scenario = first.scenario;
-    Some(Row { scenario, discipline: first.discipline, outcomes: outcomes.iter().flatten().copied().collect() })
+    Some(Row {
+        scenario,
+        discipline: first.discipline,
+        outcomes: outcomes.iter().flatten().copied().collect(),
+    })
 }
 
 /// A line that says how far a long batch is, on a terminal only.

@@ -40,7 +40,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Those of them that were made since the statistics began.
     pub late_steps: u64,
-    /// The share of seconds in which the error is within the claimed bound; seconds without a claim do not count.
+    /// The share of seconds in which the error is within the claimed bound; seconds without a claim
+    /// do not count.
     pub coverage: f64,
     /// The share of seconds in which the client claims to be right.
     pub claimed: f64,
@@ -122,8 +123,11 @@ impl Recorder {
         let share = |count: u64, of: f64| if of > 0.0 { count as f64 / of } else { 1.0 };
         let place = ((seconds as f64 * 0.99) as usize).min(seconds - 1);
         let max = self.errors.iter().copied().fold(0.0, f32::max);
-        let p99 =
-            if self.errors.is_empty() { 0.0 } else { *self.errors.select_nth_unstable_by(place, f32::total_cmp).1 };
+        let p99 = if self.errors.is_empty() {
+            0.0
+        } else {
+            *self.errors.select_nth_unstable_by(place, f32::total_cmp).1
+        };
         Outcome {
             rms: (self.squares / seconds as f64).sqrt(),
             max: f64::from(max),
@@ -148,6 +152,9 @@ impl Recorder {
 pub fn mean_and_deviation(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> (f64, f64) {
     let n = outcomes.len().max(1) as f64;
     let mean = outcomes.iter().map(&figure).sum::<f64>() / n;
-    let squares: f64 = outcomes.iter().map(|outcome| (figure(outcome) - mean).powi(2)).sum();
+    let squares: f64 = outcomes
+        .iter()
+        .map(|outcome| (figure(outcome) - mean).powi(2))
+        .sum();
     (mean, (squares / (n - 1.0).max(1.0)).sqrt())
 }

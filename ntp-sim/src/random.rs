@@ -1,5 +1,5 @@
-//! Streams of random numbers. Each cause of noise has a stream of its own, so that two disciplines that are run with the
-//! same seed meet the same oscillator and the same delay of the i-th packet.
+//! Streams of random numbers. Each cause of noise has a stream of its own, so that two disciplines
+//! that are run with the same seed meet the same oscillator and the same delay of the i-th packet.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};

@@ -1,7 +1,8 @@
 //! Scenarios: what a file in `scenarios/` says.
 //!
-//! A file holds `[defaults]` and any number of `[[scenario]]`; each scenario is the defaults with its own keys laid over
-//! them, table by table. All times are in seconds, all rates are plain ratios, and all offsets are clock minus truth.
+//! A file holds `[defaults]` and any number of `[[scenario]]`; each scenario is the defaults with
+//! its own keys laid over them, table by table. All times are in seconds, all rates are plain
+//! ratios, and all offsets are clock minus truth.
 
 mod catalogue;
 mod print;
@@ -49,7 +50,8 @@ pub struct Scenario {
     /// The machine sleeps.
     #[serde(default)]
     pub suspends: Vec<Suspend>,
-    /// The machine is paused from outside, as a virtual one is: all its clocks stand still, and it does not notice.
+    /// The machine is paused from outside, as a virtual one is: all its clocks stand still, and it
+    /// does not notice.
     #[serde(default)]
     pub pauses: Vec<Pause>,
     /// The path to every server that has none of its own.
@@ -131,7 +133,8 @@ pub struct Pause {
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Leap {
-    /// When it has happened: for an insertion, the end of 23:59:60; the epoch must make that a midnight.
+    /// When it has happened: for an insertion, the end of 23:59:60; the epoch must make that a
+    /// midnight.
     pub at: f64,
     /// Insertion or deletion.
     pub insert: bool,
@@ -290,7 +293,8 @@ pub struct ServerScenario {
     pub drift: f64,
     /// And by noise of this standard deviation.
     pub wobble: f64,
-    /// Its replies bear a time that is later than they leave by this: their round trips seem shorter.
+    /// Its replies bear a time that is later than they leave by this: their round trips seem
+    /// shorter.
     pub stamp: f64,
     /// It says that it is not synchronised.
     pub unsynchronized: bool,
@@ -322,7 +326,8 @@ impl Default for ServerScenario {
     }
 }
 
-/// What others reached in the same scenario, in an independent simulator. Times in microseconds, rates in parts per billion.
+/// What others reached in the same scenario, in an independent simulator. Times in microseconds,
+/// rates in parts per billion.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Stored {
@@ -354,7 +359,8 @@ const fn forever() -> f64 {
 }
 
 impl Scenario {
-    /// A world without a name in which everything is as it is where a file says nothing. It lasts no time.
+    /// A world without a name in which everything is as it is where a file says nothing. It lasts
+    /// no time.
     #[must_use]
     pub fn usual() -> Self {
         Self {
@@ -379,7 +385,10 @@ impl Scenario {
 
     /// One entry per server.
     pub fn servers(&self) -> impl Iterator<Item = ServerScenario> {
-        let named = self.server.iter().flat_map(|server| std::iter::repeat_n(server.clone(), server.count));
+        let named = self
+            .server
+            .iter()
+            .flat_map(|server| std::iter::repeat_n(server.clone(), server.count));
         let lonely = self.server.is_empty().then(ServerScenario::default);
         named.chain(lonely)
     }

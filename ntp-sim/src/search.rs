@@ -40,21 +40,40 @@ impl Run<'_> {
 pub(crate) fn run(search: &Search, progress: impl FnMut(usize)) -> Result<(), String> {
     let mut out = io::stdout().lock();
     if let Some(seed) = search.show {
-        let text = weather::draw(seed).to_toml().map_err(|error| error.to_string())?;
+        let text = weather::draw(seed)
+            .to_toml()
+            .map_err(|error| error.to_string())?;
         let how = format!("# ntp-sim run weather-{seed} --seeds 1 --first-seed {seed}");
         return writeln!(out, "{how}\n{text}").map_err(|error| error.to_string());
     }
     let seeds = search.first_seed..search.first_seed + search.worlds;
     let worlds: Vec<(u64, Scenario)> = seeds.map(|seed| (seed, weather::draw(seed))).collect();
     let discipline = DisciplineKind::Estimate;
-    let jobs: Vec<Job<'_>> = worlds.iter().map(|(seed, scenario)| Job { scenario, discipline, seed: *seed }).collect();
+    let jobs: Vec<Job<'_>> = worlds
+        .iter()
+        .map(|(seed, scenario)| Job {
+            scenario,
+            discipline,
+            seed: *seed,
+        })
+        .collect();
     let outcomes = batch::run(&jobs, search.threads, progress);
     let done = worlds.iter().zip(outcomes);
     let runs: Vec<Run<'_>> = done
-        .filter_map(|((seed, world), outcome)| outcome.map(|outcome| Run { seed: *seed, world, outcome }))
+        .filter_map(|((seed, world), outcome)| {
+            outcome.map(|outcome| Run {
+                seed: *seed,
+                world,
+                outcome,
+            })
+        })
         .collect();
     write(&mut out, search, &runs).map_err(|error| error.to_string())?;
-    if runs.len() < worlds.len() { Err("some runs failed".to_owned()) } else { Ok(()) }
+    if runs.len() < worlds.len() {
+        Err("some runs failed".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 fn write(out: &mut impl Write, search: &Search, runs: &[Run<'_>]) -> io::Result<()> {
@@ -64,10 +83,18 @@ fn write(out: &mut impl Write, search: &Search, runs: &[Run<'_>]) -> io::Result<
     summarize(out, runs)?;
     let mut order: Vec<&Run<'_>> = runs.iter().collect();
     order.sort_by(|one, other| other.ratio().total_cmp(&one.ratio()));
-    list(out, "worst ratios", order.get(..search.worst).unwrap_or(&order))?;
+    list(
+        out,
+        "worst ratios",
+        order.get(..search.worst).unwrap_or(&order),
+    )?;
     order.retain(|run| run.outcome.coverage < COVERED);
     order.sort_by(|one, other| one.outcome.coverage.total_cmp(&other.outcome.coverage));
-    list(out, "least covered", order.get(..search.worst).unwrap_or(&order))
+    list(
+        out,
+        "least covered",
+        order.get(..search.worst).unwrap_or(&order),
+    )
 }
 
 /// The outcome of some worlds.
@@ -86,7 +113,9 @@ struct Summary {
 impl Summary {
     fn of(runs: &[&Run<'_>]) -> Self {
         let count = runs.len().max(1) as f64;
-        let share = |of: &dyn Fn(&Run<'_>) -> bool| 100.0 * runs.iter().filter(|run| of(run)).count() as f64 / count;
+        let share = |of: &dyn Fn(&Run<'_>) -> bool| {
+            100.0 * runs.iter().filter(|run| of(run)).count() as f64 / count
+        };
         Self {
             worlds: runs.len(),
             mean: (runs.iter().map(|run| run.ratio().ln()).sum::<f64>() / count).exp(),
@@ -99,7 +128,15 @@ impl Summary {
     }
 
     fn line(&self, out: &mut impl Write, name: &str) -> io::Result<()> {
-        let Self { worlds, mean, worst, worse, clearly_worse, uncovered, stepped } = self;
+        let Self {
+            worlds,
+            mean,
+            worst,
+            worse,
+            clearly_worse,
+            uncovered,
+            stepped,
+        } = self;
         writeln!(
             out,
             "{name:<30} {worlds:>6} {mean:>7.3}x {worst:>7.2}x {worse:>6.1}% {clearly_worse:>8.1}% {uncovered:>8.1}% \
@@ -113,11 +150,24 @@ fn summarize(out: &mut impl Write, runs: &[Run<'_>]) -> io::Result<()> {
     writeln!(
         out,
         "{:<30} {:>6} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7}",
-        "RMS to the midpoint filter's", "worlds", "mean", "worst", "worse", "by a 10th", "<99.9 %", "steps"
+        "RMS to the midpoint filter's",
+        "worlds",
+        "mean",
+        "worst",
+        "worse",
+        "by a 10th",
+        "<99.9 %",
+        "steps"
     )?;
     Summary::of(&runs.iter().collect::<Vec<_>>()).line(out, "all")?;
     for (name, is_of_kind) in kinds::KINDS {
-        Summary::of(&runs.iter().filter(|run| is_of_kind(run.world)).collect::<Vec<_>>()).line(out, name)?;
+        Summary::of(
+            &runs
+                .iter()
+                .filter(|run| is_of_kind(run.world))
+                .collect::<Vec<_>>(),
+        )
+        .line(out, name)?;
     }
     Ok(())
 }

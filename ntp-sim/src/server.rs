@@ -21,15 +21,21 @@ pub(crate) struct Utc {
 
 impl Utc {
     pub(crate) fn new(epoch: i64, leap: Option<Leap>) -> Self {
-        Self { epoch: NtpTimestamp::from_unix(epoch, 0), leap }
+        Self {
+            epoch: NtpTimestamp::from_unix(epoch, 0),
+            leap,
+        }
     }
 
     /// How much UTC has been moved by leap seconds at true time `t`.
     pub(crate) fn leaped(&self, t: f64) -> f64 {
-        self.leap.filter(|leap| t >= leap.at).map_or(0.0, |leap| if leap.insert { -1.0 } else { 1.0 })
+        self.leap
+            .filter(|leap| t >= leap.at)
+            .map_or(0.0, |leap| if leap.insert { -1.0 } else { 1.0 })
     }
 
-    /// What a clock shows at true time `t` that is `offset` ahead of UTC without leap seconds, in nanoseconds.
+    /// What a clock shows at true time `t` that is `offset` ahead of UTC without leap seconds, in
+    /// nanoseconds.
     pub(crate) fn shown(&self, t: f64, offset: f64) -> NtpTimestamp {
         self.epoch + NtpDuration::from_nanos(((t + offset) * 1e9).round() as i64)
     }
@@ -53,7 +59,8 @@ impl Utc {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) octets: Vec<u8>,
-    /// The time on its clock at which it answered, on the scale of true time: leap seconds are taken out.
+    /// The time on its clock at which it answered, on the scale of true time: leap seconds are
+    /// taken out.
     pub(crate) at: f64,
 }
 
@@ -69,7 +76,12 @@ pub(crate) struct SimServer {
 impl SimServer {
     pub(crate) fn new(settings: ServerScenario, utc: Utc, mut noise: Random) -> Self {
         let server = Server::new(Arc::new(ServerConfig::default()), noise.seed());
-        Self { server, settings, utc, noise }
+        Self {
+            server,
+            settings,
+            utc,
+            noise,
+        }
     }
 
     /// Answers a request that arrives at true time `t`, without taking any time for it.
@@ -79,25 +91,52 @@ impl SimServer {
         }
         let ahead = self.ahead(t);
         let at = self.utc.shown(t, ahead);
-        let request = Request { octets, from, receive: at, now: MonoTime::from_epoch(Duration::from_secs_f64(t)) };
-        let late = if self.is_faulty(t) { self.settings.stamp } else { 0.0 };
+        let request = Request {
+            octets,
+            from,
+            receive: at,
+            now: MonoTime::from_epoch(Duration::from_secs_f64(t)),
+        };
+        let late = if self.is_faulty(t) {
+            self.settings.stamp
+        } else {
+            0.0
+        };
         let state = self.state(t, at);
-        let snapshots = Snapshots { state: &state, keys: None };
-        let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else { return None };
+        let snapshots = Snapshots {
+            state: &state,
+            keys: None,
+        };
+        let Verdict::Reply(reply) = self.server.handle_request(request, snapshots) else {
+            return None;
+        };
         let mut buffer = [0; REPLY];
-        let length = reply.emit(at + NtpDuration::from_seconds(late), &mut buffer).ok()?;
+        let length = reply
+            .emit(at + NtpDuration::from_seconds(late), &mut buffer)
+            .ok()?;
         let octets = buffer.get(..length)?.to_vec();
-        Some(Answer { octets, at: t + ahead - self.utc.leaped(t) })
+        Some(Answer {
+            octets,
+            at: t + ahead - self.utc.leaped(t),
+        })
     }
 
     /// The offset of its clock from true time.
     fn ahead(&mut self, t: f64) -> f64 {
         let active = self.is_faulty(t);
         let fault = &self.settings;
-        let lie = if active { fault.offset + fault.drift * (t - fault.from) } else { 0.0 };
+        let lie = if active {
+            fault.offset + fault.drift * (t - fault.from)
+        } else {
+            0.0
+        };
         let noise = fault.wobble * self.noise.normal();
         let ahead = self.utc.leaped(t) + lie + if active { noise } else { 0.0 };
-        let since_tick = if active && fault.grain > 0.0 { (t + ahead).rem_euclid(fault.grain) } else { 0.0 };
+        let since_tick = if active && fault.grain > 0.0 {
+            (t + ahead).rem_euclid(fault.grain)
+        } else {
+            0.0
+        };
         ahead - since_tick
     }
 

@@ -26,7 +26,10 @@ impl Row<'_> {
     }
 
     fn least(&self, figure: impl Fn(&Outcome) -> f64) -> f64 {
-        self.outcomes.iter().map(figure).fold(f64::INFINITY, f64::min)
+        self.outcomes
+            .iter()
+            .map(figure)
+            .fold(f64::INFINITY, f64::min)
     }
 
     fn median(&self, figure: impl Fn(&Outcome) -> f64) -> f64 {
@@ -53,9 +56,14 @@ impl Ratios {
         }
     }
 
-    /// Geometric mean, worst, and number of rows; nothing where chrony's figure is not known in any row.
+    /// Geometric mean, worst, and number of rows; nothing where chrony's figure is not known in any
+    /// row.
     fn told(&self, of: &str) -> Option<String> {
-        let Self { logarithms, count, worst } = self;
+        let Self {
+            logarithms,
+            count,
+            worst,
+        } = self;
         let mean = (logarithms / count).exp();
         (*count > 0.0).then(|| format!("{of} {mean:.3} (worst {worst:.2}, {count} rows)"))
     }
@@ -65,12 +73,15 @@ impl Ratios {
 pub(crate) fn write(rows: &[Row<'_>], long: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     heading(&mut out, long)?;
-    let kinds: Vec<DisciplineKind> = rows.iter().map(|row| row.discipline).fold(Vec::new(), |mut known, kind| {
-        if !known.contains(&kind) {
-            known.push(kind);
-        }
-        known
-    });
+    let kinds: Vec<DisciplineKind> =
+        rows.iter()
+            .map(|row| row.discipline)
+            .fold(Vec::new(), |mut known, kind| {
+                if !known.contains(&kind) {
+                    known.push(kind);
+                }
+                known
+            });
     for row in rows {
         line(&mut out, row, long)?;
     }
@@ -88,23 +99,51 @@ fn to_chrony(out: &mut impl Write, name: &str, rows: &[&Row<'_>], long: bool) ->
     for row in rows {
         let [rms, max, rate] = relative(row);
         let midpoint = row.midpoint_to_chrony().filter(|_| long);
-        ratios.iter_mut().zip([rms, max, rate, midpoint]).for_each(|((_, ratios), ratio)| ratios.push(ratio));
+        ratios
+            .iter_mut()
+            .zip([rms, max, rate, midpoint])
+            .for_each(|((_, ratios), ratio)| ratios.push(ratio));
     }
-    let known: Vec<String> = ratios.iter().filter_map(|(of, ratios)| ratios.told(of)).collect();
-    if known.is_empty() { Ok(()) } else { writeln!(out, "{name:<9} to chrony: {}", known.join(", ")) }
+    let known: Vec<String> = ratios
+        .iter()
+        .filter_map(|(of, ratios)| ratios.told(of))
+        .collect();
+    if known.is_empty() {
+        Ok(())
+    } else {
+        writeln!(out, "{name:<9} to chrony: {}", known.join(", "))
+    }
 }
 
 fn heading(out: &mut impl Write, long: bool) -> io::Result<()> {
     write!(
         out,
         "{:<32} {:<8} {:>16} {:>7} {:>7} {:>9} {:>7} {:>8} {:>7} {:>8}",
-        "scenario", "", "RMS us", "/chrony", "/limit", "max us", "/chrony", "rate ppb", "/chrony", "covered"
+        "scenario",
+        "",
+        "RMS us",
+        "/chrony",
+        "/limit",
+        "max us",
+        "/chrony",
+        "rate ppb",
+        "/chrony",
+        "covered"
     )?;
     if long {
         write!(
             out,
             " {:>9} {:>7} {:>7} {:>6} {:>5} {:>9} {:>9} {:>8} {:>9} {:>7}",
-            "p99 us", "<1ms s", "100us s", "sent", "steps", "bound us", "expect us", "claimed", "middle us", "/chrony"
+            "p99 us",
+            "<1ms s",
+            "100us s",
+            "sent",
+            "steps",
+            "bound us",
+            "expect us",
+            "claimed",
+            "middle us",
+            "/chrony"
         )?;
     }
     writeln!(out)
@@ -166,7 +205,11 @@ fn relative(row: &Row<'_>) -> [Option<f64>; 3] {
 /// How close the filters come that know the noise beforehand.
 pub(crate) fn write_yardstick(seeds: u64) -> Result<(), String> {
     let mut out = io::stdout().lock();
-    let heading = writeln!(out, "{:>8} {:>14} {:>10} {:>14} {:>10}", "rho", "truncated", "stored", "bayes", "stored");
+    let heading = writeln!(
+        out,
+        "{:>8} {:>14} {:>10} {:>14} {:>10}",
+        "rho", "truncated", "stored", "bayes", "stored"
+    );
     heading.map_err(|error| error.to_string())?;
     for row in yardstick::measure(seeds) {
         writeln!(
@@ -212,6 +255,9 @@ mod tests {
         ratios.push(None);
         assert_eq!(ratios.told("RMS"), None);
         ratios.push(Some(0.5));
-        assert_eq!(ratios.told("RMS").as_deref(), Some("RMS 0.500 (worst 0.50, 1 rows)"));
+        assert_eq!(
+            ratios.told("RMS").as_deref(),
+            Some("RMS 0.500 (worst 0.50, 1 rows)")
+        );
     }
 }

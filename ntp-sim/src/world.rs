@@ -1,7 +1,8 @@
 //! True time and what happens in it.
 //!
-//! `t` counts true seconds from 0. The world goes from one event to the next: the beginning of a second (a new rate of the
-//! oscillator, and the statistics), a timer of the client, the arrival of a packet. Nothing takes time of its own.
+//! `t` counts true seconds from 0. The world goes from one event to the next: the beginning of a
+//! second (a new rate of the oscillator, and the statistics), a timer of the client, the arrival of
+//! a packet. Nothing takes time of its own.
 
 use crate::client::{ClientNode, Outgoing, address_of};
 use crate::clock::SimClock;
@@ -17,7 +18,8 @@ use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// The client's address.
-const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)), 40_000);
+const CLIENT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)), 40_000);
 
 #[derive(Debug)]
 struct Packet {
@@ -44,7 +46,10 @@ impl PartialOrd for Packet {
 impl Ord for Packet {
     /// The earliest is the greatest, as a heap wants it.
     fn cmp(&self, other: &Self) -> Ordering {
-        other.arrival.total_cmp(&self.arrival).then(other.sequence.cmp(&self.sequence))
+        other
+            .arrival
+            .total_cmp(&self.arrival)
+            .then(other.sequence.cmp(&self.sequence))
     }
 }
 
@@ -126,8 +131,15 @@ impl World {
         self.post();
         loop {
             let next_second = (second + 1) as f64;
-            let arrival = self.packets.peek().map_or(f64::INFINITY, |packet| packet.arrival);
-            let timer = if self.asleep { f64::INFINITY } else { self.node.wake(self.t) };
+            let arrival = self
+                .packets
+                .peek()
+                .map_or(f64::INFINITY, |packet| packet.arrival);
+            let timer = if self.asleep {
+                f64::INFINITY
+            } else {
+                self.node.wake(self.t)
+            };
             let next = next_second.min(arrival).min(timer);
             self.node.clock.advance(next - self.t);
             self.t = next;
@@ -173,33 +185,65 @@ impl World {
 
     fn sleep_or_wake(&mut self) {
         let now = self.t;
-        let napping = self.suspends.iter().any(|nap| now >= nap.at && now < nap.at + nap.length);
-        self.asleep = napping || self.pauses.iter().any(|pause| now >= pause.at && now < pause.at + pause.length);
-        for pause in self.pauses.iter().filter(|pause| (pause.at + pause.length).round() == now) {
+        let napping = self
+            .suspends
+            .iter()
+            .any(|nap| now >= nap.at && now < nap.at + nap.length);
+        self.asleep = napping
+            || self
+                .pauses
+                .iter()
+                .any(|pause| now >= pause.at && now < pause.at + pause.length);
+        for pause in self
+            .pauses
+            .iter()
+            .filter(|pause| (pause.at + pause.length).round() == now)
+        {
             self.node.clock.offset -= pause.length;
             self.node.clock.timer_offset -= pause.length;
         }
-        for nap in self.suspends.iter().filter(|nap| (nap.at + nap.length).round() == now) {
+        for nap in self
+            .suspends
+            .iter()
+            .filter(|nap| (nap.at + nap.length).round() == now)
+        {
             self.node.clock.offset += nap.gains;
             self.node.suspended += nap.length;
         }
     }
 
     fn deliver(&mut self, packet: &Packet) {
-        let Some(remote) = self.remotes.get_mut(packet.content.server) else { return };
+        let Some(remote) = self.remotes.get_mut(packet.content.server) else {
+            return;
+        };
         match packet.way {
             Way::Request => {
                 if let Some(answer) = remote.server.answer(self.t, CLIENT, &packet.content.octets) {
                     let fate = remote.response.send(self.t);
                     let Outgoing { server, port, .. } = packet.content;
-                    let Answer { octets, at: answered } = answer;
-                    self.launch(fate, Way::Response, &Outgoing { server, port, octets, answered });
+                    let Answer {
+                        octets,
+                        at: answered,
+                    } = answer;
+                    self.launch(
+                        fate,
+                        Way::Response,
+                        &Outgoing {
+                            server,
+                            port,
+                            octets,
+                            answered,
+                        },
+                    );
                 }
             }
             Way::Response if self.asleep => {}
             Way::Response => {
                 debug_assert_eq!(address_of(packet.content.server).port(), 123);
-                if let Some(exchange) = self.node.handle_reply(self.t, &packet.content, &mut self.outgoing) {
+                if let Some(exchange) =
+                    self.node
+                        .handle_reply(self.t, &packet.content, &mut self.outgoing)
+                {
                     self.midpoint.learn(&exchange);
                 }
                 self.post();
@@ -210,7 +254,9 @@ impl World {
     /// Sends what the client has written.
     fn post(&mut self) {
         for content in std::mem::take(&mut self.outgoing) {
-            let Some(remote) = self.remotes.get_mut(content.server) else { continue };
+            let Some(remote) = self.remotes.get_mut(content.server) else {
+                continue;
+            };
             let fate = remote.request.send(self.t);
             self.launch(fate, Way::Request, &content);
         }
@@ -220,7 +266,12 @@ impl World {
         for delay in fate.into_iter().flatten() {
             self.sequence += 1;
             let content = content.clone();
-            self.packets.push(Packet { arrival: self.t + delay, sequence: self.sequence, way, content });
+            self.packets.push(Packet {
+                arrival: self.t + delay,
+                sequence: self.sequence,
+                way,
+                content,
+            });
         }
     }
 
@@ -228,6 +279,7 @@ impl World {
     #[must_use]
     pub fn finish(self) -> Outcome {
         let steps = self.node.steps();
-        self.recorder.finish(self.node.sent(), [steps, steps - self.early_steps])
+        self.recorder
+            .finish(self.node.sent(), [steps, steps - self.early_steps])
     }
 }

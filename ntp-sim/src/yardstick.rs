@@ -1,9 +1,10 @@
 //! Filters that know the noise beforehand: how good a clock can be at all.
 //!
-//! The clock's offset x grows by its rate y, and y changes by w·N(0,1) every second. Every T seconds an exchange tells an
-//! interval around x, whose ends are off by J·Exp(1) each. Errors in units of J depend on ρ = w·T^1.5 / J only, so one
-//! figure per ρ says it all. The stored figures were found with other programs, by the same rules: errors at every second,
-//! the first third left out.
+//! The clock's offset x grows by its rate y, and y changes by w·N(0,1) every second. Every T
+//! seconds an exchange tells an interval around x, whose ends are off by J·Exp(1) each. Errors in
+//! units of J depend on ρ = w·T^1.5 / J only, so one figure per ρ says it all. The stored figures
+//! were found with other programs, by the same rules: errors at every second, the first third left
+//! out.
 
 mod bayes;
 mod truncated;
@@ -48,14 +49,18 @@ struct Run {
 
 /// A filter that knows wander and jitter.
 trait Filter {
-    /// An interval has passed, and an exchange tells that the offset lies in this interval. Returns offset and rate.
+    /// An interval has passed, and an exchange tells that the offset lies in this interval. Returns
+    /// offset and rate.
     fn update(&mut self, interval: (f64, f64), random: &mut Random) -> (f64, f64);
 }
 
 /// Measures all rows over this many runs each.
 #[must_use]
 pub fn measure(runs: u64) -> Vec<Row> {
-    STORED.iter().map(|stored| measure_one(*stored, runs)).collect()
+    STORED
+        .iter()
+        .map(|stored| measure_one(*stored, runs))
+        .collect()
 }
 
 fn measure_one((rho, stored_truncated, stored_bayes): (f64, f64, f64), runs: u64) -> Row {
@@ -63,11 +68,18 @@ fn measure_one((rho, stored_truncated, stored_bayes): (f64, f64, f64), runs: u64
     let (mut truncated, mut exact) = (0.0, 0.0);
     for seed in 1..=runs {
         let run = Run::new(wander, &mut Random::new(seed, 100));
-        truncated += run.score(&mut truncated::Truncated::new(wander), &mut Random::new(seed, 101));
+        truncated += run.score(
+            &mut truncated::Truncated::new(wander),
+            &mut Random::new(seed, 101),
+        );
         exact += run.score(&mut bayes::Bayes::new(wander), &mut Random::new(seed, 102));
     }
     let rms = |squares: f64| (squares / runs as f64).sqrt();
-    Row { rho, truncated: [rms(truncated), stored_truncated], bayes: [rms(exact), stored_bayes] }
+    Row {
+        rho,
+        truncated: [rms(truncated), stored_truncated],
+        bayes: [rms(exact), stored_bayes],
+    }
 }
 
 impl Run {
@@ -80,14 +92,21 @@ impl Run {
             rate += wander * random.normal();
         }
         let told = truth.iter().step_by(INTERVAL);
-        let intervals = told.map(|(x, _)| (x - random.exponential(), x + random.exponential())).collect();
+        let intervals = told
+            .map(|(x, _)| (x - random.exponential(), x + random.exponential()))
+            .collect();
         Self { truth, intervals }
     }
 
     /// The mean square of the error at every second after the first third.
     fn score(&self, filter: &mut impl Filter, random: &mut Random) -> f64 {
         let (mut squares, mut count) = (0.0, 0.0);
-        for (place, (interval, truth)) in self.intervals.iter().zip(self.truth.chunks(INTERVAL)).enumerate() {
+        for (place, (interval, truth)) in self
+            .intervals
+            .iter()
+            .zip(self.truth.chunks(INTERVAL))
+            .enumerate()
+        {
             let (offset, rate) = filter.update(*interval, random);
             if place < EXCHANGES / 3 {
                 continue;
@@ -101,8 +120,8 @@ impl Run {
     }
 }
 
-/// What the random walk adds to the variances of offset and rate within one interval, and to their covariance: the rate
-/// changes at every second, before it acts.
+/// What the random walk adds to the variances of offset and rate within one interval, and to their
+/// covariance: the rate changes at every second, before it acts.
 fn walk(wander: f64) -> (f64, f64, f64) {
     let (mut first, mut second) = (0.0, 0.0);
     for k in 0..INTERVAL {

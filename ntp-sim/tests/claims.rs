@@ -1,4 +1,5 @@
-//! What the product claims, checked with a few seeds each. `ntp-sim compare` shows the whole tables.
+//! What the product claims, checked with a few seeds each. `ntp-sim compare` shows the whole
+//! tables.
 
 use ntp_proto::clock::DisciplineKind;
 use ntp_sim::outcome::{Outcome, mean_and_deviation};
@@ -13,12 +14,18 @@ fn catalogue() -> Catalogue {
 }
 
 fn scenario(name: &str) -> Scenario {
-    let found = catalogue().all().iter().find(|known| known.name == name).cloned();
+    let found = catalogue()
+        .all()
+        .iter()
+        .find(|known| known.name == name)
+        .cloned();
     found.unwrap_or_else(|| panic!("no scenario {name}"))
 }
 
 fn run(scenario: &Scenario, discipline: DisciplineKind) -> Vec<Outcome> {
-    SEEDS.map(|seed| World::run(scenario, discipline, seed)).collect()
+    SEEDS
+        .map(|seed| World::run(scenario, discipline, seed))
+        .collect()
 }
 
 /// Runs the estimator; nothing may ever leave the claimed bound for long, whatever the scenario.
@@ -26,7 +33,11 @@ fn estimate(name: &str) -> (Scenario, Vec<Outcome>) {
     let scenario = scenario(name);
     let outcomes = run(&scenario, DisciplineKind::Estimate);
     for (seed, outcome) in SEEDS.zip(&outcomes) {
-        assert!(outcome.coverage >= 0.999, "{name}, seed {seed}: the bound covers {}", outcome.coverage);
+        assert!(
+            outcome.coverage >= 0.999,
+            "{name}, seed {seed}: the bound covers {}",
+            outcome.coverage
+        );
     }
     (scenario, outcomes)
 }
@@ -60,9 +71,14 @@ fn the_same_seed_gives_the_same_figures() {
 fn the_classic_loops_do_here_what_they_do_elsewhere() {
     for name in ["poll6-10us-1e-8", "poll6-100us-1e-8"] {
         let scenario = scenario(name);
-        let ours = mean(&run(&scenario, DisciplineKind::PllFll), |outcome| outcome.rms) * 1e6;
+        let ours = mean(&run(&scenario, DisciplineKind::PllFll), |outcome| {
+            outcome.rms
+        }) * 1e6;
         let theirs = scenario.stored.ntpsec.unwrap();
-        assert!((0.6..1.6).contains(&(ours / theirs)), "{name}: {ours} against {theirs}");
+        assert!(
+            (0.6..1.6).contains(&(ours / theirs)),
+            "{name}: {ours} against {theirs}"
+        );
     }
 }
 
@@ -99,7 +115,10 @@ fn spikes_and_bursts_do_not_move_the_clock() {
     for name in ["link-spikes20", "link-burst-exp", "link-burst-const"] {
         let (scenario, outcomes) = estimate(name);
         let [rms, max, _] = scenario.stored.chrony.unwrap();
-        assert!(mean(&outcomes, |outcome| outcome.rms) * 1e6 < 0.8 * rms, "{name}");
+        assert!(
+            mean(&outcomes, |outcome| outcome.rms) * 1e6 < 0.8 * rms,
+            "{name}"
+        );
         assert!(mean(&outcomes, |outcome| outcome.max) * 1e6 < max, "{name}");
     }
 }
@@ -141,12 +160,20 @@ fn delays_that_move_in_one_way_do_not_move_the_clock_for_long() {
 fn a_burst_of_hours_leaves_no_error_behind_when_a_model_takes_over_a_belief() {
     // With this seed, the model without slow queues begins again between two bursts.
     let outcome = World::run(&scenario("hard-long-burst"), DisciplineKind::Estimate, 113);
-    assert!(outcome.rms < 1e-4 && outcome.coverage >= 0.999, "{outcome:?}");
+    assert!(
+        outcome.rms < 1e-4 && outcome.coverage >= 0.999,
+        "{outcome:?}"
+    );
 }
 
 #[test]
 fn the_bound_holds_where_the_split_of_a_queue_cannot_be_known() {
-    for name in ["moving-up-ramp-20ms-24h", "moving-switch", "moving-alternate", "moving-both"] {
+    for name in [
+        "moving-up-ramp-20ms-24h",
+        "moving-switch",
+        "moving-alternate",
+        "moving-both",
+    ] {
         let _ = estimate(name);
     }
 }
@@ -155,7 +182,12 @@ fn the_bound_holds_where_the_split_of_a_queue_cannot_be_known() {
 fn liars_are_as_if_they_were_absent() {
     let (_, honest) = estimate("servers-good3");
     let honest = mean(&honest, |outcome| outcome.rms);
-    for name in ["servers-liar-1of4", "servers-liar-2of5", "servers-liar-late", "servers-unsynchronized"] {
+    for name in [
+        "servers-liar-1of4",
+        "servers-liar-2of5",
+        "servers-liar-late",
+        "servers-unsynchronized",
+    ] {
         let (_, outcomes) = estimate(name);
         let ours = mean(&outcomes, |outcome| outcome.rms);
         assert!(ours < 1.3 * honest, "{name}: {ours} against {honest}");
@@ -209,7 +241,12 @@ fn a_change_of_rate_is_followed() {
 #[test]
 fn a_stranger_who_sets_the_clock_for_a_day_misleads_no_client_and_is_undone_within_seconds() {
     let scenario = scenario("stranger-24h");
-    let moves: Vec<f64> = scenario.clock.clock_steps.iter().map(|step| step.at).collect();
+    let moves: Vec<f64> = scenario
+        .clock
+        .clock_steps
+        .iter()
+        .map(|step| step.at)
+        .collect();
     assert_eq!(moves.len(), 71);
     let (mut outside, mut slowest) = (0, 0.0_f64);
     let mut waiting: Option<f64> = None;
@@ -221,7 +258,9 @@ fn a_stranger_who_sets_the_clock_for_a_day_misleads_no_client_and_is_undone_with
         if second.bound.is_some_and(|bound| second.error.abs() > bound) {
             outside += 1;
         }
-        if let Some(since) = waiting.take_if(|_| second.error.abs() < 1e-3 && second.bound.is_some()) {
+        if let Some(since) =
+            waiting.take_if(|_| second.error.abs() < 1e-3 && second.bound.is_some())
+        {
             slowest = slowest.max(second.t - since);
         }
     });
@@ -232,11 +271,16 @@ fn a_stranger_who_sets_the_clock_for_a_day_misleads_no_client_and_is_undone_with
 #[test]
 fn servers_that_have_fallen_silent_do_not_testify_that_the_clock_is_right() {
     // With all servers alive, the rate is followed within the same time.
-    for name in
-        ["fault-two-of-four-silent-100ppm", "fault-two-of-four-silent-2000ppm", "fault-three-of-four-silent-500ppm"]
-    {
+    for name in [
+        "fault-two-of-four-silent-100ppm",
+        "fault-two-of-four-silent-2000ppm",
+        "fault-three-of-four-silent-500ppm",
+    ] {
         for outcome in run(&scenario(name), DisciplineKind::Estimate) {
-            assert!(outcome.max < 0.15 && outcome.p99 < 1e-4, "{name}: {outcome:?}");
+            assert!(
+                outcome.max < 0.15 && outcome.p99 < 1e-4,
+                "{name}: {outcome:?}"
+            );
         }
     }
 }
@@ -251,10 +295,17 @@ fn twelve_servers_are_no_worse_than_those_of_them_that_count() {
 
 #[test]
 fn a_clock_that_is_changed_unseen_is_right_again_and_its_rate_is_known() {
-    for name in ["fault-set-back-for-an-hour", "fault-set-forward-for-an-hour", "fault-paused-for-ten-minutes"] {
+    for name in [
+        "fault-set-back-for-an-hour",
+        "fault-set-forward-for-an-hour",
+        "fault-paused-for-ten-minutes",
+    ] {
         let (_, outcomes) = estimate(name);
         for outcome in outcomes {
-            assert!(outcome.max < 1e-4 && outcome.rate < 1e-6 && outcome.claimed == 1.0, "{name}: {outcome:?}");
+            assert!(
+                outcome.max < 1e-4 && outcome.rate < 1e-6 && outcome.claimed == 1.0,
+                "{name}: {outcome:?}"
+            );
         }
     }
 }
@@ -264,23 +315,39 @@ fn a_rate_that_cannot_be_corrected_ends_synchronized() {
     for name in ["fault-20000ppm", "fault-20000ppm-slow-four"] {
         for outcome in run(&scenario(name), DisciplineKind::Estimate) {
             // The first two readings say nothing about the rate.
-            assert!(outcome.claimed < 0.02 && outcome.max < 0.5, "{name}: {outcome:?}");
+            assert!(
+                outcome.claimed < 0.02 && outcome.max < 0.5,
+                "{name}: {outcome:?}"
+            );
         }
     }
 }
 
 #[test]
 fn a_first_request_that_was_held_up_is_forgotten_within_seconds() {
-    for name in ["fault-first-request-late", "fault-first-requests-late", "fault-first-reply-late-lone"] {
+    for name in [
+        "fault-first-request-late",
+        "fault-first-requests-late",
+        "fault-first-reply-late-lone",
+    ] {
         for outcome in run(&scenario(name), DisciplineKind::Estimate) {
-            assert!(outcome.max < 6e-3 && outcome.p99 < 1.5e-3 && outcome.coverage >= 0.999, "{name}: {outcome:?}");
+            assert!(
+                outcome.max < 6e-3 && outcome.p99 < 1.5e-3 && outcome.coverage >= 0.999,
+                "{name}: {outcome:?}"
+            );
         }
     }
 }
 
 #[test]
 fn a_server_that_claims_to_be_finer_than_it_is_is_found_out() {
-    for name in ["fault-coarse", "fault-coarse-default", "fault-coarse-10us", "fault-coarse-1ms", "fault-coarse-four"] {
+    for name in [
+        "fault-coarse",
+        "fault-coarse-default",
+        "fault-coarse-10us",
+        "fault-coarse-1ms",
+        "fault-coarse-four",
+    ] {
         let (_, outcomes) = estimate(name);
         assert!(mean(&outcomes, |outcome| outcome.rms) < 0.009, "{name}");
     }
@@ -300,7 +367,12 @@ fn a_link_that_becomes_better_is_used_at_once() {
 
 #[test]
 fn one_bad_timestamp_costs_nothing() {
-    for name in ["change-short-5ms", "change-short-500us", "change-short-uneven", "change-impossible"] {
+    for name in [
+        "change-short-5ms",
+        "change-short-500us",
+        "change-short-uneven",
+        "change-impossible",
+    ] {
         let (_, outcomes) = estimate(name);
         let rms = mean(&outcomes, |outcome| outcome.rms);
         assert!(rms < 2e-5, "{name}: {rms}");
@@ -311,7 +383,10 @@ fn one_bad_timestamp_costs_nothing() {
 fn a_lone_server_that_steps_by_20_ms_is_followed_within_five_minutes() {
     let stepped = scenario("change-server-20ms");
     let outcomes = run(&stepped, DisciplineKind::Estimate);
-    let settled = outcomes.iter().map(|outcome| outcome.settled).fold(0.0, f64::max);
+    let settled = outcomes
+        .iter()
+        .map(|outcome| outcome.settled)
+        .fold(0.0, f64::max);
     assert!(settled < 30_300.0, "{settled}");
 }
 
@@ -325,7 +400,10 @@ fn coarse_clocks_are_averaged_and_asked_seldom() {
         ("poor-coarse-start", 1e-3, 40.0),
     ] {
         let (_, outcomes) = estimate(name);
-        let (error, sent) = (mean(&outcomes, |outcome| outcome.rate), mean(&outcomes, |outcome| outcome.sent as f64));
+        let (error, sent) = (
+            mean(&outcomes, |outcome| outcome.rate),
+            mean(&outcomes, |outcome| outcome.sent as f64),
+        );
         assert!(error < rate && sent < requests, "{name}: {error} {sent}");
     }
 }

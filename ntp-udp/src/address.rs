@@ -19,11 +19,16 @@ impl RawAddress {
     pub(crate) const CAPACITY: usize = V6_LENGTH as usize;
 
     /// No address at all.
-    pub(crate) const EMPTY: Self = Self { bytes: [0; Self::CAPACITY] };
+    pub(crate) const EMPTY: Self = Self {
+        bytes: [0; Self::CAPACITY],
+    };
 
     /// The kernel's form of `address` and its length in bytes.
     pub(crate) fn encode(address: SocketAddr) -> (Self, usize) {
-        let mut writer = Writer { raw: Self::EMPTY, at: 0 };
+        let mut writer = Writer {
+            raw: Self::EMPTY,
+            at: 0,
+        };
         match address {
             SocketAddr::V4(v4) => {
                 writer.put(&family(libc::AF_INET));
@@ -56,8 +61,16 @@ impl RawAddress {
             libc::AF_INET6 => {
                 let (flow, rest) = rest.split_first_chunk()?;
                 let (octets, rest) = rest.split_first_chunk::<16>()?;
-                let (flow, scope) = (u32::from_ne_bytes(*flow), u32::from_ne_bytes(*rest.first_chunk()?));
-                Some(SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from(*octets), port, flow, scope)))
+                let (flow, scope) = (
+                    u32::from_ne_bytes(*flow),
+                    u32::from_ne_bytes(*rest.first_chunk()?),
+                );
+                Some(SocketAddr::V6(SocketAddrV6::new(
+                    Ipv6Addr::from(*octets),
+                    port,
+                    flow,
+                    scope,
+                )))
             }
             _ => None,
         }
@@ -102,7 +115,12 @@ mod tests {
 
     #[test]
     fn an_address_survives_the_round_trip() {
-        for text in ["192.0.2.7:123", "[2001:db8::1]:65535", "0.0.0.0:0", "[fe80::1%3]:123"] {
+        for text in [
+            "192.0.2.7:123",
+            "[2001:db8::1]:65535",
+            "0.0.0.0:0",
+            "[fe80::1%3]:123",
+        ] {
             let address: SocketAddr = text.parse().unwrap();
             let (raw, length) = RawAddress::encode(address);
             assert_eq!(raw.decode(length), Some(address));

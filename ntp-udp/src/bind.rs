@@ -10,24 +10,29 @@ const SERVER_RECEIVE_BUFFER: usize = 4 << 20;
 /// How a socket shall be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindOptions {
-    /// The address and port. An IPv6 socket takes no IPv4 traffic, so that both families can share a port.
+    /// The address and port. An IPv6 socket takes no IPv4 traffic, so that both families can share
+    /// a port.
     pub address: SocketAddr,
     /// The only interface to receive from and send over, by name.
     pub interface: Option<String>,
-    /// Whether several sockets of this user may share the address and port and the datagrams among them.
+    /// Whether several sockets of this user may share the address and port and the datagrams among
+    /// them.
     pub reuse_port: bool,
     /// Whether the kernel shall report when each datagram left, see [`crate::Socket::notice`].
     pub transmit_stamps: bool,
-    /// Whether ICMP errors shall be reported by [`crate::Socket::notice`]. Never do they fail a send or receive.
+    /// Whether ICMP errors shall be reported by [`crate::Socket::notice`]. Never do they fail a
+    /// send or receive.
     pub report_unreachable: bool,
-    /// Whether a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then IPv4-mapped ones. Where another
-    /// socket serves IPv4 at the same port, it must not.
+    /// Whether a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then
+    /// IPv4-mapped ones. Where another socket serves IPv4 at the same port, it must not.
     pub dual_stack: bool,
-    /// Allows an address that no interface has yet (`IP_FREEBIND`); datagrams come as soon as one has it.
+    /// Allows an address that no interface has yet (`IP_FREEBIND`); datagrams come as soon as one
+    /// has it.
     pub freely: bool,
     /// Whether calls wait, or return [`io::ErrorKind::WouldBlock`].
     pub blocking: bool,
-    /// How much the kernel shall hold for us, in bytes; see [`crate::Socket::granted_receive_buffer`].
+    /// How much the kernel shall hold for us, in bytes; see
+    /// [`crate::Socket::granted_receive_buffer`].
     pub receive_buffer: Option<usize>,
 }
 
@@ -120,11 +125,15 @@ impl BindError {
             (libc::EINVAL, BindStep::Bind) if is_link_local(self.address) => {
                 "a link-local address needs its interface".to_owned()
             }
-            (libc::ENODEV, _) => "there is no interface of this name (yet); see `ip link`".to_owned(),
+            (libc::ENODEV, _) => {
+                "there is no interface of this name (yet); see `ip link`".to_owned()
+            }
             (libc::EAFNOSUPPORT, _) if self.address.is_ipv6() => {
                 "IPv6 is switched off on this machine; use an IPv4 address".to_owned()
             }
-            (libc::EMFILE | libc::ENFILE, _) => "too many files are open; raise the limit (LimitNOFILE=)".to_owned(),
+            (libc::EMFILE | libc::ENFILE, _) => {
+                "too many files are open; raise the limit (LimitNOFILE=)".to_owned()
+            }
             _ => return None,
         };
         Some(advice)
@@ -168,19 +177,33 @@ mod tests {
 
     fn text(step: BindStep, address: &str, errno: i32) -> String {
         let error = io::Error::from_raw_os_error(errno);
-        BindError { step, address: address.parse().unwrap(), interface: None, error }.to_string()
+        BindError {
+            step,
+            address: address.parse().unwrap(),
+            interface: None,
+            error,
+        }
+        .to_string()
     }
 
     #[test]
     fn an_error_names_what_was_tried_and_what_helps() {
         let busy = text(BindStep::Bind, "0.0.0.0:123", libc::EADDRINUSE);
-        assert!(busy.starts_with("cannot bind a socket for UDP 0.0.0.0:123: "), "{busy}");
+        assert!(
+            busy.starts_with("cannot bind a socket for UDP 0.0.0.0:123: "),
+            "{busy}"
+        );
         assert!(busy.contains("chronyd, systemd-timesyncd, ntpd"), "{busy}");
 
         assert!(text(BindStep::Bind, "[::]:123", libc::EACCES).contains("CAP_NET_BIND_SERVICE"));
-        assert!(text(BindStep::Bind, "192.0.2.1:123", libc::EADDRNOTAVAIL).contains("the address 192.0.2.1"));
+        assert!(
+            text(BindStep::Bind, "192.0.2.1:123", libc::EADDRNOTAVAIL)
+                .contains("the address 192.0.2.1")
+        );
         assert!(text(BindStep::Interface, "[::]:123", libc::ENODEV).contains("ip link"));
-        assert!(text(BindStep::Open, "[::]:123", libc::EAFNOSUPPORT).contains("IPv6 is switched off"));
+        assert!(
+            text(BindStep::Open, "[::]:123", libc::EAFNOSUPPORT).contains("IPv6 is switched off")
+        );
     }
 
     #[test]

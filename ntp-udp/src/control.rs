@@ -1,16 +1,19 @@
-//! Control messages (`cmsg(3)`) by safe code over bytes: a word of length, level, kind, payload, padded to words.
+//! Control messages (`cmsg(3)`) by safe code over bytes: a word of length, level, kind, payload,
+//! padded to words.
 
 use ntp_proto::time::NtpTimestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Size and alignment of a machine word, to which the kernel pads control messages.
 const WORD: usize = size_of::<usize>();
-/// Carries the timestamps of a datagram; the option and its message share one number (`SCM_TIMESTAMPING`).
+/// Carries the timestamps of a datagram; the option and its message share one number
+/// (`SCM_TIMESTAMPING`).
 const SCM_TIMESTAMPING: i32 = libc::SO_TIMESTAMPING;
 /// Length of the header of a control message: a word and two integers.
 const HEADER: usize = WORD + 8;
 
-/// Room for the control messages of one datagram: timestamps, packet information and one extended error take less.
+/// Room for the control messages of one datagram: timestamps, packet information and one extended
+/// error take less.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 pub(crate) struct ControlBuffer {
@@ -22,7 +25,9 @@ impl ControlBuffer {
     pub(crate) const CAPACITY: usize = 256;
 
     /// A buffer without messages.
-    pub(crate) const EMPTY: Self = Self { bytes: [0; Self::CAPACITY] };
+    pub(crate) const EMPTY: Self = Self {
+        bytes: [0; Self::CAPACITY],
+    };
 
     /// The messages in the first `length` bytes.
     pub(crate) fn messages(&self, length: usize) -> ControlMessages<'_> {
@@ -30,13 +35,24 @@ impl ControlBuffer {
     }
 
     /// Writes one message behind the first `at` bytes and tells where the next may begin.
-    pub(crate) fn write(&mut self, mut at: usize, (level, kind): (i32, i32), payload: &[u8]) -> usize {
+    pub(crate) fn write(
+        &mut self,
+        mut at: usize,
+        (level, kind): (i32, i32),
+        payload: &[u8],
+    ) -> usize {
         let end = at + (HEADER + payload.len()).next_multiple_of(WORD);
         let length = HEADER + payload.len();
-        let fields: [&[u8]; 4] = [&length.to_ne_bytes(), &level.to_ne_bytes(), &kind.to_ne_bytes(), payload];
+        let fields: [&[u8]; 4] = [
+            &length.to_ne_bytes(),
+            &level.to_ne_bytes(),
+            &kind.to_ne_bytes(),
+            payload,
+        ];
         for field in fields {
             let room = self.bytes.get_mut(at..at + field.len());
-            room.expect("invariant: packet information and a number fit").copy_from_slice(field);
+            room.expect("invariant: packet information and a number fit")
+                .copy_from_slice(field);
             at += field.len();
         }
         end
@@ -73,7 +89,11 @@ impl<'a> Iterator for ControlMessages<'a> {
         let length = usize::from_ne_bytes(*length);
         let payload = self.0.get(HEADER..length)?;
         self.0 = self.0.get(length.next_multiple_of(WORD)..).unwrap_or(&[]);
-        Some(RawMessage { level: i32::from_ne_bytes(*level), kind: i32::from_ne_bytes(*kind), payload })
+        Some(RawMessage {
+            level: i32::from_ne_bytes(*level),
+            kind: i32::from_ne_bytes(*kind),
+            payload,
+        })
     }
 }
 
@@ -132,13 +152,23 @@ impl RawMessage<'_> {
 /// Each is two integers, seconds and nanoseconds, whose width differs between architectures.
 fn software_time(payload: &[u8]) -> Option<NtpTimestamp> {
     let time = payload.get(..payload.len() / 3)?;
-    let (seconds, nanos) = if let Some((seconds, nanos)) = time.split_first_chunk::<8>().filter(|_| time.len() == 16) {
-        (i64::from_ne_bytes(*seconds), i64::from_ne_bytes(*nanos.first_chunk()?))
+    let (seconds, nanos) = if let Some((seconds, nanos)) =
+        time.split_first_chunk::<8>().filter(|_| time.len() == 16)
+    {
+        (
+            i64::from_ne_bytes(*seconds),
+            i64::from_ne_bytes(*nanos.first_chunk()?),
+        )
     } else {
         let (seconds, nanos) = time.split_first_chunk()?;
-        (i32::from_ne_bytes(*seconds).into(), i32::from_ne_bytes(*nanos.first_chunk()?).into())
+        (
+            i32::from_ne_bytes(*seconds).into(),
+            i32::from_ne_bytes(*nanos.first_chunk()?).into(),
+        )
     };
-    let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    let nanos = u32::try_from(nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)?;
     ((seconds, nanos) != (0, 0)).then(|| NtpTimestamp::from_unix(seconds, nanos))
 }
 
@@ -158,7 +188,11 @@ fn arrival_v4(payload: &[u8]) -> Option<Arrival> {
 fn arrival_v6(payload: &[u8]) -> Option<Arrival> {
     let (address, rest) = payload.split_first_chunk::<16>()?;
     let address = IpAddr::V6(Ipv6Addr::from(*address));
-    Some(Arrival { address, local: address, interface: u32::from_ne_bytes(*rest.first_chunk()?) })
+    Some(Arrival {
+        address,
+        local: address,
+        interface: u32::from_ne_bytes(*rest.first_chunk()?),
+    })
 }
 
 /// From `sock_extended_err`: error, origin, type, code, padding, info, data.
@@ -184,7 +218,10 @@ mod tests {
         let payload = [7, 0, 0, 0, 127, 0, 0, 2, 224, 0, 1, 1];
 
         let length = buffer.write(0, (libc::SOL_IP, libc::IP_PKTINFO), &payload);
-        let told: Vec<_> = buffer.messages(length).filter_map(|message| message.told()).collect();
+        let told: Vec<_> = buffer
+            .messages(length)
+            .filter_map(|message| message.told())
+            .collect();
 
         let arrival = Arrival {
             address: Ipv4Addr::new(224, 0, 1, 1).into(),
@@ -213,9 +250,25 @@ mod tests {
             (libc::SOL_IP, libc::IP_RECVERR, 16),
         ] {
             let payload = vec![1; whole];
-            assert!(RawMessage { level, kind, payload: &payload }.told().is_some());
+            assert!(
+                RawMessage {
+                    level,
+                    kind,
+                    payload: &payload
+                }
+                .told()
+                .is_some()
+            );
             for cut in 0..whole {
-                assert!(RawMessage { level, kind, payload: &payload[..cut] }.told().is_none());
+                assert!(
+                    RawMessage {
+                        level,
+                        kind,
+                        payload: &payload[..cut]
+                    }
+                    .told()
+                    .is_none()
+                );
             }
         }
     }

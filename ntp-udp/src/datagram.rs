@@ -8,7 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 /// What the kernel writes along with a received datagram about its way to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The destination address in the datagram's header, which may be a multicast or broadcast address.
+    /// The destination address in the datagram's header, which may be a multicast or broadcast
+    /// address.
     pub address: IpAddr,
     /// The index of the interface that it arrived on.
     pub interface: u32,
@@ -16,17 +17,22 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// What a reply to the datagram should leave from; none where only the kernel can choose, as for IPv6 multicast.
+    /// What a reply to the datagram should leave from; none where only the kernel can choose, as
+    /// for IPv6 multicast.
     #[must_use]
     pub const fn reply_source(&self) -> Option<SourceAddress> {
-        // The interface is left to the routing table, which may well lead back by another one; but a link-local
-        // address means nothing without its interface.
+        // The interface is left to the routing table, which may well lead back by another one; but
+        // a link-local address means nothing without its interface.
         match self.local {
             IpAddr::V6(address) if address.is_multicast() => None,
-            IpAddr::V6(address) if address.is_unicast_link_local() => {
-                Some(SourceAddress { address: self.local, interface: self.interface })
-            }
-            _ => Some(SourceAddress { address: self.local, interface: 0 }),
+            IpAddr::V6(address) if address.is_unicast_link_local() => Some(SourceAddress {
+                address: self.local,
+                interface: self.interface,
+            }),
+            _ => Some(SourceAddress {
+                address: self.local,
+                interface: 0,
+            }),
         }
     }
 }
@@ -49,36 +55,61 @@ pub struct Received {
     pub from: SocketAddr,
     /// Where it was sent to; only known on sockets bound to a wildcard address.
     pub destination: Option<Destination>,
-    /// When it arrived; none if the kernel took no timestamp, and the caller has to read its own clock.
+    /// When it arrived; none if the kernel took no timestamp, and the caller has to read its own
+    /// clock.
     pub stamp: Option<Stamp>,
     /// Whether it was longer than the buffer, so that its end is lost.
     pub truncated: bool,
 }
 
 impl Received {
-    /// What the kernel told about a datagram; none if it came from an address of neither IPv4 nor IPv6.
+    /// What the kernel told about a datagram; none if it came from an address of neither IPv4 nor
+    /// IPv6.
     pub(crate) fn read(envelope: &Envelope) -> Option<Self> {
         let (mut stamp, mut destination) = (None, None);
         for told in envelope.told() {
             match told {
                 Told::Time(time) => stamp = Some(Stamp::kernel(time)),
-                Told::Arrival(Arrival { address, local, interface }) => {
-                    destination = Some(Destination { address, interface, local });
+                Told::Arrival(Arrival {
+                    address,
+                    local,
+                    interface,
+                }) => {
+                    destination = Some(Destination {
+                        address,
+                        interface,
+                        local,
+                    });
                 }
                 Told::Error(_) => {}
             }
         }
         let (length, truncated) = (envelope.length, envelope.is_truncated());
-        Some(Self { length, from: envelope.address()?, destination, stamp, truncated })
+        Some(Self {
+            length,
+            from: envelope.address()?,
+            destination,
+            stamp,
+            truncated,
+        })
     }
 }
 
-/// Addresses a datagram of `length` bytes, with packet information if it has to leave from a certain address.
-pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, from: Option<SourceAddress>) {
+/// Addresses a datagram of `length` bytes, with packet information if it has to leave from a
+/// certain address.
+pub(crate) fn address(
+    envelope: &mut Envelope,
+    length: usize,
+    to: SocketAddr,
+    from: Option<SourceAddress>,
+) {
     envelope.address_to(to, length);
     match from {
         None => {}
-        Some(SourceAddress { address: IpAddr::V4(address), interface }) => {
+        Some(SourceAddress {
+            address: IpAddr::V4(address),
+            interface,
+        }) => {
             // `in_pktinfo`: interface, source, and a destination that is not read.
             let mut information = [0; 12];
             let (index, rest) = information.split_at_mut(4);
@@ -86,7 +117,10 @@ pub(crate) fn address(envelope: &mut Envelope, length: usize, to: SocketAddr, fr
             rest.split_at_mut(4).0.copy_from_slice(&address.octets());
             envelope.add_control((libc::SOL_IP, libc::IP_PKTINFO), &information);
         }
-        Some(SourceAddress { address: IpAddr::V6(address), interface }) => {
+        Some(SourceAddress {
+            address: IpAddr::V6(address),
+            interface,
+        }) => {
             // `in6_pktinfo`: source, interface.
             let mut information = [0; 20];
             let (source, index) = information.split_at_mut(16);

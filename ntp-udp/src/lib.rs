@@ -2,10 +2,12 @@
 //!
 //! One [`Socket`] type serves both sides of NTP:
 //!
-//! - A **client** binds with [`BindOptions::client`], keeps the [`SendId`] that [`Socket::send`] hands out, and redeems
-//!   it with the [`TransmitStamp`] that [`Socket::notice`] finds on the error queue.
-//! - A **server worker** binds with [`BindOptions::server`] and moves whole batches: [`Socket::receive_batch`] fills a
-//!   [`ReceiveBatch`], [`Socket::send_batch`] sends a [`SendBatch`]. Nothing allocates per datagram.
+//! - A **client** binds with [`BindOptions::client`], keeps the [`SendId`] that [`Socket::send`]
+//!   hands out, and redeems it with the [`TransmitStamp`] that [`Socket::notice`] finds on the
+//!   error queue.
+//! - A **server worker** binds with [`BindOptions::server`] and moves whole batches:
+//!   [`Socket::receive_batch`] fills a [`ReceiveBatch`], [`Socket::send_batch`] sends a
+//!   [`SendBatch`]. Nothing allocates per datagram.
 //!
 //! ```
 //! use ntp_udp::{BindOptions, ReceiveBatch, SendBatch, Socket};
@@ -34,13 +36,18 @@
 //! # }
 //! ```
 //!
-//! A timestamp that the kernel does not deliver is a `None`, never an error: the caller reads its own clock instead and
-//! keeps count in [`StampCounters`]. Nothing that arrives over the network, ICMP included, can break a socket.
+//! A timestamp that the kernel does not deliver is a `None`, never an error: the caller reads its
+//! own clock instead and keeps count in [`StampCounters`]. Nothing that arrives over the network,
+//! ICMP included, can break a socket.
 //!
-//! Every system call goes through a symbol of the C library, so that simulators and fault injectors that are preloaded
-//! see all of them. All `unsafe` is in the private module `sys`; control messages are read and written by safe code.
+//! Every system call goes through a symbol of the C library, so that simulators and fault injectors
+//! that are preloaded see all of them. All `unsafe` is in the private module `sys`; control
+//! messages are read and written by safe code.
 #![deny(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 mod address;
 mod bind;

@@ -1,4 +1,5 @@
-//! Changes of the machine's network, as the kernel reports them (rtnetlink(7)): links, addresses and routes that come up.
+//! Changes of the machine's network, as the kernel reports them (rtnetlink(7)): links, addresses
+//! and routes that come up.
 
 use crate::sys;
 use std::collections::BTreeSet;
@@ -6,9 +7,11 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-/// All changes of links, of addresses and of routes, of both families (`RTMGRP_` of `linux/rtnetlink.h`).
+/// All changes of links, of addresses and of routes, of both families (`RTMGRP_` of
+/// `linux/rtnetlink.h`).
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
-/// Length of the header of a message, `struct nlmsghdr`, and the unit to which messages are padded, in octets.
+/// Length of the header of a message, `struct nlmsghdr`, and the unit to which messages are padded,
+/// in octets.
 const HEADER: usize = 16;
 const PADDING: usize = 4;
 /// Types of messages: a link, an address or a route is new or has changed, and a link is gone.
@@ -44,11 +47,14 @@ impl NetworkWatch {
     /// # Errors
     /// Those of `socket` and `bind`, as in a sandbox that forbids this family.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { fd: sys::open_route_notices(GROUPS)?, running: BTreeSet::new() })
+        Ok(Self {
+            fd: sys::open_route_notices(GROUPS)?,
+            running: BTreeSet::new(),
+        })
     }
 
-    /// Reads all that the kernel has reported. Returns whether a link, an address or a route has come up; what goes away, or only
-    /// changes its counters, is no news.
+    /// Reads all that the kernel has reported. Returns whether a link, an address or a route has
+    /// come up; what goes away, or only changes its counters, is no news.
     ///
     /// # Errors
     /// Those of `recv`, except that there is nothing more.
@@ -87,7 +93,9 @@ impl NetworkWatch {
     }
 
     fn note_link(&mut self, content: &[u8]) -> bool {
-        let Some((index, flags)) = link(content) else { return false };
+        let Some((index, flags)) = link(content) else {
+            return false;
+        };
         if flags & RUNNING == 0 {
             self.running.remove(&index);
             return false;
@@ -113,7 +121,9 @@ fn message(octets: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let length = usize::try_from(u32::from_ne_bytes(*octets.first_chunk()?)).ok()?;
     let kind = u16::from_ne_bytes(*octets.get(4..)?.first_chunk()?);
     let content = octets.get(HEADER..length)?;
-    let rest = octets.get(length.next_multiple_of(PADDING)..).unwrap_or_default();
+    let rest = octets
+        .get(length.next_multiple_of(PADDING)..)
+        .unwrap_or_default();
     Some((kind, content, rest))
 }
 
@@ -164,9 +174,21 @@ mod tests {
     fn a_new_address_or_route_behind_other_messages_is_news() {
         let Some(mut watch) = watch() else { return };
         for kind in [NEW_ADDRESS, NEW_ROUTE] {
-            assert!(watch.note(&[link_message(3, 0), message(99, &[1, 2, 3]), message(kind, &[0; 12])].concat()));
+            assert!(
+                watch.note(
+                    &[
+                        link_message(3, 0),
+                        message(99, &[1, 2, 3]),
+                        message(kind, &[0; 12])
+                    ]
+                    .concat()
+                )
+            );
         }
-        assert!(!watch.note(&[message(21, &[0; 8]), message(25, &[0; 12])].concat()), "what is gone");
+        assert!(
+            !watch.note(&[message(21, &[0; 8]), message(25, &[0; 12])].concat()),
+            "what is gone"
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::sync::{Mutex, PoisonError};
 /// The point in a datagram's way at which it is handed to the driver (`linux/errqueue.h`).
 const SCM_TSTAMP_SND: u32 = 0;
 
-/// The most notices kept over restarts of the kernel's count, for a caller that does not fetch them.
+/// The most notices kept over restarts of the kernel's count, for a caller that does not fetch
+/// them.
 const MAX_KEPT: usize = 256;
 
 /// Which datagram of its socket a transmit timestamp belongs to.
@@ -30,7 +31,8 @@ pub struct TransmitStamp {
 
 /// A datagram could not be delivered, or so says whoever sent the ICMP message.
 ///
-/// Anybody can forge one: good for telling an operator why there are no replies, and for nothing else.
+/// Anybody can forge one: good for telling an operator why there are no replies, and for nothing
+/// else.
 #[derive(Debug)]
 pub struct Unreachable {
     /// Where the datagram was sent.
@@ -50,9 +52,10 @@ pub enum Notice {
 
 /// Gives out [`SendId`]s and finds them again in what the kernel reports.
 ///
-/// Since Linux 6.13 we tell the kernel the number of each datagram. Before, the kernel counts the datagrams of a socket
-/// from 0; and whether a failed send takes a number depends on where in the kernel it fails. So after a failure the
-/// kernel's count is put back to 0, and `base` remembers which of our numbers that 0 stands for.
+/// Since Linux 6.13 we tell the kernel the number of each datagram. Before, the kernel counts the
+/// datagrams of a socket from 0; and whether a failed send takes a number depends on where in the
+/// kernel it fails. So after a failure the kernel's count is put back to 0, and `base` remembers
+/// which of our numbers that 0 stands for.
 #[derive(Debug, Default)]
 pub(crate) struct Numbering {
     next: AtomicU32,
@@ -100,7 +103,8 @@ impl Numbering {
         let surplus = kept.len().saturating_sub(MAX_KEPT);
         kept.drain(..surplus);
         drop(kept);
-        self.base.store(self.next.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.base
+            .store(self.next.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// The oldest notice from before a restart.
@@ -109,7 +113,10 @@ impl Numbering {
         if self.naming() == Naming::Ours {
             return None;
         }
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     /// Our number for the kernel's, unless it is left over from before the last restart.
@@ -141,13 +148,28 @@ pub(crate) fn interpret(envelope: &Envelope, numbering: &Numbering) -> Option<No
         }
     }
     match error? {
-        ExtendedError { origin: libc::SO_EE_ORIGIN_TIMESTAMPING, info: SCM_TSTAMP_SND, data, .. } => {
+        ExtendedError {
+            origin: libc::SO_EE_ORIGIN_TIMESTAMPING,
+            info: SCM_TSTAMP_SND,
+            data,
+            ..
+        } => {
             let id = numbering.resolve(data)?;
-            Some(Notice::Transmitted(TransmitStamp { id, stamp: Stamp::kernel(time?) }))
+            Some(Notice::Transmitted(TransmitStamp {
+                id,
+                stamp: Stamp::kernel(time?),
+            }))
         }
-        ExtendedError { origin: libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6, error, .. } => {
+        ExtendedError {
+            origin: libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6,
+            error,
+            ..
+        } => {
             let error = io::Error::from_raw_os_error(i32::try_from(error).ok()?);
-            Some(Notice::Unreachable(Unreachable { destination: envelope.address()?, error }))
+            Some(Notice::Unreachable(Unreachable {
+                destination: envelope.address()?,
+                error,
+            }))
         }
         _ => None,
     }
@@ -186,7 +208,11 @@ mod tests {
 
     #[test]
     fn numbers_wrap() {
-        let numbering = Numbering { next: u32::MAX.into(), base: u32::MAX.into(), ..Numbering::default() };
+        let numbering = Numbering {
+            next: u32::MAX.into(),
+            base: u32::MAX.into(),
+            ..Numbering::default()
+        };
         let (last, first) = (numbering.take(), numbering.take());
         assert_eq!((last, first), (SendId(u32::MAX), SendId(0)));
         assert_eq!(numbering.resolve(1), Some(first));

@@ -6,7 +6,8 @@ use crate::sys::{self, Envelope, MAX_BATCH};
 use std::io;
 use std::os::fd::AsFd;
 
-/// The least number of datagrams to offer the kernel room for. Each costs some time even if none comes.
+/// The least number of datagrams to offer the kernel room for. Each costs some time even if none
+/// comes.
 const MIN_OFFER: usize = 8;
 
 /// Room for received datagrams, allocated once and used again for every batch.
@@ -19,7 +20,8 @@ pub struct ReceiveBatch {
 }
 
 impl ReceiveBatch {
-    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`]) of `datagram_size` bytes each (at least 1).
+    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`]) of `datagram_size` bytes each (at least
+    /// 1).
     #[must_use]
     pub fn new(capacity: usize, datagram_size: usize) -> Self {
         let (capacity, size) = (capacity.clamp(1, MAX_BATCH), datagram_size.max(1));
@@ -58,10 +60,14 @@ impl ReceiveBatch {
 
     /// The datagrams of the last receive, in the order of their arrival.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Received)> {
-        self.data.chunks_exact(self.size).zip(&self.envelopes).take(self.filled).filter_map(|(data, envelope)| {
-            let received = Received::read(envelope)?;
-            Some((data.get(..received.length)?, received))
-        })
+        self.data
+            .chunks_exact(self.size)
+            .zip(&self.envelopes)
+            .take(self.filled)
+            .filter_map(|(data, envelope)| {
+                let received = Received::read(envelope)?;
+                Some((data.get(..received.length)?, received))
+            })
     }
 
     /// Like [`Self::iter`], for those who decrypt in place.
@@ -76,22 +82,36 @@ impl ReceiveBatch {
 
 impl std::fmt::Debug for ReceiveBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ReceiveBatch({} of {} × {} B)", self.filled, self.envelopes.len(), self.size)
+        write!(
+            f,
+            "ReceiveBatch({} of {} × {} B)",
+            self.filled,
+            self.envelopes.len(),
+            self.size
+        )
     }
 }
 
 impl Socket {
-    /// Receives what is there, after waiting for the first datagram if the socket blocks. The first calls take only a
-    /// part of the batch's capacity, see [`ReceiveBatch::is_full`]. What the batch held before is gone.
+    /// Receives what is there, after waiting for the first datagram if the socket blocks. The first
+    /// calls take only a part of the batch's capacity, see [`ReceiveBatch::is_full`]. What the
+    /// batch held before is gone.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::WouldBlock`] if there is none (yet); the batch is empty then.
     pub fn receive_batch(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        // Twice what came last time, so that the whole capacity is reached within a few calls when it is needed.
+        // Twice what came last time, so that the whole capacity is reached within a few calls when
+        // it is needed.
         batch.offered = (2 * batch.filled).max(MIN_OFFER).min(batch.capacity());
         batch.filled = 0;
-        let ReceiveBatch { data, envelopes, size, offered, .. } = batch;
+        let ReceiveBatch {
+            data,
+            envelopes,
+            size,
+            offered,
+            ..
+        } = batch;
         let envelopes = envelopes.get_mut(..*offered).unwrap_or_default();
         batch.filled = self.received(|| sys::receive_many(self.as_fd(), data, *size, envelopes))?;
         Ok(batch.filled)

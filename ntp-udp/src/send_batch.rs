@@ -34,7 +34,8 @@ pub struct SentReport {
 }
 
 impl SendBatch {
-    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`]) of up to `datagram_size` bytes each (at least 1).
+    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`]) of up to `datagram_size` bytes each (at
+    /// least 1).
     #[must_use]
     pub fn new(capacity: usize, datagram_size: usize) -> Self {
         let (capacity, size) = (capacity.clamp(1, MAX_BATCH), datagram_size.max(1));
@@ -70,7 +71,8 @@ impl SendBatch {
         self.filled = 0;
     }
 
-    /// Adds a datagram that `write` writes: it is given the room and returns how many bytes of it it used.
+    /// Adds a datagram that `write` writes: it is given the room and returns how many bytes of it
+    /// it used.
     ///
     /// `from` is for sockets bound to a wildcard address, see [`crate::Destination::reply_source`].
     ///
@@ -84,15 +86,19 @@ impl SendBatch {
         write: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<(), BatchFull> {
         let envelope = self.envelopes.get_mut(self.filled).ok_or(BatchFull)?;
-        let room = self.data.chunks_exact_mut(self.size).nth(self.filled).ok_or(BatchFull)?;
+        let room = self
+            .data
+            .chunks_exact_mut(self.size)
+            .nth(self.filled)
+            .ok_or(BatchFull)?;
         let length = write(room).min(self.size);
         address(envelope, length, to, from);
         self.filled += 1;
         Ok(())
     }
 
-    /// The numbers of the datagrams in the order in which they were added, once sent; none for those that failed, nor on
-    /// a socket without transmit timestamps.
+    /// The numbers of the datagrams in the order in which they were added, once sent; none for
+    /// those that failed, nor on a socket without transmit timestamps.
     pub fn sent_ids(&self) -> impl Iterator<Item = Option<SendId>> {
         self.ids.iter().take(self.filled).copied()
     }
@@ -100,12 +106,19 @@ impl SendBatch {
 
 impl std::fmt::Debug for SendBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SendBatch({} of {} × {} B)", self.filled, self.envelopes.len(), self.size)
+        write!(
+            f,
+            "SendBatch({} of {} × {} B)",
+            self.filled,
+            self.envelopes.len(),
+            self.size
+        )
     }
 }
 
 impl Socket {
-    /// Sends all datagrams of a batch; one that fails does not hold up the others. Clear the batch before using it again.
+    /// Sends all datagrams of a batch; one that fails does not hold up the others. Clear the batch
+    /// before using it again.
     pub fn send_batch(&self, batch: &mut SendBatch) -> SentReport {
         let mut report = SentReport::default();
         batch.ids.fill(None);
@@ -132,10 +145,14 @@ impl Socket {
         report
     }
 
-    /// Sends the datagrams from `at` up to the first that fails; the error is that of the one at `at`.
+    /// Sends the datagrams from `at` up to the first that fails; the error is that of the one at
+    /// `at`.
     fn send_some(&self, batch: &mut SendBatch, at: usize) -> io::Result<usize> {
         let data = batch.data.get(at * batch.size..).unwrap_or_default();
-        let envelopes = batch.envelopes.get_mut(at..batch.filled).unwrap_or_default();
+        let envelopes = batch
+            .envelopes
+            .get_mut(at..batch.filled)
+            .unwrap_or_default();
         let ids = batch.ids.get_mut(at..batch.filled).unwrap_or_default();
         let count = self.past_icmp(|| {
             self.numbered(|ours| {
@@ -144,14 +161,20 @@ impl Socket {
                     envelope.set_number(id.map(SendId::to_bits));
                 }
                 let count = sys::send_many(self.as_fd(), data, batch.size, envelopes)?;
-                if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
+                if count == 0 {
+                    Err(io::ErrorKind::WriteZero.into())
+                } else {
+                    Ok(count)
+                }
             })
         });
         let sent = *count.as_ref().unwrap_or(&0);
         ids.iter_mut().skip(sent).for_each(|id| *id = None);
         if self.takes_transmit_stamps() {
             // Datagrams that the kernel counts take their numbers only once they are sent.
-            ids.iter_mut().take(sent).for_each(|id| *id = id.or_else(|| Some(self.numbering.take())));
+            ids.iter_mut()
+                .take(sent)
+                .for_each(|id| *id = id.or_else(|| Some(self.numbering.take())));
             if sent < ids.len() {
                 self.restart_numbering();
             }

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 /// How often a call is repeated that an ICMP error ended in place of its own outcome.
 ///
-/// The kernel hands such an error to whichever call comes next. One repetition is enough unless more errors arrive
-/// meanwhile, and somebody may be forging them as fast as they can.
+/// The kernel hands such an error to whichever call comes next. One repetition is enough unless
+/// more errors arrive meanwhile, and somebody may be forging them as fast as they can.
 const REPETITIONS: usize = 8;
 
-/// The most entries of the error queue that one call passes over, so that a flood of them cannot hold the caller.
+/// The most entries of the error queue that one call passes over, so that a flood of them cannot
+/// hold the caller.
 const MAX_PASSED_OVER: usize = 64;
 
 /// Which timestamps the kernel agreed to take.
@@ -31,8 +32,8 @@ pub struct Stamping {
 
 /// A bound, unconnected UDP socket of one address family.
 ///
-/// It may be shared between threads. Only with transmit timestamps must sends not overlap, or on kernels before 6.13 the
-/// numbers of two datagrams that leave at the same time may be exchanged.
+/// It may be shared between threads. Only with transmit timestamps must sends not overlap, or on
+/// kernels before 6.13 the numbers of two datagrams that leave at the same time may be exchanged.
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
@@ -47,11 +48,16 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Says what was tried and what may help. That the kernel offers no timestamps or less room than asked for is no
-    /// error: see [`Self::stamping`] and [`Self::granted_receive_buffer`].
+    /// Says what was tried and what may help. That the kernel offers no timestamps or less room
+    /// than asked for is no error: see [`Self::stamping`] and [`Self::granted_receive_buffer`].
     pub fn bind(options: &BindOptions) -> Result<Self, BindError> {
         let refused = |step| {
-            move |error| BindError { step, address: options.address, interface: options.interface.clone(), error }
+            move |error| BindError {
+                step,
+                address: options.address,
+                interface: options.interface.clone(),
+                error,
+            }
         };
         let v6 = options.address.is_ipv6();
         let family = if v6 { libc::AF_INET6 } else { libc::AF_INET };
@@ -70,7 +76,13 @@ impl Socket {
         sys::bind(fd, scoped(options)).map_err(refused(BindStep::Bind))?;
         let local = sys::local_address(fd).map_err(refused(BindStep::Bind))?;
         let report_unreachable = options.report_unreachable;
-        Ok(Self { fd: owned, local, stamping, report_unreachable, numbering: Numbering::default() })
+        Ok(Self {
+            fd: owned,
+            local,
+            stamping,
+            report_unreachable,
+            numbering: Numbering::default(),
+        })
     }
 
     /// The address and port that the socket is bound to.
@@ -85,7 +97,8 @@ impl Socket {
         self.stamping
     }
 
-    /// How much the kernel holds for us, in bytes of its own bookkeeping: about twice the datagrams' own size.
+    /// How much the kernel holds for us, in bytes of its own bookkeeping: about twice the
+    /// datagrams' own size.
     ///
     /// # Errors
     ///
@@ -95,31 +108,41 @@ impl Socket {
         Ok(usize::try_from(bytes).unwrap_or(0))
     }
 
-    /// How long a receive on a blocking socket waits before it ends with [`io::ErrorKind::WouldBlock`]; `None` is for
-    /// ever. Rounded up to a whole microsecond, and at least one.
+    /// How long a receive on a blocking socket waits before it ends with
+    /// [`io::ErrorKind::WouldBlock`]; `None` is for ever. Rounded up to a whole microsecond, and at
+    /// least one.
     ///
     /// # Errors
     ///
     /// Those of `setsockopt`.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         let (seconds, micros) = timeout.map_or((0, 0), |timeout| {
-            let rounded = timeout.max(Duration::from_nanos(1)).saturating_add(Duration::from_nanos(999));
+            let rounded = timeout
+                .max(Duration::from_nanos(1))
+                .saturating_add(Duration::from_nanos(999));
             (rounded.as_secs(), rounded.subsec_micros())
         });
         sys::set_receive_timeout(self.as_fd(), seconds, micros)
     }
 
-    /// Of `sockets` sockets that share this one's port, has the source address of a datagram choose the one that gets it:
-    /// the IPv4 address, or the first 64 bits of the IPv6 address. It holds for all of them, as soon as all are bound.
+    /// Of `sockets` sockets that share this one's port, has the source address of a datagram choose
+    /// the one that gets it: the IPv4 address, or the first 64 bits of the IPv6 address. It holds
+    /// for all of them, as soon as all are bound.
     ///
     /// # Errors
     ///
-    /// Those of `setsockopt`; then the kernel chooses by addresses and ports, which is only less even.
+    /// Those of `setsockopt`; then the kernel chooses by addresses and ports, which is only less
+    /// even.
     pub fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
-        sys::attach_program(self.as_fd(), steering::ATTACH, &mut steering::program(sockets))
+        sys::attach_program(
+            self.as_fd(),
+            steering::ATTACH,
+            &mut steering::program(sockets),
+        )
     }
 
-    /// Wakes whoever waits in a receive, from any thread, and lets nobody wait any more: receives end with nothing at all.
+    /// Wakes whoever waits in a receive, from any thread, and lets nobody wait any more: receives
+    /// end with nothing at all.
     pub fn stop_receiving(&self) {
         sys::stop_receiving(self.as_fd());
     }
@@ -135,7 +158,8 @@ impl Socket {
         Received::read(&envelope).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Sends one datagram. Its transmit timestamp, if the kernel takes one, comes by [`Self::notice`].
+    /// Sends one datagram. Its transmit timestamp, if the kernel takes one, comes by
+    /// [`Self::notice`].
     ///
     /// # Errors
     ///
@@ -149,7 +173,12 @@ impl Socket {
     /// # Errors
     ///
     /// Those of `sendmsg`; the datagram was not sent, and the socket remains usable.
-    pub fn send_from(&self, bytes: &[u8], to: SocketAddr, from: Option<SourceAddress>) -> io::Result<SendId> {
+    pub fn send_from(
+        &self,
+        bytes: &[u8],
+        to: SocketAddr,
+        from: Option<SourceAddress>,
+    ) -> io::Result<SendId> {
         let mut envelope = Envelope::EMPTY;
         address(&mut envelope, bytes.len(), to, from);
         self.past_icmp(|| {
@@ -165,9 +194,9 @@ impl Socket {
 
     /// The oldest entry of the error queue that tells us something. Never waits.
     ///
-    /// When it returns `None`, the queue is empty or has been so often passed over that the caller should see to its
-    /// other work first. While it is not empty, `poll` reports `POLLERR`. The entries take room from received datagrams,
-    /// so it has to be emptied regularly.
+    /// When it returns `None`, the queue is empty or has been so often passed over that the caller
+    /// should see to its other work first. While it is not empty, `poll` reports `POLLERR`. The
+    /// entries take room from received datagrams, so it has to be emptied regularly.
     ///
     /// # Errors
     ///
@@ -183,7 +212,12 @@ impl Socket {
     fn queued_notice(&self) -> io::Result<Option<Notice>> {
         for _ in 0..MAX_PASSED_OVER {
             let mut envelope = Envelope::EMPTY;
-            match sys::receive(self.as_fd(), &mut [], &mut envelope, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) {
+            match sys::receive(
+                self.as_fd(),
+                &mut [],
+                &mut envelope,
+                libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT,
+            ) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(error),
                 Ok(()) => {}
@@ -201,8 +235,8 @@ impl Socket {
         self.stamping.transmit
     }
 
-    /// Sends by `call`, which is told whether to number the datagrams for the kernel, and keeps the numbering in step
-    /// whatever comes of it.
+    /// Sends by `call`, which is told whether to number the datagrams for the kernel, and keeps the
+    /// numbering in step whatever comes of it.
     pub(crate) fn numbered<T>(&self, mut call: impl FnMut(bool) -> io::Result<T>) -> io::Result<T> {
         loop {
             let naming = self.numbering.naming();
@@ -218,8 +252,12 @@ impl Socket {
             };
             if error.kind() == io::ErrorKind::Interrupted {
                 self.restart_numbering();
-            } else if ours && naming == Naming::Untried && error.raw_os_error() == Some(libc::EINVAL) {
-                // Either the kernel knows no numbers of ours, or something else is wrong with the datagram.
+            } else if ours
+                && naming == Naming::Untried
+                && error.raw_os_error() == Some(libc::EINVAL)
+            {
+                // Either the kernel knows no numbers of ours, or something else is wrong with the
+                // datagram.
                 self.restart_numbering();
                 let sent = call(false)?;
                 self.numbering.learn(Naming::Kernels);
@@ -236,9 +274,12 @@ impl Socket {
         if !self.stamping.transmit || self.numbering.naming() == Naming::Ours {
             return;
         }
-        // Without new timestamps in between, what is in the error queue can be told from what comes later.
+        // Without new timestamps in between, what is in the error queue can be told from what comes
+        // later.
         ask_for_stamps(self.as_fd(), false);
-        let left: Vec<Notice> = std::iter::from_fn(|| self.queued_notice().ok()?).take(MAX_PASSED_OVER).collect();
+        let left: Vec<Notice> = std::iter::from_fn(|| self.queued_notice().ok()?)
+            .take(MAX_PASSED_OVER)
+            .collect();
         ask_for_stamps(self.as_fd(), true);
         self.numbering.restarted(left.into_iter());
     }
@@ -247,12 +288,21 @@ impl Socket {
     pub(crate) fn received<T>(&self, call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         let outcome = self.past_icmp(call);
         let is_icmp = self.report_unreachable && outcome.as_ref().is_err_and(is_from_icmp);
-        if is_icmp { Err(io::ErrorKind::WouldBlock.into()) } else { outcome }
+        if is_icmp {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            outcome
+        }
     }
 
-    /// Repeats a call that an ICMP error, which is about an earlier datagram, ended in place of its own outcome.
+    /// Repeats a call that an ICMP error, which is about an earlier datagram, ended in place of its
+    /// own outcome.
     pub(crate) fn past_icmp<T>(&self, mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        let repetitions = if self.report_unreachable { REPETITIONS } else { 0 };
+        let repetitions = if self.report_unreachable {
+            REPETITIONS
+        } else {
+            0
+        };
         for _ in 0..repetitions {
             match call() {
                 Err(error) if is_from_icmp(&error) => {}
@@ -280,20 +330,37 @@ fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
     let v6 = options.address.is_ipv6();
     let on = |level, name| sys::set_option(fd, level, name, 1);
     if v6 {
-        sys::set_option(fd, libc::SOL_IPV6, libc::IPV6_V6ONLY, i32::from(!options.dual_stack))?;
+        sys::set_option(
+            fd,
+            libc::SOL_IPV6,
+            libc::IPV6_V6ONLY,
+            i32::from(!options.dual_stack),
+        )?;
     }
     if options.freely {
-        if v6 { on(libc::SOL_IPV6, libc::IPV6_FREEBIND)? } else { on(libc::SOL_IP, libc::IP_FREEBIND)? }
+        if v6 {
+            on(libc::SOL_IPV6, libc::IPV6_FREEBIND)?;
+        } else {
+            on(libc::SOL_IP, libc::IP_FREEBIND)?;
+        }
     }
     if options.reuse_port {
         on(libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
     }
     if options.address.ip().is_unspecified() {
-        if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)? } else { on(libc::SOL_IP, libc::IP_PKTINFO)? }
+        if v6 {
+            on(libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)?;
+        } else {
+            on(libc::SOL_IP, libc::IP_PKTINFO)?;
+        }
     }
     if options.report_unreachable {
         // For information only, so that it does not matter if the kernel refuses.
-        let _ = if v6 { on(libc::SOL_IPV6, libc::IPV6_RECVERR) } else { on(libc::SOL_IP, libc::IP_RECVERR) };
+        let _ = if v6 {
+            on(libc::SOL_IPV6, libc::IPV6_RECVERR)
+        } else {
+            on(libc::SOL_IP, libc::IP_RECVERR)
+        };
     }
     Ok(())
 }
@@ -307,7 +374,8 @@ fn bind_to_interface(fd: BorrowedFd<'_>, interface: &str) -> io::Result<()> {
     sys::set_text_option(fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface)
 }
 
-/// Asks for room past the administrator's limit, for which we may lack the right, and else for as much as it allows.
+/// Asks for room past the administrator's limit, for which we may lack the right, and else for as
+/// much as it allows.
 fn ask_for_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) {
     let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
     if sys::set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
@@ -323,12 +391,25 @@ fn ask_for_stamps(fd: BorrowedFd<'_>, transmit: bool) -> Stamping {
         | libc::SOF_TIMESTAMPING_TX_SOFTWARE
         | libc::SOF_TIMESTAMPING_OPT_ID
         | libc::SOF_TIMESTAMPING_OPT_TSONLY;
-    let granted =
-        |flags: u32| sys::set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, flags.cast_signed()).is_ok();
+    let granted = |flags: u32| {
+        sys::set_option(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPING,
+            flags.cast_signed(),
+        )
+        .is_ok()
+    };
     if transmit && granted(both) {
-        return Stamping { receive: true, transmit: true };
+        return Stamping {
+            receive: true,
+            transmit: true,
+        };
     }
-    Stamping { receive: granted(receive), transmit: false }
+    Stamping {
+        receive: granted(receive),
+        transmit: false,
+    }
 }
 
 /// The address to bind to, with the interface as scope where a link-local address lacks one.
@@ -337,7 +418,9 @@ fn scoped(options: &BindOptions) -> SocketAddr {
     if let (SocketAddr::V6(v6), Some(interface)) = (&mut address, &options.interface)
         && v6.ip().is_unicast_link_local()
         && v6.scope_id() == 0
-        && let Some(index) = CString::new(interface.as_str()).ok().and_then(|name| sys::interface_index(&name))
+        && let Some(index) = CString::new(interface.as_str())
+            .ok()
+            .and_then(|name| sys::interface_index(&name))
     {
         v6.set_scope_id(index);
     }
@@ -385,13 +468,20 @@ mod tests {
         client.stamping().transmit
     }
 
-    /// Waits until each of `ids` has its transmit timestamp; none may have two, and there must be no others.
+    /// Waits until each of `ids` has its transmit timestamp; none may have two, and there must be
+    /// no others.
     fn expect_stamps(client: &Socket, ids: &[SendId]) {
-        let (start, mut left): (_, HashSet<SendId>) = (Instant::now(), ids.iter().copied().collect());
+        let (start, mut left): (_, HashSet<SendId>) =
+            (Instant::now(), ids.iter().copied().collect());
         while !left.is_empty() {
-            assert!(start.elapsed() < Duration::from_secs(60), "{left:?} got no timestamp");
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "{left:?} got no timestamp"
+            );
             match client.notice().unwrap() {
-                Some(Notice::Transmitted(transmitted)) => assert!(left.remove(&transmitted.id), "{transmitted:?}"),
+                Some(Notice::Transmitted(transmitted)) => {
+                    assert!(left.remove(&transmitted.id), "{transmitted:?}");
+                }
                 Some(Notice::Unreachable(_)) => {}
                 None => std::thread::sleep(Duration::from_millis(1)),
             }
@@ -408,7 +498,9 @@ mod tests {
         let mut ids = Vec::new();
         for _ in 0..3 {
             ids.push(client.send(b"before", to).unwrap());
-            client.send(b"no port", "127.0.0.1:0".parse().unwrap()).unwrap_err();
+            client
+                .send(b"no port", "127.0.0.1:0".parse().unwrap())
+                .unwrap_err();
             client.send(&[0; 70_000], to).unwrap_err();
             ids.push(client.send(b"after", to).unwrap());
         }
@@ -423,8 +515,16 @@ mod tests {
             return;
         }
         let mut batch = SendBatch::new(5, 8);
-        for port in [server.local_address().port(), 0, 9, 0, server.local_address().port()] {
-            batch.push(SocketAddr::from(([127, 0, 0, 1], port)), None, |_| 8).unwrap();
+        for port in [
+            server.local_address().port(),
+            0,
+            9,
+            0,
+            server.local_address().port(),
+        ] {
+            batch
+                .push(SocketAddr::from(([127, 0, 0, 1], port)), None, |_| 8)
+                .unwrap();
         }
         for _ in 0..3 {
             let report = client.send_batch(&mut batch);
@@ -444,7 +544,13 @@ mod tests {
         let mut counters = StampCounters::default();
         counters.record(server.receive(&mut [0; 64]).unwrap().stamp);
 
-        assert_eq!(counters, StampCounters { missing: 1, ..StampCounters::default() });
+        assert_eq!(
+            counters,
+            StampCounters {
+                missing: 1,
+                ..StampCounters::default()
+            }
+        );
     }
 
     #[test]

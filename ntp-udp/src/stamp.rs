@@ -3,7 +3,8 @@
 pub use ntp_proto::clock::StampOrigin;
 use ntp_proto::time::NtpTimestamp;
 
-/// A point in time by the clock of whoever took it; `ntp_proto::clock::Stamp` is one brought to our clock.
+/// A point in time by the clock of whoever took it; `ntp_proto::clock::Stamp` is one brought to our
+/// clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The time that the clock of `origin` showed.
@@ -16,17 +17,24 @@ impl Stamp {
     /// A stamp that the kernel took from the system clock.
     #[must_use]
     pub const fn kernel(at: NtpTimestamp) -> Self {
-        Self { at, origin: StampOrigin::Kernel }
+        Self {
+            at,
+            origin: StampOrigin::Kernel,
+        }
     }
 
     /// A reading of the system clock by the daemon, for when the kernel gave no stamp.
     #[must_use]
     pub const fn daemon(at: NtpTimestamp) -> Self {
-        Self { at, origin: StampOrigin::Daemon }
+        Self {
+            at,
+            origin: StampOrigin::Daemon,
+        }
     }
 }
 
-/// How many timestamps the kernel delivered and how many it owed; plain numbers for the owner of a socket to keep.
+/// How many timestamps the kernel delivered and how many it owed; plain numbers for the owner of a
+/// socket to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StampCounters {
     /// Timestamps that the kernel took.
@@ -41,9 +49,19 @@ impl StampCounters {
     /// Counts the stamp of one datagram, or its absence.
     pub const fn record(&mut self, stamp: Option<Stamp>) {
         let counter = match stamp {
-            Some(Stamp { origin: StampOrigin::Kernel, .. }) => &mut self.kernel,
-            Some(Stamp { origin: StampOrigin::Hardware, .. }) => &mut self.hardware,
-            Some(Stamp { origin: StampOrigin::Daemon, .. }) | None => &mut self.missing,
+            Some(Stamp {
+                origin: StampOrigin::Kernel,
+                ..
+            }) => &mut self.kernel,
+            Some(Stamp {
+                origin: StampOrigin::Hardware,
+                ..
+            }) => &mut self.hardware,
+            Some(Stamp {
+                origin: StampOrigin::Daemon,
+                ..
+            })
+            | None => &mut self.missing,
         };
         *counter = counter.wrapping_add(1);
     }
@@ -61,6 +79,13 @@ mod tests {
         counters.record(Some(Stamp::daemon(NtpTimestamp::UNKNOWN)));
         counters.record(None);
 
-        assert_eq!(counters, StampCounters { kernel: 1, hardware: 0, missing: 2 });
+        assert_eq!(
+            counters,
+            StampCounters {
+                kernel: 1,
+                hardware: 0,
+                missing: 2
+            }
+        );
     }
 }

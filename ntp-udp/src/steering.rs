@@ -1,9 +1,10 @@
 //! Which of several sockets at one port a datagram goes to.
 //!
-//! By itself the kernel takes a hash over both addresses and both ports. A client that uses a new port for each request, as
-//! it should (RFC 9109), then meets another worker each time, none of which knows how often it has asked. A small program
-//! in the kernel's filter language makes the source address alone decide: the IPv4 address, or the first 64 bits of the
-//! IPv6 address. So each client has one worker, and a flood from few addresses keeps few workers busy.
+//! By itself the kernel takes a hash over both addresses and both ports. A client that uses a new
+//! port for each request, as it should (RFC 9109), then meets another worker each time, none of
+//! which knows how often it has asked. A small program in the kernel's filter language makes the
+//! source address alone decide: the IPv4 address, or the first 64 bits of the IPv6 address. So each
+//! client has one worker, and a flood from few addresses keeps few workers busy.
 
 use std::ffi::c_int;
 
@@ -29,15 +30,25 @@ const SPREAD: u32 = 0x9e37_79b1;
 /// The program for as many sockets as `sockets`, which must not be zero.
 pub(crate) fn program(sockets: u32) -> [libc::sock_filter; 13] {
     use code::{
-        IP_HEADER, JUMP, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_WORD, MODULO, MULTIPLY, RETURN, SHIFT_RIGHT, TO_INDEX,
-        XOR_INDEX,
+        IP_HEADER, JUMP, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_WORD, MODULO, MULTIPLY, RETURN,
+        SHIFT_RIGHT, TO_INDEX, XOR_INDEX,
     };
-    let plain = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let plain = |code, k| libc::sock_filter {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    };
     [
         // The version of IP.
         plain(LOAD_BYTE, IP_HEADER),
         plain(SHIFT_RIGHT, 4),
-        libc::sock_filter { code: JUMP_IF_EQUAL, jt: 0, jf: 5, k: 6 },
+        libc::sock_filter {
+            code: JUMP_IF_EQUAL,
+            jt: 0,
+            jf: 5,
+            k: 6,
+        },
         // The network and interface identifier's border is after 64 bits.
         plain(LOAD_WORD, IP_HEADER + 8),
         plain(TO_INDEX, 0),

@@ -1,8 +1,9 @@
 //! Whether the sealing of replies shows as an offset: `bench/nts-asymmetry`.
 //!
-//! Client and server read the same clock, so that every offset is an error of measurement. A reply carries the time at which
-//! it was begun, and is sealed afterwards: the way back then seems longer than the way there, by the time that takes. The
-//! kinds of exchange take turns, so that whatever else this machine does meets all alike.
+//! Client and server read the same clock, so that every offset is an error of measurement. A reply
+//! carries the time at which it was begun, and is sealed afterwards: the way back then seems longer
+//! than the way there, by the time that takes. The kinds of exchange take turns, so that whatever
+//! else this machine does meets all alike.
 #![expect(clippy::print_stdout, reason = "it is for people to look at")]
 
 use std::net::SocketAddr;
@@ -66,27 +67,48 @@ struct Prober {
 
 impl Prober {
     fn new(server: SocketAddr) -> Self {
-        let options = BindOptions { blocking: true, ..BindOptions::client(SocketAddr::from(([127, 0, 0, 1], 0))) };
+        let options = BindOptions {
+            blocking: true,
+            ..BindOptions::client(SocketAddr::from(([127, 0, 0, 1], 0)))
+        };
         let socket = Socket::bind(&options).expect("a socket");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a deadline can be set");
-        Self { socket, server, asked: 0 }
+        socket
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a deadline can be set");
+        Self {
+            socket,
+            server,
+            asked: 0,
+        }
     }
 
     fn ask(&mut self, session: Option<&mut NtsSession>) -> Option<Times> {
         self.asked += 1;
-        let header = Header::request(Version::V4, PollInterval::clamped(6), NtpTimestamp::from_bits(self.asked));
+        let header = Header::request(
+            Version::V4,
+            PollInterval::clamped(6),
+            NtpTimestamp::from_bits(self.asked),
+        );
         let mut room = [0; 1280];
         let (reply, sent, received) = match session {
             None => {
                 let id = self.socket.send(&header.encode(), self.server).ok()?;
                 let got = self.socket.receive(&mut room).ok()?;
-                (Header::decode(room.get(..got.length)?).ok()?, id, got.stamp?.at)
+                (
+                    Header::decode(room.get(..got.length)?).ok()?,
+                    id,
+                    got.stamp?.at,
+                )
             }
             Some(session) => {
                 let (request, unique_id) = session.request(&header);
                 let id = self.socket.send(&request, self.server).ok()?;
                 let got = self.socket.receive(&mut room).ok()?;
-                (session.open(room.get(..got.length)?, &unique_id).ok()?, id, got.stamp?.at)
+                (
+                    session.open(room.get(..got.length)?, &unique_id).ok()?,
+                    id,
+                    got.stamp?.at,
+                )
             }
         };
         let left = self.transmitted(sent)?;
@@ -132,16 +154,31 @@ struct Kind {
 fn main() {
     let args = Args::parse();
     let scene = NtsLoopback::new();
-    let config = scene.serving_as(DaemonConfig::with_clock_mode("none"), "").with_log_level("warn");
+    let config = scene
+        .serving_as(DaemonConfig::with_clock_mode("none"), "")
+        .with_log_level("warn");
     let mut daemon = Daemon::start(&config).expect("a daemon without CAP_SYS_TIME");
     let NtsAddresses { time, keys } = NtsAddresses::of(&mut daemon);
     pin([daemon.process().id(), std::process::id()]);
-    let session = |algorithm| scene.client_of(algorithm).session(keys).expect("keys are to be had");
-    let kind = |name, session| Kind { name, session, rounds: Vec::new(), lost: 0 };
+    let session = |algorithm| {
+        scene
+            .client_of(algorithm)
+            .session(keys)
+            .expect("keys are to be had")
+    };
+    let kind = |name, session| Kind {
+        name,
+        session,
+        rounds: Vec::new(),
+        lost: 0,
+    };
     let mut kinds = [
         kind("plain", None),
         kind("AES-SIV-CMAC-256", Some(session(AeadAlgorithm::SivCmac256))),
-        kind("AES-128-GCM-SIV", Some(session(AeadAlgorithm::Aes128GcmSiv))),
+        kind(
+            "AES-128-GCM-SIV",
+            Some(session(AeadAlgorithm::Aes128GcmSiv)),
+        ),
     ];
     let mut prober = Prober::new(time);
     for _ in 0..=args.rounds {
@@ -157,7 +194,11 @@ fn main() {
         }
         for (kind, times) in kinds.iter_mut().zip(&times) {
             let of = |value: fn(&Times) -> f64| median(times.iter().map(value));
-            kind.rounds.push(Times { there: of(|it| it.there), within: of(|it| it.within), back: of(|it| it.back) });
+            kind.rounds.push(Times {
+                there: of(|it| it.there),
+                within: of(|it| it.within),
+                back: of(|it| it.back),
+            });
         }
     }
     // The first round warms up.
@@ -172,26 +213,46 @@ fn pin(processes: [u32; 2]) {
     if std::thread::available_parallelism().is_ok_and(|there| there.get() >= processes.len()) {
         for (processor, process) in processes.iter().enumerate() {
             let mut command = Command::new("taskset");
-            command.args(["-a", "-c", "-p"]).args([processor.to_string(), process.to_string()]);
+            command
+                .args(["-a", "-c", "-p"])
+                .args([processor.to_string(), process.to_string()]);
             let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
     }
 }
 
 fn report(args: &Args, kinds: &[Kind]) {
-    println!("{} rounds of {} exchanges of each kind; medians, in nanoseconds", args.rounds, args.exchanges);
+    println!(
+        "{} rounds of {} exchanges of each kind; medians, in nanoseconds",
+        args.rounds, args.exchanges
+    );
     println!(
         "{:<18} {:>8} {:>8} {:>8} {:>8} {:>8} {:>14} {:>24} {:>8}",
-        "", "there", "within", "back", "delay", "offset", "NTS - plain", "(least and most)", "of delay"
+        "",
+        "there",
+        "within",
+        "back",
+        "delay",
+        "offset",
+        "NTS - plain",
+        "(least and most)",
+        "of delay"
     );
     let [plain, ..] = kinds else { return };
     for kind in kinds {
         let of = |value: fn(&Times) -> f64| median(kind.rounds.iter().map(value));
-        let differences = kind.rounds.iter().zip(&plain.rounds).map(|(own, plain)| own.offset() - plain.offset());
+        let differences = kind
+            .rounds
+            .iter()
+            .zip(&plain.rounds)
+            .map(|(own, plain)| own.offset() - plain.offset());
         let differences: Vec<f64> = differences.collect();
         let difference = median(differences.iter().copied());
         let least = differences.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = differences.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let most = differences
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
         println!(
             "{:<18} {:>8.0} {:>8.0} {:>8.0} {:>8.0} {:>8.0} {:>14.0} {:>24} {:>7.2}% {}",
             kind.name,
@@ -203,7 +264,11 @@ fn report(args: &Args, kinds: &[Kind]) {
             difference,
             format!("({least:.0} to {most:.0})"),
             100.0 * difference.abs() / of(|it| it.delay()),
-            if kind.lost > 0 { format!("{} without a reply", kind.lost) } else { String::new() }
+            if kind.lost > 0 {
+                format!("{} without a reply", kind.lost)
+            } else {
+                String::new()
+            }
         );
     }
 }

@@ -18,7 +18,10 @@ impl Announcer {
     /// Tells `line` now, or counts it as left out.
     pub fn tell(&mut self, line: impl Display) {
         let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < SPACING) {
+        if self
+            .last
+            .is_some_and(|last| now.duration_since(last) < SPACING)
+        {
             self.left_out += 1;
             return;
         }
@@ -26,7 +29,10 @@ impl Announcer {
         // Who has closed our output does not want to read it.
         let _ = match std::mem::take(&mut self.left_out) {
             0 => writeln!(io::stdout(), "{line}"),
-            more => writeln!(io::stdout(), "{line} (and {more} others since the last line)"),
+            more => writeln!(
+                io::stdout(),
+                "{line} (and {more} others since the last line)"
+            ),
         };
     }
 

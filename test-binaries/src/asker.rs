@@ -23,35 +23,54 @@ impl Asker {
     /// # Errors
     /// Those of the system.
     pub fn new(server: SocketAddr, patience: Duration) -> io::Result<Self> {
-        let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
+        let any: SocketAddr = if server.is_ipv4() {
+            ([0; 4], 0).into()
+        } else {
+            ([0; 16], 0).into()
+        };
         let socket = UdpSocket::bind(any)?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(patience))?;
-        Ok(Self { socket, patience, asked: 0 })
+        Ok(Self {
+            socket,
+            patience,
+            asked: 0,
+        })
     }
 
     /// A request that no other is like.
     fn header(&mut self) -> Header {
         self.asked += 1;
-        Header::request(Version::V4, PollInterval::clamped(6), NtpTimestamp::from_bits(self.asked))
+        Header::request(
+            Version::V4,
+            PollInterval::clamped(6),
+            NtpTimestamp::from_bits(self.asked),
+        )
     }
 
     /// How long a plain exchange takes; `None` without a reply that tells the time.
     pub fn plain(&mut self) -> Option<Duration> {
         let header = self.header();
         self.exchange(&header.encode(), |reply| {
-            Header::decode(reply).ok().filter(|reply| reply.origin == header.transmit)
+            Header::decode(reply)
+                .ok()
+                .filter(|reply| reply.origin == header.transmit)
         })
     }
 
-    /// How long an exchange with NTS takes; `None` without a reply that is authentic and tells the time.
+    /// How long an exchange with NTS takes; `None` without a reply that is authentic and tells the
+    /// time.
     pub fn protected(&mut self, session: &mut NtsSession) -> Option<Duration> {
         let header = self.header();
         let (request, unique_id) = session.request(&header);
         self.exchange(&request, |reply| session.open(reply, &unique_id).ok())
     }
 
-    fn exchange(&self, request: &[u8], mut read: impl FnMut(&[u8]) -> Option<Header>) -> Option<Duration> {
+    fn exchange(
+        &self,
+        request: &[u8],
+        mut read: impl FnMut(&[u8]) -> Option<Header>,
+    ) -> Option<Duration> {
         let started = Instant::now();
         self.socket.send(request).ok()?;
         let mut room = [0; 1500];
@@ -59,7 +78,8 @@ impl Asker {
             let length = self.socket.recv(&mut room).ok()?;
             let took = started.elapsed();
             if let Some(header) = read(room.split_at(length).0) {
-                let is_kiss = header.stratum == Stratum::UNSPECIFIED && header.kiss().is_some_and(is_refusal);
+                let is_kiss =
+                    header.stratum == Stratum::UNSPECIFIED && header.kiss().is_some_and(is_refusal);
                 return (!is_kiss).then_some(took);
             }
         }

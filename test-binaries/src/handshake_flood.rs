@@ -1,5 +1,5 @@
-//! Many who begin a handshake of TLS and leave: the server computes a key exchange and a signature for each, and they
-//! nothing at all, as all of them send the same first message.
+//! Many who begin a handshake of TLS and leave: the server computes a key exchange and a signature
+//! for each, and they nothing at all, as all of them send the same first message.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -44,7 +44,8 @@ pub struct Flooded {
 }
 
 impl HandshakeFlood {
-    /// Starts so many threads, each with one connection at a time, from addresses all over 127.77.0.0/16.
+    /// Starts so many threads, each with one connection at a time, from addresses all over
+    /// 127.77.0.0/16.
     ///
     /// # Panics
     /// If the system gives no threads.
@@ -54,9 +55,14 @@ impl HandshakeFlood {
         let hello: Arc<[u8]> = client_hello().into();
         let start = |_| {
             let (shared, hello) = (Arc::clone(&shared), Arc::clone(&hello));
-            std::thread::Builder::new().name("flood".into()).spawn(move || shared.run(server, &hello))
+            std::thread::Builder::new()
+                .name("flood".into())
+                .spawn(move || shared.run(server, &hello))
         };
-        let threads = (0..threads).map(start).collect::<Result<_, _>>().expect("the system gives threads");
+        let threads = (0..threads)
+            .map(start)
+            .collect::<Result<_, _>>()
+            .expect("the system gives threads");
         Self { shared, threads }
     }
 
@@ -102,7 +108,8 @@ impl Shared {
     }
 }
 
-/// The first message of a client of NTS. That it believes nobody comes to no effect, as it never reads an answer.
+/// The first message of a client of NTS. That it believes nobody comes to no effect, as it never
+/// reads an answer.
 fn client_hello() -> Vec<u8> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -112,8 +119,11 @@ fn client_hello() -> Vec<u8> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"ntske/1".to_vec()];
     let name = ServerName::try_from("127.0.0.1").expect("invariant: an address");
-    let mut client = ClientConnection::new(Arc::new(config), name).expect("invariant: the configuration is sound");
+    let mut client = ClientConnection::new(Arc::new(config), name)
+        .expect("invariant: the configuration is sound");
     let mut hello = Vec::new();
-    client.write_tls(&mut hello).expect("invariant: writing to memory cannot fail");
+    client
+        .write_tls(&mut hello)
+        .expect("invariant: writing to memory cannot fail");
     hello
 }

@@ -1,4 +1,5 @@
-//! Connections from many addresses of this machine: all of 127.0.0.0/8 is its own, so that one process can be a crowd.
+//! Connections from many addresses of this machine: all of 127.0.0.0/8 is its own, so that one
+//! process can be a crowd.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -20,8 +21,8 @@ pub fn member(number: u32) -> Ipv4Addr {
     Ipv4Addr::new(127, 77, octet(number / 250), octet(number))
 }
 
-/// A connection from one of this machine's addresses. When it is dropped it is broken off (RST), so that the port is free
-/// again at once.
+/// A connection from one of this machine's addresses. When it is dropped it is broken off (RST), so
+/// that the port is free again at once.
 ///
 /// # Errors
 /// Those of the system, also when nobody has answered after five seconds.

@@ -1,6 +1,7 @@
 //! A client that asks for keys once, and for the time whenever it is told to.
 //!
-//! Key establishment is that of `ntp-ke`, which tests against other people's servers have shown to be right.
+//! Key establishment is that of `ntp-ke`, which tests against other people's servers have shown to
+//! be right.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,8 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, Established, Failure, establish};
 use ntp_proto::nts::{
-    AeadAlgorithm, Cookie, CookieJar, KeyPair, MAX_PROTECTED_REQUEST, Response, ResponseRefusal, UniqueId,
-    open_response, protect_request,
+    AeadAlgorithm, Cookie, CookieJar, KeyPair, MAX_PROTECTED_REQUEST, Response, ResponseRefusal,
+    UniqueId, open_response, protect_request,
 };
 use ntp_proto::packet::Header;
 use rand::rngs::{ChaCha12Rng, SysRng};
@@ -39,8 +40,13 @@ impl NtsClient {
             ..Trust::default()
         };
         let connector = Connector::new(&trust).expect("the authority can be read");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Self { connector, runtime: runtime.expect("the system gives an event queue") }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        Self {
+            connector,
+            runtime: runtime.expect("the system gives an event queue"),
+        }
     }
 
     /// Asks a server for keys and cookies.
@@ -48,9 +54,22 @@ impl NtsClient {
     /// # Errors
     /// Says at which stage it failed, and why.
     pub fn establish(&self, server: SocketAddr) -> Result<Established, Box<Failure>> {
-        let target = HostPort { host: server.ip().to_string(), port: server.port() };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.runtime.block_on(establish(&target, &self.connector, CertificateTime::At(now), PATIENCE)).map_err(Box::new)
+        let target = HostPort {
+            host: server.ip().to_string(),
+            port: server.port(),
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        self.runtime
+            .block_on(establish(
+                &target,
+                &self.connector,
+                CertificateTime::At(now),
+                PATIENCE,
+            ))
+            .map_err(Box::new)
     }
 
     /// The same, ready to ask for the time.
@@ -72,9 +91,15 @@ pub struct NtsSession {
 impl NtsSession {
     fn new(established: Established) -> Self {
         let mut seed = [0; 32];
-        SysRng.try_fill_bytes(&mut seed).expect("the system gives random numbers");
+        SysRng
+            .try_fill_bytes(&mut seed)
+            .expect("the system gives random numbers");
         let rng = ChaCha12Rng::from_seed(seed);
-        Self { keys: established.keys.primary, jar: established.reply.cookies, rng }
+        Self {
+            keys: established.keys.primary,
+            jar: established.reply.cookies,
+            rng,
+        }
     }
 
     /// The keys of the session.
@@ -94,9 +119,18 @@ impl NtsSession {
     /// If there is no cookie left.
     pub fn request(&mut self, header: &Header) -> (Vec<u8>, UniqueId) {
         let mut buffer = [0; MAX_PROTECTED_REQUEST];
-        let written = protect_request(header, &mut self.jar, &self.keys.c2s, &mut self.rng, &mut buffer);
+        let written = protect_request(
+            header,
+            &mut self.jar,
+            &self.keys.c2s,
+            &mut self.rng,
+            &mut buffer,
+        );
         let written = written.expect("there is a cookie, and room for it");
-        (buffer.split_at(written.length).0.to_vec(), written.unique_id)
+        (
+            buffer.split_at(written.length).0.to_vec(),
+            written.unique_id,
+        )
     }
 
     /// Opens a reply, and keeps its cookies.
@@ -104,7 +138,8 @@ impl NtsSession {
     /// # Errors
     /// Says why it is none.
     pub fn open(&mut self, octets: &[u8], unique_id: &UniqueId) -> Result<Header, ResponseRefusal> {
-        let Response { header, cookies } = open_response(octets, unique_id, &self.keys.s2c)?.into_value();
+        let Response { header, cookies } =
+            open_response(octets, unique_id, &self.keys.s2c)?.into_value();
         self.jar.extend(cookies);
         Ok(header)
     }

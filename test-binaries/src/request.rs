@@ -24,8 +24,13 @@ impl Request {
     #[must_use]
     pub fn read(octets: &[u8], from: SocketAddr, arrived: NtpTimestamp) -> Option<Self> {
         let header = Header::decode(octets).ok()?;
-        let is_request = header.mode == Mode::Client && [Version::V3, Version::V4].contains(&header.version);
-        is_request.then_some(Self { header, from, arrived })
+        let is_request =
+            header.mode == Mode::Client && [Version::V3, Version::V4].contains(&header.version);
+        is_request.then_some(Self {
+            header,
+            from,
+            arrived,
+        })
     }
 
     /// The time, from a primary server with a perfect reference.

@@ -32,7 +32,11 @@ impl Outgoing {
     /// To be sent at once.
     #[must_use]
     pub fn now(octets: impl Into<Vec<u8>>) -> Self {
-        Self { after: Duration::ZERO, octets: octets.into(), elsewhere: false }
+        Self {
+            after: Duration::ZERO,
+            octets: octets.into(),
+            elsewhere: false,
+        }
     }
 }
 
@@ -59,8 +63,15 @@ impl Responder {
     /// # Errors
     /// Says what was tried and what may help.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let socket = Socket::bind(&BindOptions { reuse_port: false, ..BindOptions::server(address) })?;
-        Ok(Self { socket, clock: Clock::measuring().reader(), waiting: VecDeque::new() })
+        let socket = Socket::bind(&BindOptions {
+            reuse_port: false,
+            ..BindOptions::server(address)
+        })?;
+        Ok(Self {
+            socket,
+            clock: Clock::measuring().reader(),
+            waiting: VecDeque::new(),
+        })
     }
 
     /// Where it listens.
@@ -69,7 +80,8 @@ impl Responder {
         self.socket.local_address()
     }
 
-    /// Serves for `span`, or until the process is ended. `answer` gets each request, and a clock for its reply.
+    /// Serves for `span`, or until the process is ended. `answer` gets each request, and a clock
+    /// for its reply.
     ///
     /// # Errors
     /// Those of receiving; what cannot be sent is lost, as on any network.
@@ -82,19 +94,33 @@ impl Responder {
         let mut buffer = [0; LARGEST_REQUEST];
         while end.is_none_or(|end| Instant::now() < end) {
             self.send_what_is_due();
-            let next = [end, self.waiting.front().map(|waiting| waiting.due)].into_iter().flatten().min();
-            self.socket.set_read_timeout(next.map(|next| next.saturating_duration_since(Instant::now())))?;
+            let next = [end, self.waiting.front().map(|waiting| waiting.due)]
+                .into_iter()
+                .flatten()
+                .min();
+            self.socket.set_read_timeout(
+                next.map(|next| next.saturating_duration_since(Instant::now())),
+            )?;
             let received = match self.socket.receive(&mut buffer) {
                 Ok(received) => received,
-                Err(error) if [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&error.kind()) => {
+                Err(error)
+                    if [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted]
+                        .contains(&error.kind()) =>
+                {
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let arrived: NtpTimestamp = received.stamp.map_or_else(|| self.clock.now(), |stamp| stamp.at);
+            let arrived: NtpTimestamp = received
+                .stamp
+                .map_or_else(|| self.clock.now(), |stamp| stamp.at);
             let octets = buffer.get(..received.length).unwrap_or_default();
-            let Some(request) = Request::read(octets, received.from, arrived) else { continue };
-            let from = received.destination.and_then(|destination| destination.reply_source());
+            let Some(request) = Request::read(octets, received.from, arrived) else {
+                continue;
+            };
+            let from = received
+                .destination
+                .and_then(|destination| destination.reply_source());
             for outgoing in answer(&request, &self.clock) {
                 self.send_or_hold(outgoing, received.from, from);
             }
@@ -103,7 +129,11 @@ impl Responder {
     }
 
     fn send_or_hold(&mut self, outgoing: Outgoing, to: SocketAddr, from: Option<SourceAddress>) {
-        let Outgoing { after, octets, elsewhere } = outgoing;
+        let Outgoing {
+            after,
+            octets,
+            elsewhere,
+        } = outgoing;
         if elsewhere {
             let other = SocketAddr::new(self.local_address().ip(), 0);
             let _ = std::net::UdpSocket::bind(other).and_then(|socket| socket.send_to(&octets, to));
@@ -112,7 +142,15 @@ impl Responder {
         } else if self.waiting.len() < MOST_WAITING {
             let due = Instant::now() + after;
             let place = self.waiting.partition_point(|waiting| waiting.due <= due);
-            self.waiting.insert(place, Waiting { due, to, from, octets });
+            self.waiting.insert(
+                place,
+                Waiting {
+                    due,
+                    to,
+                    from,
+                    octets,
+                },
+            );
         }
     }
 
@@ -120,7 +158,9 @@ impl Responder {
         let now = Instant::now();
         let due = self.waiting.partition_point(|waiting| waiting.due <= now);
         for waiting in self.waiting.drain(..due) {
-            let _ = self.socket.send_from(&waiting.octets, waiting.to, waiting.from);
+            let _ = self
+                .socket
+                .send_from(&waiting.octets, waiting.to, waiting.from);
         }
     }
 }

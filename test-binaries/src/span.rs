@@ -8,7 +8,9 @@ use std::time::Duration;
 /// What is wrong with it, for the user.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
-    let wrong = || format!("`{text}` is not a time span: write a number of seconds from 0, such as 20 or 0.5s");
+    let wrong = || {
+        format!("`{text}` is not a time span: write a number of seconds from 0, such as 20 or 0.5s")
+    };
     let seconds: f64 = number.trim().parse().map_err(|_| wrong())?;
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }

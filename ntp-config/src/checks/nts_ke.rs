@@ -7,9 +7,18 @@ pub(crate) fn servers(servers: &[Located<NtsKeServerEntry>], report: &mut Report
     for (index, server) in servers.iter().enumerate() {
         let listen = server.value.listen;
         // Port 0 gets a port of its own each time.
-        if listen.port() != 0 && servers.iter().take(index).any(|earlier| earlier.value.listen == listen) {
+        if listen.port() != 0
+            && servers
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.value.listen == listen)
+        {
             let help = "use another address or port, or remove this section";
-            report.error(&server.span, format!("another `[[nts-ke-server]]` listens on {listen} already"), help);
+            report.error(
+                &server.span,
+                format!("another `[[nts-ke-server]]` listens on {listen} already"),
+                help,
+            );
         }
     }
 }
@@ -20,7 +29,10 @@ pub(crate) fn tell_ports(
     servers: &[Located<ServerEntry>],
     report: &mut Report,
 ) {
-    let mut ports: Vec<u16> = servers.iter().map(|server| server.value.listen.port()).collect();
+    let mut ports: Vec<u16> = servers
+        .iter()
+        .map(|server| server.value.listen.port())
+        .collect();
     ports.sort_unstable();
     // Each port 0 will be another one.
     ports.dedup_by(|one, other| one == other && *one != 0);
@@ -28,7 +40,11 @@ pub(crate) fn tell_ports(
         if ports.is_empty() && server.value.ntp_server.is_none() {
             let help = "add a [[server]] for the clients that get keys here, or name another host with `ntp-server` that \
                         has the same keys";
-            report.error(&server.span, "an `[[nts-ke-server]]`, but no `[[server]]` that knows its keys", help);
+            report.error(
+                &server.span,
+                "an `[[nts-ke-server]]`, but no `[[server]]` that knows its keys",
+                help,
+            );
         } else if server.value.ntp_port.is_none() {
             server.value.ntp_port = port(&ports, &server.span, report);
         }
@@ -42,12 +58,17 @@ fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
         [] | [0 | NTP_PORT] => None,
         [port] => Some(*port),
         several if several.contains(&NTP_PORT) => {
-            let message = "the `[[server]]` sections have several ports; clients are told to ask port 123";
+            let message =
+                "the `[[server]]` sections have several ports; clients are told to ask port 123";
             report.warning(at, message, HELP);
             None
         }
         _ => {
-            report.error(at, "the `[[server]]` sections have several ports, none of which is 123", HELP);
+            report.error(
+                at,
+                "the `[[server]]` sections have several ports, none of which is 123",
+                HELP,
+            );
             None
         }
     }
@@ -57,12 +78,21 @@ fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
 pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Report) {
     if let Some(nts_ke) = nts_ke.filter(|_| config.nts_ke_servers.is_empty()) {
         let help = "add an [[nts-ke-server]], or remove this section";
-        report.warning(nts_ke, "`[nts-ke]` has no effect: no `[[nts-ke-server]]` hands out keys", help);
+        report.warning(
+            nts_ke,
+            "`[nts-ke]` has no effect: no `[[nts-ke-server]]` hands out keys",
+            help,
+        );
     }
 }
 
 /// Keys that no client gets.
-pub(crate) fn keys(config: &Config, keyset: Option<&Span>, servers: &[Located<ServerEntry>], report: &mut Report) {
+pub(crate) fn keys(
+    config: &Config,
+    keyset: Option<&Span>,
+    servers: &[Located<ServerEntry>],
+    report: &mut Report,
+) {
     // Another host may hand them out if it has the same file.
     let shared = config.keyset.key_storage_path.is_some() && !config.servers.is_empty();
     if !config.nts_ke_servers.is_empty() || shared {
@@ -70,11 +100,20 @@ pub(crate) fn keys(config: &Config, keyset: Option<&Span>, servers: &[Located<Se
     }
     if let Some(keyset) = keyset {
         let help = "add an [[nts-ke-server]], or remove this section";
-        report.warning(keyset, "`[keyset]` has no effect: no `[[nts-ke-server]]` hands out keys", help);
+        report.warning(
+            keyset,
+            "`[keyset]` has no effect: no `[[nts-ke-server]]` hands out keys",
+            help,
+        );
     }
-    for server in servers.iter().filter(|server| server.value.config.require_nts.is_some()) {
-        let help = "add an [[nts-ke-server]], or remove `require-nts` to answer without authentication";
-        let message = "`require-nts` leaves no client to be answered: no `[[nts-ke-server]]` hands out keys";
+    for server in servers
+        .iter()
+        .filter(|server| server.value.config.require_nts.is_some())
+    {
+        let help =
+            "add an [[nts-ke-server]], or remove `require-nts` to answer without authentication";
+        let message =
+            "`require-nts` leaves no client to be answered: no `[[nts-ke-server]]` hands out keys";
         report.warning(&server.span, message, help);
     }
 }

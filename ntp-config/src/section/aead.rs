@@ -17,18 +17,26 @@ const NAMES: [&str; AeadAlgorithm::ALL.len()] = {
 
 /// The algorithms in the order of the file; without the key all that we have, the best first.
 pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAlgorithm> {
-    let empty = fields.peek(KEY).is_some_and(|entry| entry.value.value.is_empty_array());
+    let empty = fields
+        .peek(KEY)
+        .is_some_and(|entry| entry.value.value.is_empty_array());
     let mut seen = Vec::new();
     let named = list(fields, KEY, report, |value, report| {
         let algorithm = algorithm(value, report)?;
         if seen.contains(&algorithm) {
             let help = "remove one of them; the order tells which one is wanted most";
-            report.error(&value.span, format!("{algorithm} is in `{KEY}` twice"), help);
+            report.error(
+                &value.span,
+                format!("{algorithm} is in `{KEY}` twice"),
+                help,
+            );
         }
         seen.push(algorithm);
         Some(algorithm)
     });
-    let Some(named) = named else { return AeadAlgorithm::ALL.to_vec() };
+    let Some(named) = named else {
+        return AeadAlgorithm::ALL.to_vec();
+    };
     if empty {
         let help = "name at least AES-SIV-CMAC-256, which everybody has, or remove this line";
         report.error(&named.span, format!("`{KEY}` names no algorithm"), help);
@@ -41,11 +49,18 @@ fn algorithm(value: &Located<Value>, report: &mut Report) -> Option<AeadAlgorith
         Value::String(name) => from_name(name),
         Value::Integer(id) => from_number(*id),
         _ => {
-            wrong_kind(value, KEY, "names in double quotes, or numbers of IANA's registry", report);
+            wrong_kind(
+                value,
+                KEY,
+                "names in double quotes, or numbers of IANA's registry",
+                report,
+            );
             return None;
         }
     };
-    found.map_err(|bad| report.error(&value.span, bad.message(), bad.help())).ok()
+    found
+        .map_err(|bad| report.error(&value.span, bad.message(), bad.help()))
+        .ok()
 }
 
 /// The algorithm of this name.
@@ -55,12 +70,20 @@ pub(crate) fn from_name(name: &str) -> Result<AeadAlgorithm, BadText> {
 
 /// The algorithm of this number in IANA's registry.
 pub(crate) fn from_number(id: i64) -> Result<AeadAlgorithm, BadText> {
-    u16::try_from(id).ok().and_then(AeadAlgorithm::from_id).ok_or_else(|| unknown(&id.to_string(), None))
+    u16::try_from(id)
+        .ok()
+        .and_then(AeadAlgorithm::from_id)
+        .ok_or_else(|| unknown(&id.to_string(), None))
 }
 
 fn unknown(text: &str, guess: Option<&str>) -> BadText {
     let guess = guess.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-    let ids = AeadAlgorithm::ALL.map(|algorithm| algorithm.id().to_string()).join(", ");
+    let ids = AeadAlgorithm::ALL
+        .map(|algorithm| algorithm.id().to_string())
+        .join(", ");
     let help = format!("possible here: {}, or their numbers {ids}", listed(&NAMES));
-    BadText::new(format!("`{text}` is no AEAD algorithm that we have{guess}"), help)
+    BadText::new(
+        format!("`{text}` is no AEAD algorithm that we have{guess}"),
+        help,
+    )
 }

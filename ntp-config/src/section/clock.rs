@@ -33,26 +33,36 @@ const LARGEST_OFFSET: f64 = 2_000_000_000.0;
 const LARGEST_FREQUENCY: f64 = 0.1;
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
-    let mode = fields.word("mode", &MODES, report).map_or(ClockMode::default(), |mode| mode.value);
+    let mode = fields
+        .word("mode", &MODES, report)
+        .map_or(ClockMode::default(), |mode| mode.value);
     if mode != ClockMode::Virtual {
         for key in ["virtual-offset", "virtual-frequency"] {
             if let Some(entry) = fields.peek(key) {
                 let message = format!("`{key}` has no effect: the clock is not a virtual one");
-                report.warning(&entry.key.span, message, "write mode = \"virtual\" in [clock] or remove this line");
+                report.warning(
+                    &entry.key.span,
+                    message,
+                    "write mode = \"virtual\" in [clock] or remove this line",
+                );
             }
         }
     }
     let offset = fields.signed("virtual-offset", LARGEST_OFFSET, report);
     let frequency = fields.signed("virtual-frequency", LARGEST_FREQUENCY, report);
     let kept_by_another = kept_by_another(&mut fields, mode, report);
-    let other_clock = ("this version steers the system's clock only", "remove this line");
+    let other_clock = (
+        "this version steers the system's clock only",
+        "remove this line",
+    );
     refuse(&mut fields, "clock", other_clock, report);
     let other_interface = (
         "this version takes packets from every interface",
         "remove this line; a [[server]] can be tied to one by its own `interface`",
     );
     refuse(&mut fields, "interface", other_interface, report);
-    let why = "the kernel's software timestamps are used wherever it gives them, and hardware ones never";
+    let why =
+        "the kernel's software timestamps are used wherever it gives them, and hardware ones never";
     no_effect(&mut fields, "timestamp-mode", why, report);
     fields.finish(report);
     ClockSection {
@@ -63,15 +73,21 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     }
 }
 
-/// True if a clock that we do not steer is served all the same. A configuration that sets `mode = "none"` itself means that
-/// another program keeps it.
+/// True if a clock that we do not steer is served all the same. A configuration that sets `mode =
+/// "none"` itself means that another program keeps it.
 fn kept_by_another(fields: &mut Fields, mode: ClockMode, report: &mut Report) -> bool {
     const KEY: &str = "kept-by-another-program";
     let steered = matches!(mode, ClockMode::System | ClockMode::Virtual);
-    let Some(kept) = fields.boolean(KEY, report) else { return mode == ClockMode::None };
+    let Some(kept) = fields.boolean(KEY, report) else {
+        return mode == ClockMode::None;
+    };
     if kept.value && steered {
         let message = format!("`{KEY}` has no effect: this daemon steers the clock itself");
-        report.warning(&kept.span, message, "write mode = \"none\" in [clock] or remove this line");
+        report.warning(
+            &kept.span,
+            message,
+            "write mode = \"none\" in [clock] or remove this line",
+        );
     }
     kept.value && !steered
 }

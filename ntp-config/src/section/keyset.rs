@@ -7,22 +7,35 @@ use crate::fields::{Fields, Section};
 use ntp_proto::nts::MAX_OLD_KEYS;
 use std::time::Duration;
 
-pub(crate) const KEYSET: Section =
-    Section { name: "[keyset]", keys: &["stale-key-count", "key-rotation-interval", "key-storage-path"] };
+pub(crate) const KEYSET: Section = Section {
+    name: "[keyset]",
+    keys: &[
+        "stale-key-count",
+        "key-rotation-interval",
+        "key-storage-path",
+    ],
+};
 
-/// The longest time between two rotations: a year. A key that is never changed would be one that can be stolen for ever.
+/// The longest time between two rotations: a year. A key that is never changed would be one that
+/// can be stolen for ever.
 const LONGEST_ROTATION: i64 = 31_536_000;
 
-/// How long a client that asks at the longest usual interval (2¹⁰ s) needs for the eight cookies that it has.
+/// How long a client that asks at the longest usual interval (2¹⁰ s) needs for the eight cookies
+/// that it has.
 const EIGHT_COOKIES: Duration = Duration::from_secs(8 << 10);
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
     let defaults = Keyset::default();
     let stale = fields.integer("stale-key-count", 0..=i64::from(MAX_OLD_KEYS), report);
     let rotation = fields.integer("key-rotation-interval", 1..=LONGEST_ROTATION, report);
-    let at = rotation.as_ref().or(stale.as_ref()).map(|value| value.span.clone());
+    let at = rotation
+        .as_ref()
+        .or(stale.as_ref())
+        .map(|value| value.span.clone());
     let keyset = Keyset {
-        stale_key_count: stale.and_then(|stale| usize::try_from(stale.value).ok()).unwrap_or(defaults.stale_key_count),
+        stale_key_count: stale
+            .and_then(|stale| usize::try_from(stale.value).ok())
+            .unwrap_or(defaults.stale_key_count),
         key_rotation_interval: rotation
             .and_then(|rotation| u64::try_from(rotation.value).ok())
             .map_or(defaults.key_rotation_interval, Duration::from_secs),
@@ -30,7 +43,10 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
     };
     fields.finish(report);
     if let Some(at) = at.filter(|_| cookie_life(&keyset) < EIGHT_COOKIES) {
-        let message = format!("cookies may be of no use after {} s", cookie_life(&keyset).as_secs());
+        let message = format!(
+            "cookies may be of no use after {} s",
+            cookie_life(&keyset).as_secs()
+        );
         let help = format!(
             "make `key-rotation-interval` times `stale-key-count` at least {}, or clients that ask seldom must fetch new \
              keys again and again",

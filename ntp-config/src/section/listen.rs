@@ -6,19 +6,30 @@ use crate::fields::Fields;
 use std::net::SocketAddr;
 
 /// The address and port of a socket; `default_port` is for those that name none.
-pub(super) fn read(fields: &mut Fields, default_port: u16, report: &mut Report) -> Option<Located<SocketAddr>> {
+pub(super) fn read(
+    fields: &mut Fields,
+    default_port: u16,
+    report: &mut Report,
+) -> Option<Located<SocketAddr>> {
     let help = format!(
         "write listen = \"[::]:{default_port}\" or \"0.0.0.0:{default_port}\", or the address of one interface"
     );
     if fields.peek("listen").is_none() {
-        report.error(fields.span(), format!("a `{}` without `listen`", fields.name()), help);
+        report.error(
+            fields.span(),
+            format!("a `{}` without `listen`", fields.name()),
+            help,
+        );
         return None;
     }
     let text = fields.string("listen", report)?;
     match address::socket(&text.value, Some(default_port)) {
         Some(address) => Some(text.with(address)),
         None => {
-            let message = format!("`{}` is not an IP address with or without a port", text.value);
+            let message = format!(
+                "`{}` is not an IP address with or without a port",
+                text.value
+            );
             report.error(&text.span, message, help);
             None
         }

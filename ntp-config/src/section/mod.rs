@@ -60,17 +60,34 @@ pub(crate) const ALL: [&Section; 16] = [
 
 /// Makes the configuration out of the merged files; whether it may be used is in the report.
 pub(crate) fn read(root: Table, report: &mut Report) -> Config {
-    let mut root = Fields::new(&ROOT, root, Span { file: 0, range: 0..0 });
+    let mut root = Fields::new(
+        &ROOT,
+        root,
+        Span {
+            file: 0,
+            range: 0..0,
+        },
+    );
     let sources = source::read(&mut root, report);
     let servers = server::read(&mut root, report);
     let mut nts_ke_servers = nts_ke_server::read(&mut root, report);
     let span = |key| root.peek(key).map(|entry| entry.key.span.clone());
     let (nts_ke_span, keyset_span) = (span("nts-ke"), span("keyset"));
-    let synchronization = synchronization::read(section(&mut root, &synchronization::SYNCHRONIZATION, report), report);
+    let synchronization = synchronization::read(
+        section(&mut root, &synchronization::SYNCHRONIZATION, report),
+        report,
+    );
     let clock = clock::read(section(&mut root, &clock::CLOCK, report), report);
     let mut config = Config {
-        observability: observability::read(section(&mut root, &observability::OBSERVABILITY, report), report),
-        storage: storage::read(section(&mut root, &storage::STORAGE, report), clock.mode, report),
+        observability: observability::read(
+            section(&mut root, &observability::OBSERVABILITY, report),
+            report,
+        ),
+        storage: storage::read(
+            section(&mut root, &storage::STORAGE, report),
+            clock.mode,
+            report,
+        ),
         clock,
         synchronization: synchronization.value,
         sources: sources.iter().map(|source| source.value.clone()).collect(),
@@ -87,7 +104,10 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         checks::servers(&servers, report);
         checks::nts_ke::servers(&nts_ke_servers, report);
         checks::nts_ke::tell_ports(&mut nts_ke_servers, &servers, report);
-        config.nts_ke_servers = nts_ke_servers.into_iter().map(|server| server.value).collect();
+        config.nts_ke_servers = nts_ke_servers
+            .into_iter()
+            .map(|server| server.value)
+            .collect();
         checks::nts_ke::threads(&config, nts_ke_span.as_ref(), report);
         checks::nts_ke::keys(&config, keyset_span.as_ref(), &servers, report);
         checks::whole(&config, &synchronization.demands, report);
@@ -98,7 +118,8 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
 /// One of the tables at the top, whose key is its name without the brackets.
 fn section(root: &mut Fields, section: &'static Section, report: &mut Report) -> Fields {
     let key = section.name.trim_matches(['[', ']']);
-    root.table(section, key, report).unwrap_or(Fields::absent(section))
+    root.table(section, key, report)
+        .unwrap_or(Fields::absent(section))
 }
 
 /// Says that a key is accepted without effect.
@@ -110,7 +131,12 @@ fn no_effect(fields: &mut Fields, key: &'static str, why: &str, report: &mut Rep
 }
 
 /// Refuses a key that ntpd-rs knows and we do not.
-fn refuse(fields: &mut Fields, key: &'static str, (message, help): (&str, &str), report: &mut Report) {
+fn refuse(
+    fields: &mut Fields,
+    key: &'static str,
+    (message, help): (&str, &str),
+    report: &mut Report,
+) {
     if let Some(entry) = fields.take(key) {
         report.error(&entry.key.span, format!("`{key}`: {message}"), help);
     }
@@ -124,6 +150,13 @@ fn list<T>(
     mut item: impl FnMut(&Located<crate::raw::Value>, &mut Report) -> Option<T>,
 ) -> Option<Located<Vec<T>>> {
     let items = fields.array(key, report)?;
-    let read: Vec<T> = items.value.iter().filter_map(|value| item(value, report)).collect();
-    Some(Located { value: read, span: items.span })
+    let read: Vec<T> = items
+        .value
+        .iter()
+        .filter_map(|value| item(value, report))
+        .collect();
+    Some(Located {
+        value: read,
+        span: items.span,
+    })
 }

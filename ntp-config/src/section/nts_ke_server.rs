@@ -40,7 +40,10 @@ const MOST_CONNECTIONS: i64 = 65_536;
 /// All servers of key establishment, each with the place of its `listen`.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<NtsKeServerEntry>> {
     let servers = root.tables(&NTS_KE_SERVER, "nts-ke-server", report);
-    servers.into_iter().filter_map(|server| read_one(server, report)).collect()
+    servers
+        .into_iter()
+        .filter_map(|server| read_one(server, report))
+        .collect()
 }
 
 fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<NtsKeServerEntry>> {
@@ -58,18 +61,21 @@ fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<NtsKeServ
     keys_for_pools(&mut fields, report);
     fields.finish(report);
     let listen = listen?;
-    Some(listen.with(NtsKeServerEntry {
-        listen: listen.value,
-        certificate_chain: certificate_chain?,
-        private_key: private_key?,
-        timeout:
-            timeout.and_then(|millis| u64::try_from(millis.value).ok()).map_or(DEFAULT_TIMEOUT, Duration::from_millis),
-        concurrent_connections,
-        connections_per_client,
-        ntp_server,
-        ntp_port: ntp_port.and_then(|port| u16::try_from(port.value).ok()),
-        aead_algorithms,
-    }))
+    Some(
+        listen.with(NtsKeServerEntry {
+            listen: listen.value,
+            certificate_chain: certificate_chain?,
+            private_key: private_key?,
+            timeout: timeout
+                .and_then(|millis| u64::try_from(millis.value).ok())
+                .map_or(DEFAULT_TIMEOUT, Duration::from_millis),
+            concurrent_connections,
+            connections_per_client,
+            ntp_server,
+            ntp_port: ntp_port.and_then(|port| u16::try_from(port.value).ok()),
+            aead_algorithms,
+        }),
+    )
 }
 
 fn connections(fields: &mut Fields, report: &mut Report) -> (usize, usize) {
@@ -77,13 +83,24 @@ fn connections(fields: &mut Fields, report: &mut Report) -> (usize, usize) {
         let number = fields.integer(key, 1..=MOST_CONNECTIONS, report)?;
         Some(number.with(usize::try_from(number.value).ok()?))
     };
-    let (all, each) = (number("concurrent-connections"), number("connections-per-client"));
+    let (all, each) = (
+        number("concurrent-connections"),
+        number("connections-per-client"),
+    );
     let all = all.map_or(DEFAULT_CONNECTIONS, |all| all.value);
     if let Some(each) = each.as_ref().filter(|each| each.value > all) {
         let help = format!("write a number up to {all}, or more `concurrent-connections`");
-        report.warning(&each.span, format!("one client alone can take all {all} connections"), help);
+        report.warning(
+            &each.span,
+            format!("one client alone can take all {all} connections"),
+            help,
+        );
     }
-    (all, each.map_or(DEFAULT_CONNECTIONS_PER_CLIENT, |each| each.value).min(all))
+    (
+        all,
+        each.map_or(DEFAULT_CONNECTIONS_PER_CLIENT, |each| each.value)
+            .min(all),
+    )
 }
 
 /// What clients are told is a name or an address without a zone (RFC 8915 §4.1.7).
@@ -98,11 +115,19 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
         }
     };
     if host.port.is_some() {
-        report.error(&text.span, "`ntp-server` must not hold a port", "write the port as `ntp-port`");
+        report.error(
+            &text.span,
+            "`ntp-server` must not hold a port",
+            "write the port as `ntp-port`",
+        );
     } else if let Some(nobody) = address::nobody(&host.host) {
         report.error(&text.span, nobody.message, HELP);
     } else if host.host.contains('%') {
-        report.error(&text.span, "an interface of this machine means nothing to clients", HELP);
+        report.error(
+            &text.span,
+            "an interface of this machine means nothing to clients",
+            HELP,
+        );
     }
     Some(host.host)
 }
@@ -112,17 +137,31 @@ fn versions(fields: &mut Fields, report: &mut Report) {
     let numbers = list(fields, KEY, report, |value, report| {
         let number = integer(value, KEY, 3..=5, report)?.value;
         match number {
-            3 => report.error(&value.span, "version 3 has no NTS", "write [4] or remove this line"),
+            3 => report.error(
+                &value.span,
+                "version 3 has no NTS",
+                "write [4] or remove this line",
+            ),
             5 => {
                 let help = "remove the 5; no keys are handed out for that version";
-                report.warning(&value.span, "version 5 has no effect: this version speaks no NTPv5", help);
+                report.warning(
+                    &value.span,
+                    "version 5 has no effect: this version speaks no NTPv5",
+                    help,
+                );
             }
             _ => {}
         }
         Some(number)
     });
-    if let Some(numbers) = numbers.filter(|numbers| !numbers.value.contains(&4) && !numbers.value.contains(&3)) {
-        report.error(&numbers.span, format!("`{KEY}` would serve no client"), "write [4] or remove this line");
+    if let Some(numbers) =
+        numbers.filter(|numbers| !numbers.value.contains(&4) && !numbers.value.contains(&3))
+    {
+        report.error(
+            &numbers.span,
+            format!("`{KEY}` would serve no client"),
+            "write [4] or remove this line",
+        );
     }
 }
 
@@ -132,9 +171,15 @@ fn keys_for_pools(fields: &mut Fields, report: &mut Report) {
         let message = "`longlived-connections` has no effect: only pools of servers with NTS keep connections open";
         report.warning(&entry.key.span, message, "remove this line");
     }
-    let Some(entry) = fields.take_foreign("accepted-pool-authentication-tokens") else { return };
+    let Some(entry) = fields.take_foreign("accepted-pool-authentication-tokens") else {
+        return;
+    };
     if !entry.value.value.is_empty_array() {
         let message = "`accepted-pool-authentication-tokens`: this version takes no part in pools of servers with NTS";
-        report.error(&entry.key.span, message, "remove this line; clients then name this server itself");
+        report.error(
+            &entry.key.span,
+            message,
+            "remove this line; clients then name this server itself",
+        );
     }
 }

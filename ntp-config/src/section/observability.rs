@@ -22,21 +22,33 @@ pub(crate) const OBSERVABILITY: Section = Section {
     ],
 };
 
-/// The longest path of a Unix socket: Linux has 108 octets with a zero at the end (unix(7)), others have less.
+/// The longest path of a Unix socket: Linux has 108 octets with a zero at the end (unix(7)), others
+/// have less.
 const LONGEST_SOCKET_PATH: usize = 103;
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {
     let defaults = Observability::default();
     for key in ["log-path", "log-path-metrics-exporter"] {
-        no_effect(&mut fields, key, "the log goes to standard error, which systemd keeps in its journal", report);
+        no_effect(
+            &mut fields,
+            key,
+            "the log goes to standard error, which systemd keeps in its journal",
+            report,
+        );
     }
     let levels = LogLevel::ALL.map(|level| (level.as_str(), level));
     let section = Observability {
-        log_level: fields.word("log-level", &levels, report).map_or(defaults.log_level, |level| level.value),
-        ansi_colors: fields.boolean("ansi-colors", report).map(|colors| colors.value),
+        log_level: fields
+            .word("log-level", &levels, report)
+            .map_or(defaults.log_level, |level| level.value),
+        ansi_colors: fields
+            .boolean("ansi-colors", report)
+            .map(|colors| colors.value),
         observation_path: observation_path(&mut fields, report),
-        observation_permissions: permissions(&mut fields, report).unwrap_or(defaults.observation_permissions),
-        metrics_exporter_listen: exporter(&mut fields, report).unwrap_or(defaults.metrics_exporter_listen),
+        observation_permissions: permissions(&mut fields, report)
+            .unwrap_or(defaults.observation_permissions),
+        metrics_exporter_listen: exporter(&mut fields, report)
+            .unwrap_or(defaults.metrics_exporter_listen),
     };
     fields.finish(report);
     section
@@ -46,9 +58,15 @@ fn observation_path(fields: &mut Fields, report: &mut Report) -> Option<PathBuf>
     let text = fields.string("observation-path", report)?;
     let help = "write an absolute path such as \"/run/truechimer/observe.sock\"";
     if !text.value.starts_with('/') {
-        report.error(&text.span, "`observation-path` must be an absolute path", help);
+        report.error(
+            &text.span,
+            "`observation-path` must be an absolute path",
+            help,
+        );
     } else if text.value.len() > LONGEST_SOCKET_PATH || text.value.contains('\0') {
-        let message = format!("`observation-path` is longer than the {LONGEST_SOCKET_PATH} octets of a socket's path");
+        let message = format!(
+            "`observation-path` is longer than the {LONGEST_SOCKET_PATH} octets of a socket's path"
+        );
         report.error(&text.span, message, help);
     }
     Some(PathBuf::from(text.value))
@@ -76,7 +94,11 @@ fn exporter(fields: &mut Fields, report: &mut Report) -> Option<SocketAddr> {
     let listen = address::socket(&text.value, None);
     if listen.is_none() {
         let message = format!("`{}` is not an IP address with a port", text.value);
-        report.error(&text.span, message, "write it as \"127.0.0.1:9975\" or \"[::1]:9975\"");
+        report.error(
+            &text.span,
+            message,
+            "write it as \"127.0.0.1:9975\" or \"[::1]:9975\"",
+        );
     }
     listen
 }

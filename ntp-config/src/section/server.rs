@@ -7,7 +7,8 @@ use crate::fields::{Fields, Section, integer, string, wrong_kind};
 use crate::raw::Value;
 use ntp_proto::packet::Version;
 use ntp_proto::server::{
-    AccessList, AccessPolicy, FilterAction, Prefix, PrefixError, RateLimit, ServerConfig, VersionSet,
+    AccessList, AccessPolicy, FilterAction, Prefix, PrefixError, RateLimit, ServerConfig,
+    VersionSet,
 };
 use std::time::Duration;
 
@@ -29,9 +30,15 @@ pub(crate) const SERVER: Section = Section {
     ],
 };
 
-pub(crate) const FILTER: Section = Section { name: "a list of addresses", keys: &["filter", "action"] };
+pub(crate) const FILTER: Section = Section {
+    name: "a list of addresses",
+    keys: &["filter", "action"],
+};
 
-const ACTIONS: [(&str, FilterAction); 2] = [("ignore", FilterAction::Ignore), ("deny", FilterAction::Deny)];
+const ACTIONS: [(&str, FilterAction); 2] = [
+    ("ignore", FilterAction::Ignore),
+    ("deny", FilterAction::Deny),
+];
 
 /// The most octets of an interface's name on Linux (IFNAMSIZ without the zero at the end).
 const LONGEST_INTERFACE: usize = 15;
@@ -42,10 +49,12 @@ const LARGEST_CACHE: i64 = 1 << 24;
 /// The longest time between two requests, one day in milliseconds.
 const LONGEST_CUTOFF: i64 = 86_400_000;
 
-/// The most threads of one address; each has a socket, a table of clients and a receive buffer of its own.
+/// The most threads of one address; each has a socket, a table of clients and a receive buffer of
+/// its own.
 const MOST_WORKERS: i64 = 256;
 
-/// The longest wait for more requests, in microseconds: what a client may see as additional round-trip time.
+/// The longest wait for more requests, in microseconds: what a client may see as additional
+/// round-trip time.
 const LONGEST_COALESCING: i64 = 1000;
 
 /// The largest burst that a client may be allowed.
@@ -54,7 +63,10 @@ const LARGEST_BURST: i64 = 1000;
 /// All servers, each with the place of its `listen`.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<ServerEntry>> {
     let servers = root.tables(&SERVER, "server", report);
-    servers.into_iter().filter_map(|server| read_one(server, report)).collect()
+    servers
+        .into_iter()
+        .filter_map(|server| read_one(server, report))
+        .collect()
 }
 
 fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<ServerEntry>> {
@@ -69,14 +81,23 @@ fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<ServerEnt
     };
     let worker_threads = fields.integer("worker-threads", 1..=MOST_WORKERS, report);
     let worker_threads = worker_threads.and_then(|count| usize::try_from(count.value).ok());
-    let pin_threads = fields.boolean("pin-threads", report).is_some_and(|pin| pin.value);
+    let pin_threads = fields
+        .boolean("pin-threads", report)
+        .is_some_and(|pin| pin.value);
     let coalescing = fields.integer("coalescing-us", 0..=LONGEST_COALESCING, report);
     let coalescing = coalescing.and_then(|micros| u64::try_from(micros.value).ok());
     let coalescing = coalescing.map_or(DEFAULT_COALESCING, Duration::from_micros);
     fields.finish(report);
     let listen = listen?;
     let listen_at = listen.value;
-    Some(listen.with(ServerEntry { listen: listen_at, interface, config, worker_threads, pin_threads, coalescing }))
+    Some(listen.with(ServerEntry {
+        listen: listen_at,
+        interface,
+        config,
+        worker_threads,
+        pin_threads,
+        coalescing,
+    }))
 }
 
 fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {
@@ -86,7 +107,11 @@ fn interface(fields: &mut Fields, report: &mut Report) -> Option<String> {
         return Some(text.value);
     }
     let message = format!("`{}` is not the name of a network interface", text.value);
-    report.error(&text.span, message, "write a name as `ip link` shows it, as \"eth0\"");
+    report.error(
+        &text.span,
+        message,
+        "write a name as `ip link` shows it, as \"eth0\"",
+    );
     None
 }
 
@@ -96,10 +121,19 @@ fn access(fields: &mut Fields, report: &mut Report) -> AccessPolicy {
         Some((list, action)) => (Some(list), action),
         None => (None, FilterAction::default()),
     };
-    AccessPolicy { deny, deny_action, allow, allow_action }
+    AccessPolicy {
+        deny,
+        deny_action,
+        allow,
+        allow_action,
+    }
 }
 
-fn filter(fields: &mut Fields, key: &'static str, report: &mut Report) -> Option<(AccessList, FilterAction)> {
+fn filter(
+    fields: &mut Fields,
+    key: &'static str,
+    report: &mut Report,
+) -> Option<(AccessList, FilterAction)> {
     let mut table = fields.table(&FILTER, key, report)?;
     let span = table.span().clone();
     if table.peek("filter").is_none() {
@@ -107,11 +141,17 @@ fn filter(fields: &mut Fields, key: &'static str, report: &mut Report) -> Option
         report.error(&span, format!("`{key}` without `filter`"), help);
     }
     let blocks = list(&mut table, "filter", report, prefix);
-    let action = table.word("action", &ACTIONS, report).map_or(FilterAction::default(), |action| action.value);
+    let action = table
+        .word("action", &ACTIONS, report)
+        .map_or(FilterAction::default(), |action| action.value);
     table.finish(report);
     let blocks = blocks?;
     if key == "allowlist" && blocks.value.is_empty() {
-        report.warning(&blocks.span, "an empty `allowlist` lets nobody in", "name whom to answer, or remove the list");
+        report.warning(
+            &blocks.span,
+            "an empty `allowlist` lets nobody in",
+            "name whom to answer, or remove the list",
+        );
     }
     Some((blocks.value.into_iter().collect(), action))
 }
@@ -122,12 +162,15 @@ fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
         Ok(prefix) => Some(prefix),
         Err(reason) => {
             let help = match reason {
-                PrefixError::HostBits { meant } => format!("write \"{meant}\" or the single address"),
+                PrefixError::HostBits { meant } => {
+                    format!("write \"{meant}\" or the single address")
+                }
                 PrefixError::NotALength { longest } | PrefixError::TooLong { longest } => {
                     format!("write a number of bits from 0 to {longest} after the slash")
                 }
                 PrefixError::NotAnAddress => {
-                    "write an address or a block, as \"192.0.2.0/24\" or \"2001:db8::/32\"".to_owned()
+                    "write an address or a block, as \"192.0.2.0/24\" or \"2001:db8::/32\""
+                        .to_owned()
                 }
             };
             report.error(&text.span, format!("`{}`: {reason}", text.value), help);
@@ -136,27 +179,42 @@ fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
     }
 }
 
-/// A limit is set by any of its keys, and taken away by a `rate-limiting-cache-size` or cutoff of 0.
+/// A limit is set by any of its keys, and taken away by a `rate-limiting-cache-size` or cutoff of
+/// 0.
 fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
     let defaults = RateLimit::default();
-    let keys = ["rate-limiting-cache-size", "rate-limiting-cutoff-ms", "rate-limiting-burst"];
+    let keys = [
+        "rate-limiting-cache-size",
+        "rate-limiting-cutoff-ms",
+        "rate-limiting-burst",
+    ];
     let asked_for = keys.iter().any(|key| fields.peek(key).is_some());
     let entries = fields.integer("rate-limiting-cache-size", 0..=LARGEST_CACHE, report);
     let cutoff = fields.integer("rate-limiting-cutoff-ms", 0..=LONGEST_CUTOFF, report);
     let burst = fields.integer("rate-limiting-burst", 1..=LARGEST_BURST, report);
     let off = |value: &Option<Located<i64>>| value.as_ref().is_some_and(|value| value.value == 0);
     if !asked_for || off(&entries) || off(&cutoff) {
-        let idle = if off(&entries) { cutoff.as_ref().filter(|cutoff| cutoff.value > 0) } else { entries.as_ref() };
+        let idle = if off(&entries) {
+            cutoff.as_ref().filter(|cutoff| cutoff.value > 0)
+        } else {
+            entries.as_ref()
+        };
         if let Some(idle) = idle.or(burst.as_ref()).filter(|_| asked_for) {
             let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above 0, or remove them";
-            report.warning(&idle.span, "there is no rate limit, because the other key of it is 0", help);
+            report.warning(
+                &idle.span,
+                "there is no rate limit, because the other key of it is 0",
+                help,
+            );
         }
         return None;
     }
     let millis = cutoff.and_then(|cutoff| u64::try_from(cutoff.value).ok());
     Some(RateLimit {
         interval: millis.map_or(defaults.interval, Duration::from_millis),
-        burst: burst.and_then(|burst| u32::try_from(burst.value).ok()).unwrap_or(defaults.burst),
+        burst: burst
+            .and_then(|burst| u32::try_from(burst.value).ok())
+            .unwrap_or(defaults.burst),
         table_entries: entries
             .and_then(|entries| usize::try_from(entries.value).ok())
             .unwrap_or(defaults.table_entries),
@@ -169,16 +227,32 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
         let number = integer(value, "accept-ntp-versions", 1..=5, report)?.value;
         if number == 5 {
             let help = "remove the 5; requests of that version stay unanswered";
-            report.warning(&value.span, "version 5 has no effect: this version speaks no NTPv5", help);
+            report.warning(
+                &value.span,
+                "version 5 has no effect: this version speaks no NTPv5",
+                help,
+            );
         }
         Some(number)
     })?;
-    let pairs = [(1, Version::V1), (2, Version::V2), (3, Version::V3), (4, Version::V4)];
-    let spoken = pairs.into_iter().filter(|(number, _)| numbers.value.contains(number)).map(|(_, version)| version);
+    let pairs = [
+        (1, Version::V1),
+        (2, Version::V2),
+        (3, Version::V3),
+        (4, Version::V4),
+    ];
+    let spoken = pairs
+        .into_iter()
+        .filter(|(number, _)| numbers.value.contains(number))
+        .map(|(_, version)| version);
     let spoken: VersionSet = spoken.collect();
     if spoken == VersionSet::NONE {
         let help = "write [1, 2, 3, 4] or remove this line";
-        report.error(&numbers.span, "`accept-ntp-versions` would answer no client", help);
+        report.error(
+            &numbers.span,
+            "`accept-ntp-versions` would answer no client",
+            help,
+        );
     }
     Some(spoken)
 }
@@ -186,14 +260,21 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
 /// Whether clients without NTS are refused, and how.
 fn require_nts(fields: &mut Fields, report: &mut Report) -> Option<FilterAction> {
     match fields.peek("require-nts")?.value.value {
-        Value::String(_) => fields.word("require-nts", &ACTIONS, report).map(|action| action.value),
+        Value::String(_) => fields
+            .word("require-nts", &ACTIONS, report)
+            .map(|action| action.value),
         Value::Boolean(required) => {
             fields.take("require-nts");
             required.then_some(FilterAction::Ignore)
         }
         _ => {
             let entry = fields.take("require-nts")?;
-            wrong_kind(&entry.value, "require-nts", "true, false, \"ignore\" or \"deny\"", report);
+            wrong_kind(
+                &entry.value,
+                "require-nts",
+                "true, false, \"ignore\" or \"deny\"",
+                report,
+            );
             None
         }
     }

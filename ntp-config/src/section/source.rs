@@ -11,8 +11,10 @@ use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{PollInterval, PollLimits};
 use std::net::IpAddr;
 
-pub(crate) const DEFAULTS: Section =
-    Section { name: "[source-defaults]", keys: &["poll-interval-limits", "initial-poll-interval", "burst"] };
+pub(crate) const DEFAULTS: Section = Section {
+    name: "[source-defaults]",
+    keys: &["poll-interval-limits", "initial-poll-interval", "burst"],
+};
 
 pub(crate) const SOURCE: Section = Section {
     name: "[[source]]",
@@ -33,20 +35,30 @@ pub(crate) const SOURCE: Section = Section {
     ],
 };
 
-/// The longest interval at all, and why. After two lost replies of an interval of 2¹⁵ s, the bound has grown by 1.5 s at 15 ppm
-/// (RFC 5905 §7.2 PHI), which is MAXDIST.
-const LONGEST: (i64, &str) =
-    (15, "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised");
-/// The same for intervals that a start may begin with, while the rate of the clock is not known: 175 ppm over 2¹³ s are 1.4 s.
-const LONGEST_AT_START: (i64, &str) =
-    (12, "as long as the rate of the clock is not known, it may drift by more than a second until the next reply");
+/// The longest interval at all, and why. After two lost replies of an interval of 2¹⁵ s, the bound
+/// has grown by 1.5 s at 15 ppm (RFC 5905 §7.2 PHI), which is MAXDIST.
+const LONGEST: (i64, &str) = (
+    15,
+    "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised",
+);
+/// The same for intervals that a start may begin with, while the rate of the clock is not known:
+/// 175 ppm over 2¹³ s are 1.4 s.
+const LONGEST_AT_START: (i64, &str) = (
+    12,
+    "as long as the rate of the clock is not known, it may drift by more than a second until the next reply",
+);
 
-pub(crate) const POLL_LIMITS: Section = Section { name: "`poll-interval-limits`", keys: &["min", "max"] };
+pub(crate) const POLL_LIMITS: Section = Section {
+    name: "`poll-interval-limits`",
+    keys: &["min", "max"],
+};
 
-/// The most servers of one pool that may be used at a time; more would only be a burden for the pool.
+/// The most servers of one pool that may be used at a time; more would only be a burden for the
+/// pool.
 const LARGEST_POOL_COUNT: i64 = 16;
 
-/// The most requests of a burst; more than fill the clock filter's eight places would only be a burden for the server.
+/// The most requests of a burst; more than fill the clock filter's eight places would only be a
+/// burden for the server.
 const LARGEST_BURST: i64 = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,22 +82,39 @@ impl Mode {
     }
 }
 
-const MODES: [(&str, Mode); 3] = [("server", Mode::Server), ("pool", Mode::Pool), ("nts", Mode::Nts)];
+const MODES: [(&str, Mode); 3] = [
+    ("server", Mode::Server),
+    ("pool", Mode::Pool),
+    ("nts", Mode::Nts),
+];
 
 /// Those of ntpd-rs that this version does not have.
-const MODES_OF_OTHERS: [(&str, Mode); 4] =
-    [("nts-pool", Mode::NtsPool), ("sock", Mode::Sock), ("pps", Mode::Pps), ("csptp", Mode::Csptp)];
+const MODES_OF_OTHERS: [(&str, Mode); 4] = [
+    ("nts-pool", Mode::NtsPool),
+    ("sock", Mode::Sock),
+    ("pps", Mode::Pps),
+    ("csptp", Mode::Csptp),
+];
 
 /// All sources, each with the place of its address.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<SourceEntry>> {
-    let mut defaults = root.table(&DEFAULTS, "source-defaults", report).unwrap_or(Fields::absent(&DEFAULTS));
+    let mut defaults = root
+        .table(&DEFAULTS, "source-defaults", report)
+        .unwrap_or(Fields::absent(&DEFAULTS));
     let settings = settings(&mut defaults, SourceConfig::default(), report);
     defaults.finish(report);
     let sources = root.tables(&SOURCE, "source", report);
-    sources.into_iter().filter_map(|source| read_one(source, settings, report)).collect()
+    sources
+        .into_iter()
+        .filter_map(|source| read_one(source, settings, report))
+        .collect()
 }
 
-fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> Option<Located<SourceEntry>> {
+fn read_one(
+    mut fields: Fields,
+    defaults: SourceConfig,
+    report: &mut Report,
+) -> Option<Located<SourceEntry>> {
     let Some(entry) = fields.peek("mode") else {
         let help = "write mode = \"nts\" for a server with authentication, mode = \"server\" for one without, or \
                     mode = \"pool\" for a name behind which there are many";
@@ -94,7 +123,9 @@ fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> 
         return None;
     };
     let mode_span = entry.value.span.clone();
-    let mode = fields.word_or("mode", &MODES, &MODES_OF_OTHERS, report)?.value;
+    let mode = fields
+        .word_or("mode", &MODES, &MODES_OF_OTHERS, report)?
+        .value;
     if let Some((message, help)) = not_in_this_version(mode) {
         report.error(&mode_span, message, help);
         return None;
@@ -109,26 +140,42 @@ fn read_one(mut fields: Fields, defaults: SourceConfig, report: &mut Report) -> 
     let address = address?;
     let host = address.value.clone();
     let kind = match (pool, trust) {
-        (Some((count, ignore)), _) => SourceKind::Pool { address: host, count, ignore },
+        (Some((count, ignore)), _) => SourceKind::Pool {
+            address: host,
+            count,
+            ignore,
+        },
         (None, Some(trust)) => {
             trust::check_host(&address.with(host.host.as_str()), &trust, report);
-            SourceKind::Nts { address: host, trust }
+            SourceKind::Nts {
+                address: host,
+                trust,
+            }
         }
         (None, None) => SourceKind::Server { address: host },
     };
     Some(address.with(SourceEntry { kind, settings }))
 }
 
-/// Refuses the keys of other modes and those that other daemons have for NTS: who has written one of them expects
-/// something that would not be there.
+/// Refuses the keys of other modes and those that other daemons have for NTS: who has written one
+/// of them expects something that would not be there.
 fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
     let mut refuse_all = |keys: &[&'static str], message, help| {
-        keys.iter().for_each(|key| refuse(fields, key, (message, help), report));
+        keys.iter()
+            .for_each(|key| refuse(fields, key, (message, help), report));
     };
     match mode {
         Mode::Pool => {}
-        Mode::Nts => refuse_all(&["count", "ignore"], "only a pool has it, and pools are without NTS", SEVERAL_NTS),
-        _ => refuse_all(&["count", "ignore"], "only a pool has it", "write mode = \"pool\" or remove this line"),
+        Mode::Nts => refuse_all(
+            &["count", "ignore"],
+            "only a pool has it, and pools are without NTS",
+            SEVERAL_NTS,
+        ),
+        _ => refuse_all(
+            &["count", "ignore"],
+            "only a pool has it",
+            "write mode = \"pool\" or remove this line",
+        ),
     }
     if mode != Mode::Nts {
         let help = "write mode = \"nts\" for time with authentication, or remove this line";
@@ -138,15 +185,25 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
         let help = match mode {
             Mode::Nts => "remove this line",
             Mode::Pool => SEVERAL_NTS,
-            _ => "write mode = \"nts\" and remove this line; without that, nothing would be authenticated",
+            _ => {
+                "write mode = \"nts\" and remove this line; without that, nothing would be authenticated"
+            }
         };
-        report.error(&entry.key.span, "`nts`: whether a source has NTS is said by its `mode`", help);
+        report.error(
+            &entry.key.span,
+            "`nts`: whether a source has NTS is said by its `mode`",
+            help,
+        );
     }
     match fields.take_foreign("enable-srv-resolution") {
         Some(entry) if matches!(entry.value.value, Value::Boolean(false)) => {}
         Some(entry) => {
             let message = "`enable-srv-resolution`: servers are not looked up by SRV records";
-            report.error(&entry.key.span, message, "remove this line and write the name of one server");
+            report.error(
+                &entry.key.span,
+                message,
+                "remove this line and write the name of one server",
+            );
         }
         None => {}
     }
@@ -174,7 +231,11 @@ const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)>
     })
 }
 
-fn read_address(fields: &mut Fields, default_port: u16, report: &mut Report) -> Option<Located<HostPort>> {
+fn read_address(
+    fields: &mut Fields,
+    default_port: u16,
+    report: &mut Report,
+) -> Option<Located<HostPort>> {
     let port = fields.integer("port", 1..=i64::from(u16::MAX), report);
     if fields.peek("address").is_none() {
         let help = format!(
@@ -197,7 +258,11 @@ fn read_address(fields: &mut Fields, default_port: u16, report: &mut Report) -> 
     }
     if let Some(port) = port {
         if host.port.is_some() {
-            report.error(&port.span, "the port is said twice", "remove `port` or the port at the end of `address`");
+            report.error(
+                &port.span,
+                "the port is said twice",
+                "remove `port` or the port at the end of `address`",
+            );
         }
         host.port = u16::try_from(port.value).ok();
     }
@@ -206,41 +271,79 @@ fn read_address(fields: &mut Fields, default_port: u16, report: &mut Report) -> 
 
 fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) -> SourceConfig {
     let limits = poll_limits(fields, defaults.poll_limits, report);
-    let initial = fields.integer("initial-poll-interval", log2(PollInterval::MIN)..=log2(PollInterval::MAX), report);
-    let initial = initial.and_then(|initial| workable(&initial, "initial-poll-interval", LONGEST_AT_START, report));
+    let initial = fields.integer(
+        "initial-poll-interval",
+        log2(PollInterval::MIN)..=log2(PollInterval::MAX),
+        report,
+    );
+    let initial = initial
+        .and_then(|initial| workable(&initial, "initial-poll-interval", LONGEST_AT_START, report));
     let initial_poll = match initial {
         Some(initial) if limits.clamp(initial.value) != initial.value => {
             let used = limits.clamp(initial.value);
-            let message = format!("`initial-poll-interval` is outside `poll-interval-limits`; {} is used", used.log2());
-            let help = format!("write a value from {} to {}", limits.min().log2(), limits.max().log2());
+            let message = format!(
+                "`initial-poll-interval` is outside `poll-interval-limits`; {} is used",
+                used.log2()
+            );
+            let help = format!(
+                "write a value from {} to {}",
+                limits.min().log2(),
+                limits.max().log2()
+            );
             report.warning(&initial.span, message, help);
             used
         }
         Some(initial) => initial.value,
         None => limits.clamp(defaults.initial_poll),
     };
-    let burst = fields.integer("burst", 1..=LARGEST_BURST, report).and_then(|burst| u8::try_from(burst.value).ok());
-    SourceConfig { poll_limits: limits, initial_poll, burst: burst.unwrap_or(defaults.burst), ..defaults }
+    let burst = fields
+        .integer("burst", 1..=LARGEST_BURST, report)
+        .and_then(|burst| u8::try_from(burst.value).ok());
+    SourceConfig {
+        poll_limits: limits,
+        initial_poll,
+        burst: burst.unwrap_or(defaults.burst),
+        ..defaults
+    }
 }
 
 fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -> PollLimits {
-    let Some(mut table) = fields.table(&POLL_LIMITS, "poll-interval-limits", report) else { return defaults };
+    let Some(mut table) = fields.table(&POLL_LIMITS, "poll-interval-limits", report) else {
+        return defaults;
+    };
     let range = log2(PollInterval::MIN)..=log2(PollInterval::MAX);
     let min = table.integer("min", range.clone(), report);
     let max = table.integer("max", range, report);
-    let at = min.as_ref().or(max.as_ref()).map_or(table.span(), |bound| &bound.span).clone();
+    let at = min
+        .as_ref()
+        .or(max.as_ref())
+        .map_or(table.span(), |bound| &bound.span)
+        .clone();
     table.finish(report);
-    let min = min.and_then(|min| workable(&min, "min", LONGEST_AT_START, report)).map(|min| min.value);
-    let max = max.and_then(|max| workable(&max, "max", LONGEST, report)).map(|max| max.value);
+    let min = min
+        .and_then(|min| workable(&min, "min", LONGEST_AT_START, report))
+        .map(|min| min.value);
+    let max = max
+        .and_then(|max| workable(&max, "max", LONGEST, report))
+        .map(|max| max.value);
     let (min, max) = (min.unwrap_or(defaults.min()), max.unwrap_or(defaults.max()));
     PollLimits::new(min, max).unwrap_or_else(|| {
-        let message = format!("`min` ({}) is longer than `max` ({})", min.log2(), max.log2());
-        report.error(&at, message, "write a `min` that is at most `max`; both are powers of two of seconds");
+        let message = format!(
+            "`min` ({}) is longer than `max` ({})",
+            min.log2(),
+            max.log2()
+        );
+        report.error(
+            &at,
+            message,
+            "write a `min` that is at most `max`; both are powers of two of seconds",
+        );
         defaults
     })
 }
 
-/// Longer intervals than these are within the protocol (RFC 5905 §7.2), but the bound of the error would outgrow them.
+/// Longer intervals than these are within the protocol (RFC 5905 §7.2), but the bound of the error
+/// would outgrow them.
 fn workable(
     poll: &Located<i64>,
     key: &str,
@@ -249,7 +352,11 @@ fn workable(
 ) -> Option<Located<PollInterval>> {
     if poll.value > longest {
         let message = format!("`{key}` of {} cannot work: {why}", poll.value);
-        report.error(&poll.span, message, format!("write a value from 0 to {longest}"));
+        report.error(
+            &poll.span,
+            message,
+            format!("write a value from 0 to {longest}"),
+        );
         return None;
     }
     Some(poll.with(self::poll(poll.value)?))
@@ -271,7 +378,11 @@ fn version(fields: &mut Fields, mode: Mode, report: &mut Report) -> Option<Versi
     let entry = fields.take("ntp-version")?;
     match &entry.value.value {
         Value::String(word) if word == "auto" => {
-            report.warning(&entry.value.span, "`ntp-version` \"auto\" means 4: this version speaks no NTPv5", help);
+            report.warning(
+                &entry.value.span,
+                "`ntp-version` \"auto\" means 4: this version speaks no NTPv5",
+                help,
+            );
             Some(Version::V4)
         }
         Value::Integer(3) if mode == Mode::Nts => {
@@ -288,20 +399,30 @@ fn version(fields: &mut Fields, mode: Mode, report: &mut Report) -> Option<Versi
         }
         _ => {
             let number = integer(&entry.value, "ntp-version", 3..=4, report)?;
-            Some(if number.value == 3 { Version::V3 } else { Version::V4 })
+            Some(if number.value == 3 {
+                Version::V3
+            } else {
+                Version::V4
+            })
         }
     }
 }
 
 fn pool(fields: &mut Fields, report: &mut Report) -> (usize, Vec<IpAddr>) {
     let count = fields.integer("count", 1..=LARGEST_POOL_COUNT, report);
-    let count = count.and_then(|count| usize::try_from(count.value).ok()).unwrap_or(DEFAULT_POOL_COUNT);
+    let count = count
+        .and_then(|count| usize::try_from(count.value).ok())
+        .unwrap_or(DEFAULT_POOL_COUNT);
     let ignore = list(fields, "ignore", report, |value, report| {
         let text = string(value, "ignore", report)?;
         let address = text.value.parse::<IpAddr>().ok();
         if address.is_none() {
             let message = format!("`{}` is not an IP address", text.value);
-            report.error(&text.span, message, "write addresses without ports, as \"192.0.2.1\" or \"2001:db8::1\"");
+            report.error(
+                &text.span,
+                message,
+                "write addresses without ports, as \"192.0.2.1\" or \"2001:db8::1\"",
+            );
         }
         address.map(|address| address.to_canonical())
     });

@@ -6,7 +6,8 @@ use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, limit};
 use crate::raw::Value;
 use ntp_proto::clock::{
-    Authentication, ClockConfig, DisciplineKind, DisturbanceLimits, FirstTime, StepLimits, StepPolicy,
+    Authentication, ClockConfig, DisciplineKind, DisturbanceLimits, FirstTime, StepLimits,
+    StepPolicy,
 };
 use ntp_proto::packet::{ReferenceId, Stratum};
 use ntp_proto::time::Seconds;
@@ -33,7 +34,10 @@ pub(crate) const SYNCHRONIZATION: Section = Section {
     ],
 };
 
-pub(crate) const THRESHOLD: Section = Section { name: "a panic threshold", keys: &["forward", "backward"] };
+pub(crate) const THRESHOLD: Section = Section {
+    name: "a panic threshold",
+    keys: &["forward", "backward"],
+};
 
 /// What tunes the filter of ntpd-rs 1.x.
 pub(crate) const ALGORITHM: Section = Section {
@@ -72,13 +76,21 @@ const DISTURBANCE_LIMITS: [(&str, DisturbanceLimits); 3] = [
     ("startup-or-lost-time", DisturbanceLimits::StartupOrLostTime),
 ];
 
-const DISCIPLINES: [(&str, DisciplineKind); 2] =
-    [("estimate", DisciplineKind::Estimate), ("pll-fll", DisciplineKind::PllFll)];
+const DISCIPLINES: [(&str, DisciplineKind); 2] = [
+    ("estimate", DisciplineKind::Estimate),
+    ("pll-fll", DisciplineKind::PllFll),
+];
 
-const AUTHENTICATION: [(&str, Authentication); 3] =
-    [("require", Authentication::Require), ("prefer", Authentication::Prefer), ("mix", Authentication::Mix)];
+const AUTHENTICATION: [(&str, Authentication); 3] = [
+    ("require", Authentication::Require),
+    ("prefer", Authentication::Prefer),
+    ("mix", Authentication::Mix),
+];
 
-const FIRST_TIME: [(&str, FirstTime); 2] = [("witness", FirstTime::Witness), ("single", FirstTime::Single)];
+const FIRST_TIME: [(&str, FirstTime); 2] = [
+    ("witness", FirstTime::Witness),
+    ("single", FirstTime::Single),
+];
 
 /// Beyond this a source says nothing about the time of day.
 const LARGEST_ROOT_DISTANCE: Seconds = Seconds::new(16.0);
@@ -100,27 +112,50 @@ pub(crate) struct Demands {
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
     let defaults = ClockConfig::default();
     let minimum_agreeing = fields.integer("minimum-agreeing-sources", 1..=1000, report);
-    let minimum_agreeing = minimum_agreeing.and_then(|min| Some(min.with(usize::try_from(min.value).ok()?)));
+    let minimum_agreeing =
+        minimum_agreeing.and_then(|min| Some(min.with(usize::try_from(min.value).ok()?)));
     let authentication = fields.word("authentication", &AUTHENTICATION, report);
     let first_time = fields.word("first-time-from", &FIRST_TIME, report);
     let settings = ClockConfig {
-        authentication: authentication.as_ref().map_or(defaults.authentication, |policy| policy.value),
-        first_time: first_time.as_ref().map_or(defaults.first_time, |policy| policy.value),
-        minimum_agreeing: minimum_agreeing.as_ref().map_or(defaults.minimum_agreeing, |minimum| minimum.value),
+        authentication: authentication
+            .as_ref()
+            .map_or(defaults.authentication, |policy| policy.value),
+        first_time: first_time
+            .as_ref()
+            .map_or(defaults.first_time, |policy| policy.value),
+        minimum_agreeing: minimum_agreeing
+            .as_ref()
+            .map_or(defaults.minimum_agreeing, |minimum| minimum.value),
         maximum_distance: root_distance(&mut fields, report).unwrap_or(defaults.maximum_distance),
         steps: steps(&mut fields, report),
         local_stratum: local_stratum(&mut fields, report).unwrap_or(defaults.local_stratum),
-        local_reference_id: reference_id(&mut fields, report).unwrap_or(defaults.local_reference_id),
+        local_reference_id: reference_id(&mut fields, report)
+            .unwrap_or(defaults.local_reference_id),
         // `[clock]` sets it.
         serves_unsteered: defaults.serves_unsteered,
-        discipline: fields.word("discipline", &DISCIPLINES, report).map_or(defaults.discipline, |kind| kind.value),
+        discipline: fields
+            .word("discipline", &DISCIPLINES, report)
+            .map_or(defaults.discipline, |kind| kind.value),
     };
-    let warn_on_jump = fields.boolean("warn-on-jump", report).is_none_or(|warn| warn.value);
+    let warn_on_jump = fields
+        .boolean("warn-on-jump", report)
+        .is_none_or(|warn| warn.value);
     let leap_seconds_file = file::optional(&mut fields, "leap-seconds-file", report);
     algorithm(&mut fields, report);
     fields.finish(report);
-    let demands = Demands { minimum_agreeing, authentication, first_time };
-    Read { value: Synchronization { settings, warn_on_jump, leap_seconds_file }, demands }
+    let demands = Demands {
+        minimum_agreeing,
+        authentication,
+        first_time,
+    };
+    Read {
+        value: Synchronization {
+            settings,
+            warn_on_jump,
+            leap_seconds_file,
+        },
+        demands,
+    }
 }
 
 fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
@@ -129,8 +164,13 @@ fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
     if let Some(running) = &running
         && [running.value.forward, running.value.backward].contains(&Some(Seconds::ZERO))
     {
-        let message = "`single-step-panic-threshold` of 0 would stop the daemon at the first correction";
-        report.error(&running.span, message, "write a number of seconds above 0, or \"inf\" for no limit");
+        let message =
+            "`single-step-panic-threshold` of 0 would stop the daemon at the first correction";
+        report.error(
+            &running.span,
+            message,
+            "write a number of seconds above 0, or \"inf\" for no limit",
+        );
     }
     let startup = step_limits(fields, "startup-step-panic-threshold", report);
     StepPolicy {
@@ -139,13 +179,20 @@ fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
         accumulated: fields
             .limit("accumulated-step-panic-threshold", report)
             // 0 means no limit, as in ntpd-rs.
-            .map_or(defaults.accumulated, |limit| limit.value.filter(|limit| *limit > Seconds::ZERO)),
+            .map_or(defaults.accumulated, |limit| {
+                limit.value.filter(|limit| *limit > Seconds::ZERO)
+            }),
         startup_threshold: fields
             .seconds("startup-step-threshold", report)
             .map_or(defaults.startup_threshold, |threshold| threshold.value),
-        threshold: step_threshold(fields, report).map_or(defaults.threshold, |threshold| threshold.value),
+        threshold: step_threshold(fields, report)
+            .map_or(defaults.threshold, |threshold| threshold.value),
         after_disturbance: fields
-            .word("after-disturbance-panic-threshold", &DISTURBANCE_LIMITS, report)
+            .word(
+                "after-disturbance-panic-threshold",
+                &DISTURBANCE_LIMITS,
+                report,
+            )
             .map_or(defaults.after_disturbance, |limits| limits.value),
     }
 }
@@ -162,22 +209,43 @@ fn step_threshold(fields: &mut Fields, report: &mut Report) -> Option<Located<Op
 }
 
 /// One limit for both directions, or a table with one for each.
-fn step_limits(fields: &mut Fields, key: &'static str, report: &mut Report) -> Option<Located<StepLimits>> {
+fn step_limits(
+    fields: &mut Fields,
+    key: &'static str,
+    report: &mut Report,
+) -> Option<Located<StepLimits>> {
     if !matches!(fields.peek(key)?.value.value, Value::Table(_)) {
         let both = fields.limit(key, report)?;
         return Some(both.with(StepLimits::both(both.value)));
     }
     let mut table = fields.table(&THRESHOLD, key, report)?;
     let span = table.span().clone();
-    let complete = THRESHOLD.keys.iter().all(|direction| table.peek(direction).is_some());
-    let forward = table.take("forward").and_then(|entry| limit(&entry.value, "forward", report));
-    let backward = table.take("backward").and_then(|entry| limit(&entry.value, "backward", report));
+    let complete = THRESHOLD
+        .keys
+        .iter()
+        .all(|direction| table.peek(direction).is_some());
+    let forward = table
+        .take("forward")
+        .and_then(|entry| limit(&entry.value, "forward", report));
+    let backward = table
+        .take("backward")
+        .and_then(|entry| limit(&entry.value, "backward", report));
     table.finish(report);
     if !complete {
         let help = "write both, as { forward = 1800, backward = \"inf\" }, or one number for both";
-        report.error(&span, format!("`{key}` needs both `forward` and `backward`"), help);
+        report.error(
+            &span,
+            format!("`{key}` needs both `forward` and `backward`"),
+            help,
+        );
     }
-    Some(Located { value: StepLimits { forward: forward?.value, backward: backward?.value }, span })
+    Some(Located {
+        value: StepLimits {
+            forward: forward?.value,
+            backward: backward?.value,
+        },
+        span,
+    })
 }
 
 fn root_distance(fields: &mut Fields, report: &mut Report) -> Option<Seconds> {
@@ -185,8 +253,15 @@ fn root_distance(fields: &mut Fields, report: &mut Report) -> Option<Seconds> {
     if distance.value > Seconds::ZERO && distance.value <= LARGEST_ROOT_DISTANCE {
         return Some(distance.value);
     }
-    let help = format!("write a number of seconds above 0 and up to {}", LARGEST_ROOT_DISTANCE.to_f64());
-    report.error(&distance.span, "`maximum-root-distance` is out of range", help);
+    let help = format!(
+        "write a number of seconds above 0 and up to {}",
+        LARGEST_ROOT_DISTANCE.to_f64()
+    );
+    report.error(
+        &distance.span,
+        "`maximum-root-distance` is out of range",
+        help,
+    );
     None
 }
 
@@ -197,23 +272,42 @@ fn local_stratum(fields: &mut Fields, report: &mut Report) -> Option<Stratum> {
 
 fn reference_id(fields: &mut Fields, report: &mut Report) -> Option<ReferenceId> {
     let text = fields.string("reference-id", report)?;
-    let fits = (1..=4).contains(&text.value.len()) && text.value.bytes().all(|octet| octet.is_ascii_graphic());
+    let fits = (1..=4).contains(&text.value.len())
+        && text.value.bytes().all(|octet| octet.is_ascii_graphic());
     if !fits {
         let help = "write up to four letters of ASCII without blanks, as \"GPS\"";
-        report.error(&text.span, format!("`{}` is not a reference id", text.value), help);
+        report.error(
+            &text.span,
+            format!("`{}` is not a reference id", text.value),
+            help,
+        );
         return None;
     }
     let mut letters = [0; 4];
-    letters.iter_mut().zip(text.value.bytes()).for_each(|(place, letter)| *place = letter);
+    letters
+        .iter_mut()
+        .zip(text.value.bytes())
+        .for_each(|(place, letter)| *place = letter);
     Some(ReferenceId::from_letters(letters))
 }
 
-/// The keys of another algorithm are accepted, so that a file for ntpd-rs works, and said to be without effect.
+/// The keys of another algorithm are accepted, so that a file for ntpd-rs works, and said to be
+/// without effect.
 fn algorithm(fields: &mut Fields, report: &mut Report) {
-    let Some(mut table) = fields.table(&ALGORITHM, "algorithm", report) else { return };
-    let tuned: Vec<_> = ALGORITHM.keys.iter().filter_map(|key| Some((*key, table.take(key)?))).collect();
+    let Some(mut table) = fields.table(&ALGORITHM, "algorithm", report) else {
+        return;
+    };
+    let tuned: Vec<_> = ALGORITHM
+        .keys
+        .iter()
+        .filter_map(|key| Some((*key, table.take(key)?)))
+        .collect();
     table.finish(report);
-    let Some(first) = tuned.iter().map(|(_, entry)| &entry.key.span).min_by_key(|span| span.range.start) else {
+    let Some(first) = tuned
+        .iter()
+        .map(|(_, entry)| &entry.key.span)
+        .min_by_key(|span| span.range.start)
+    else {
         return;
     };
     let keys: Vec<&str> = tuned.iter().map(|(key, _)| *key).collect();
@@ -221,7 +315,11 @@ fn algorithm(fields: &mut Fields, report: &mut Report) {
         "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, and the clock is disciplined by another one here",
         crate::suggest::listed(&keys),
         if keys.len() == 1 { "has" } else { "have" },
-        if keys.len() == 1 { "it tunes" } else { "they tune" },
+        if keys.len() == 1 {
+            "it tunes"
+        } else {
+            "they tune"
+        },
     );
     let help = "remove the section; when to step is `step-threshold` in [synchronization]";
     report.warning(first, message, help);

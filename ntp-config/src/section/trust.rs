@@ -13,7 +13,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The keys that only a source with NTS has.
-pub(super) const KEYS: [&str; 4] = ["certificate-authority", "system-authorities", "pinned-keys", "aead-algorithms"];
+pub(super) const KEYS: [&str; 4] = [
+    "certificate-authority",
+    "system-authorities",
+    "pinned-keys",
+    "aead-algorithms",
+];
 
 /// The octets of a SHA-256.
 const HASH_LENGTH: usize = 32;
@@ -25,13 +30,22 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
-    let own = fields.peek("certificate-authority").is_some_and(|entry| !entry.value.value.is_empty_array());
+    let own = fields
+        .peek("certificate-authority")
+        .is_some_and(|entry| !entry.value.value.is_empty_array());
     let certificate_authorities = authorities(fields, report);
     let system_authorities = fields.boolean("system-authorities", report);
-    if let Some(system) = system_authorities.as_ref().filter(|system| !own && !system.value) {
+    if let Some(system) = system_authorities
+        .as_ref()
+        .filter(|system| !own && !system.value)
+    {
         let help = "name the file of at least one authority in `certificate-authority`, or remove this line; \
                     `pinned-keys` come on top of a valid chain";
-        report.error(&system.span, "with `system-authorities = false` alone no certificate is believed", help);
+        report.error(
+            &system.span,
+            "with `system-authorities = false` alone no certificate is believed",
+            help,
+        );
     }
     let pinned_keys = list(fields, "pinned-keys", report, pinned_key);
     Trust {
@@ -46,13 +60,22 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
 fn authorities(fields: &mut Fields, report: &mut Report) -> Option<Vec<PathBuf>> {
     const KEY: &str = "certificate-authority";
     let entry = fields.take(KEY)?;
-    let mut paths =
-        |values: &[Located<Value>]| values.iter().filter_map(|value| file::path(value, KEY, report)).collect();
+    let mut paths = |values: &[Located<Value>]| {
+        values
+            .iter()
+            .filter_map(|value| file::path(value, KEY, report))
+            .collect()
+    };
     match &entry.value.value {
         Value::String(_) => Some(paths(std::slice::from_ref(&entry.value))),
         Value::Array(values) => Some(paths(values)),
         _ => {
-            wrong_kind(&entry.value, KEY, "the path of a file, or a list of paths", report);
+            wrong_kind(
+                &entry.value,
+                KEY,
+                "the path of a file, or a list of paths",
+                report,
+            );
             None
         }
     }
@@ -60,14 +83,20 @@ fn authorities(fields: &mut Fields, report: &mut Report) -> Option<Vec<PathBuf>>
 
 fn pinned_key(value: &Located<Value>, report: &mut Report) -> Option<[u8; HASH_LENGTH]> {
     let text = string(value, "pinned-keys", report)?;
-    key_hash(&text.value).map_err(|bad| report.error(&text.span, bad.message(), bad.help())).ok()
+    key_hash(&text.value)
+        .map_err(|bad| report.error(&text.span, bad.message(), bad.help()))
+        .ok()
 }
 
 /// The SHA-256 of a public key.
 pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
     // curl's spelling has two slashes, of which the second could be base64 as well.
-    let spellings = ["sha256//", "sha256/", ""].into_iter().filter_map(|prefix| text.strip_prefix(prefix));
-    let hash = spellings.into_iter().find_map(|digits| hexadecimal(digits).or_else(|| base64(digits)));
+    let spellings = ["sha256//", "sha256/", ""]
+        .into_iter()
+        .filter_map(|prefix| text.strip_prefix(prefix));
+    let hash = spellings
+        .into_iter()
+        .find_map(|digits| hexadecimal(digits).or_else(|| base64(digits)));
     hash.ok_or_else(|| {
         let message = format!("`{text}` is not the SHA-256 of a public key");
         let help = "write its 64 hexadecimal digits or its base64, as `openssl x509 -noout -pubkey -in CERTIFICATE | \
@@ -77,23 +106,39 @@ pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
 }
 
 fn hexadecimal(digits: &str) -> Option<[u8; HASH_LENGTH]> {
-    let digits: Vec<u8> = digits.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
-    let octets: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit)).collect();
-    (digits.len() == 2 * HASH_LENGTH).then_some(octets)?.try_into().ok()
+    let digits: Vec<u8> = digits
+        .chars()
+        .map(|c| c.to_digit(16)?.try_into().ok())
+        .collect::<Option<_>>()?;
+    let octets: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
+        .collect();
+    (digits.len() == 2 * HASH_LENGTH)
+        .then_some(octets)?
+        .try_into()
+        .ok()
 }
 
 fn base64(text: &str) -> Option<[u8; HASH_LENGTH]> {
     BASE64.decode(text).ok()?.try_into().ok()
 }
 
-/// Says that a certificate will hardly be valid for this host; whether there is an authority of one's own, which may
-/// well name addresses, is in `trust`.
+/// Says that a certificate will hardly be valid for this host; whether there is an authority of
+/// one's own, which may well name addresses, is in `trust`.
 pub(super) fn check_host(host: &Located<&str>, trust: &Trust, report: &mut Report) {
     const HELP: &str = "write the host name that is in the server's certificate";
     if host.value.contains('%') {
-        report.error(&host.span, "no certificate can name an address together with an interface", HELP);
+        report.error(
+            &host.span,
+            "no certificate can name an address together with an interface",
+            HELP,
+        );
     } else if host.value.parse::<IpAddr>().is_ok() && trust.certificate_authorities.is_empty() {
-        let message = format!("`{}` is an IP address, and few certificates are made out for one", host.value);
+        let message = format!(
+            "`{}` is an IP address, and few certificates are made out for one",
+            host.value
+        );
         report.warning(&host.span, message, HELP);
     }
 }

@@ -39,7 +39,10 @@ impl Case {
         let source = self.text.lines().nth(line - 1).unwrap();
         let blanks = " ".repeat(column - 1);
         let carets = "^".repeat(self.marked.chars().count());
-        assert!(source[blanks.len()..].starts_with(self.marked), "the case itself is wrong: {source}");
+        assert!(
+            source[blanks.len()..].starts_with(self.marked),
+            "the case itself is wrong: {source}"
+        );
         let block = format!(
             "{gutter}--> test.toml:{line}:{column}\n{gutter} |\n{line} | {source}\n{gutter} | {blanks}{carets}\n  = help: "
         );

@@ -1,4 +1,5 @@
-//! The message: its form, the mark below its target, all problems at once, and nothing of the file that could reach a terminal.
+//! The message: its form, the mark below its target, all problems at once, and nothing of the file
+//! that could reach a terminal.
 
 use crate::{Case, check, refusal};
 use ntp_config::parse_str;
@@ -60,16 +61,26 @@ fn all_problems_come_at_once_and_a_flood_of_them_is_cut() {
 #[test]
 fn the_mark_is_below_its_target_after_tabs_and_wide_text_and_in_long_lines() {
     let tabbed = refusal("[clock]\n\tmodus = \"none\"\n");
-    assert!(tabbed.contains("2 | \tmodus = \"none\"\n  | \t^^^^^\n"), "{tabbed}");
+    assert!(
+        tabbed.contains("2 | \tmodus = \"none\"\n  | \t^^^^^\n"),
+        "{tabbed}"
+    );
 
     let accented = refusal("storage = { directory = \"/é\", x = 1 }\n");
     assert!(accented.contains("test.toml:1:31"), "{accented}");
 
-    let long = refusal(&format!("[clock]\nmodus = \"{}\" # {}\n", "x".repeat(5000), "y".repeat(5000)));
+    let long = refusal(&format!(
+        "[clock]\nmodus = \"{}\" # {}\n",
+        "x".repeat(5000),
+        "y".repeat(5000)
+    ));
     assert!(long.lines().all(|line| line.len() < 300), "{long}");
 
     let long_value = refusal(&format!("[clock]\nmode = \"{}\"\n", "x".repeat(5000)));
-    assert!(long_value.lines().all(|line| line.len() < 1000), "{long_value}");
+    assert!(
+        long_value.lines().all(|line| line.len() < 1000),
+        "{long_value}"
+    );
 
     let windows = refusal("[clock]\r\nmodus = 1\r\n");
     assert!(windows.contains("2 | modus = 1\n  | ^^^^^\n"), "{windows}");

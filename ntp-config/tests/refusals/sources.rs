@@ -111,7 +111,10 @@ fn sources_that_cannot_work_are_refused() {
 fn a_misspelled_mode_is_recognised() {
     let shown = refusal("[[source]]\nmod = \"server\"\naddress = \"a\"\n");
     assert!(shown.contains("without a `mode`"), "{shown}");
-    assert!(shown.contains("unknown key `mod` in [[source]]; did you mean `mode`?"), "{shown}");
+    assert!(
+        shown.contains("unknown key `mod` in [[source]]; did you mean `mode`?"),
+        "{shown}"
+    );
     assert_eq!(shown.matches("error:").count(), 2, "{shown}");
 }
 
@@ -146,7 +149,13 @@ fn what_ntpd_rs_has_and_we_do_not_is_refused_and_never_weakened() {
             message: "CSPTP",
             help: "write mode = \"nts\" or mode = \"server\"",
         },
-        Case { text: "[csptp]\n", at: "1:2", marked: "csptp", message: "CSPTP", help: "remove the section" },
+        Case {
+            text: "[csptp]\n",
+            at: "1:2",
+            marked: "csptp",
+            message: "CSPTP",
+            help: "remove the section",
+        },
         Case {
             text: "[clock]\nclock = \"/dev/ptp0\"\n",
             at: "2:1",
@@ -169,14 +178,23 @@ fn authentication_that_no_source_can_meet_is_refused() {
     let required = format!("{SOURCE}[synchronization]\nauthentication = \"require\"\n");
     let shown = refusal(&required);
     assert!(shown.contains("test.toml:5:18"), "{shown}");
-    assert!(shown.contains("no source has NTS: the clock would never be synchronised"), "{shown}");
-    assert!(shown.contains("add a source with mode = \"nts\""), "{shown}");
+    assert!(
+        shown.contains("no source has NTS: the clock would never be synchronised"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("add a source with mode = \"nts\""),
+        "{shown}"
+    );
 
     let nts = "[[source]]\nmode = \"nts\"\naddress = \"nts.example\"\n";
     let both = required.replace("[synchronization]", &format!("{nts}[synchronization]"));
     assert!(parse_str("test.toml", &both).is_ok());
     let shown = refusal(&format!("{both}minimum-agreeing-sources = 2\n"));
-    assert!(shown.contains("there is at most 1"), "plain sources do not count: {shown}");
+    assert!(
+        shown.contains("there is at most 1"),
+        "plain sources do not count: {shown}"
+    );
 }
 
 #[test]
@@ -204,8 +222,14 @@ fn a_minimum_that_can_never_be_met_is_refused() {
     let text = format!("{SOURCE}[synchronization]\nminimum-agreeing-sources = 3\n");
     let shown = refusal(&text);
     assert!(shown.contains("test.toml:5:28"), "{shown}");
-    assert!(shown.contains("there is at most 1: the clock would never be synchronised"), "{shown}");
-    assert!(shown.contains("add sources, or remove this line"), "{shown}");
+    assert!(
+        shown.contains("there is at most 1: the clock would never be synchronised"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("add sources, or remove this line"),
+        "{shown}"
+    );
 
     let pool = text.replace("\"server\"", "\"pool\"");
     assert!(parse_str("test.toml", &pool).is_ok(), "a pool brings four");
@@ -213,9 +237,17 @@ fn a_minimum_that_can_never_be_met_is_refused() {
 
 #[test]
 fn a_file_without_any_task_is_refused() {
-    for text in ["", "# nothing\n", "source = []\n", "[synchronization]\nlocal-stratum = 3\n"] {
+    for text in [
+        "",
+        "# nothing\n",
+        "source = []\n",
+        "[synchronization]\nlocal-stratum = 3\n",
+    ] {
         let shown = refusal(text);
-        assert!(shown.contains("there is nothing to do") && shown.contains("[[source]]"), "{shown}");
+        assert!(
+            shown.contains("there is nothing to do") && shown.contains("[[source]]"),
+            "{shown}"
+        );
     }
 }
 
@@ -228,7 +260,12 @@ fn addresses_at_which_nobody_can_answer_are_refused() {
         ("255.255.255.255", "the broadcast address"),
         ("fe80::1", "a link-local address without its interface"),
     ] {
-        let told = refusal(&format!("[[source]]\nmode = \"server\"\naddress = \"{address}\"\n"));
-        assert!(told.contains(said) && told.contains("test.toml:3:11"), "{told}");
+        let told = refusal(&format!(
+            "[[source]]\nmode = \"server\"\naddress = \"{address}\"\n"
+        ));
+        assert!(
+            told.contains(said) && told.contains("test.toml:3:11"),
+            "{told}"
+        );
     }
 }

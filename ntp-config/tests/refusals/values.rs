@@ -137,7 +137,13 @@ fn values_of_another_kind_are_refused() {
             message: "must not be an array",
             help: "`min` and `max`",
         },
-        Case { text: "source = [3]\n", at: "1:11", marked: "3", message: "must not be an integer", help: "[[source]]" },
+        Case {
+            text: "source = [3]\n",
+            at: "1:11",
+            marked: "3",
+            message: "must not be an integer",
+            help: "[[source]]",
+        },
     ]);
 }
 

@@ -66,14 +66,23 @@ impl How {
             (_, true) => Some(Family::V6),
             _ => None,
         };
-        Options { samples: self.samples.into(), timeout: self.timeout, family, ..Options::default() }
+        Options {
+            samples: self.samples.into(),
+            timeout: self.timeout,
+            family,
+            ..Options::default()
+        }
     }
 }
 
 impl NtsArgs {
     /// Whom to believe, as the configuration of a source would say it.
     pub(super) fn trust(&self) -> Trust {
-        let offered = if self.aead.is_empty() { Trust::default().aead_algorithms } else { self.aead.clone() };
+        let offered = if self.aead.is_empty() {
+            Trust::default().aead_algorithms
+        } else {
+            self.aead.clone()
+        };
         Trust {
             certificate_authorities: self.ca.clone(),
             system_authorities: !self.no_system_ca,
@@ -92,8 +101,13 @@ fn ke_server(text: &str) -> Result<HostPort, BadText> {
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.1..=MAX_TIMEOUT).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("write seconds from 0.1 to {MAX_TIMEOUT}"))
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (0.1..=MAX_TIMEOUT).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("write seconds from 0.1 to {MAX_TIMEOUT}"))
 }
 
 #[cfg(test)]
@@ -113,8 +127,14 @@ mod tests {
 
     #[test]
     fn each_protocol_has_its_port() {
-        assert_eq!(nts(&["ntp.example.org"]).unwrap().server.to_string(), "ntp.example.org:4460");
-        assert_eq!(ntp_server("192.0.2.1").unwrap().to_string(), "192.0.2.1:123");
+        assert_eq!(
+            nts(&["ntp.example.org"]).unwrap().server.to_string(),
+            "ntp.example.org:4460"
+        );
+        assert_eq!(
+            ntp_server("192.0.2.1").unwrap().to_string(),
+            "192.0.2.1:123"
+        );
     }
 
     #[test]
@@ -123,8 +143,17 @@ mod tests {
         assert_eq!(plain.trust(), Trust::default());
 
         let pin = "5a".repeat(32);
-        let strict =
-            nts(&["host", "--ca", "ca.pem", "--no-system-ca", "--pin", &pin, "--aead", "aes-siv-cmac-256"]).unwrap();
+        let strict = nts(&[
+            "host",
+            "--ca",
+            "ca.pem",
+            "--no-system-ca",
+            "--pin",
+            &pin,
+            "--aead",
+            "aes-siv-cmac-256",
+        ])
+        .unwrap();
         let trust = Trust {
             certificate_authorities: vec!["ca.pem".into()],
             system_authorities: false,
@@ -153,8 +182,14 @@ mod tests {
 
     #[test]
     fn one_family_can_be_chosen() {
-        assert_eq!(nts(&["-6", "host"]).unwrap().how.options().family, Some(Family::V6));
-        assert_eq!(nts(&["host", "-4"]).unwrap().how.options().family, Some(Family::V4));
+        assert_eq!(
+            nts(&["-6", "host"]).unwrap().how.options().family,
+            Some(Family::V6)
+        );
+        assert_eq!(
+            nts(&["host", "-4"]).unwrap().how.options().family,
+            Some(Family::V4)
+        );
         assert_eq!(nts(&["host"]).unwrap().how.options(), Options::default());
     }
 }

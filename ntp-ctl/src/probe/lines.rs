@@ -17,7 +17,11 @@ pub(super) fn fact(name: &str, text: &str, width: usize) -> String {
 
 /// How our clock stands, and how far that may be wrong.
 pub(super) fn offset(measured: &Measured) -> String {
-    format!("{} (± {})", behind(measured.offset_s), seconds(measured.error_bound_s))
+    format!(
+        "{} (± {})",
+        behind(measured.offset_s),
+        seconds(measured.error_bound_s)
+    )
 }
 
 /// The date without fractions of a second.
@@ -28,16 +32,26 @@ pub(super) fn whole(date: Date) -> Date {
 /// What to do about a failure, if its sentence does not say it.
 pub(super) fn remedy(failure: &Failure, width: usize) -> String {
     let remedy = failure.remedy.as_deref();
-    remedy.map(|remedy| wrap("  What to do: ", &stopped(remedy), width)).unwrap_or_default()
+    remedy
+        .map(|remedy| wrap("  What to do: ", &stopped(remedy), width))
+        .unwrap_or_default()
 }
 
 /// The sentence with the sign that ends it.
 pub(super) fn stopped(sentence: &str) -> String {
-    if sentence.ends_with('?') { sentence.to_owned() } else { format!("{sentence}.") }
+    if sentence.ends_with('?') {
+        sentence.to_owned()
+    } else {
+        format!("{sentence}.")
+    }
 }
 
 /// What was measured, and what the server says about itself.
-pub(super) fn time(measured: Option<&Measured>, server: Option<&ServerFacts>, width: usize) -> String {
+pub(super) fn time(
+    measured: Option<&Measured>,
+    server: Option<&ServerFacts>,
+    width: usize,
+) -> String {
     let mut text = String::new();
     if let Some(measured) = measured {
         text.push_str(&fact("Offset", &offset_line(measured), width));
@@ -51,7 +65,10 @@ pub(super) fn time(measured: Option<&Measured>, server: Option<&ServerFacts>, wi
 }
 
 fn offset_line(measured: &Measured) -> String {
-    let jitter = measured.jitter_s.map(|jitter| format!(", jitter {}", seconds(jitter))).unwrap_or_default();
+    let jitter = measured
+        .jitter_s
+        .map(|jitter| format!(", jitter {}", seconds(jitter)))
+        .unwrap_or_default();
     format!(
         "{} ± {}{jitter} (+ means that our clock is behind)",
         signed_seconds(measured.offset_s),
@@ -62,8 +79,12 @@ fn offset_line(measured: &Measured) -> String {
 fn delay_line(measured: &Measured) -> String {
     let delay = seconds(measured.delay_s);
     match (measured.sent_by, measured.received_by) {
-        (sent, received) if sent == received => format!("{delay}; both timestamps are the {sent}'s"),
-        (sent, received) => format!("{delay}; timestamps of the {sent} (sent) and the {received} (received)"),
+        (sent, received) if sent == received => {
+            format!("{delay}; both timestamps are the {sent}'s")
+        }
+        (sent, received) => {
+            format!("{delay}; timestamps of the {sent} (sent) and the {received} (received)")
+        }
     }
 }
 
@@ -82,7 +103,10 @@ fn server_line(server: &ServerFacts) -> String {
 }
 
 fn root_line(server: &ServerFacts) -> String {
-    let set = server.reference_time.map(|at| format!(", clock last set {}", whole(at))).unwrap_or_default();
+    let set = server
+        .reference_time
+        .map(|at| format!(", clock last set {}", whole(at)))
+        .unwrap_or_default();
     format!(
         "delay {}, dispersion {}, precision {}{set}",
         seconds(server.root_delay_s),
@@ -97,14 +121,28 @@ pub(super) fn samples(samples: &[Sample], with_cookies: bool) -> String {
         return String::new();
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     let cookies = |text: &str| with_cookies.then(|| text.to_owned());
     let header = ["Sample", "Offset", "Delay"].map(str::to_owned);
-    table.set_header(header.into_iter().chain(cookies("Cookies")).chain(["Result".to_owned()]));
+    table.set_header(
+        header
+            .into_iter()
+            .chain(cookies("Cookies"))
+            .chain(["Result".to_owned()]),
+    );
     for (index, sample) in samples.iter().enumerate() {
-        let new = sample.new_cookies.map_or_else(|| UNKNOWN.to_owned(), |new| format!("+{new}"));
+        let new = sample
+            .new_cookies
+            .map_or_else(|| UNKNOWN.to_owned(), |new| format!("+{new}"));
         let result = format!("{}, {}", sample.result, sample.address);
-        table.add_row(numbers(index, sample).into_iter().chain(cookies(&new)).chain([result]));
+        table.add_row(
+            numbers(index, sample)
+                .into_iter()
+                .chain(cookies(&new))
+                .chain([result]),
+        );
     }
     let last = table.column_count().saturating_sub(1);
     for (index, column) in table.column_iter_mut().enumerate() {
@@ -117,5 +155,9 @@ pub(super) fn samples(samples: &[Sample], with_cookies: bool) -> String {
 }
 
 fn numbers(index: usize, sample: &Sample) -> [String; 3] {
-    [(index + 1).to_string(), known(sample.offset_s, signed_seconds), known(sample.delay_s, seconds)]
+    [
+        (index + 1).to_string(),
+        known(sample.offset_s, signed_seconds),
+        known(sample.delay_s, seconds),
+    ]
 }

@@ -6,7 +6,8 @@
 //! | `query`, `nts` | their pages for people |
 //! | `lines` | what both pages have in common |
 //!
-//! What is asked and judged is the business of `ntp-probe`; TLS is set up only when it is asked for.
+//! What is asked and judged is the business of `ntp-probe`; TLS is set up only when it is asked
+//! for.
 
 mod args;
 mod lines;
@@ -22,20 +23,32 @@ use crate::{Outcome, terminal};
 
 /// Asks with plain NTP and prints the report.
 pub(crate) fn query(args: &Args, query: &QueryArgs) -> Outcome {
-    let Some(report) = wait_for(ntp_probe::query(&query.server, &query.how.options())) else { return Outcome::Failed };
-    show(args, &report, report.outcome.is_ok(), |width| query::page(&report, width))
+    let Some(report) = wait_for(ntp_probe::query(&query.server, &query.how.options())) else {
+        return Outcome::Failed;
+    };
+    show(args, &report, report.outcome.is_ok(), |width| {
+        query::page(&report, width)
+    })
 }
 
 /// Asks with NTS and prints the report.
 pub(crate) fn nts(args: &Args, nts: &NtsArgs) -> Outcome {
     let (trust, options) = (nts.trust(), nts.how.options());
-    let Some(report) = wait_for(ntp_probe::nts(&nts.server, &trust, &options)) else { return Outcome::Failed };
-    show(args, &report, report.outcome.is_ok(), |width| nts::page(&report, width))
+    let Some(report) = wait_for(ntp_probe::nts(&nts.server, &trust, &options)) else {
+        return Outcome::Failed;
+    };
+    show(args, &report, report.outcome.is_ok(), |width| {
+        nts::page(&report, width)
+    })
 }
 
 /// Runs one measurement. `None` if the system lacks what it takes, which has been said.
 fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
-    match tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+    {
         Ok(runtime) => {
             let report = runtime.block_on(measurement);
             // A resolver that hangs is not waited for.
@@ -49,10 +62,16 @@ fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-fn show(args: &Args, report: &impl Serialize, good: bool, page: impl FnOnce(usize) -> String) -> Outcome {
+fn show(
+    args: &Args,
+    report: &impl Serialize,
+    good: bool,
+    page: impl FnOnce(usize) -> String,
+) -> Outcome {
     if args.json {
         let json = serde_json::to_string_pretty(report);
-        let json = json.expect("invariant: every key is a string and writing to memory cannot fail");
+        let json =
+            json.expect("invariant: every key is a string and writing to memory cannot fail");
         terminal::print(&format!("{json}\n"));
     } else {
         terminal::print_page(&page(terminal::width()), good);

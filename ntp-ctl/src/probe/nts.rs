@@ -19,18 +19,29 @@ pub(super) fn page(report: &NtsReport, width: usize) -> String {
     text.push_str(&remarks(report, width));
     text.push('\n');
     text.push_str(&fact("Asked", &report.target, width));
-    let clock = format!("{} (this machine's: certificates are judged by it)", lines::whole(report.clock));
+    let clock = format!(
+        "{} (this machine's: certificates are judged by it)",
+        lines::whole(report.clock)
+    );
     text.push_str(&fact("Clock", &clock, width));
     if let Some(keys) = &report.keys {
         text.push_str(&establishment(keys, report.new_cookies, width));
     }
-    text.push_str(&lines::time(report.outcome.as_ref().ok(), report.server.as_ref(), width));
+    text.push_str(&lines::time(
+        report.outcome.as_ref().ok(),
+        report.server.as_ref(),
+        width,
+    ));
     for (place, certificate) in report.certificates.iter().enumerate() {
         text.push('\n');
         text.push_str(&certificate_lines(certificate, place, width));
     }
     let samples = lines::samples(&report.samples, true);
-    if samples.is_empty() { text } else { format!("{text}\n{samples}") }
+    if samples.is_empty() {
+        text
+    } else {
+        format!("{text}\n{samples}")
+    }
 }
 
 fn verdict(report: &NtsReport, width: usize) -> String {
@@ -49,13 +60,25 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     let sentence = format!("NTS does NOT work: {}", lines::stopped(&failure.message));
     let mut text = format!("{}{}", fit(&sentence, width), lines::remedy(failure, width));
     if failure.code == "certificate-unknown-issuer" {
-        text.push_str(&wrap("  What to do: ", "if that authority is to be believed, name its file with --ca.", width));
+        text.push_str(&wrap(
+            "  What to do: ",
+            "if that authority is to be believed, name its file with --ca.",
+            width,
+        ));
     }
     let worked: Vec<String> = report.stages.iter().map(ToString::to_string).collect();
     if !worked.is_empty() {
-        text.push_str(&wrap("  Worked: ", &format!("{}.", worked.join(", ")), width));
+        text.push_str(&wrap(
+            "  Worked: ",
+            &format!("{}.", worked.join(", ")),
+            width,
+        ));
     }
-    text.push_str(&wrap("  Failed: ", &format!("{} ({}).", failure.stage, failure.code), width));
+    text.push_str(&wrap(
+        "  Failed: ",
+        &format!("{} ({}).", failure.stage, failure.code),
+        width,
+    ));
     text
 }
 
@@ -79,15 +102,32 @@ fn remarks(report: &NtsReport, width: usize) -> String {
 }
 
 fn establishment(keys: &KeyFacts, new_cookies: usize, width: usize) -> String {
-    let named = if keys.ntp_server_is_another { "named by the server of keys" } else { "the host that gave the keys" };
-    let server =
-        format!("{} at UDP port {}, {named} ({})", keys.ntp_server, keys.ntp_port, keys.ntp_addresses.join(", "));
+    let named = if keys.ntp_server_is_another {
+        "named by the server of keys"
+    } else {
+        "the host that gave the keys"
+    };
+    let server = format!(
+        "{} at UDP port {}, {named} ({})",
+        keys.ntp_server,
+        keys.ntp_port,
+        keys.ntp_addresses.join(", ")
+    );
     let cookies = u64::try_from(keys.cookies).unwrap_or(u64::MAX);
-    let cookies =
-        format!("{} of {} octets; {new_cookies} new came with replies", count(cookies, "cookie"), keys.cookie_bytes);
+    let cookies = format!(
+        "{} of {} octets; {new_cookies} new came with replies",
+        count(cookies, "cookie"),
+        keys.cookie_bytes
+    );
     [
-        ("Keys from", format!("{} in {}", keys.address, seconds(keys.took_s))),
-        ("TLS", format!("1.3, {}, {}", keys.key_exchange, keys.cipher_suite)),
+        (
+            "Keys from",
+            format!("{} in {}", keys.address, seconds(keys.took_s)),
+        ),
+        (
+            "TLS",
+            format!("1.3, {}, {}", keys.key_exchange, keys.cipher_suite),
+        ),
         ("AEAD", format!("{} ({})", keys.aead, keys.aead_id)),
         ("Cookies", cookies),
         ("NTP server", server),
@@ -97,9 +137,17 @@ fn establishment(keys: &KeyFacts, new_cookies: usize, width: usize) -> String {
 }
 
 fn certificate_lines(certificate: &Certificate, place: usize, width: usize) -> String {
-    let title = if place == 0 { "Certificate" } else { "Issued by" };
+    let title = if place == 0 {
+        "Certificate"
+    } else {
+        "Issued by"
+    };
     let nameless = certificate.subject.is_empty();
-    let subject = if nameless { "(no subject, only names)" } else { &certificate.subject };
+    let subject = if nameless {
+        "(no subject, only names)"
+    } else {
+        &certificate.subject
+    };
     let mut text = fact(title, subject, width);
     let mut add = |name: &str, line: &str| text.push_str(&fact(&format!("  {name}"), line, width));
     if !certificate.names.is_empty() {
@@ -108,7 +156,10 @@ fn certificate_lines(certificate: &Certificate, place: usize, width: usize) -> S
     add("issuer", &certificate.issuer);
     add("valid", &validity(certificate));
     add("key", &certificate.key);
-    add("SHA-256", &format!("{} (for pinned-keys)", certificate.key_sha256));
+    add(
+        "SHA-256",
+        &format!("{} (for pinned-keys)", certificate.key_sha256),
+    );
     text
 }
 
@@ -117,13 +168,23 @@ fn validity(certificate: &Certificate) -> String {
         ended if ended < 0 => format!("ended {} ago", left(-ended)),
         remaining => format!("{} left", left(remaining)),
     };
-    format!("{} to {} ({left})", certificate.not_before, certificate.not_after)
+    format!(
+        "{} to {} ({left})",
+        certificate.not_before, certificate.not_after
+    )
 }
 
 /// Whole days where there are two at least.
 fn left(remaining_s: i64) -> String {
     let days = remaining_s / DAY;
-    #[expect(clippy::cast_precision_loss, reason = "of a time of less than two days")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "of a time of less than two days"
+    )]
     let short = || span(remaining_s as f64);
-    if days >= 2 { format!("{days} days") } else { short() }
+    if days >= 2 {
+        format!("{days} days")
+    } else {
+        short()
+    }
 }

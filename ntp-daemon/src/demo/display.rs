@@ -1,4 +1,5 @@
-//! The output of the demonstration: on a terminal a few lines that are redrawn, elsewhere a row now and then.
+//! The output of the demonstration: on a terminal a few lines that are redrawn, elsewhere a row now
+//! and then.
 
 use crate::args::DemoOptions;
 use ntp_observe::Document;
@@ -13,7 +14,8 @@ const DENSE_UNTIL: Duration = Duration::from_secs(5);
 const SPARSE: Duration = Duration::from_secs(5);
 /// Columns of a terminal.
 const WIDTH: usize = 80;
-/// The widest bar, which stands for one second of error; each character less is a factor of about 1.6.
+/// The widest bar, which stands for one second of error; each character less is a factor of about
+/// 1.6.
 const BAR: usize = 44;
 
 /// Where and how the demonstration is shown.
@@ -25,10 +27,20 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new() -> Self {
-        Self { live: io::stdout().is_terminal(), drawn: false, last_line: None }
+        Self {
+            live: io::stdout().is_terminal(),
+            drawn: false,
+            last_line: None,
+        }
     }
 
-    pub(super) fn introduce(&self, options: &DemoOptions, server: &str, config: &Path, metrics: u16) -> io::Result<()> {
+    pub(super) fn introduce(
+        &self,
+        options: &DemoOptions,
+        server: &str,
+        config: &Path,
+        metrics: u16,
+    ) -> io::Result<()> {
         let mut out = io::stdout().lock();
         for line in introduction(options, server, config, metrics) {
             writeln!(out, "{line}")?;
@@ -40,11 +52,19 @@ impl Display {
     }
 
     pub(super) fn show(&mut self, elapsed: Duration, document: &Document) -> io::Result<()> {
-        if self.live { self.redraw(elapsed, document) } else { self.line_if_due(elapsed, document) }
+        if self.live {
+            self.redraw(elapsed, document)
+        } else {
+            self.line_if_due(elapsed, document)
+        }
     }
 
     pub(super) fn conclude(&self, right: bool) -> io::Result<()> {
-        let verdict = if right { "The clock became right." } else { "The clock did NOT become right." };
+        let verdict = if right {
+            "The clock became right."
+        } else {
+            "The clock did NOT become right."
+        };
         writeln!(io::stdout(), "{verdict}")
     }
 
@@ -62,7 +82,11 @@ impl Display {
     }
 
     fn line_if_due(&mut self, elapsed: Duration, document: &Document) -> io::Result<()> {
-        let pause = if elapsed < DENSE_UNTIL { Duration::ZERO } else { SPARSE };
+        let pause = if elapsed < DENSE_UNTIL {
+            Duration::ZERO
+        } else {
+            SPARSE
+        };
         if self.last_line.is_some_and(|last| elapsed < last + pause) {
             return Ok(());
         }
@@ -73,7 +97,8 @@ impl Display {
     }
 }
 
-/// The servers that the demonstration has started, and the meaning of the columns; no line is wider than a terminal.
+/// The servers that the demonstration has started, and the meaning of the columns; no line is wider
+/// than a terminal.
 fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16) -> Vec<String> {
     let (offset, drift) = (human(options.offset), options.drift);
     let mut lines: Vec<String> = vec![
@@ -92,7 +117,10 @@ fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16
     ];
     let config = config.display();
     lines.extend(command(&program("ntp-ctl"), &format!("-c {config} status")));
-    lines.extend(command(&program("ntp-metrics-exporter"), &format!("-c {config}")));
+    lines.extend(command(
+        &program("ntp-metrics-exporter"),
+        &format!("-c {config}"),
+    ));
     lines.push(format!("  curl http://127.0.0.1:{metrics}/metrics"));
     lines.push(String::new());
     lines
@@ -101,13 +129,20 @@ fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16
 /// A command for a shell, on two lines if one would be too long.
 fn command(program: &str, arguments: &str) -> Vec<String> {
     let line = format!("  {program} {arguments}");
-    if line.len() <= WIDTH { vec![line] } else { vec![format!("  {program} \\"), format!("    {arguments}")] }
+    if line.len() <= WIDTH {
+        vec![line]
+    } else {
+        vec![format!("  {program} \\"), format!("    {arguments}")]
+    }
 }
 
 /// The command that starts another program of the same build.
 fn program(name: &str) -> String {
     let this = std::env::current_exe().unwrap_or_default();
-    let folder = this.parent().and_then(Path::file_name).and_then(|folder| folder.to_str());
+    let folder = this
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|folder| folder.to_str());
     match folder {
         Some("debug") => format!("cargo run --bin {name} --"),
         Some("release") => format!("cargo run --release --bin {name} --"),
@@ -117,12 +152,22 @@ fn program(name: &str) -> String {
 }
 
 fn heading() -> String {
-    row(&["time", "true error", "error bound", "rate error", "replies", "cookies", ""])
+    row(&[
+        "time",
+        "true error",
+        "error bound",
+        "rate error",
+        "replies",
+        "cookies",
+        "",
+    ])
 }
 
 fn row(cells: &[&str; 7]) -> String {
     let [time, error, bound, rate, replies, cookies, verdict] = cells;
-    let line = format!("{time:>8} {error:>12} {bound:>12} {rate:>12} {replies:>7} {cookies:>7}  {verdict}");
+    let line = format!(
+        "{time:>8} {error:>12} {bound:>12} {rate:>12} {replies:>7} {cookies:>7}  {verdict}"
+    );
     line.trim_end().to_owned()
 }
 
@@ -146,20 +191,41 @@ impl View {
     fn of(document: &Document) -> Self {
         let error = document.clock.virtual_minus_system_s;
         let unknown = || "unknown".to_owned();
-        let nts = document.sources.first().and_then(|source| source.nts.as_ref());
+        let nts = document
+            .sources
+            .first()
+            .and_then(|source| source.nts.as_ref());
         Self {
-            verdict: if document.system.synchronized { "synchronised" } else { "not yet" },
+            verdict: if document.system.synchronized {
+                "synchronised"
+            } else {
+                "not yet"
+            },
             error: error.map_or_else(unknown, human),
             bar: error.map(bar).unwrap_or_default(),
-            bound: document.system.error_bound_s.map_or_else(unknown, |bound| human(bound).replacen('+', "±", 1)),
-            rate: document.system.frequency_ratio.map_or_else(unknown, |ratio| format!("{:+.3} ppm", ratio * 1e6)),
+            bound: document
+                .system
+                .error_bound_s
+                .map_or_else(unknown, |bound| human(bound).replacen('+', "±", 1)),
+            rate: document
+                .system
+                .frequency_ratio
+                .map_or_else(unknown, |ratio| format!("{:+.3} ppm", ratio * 1e6)),
             rate_known: if document.system.frequency_ratio.is_some() {
                 "found, and corrected"
             } else {
                 "not measured yet"
             },
-            replies: document.sources.iter().map(|source| source.packets.valid).sum(),
-            delay: document.sources.first().and_then(|source| source.delay_s).map_or_else(unknown, human),
+            replies: document
+                .sources
+                .iter()
+                .map(|source| source.packets.valid)
+                .sum(),
+            delay: document
+                .sources
+                .first()
+                .and_then(|source| source.delay_s)
+                .map_or_else(unknown, human),
             steps: document.system.step_count,
             cookies: nts.map(|nts| u64::from(nts.cookies)),
             aead: nts.and_then(|nts| nts.aead.clone()).unwrap_or_default(),
@@ -168,10 +234,28 @@ impl View {
 
     /// On a terminal.
     fn picture(&self, elapsed: Duration) -> [String; LIVE_LINES] {
-        let Self { verdict, error, bar, bound, rate, rate_known, replies, delay, steps, aead, .. } = self;
-        let cookies = self.cookies.map_or_else(|| "no keys yet".to_owned(), |cookies| format!("{cookies} cookies"));
+        let Self {
+            verdict,
+            error,
+            bar,
+            bound,
+            rate,
+            rate_known,
+            replies,
+            delay,
+            steps,
+            aead,
+            ..
+        } = self;
+        let cookies = self.cookies.map_or_else(
+            || "no keys yet".to_owned(),
+            |cookies| format!("{cookies} cookies"),
+        );
         [
-            format!("  time         {:>6.1} s   {verdict}", elapsed.as_secs_f64()),
+            format!(
+                "  time         {:>6.1} s   {verdict}",
+                elapsed.as_secs_f64()
+            ),
             format!("  true error   {error:>14}   {bar}"),
             format!("  error bound  {bound:>14}   at most; grows until the next reply"),
             format!("  rate error   {rate:>14}   {rate_known}"),
@@ -183,14 +267,25 @@ impl View {
     /// Elsewhere.
     fn row(&self, elapsed: Duration) -> String {
         let time = format!("{:.1} s", elapsed.as_secs_f64());
-        let cookies = self.cookies.map_or_else(|| "none".to_owned(), |cookies| cookies.to_string());
-        row(&[&time, &self.error, &self.bound, &self.rate, &self.replies.to_string(), &cookies, self.verdict])
+        let cookies = self
+            .cookies
+            .map_or_else(|| "none".to_owned(), |cookies| cookies.to_string());
+        row(&[
+            &time,
+            &self.error,
+            &self.bound,
+            &self.rate,
+            &self.replies.to_string(),
+            &cookies,
+            self.verdict,
+        ])
     }
 }
 
 /// The logarithm of the error as a bar: full for a second, gone below ten nanoseconds.
 fn bar(error_s: f64) -> String {
-    let length = ((error_s.abs().max(1e-9).log10() + 8.0) / 8.0 * BAR as f64).clamp(0.0, BAR as f64) as usize;
+    let length = ((error_s.abs().max(1e-9).log10() + 8.0) / 8.0 * BAR as f64).clamp(0.0, BAR as f64)
+        as usize;
     "#".repeat(length)
 }
 
@@ -229,16 +324,26 @@ mod tests {
         document.system.error_bound_s = Some(0.999_999_9);
         document.system.step_count = 123;
         document.clock.virtual_minus_system_s = Some(-0.999_999_9);
-        document.sources = vec![SourceFacts { delay_s: Some(0.999_999), ..SourceFacts::default() }];
+        document.sources = vec![SourceFacts {
+            delay_s: Some(0.999_999),
+            ..SourceFacts::default()
+        }];
         document.sources[0].packets.valid = 1_234_567;
-        document.sources[0].nts =
-            Some(NtsFacts { cookies: 8, aead: Some("AES-SIV-CMAC-512".into()), ..NtsFacts::default() });
+        document.sources[0].nts = Some(NtsFacts {
+            cookies: 8,
+            aead: Some("AES-SIV-CMAC-512".into()),
+            ..NtsFacts::default()
+        });
         View::of(&document)
     }
 
     #[test]
     fn nothing_is_wider_than_a_terminal() {
-        let options = DemoOptions { end_after: None, offset: -1234.567, drift: -20_000.5 };
+        let options = DemoOptions {
+            end_after: None,
+            offset: -1234.567,
+            drift: -20_000.5,
+        };
         let config = Path::new("/tmp/truechimer-demo-4194304/ntp.toml");
         let mut lines = introduction(&options, "127.0.0.1:65535", config, 65_535);
         lines.extend(command(
@@ -251,23 +356,46 @@ mod tests {
             lines.extend(view.picture(Duration::from_secs(9_999)));
         }
         for line in lines {
-            assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+            assert!(
+                line.chars().count() <= WIDTH,
+                "{} columns: {line}",
+                line.chars().count()
+            );
         }
     }
 
     #[test]
     fn a_rate_that_is_not_known_is_not_called_corrected() {
         let lines = widest(None).picture(Duration::ZERO);
-        assert!(lines.iter().any(|line| line.contains("unknown") && line.contains("not measured yet")), "{lines:?}");
-        assert!(!lines.iter().any(|line| line.contains("corrected")), "{lines:?}");
-        assert!(widest(Some(4e-5)).picture(Duration::ZERO)[3].ends_with("+40.000 ppm   found, and corrected"));
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("unknown") && line.contains("not measured yet")),
+            "{lines:?}"
+        );
+        assert!(
+            !lines.iter().any(|line| line.contains("corrected")),
+            "{lines:?}"
+        );
+        assert!(
+            widest(Some(4e-5)).picture(Duration::ZERO)[3]
+                .ends_with("+40.000 ppm   found, and corrected")
+        );
     }
 
     #[test]
     fn the_growth_of_the_bound_is_explained() {
-        let options = DemoOptions { end_after: None, offset: -0.35, drift: 40.0 };
-        let text = introduction(&options, "127.0.0.1:4460", Path::new("/tmp/ntp.toml"), 9975).join(" ");
-        assert!(text.contains("until the next reply it grows, because"), "{text}");
+        let options = DemoOptions {
+            end_after: None,
+            offset: -0.35,
+            drift: 40.0,
+        };
+        let text =
+            introduction(&options, "127.0.0.1:4460", Path::new("/tmp/ntp.toml"), 9975).join(" ");
+        assert!(
+            text.contains("until the next reply it grows, because"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The demonstration: a reference server and a client with a wrong virtual clock, on this machine's loopback interface,
-//! on free ports, without any privilege. The time is authenticated by NTS. Both are the very parts that the daemon is made
-//! of.
+//! The demonstration: a reference server and a client with a wrong virtual clock, on this machine's
+//! loopback interface, on free ports, without any privilege. The time is authenticated by NTS. Both
+//! are the very parts that the daemon is made of.
 
 mod display;
 mod reference;
@@ -63,7 +63,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn create() -> Result<Self, DemoError> {
         let path = std::env::temp_dir().join(format!("truechimer-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path).map_err(|error| DemoError::SetUp(format!("{}: {error}", path.display())))?;
+        std::fs::create_dir_all(&path)
+            .map_err(|error| DemoError::SetUp(format!("{}: {error}", path.display())))?;
         Ok(Self(path))
     }
 }
@@ -82,8 +83,16 @@ async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
     let reference = Reference::start(&folder.0)?;
     let file = folder.0.join("ntp.toml");
     let metrics = free_tcp_port()?;
-    std::fs::write(&file, configuration(options, &folder.0, &reference.ke_address().to_string(), metrics))
-        .map_err(|error| DemoError::SetUp(error.to_string()))?;
+    std::fs::write(
+        &file,
+        configuration(
+            options,
+            &folder.0,
+            &reference.ke_address().to_string(),
+            metrics,
+        ),
+    )
+    .map_err(|error| DemoError::SetUp(error.to_string()))?;
     let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
     let daemon = Daemon::build(loaded.config, Some(file.clone()))?;
     let mut display = Display::new();
@@ -96,7 +105,9 @@ async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
         () = stop => last_document(&questions).await.map(|document| is_right(&document)),
     };
     drop(end);
-    let daemon_outcome = running.await.map_err(|error| DemoError::SetUp(error.to_string()))?;
+    let daemon_outcome = running
+        .await
+        .map_err(|error| DemoError::SetUp(error.to_string()))?;
     drop(reference);
     daemon_outcome?;
     let right = outcome?;
@@ -117,7 +128,9 @@ async fn watch(
         if end_after.is_some_and(|limit| start.elapsed() >= limit) {
             return Ok(is_right(&document));
         }
-        let rest = end_after.map_or(TICK, |limit| limit.saturating_sub(start.elapsed()).min(TICK));
+        let rest = end_after.map_or(TICK, |limit| {
+            limit.saturating_sub(start.elapsed()).min(TICK)
+        });
         tokio::time::sleep(rest).await;
     }
 }
@@ -131,7 +144,11 @@ async fn last_document(questions: &mpsc::Sender<Question>) -> Result<Document, D
 
 /// Right means: the daemon says so, and it is true.
 fn is_right(document: &Document) -> bool {
-    let error = document.clock.virtual_minus_system_s.unwrap_or(f64::INFINITY).abs();
+    let error = document
+        .clock
+        .virtual_minus_system_s
+        .unwrap_or(f64::INFINITY)
+        .abs();
     let bound = document.system.error_bound_s.unwrap_or(0.0);
     document.system.synchronized && error < RIGHT_WITHIN_S && error <= bound
 }
@@ -165,6 +182,9 @@ fn configuration(options: &DemoOptions, folder: &Path, server: &str, metrics: u1
 
 /// A port for the exporter that is free now.
 fn free_tcp_port() -> Result<u16, DemoError> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener.map(|address| address.port()).map_err(|error| DemoError::SetUp(error.to_string()))
+    let listener =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener
+        .map(|address| address.port())
+        .map_err(|error| DemoError::SetUp(error.to_string()))
 }

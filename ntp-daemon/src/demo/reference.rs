@@ -1,5 +1,5 @@
-//! The reference server of the demonstration: a server worker that trusts this machine's clock, and key establishment for
-//! NTS with a certificate that is made for the occasion.
+//! The reference server of the demonstration: a server worker that trusts this machine's clock, and
+//! key establishment for NTS with a certificate that is made for the occasion.
 
 use super::DemoError;
 use crate::daemon::{DaemonError, secrets, seed};
@@ -16,7 +16,10 @@ use ntp_proto::server::{ServedState, ServerConfig};
 use ntp_proto::time::{Frequency, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa,
+    KeyUsagePurpose,
+};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -33,8 +36,8 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Starts it on free ports of the loopback interface. Its certificate and that of the authority, `ca.pem`, are written
-    /// into `folder`.
+    /// Starts it on free ports of the loopback interface. Its certificate and that of the
+    /// authority, `ca.pem`, are written into `folder`.
     pub(super) fn start(folder: &Path) -> Result<Self, DemoError> {
         let clock = Clock::measuring();
         let state = ServedState {
@@ -60,19 +63,40 @@ impl Reference {
         let served = Arc::new(ArcSwap::from_pointee(state));
         let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed(seed()?));
         let keys = Arc::new(ArcSwap::from_pointee(keys));
-        let shared = Shared { reader: clock.reader(), served, keys: Some(Arc::clone(&keys)) };
-        let WorkerGroup { mut workers, board: server } =
-            WorkerGroup::open(&entry, false, &shared, secrets()?).map_err(DaemonError::from)?;
-        let worker = workers.pop().ok_or_else(|| DemoError::SetUp("no worker".into()))?;
-        let served = server.listen.parse().map_err(|_| DemoError::SetUp("no address".into()))?;
+        let shared = Shared {
+            reader: clock.reader(),
+            served,
+            keys: Some(Arc::clone(&keys)),
+        };
+        let WorkerGroup {
+            mut workers,
+            board: server,
+        } = WorkerGroup::open(&entry, false, &shared, secrets()?).map_err(DaemonError::from)?;
+        let worker = workers
+            .pop()
+            .ok_or_else(|| DemoError::SetUp("no worker".into()))?;
+        let served = server
+            .listen
+            .parse()
+            .map_err(|_| DemoError::SetUp("no address".into()))?;
         let failed = |error: KeServiceError| DemoError::SetUp(error.to_string());
-        let service = KeService::open(&key_establishment(folder)?, false, &[served]).map_err(failed)?;
+        let service =
+            KeService::open(&key_establishment(folder)?, false, &[served]).map_err(failed)?;
         let ke_address = service.address();
         let pool = KePool::start(NonZeroUsize::MIN, || ()).map_err(|error| failed(error.into()))?;
-        let (running, _) = service.start(&pool, keys).map_err(|error| failed(error.into()))?;
+        let (running, _) = service
+            .start(&pool, keys)
+            .map_err(|error| failed(error.into()))?;
         let stop = WorkerStop::default();
-        let thread = worker.start(stop.clone(), drop).map_err(|error| DemoError::SetUp(error.to_string()))?;
-        Ok(Self { ke_address, key_establishment: Some((running, pool)), stop, thread: Some(thread) })
+        let thread = worker
+            .start(stop.clone(), drop)
+            .map_err(|error| DemoError::SetUp(error.to_string()))?;
+        Ok(Self {
+            ke_address,
+            key_establishment: Some((running, pool)),
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// Where keys can be had.
@@ -85,25 +109,39 @@ impl Reference {
 fn key_establishment(folder: &Path) -> Result<NtsKeServerEntry, DemoError> {
     let failed = |error: rcgen::Error| DemoError::SetUp(error.to_string());
     let mut authority = CertificateParams::default();
-    authority.distinguished_name.push(rcgen::DnType::CommonName, "Truechimer demonstration authority");
+    authority.distinguished_name.push(
+        rcgen::DnType::CommonName,
+        "Truechimer demonstration authority",
+    );
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let authority = CertifiedIssuer::self_signed(valid_now(authority), rcgen::KeyPair::generate().map_err(failed)?);
+    let authority = CertifiedIssuer::self_signed(
+        valid_now(authority),
+        rcgen::KeyPair::generate().map_err(failed)?,
+    );
     let authority = authority.map_err(failed)?;
 
     let key = rcgen::KeyPair::generate().map_err(failed)?;
     let mut server = CertificateParams::default();
-    server.distinguished_name.push(rcgen::DnType::CommonName, "Truechimer demonstration");
+    server
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Truechimer demonstration");
     server.subject_alt_names = vec![rcgen::SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let server = valid_now(server).signed_by(&key, &authority).map_err(failed)?;
+    let server = valid_now(server)
+        .signed_by(&key, &authority)
+        .map_err(failed)?;
 
     write(&folder.join("ca.pem"), file::PUBLIC, &authority.pem())?;
     Ok(NtsKeServerEntry {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         certificate_chain: write(&folder.join("server.pem"), file::PUBLIC, &server.pem())?,
-        private_key: write(&folder.join("server.key"), file::SECRET, &key.serialize_pem())?,
+        private_key: write(
+            &folder.join("server.key"),
+            file::SECRET,
+            &key.serialize_pem(),
+        )?,
         timeout: Duration::from_secs(5),
         concurrent_connections: 16,
         connections_per_client: 16,

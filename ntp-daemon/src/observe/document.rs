@@ -38,7 +38,10 @@ pub(crate) struct Facts {
 impl Facts {
     /// The name of a configured entry.
     pub(crate) fn name_of(&self, group: GroupId) -> String {
-        self.sources.get(group.place()).map(|entry| entry.kind.address().to_string()).unwrap_or_default()
+        self.sources
+            .get(group.place())
+            .map(|entry| entry.kind.address().to_string())
+            .unwrap_or_default()
     }
 }
 
@@ -51,7 +54,10 @@ pub(crate) fn document(client: &Client, clock: &Clock, facts: &Facts, now: Now) 
             pid: std::process::id(),
             started: started(facts, now),
             uptime_s: now.mono.since(facts.started).as_secs_f64(),
-            config_path: facts.config_path.as_ref().map(|path| path.display().to_string()),
+            config_path: facts
+                .config_path
+                .as_ref()
+                .map(|path| path.display().to_string()),
         },
         clock: clock_facts(clock, facts, now),
         system: system::facts(client, clock, facts, now, sources.len()),
@@ -87,14 +93,20 @@ fn clock_facts(clock: &Clock, facts: &Facts, now: Now) -> ClockFacts {
 /// Why the machine's own clock is not steered.
 pub(super) fn obstacle(clock: &Clock, facts: &Facts) -> Option<SteeringObstacle> {
     if let Some(error) = &facts.clock_error {
-        return Some(SteeringObstacle::Failed { error: error.clone() });
+        return Some(SteeringObstacle::Failed {
+            error: error.clone(),
+        });
     }
     match (clock.obstacle(), clock.kind()) {
         (Some(error), _) if error.is_missing_permission() => {
             // The remedy is for ntp-ctl to say.
-            Some(SteeringObstacle::NotPermitted { error: os_error::text(Errno::PERM.raw_os_error()) })
+            Some(SteeringObstacle::NotPermitted {
+                error: os_error::text(Errno::PERM.raw_os_error()),
+            })
         }
-        (Some(error), _) => Some(SteeringObstacle::NotSupported { error: error.to_string() }),
+        (Some(error), _) => Some(SteeringObstacle::NotSupported {
+            error: error.to_string(),
+        }),
         (None, ClockKind::System) => None,
         (None, ClockKind::Virtual | ClockKind::None) => Some(SteeringObstacle::AsConfigured),
     }

@@ -5,7 +5,8 @@ use crate::ke_servers::KeServiceBoard;
 use crate::key_ring::KeyFacts;
 use ntp_ke::server::KeBoard;
 use ntp_observe::{
-    CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, SourceReason,
+    CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
+    SourceReason,
 };
 use ntp_proto::client::Member;
 use ntp_proto::pool::Group;
@@ -15,20 +16,28 @@ use std::time::Duration;
 /// Key establishment that lasts longer is not just beginning; it is given up after 16 s.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// The keys of an entry and of its association, if it has one already; `None` for an entry without NTS.
-pub(super) fn of_source(group: &Group, member: Option<&Member>, facts: &Facts, now: Now) -> Option<NtsFacts> {
+/// The keys of an entry and of its association, if it has one already; `None` for an entry without
+/// NTS.
+pub(super) fn of_source(
+    group: &Group,
+    member: Option<&Member>,
+    facts: &Facts,
+    now: Now,
+) -> Option<NtsFacts> {
     if !group.is_nts() {
         return None;
     }
     let establishment = group.establishment();
     let session = member.and_then(|member| member.source().session());
     let wanted = session.is_none_or(|session| session.wants_keys(now.mono));
-    let last_ke_error = establishment.last_failure().map(|(failure, at)| NtsKeErrorFacts {
-        stage: failure.stage.to_owned(),
-        word: failure.word.to_owned(),
-        message: failure.message.clone(),
-        ago_s: now.mono.since(at).as_secs_f64(),
-    });
+    let last_ke_error = establishment
+        .last_failure()
+        .map(|(failure, at)| NtsKeErrorFacts {
+            stage: failure.stage.to_owned(),
+            word: failure.word.to_owned(),
+            message: failure.message.clone(),
+            ago_s: now.mono.since(at).as_secs_f64(),
+        });
     Some(NtsFacts {
         ke_server: facts.name_of(group.id()),
         ke_state: if group.is_asking() {
@@ -46,7 +55,10 @@ pub(super) fn of_source(group: &Group, member: Option<&Member>, facts: &Facts, n
         keys_age_s: session.map(|session| session.age(now.mono).as_secs_f64()),
         ke_attempts: establishment.attempts(),
         ke_successes: establishment.successes(),
-        ke_failures: establishment.failures().map(|(word, count)| (word.to_owned(), count)).collect(),
+        ke_failures: establishment
+            .failures()
+            .map(|(word, count)| (word.to_owned(), count))
+            .collect(),
         last_ke_error,
         next_ke_in_s: retry_in(group, now.mono),
         naks: session.map_or(0, ntp_proto::source::Session::naks),
@@ -58,7 +70,9 @@ pub(super) fn of_source(group: &Group, member: Option<&Member>, facts: &Facts, n
 /// Why an entry with NTS has no association.
 pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
     let silent = || silent_for(group, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
-    failure(group, now).or_else(silent).unwrap_or(SourceReason::NtsEstablishing)
+    failure(group, now)
+        .or_else(silent)
+        .unwrap_or(SourceReason::NtsEstablishing)
 }
 
 /// For how many seconds key establishment has gone without an answer, once it is worth a word.
@@ -71,7 +85,10 @@ pub(super) fn silent_for(group: &Group, now: MonoTime) -> Option<f64> {
 pub(super) fn useless(member: &Member) -> Option<SourceReason> {
     let source = member.source();
     let session = source.session()?;
-    if source.reach().is_reachable() || source.send_error().is_some() || source.demobilized().is_some() {
+    if source.reach().is_reachable()
+        || source.send_error().is_some()
+        || source.demobilized().is_some()
+    {
         return None;
     }
     if session.cookies() == 0 {
@@ -87,12 +104,18 @@ pub(super) fn useless(member: &Member) -> Option<SourceReason> {
 
 /// What is to be known beside that.
 pub(super) fn notes(group: &Group, member: &Member, now: MonoTime) -> Vec<SourceReason> {
-    let wanted = member.source().session().is_some_and(|session| session.wants_keys(now));
+    let wanted = member
+        .source()
+        .session()
+        .is_some_and(|session| session.wants_keys(now));
     failure(group, now).filter(|_| wanted).into_iter().collect()
 }
 
 fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
-    let (failure, _) = group.establishment().last_failure().filter(|_| group.establishment().is_failing())?;
+    let (failure, _) = group
+        .establishment()
+        .last_failure()
+        .filter(|_| group.establishment().is_failing())?;
     Some(SourceReason::NtsKeFailed {
         stage: failure.stage.to_owned(),
         word: failure.word.to_owned(),
@@ -108,8 +131,15 @@ fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
 /// One address at which we hand out keys, or are to.
 pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
     match service {
-        KeServiceBoard::Running { board, connection_limit } => running(board, *connection_limit),
-        KeServiceBoard::Waiting { listen, connection_limit, error } => NtsKeServerFacts {
+        KeServiceBoard::Running {
+            board,
+            connection_limit,
+        } => running(board, *connection_limit),
+        KeServiceBoard::Waiting {
+            listen,
+            connection_limit,
+            error,
+        } => NtsKeServerFacts {
             listen_address: listen.to_string(),
             connection_limit: *connection_limit as u64,
             start_error: Some(error.clone()),
@@ -128,12 +158,18 @@ fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
         ("closed-early", stats.closed_early),
         ("timed-out", stats.timed_out),
     ];
-    let refused = stats.refused.into_iter().chain(otherwise).filter(|(_, count)| *count > 0);
+    let refused = stats
+        .refused
+        .into_iter()
+        .chain(otherwise)
+        .filter(|(_, count)| *count > 0);
     NtsKeServerFacts {
         listen_address: board.address().to_string(),
         accepted: stats.accepted,
         granted: stats.granted,
-        refused: refused.map(|(word, count)| (word.to_owned(), count)).collect(),
+        refused: refused
+            .map(|(word, count)| (word.to_owned(), count))
+            .collect(),
         open_connections: stats.open,
         connection_limit: connection_limit as u64,
         certificate: status.chain.first().map(|certificate| CertificateFacts {
@@ -153,7 +189,12 @@ pub(super) fn keyset(facts: &KeyFacts) -> KeysetFacts {
         current_key_id: format!("{:08x}", facts.current_id),
         key_count: count(facts.count),
         key_age_s: (facts.age_before + now.duration_since(facts.rotated)).as_secs_f64(),
-        next_rotation_in_s: Some(facts.next_rotation.saturating_duration_since(now).as_secs_f64()),
+        next_rotation_in_s: Some(
+            facts
+                .next_rotation
+                .saturating_duration_since(now)
+                .as_secs_f64(),
+        ),
         stored: facts.stored,
         storage_error: facts.storage_error.clone(),
     }

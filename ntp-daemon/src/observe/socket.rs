@@ -31,7 +31,8 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    /// Listens at `path` with these permission bits. A socket left there by a daemon that has ended is replaced.
+    /// Listens at `path` with these permission bits. A socket left there by a daemon that has ended
+    /// is replaced.
     ///
     /// # Errors
     /// If another daemon listens there, something else lies there, or the folder cannot be written.
@@ -39,8 +40,8 @@ impl Listener {
         clear(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
-        // Made in a folder that nobody else can enter and moved into place with its final mode: at no time can it be
-        // opened by somebody who should not.
+        // Made in a folder that nobody else can enter and moved into place with its final mode: at
+        // no time can it be opened by somebody who should not.
         let private = folder.join(format!(".observe.{}", std::process::id()));
         let _ = fs::remove_dir_all(&private);
         fs::create_dir(&private)?;
@@ -55,7 +56,10 @@ impl Listener {
         let socket = UnixListener::bind(&hidden)?;
         fs::set_permissions(&hidden, Permissions::from_mode(permissions))?;
         fs::rename(&hidden, path)?;
-        Ok(Self { socket, path: path.to_owned() })
+        Ok(Self {
+            socket,
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -64,11 +68,15 @@ fn clear(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is not a socket lies there"))
-        }
+        Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "something that is not a socket lies there",
+        )),
         Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon listens there")),
+            Ok(_) => Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "another daemon listens there",
+            )),
             Err(_) => fs::remove_file(path),
         },
     }
@@ -78,7 +86,9 @@ fn clear(path: &Path) -> io::Result<()> {
 pub(crate) async fn serve(listener: Listener, questions: mpsc::Sender<Question>) {
     let seats = Arc::new(Semaphore::new(READERS));
     loop {
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
+            return;
+        };
         match listener.socket.accept().await {
             Ok((reader, _)) => {
                 let questions = questions.clone();

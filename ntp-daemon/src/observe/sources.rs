@@ -14,13 +14,21 @@ use ntp_proto::source::{Discard, Source};
 use ntp_proto::time::{Now, Seconds};
 use std::collections::BTreeMap;
 
-/// In the order of the configuration, the members of a pool together, and a line for each name without an address.
+/// In the order of the configuration, the members of a pool together, and a line for each name
+/// without an address.
 pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts> {
     let mut all = Vec::new();
     for group in client.groups() {
-        let members: Vec<&Member> = client.members().filter(|member| member.group() == group.id()).collect();
+        let members: Vec<&Member> = client
+            .members()
+            .filter(|member| member.group() == group.id())
+            .collect();
         let missing = members.len() < group.wanted();
-        all.extend(members.iter().map(|member| of_member(client, group, member, facts, now)));
+        all.extend(
+            members
+                .iter()
+                .map(|member| of_member(client, group, member, facts, now)),
+        );
         if members.is_empty() || (missing && group.failure().is_some()) {
             all.push(of_missing(group, facts, now));
         }
@@ -41,13 +49,21 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
     let next_try = group.retry_at().map(|at| at.since(now.mono).as_secs_f64());
     let retry_in_s = group.failure().and(next_try);
     let reason = match group.failure() {
-        _ if group.rival().is_some() => {
-            SourceReason::SameServer { source: group.rival().map(|rival| facts.name_of(rival)).unwrap_or_default() }
-        }
+        _ if group.rival().is_some() => SourceReason::SameServer {
+            source: group
+                .rival()
+                .map(|rival| facts.name_of(rival))
+                .unwrap_or_default(),
+        },
         _ if group.is_nts() => nts::why_missing(group, now.mono),
-        Some((error, _)) => SourceReason::NameNotResolved { error: error.to_owned(), retry_in_s },
+        Some((error, _)) => SourceReason::NameNotResolved {
+            error: error.to_owned(),
+            retry_in_s,
+        },
         None if group.is_pending() => SourceReason::Resolving,
-        None => SourceReason::NoAddressesLeft { retry_in_s: next_try },
+        None => SourceReason::NoAddressesLeft {
+            retry_in_s: next_try,
+        },
     };
     SourceFacts {
         name: facts.name_of(group.id()),
@@ -61,7 +77,13 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
     }
 }
 
-fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now: Now) -> SourceFacts {
+fn of_member(
+    client: &Client,
+    group: &Group,
+    member: &Member,
+    facts: &Facts,
+    now: Now,
+) -> SourceFacts {
     let source = member.source();
     let (state, reason) = state_and_reason(client, member);
     let reason = nts::useless(member).unwrap_or_else(|| more_telling(reason, member));
@@ -71,8 +93,15 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
     let counters = source.counters();
     let filtered = opinion.map(|(_, filtered)| filtered);
     let best = filtered.map(|filtered| filtered.best);
-    let refused = header.map(|header| (header.root_delay.to_seconds(), header.root_dispersion.to_seconds()));
-    let root = best.map(|best| (best.root.delay, best.root.dispersion)).or(refused);
+    let refused = header.map(|header| {
+        (
+            header.root_delay.to_seconds(),
+            header.root_dispersion.to_seconds(),
+        )
+    });
+    let root = best
+        .map(|best| (best.root.delay, best.root.dispersion))
+        .or(refused);
     let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
     SourceFacts {
         id: source.id().number().into(),
@@ -81,11 +110,18 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
         mode: mode_of(member.group(), facts),
         state,
         reason,
-        notes: notes(member).into_iter().chain(nts::notes(group, member, now.mono)).collect(),
+        notes: notes(member)
+            .into_iter()
+            .chain(nts::notes(group, member, now.mono))
+            .collect(),
         stratum: header.map(|header| header.stratum.to_bits()),
         leap: header.map(|header| leap(header.leap)),
         version: version(source),
-        reference_id: header.map(|header| header.reference_id.text(header.stratum, source.address().ip())),
+        reference_id: header.map(|header| {
+            header
+                .reference_id
+                .text(header.stratum, source.address().ip())
+        }),
         poll_s: Some(source.poll().seconds().to_f64()),
         reach: source.reach().bits(),
         unanswered_polls: source.unanswered(),
@@ -98,8 +134,13 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
         error_bound_s: distance.map(Seconds::to_f64),
         one_way: opinion.map(|(offset, filtered)| one_way(&filtered, offset)),
         last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
-        next_poll_in_s: source.demobilized().is_none().then(|| source.next_poll().since(now.mono).as_secs_f64()),
-        retry_in_s: member.revive_at().map(|at| at.since(now.mono).as_secs_f64()),
+        next_poll_in_s: source
+            .demobilized()
+            .is_none()
+            .then(|| source.next_poll().since(now.mono).as_secs_f64()),
+        retry_in_s: member
+            .revive_at()
+            .map(|at| at.since(now.mono).as_secs_f64()),
         rate_limited: source.is_rate_limited(),
         packets: PacketCounts {
             sent: counters.sent,
@@ -122,17 +163,25 @@ fn of_member(client: &Client, group: &Group, member: &Member, facts: &Facts, now
 
 fn refused_addresses(group: &Group) -> BTreeMap<String, String> {
     let refused = group.refused_addresses().iter();
-    refused.map(|refused| (refused.address.to_string(), refused.fault.word().to_owned())).collect()
+    refused
+        .map(|refused| (refused.address.to_string(), refused.fault.word().to_owned()))
+        .collect()
 }
 
 /// The two ways of the exchange that counts, brought to what our clock shows now.
 fn one_way(filtered: &Filtered, offset: Seconds) -> OneWay {
     let half = filtered.best.delay() * 0.5;
     // T2 − T1 contains the offset, T4 − T3 its negative.
-    OneWay { outbound_s: (half + offset).to_f64(), inbound_s: (half - offset).to_f64() }
+    OneWay {
+        outbound_s: (half + offset).to_f64(),
+        inbound_s: (half - offset).to_f64(),
+    }
 }
 
-fn timestamps([transmit_daemon, transmit_kernel, transmit_hardware]: [u64; 3], receive: [u64; 3]) -> TimestampCounts {
+fn timestamps(
+    [transmit_daemon, transmit_kernel, transmit_hardware]: [u64; 3],
+    receive: [u64; 3],
+) -> TimestampCounts {
     let [receive_daemon, receive_kernel, receive_hardware] = receive;
     TimestampCounts {
         transmit_hardware,
@@ -148,7 +197,9 @@ fn notes(member: &Member) -> Vec<SourceReason> {
     let source = member.source();
     let mut notes = Vec::new();
     if source.is_rate_limited() {
-        notes.push(SourceReason::RateLimited { poll_s: source.poll().seconds().to_f64() });
+        notes.push(SourceReason::RateLimited {
+            poll_s: source.poll().seconds().to_f64(),
+        });
     }
     notes.extend(source.unreachable().map(unreachable));
     notes
@@ -159,14 +210,24 @@ fn unreachable(os_error: i32) -> SourceReason {
     if os_error::is_closed_port(os_error) {
         SourceReason::PortUnreachable
     } else {
-        SourceReason::Unreachable { cause: os_error::cause(os_error), error: os_error::text(os_error) }
+        SourceReason::Unreachable {
+            cause: os_error::cause(os_error),
+            error: os_error::text(os_error),
+        }
     }
 }
 
 /// If a server is silent and the network has reported a cause, that is the reason.
 fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
-    let silent = matches!(reason, SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. });
-    member.source().unreachable().filter(|_| silent).map_or(reason, unreachable)
+    let silent = matches!(
+        reason,
+        SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. }
+    );
+    member
+        .source()
+        .unreachable()
+        .filter(|_| silent)
+        .map_or(reason, unreachable)
 }
 
 /// The version of the last reply, even if we do not speak it.
@@ -178,24 +239,38 @@ fn version(source: &Source) -> Option<u8> {
 }
 
 fn answered_from(source: &Source) -> Option<String> {
-    let doubt = source.doubt().filter(|doubt| doubt.discard == Discard::WrongAddress)?;
+    let doubt = source
+        .doubt()
+        .filter(|doubt| doubt.discard == Discard::WrongAddress)?;
     Some(doubt.from.to_string())
 }
 
 fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceReason) {
     match &client.state_of(member) {
         State::Judged(standing) => judged(client, standing),
-        State::Measured => (SourceState::Waiting, SourceReason::TooFewSamples { have: 1, need: 2 }),
-        State::NoReplyYet { sent } => (SourceState::Waiting, SourceReason::NoReplyYet { sent: *sent }),
-        State::Unreachable { unanswered } => {
-            (SourceState::Unreachable, SourceReason::NoReply { unanswered: *unanswered })
-        }
+        State::Measured => (
+            SourceState::Waiting,
+            SourceReason::TooFewSamples { have: 1, need: 2 },
+        ),
+        State::NoReplyYet { sent } => (
+            SourceState::Waiting,
+            SourceReason::NoReplyYet { sent: *sent },
+        ),
+        State::Unreachable { unanswered } => (
+            SourceState::Unreachable,
+            SourceReason::NoReply {
+                unanswered: *unanswered,
+            },
+        ),
         State::Unusable(discard) => (SourceState::Unusable, unusable(*discard, member.source())),
         State::Demobilized(KissCode::Deny) => (SourceState::Demobilised, SourceReason::KissDeny),
         State::Demobilized(_) => (SourceState::Demobilised, SourceReason::KissRstr),
         State::SendFailed(error) => {
             let (cause, error) = (os_error::cause(*error), os_error::text(*error));
-            (SourceState::Unreachable, SourceReason::SendFailed { cause, error })
+            (
+                SourceState::Unreachable,
+                SourceReason::SendFailed { cause, error },
+            )
         }
     }
 }
@@ -204,8 +279,12 @@ fn unusable(discard: Discard, source: &Source) -> SourceReason {
     match discard {
         Discard::Unsynchronized => SourceReason::ServerUnsynchronized,
         Discard::Loop => SourceReason::SynchronizationLoop,
-        Discard::Kiss(KissCode::Rate) => SourceReason::RateLimited { poll_s: source.poll().seconds().to_f64() },
-        other => SourceReason::RepliesDiscarded { last: other.word().to_owned() },
+        Discard::Kiss(KissCode::Rate) => SourceReason::RateLimited {
+            poll_s: source.poll().seconds().to_f64(),
+        },
+        other => SourceReason::RepliesDiscarded {
+            last: other.word().to_owned(),
+        },
     }
 }
 
@@ -214,7 +293,11 @@ fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
         Standing::SystemPeer => (SourceState::Selected, SourceReason::SystemPeer),
         Standing::Combined => (SourceState::Combined, SourceReason::UsedInTheMean),
         Standing::Outlier => (SourceState::Outlier, SourceReason::ClusterOutlier),
-        Standing::Falseticker { offset, missed_by, truechimers } => (
+        Standing::Falseticker {
+            offset,
+            missed_by,
+            truechimers,
+        } => (
             SourceState::Falseticker,
             SourceReason::IntervalDisagrees {
                 offset_s: offset.to_f64(),
@@ -222,7 +305,11 @@ fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
                 majority: u32::try_from(truechimers).unwrap_or(u32::MAX),
             },
         ),
-        Standing::ContradictsAuthenticated { offset, missed_by, authenticated } => (
+        Standing::ContradictsAuthenticated {
+            offset,
+            missed_by,
+            authenticated,
+        } => (
             SourceState::Falseticker,
             SourceReason::ContradictsAuthenticated {
                 offset_s: offset.to_f64(),
@@ -231,30 +318,50 @@ fn judged(client: &Client, standing: &Standing) -> (SourceState, SourceReason) {
             },
         ),
         Standing::NotAuthenticated => (SourceState::Unusable, SourceReason::NotAuthenticated),
-        Standing::WaitingForAuthenticated => (SourceState::Waiting, SourceReason::WaitingForAuthenticated),
-        Standing::Unwitnessed(Doubt::CertificateUnproven) => (SourceState::Waiting, SourceReason::NtsCertificateTime),
-        Standing::Unwitnessed(Doubt::Implausible { claimed, until }) => {
-            (SourceState::Waiting, SourceReason::ImplausibleTime { claimed: date(claimed), limit: unix_date(until) })
+        Standing::WaitingForAuthenticated => {
+            (SourceState::Waiting, SourceReason::WaitingForAuthenticated)
         }
+        Standing::Unwitnessed(Doubt::CertificateUnproven) => {
+            (SourceState::Waiting, SourceReason::NtsCertificateTime)
+        }
+        Standing::Unwitnessed(Doubt::Implausible { claimed, until }) => (
+            SourceState::Waiting,
+            SourceReason::ImplausibleTime {
+                claimed: date(claimed),
+                limit: unix_date(until),
+            },
+        ),
         Standing::TooDistant { distance, limit } => (
             SourceState::Unusable,
-            SourceReason::DistanceTooLarge { distance_s: distance.to_f64(), limit_s: limit.to_f64() },
+            SourceReason::DistanceTooLarge {
+                distance_s: distance.to_f64(),
+                limit_s: limit.to_f64(),
+            },
         ),
-        Standing::NoMajority | Standing::WaitingForQuorum => {
-            (SourceState::Waiting, undecided(&client.clock().selection().outcome))
-        }
+        Standing::NoMajority | Standing::WaitingForQuorum => (
+            SourceState::Waiting,
+            undecided(&client.clock().selection().outcome),
+        ),
     }
 }
 
-/// The reason for which a usable source is not used: others contradict it, or those that agree are too few.
+/// The reason for which a usable source is not used: others contradict it, or those that agree are
+/// too few.
 fn undecided(outcome: &Outcome) -> SourceReason {
     let few = |agreeing, needed| {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        SourceReason::WaitingForQuorum { agreeing: count(agreeing), needed: count(needed) }
+        SourceReason::WaitingForQuorum {
+            agreeing: count(agreeing),
+            needed: count(needed),
+        }
     };
     match *outcome {
         Outcome::Waiting { usable, pending } => few(usable, (usable + pending) / 2 + 1),
-        Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => few(agreeing, needed),
+        Outcome::NoMajority {
+            usable,
+            agreeing,
+            needed,
+        } if agreeing > usable / 2 => few(agreeing, needed),
         _ => SourceReason::WaitingForMajority,
     }
 }

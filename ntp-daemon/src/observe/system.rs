@@ -7,7 +7,8 @@ use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
 use ntp_proto::clock::{
-    Authentication, Clock as ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
+    Authentication, Clock as ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome,
+    Standing,
 };
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
 use ntp_proto::pool::Group;
@@ -24,7 +25,13 @@ const STALE_AFTER_POLLS: f64 = 8.0;
 const RIVALRY_SHOWN: Duration = Duration::from_secs(3600);
 
 /// `known` is the number of all sources, those without an address included.
-pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now, known: usize) -> SystemFacts {
+pub(super) fn facts(
+    client: &Client,
+    clock: &Clock,
+    facts: &Facts,
+    now: Now,
+    known: usize,
+) -> SystemFacts {
     let process = client.clock();
     let free = process.timescale().to_free(now.local);
     let served = client.served_state(now);
@@ -40,13 +47,16 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now, kno
         synchronized,
         stratum: served.stratum.to_bits(),
         leap: leap(served.leap),
-        reference_id: (served.stratum < Stratum::UNSYNCHRONIZED).then(|| reference(client, &served)),
+        reference_id: (served.stratum < Stratum::UNSYNCHRONIZED)
+            .then(|| reference(client, &served)),
         reference_time: system.map(|system| date(system.reference_time)),
         last_update_ago_s: system.map(|system| (free - system.updated).to_f64().max(0.0)),
         offset_s: offset.map(Seconds::to_f64),
         jitter_s: offset.map(|_| process.jitter().to_f64()),
         // What is corrected runs the other way than what corrects it.
-        frequency_ratio: process.frequency_uncertainty().map(|_| -process.frequency().to_f64()),
+        frequency_ratio: process
+            .frequency_uncertainty()
+            .map(|_| -process.frequency().to_f64()),
         frequency_uncertainty_ratio: process.frequency_uncertainty().map(Frequency::to_f64),
         root_delay_s: system.map(|system| system.root_delay.to_f64()),
         root_dispersion_s: system.map(|system| system.root_dispersion_at(free).to_f64()),
@@ -54,14 +64,24 @@ pub(super) fn facts(client: &Client, clock: &Clock, facts: &Facts, now: Now, kno
         watched_offset_s: watched.map(|(offset, _)| offset.to_f64()),
         watched_for_s_more: watched.map(|(_, left)| left.to_f64()),
         precision_s: Some(process.precision().seconds().to_f64()),
-        poll_s: process.wanted_poll().map(|_| shortest_poll(client).seconds().to_f64()),
+        poll_s: process
+            .wanted_poll()
+            .map(|_| shortest_poll(client).seconds().to_f64()),
         accumulated_steps_s: process.accumulated_steps().unwrap_or_default().to_f64(),
         accumulated_steps_threshold_s: process.config().steps.accumulated.map(Seconds::to_f64),
         step_count: process.step_count(),
         discipline: discipline(process),
         source_counts: counts(client, known),
-        reasons: if synchronized { Vec::new() } else { all.clone() },
-        warnings: if synchronized { all.into_iter().chain(warnings).collect() } else { warnings },
+        reasons: if synchronized {
+            Vec::new()
+        } else {
+            all.clone()
+        },
+        warnings: if synchronized {
+            all.into_iter().chain(warnings).collect()
+        } else {
+            warnings
+        },
     }
 }
 
@@ -85,20 +105,39 @@ fn discipline(process: &ClockProcess) -> DisciplineFacts {
         DisciplineKind::Estimate => "estimate",
         DisciplineKind::PllFll => "pll-fll",
     };
-    DisciplineFacts { name: name.to_owned(), state: state.to_owned() }
+    DisciplineFacts {
+        name: name.to_owned(),
+        state: state.to_owned(),
+    }
 }
 
 fn counts(client: &Client, known: usize) -> SourceCounts {
     let (usable, agreeing, needed) = match client.clock().selection().outcome {
         Outcome::NobodyUsable => (0, 0, 1),
-        Outcome::NoMajority { usable, agreeing, needed } => (usable, agreeing, needed),
+        Outcome::NoMajority {
+            usable,
+            agreeing,
+            needed,
+        } => (usable, agreeing, needed),
         Outcome::Waiting { usable, pending } => (usable, usable, (usable + pending) / 2 + 1),
-        Outcome::Agreed { usable, agreeing, needed, .. } => (usable, agreeing, needed),
-        Outcome::AwaitingAuthenticated { plain } | Outcome::NoneAuthenticated { plain } => (plain, 0, 1),
+        Outcome::Agreed {
+            usable,
+            agreeing,
+            needed,
+            ..
+        } => (usable, agreeing, needed),
+        Outcome::AwaitingAuthenticated { plain } | Outcome::NoneAuthenticated { plain } => {
+            (plain, 0, 1)
+        }
         Outcome::Unwitnessed { usable, .. } => (usable, 1, 2),
     };
     let needed = needed.max(client.clock().config().minimum_agreeing);
-    SourceCounts { known: count(known), usable: count(usable), agreeing: count(agreeing), needed: count(needed) }
+    SourceCounts {
+        known: count(known),
+        usable: count(usable),
+        agreeing: count(agreeing),
+        needed: count(needed),
+    }
 }
 
 fn count(number: usize) -> u32 {
@@ -107,17 +146,32 @@ fn count(number: usize) -> u32 {
 
 /// Our reference identifier as text. That of a source over IPv6 is a hash.
 fn reference(client: &Client, served: &ServedState) -> String {
-    let addresses = client.members().map(|member| member.source().address().ip());
-    let peer = addresses.into_iter().find(|address| ReferenceId::from_address(*address) == served.reference_id);
-    served.reference_id.text(served.stratum, peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    let addresses = client
+        .members()
+        .map(|member| member.source().address().ip());
+    let peer = addresses
+        .into_iter()
+        .find(|address| ReferenceId::from_address(*address) == served.reference_id);
+    served.reference_id.text(
+        served.stratum,
+        peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    )
 }
 
 /// What keeps the clock from being corrected now, the most important first.
-fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known: usize) -> Vec<SystemReason> {
+fn known_reasons(
+    client: &Client,
+    clock: &Clock,
+    facts: &Facts,
+    now: Now,
+    known: usize,
+) -> Vec<SystemReason> {
     let process = client.clock();
     let free = process.timescale().to_free(now.local);
     let local = process.is_local_reference(free);
-    let own_clock = SystemReason::LocalClock { stratum: process.config().local_stratum.to_bits() };
+    let own_clock = SystemReason::LocalClock {
+        stratum: process.config().local_stratum.to_bits(),
+    };
     if local && client.groups().is_empty() {
         // Nothing is missing: this is what the configuration asks for.
         return vec![own_clock];
@@ -125,28 +179,46 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
     let mut reasons = Vec::new();
     match process.halted() {
         Some(Halt::Panic { offset, limit }) => {
-            reasons.push(SystemReason::PanicThreshold { offset_s: offset.to_f64(), limit_s: limit.to_f64() });
+            reasons.push(SystemReason::PanicThreshold {
+                offset_s: offset.to_f64(),
+                limit_s: limit.to_f64(),
+            });
         }
         Some(Halt::AccumulatedSteps { sum, limit }) => {
-            reasons.push(SystemReason::AccumulatedStepsExceeded { sum_s: sum.to_f64(), limit_s: limit.to_f64() });
+            reasons.push(SystemReason::AccumulatedStepsExceeded {
+                sum_s: sum.to_f64(),
+                limit_s: limit.to_f64(),
+            });
         }
         Some(Halt::ClockRefused) => {
-            reasons.push(SystemReason::ClockSetError { error: facts.clock_error.clone().unwrap_or_default() });
+            reasons.push(SystemReason::ClockSetError {
+                error: facts.clock_error.clone().unwrap_or_default(),
+            });
         }
         // The correction that is needed has the opposite sign of the clock's error.
-        Some(Halt::RateBeyondLimit { needed, limit }) => reasons
-            .push(SystemReason::RateBeyondLimit { frequency_ratio: -needed.to_f64(), limit_ratio: limit.to_f64() }),
+        Some(Halt::RateBeyondLimit { needed, limit }) => {
+            reasons.push(SystemReason::RateBeyondLimit {
+                frequency_ratio: -needed.to_f64(),
+                limit_ratio: limit.to_f64(),
+            });
+        }
         None => {}
     }
     // Without sources there is nothing to confirm the clock: it is right as it was set.
-    if let Some(disturbance) = process.disturbance().filter(|_| !client.groups().is_empty()) {
+    if let Some(disturbance) = process
+        .disturbance()
+        .filter(|_| !client.groups().is_empty())
+    {
         reasons.push(SystemReason::ClockDisturbed {
             by_s: disturbance.step.to_seconds(),
             suspended_s: disturbance.suspended.as_secs_f64(),
         });
     }
     if let Some((offset, left)) = process.watched(now) {
-        reasons.push(SystemReason::LargeOffsetWatched { offset_s: offset.to_f64(), left_s: left.to_f64() });
+        reasons.push(SystemReason::LargeOffsetWatched {
+            offset_s: offset.to_f64(),
+            left_s: left.to_f64(),
+        });
     }
     reasons.extend(selection_reason(client, facts, known, now));
     if !process.steers() {
@@ -159,15 +231,21 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
         reasons.push(own_clock);
     }
     // An offset that is reported already makes the error bound large.
-    let reported = process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
+    let reported =
+        process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
     if let Some(system) = process.system().filter(|_| process.steers() && !reported) {
         let limit = process.config().maximum_distance;
         if system.root_distance_at(system.updated) > limit {
             // It was too far off when it was measured: age is not what is the matter.
             let distance_s = system.root_distance_at(free).to_f64();
-            reasons.push(SystemReason::DistanceTooLarge { distance_s, limit_s: limit.to_f64() });
+            reasons.push(SystemReason::DistanceTooLarge {
+                distance_s,
+                limit_s: limit.to_f64(),
+            });
         } else if system.root_distance_at(free) > limit {
-            reasons.push(SystemReason::LastUpdateTooOld { age_s: (free - system.updated).to_f64() });
+            reasons.push(SystemReason::LastUpdateTooOld {
+                age_s: (free - system.updated).to_f64(),
+            });
         }
     }
     if !process.is_synchronized(free) {
@@ -181,7 +259,10 @@ fn known_reasons(client: &Client, clock: &Clock, facts: &Facts, now: Now, known:
 
 /// Another program that has steered the clock a short while ago.
 fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
-    let rivalry = facts.rivalry.as_ref().filter(|rivalry| now.mono.since(rivalry.last) < RIVALRY_SHOWN)?;
+    let rivalry = facts
+        .rivalry
+        .as_ref()
+        .filter(|rivalry| now.mono.since(rivalry.last) < RIVALRY_SHOWN)?;
     let suspect = |program: &Program| format!("{} ({})", program.name, program.pid);
     Some(SystemReason::ClockSteeredByOther {
         set_ratio: rivalry.latest.ordered.to_f64(),
@@ -194,9 +275,11 @@ fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
 fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
     match doubt {
         Doubt::CertificateUnproven => SystemReason::CertificateUnproven { source },
-        Doubt::Implausible { claimed, until } => {
-            SystemReason::ImplausibleTime { source, claimed: date(claimed), limit: unix_date(until) }
-        }
+        Doubt::Implausible { claimed, until } => SystemReason::ImplausibleTime {
+            source,
+            claimed: date(claimed),
+            limit: unix_date(until),
+        },
     }
 }
 
@@ -204,33 +287,64 @@ fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
 fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<SystemReason> {
     client.groups().iter().find_map(|group| {
         let waited_s = nts::silent_for(group, now.mono)?;
-        Some(SystemReason::KeyEstablishmentSilent { ke_server: facts.name_of(group.id()), waited_s })
+        Some(SystemReason::KeyEstablishmentSilent {
+            ke_server: facts.name_of(group.id()),
+            waited_s,
+        })
     })
 }
 
-fn selection_reason(client: &Client, facts: &Facts, known: usize, now: Now) -> Option<SystemReason> {
+fn selection_reason(
+    client: &Client,
+    facts: &Facts,
+    known: usize,
+    now: Now,
+) -> Option<SystemReason> {
     match client.clock().selection().outcome {
         Outcome::Agreed { .. } => None,
-        Outcome::AwaitingAuthenticated { plain } => Some(SystemReason::WaitingForAuthenticated { plain: count(plain) }),
-        Outcome::NoneAuthenticated { plain } => Some(SystemReason::NoAuthenticatedSource { plain: count(plain) }),
-        Outcome::Unwitnessed { source, doubt, .. } => Some(unwitnessed(source.number().into(), doubt)),
+        Outcome::AwaitingAuthenticated { plain } => Some(SystemReason::WaitingForAuthenticated {
+            plain: count(plain),
+        }),
+        Outcome::NoneAuthenticated { plain } => Some(SystemReason::NoAuthenticatedSource {
+            plain: count(plain),
+        }),
+        Outcome::Unwitnessed { source, doubt, .. } => {
+            Some(unwitnessed(source.number().into(), doubt))
+        }
         Outcome::Waiting { usable, pending } => {
             let wanted: usize = client.groups().iter().map(Group::wanted).sum();
             // A source that may not decide alone waits for another one, even if there is none.
             let pending = pending.min(wanted.saturating_sub(usable));
             Some(if pending == 0 {
-                SystemReason::NoSourceUsable { known: count(known) }
+                SystemReason::NoSourceUsable {
+                    known: count(known),
+                }
             } else {
-                SystemReason::WaitingForQuorum { answered: count(usable), pending: count(pending) }
+                SystemReason::WaitingForQuorum {
+                    answered: count(usable),
+                    pending: count(pending),
+                }
             })
         }
         Outcome::NobodyUsable => Some(none_usable(client, facts, known, now)),
-        Outcome::NoMajority { usable, agreeing, needed } if agreeing > usable / 2 => {
-            Some(SystemReason::TooFewAgreeing { agreeing: count(agreeing), needed: count(needed) })
-        }
-        Outcome::NoMajority { usable, agreeing, needed } => {
+        Outcome::NoMajority {
+            usable,
+            agreeing,
+            needed,
+        } if agreeing > usable / 2 => Some(SystemReason::TooFewAgreeing {
+            agreeing: count(agreeing),
+            needed: count(needed),
+        }),
+        Outcome::NoMajority {
+            usable,
+            agreeing,
+            needed,
+        } => {
             let split = |member: &&ntp_proto::client::Member| {
-                matches!(client.state_of(member), SourceState::Judged(Standing::NoMajority))
+                matches!(
+                    client.state_of(member),
+                    SourceState::Judged(Standing::NoMajority)
+                )
             };
             Some(SystemReason::NoMajority {
                 usable: count(usable),
@@ -248,22 +362,33 @@ fn selection_reason(client: &Client, facts: &Facts, known: usize, now: Now) -> O
 
 fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> SystemReason {
     let (members, groups) = (client.members().count(), client.groups());
-    let silent = client.members().all(|member| member.source().counters().received == 0);
-    let hope = client.members().any(|member| member.source().is_pending()) || groups.iter().any(Group::is_pending);
+    let silent = client
+        .members()
+        .all(|member| member.source().counters().received == 0);
+    let hope = client.members().any(|member| member.source().is_pending())
+        || groups.iter().any(Group::is_pending);
     if groups.is_empty() {
         SystemReason::NoSourcesConfigured
     } else if hope && silent && members == 0 {
         silent_key_establishment(client, facts, now).unwrap_or(SystemReason::Starting)
     } else if hope && silent {
-        SystemReason::WaitingForFirstReplies { asked: count(known) }
+        SystemReason::WaitingForFirstReplies {
+            asked: count(known),
+        }
     } else {
-        SystemReason::NoSourceUsable { known: count(known) }
+        SystemReason::NoSourceUsable {
+            known: count(known),
+        }
     }
 }
 
 /// The interval at which the clock is looked at: that of the source that is asked most often.
 fn shortest_poll(client: &Client) -> PollInterval {
-    client.members().map(|member| member.source().poll()).min().unwrap_or(PollInterval::MAX)
+    client
+        .members()
+        .map(|member| member.source().poll())
+        .min()
+        .unwrap_or(PollInterval::MAX)
 }
 
 /// What is not as it should be although the clock may be right.
@@ -271,16 +396,24 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
     let mut warnings = Vec::new();
     let wanted: usize = client.groups().iter().map(Group::wanted).sum();
     let looking = client.groups().iter().any(Group::is_pending);
-    let possible = if looking { wanted } else { client.members().count() };
+    let possible = if looking {
+        wanted
+    } else {
+        client.members().count()
+    };
     if (1..ENOUGH_TO_OUTVOTE).contains(&possible) {
-        warnings.push(SystemReason::FewSources { count: count(possible) });
+        warnings.push(SystemReason::FewSources {
+            count: count(possible),
+        });
     }
     warnings.extend(unauthenticated(client));
     let process = client.clock();
     if let Some(system) = process.system().filter(|_| synchronized) {
         let age = process.timescale().to_free(now.local) - system.updated;
         if age > shortest_poll(client).seconds() * STALE_AFTER_POLLS {
-            warnings.push(SystemReason::LastUpdateTooOld { age_s: age.to_f64() });
+            warnings.push(SystemReason::LastUpdateTooOld {
+                age_s: age.to_f64(),
+            });
         }
     }
     warnings
@@ -289,7 +422,19 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
 /// Time with NTS is wanted first, and the time in use comes without it.
 fn unauthenticated(client: &Client) -> Option<SystemReason> {
     let preferred = client.clock().config().authentication == Authentication::Prefer;
-    let with_nts = client.groups().iter().filter(|group| group.is_nts()).count();
-    let plain = matches!(client.clock().selection().outcome, Outcome::Agreed { authenticated: 0, .. });
-    (preferred && with_nts > 0 && plain).then(|| SystemReason::Unauthenticated { with_nts: count(with_nts) })
+    let with_nts = client
+        .groups()
+        .iter()
+        .filter(|group| group.is_nts())
+        .count();
+    let plain = matches!(
+        client.clock().selection().outcome,
+        Outcome::Agreed {
+            authenticated: 0,
+            ..
+        }
+    );
+    (preferred && with_nts > 0 && plain).then(|| SystemReason::Unauthenticated {
+        with_nts: count(with_nts),
+    })
 }

@@ -24,26 +24,39 @@ impl ServerBoard {
             report += tally.read();
         }
         let stats = report.stats;
-        let shown_apart = [DropReason::Denied, DropReason::Ignored, DropReason::RateLimited].map(DropReason::word);
+        let shown_apart = [
+            DropReason::Denied,
+            DropReason::Ignored,
+            DropReason::RateLimited,
+        ]
+        .map(DropReason::word);
         let kinds = ReplyKind::ALL.map(ReplyKind::word);
         let kisses = stats.replied(ReplyKind::RateKiss) + stats.replied(ReplyKind::DenyKiss);
         ServerFacts {
             listen_address: self.listen.clone(),
             interface: self.interface.clone(),
             received: stats.received(),
-            answered: [ReplyKind::Time, ReplyKind::TimeOverLimit, ReplyKind::NtsTime]
-                .iter()
-                .map(|kind| stats.replied(*kind))
-                .sum(),
+            answered: [
+                ReplyKind::Time,
+                ReplyKind::TimeOverLimit,
+                ReplyKind::NtsTime,
+            ]
+            .iter()
+            .map(|kind| stats.replied(*kind))
+            .sum(),
             denied: stats.replied(ReplyKind::DenyKiss) + stats.dropped(DropReason::Denied),
             ignored: stats.dropped(DropReason::Ignored),
-            rate_limited: stats.replied(ReplyKind::RateKiss) + stats.dropped(DropReason::RateLimited),
+            rate_limited: stats.replied(ReplyKind::RateKiss)
+                + stats.dropped(DropReason::RateLimited),
             kisses_sent: kisses,
             dropped: stats
                 .iter()
                 .filter(|(word, _)| !shown_apart.contains(word) && !kinds.contains(word))
                 .map(|(word, count)| (word.to_owned(), count))
-                .chain((report.receive_errors > 0).then(|| ("receive-error".to_owned(), report.receive_errors)))
+                .chain(
+                    (report.receive_errors > 0)
+                        .then(|| ("receive-error".to_owned(), report.receive_errors)),
+                )
                 .collect(),
             send_errors: report.send_errors,
             receive_timestamps_kernel: report.kernel_stamps,
@@ -56,7 +69,10 @@ impl ServerBoard {
             }),
             nts_answered: stats.replied(ReplyKind::NtsTime),
             nts_naks_sent: stats.replied(ReplyKind::NtsNak),
-            nts_cookies_refused: stats.cookies().map(|(word, count)| (word.to_owned(), count)).collect(),
+            nts_cookies_refused: stats
+                .cookies()
+                .map(|(word, count)| (word.to_owned(), count))
+                .collect(),
             nts_refused: DropReason::ALL
                 .iter()
                 .filter(|reason| reason.word().starts_with("nts-"))

@@ -1,8 +1,9 @@
 //! Waiting a little after a batch that was not full, so that one wake-up serves several packets.
 //!
-//! A wake-up costs a server several times what a packet costs. Under a steady load it pays to let packets gather; as their
-//! receive timestamps are the kernel's and the transmit timestamps are taken at the end, the wait lies between the two, and
-//! no client's measurement suffers. Below some rate nothing would gather, and nobody waits.
+//! A wake-up costs a server several times what a packet costs. Under a steady load it pays to let
+//! packets gather; as their receive timestamps are the kernel's and the transmit timestamps are
+//! taken at the end, the wait lies between the two, and no client's measurement suffers. Below some
+//! rate nothing would gather, and nobody waits.
 
 use ntp_proto::time::MonoTime;
 use std::time::Duration;
@@ -25,11 +26,16 @@ pub(super) struct Coalescing {
 impl Coalescing {
     /// No wait is longer than `limit`; zero means none at all.
     pub(super) const fn new(limit: Duration) -> Self {
-        Self { limit, counted: 0, since: MonoTime::ZERO, busy: false }
+        Self {
+            limit,
+            counted: 0,
+            since: MonoTime::ZERO,
+            busy: false,
+        }
     }
 
-    /// How long to wait after a batch of `count` packets that was taken at `now`, if at all. A `full` batch tells that there
-    /// is more to be had at once.
+    /// How long to wait after a batch of `count` packets that was taken at `now`, if at all. A
+    /// `full` batch tells that there is more to be had at once.
     pub(super) fn after(&mut self, count: usize, full: bool, now: MonoTime) -> Option<Duration> {
         if self.limit.is_zero() {
             return None;
@@ -55,7 +61,9 @@ mod tests {
     fn waits(per_second: u32) -> bool {
         let mut coalescing = Coalescing::new(LIMIT);
         let spacing = Duration::from_secs(1) / per_second;
-        let waits = (0..per_second).map(|n| coalescing.after(1, false, MonoTime::ZERO + spacing * n)).last();
+        let waits = (0..per_second)
+            .map(|n| coalescing.after(1, false, MonoTime::ZERO + spacing * n))
+            .last();
         waits.flatten().is_some()
     }
 
@@ -72,7 +80,10 @@ mod tests {
         for n in 0..100 {
             assert_eq!(coalescing.after(64, true, MonoTime::ZERO + LIMIT * n), None);
         }
-        assert_eq!(coalescing.after(3, false, MonoTime::ZERO + LIMIT * 100), Some(LIMIT));
+        assert_eq!(
+            coalescing.after(3, false, MonoTime::ZERO + LIMIT * 100),
+            Some(LIMIT)
+        );
     }
 
     #[test]
@@ -81,14 +92,20 @@ mod tests {
         for n in 0..1000 {
             let _ = coalescing.after(10, false, MonoTime::ZERO + LIMIT * n);
         }
-        assert_eq!(coalescing.after(1, false, MonoTime::ZERO + Duration::from_secs(2)), None);
+        assert_eq!(
+            coalescing.after(1, false, MonoTime::ZERO + Duration::from_secs(2)),
+            None
+        );
     }
 
     #[test]
     fn a_limit_of_zero_switches_it_off() {
         let mut coalescing = Coalescing::new(Duration::ZERO);
         for n in 0..1000 {
-            assert_eq!(coalescing.after(60, false, MonoTime::ZERO + LIMIT * n), None);
+            assert_eq!(
+                coalescing.after(60, false, MonoTime::ZERO + LIMIT * n),
+                None
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! A worker's counters where others can read them. The worker writes them once per batch, to a cache line that is its own,
-//! without locks and without waiting for anybody; readers may see a batch half counted.
+//! A worker's counters where others can read them. The worker writes them once per batch, to a
+//! cache line that is its own, without locks and without waiting for anybody; readers may see a
+//! batch half counted.
 
 use ntp_proto::server::ServerStats;
 use std::ops::AddAssign;
@@ -41,8 +42,13 @@ pub(crate) struct Tally {
 impl Tally {
     /// Replaces what is shown.
     pub(super) fn show(&self, report: &WorkerReport) {
-        let own =
-            [report.send_errors, report.receive_errors, report.kernel_stamps, report.missing_stamps, report.clients];
+        let own = [
+            report.send_errors,
+            report.receive_errors,
+            report.kernel_stamps,
+            report.missing_stamps,
+            report.clients,
+        ];
         let shown = self.stats.iter().chain(&self.own);
         for (place, count) in shown.zip(report.stats.counts().into_iter().chain(own)) {
             place.store(count, Ordering::Relaxed);
@@ -55,10 +61,25 @@ impl Tally {
         for (count, shown) in counts.iter_mut().zip(&self.stats) {
             *count = shown.load(Ordering::Relaxed);
         }
-        let [send_errors, receive_errors, kernel_stamps, missing_stamps, clients] =
-            self.own.each_ref().map(|shown| shown.load(Ordering::Relaxed));
+        let [
+            send_errors,
+            receive_errors,
+            kernel_stamps,
+            missing_stamps,
+            clients,
+        ] = self
+            .own
+            .each_ref()
+            .map(|shown| shown.load(Ordering::Relaxed));
         let stats = ServerStats::from_counts(counts);
-        WorkerReport { stats, send_errors, receive_errors, kernel_stamps, missing_stamps, clients }
+        WorkerReport {
+            stats,
+            send_errors,
+            receive_errors,
+            kernel_stamps,
+            missing_stamps,
+            clients,
+        }
     }
 }
 
@@ -69,10 +90,23 @@ mod tests {
     #[test]
     fn what_is_shown_can_be_read() {
         let tally = Tally::default();
-        let report = WorkerReport { send_errors: 1, clients: 7, missing_stamps: 3, ..WorkerReport::default() };
+        let report = WorkerReport {
+            send_errors: 1,
+            clients: 7,
+            missing_stamps: 3,
+            ..WorkerReport::default()
+        };
         tally.show(&report);
         let mut both = tally.read();
         both += tally.read();
-        assert_eq!((both.send_errors, both.clients, both.missing_stamps, both.kernel_stamps), (2, 14, 6, 0));
+        assert_eq!(
+            (
+                both.send_errors,
+                both.clients,
+                both.missing_stamps,
+                both.kernel_stamps
+            ),
+            (2, 14, 6, 0)
+        );
     }
 }

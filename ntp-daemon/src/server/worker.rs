@@ -8,7 +8,8 @@ use crate::key_ring::SharedKeys;
 use arc_swap::ArcSwap;
 use ntp_os_clock::{ClockReader, monotonic_now};
 use ntp_proto::server::{
-    MAX_BATCH, MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server, Snapshots, Verdict,
+    MAX_BATCH, MAX_REQUEST_LENGTH, PendingReply, Request, SealingTimes, ServedState, Server,
+    Snapshots, Verdict,
 };
 use ntp_proto::time::NtpDuration;
 use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
@@ -39,7 +40,11 @@ impl WorkerStop {
     /// Tells all workers to end, and wakes those that wait for requests.
     pub(crate) fn stop(&self) {
         self.0.stopped.store(true, Ordering::Relaxed);
-        let sockets = self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = self
+            .0
+            .sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         sockets.iter().for_each(|socket| socket.stop_receiving());
     }
 
@@ -48,7 +53,11 @@ impl WorkerStop {
     }
 
     fn will_wake(&self, socket: &Arc<Socket>) {
-        self.0.sockets.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(socket));
+        self.0
+            .sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(socket));
     }
 }
 
@@ -78,7 +87,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread. It ends when told to, or with the error of its socket; `ended` is called in both cases.
+    /// Starts the thread. It ends when told to, or with the error of its socket; `ended` is called
+    /// in both cases.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -88,7 +98,9 @@ impl Worker {
         ended: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
         stop.will_wake(&self.socket);
-        std::thread::Builder::new().name("ntp-server".into()).spawn(move || ended(self.run(&stop)))
+        std::thread::Builder::new()
+            .name("ntp-server".into())
+            .spawn(move || ended(self.run(&stop)))
     }
 
     fn run(&mut self, stop: &WorkerStop) -> io::Result<()> {
@@ -101,15 +113,20 @@ impl Worker {
                     self.answer(&requests, &mut replies);
                     self.show();
                     let full = requests.len() == BATCH;
-                    if let Some(wait) = self.coalescing.after(requests.len(), full, monotonic_now()) {
+                    if let Some(wait) = self.coalescing.after(requests.len(), full, monotonic_now())
+                    {
                         std::thread::sleep(wait);
                     }
                 }
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::Interrupted => {}
                     // These say that the socket itself is gone or was never one: a mistake of ours.
                     io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => return Err(error),
-                    _ if DEAD_SOCKET.contains(&error.raw_os_error().unwrap_or(0)) => return Err(error),
+                    _ if DEAD_SOCKET.contains(&error.raw_os_error().unwrap_or(0)) => {
+                        return Err(error);
+                    }
                     // Anything else, such as a lack of memory or a network that is down, passes.
                     _ => {
                         self.receive_errors += 1;
@@ -123,23 +140,42 @@ impl Worker {
     }
 
     fn answer(&mut self, requests: &ReceiveBatch, replies: &mut SendBatch) {
-        let Shared { reader, served, keys } = &self.shared;
+        let Shared {
+            reader,
+            served,
+            keys,
+        } = &self.shared;
         let state = **served.load();
         let keys = keys.as_ref().map(|keys| keys.load());
-        let snapshots = Snapshots { state: &state, keys: keys.as_ref().map(|keys| &***keys) };
+        let snapshots = Snapshots {
+            state: &state,
+            keys: keys.as_ref().map(|keys| &***keys),
+        };
         let now = monotonic_now();
         let mut waiting = requests.iter().peekable();
         while waiting.peek().is_some() {
             let mut senders = [const { None }; MAX_BATCH];
-            let together = senders.iter_mut().zip(waiting.by_ref()).map(|(sender, (octets, datagram))| {
-                self.stamps.record(datagram.stamp);
-                let receive = match datagram.stamp {
-                    Some(stamp) => reader.from_realtime(stamp.at),
-                    None => reader.now(),
-                };
-                *sender = Some((datagram.from, datagram.destination.and_then(|to| to.reply_source())));
-                Request { octets, from: datagram.from, receive, now }
-            });
+            let together =
+                senders
+                    .iter_mut()
+                    .zip(waiting.by_ref())
+                    .map(|(sender, (octets, datagram))| {
+                        self.stamps.record(datagram.stamp);
+                        let receive = match datagram.stamp {
+                            Some(stamp) => reader.from_realtime(stamp.at),
+                            None => reader.now(),
+                        };
+                        *sender = Some((
+                            datagram.from,
+                            datagram.destination.and_then(|to| to.reply_source()),
+                        ));
+                        Request {
+                            octets,
+                            from: datagram.from,
+                            receive,
+                            now,
+                        }
+                    });
             let mut verdicts = self.server.handle_batch(together, snapshots);
             let begun = reader.now();
             let judged = senders.iter().flatten().count();
@@ -148,13 +184,16 @@ impl Worker {
                 if let Some(Verdict::Reply(reply)) = verdicts.next() {
                     let wait = self.departure.after(replies.len(), judged - place - 1);
                     // A batch of replies is never longer than the batch of their requests.
-                    let _ = replies.push(to, from, |room| stamped(reply, reader, wait, &mut self.sealing, room));
+                    let _ = replies.push(to, from, |room| {
+                        stamped(reply, reader, wait, &mut self.sealing, room)
+                    });
                 }
             }
             let made = reader.now();
             self.send_errors += self.socket.send_batch(replies).failed as u64;
             let sent = reader.now();
-            self.departure.learn((made - begun, judged), (sent - made, replies.len()));
+            self.departure
+                .learn((made - begun, judged), (sent - made, replies.len()));
         }
     }
 
@@ -170,7 +209,8 @@ impl Worker {
     }
 }
 
-/// Writes a reply that says when it will leave, which is `wait` after it is ready, and tells its length.
+/// Writes a reply that says when it will leave, which is `wait` after it is ready, and tells its
+/// length.
 fn stamped(
     reply: PendingReply<'_>,
     reader: &ClockReader,
@@ -182,7 +222,9 @@ fn stamped(
     if !reply.is_sealed() {
         return reply.emit(begun + wait, room).unwrap_or(0);
     }
-    let length = reply.emit(begun + sealing.expected(reply.len()) + wait, room).unwrap_or(0);
+    let length = reply
+        .emit(begun + sealing.expected(reply.len()) + wait, room)
+        .unwrap_or(0);
     sealing.learn(length, reader.now() - begun);
     length
 }

@@ -1,5 +1,5 @@
-//! The Distinguished Encoding Rules (X.690), as far as certificates need them: values within values, each after a tag and
-//! a length.
+//! The Distinguished Encoding Rules (X.690), as far as certificates need them: values within
+//! values, each after a tag and a length.
 
 /// The tags that occur.
 pub(super) mod tag {
@@ -67,7 +67,12 @@ fn split(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         // More than three octets of length would be a certificate that TLS cannot carry.
         0x81..=0x83 => {
             let (length, rest) = rest.split_at_checked(usize::from(short & !LONG_LENGTH))?;
-            (length.iter().fold(0, |length, octet| length << 8 | usize::from(*octet)), rest)
+            (
+                length
+                    .iter()
+                    .fold(0, |length, octet| length << 8 | usize::from(*octet)),
+                rest,
+            )
         }
         _ => return None,
     };
@@ -92,5 +97,8 @@ pub(super) fn dotted(identifier: &[u8]) -> String {
             arc = 0;
         }
     }
-    arcs.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
+    arcs.iter()
+        .map(u64::to_string)
+        .collect::<Vec<_>>()
+        .join(".")
 }

@@ -1,4 +1,5 @@
-//! What certificates say, for people to look at. Whether they are to be believed is judged by rustls, never by this.
+//! What certificates say, for people to look at. Whether they are to be believed is judged by
+//! rustls, never by this.
 
 mod der;
 mod name;
@@ -20,7 +21,8 @@ const MAX_NAME_LENGTH: usize = 260;
 /// The object identifier of the extension with the names (RFC 5280 §4.2.1.6), 2.5.29.17.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// What a certificate says. All text is harmless: control characters are escaped, and what is too long is cut.
+/// What a certificate says. All text is harmless: control characters are escaped, and what is too
+/// long is cut.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CertificateFacts {
     /// For whom it was issued, as `CN=…, O=…`; empty where only its names tell.
@@ -81,13 +83,22 @@ impl<'a> Fields<'a> {
         let _signature_algorithm = body.take(tag::SEQUENCE)?;
         let issuer = body.take(tag::SEQUENCE)?;
         let mut validity = Reader::new(body.take(tag::SEQUENCE)?);
-        let validity = Validity { not_before: time(&mut validity)?, not_after: time(&mut validity)? };
+        let validity = Validity {
+            not_before: time(&mut validity)?,
+            not_after: time(&mut validity)?,
+        };
         let subject = body.take(tag::SEQUENCE)?;
         let public_key = body.take_whole(tag::SEQUENCE)?;
         let _issuer_id = body.take(tag::CONTEXT_1_PRIMITIVE);
         let _subject_id = body.take(tag::CONTEXT_2_PRIMITIVE);
         let extensions = body.take(tag::CONTEXT_3);
-        Some(Self { issuer, subject, validity, public_key, extensions })
+        Some(Self {
+            issuer,
+            subject,
+            validity,
+            public_key,
+            extensions,
+        })
     }
 
     fn alternative_names(&self) -> Option<Vec<String>> {
@@ -97,8 +108,11 @@ impl<'a> Fields<'a> {
             let id = extension.take(tag::OBJECT_IDENTIFIER)?;
             let _critical = extension.take(tag::BOOLEAN);
             if id == SUBJECT_ALT_NAME {
-                let mut names = Reader::new(Reader::new(extension.take(tag::OCTET_STRING)?).take(tag::SEQUENCE)?);
-                let shown = std::iter::from_fn(|| names.next()).filter_map(|(kind, name)| general_name(kind, name));
+                let mut names = Reader::new(
+                    Reader::new(extension.take(tag::OCTET_STRING)?).take(tag::SEQUENCE)?,
+                );
+                let shown = std::iter::from_fn(|| names.next())
+                    .filter_map(|(kind, name)| general_name(kind, name));
                 return Some(shown.take(MAX_CERTIFICATE_NAMES).collect());
             }
         }
@@ -121,7 +135,9 @@ fn general_name(kind: u8, name: &[u8]) -> Option<String> {
 
 fn time(reader: &mut Reader<'_>) -> Option<i64> {
     let (kind, text) = reader.next()?;
-    matches!(kind, tag::UTC_TIME | tag::GENERALIZED_TIME).then(|| date::from_asn1(text)).flatten()
+    matches!(kind, tag::UTC_TIME | tag::GENERALIZED_TIME)
+        .then(|| date::from_asn1(text))
+        .flatten()
 }
 
 #[cfg(test)]

@@ -43,10 +43,17 @@ fn label(kind: &[u8]) -> String {
 
 fn decode(encoding: u8, value: &[u8]) -> String {
     match encoding {
-        tag::UTF8_STRING | tag::PRINTABLE_STRING | tag::IA5_STRING => String::from_utf8_lossy(value).into_owned(),
+        tag::UTF8_STRING | tag::PRINTABLE_STRING | tag::IA5_STRING => {
+            String::from_utf8_lossy(value).into_owned()
+        }
         tag::BMP_STRING => {
             let (pairs, _) = value.as_chunks::<2>();
-            String::from_utf16_lossy(&pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect::<Vec<_>>())
+            String::from_utf16_lossy(
+                &pairs
+                    .iter()
+                    .map(|pair| u16::from_be_bytes(*pair))
+                    .collect::<Vec<_>>(),
+            )
         }
         // What else there is, is meant to be Latin-1, or nobody knows.
         _ => value.iter().map(|octet| char::from(*octet)).collect(),

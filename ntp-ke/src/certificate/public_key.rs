@@ -5,7 +5,8 @@ use super::der::{Reader, dotted, tag};
 const RSA: &str = "1.2.840.113549.1.1.1";
 const ELLIPTIC_CURVE: &str = "1.2.840.10045.2.1";
 
-/// The kind of a key and its size, as `ECDSA P-256` or `RSA 2048`. `public_key` is a SubjectPublicKeyInfo.
+/// The kind of a key and its size, as `ECDSA P-256` or `RSA 2048`. `public_key` is a
+/// SubjectPublicKeyInfo.
 pub(super) fn kind(public_key: &[u8]) -> String {
     describe(public_key).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -30,7 +30,9 @@ impl Deadline {
     pub(super) fn after(patience: Duration) -> Self {
         let started = Instant::now();
         // A patience beyond what the clock can count is as good as a day.
-        let ends = started.checked_add(patience).unwrap_or(started + Duration::from_secs(86_400));
+        let ends = started
+            .checked_add(patience)
+            .unwrap_or(started + Duration::from_secs(86_400));
         Self { started, ends }
     }
 
@@ -38,11 +40,17 @@ impl Deadline {
         self.started.elapsed()
     }
 
-    /// The part of what is left that one attempt may take while `following` others wait. The last one may take all.
+    /// The part of what is left that one attempt may take while `following` others wait. The last
+    /// one may take all.
     fn share(self, following: usize) -> Self {
         let now = Instant::now();
-        let parts = u32::try_from(following).unwrap_or(u32::MAX).saturating_add(1);
-        Self { started: now, ends: now + self.ends.saturating_duration_since(now) / parts }
+        let parts = u32::try_from(following)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        Self {
+            started: now,
+            ends: now + self.ends.saturating_duration_since(now) / parts,
+        }
     }
 
     /// Waits for `work`, until the time is up.
@@ -51,8 +59,17 @@ impl Deadline {
         stage: Stage,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
-        let timed_out = |_| Fault::new(stage, Cause::TimedOut { after: self.ends - self.started });
-        tokio::time::timeout_at(self.ends, work).await.map_err(timed_out)?
+        let timed_out = |_| {
+            Fault::new(
+                stage,
+                Cause::TimedOut {
+                    after: self.ends - self.started,
+                },
+            )
+        };
+        tokio::time::timeout_at(self.ends, work)
+            .await
+            .map_err(timed_out)?
     }
 }
 
@@ -71,9 +88,13 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Tries the addresses one after the other until a server is there that is believed. Each has its share of the time, so
-    /// that one that stays silent does not take it all.
-    pub(super) async fn first_good(&self, addresses: &[SocketAddr], deadline: Deadline) -> Result<Session, Fault> {
+    /// Tries the addresses one after the other until a server is there that is believed. Each has
+    /// its share of the time, so that one that stays silent does not take it all.
+    pub(super) async fn first_good(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Deadline,
+    ) -> Result<Session, Fault> {
         let addresses = in_turns(addresses);
         let count = addresses.len().min(MAX_ATTEMPTS);
         let mut furthest: Option<Fault> = None;
@@ -81,8 +102,14 @@ impl Attempt<'_> {
             match self.at(peer, deadline.share(count - 1 - place)).await {
                 Ok(session) => return Ok(session),
                 Err(fault) => {
-                    let fault = Fault { peer: Some(peer), ..fault };
-                    if furthest.as_ref().is_none_or(|furthest| furthest.stage < fault.stage) {
+                    let fault = Fault {
+                        peer: Some(peer),
+                        ..fault
+                    };
+                    if furthest
+                        .as_ref()
+                        .is_none_or(|furthest| furthest.stage < fault.stage)
+                    {
                         furthest = Some(fault);
                     }
                 }
@@ -108,23 +135,38 @@ impl Attempt<'_> {
             stream.map_err(|error| {
                 let presented = verifier.presented();
                 let (stage, cause) = tls_fault::from_stream(Stage::Tls, &error, &presented);
-                Fault { certificate: presented.facts, ..Fault::new(stage, cause) }
+                Fault {
+                    certificate: presented.facts,
+                    ..Fault::new(stage, cause)
+                }
             })
         };
         let stream = deadline.within(Stage::Tls, handshake).await?;
         let presented = verifier.presented();
         // A server that ignores what it does not know would agree to nothing.
         if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
-            return Err(Fault { certificate: presented.facts, ..Fault::new(Stage::Alpn, Cause::NoAlpn) });
+            return Err(Fault {
+                certificate: presented.facts,
+                ..Fault::new(Stage::Alpn, Cause::NoAlpn)
+            });
         }
-        Ok(Session { stream, peer, presented })
+        Ok(Session {
+            stream,
+            peer,
+            presented,
+        })
     }
 }
 
-/// The name that the certificate must be for: an address without its zone, a name without the root's dot.
+/// The name that the certificate must be for: an address without its zone, a name without the
+/// root's dot.
 pub(super) fn name_in_certificate(host: &str) -> Result<ServerName<'static>, Cause> {
-    let bare = host.split_once('%').map_or(host, |(address, _zone)| address);
+    let bare = host
+        .split_once('%')
+        .map_or(host, |(address, _zone)| address);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     let name = ServerName::try_from(bare.to_owned());
-    name.map_err(|_| Cause::NotAHostName { name: crate::harmless::harmless(host, 120) })
+    name.map_err(|_| Cause::NotAHostName {
+        name: crate::harmless::harmless(host, 120),
+    })
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After this time the authorities of the system are read again, as packages update them while a daemon runs.
+/// After this time the authorities of the system are read again, as packages update them while a
+/// daemon runs.
 const SYSTEM_AGE: Duration = Duration::from_secs(3600);
 
 /// What to do about a file, at the end of each error.
@@ -60,14 +61,17 @@ pub enum TrustError {
         detail: String,
     },
     /// Neither the system nor any file is to be believed.
-    #[error("no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true")]
+    #[error(
+        "no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true"
+    )]
     Nobody,
 }
 
 /// The certificates that a source is judged by.
 #[derive(Clone, Debug)]
 pub(super) struct Authorities {
-    /// The certificates that a chain may end at: the authorities of files, and those of the system if they are wanted.
+    /// The certificates that a chain may end at: the authorities of files, and those of the system
+    /// if they are wanted.
     pub(super) roots: Arc<RootCertStore>,
     /// The certificates of the files as they are. A server may present one of these as its own.
     pub(super) named: Arc<[CertificateDer<'static>]>,
@@ -79,8 +83,15 @@ pub(super) struct Authorities {
 /// Says which file is at fault, or that there is nobody to be believed.
 pub(super) fn load(trust: &Trust) -> Result<Authorities, TrustError> {
     let (files, named) = read_files(&trust.certificate_authorities)?;
-    let roots = if trust.system_authorities { with_system(files, system()) } else { alone(files) }?;
-    Ok(Authorities { roots, named: named.into() })
+    let roots = if trust.system_authorities {
+        with_system(files, system())
+    } else {
+        alone(files)
+    }?;
+    Ok(Authorities {
+        roots,
+        named: named.into(),
+    })
 }
 
 /// The authorities of the system, and what could not be read of them.
@@ -91,7 +102,11 @@ pub(super) struct SystemAuthorities {
 }
 
 fn alone(files: RootCertStore) -> Result<Arc<RootCertStore>, TrustError> {
-    if files.is_empty() { Err(TrustError::Nobody) } else { Ok(Arc::new(files)) }
+    if files.is_empty() {
+        Err(TrustError::Nobody)
+    } else {
+        Ok(Arc::new(files))
+    }
 }
 
 /// Without files, the system's store is shared as it is.
@@ -100,7 +115,9 @@ pub(super) fn with_system(
     system: SystemAuthorities,
 ) -> Result<Arc<RootCertStore>, TrustError> {
     match (files.is_empty(), system.roots.is_empty()) {
-        (true, true) => Err(TrustError::NoSystemAuthorities { detail: system.detail }),
+        (true, true) => Err(TrustError::NoSystemAuthorities {
+            detail: system.detail,
+        }),
         (true, false) => Ok(system.roots),
         // The server may well be one of the files' own.
         (false, true) => Ok(Arc::new(files)),
@@ -116,7 +133,9 @@ fn system() -> SystemAuthorities {
     static LOADED: Mutex<Option<(Instant, SystemAuthorities)>> = Mutex::new(None);
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     match &*loaded {
-        Some((at, system)) if at.elapsed() < SYSTEM_AGE && !system.roots.is_empty() => system.clone(),
+        Some((at, system)) if at.elapsed() < SYSTEM_AGE && !system.roots.is_empty() => {
+            system.clone()
+        }
         _ => {
             let system = read_system();
             *loaded = Some((Instant::now(), system.clone()));
@@ -135,20 +154,27 @@ fn read_system() -> SystemAuthorities {
         None if unusable > 0 => format!("{unusable} certificates cannot be used"),
         None => "no certificates were found".to_owned(),
     };
-    SystemAuthorities { roots: Arc::new(roots), detail }
+    SystemAuthorities {
+        roots: Arc::new(roots),
+        detail,
+    }
 }
 
 /// The certificates of these files, as authorities and as they are.
-pub(super) fn read_files(paths: &[PathBuf]) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TrustError> {
+pub(super) fn read_files(
+    paths: &[PathBuf],
+) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TrustError> {
     let mut roots = RootCertStore::empty();
     let mut named = Vec::new();
     for path in paths {
         for (index, certificate) in read_file(path)?.into_iter().enumerate() {
-            roots.add(certificate.clone()).map_err(|error| TrustError::BadCertificate {
-                path: path.clone(),
-                number: index + 1,
-                fault: error.to_string(),
-            })?;
+            roots
+                .add(certificate.clone())
+                .map_err(|error| TrustError::BadCertificate {
+                    path: path.clone(),
+                    number: index + 1,
+                    fault: error.to_string(),
+                })?;
             named.push(certificate);
         }
     }
@@ -156,11 +182,18 @@ pub(super) fn read_files(paths: &[PathBuf]) -> Result<(RootCertStore, Vec<Certif
 }
 
 fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
-    let text =
-        crate::read_regular_file(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
-    let certificates = pem::certificates(&text).map_err(|fault| TrustError::NotPem { path: path.to_owned(), fault })?;
+    let text = crate::read_regular_file(path).map_err(|error| TrustError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    let certificates = pem::certificates(&text).map_err(|fault| TrustError::NotPem {
+        path: path.to_owned(),
+        fault,
+    })?;
     if certificates.is_empty() {
-        return Err(TrustError::NoCertificate { path: path.to_owned() });
+        return Err(TrustError::NoCertificate {
+            path: path.to_owned(),
+        });
     }
     Ok(certificates)
 }

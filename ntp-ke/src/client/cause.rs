@@ -75,9 +75,10 @@ impl Cause {
             Kind::ConnectionRefused => Self::Refused,
             Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Self::Reset,
             Kind::UnexpectedEof => Self::Closed,
-            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
-                Self::Unreachable(error.to_string())
-            }
+            Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::AddrNotAvailable => Self::Unreachable(error.to_string()),
             // The kernel's own patience, about two minutes.
             Kind::TimedOut => Self::Unreachable(error.to_string()),
             _ => Self::Network(error.to_string()),

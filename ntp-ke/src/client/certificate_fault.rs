@@ -65,7 +65,8 @@ pub enum CertificateFault {
 #[error("no pinned key")]
 pub(super) struct PinnedKeyMismatch;
 
-/// Says whether a server was refused for no more than that its own certificate is marked as one of an authority.
+/// Says whether a server was refused for no more than that its own certificate is marked as one of
+/// an authority.
 pub(super) fn is_authority_as_server(error: &CertificateError) -> bool {
     // rustls passes on only the name of this one.
     matches!(error, CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity")
@@ -76,25 +77,36 @@ impl CertificateFault {
     pub(super) fn new(error: &CertificateError, presented: &Presented) -> Self {
         let own = presented.facts.first();
         match error {
-            CertificateError::NotValidYetContext { time, not_before } => {
-                Self::NotYetValid { not_before: unix(*not_before), judged_at: unix(*time) }
-            }
-            CertificateError::ExpiredContext { time, not_after } => {
-                Self::Expired { not_after: unix(*not_after), judged_at: unix(*time) }
-            }
+            CertificateError::NotValidYetContext { time, not_before } => Self::NotYetValid {
+                not_before: unix(*not_before),
+                judged_at: unix(*time),
+            },
+            CertificateError::ExpiredContext { time, not_after } => Self::Expired {
+                not_after: unix(*not_after),
+                judged_at: unix(*time),
+            },
             CertificateError::UnknownIssuer => Self::UnknownIssuer {
-                issuer: presented.facts.last().map(|last| last.issuer.clone()).unwrap_or_default(),
-                self_issued: own.is_some_and(|own| presented.facts.len() == 1 && own.is_self_issued()),
+                issuer: presented
+                    .facts
+                    .last()
+                    .map(|last| last.issuer.clone())
+                    .unwrap_or_default(),
+                self_issued: own
+                    .is_some_and(|own| presented.facts.len() == 1 && own.is_self_issued()),
             },
             CertificateError::NotValidForNameContext { expected, .. } => Self::WrongName {
                 expected: harmless(&expected.to_str(), MAX_TEXT),
                 names: own.map(|own| own.names.clone()).unwrap_or_default(),
             },
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Self::WrongPurpose,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::WrongPurpose
+            }
             CertificateError::BadSignature => Self::BadSignature,
             CertificateError::BadEncoding => Self::Malformed,
             CertificateError::Other(other) if other.0.is::<PinnedKeyMismatch>() => {
-                Self::PinnedKeyMismatch { key_sha256: own.map(|own| own.key_sha256) }
+                Self::PinnedKeyMismatch {
+                    key_sha256: own.map(|own| own.key_sha256),
+                }
             }
             error if is_authority_as_server(error) => Self::Authority,
             other => Self::Other(harmless(&other.to_string(), MAX_TEXT)),
@@ -127,7 +139,11 @@ fn unix(time: UnixTime) -> i64 {
 fn listed(names: &[String]) -> String {
     let (shown, more) = names.split_at_checked(MAX_NAMES).unwrap_or((names, &[]));
     let shown = shown.join(", ");
-    if more.is_empty() { shown } else { format!("{shown} and {} more", more.len()) }
+    if more.is_empty() {
+        shown
+    } else {
+        format!("{shown} and {} more", more.len())
+    }
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -11,7 +11,8 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;
 
-/// Which servers are believed, and what they are asked for. See the [module](super) for when to build one.
+/// Which servers are believed, and what they are asked for. See the [module](super) for when to
+/// build one.
 #[derive(Clone)]
 pub struct Connector {
     provider: Arc<CryptoProvider>,
@@ -33,11 +34,21 @@ impl Connector {
 
     fn judging_by(authorities: Authorities, trust: &Trust) -> Result<Self, TrustError> {
         let provider = provider();
-        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(&authorities.roots), Arc::clone(&provider));
+        let webpki = WebPkiServerVerifier::builder_with_provider(
+            Arc::clone(&authorities.roots),
+            Arc::clone(&provider),
+        );
         // It refuses only where there are no roots.
         let webpki = webpki.build().map_err(|_| TrustError::Nobody)?;
         let (pinned_keys, algorithms) = (trust.pinned_keys.clone(), trust.aead_algorithms.clone());
-        Ok(Self { provider, authorities, webpki, pinned_keys, algorithms, family: None })
+        Ok(Self {
+            provider,
+            authorities,
+            webpki,
+            pinned_keys,
+            algorithms,
+            family: None,
+        })
     }
 
     /// Uses addresses of one family alone, for key establishment and for NTP; `None` uses both.
@@ -66,14 +77,23 @@ impl Connector {
 
     /// Judges one server's certificates.
     pub(super) fn verifier(&self, time: CertificateTime) -> Verifier {
-        Verifier::new(Arc::clone(&self.webpki), self.authorities.clone(), self.pinned_keys.clone(), time)
+        Verifier::new(
+            Arc::clone(&self.webpki),
+            self.authorities.clone(),
+            self.pinned_keys.clone(),
+            time,
+        )
     }
 
     /// TLS as a test of the server wants it.
     #[cfg(test)]
     pub(crate) fn tls_by(&self, provider: CryptoProvider) -> ClientConfig {
         let time = CertificateTime::At(crate::test_certificates::NOW);
-        Self { provider: Arc::new(provider), ..self.clone() }.tls(Arc::new(self.verifier(time)))
+        Self {
+            provider: Arc::new(provider),
+            ..self.clone()
+        }
+        .tls(Arc::new(self.verifier(time)))
     }
 
     /// TLS for one connection.

@@ -35,14 +35,16 @@ pub struct Established {
     pub ntp_server: String,
     /// The UDP port that serves NTP.
     pub ntp_port: u16,
-    /// The addresses of the NTP server with its port, never none and [`MAX_ADDRESSES`](super::MAX_ADDRESSES) at most. If the
-    /// server named no other, the one that gave the keys comes first; otherwise those of its family.
+    /// The addresses of the NTP server with its port, never none and
+    /// [`MAX_ADDRESSES`](super::MAX_ADDRESSES) at most. If the server named no other, the one that
+    /// gave the keys comes first; otherwise those of its family.
     pub addresses: Vec<SocketAddr>,
     /// Which address gave the keys.
     pub peer: SocketAddr,
     /// What the server presented, its own certificate first.
     pub certificate: Vec<CertificateFacts>,
-    /// When all certificates are valid that lead from the server's own to the authority, apart from the authority's.
+    /// When all certificates are valid that lead from the server's own to the authority, apart from
+    /// the authority's.
     pub validity: Validity,
     /// What TLS was made of.
     pub tls: TlsFacts,
@@ -59,8 +61,8 @@ pub struct TlsFacts {
     pub cipher_suite: &'static str,
 }
 
-/// Asks `target` for keys and cookies. Its certificates have to be valid at `time`, and all has to be done within
-/// `deadline`. It never believes a server that has not proved who it is.
+/// Asks `target` for keys and cookies. Its certificates have to be valid at `time`, and all has to
+/// be done within `deadline`. It never believes a server that has not proved who it is.
 ///
 /// # Errors
 /// Says at which stage it failed, and why. Nothing is kept that a failed attempt has brought.
@@ -71,8 +73,14 @@ pub async fn establish(
     deadline: Duration,
 ) -> Result<Established, Failure> {
     let deadline = Deadline::after(deadline);
-    let asking = Asking { connector, time, deadline };
-    let addresses = deadline.within(Stage::Dns, found(target, connector.family(), Stage::Dns)).await;
+    let asking = Asking {
+        connector,
+        time,
+        deadline,
+    };
+    let addresses = deadline
+        .within(Stage::Dns, found(target, connector.family(), Stage::Dns))
+        .await;
     let established = match addresses {
         Ok(addresses) => establish_at(target, &addresses, &asking).await,
         Err(fault) => Err(fault),
@@ -93,26 +101,51 @@ pub(super) async fn establish_at(
     addresses: &[SocketAddr],
     asking: &Asking<'_>,
 ) -> Result<Established, Fault> {
-    let &Asking { connector, time, deadline } = asking;
+    let &Asking {
+        connector,
+        time,
+        deadline,
+    } = asking;
     let name = name_in_certificate(&target.host).map_err(|cause| Fault::new(Stage::Dns, cause))?;
-    let mut session = Attempt { name, connector, time }.first_good(addresses, deadline).await?;
+    let mut session = Attempt {
+        name,
+        connector,
+        time,
+    }
+    .first_good(addresses, deadline)
+    .await?;
     let (peer, presented) = (session.peer, session.presented.clone());
-    let at_peer = |fault| Fault { peer: Some(peer), certificate: presented.facts.clone(), ..fault };
+    let at_peer = |fault| Fault {
+        peer: Some(peer),
+        certificate: presented.facts.clone(),
+        ..fault
+    };
 
-    let asked = deadline.within(Stage::Records, ask(&mut session, connector)).await;
+    let asked = deadline
+        .within(Stage::Records, ask(&mut session, connector))
+        .await;
     let (reply, keys) = asked.map_err(at_peer)?;
     let tls = tls_facts(&session.stream);
     let _ = tokio::time::timeout(FAREWELL, session.stream.shutdown()).await;
     drop(session);
 
     let ntp_port = reply.port.unwrap_or(NTP_PORT);
-    let elsewhere = reply.server.as_ref().filter(|named| !named.eq_ignore_ascii_case(&target.host));
+    let elsewhere = reply
+        .server
+        .as_ref()
+        .filter(|named| !named.eq_ignore_ascii_case(&target.host));
     let addresses = match elsewhere {
         None => peer_first(addresses, peer, ntp_port),
         Some(named) => {
-            let named = HostPort { host: named.clone(), port: ntp_port };
+            let named = HostPort {
+                host: named.clone(),
+                port: ntp_port,
+            };
             let found = found(&named, connector.family(), Stage::NtpAddress);
-            let mut found = deadline.within(Stage::NtpAddress, found).await.map_err(at_peer)?;
+            let mut found = deadline
+                .within(Stage::NtpAddress, found)
+                .await
+                .map_err(at_peer)?;
             same_family_first(&mut found, peer);
             found
         }
@@ -122,7 +155,9 @@ pub(super) async fn establish_at(
         ntp_port,
         addresses,
         peer,
-        validity: presented.validity.expect("invariant: nothing is believed that cannot be read"),
+        validity: presented
+            .validity
+            .expect("invariant: nothing is believed that cannot be read"),
         certificate: presented.facts,
         tls,
         took: deadline.elapsed(),
@@ -133,10 +168,16 @@ pub(super) async fn establish_at(
 
 /// Asks over a session for cookies, and exports its keys.
 async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, ClientKeys), Fault> {
-    let Session { stream, presented, .. } = session;
-    let broken = |error: &io::Error| Fault::from(tls_fault::from_stream(Stage::Records, error, presented));
+    let Session {
+        stream, presented, ..
+    } = session;
+    let broken =
+        |error: &io::Error| Fault::from(tls_fault::from_stream(Stage::Records, error, presented));
     let mut client = KeClient::new(connector.algorithms());
-    stream.write_all(&client.request()).await.map_err(|error| broken(&error))?;
+    stream
+        .write_all(&client.request())
+        .await
+        .map_err(|error| broken(&error))?;
     stream.flush().await.map_err(|error| broken(&error))?;
     let mut room = vec![0; READ_LENGTH];
     let reply = loop {
@@ -149,15 +190,25 @@ async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, C
         if length == 0 {
             return Err(records(client.handle_end()));
         }
-        if let Some(reply) = client.handle_bytes(room.get(..length).unwrap_or_default()).map_err(records)? {
+        if let Some(reply) = client
+            .handle_bytes(room.get(..length).unwrap_or_default())
+            .map_err(records)?
+        {
             break reply;
         }
     };
     let tls = stream.get_ref().1;
-    let keys = reply.keys(|label, context, out| tls.export_keying_material(out, label, Some(context)).map(drop));
+    let keys = reply.keys(|label, context, out| {
+        tls.export_keying_material(out, label, Some(context))
+            .map(drop)
+    });
     match keys {
         Ok(keys) => Ok((reply, keys)),
-        Err(error) => Err(Fault::from(tls_fault::from_tls(Stage::Records, &error, presented))),
+        Err(error) => Err(Fault::from(tls_fault::from_tls(
+            Stage::Records,
+            &error,
+            presented,
+        ))),
     }
 }
 
@@ -167,20 +218,37 @@ fn records(error: KeError) -> Fault {
 
 fn tls_facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
     let tls = stream.get_ref().1;
-    let (group, suite) = (tls.negotiated_key_exchange_group(), tls.negotiated_cipher_suite());
+    let (group, suite) = (
+        tls.negotiated_key_exchange_group(),
+        tls.negotiated_cipher_suite(),
+    );
     TlsFacts {
-        key_exchange: group.and_then(|group| group.name().as_str()).unwrap_or("unknown"),
-        cipher_suite: suite.and_then(|suite| suite.suite().as_str()).unwrap_or("unknown"),
+        key_exchange: group
+            .and_then(|group| group.name().as_str())
+            .unwrap_or("unknown"),
+        cipher_suite: suite
+            .and_then(|suite| suite.suite().as_str())
+            .unwrap_or("unknown"),
     }
 }
 
-async fn found(server: &HostPort, family: Option<Family>, stage: Stage) -> Result<Vec<SocketAddr>, Fault> {
-    look_up(&server.host, server.port, family).await.map_err(|cause| Fault::new(stage, cause))
+async fn found(
+    server: &HostPort,
+    family: Option<Family>,
+    stage: Stage,
+) -> Result<Vec<SocketAddr>, Fault> {
+    look_up(&server.host, server.port, family)
+        .await
+        .map_err(|cause| Fault::new(stage, cause))
 }
 
 /// The addresses of the server of key establishment with another port, the one that answered first.
 fn peer_first(addresses: &[SocketAddr], peer: SocketAddr, port: u16) -> Vec<SocketAddr> {
-    let mut others: Vec<_> = addresses.iter().copied().filter(|address| *address != peer).collect();
+    let mut others: Vec<_> = addresses
+        .iter()
+        .copied()
+        .filter(|address| *address != peer)
+        .collect();
     same_family_first(&mut others, peer);
     let mut all = [vec![peer], others].concat();
     all.iter_mut().for_each(|address| address.set_port(port));

@@ -26,8 +26,15 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Dns, Self::Tcp, Self::Tls, Self::Certificate, Self::Alpn, Self::Records, Self::NtpAddress];
+    pub const ALL: [Self; 7] = [
+        Self::Dns,
+        Self::Tcp,
+        Self::Tls,
+        Self::Certificate,
+        Self::Alpn,
+        Self::Records,
+        Self::NtpAddress,
+    ];
 
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
@@ -83,9 +90,17 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { stage, cause, target, peer, .. } = self;
+        let Self {
+            stage,
+            cause,
+            target,
+            peer,
+            ..
+        } = self;
         match peer {
-            Some(peer) if peer.ip().to_string() != target.host => write!(f, "{target} ({peer}), {stage}: {cause}"),
+            Some(peer) if peer.ip().to_string() != target.host => {
+                write!(f, "{target} ({peer}), {stage}: {cause}")
+            }
             _ => write!(f, "{target}, {stage}: {cause}"),
         }
     }
@@ -104,12 +119,28 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) const fn new(stage: Stage, cause: Cause) -> Self {
-        Self { stage, cause, peer: None, certificate: Vec::new() }
+        Self {
+            stage,
+            cause,
+            peer: None,
+            certificate: Vec::new(),
+        }
     }
 
     pub(super) fn of(self, target: &HostPort) -> Failure {
-        let Self { stage, cause, peer, certificate } = self;
-        Failure { stage, cause, target: target.clone(), peer, certificate }
+        let Self {
+            stage,
+            cause,
+            peer,
+            certificate,
+        } = self;
+        Failure {
+            stage,
+            cause,
+            target: target.clone(),
+            peer,
+            certificate,
+        }
     }
 }
 

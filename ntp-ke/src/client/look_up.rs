@@ -34,20 +34,28 @@ impl std::fmt::Display for Family {
     }
 }
 
-/// The addresses of a name, in the resolver's order, without those that no server can have, and of one `family` alone if
-/// one is named. Literal addresses are their own, without a resolver.
+/// The addresses of a name, in the resolver's order, without those that no server can have, and of
+/// one `family` alone if one is named. Literal addresses are their own, without a resolver.
 ///
-/// It has no deadline of its own. The system's resolver runs on a thread that is left alone if nobody waits any more.
+/// It has no deadline of its own. The system's resolver runs on a thread that is left alone if
+/// nobody waits any more.
 ///
 /// # Errors
 /// [`Cause::NameNotResolved`] with what the resolver says; [`Cause::NoUsableAddress`] or [`Cause::NotOfFamily`] if no address
 /// is left.
-pub async fn look_up(host: &str, port: u16, family: Option<Family>) -> Result<Vec<SocketAddr>, Cause> {
+pub async fn look_up(
+    host: &str,
+    port: u16,
+    family: Option<Family>,
+) -> Result<Vec<SocketAddr>, Cause> {
     let name = || harmless(host, MAX_TEXT);
     let found = tokio::net::lookup_host((host, port)).await;
     let found = found.map_err(|error| {
         let error = harmless(&error.to_string(), MAX_TEXT);
-        Cause::NameNotResolved { name: name(), error }
+        Cause::NameNotResolved {
+            name: name(),
+            error,
+        }
     })?;
     let mut addresses = usable(found);
     if addresses.is_empty() {
@@ -57,7 +65,14 @@ pub async fn look_up(host: &str, port: u16, family: Option<Family>) -> Result<Ve
         None => Ok(addresses),
         Some(family) => {
             addresses.retain(|address| family.has(address));
-            if addresses.is_empty() { Err(Cause::NotOfFamily { name: name(), family }) } else { Ok(addresses) }
+            if addresses.is_empty() {
+                Err(Cause::NotOfFamily {
+                    name: name(),
+                    family,
+                })
+            } else {
+                Ok(addresses)
+            }
         }
     }
 }
@@ -67,7 +82,8 @@ fn usable(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for address in found {
         let ip = address.ip().to_canonical();
-        let nobody = ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        let nobody =
+            ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         if !nobody && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
             addresses.push(address);
         }
@@ -75,12 +91,15 @@ fn usable(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     addresses
 }
 
-/// In turns of both families, beginning with that of the first: a family without a way out must not take all attempts.
+/// In turns of both families, beginning with that of the first: a family without a way out must not
+/// take all attempts.
 #[must_use]
 pub fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (mut first, mut second): (Vec<_>, Vec<_>) =
-        addresses.iter().copied().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut first, mut second): (Vec<_>, Vec<_>) = addresses
+        .iter()
+        .copied()
+        .partition(|address| address.is_ipv6() == first_is_v6);
     let mut turns = Vec::with_capacity(addresses.len());
     first.reverse();
     second.reverse();
@@ -93,7 +112,9 @@ pub fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 
 /// Those of the same family as `like` first, otherwise in their order.
 pub(super) fn same_family_first(addresses: &mut [SocketAddr], like: SocketAddr) {
-    addresses.sort_by_key(|address| address.ip().to_canonical().is_ipv6() != like.ip().to_canonical().is_ipv6());
+    addresses.sort_by_key(|address| {
+        address.ip().to_canonical().is_ipv6() != like.ip().to_canonical().is_ipv6()
+    });
 }
 
 #[cfg(test)]
@@ -106,14 +127,21 @@ mod tests {
 
     #[test]
     fn addresses_that_no_server_has_are_left_out() {
-        let found =
-            addresses(&["0.0.0.0:1", "224.0.0.1:1", "[ff02::1]:1", "255.255.255.255:1", "192.0.2.1:1", "[::]:1"]);
+        let found = addresses(&[
+            "0.0.0.0:1",
+            "224.0.0.1:1",
+            "[ff02::1]:1",
+            "255.255.255.255:1",
+            "192.0.2.1:1",
+            "[::]:1",
+        ]);
         assert_eq!(usable(found.into_iter()), addresses(&["192.0.2.1:1"]));
     }
 
     #[test]
     fn of_a_thousand_addresses_the_first_are_kept_and_each_once() {
-        let found = (0..1000u32).map(|number| SocketAddr::new(Ipv4Addr::from(0xC000_0200 + number / 2).into(), 1));
+        let found = (0..1000u32)
+            .map(|number| SocketAddr::new(Ipv4Addr::from(0xC000_0200 + number / 2).into(), 1));
         let kept = usable(found);
         assert_eq!(kept.len(), MAX_ADDRESSES);
         assert_eq!(kept[1], "192.0.2.1:1".parse().unwrap());
@@ -121,8 +149,18 @@ mod tests {
 
     #[test]
     fn both_families_take_turns() {
-        let found = addresses(&["[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::3]:1", "192.0.2.1:1"]);
-        let wanted = addresses(&["[2001:db8::1]:1", "192.0.2.1:1", "[2001:db8::2]:1", "[2001:db8::3]:1"]);
+        let found = addresses(&[
+            "[2001:db8::1]:1",
+            "[2001:db8::2]:1",
+            "[2001:db8::3]:1",
+            "192.0.2.1:1",
+        ]);
+        let wanted = addresses(&[
+            "[2001:db8::1]:1",
+            "192.0.2.1:1",
+            "[2001:db8::2]:1",
+            "[2001:db8::3]:1",
+        ]);
         assert_eq!(in_turns(&found), wanted);
     }
 
@@ -130,19 +168,33 @@ mod tests {
     fn the_family_that_worked_comes_first() {
         let mut found = addresses(&["[2001:db8::1]:1", "192.0.2.1:1", "192.0.2.2:1"]);
         same_family_first(&mut found, "198.51.100.1:4460".parse().unwrap());
-        assert_eq!(found, addresses(&["192.0.2.1:1", "192.0.2.2:1", "[2001:db8::1]:1"]));
+        assert_eq!(
+            found,
+            addresses(&["192.0.2.1:1", "192.0.2.2:1", "[2001:db8::1]:1"])
+        );
     }
 
     #[tokio::test]
     async fn a_literal_address_needs_no_resolver() {
-        assert_eq!(look_up("2001:db8::7", 123, None).await, Ok(addresses(&["[2001:db8::7]:123"])));
-        assert!(matches!(look_up("0.0.0.0", 123, None).await, Err(Cause::NoUsableAddress { .. })));
+        assert_eq!(
+            look_up("2001:db8::7", 123, None).await,
+            Ok(addresses(&["[2001:db8::7]:123"]))
+        );
+        assert!(matches!(
+            look_up("0.0.0.0", 123, None).await,
+            Err(Cause::NoUsableAddress { .. })
+        ));
     }
 
     #[tokio::test]
     async fn a_name_without_the_wanted_family_says_so() {
-        let refused = look_up("192.0.2.1", 123, Some(Family::V6)).await.unwrap_err();
+        let refused = look_up("192.0.2.1", 123, Some(Family::V6))
+            .await
+            .unwrap_err();
         assert_eq!(refused.to_string(), "192.0.2.1 has no IPv6 address");
-        assert_eq!(look_up("192.0.2.1", 123, Some(Family::V4)).await, Ok(addresses(&["192.0.2.1:123"])));
+        assert_eq!(
+            look_up("192.0.2.1", 123, Some(Family::V4)).await,
+            Ok(addresses(&["192.0.2.1:123"]))
+        );
     }
 }

@@ -14,14 +14,14 @@
 //! # }
 //! ```
 //!
-//! **Build a [`Connector`] anew for each establishment.** It reads the files of authorities when it is made, so one that is
-//! made anew sees what has changed in them; the authorities of the system are shared within the process and read again
-//! after an hour. Making one reads files, and for the first time takes some milliseconds: on a runtime that
-//! has other things to do, make it in `spawn_blocking`. It can also be kept and used many times, and then knows what it
-//! read once.
+//! **Build a [`Connector`] anew for each establishment.** It reads the files of authorities when it
+//! is made, so one that is made anew sees what has changed in them; the authorities of the system
+//! are shared within the process and read again after an hour. Making one reads files, and for the
+//! first time takes some milliseconds: on a runtime that has other things to do, make it in
+//! `spawn_blocking`. It can also be kept and used many times, and then knows what it read once.
 //!
-//! **A failure is a value** that names its stage, has a word for machines and a sentence for people ([`Failure`]). Nothing
-//! is logged. Dropping the future of [`establish`] closes everything.
+//! **A failure is a value** that names its stage, has a word for machines and a sentence for people
+//! ([`Failure`]). Nothing is logged. Dropping the future of [`establish`] closes everything.
 //!
 //! | bound | value |
 //! |---|---|

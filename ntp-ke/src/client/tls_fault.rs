@@ -12,8 +12,15 @@ use std::io;
 const MAX_TEXT: usize = 160;
 
 /// What an error says that came from a TLS stream during `stage`.
-pub(super) fn from_stream(stage: Stage, error: &io::Error, presented: &Presented) -> (Stage, Cause) {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+pub(super) fn from_stream(
+    stage: Stage,
+    error: &io::Error,
+    presented: &Presented,
+) -> (Stage, Cause) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    {
         Some(error) => from_tls(stage, error, presented),
         None => (stage, Cause::network(error)),
     }
@@ -22,29 +29,44 @@ pub(super) fn from_stream(stage: Stage, error: &io::Error, presented: &Presented
 /// What an error of TLS says.
 pub(super) fn from_tls(stage: Stage, error: &Error, presented: &Presented) -> (Stage, Cause) {
     match error {
-        Error::InvalidCertificate(error) => {
-            (Stage::Certificate, Cause::Certificate(CertificateFault::new(error, presented)))
-        }
-        Error::NoCertificatesPresented => (Stage::Certificate, Cause::Certificate(CertificateFault::Malformed)),
+        Error::InvalidCertificate(error) => (
+            Stage::Certificate,
+            Cause::Certificate(CertificateFault::new(error, presented)),
+        ),
+        Error::NoCertificatesPresented => (
+            Stage::Certificate,
+            Cause::Certificate(CertificateFault::Malformed),
+        ),
         Error::AlertReceived(AlertDescription::NoApplicationProtocol)
         | Error::NoApplicationProtocol
-        | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => (Stage::Alpn, Cause::NoAlpn),
+        | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+            (Stage::Alpn, Cause::NoAlpn)
+        }
         Error::AlertReceived(AlertDescription::ProtocolVersion)
         | Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired,
         ) => (stage, Cause::TlsVersion),
-        Error::AlertReceived(alert) => (stage, Cause::Alert { name: alert_name(*alert) }),
+        Error::AlertReceived(alert) => (
+            stage,
+            Cause::Alert {
+                name: alert_name(*alert),
+            },
+        ),
         // Before the first record is understood, it is likelier that it never was one.
-        Error::InvalidMessage(_) if stage == Stage::Tls && presented.facts.is_empty() => (stage, Cause::NotTls),
+        Error::InvalidMessage(_) if stage == Stage::Tls && presented.facts.is_empty() => {
+            (stage, Cause::NotTls)
+        }
         other => (stage, Cause::Tls(harmless(&other.to_string(), MAX_TEXT))),
     }
 }
 
 /// The name of an alert as it stands in RFC 8446 §6.
 fn alert_name(alert: AlertDescription) -> String {
-    let Some(name) = alert.as_str() else { return format!("alert {}", u8::from(alert)) };
+    let Some(name) = alert.as_str() else {
+        return format!("alert {}", u8::from(alert));
+    };
     let letters: Vec<char> = name.chars().collect();
     let mut snake = String::new();
     for (place, letter) in letters.iter().enumerate() {
@@ -65,9 +87,15 @@ mod tests {
 
     #[test]
     fn alerts_have_the_names_of_the_standard() {
-        assert_eq!(alert_name(AlertDescription::HandshakeFailure), "handshake_failure");
+        assert_eq!(
+            alert_name(AlertDescription::HandshakeFailure),
+            "handshake_failure"
+        );
         assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
-        assert_eq!(alert_name(AlertDescription::UnknownPSKIdentity), "unknown_psk_identity");
+        assert_eq!(
+            alert_name(AlertDescription::UnknownPSKIdentity),
+            "unknown_psk_identity"
+        );
         assert_eq!(alert_name(AlertDescription::from(200)), "alert 200");
     }
 }

@@ -1,4 +1,5 @@
-//! Accepting, within the limits, whatever the system's mood. No handshake runs on the thread that does this.
+//! Accepting, within the limits, whatever the system's mood. No handshake runs on the thread that
+//! does this.
 
 use super::bind::Limits;
 use super::certificate_store::CertificateStore;
@@ -33,7 +34,8 @@ pub(super) struct Accepting {
     seats: Seats,
     /// Those that are open, and for a while those that have ended. Nobody is woken when one does.
     connections: JoinSet<()>,
-    /// Given up when there are no descriptors left, so that a connection can be accepted in its place and closed.
+    /// Given up when there are no descriptors left, so that a connection can be accepted in its
+    /// place and closed.
     reserve: Option<File>,
     trouble: Option<Trouble>,
 }
@@ -77,9 +79,17 @@ impl Accepting {
                 self.service.certificates.look();
                 next_look = now + CertificateStore::interval();
             }
-            let next = self.seats.watch(now).map_or(next_look, |again| again.min(next_look));
+            let next = self
+                .seats
+                .watch(now)
+                .map_or(next_look, |again| again.min(next_look));
             let free = next.saturating_duration_since(now);
-            match self.trouble.as_ref().map(|trouble| trouble.until).filter(|until| *until > now) {
+            match self
+                .trouble
+                .as_ref()
+                .map(|trouble| trouble.until)
+                .filter(|until| *until > now)
+            {
                 // Whoever tells us to stop ends the pause as well.
                 Some(until) => std::thread::park_timeout(free.min(until - now)),
                 None => self.accept_within(free),
@@ -128,7 +138,10 @@ impl Accepting {
         }
         let place = Place::find(&self.seats, Instant::now());
         let seat = place.seat();
-        let (service, rng) = (Arc::clone(&self.service), ChaCha12Rng::from_rng(&mut self.rng));
+        let (service, rng) = (
+            Arc::clone(&self.service),
+            ChaCha12Rng::from_rng(&mut self.rng),
+        );
         let ends = tokio::time::Instant::now() + self.limits.timeout;
         let serve = async move {
             let _until_the_end = (guest, place);
@@ -150,17 +163,26 @@ impl Accepting {
                 PAUSES.0
             }
         };
-        self.trouble = Some(Trouble { pause, until: Instant::now() + pause });
-        if error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code)) {
+        self.trouble = Some(Trouble {
+            pause,
+            until: Instant::now() + pause,
+        });
+        if error
+            .raw_os_error()
+            .is_some_and(|code| NO_DESCRIPTOR.contains(&code))
+        {
             self.turn_away();
         }
     }
 
-    /// Accepts and closes those who wait, with the descriptor in reserve: they had better know at once.
+    /// Accepts and closes those who wait, with the descriptor in reserve: they had better know at
+    /// once.
     fn turn_away(&mut self) {
         for _ in 0..self.limits.total {
             drop(self.reserve.take());
-            let Ok((stream, _)) = self.stop.listener().accept() else { break };
+            let Ok((stream, _)) = self.stop.listener().accept() else {
+                break;
+            };
             self.service.counters.accepted();
             self.service.counters.over_limit(OverLimit::Total);
             drop(stream);
@@ -176,7 +198,10 @@ fn reserve() -> io::Result<File> {
 
 /// Whether somebody has come within that time.
 fn wait_for(listener: &TcpListener, span: Duration) -> io::Result<bool> {
-    let span = Timespec::try_from(span).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+    let span = Timespec::try_from(span).unwrap_or(Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    });
     match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&span)) {
         Ok(ready) => Ok(ready > 0),
         Err(rustix::io::Errno::INTR) => Ok(false),
@@ -184,7 +209,8 @@ fn wait_for(listener: &TcpListener, span: Duration) -> io::Result<bool> {
     }
 }
 
-/// Errors that a connection has met before it was accepted, and that say nothing about the next (accept(2)).
+/// Errors that a connection has met before it was accepted, and that say nothing about the next
+/// (accept(2)).
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(

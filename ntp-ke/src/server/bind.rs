@@ -30,20 +30,26 @@ pub(super) struct Limits {
 }
 
 impl KeListener {
-    /// Opens the socket, so that a port that is taken is an error before anybody is told that we are ready. With
-    /// `dual_stack`, a socket at `[::]` serves IPv4, too.
+    /// Opens the socket, so that a port that is taken is an error before anybody is told that we
+    /// are ready. With `dual_stack`, a socket at `[::]` serves IPv4, too.
     ///
     /// # Errors
     /// Says what was tried and what to do.
     pub fn bind(entry: &NtsKeServerEntry, dual_stack: bool) -> Result<Self, KeBindError> {
-        let (socket, address) =
-            open(entry.listen, dual_stack).map_err(|error| KeBindError { address: entry.listen, error })?;
+        let (socket, address) = open(entry.listen, dual_stack).map_err(|error| KeBindError {
+            address: entry.listen,
+            error,
+        })?;
         let limits = Limits {
             total: entry.concurrent_connections,
             per_client: entry.connections_per_client,
             timeout: entry.timeout,
         };
-        Ok(Self { socket, address, limits })
+        Ok(Self {
+            socket,
+            address,
+            limits,
+        })
     }
 
     /// The address and port, the latter as the system chose it if it was to.
@@ -54,8 +60,13 @@ impl KeListener {
 }
 
 fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Old connections that linger must not keep a restarted server from its port. Two listeners it does not allow.
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // Old connections that linger must not keep a restarted server from its port. Two listeners it
+    // does not allow.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(!dual_stack)?;
@@ -68,12 +79,19 @@ fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, Socke
     Ok((socket, address))
 }
 
-/// Binds, if need be to an address that no interface has yet (`IP_FREEBIND`): connections come as soon as one has it.
+/// Binds, if need be to an address that no interface has yet (`IP_FREEBIND`): connections come as
+/// soon as one has it.
 fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     match socket.bind(&address.into()) {
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-            let freely = if address.is_ipv6() { socket.set_freebind_v6(true) } else { socket.set_freebind_v4(true) };
-            freely.and_then(|()| socket.bind(&address.into())).map_err(|_| error)?;
+            let freely = if address.is_ipv6() {
+                socket.set_freebind_v6(true)
+            } else {
+                socket.set_freebind_v4(true)
+            };
+            freely
+                .and_then(|()| socket.bind(&address.into()))
+                .map_err(|_| error)?;
             tracing::warn!(
                 %address,
                 "no interface has this address yet (see `ip address`); keys for NTS will be established there as soon as one \
@@ -108,7 +126,9 @@ impl KeBindError {
                  1023 instead of {port}"
             ),
             io::ErrorKind::AddrNotAvailable => {
-                format!("no interface has the address {ip} (yet); see `ip address`, or listen on 0.0.0.0 or [::]")
+                format!(
+                    "no interface has the address {ip} (yet); see `ip address`, or listen on 0.0.0.0 or [::]"
+                )
             }
             _ if self.error.raw_os_error() == Some(NO_SUCH_FAMILY) && ip.is_ipv6() => {
                 "IPv6 is switched off on this machine; use an IPv4 address".to_owned()
@@ -120,7 +140,11 @@ impl KeBindError {
 
 impl fmt::Display for KeBindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on TCP {} for NTS key establishment: {}", self.address, self.error)?;
+        write!(
+            f,
+            "cannot listen on TCP {} for NTS key establishment: {}",
+            self.address, self.error
+        )?;
         match self.advice() {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),

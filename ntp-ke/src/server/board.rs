@@ -5,7 +5,8 @@ use super::counters::{Counters, KeServerStats};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Shows the state of one listening address to whoever wants to know, at any time and without holding anything up.
+/// Shows the state of one listening address to whoever wants to know, at any time and without
+/// holding anything up.
 #[derive(Clone, Debug)]
 pub struct KeBoard {
     pub(super) address: SocketAddr,

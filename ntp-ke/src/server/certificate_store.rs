@@ -14,8 +14,9 @@ const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Holds the pair that serves connections, and takes up a new one when its files have changed.
 ///
-/// Renewal writes two files, and we may look between the two: so a change is taken up only when both files have been still
-/// for one more look. A new pair that is not good is reported once per change, and the old one goes on serving.
+/// Renewal writes two files, and we may look between the two: so a change is taken up only when
+/// both files have been still for one more look. A new pair that is not good is reported once per
+/// change, and the old one goes on serving.
 #[derive(Debug)]
 pub struct CertificateStore {
     files: Files,
@@ -45,22 +46,34 @@ struct Watch {
 }
 
 impl CertificateStore {
-    /// Reads both files (PEM). Of the chain, the server's own certificate has to come first; the key may be in PKCS #8,
-    /// SEC 1 or PKCS #1. What is doubtful is logged as a warning.
+    /// Reads both files (PEM). Of the chain, the server's own certificate has to come first; the
+    /// key may be in PKCS #8, SEC 1 or PKCS #1. What is doubtful is logged as a warning.
     ///
     /// # Errors
     /// Says which file is at fault and what to do.
     pub fn open(certificate_chain: &Path, private_key: &Path) -> Result<Self, KeyPairError> {
-        let files = Files { certificate_chain: certificate_chain.to_owned(), private_key: private_key.to_owned() };
+        let files = Files {
+            certificate_chain: certificate_chain.to_owned(),
+            private_key: private_key.to_owned(),
+        };
         // Looked at before they are read: a change in between is then seen afterwards.
         let read = stamps(&files);
         let pair = files.load(now())?;
         warn(&files, &pair);
-        let watch = Mutex::new(Watch { read, seen: None, error: None });
-        Ok(Self { files, current: ArcSwap::from_pointee(pair), watch })
+        let watch = Mutex::new(Watch {
+            read,
+            seen: None,
+            error: None,
+        });
+        Ok(Self {
+            files,
+            current: ArcSwap::from_pointee(pair),
+            watch,
+        })
     }
 
-    /// Reads both files again, changed or not. If they are good, the next connection is served by them.
+    /// Reads both files again, changed or not. If they are good, the next connection is served by
+    /// them.
     ///
     /// # Errors
     /// Says which file is at fault, which is also logged; the old pair stays in service.
@@ -73,10 +86,14 @@ impl CertificateStore {
     #[must_use]
     pub fn status(&self) -> CertificateStatus {
         let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        CertificateStatus { chain: self.current.load().chain.clone(), reload_error: watch.error.clone() }
+        CertificateStatus {
+            chain: self.current.load().chain.clone(),
+            reload_error: watch.error.clone(),
+        }
     }
 
-    /// TLS for the next connection, also for one that is not served by [`KeListener`](super::KeListener).
+    /// TLS for the next connection, also for one that is not served by
+    /// [`KeListener`](super::KeListener).
     #[must_use]
     pub fn tls(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.load().tls)
@@ -106,7 +123,11 @@ impl CertificateStore {
         match self.files.load(now()) {
             Ok(pair) => {
                 warn(&self.files, &pair);
-                let until = pair.chain.first().map(|own| crate::utc(own.validity.not_after)).unwrap_or_default();
+                let until = pair
+                    .chain
+                    .first()
+                    .map(|own| crate::utc(own.validity.not_after))
+                    .unwrap_or_default();
                 let file = self.files.certificate_chain.display();
                 tracing::info!(
                     "the certificate in {file} was read again and serves from now on; it is valid until {until}"
@@ -116,7 +137,9 @@ impl CertificateStore {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!("the new certificate cannot be used, so the old one goes on serving: {error}");
+                tracing::error!(
+                    "the new certificate cannot be used, so the old one goes on serving: {error}"
+                );
                 watch.error = Some(error.to_string());
                 Err(error)
             }
@@ -125,7 +148,10 @@ impl CertificateStore {
 }
 
 fn stamps(files: &Files) -> Stamps {
-    (Stamp::of(&files.certificate_chain), Stamp::of(&files.private_key))
+    (
+        Stamp::of(&files.certificate_chain),
+        Stamp::of(&files.private_key),
+    )
 }
 
 fn warn(files: &Files, pair: &KeyPair) {
@@ -136,6 +162,8 @@ fn warn(files: &Files, pair: &KeyPair) {
 
 /// Seconds of Unix time by the system's clock, good enough for a warning.
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

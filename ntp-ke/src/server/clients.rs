@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, all of whose addresses one host can have.
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, all of whose
+/// addresses one host can have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Client(IpAddr);
 
@@ -46,9 +47,18 @@ pub(super) struct Clients {
 
 impl Clients {
     /// Takes a place in.
-    pub(super) fn enter(&mut self, client: Client, total: usize, per_client: usize) -> Result<(), OverLimit> {
+    pub(super) fn enter(
+        &mut self,
+        client: Client,
+        total: usize,
+        per_client: usize,
+    ) -> Result<(), OverLimit> {
         // Whoever has too many is told so even when there are too many in total.
-        if self.open.get(&client).is_some_and(|open| *open >= per_client) {
+        if self
+            .open
+            .get(&client)
+            .is_some_and(|open| *open >= per_client)
+        {
             return Err(OverLimit::Client);
         }
         if self.total >= total {
@@ -100,9 +110,15 @@ mod tests {
         let mut clients = Clients::default();
         assert_eq!(clients.enter(client("192.0.2.1"), 3, 2), Ok(()));
         assert_eq!(clients.enter(client("192.0.2.1"), 3, 2), Ok(()));
-        assert_eq!(clients.enter(client("192.0.2.1"), 3, 2), Err(OverLimit::Client));
+        assert_eq!(
+            clients.enter(client("192.0.2.1"), 3, 2),
+            Err(OverLimit::Client)
+        );
         assert_eq!(clients.enter(client("192.0.2.2"), 3, 2), Ok(()));
-        assert_eq!(clients.enter(client("192.0.2.3"), 3, 2), Err(OverLimit::Total));
+        assert_eq!(
+            clients.enter(client("192.0.2.3"), 3, 2),
+            Err(OverLimit::Total)
+        );
         clients.leave(client("192.0.2.1"));
         assert_eq!(clients.enter(client("192.0.2.3"), 3, 2), Ok(()));
         for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.9"] {

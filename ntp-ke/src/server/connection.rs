@@ -21,8 +21,8 @@ const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
 /// How much is read at once, in octets: more than requests have.
 const READ_LENGTH: usize = 1024;
 
-/// How many octets are still read after the last word, lest the kernel answer them with a reset, which would take our last
-/// word away from the client.
+/// How many octets are still read after the last word, lest the kernel answer them with a reset,
+/// which would take our last word away from the client.
 const MAX_IGNORED: usize = 65_536;
 
 /// What connections are served with.
@@ -63,7 +63,8 @@ impl Outcome {
 }
 
 impl Service {
-    /// Serves one client, until `ends` at the latest. The stream does not block, and nobody else waits for it.
+    /// Serves one client, until `ends` at the latest. The stream does not block, and nobody else
+    /// waits for it.
     pub(super) async fn serve(&self, stream: std::net::TcpStream, ends: Instant, rng: ChaCha12Rng) {
         let Ok(stream) = TcpStream::from_std(stream) else {
             return self.counters.outcome(&Outcome::OwnFault);
@@ -89,7 +90,10 @@ impl Service {
             Err(error) => return (failed(&error), None),
         };
         // TLS libraries let a client pass that offers no protocol at all (RFC 8915 §3 does not).
-        let speaks_nts = start.client_hello().alpn().is_some_and(|mut offered| offered.any(|name| name == ALPN));
+        let speaks_nts = start
+            .client_hello()
+            .alpn()
+            .is_some_and(|mut offered| offered.any(|name| name == ALPN));
         if !speaks_nts {
             let mut stream = start.io;
             let _ = stream.write_all(&NO_APPLICATION_PROTOCOL).await;
@@ -109,7 +113,11 @@ impl Service {
     }
 
     /// Reads the request, and says how to answer it.
-    async fn respond(&self, stream: &mut TlsStream<TcpStream>, mut rng: ChaCha12Rng) -> (Outcome, Vec<u8>) {
+    async fn respond(
+        &self,
+        stream: &mut TlsStream<TcpStream>,
+        mut rng: ChaCha12Rng,
+    ) -> (Outcome, Vec<u8>) {
         let mut server = KeServer::new(Arc::clone(&self.grant));
         let mut room = [0; READ_LENGTH];
         let request = loop {
@@ -126,7 +134,8 @@ impl Service {
         };
         let tls = stream.get_ref().1;
         let exporter = |label: &[u8], context: &[u8], out: &mut [u8]| {
-            tls.export_keying_material(out, label, Some(context)).map(drop)
+            tls.export_keying_material(out, label, Some(context))
+                .map(drop)
         };
         match request.respond(exporter, &self.keys.load(), &mut rng) {
             Ok(response) => {

@@ -4,7 +4,8 @@ use super::clients::OverLimit;
 use super::connection::Outcome;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The words of [`KeError`](ntp_proto::nts::KeError) that a server can give, and that of our own failure.
+/// The words of [`KeError`](ntp_proto::nts::KeError) that a server can give, and that of our own
+/// failure.
 const REFUSALS: [&str; 12] = [
     "truncated",
     "too-long",
@@ -39,15 +40,16 @@ pub(super) struct Counters {
     open: AtomicU64,
 }
 
-/// The counters at some instant. `accepted` is the sum of all that follow up to `open`, but for those that ended by a
-/// fault within this program.
+/// The counters at some instant. `accepted` is the sum of all that follow up to `open`, but for
+/// those that ended by a fault within this program.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeServerStats {
     /// Connections that were accepted, within the limits or not.
     pub accepted: u64,
     /// Clients that got keys and cookies.
     pub granted: u64,
-    /// Clients whose request could not be granted, by the word for the reason. All words are there, in the same order.
+    /// Clients whose request could not be granted, by the word for the reason. All words are there,
+    /// in the same order.
     pub refused: Vec<(&'static str, u64)>,
     /// Connections that were closed at once because there were too many.
     pub over_limit_total: u64,
@@ -55,7 +57,8 @@ pub struct KeServerStats {
     pub over_limit_client: u64,
     /// Clients that speak TLS but did not offer `ntske/1`.
     pub no_alpn: u64,
-    /// Connections without a handshake: no TLS, no TLS 1.3, nothing in common, or a certificate that was not believed.
+    /// Connections without a handshake: no TLS, no TLS 1.3, nothing in common, or a certificate
+    /// that was not believed.
     pub tls_failed: u64,
     /// Clients that went away before the handshake was done, as tests of ports do.
     pub closed_early: u64,
@@ -110,7 +113,10 @@ impl Counters {
         KeServerStats {
             accepted: read(&self.accepted),
             granted: read(&self.granted),
-            refused: REFUSALS.into_iter().zip(self.refused.iter().map(read)).collect(),
+            refused: REFUSALS
+                .into_iter()
+                .zip(self.refused.iter().map(read))
+                .collect(),
             over_limit_total: read(&self.over_total),
             over_limit_client: read(&self.over_client),
             no_alpn: read(&self.no_alpn),
@@ -127,7 +133,10 @@ impl KeServerStats {
     /// How many requests were refused for the reason with this word.
     #[must_use]
     pub fn refused_for(&self, word: &str) -> u64 {
-        self.refused.iter().find(|(known, _)| *known == word).map_or(0, |(_, count)| *count)
+        self.refused
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map_or(0, |(_, count)| *count)
     }
 }
 
@@ -158,7 +167,11 @@ mod tests {
         ];
         for error in errors {
             counters.outcome(&Outcome::Refused(error));
-            assert_eq!(counters.snapshot().refused_for(error.word()), 1, "{error:?}");
+            assert_eq!(
+                counters.snapshot().refused_for(error.word()),
+                1,
+                "{error:?}"
+            );
         }
         counters.outcome(&Outcome::OwnFault);
         assert_eq!(counters.snapshot().refused_for("internal-error"), 1);

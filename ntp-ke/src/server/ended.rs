@@ -14,16 +14,23 @@ impl Ended {
         Self(Arc::new(tell))
     }
 
-    /// Starts a thread. That it has ended is told, be it by a return or a panic. Its name has 15 characters at most.
+    /// Starts a thread. That it has ended is told, be it by a return or a panic. Its name has 15
+    /// characters at most.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn watch(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    pub(super) fn watch(
+        &self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
         let ending = Ending(self.clone());
-        std::thread::Builder::new().name(name.into()).spawn(move || {
-            let _ending = ending;
-            work();
-        })
+        std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || {
+                let _ending = ending;
+                work();
+            })
     }
 }
 
@@ -55,7 +62,13 @@ mod tests {
         let ended = Ended::new(move || told.lock().unwrap().send(()).unwrap());
         assert!(ended.watch("returns", || ()).unwrap().join().is_ok());
         assert_eq!(hears.try_iter().count(), 1);
-        assert!(ended.watch("panics", || panic!("as the test wants it")).unwrap().join().is_err());
+        assert!(
+            ended
+                .watch("panics", || panic!("as the test wants it"))
+                .unwrap()
+                .join()
+                .is_err()
+        );
         assert_eq!(hears.try_iter().count(), 1);
     }
 }

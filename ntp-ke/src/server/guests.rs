@@ -1,11 +1,13 @@
-//! The connections that are open, counted where they come in and where they end, which are different threads.
+//! The connections that are open, counted where they come in and where they end, which are
+//! different threads.
 
 use super::bind::Limits;
 use super::clients::{Client, Clients, OverLimit};
 use super::counters::Counters;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The book of one listening address. Its lock is taken twice per connection, and never by who serves time.
+/// The book of one listening address. Its lock is taken twice per connection, and never by who
+/// serves time.
 #[derive(Debug)]
 pub(super) struct Guests {
     limits: Limits,
@@ -14,7 +16,8 @@ pub(super) struct Guests {
     left: Condvar,
 }
 
-/// A connection that is open, until this is dropped: at its end, by a fault within it, or because it is cut off.
+/// A connection that is open, until this is dropped: at its end, by a fault within it, or because
+/// it is cut off.
 #[derive(Debug)]
 pub(super) struct Guest {
     book: Arc<Guests>,
@@ -23,7 +26,12 @@ pub(super) struct Guest {
 
 impl Guests {
     pub(super) fn new(limits: Limits, counters: Arc<Counters>) -> Self {
-        Self { limits, counters, clients: Mutex::default(), left: Condvar::new() }
+        Self {
+            limits,
+            counters,
+            clients: Mutex::default(),
+            left: Condvar::new(),
+        }
     }
 
     /// Takes a place in.
@@ -34,12 +42,17 @@ impl Guests {
         let mut clients = book.clients();
         clients.enter(client, book.limits.total, book.limits.per_client)?;
         book.counters.open(clients.total());
-        Ok(Guest { book: Arc::clone(book), client })
+        Ok(Guest {
+            book: Arc::clone(book),
+            client,
+        })
     }
 
     /// Waits until nobody is left.
     pub(super) fn wait_until_gone(&self) {
-        let gone = self.left.wait_while(self.clients(), |clients| clients.total() > 0);
+        let gone = self
+            .left
+            .wait_while(self.clients(), |clients| clients.total() > 0);
         drop(gone.unwrap_or_else(PoisonError::into_inner));
     }
 

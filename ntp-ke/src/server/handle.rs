@@ -40,9 +40,10 @@ pub struct KeServerHandle {
 }
 
 impl KeListener {
-    /// Serves clients from now on: accepts them on a thread of its own, and talks to them on those of the pool. Each
-    /// connection takes the certificate and the keys that are current then. The pool's `ended` is called when the thread
-    /// ends. Whoever ends the pool first is left with a server that serves nobody.
+    /// Serves clients from now on: accepts them on a thread of its own, and talks to them on those
+    /// of the pool. Each connection takes the certificate and the keys that are current then. The
+    /// pool's `ended` is called when the thread ends. Whoever ends the pool first is left with a
+    /// server that serves nobody.
     ///
     /// # Errors
     /// If the system gives no thread, no descriptors or no random numbers.
@@ -54,16 +55,34 @@ impl KeListener {
         grant: Arc<KeServerConfig>,
     ) -> Result<KeServerHandle, KeStartError> {
         let counters = Arc::new(Counters::default());
-        let board =
-            KeBoard { address: self.address, counters: Arc::clone(&counters), certificates: Arc::clone(&certificates) };
-        let service = Service { certificates, keys, grant, counters };
+        let board = KeBoard {
+            address: self.address,
+            counters: Arc::clone(&counters),
+            certificates: Arc::clone(&certificates),
+        };
+        let service = Service {
+            certificates,
+            keys,
+            grant,
+            counters,
+        };
         let stop = Arc::new(Stop::new(self.socket));
-        let accepting = Accepting::new(Arc::clone(&stop), self.limits, service, pool.seats(), generator()?)?;
+        let accepting = Accepting::new(
+            Arc::clone(&stop),
+            self.limits,
+            service,
+            pool.seats(),
+            generator()?,
+        )?;
         let thread = pool.ended().watch(THREAD, move || {
             priority::low();
             accepting.run();
         })?;
-        Ok(KeServerHandle { board, stop, thread: Some(thread) })
+        Ok(KeServerHandle {
+            board,
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -74,7 +93,8 @@ impl KeServerHandle {
         self.board.clone()
     }
 
-    /// Ends the server, cuts off what is open, and waits until that is done and the thread has ended.
+    /// Ends the server, cuts off what is open, and waits until that is done and the thread has
+    /// ended.
     pub fn stop(mut self) {
         self.tell();
         if let Some(thread) = self.thread.take() {
@@ -99,6 +119,8 @@ impl Drop for KeServerHandle {
 
 fn generator() -> Result<ChaCha12Rng, KeStartError> {
     let mut seed = <ChaCha12Rng as SeedableRng>::Seed::default();
-    SysRng.try_fill_bytes(&mut seed).map_err(|error| KeStartError::Random(error.to_string()))?;
+    SysRng
+        .try_fill_bytes(&mut seed)
+        .map_err(|error| KeStartError::Random(error.to_string()))?;
     Ok(ChaCha12Rng::from_seed(seed))
 }

@@ -75,22 +75,31 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads both. `now` is in seconds of Unix time, and only raises doubts: our clock may be the one that is wrong.
+    /// Reads both. `now` is in seconds of Unix time, and only raises doubts: our clock may be the
+    /// one that is wrong.
     pub(super) fn load(&self, now: i64) -> Result<KeyPair, KeyPairError> {
         let chain = self.chain()?;
-        let facts: Vec<_> = chain.iter().filter_map(|certificate| CertificateFacts::from_der(certificate)).collect();
+        let facts: Vec<_> = chain
+            .iter()
+            .filter_map(|certificate| CertificateFacts::from_der(certificate))
+            .collect();
         let key = self.key()?;
         let mut doubts = doubts(&facts, now);
         doubts.extend(self.doubt_of_permissions());
-        let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => KeyPairError::Mismatch {
-                certificate_chain: self.certificate_chain.clone(),
-                private_key: self.private_key.clone(),
-            },
-            Error::InvalidCertificate(error) => self.bad_chain(error.to_string()),
-            error => self.bad_key(error.to_string()),
-        })?;
-        Ok(KeyPair { tls: Arc::new(tls(certified)), chain: facts, doubts })
+        let certified =
+            CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => KeyPairError::Mismatch {
+                    certificate_chain: self.certificate_chain.clone(),
+                    private_key: self.private_key.clone(),
+                },
+                Error::InvalidCertificate(error) => self.bad_chain(error.to_string()),
+                error => self.bad_key(error.to_string()),
+            })?;
+        Ok(KeyPair {
+            tls: Arc::new(tls(certified)),
+            chain: facts,
+            doubts,
+        })
     }
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, KeyPairError> {
@@ -107,53 +116,91 @@ impl Files {
         let text = read(&self.private_key)?;
         PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
             let is_locked = text.windows(20).any(|part| part == b"BEGIN ENCRYPTED PRIV");
-            self.bad_key(if is_locked { "it is locked with a passphrase".into() } else { pem::fault(&error) })
+            self.bad_key(if is_locked {
+                "it is locked with a passphrase".into()
+            } else {
+                pem::fault(&error)
+            })
         })
     }
 
     fn bad_chain(&self, fault: String) -> KeyPairError {
-        KeyPairError::BadChain { path: self.certificate_chain.clone(), fault }
+        KeyPairError::BadChain {
+            path: self.certificate_chain.clone(),
+            fault,
+        }
     }
 
     fn bad_key(&self, fault: String) -> KeyPairError {
-        KeyPairError::BadKey { path: self.private_key.clone(), fault }
+        KeyPairError::BadKey {
+            path: self.private_key.clone(),
+            fault,
+        }
     }
 
     fn doubt_of_permissions(&self) -> Option<String> {
-        let mode = std::fs::metadata(&self.private_key).ok()?.permissions().mode();
+        let mode = std::fs::metadata(&self.private_key)
+            .ok()?
+            .permissions()
+            .mode();
         let path = self.private_key.display();
-        (mode & READABLE_BY_ALL != 0)
-            .then(|| format!("every user of this machine can read the private key {path}; run `chmod o-r {path}`"))
+        (mode & READABLE_BY_ALL != 0).then(|| {
+            format!(
+                "every user of this machine can read the private key {path}; run `chmod o-r {path}`"
+            )
+        })
     }
 }
 
-/// Reads both files as a server does at its start, and returns what is doubtful about them, in sentences. `now` is in seconds of
-/// Unix time.
+/// Reads both files as a server does at its start, and returns what is doubtful about them, in
+/// sentences. `now` is in seconds of Unix time.
 ///
 /// # Errors
 /// Says which file is at fault and what to do.
-pub fn check_key_pair(certificate_chain: &Path, private_key: &Path, now: i64) -> Result<Vec<String>, KeyPairError> {
-    let files = Files { certificate_chain: certificate_chain.to_owned(), private_key: private_key.to_owned() };
+pub fn check_key_pair(
+    certificate_chain: &Path,
+    private_key: &Path,
+    now: i64,
+) -> Result<Vec<String>, KeyPairError> {
+    let files = Files {
+        certificate_chain: certificate_chain.to_owned(),
+        private_key: private_key.to_owned(),
+    };
     files.load(now).map(|pair| pair.doubts)
 }
 
 /// A file whose octets are wiped afterwards.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyPairError> {
     let read = crate::read_regular_file(path).map(Zeroizing::new);
-    read.map_err(|error| KeyPairError::Unreadable { path: path.to_owned(), error })
+    read.map_err(|error| KeyPairError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn doubts(chain: &[CertificateFacts], now: i64) -> Vec<String> {
     let mut doubts = Vec::new();
-    let Some(own) = chain.first() else { return doubts };
+    let Some(own) = chain.first() else {
+        return doubts;
+    };
     if own.names.is_empty() {
         doubts.push("the certificate names no host, so no client will believe it".to_owned());
     }
     for certificate in chain {
-        let (begin, end) = (certificate.validity.not_before, certificate.validity.not_after);
-        let whose = if certificate == own { String::new() } else { format!(" of {}", certificate.subject) };
+        let (begin, end) = (
+            certificate.validity.not_before,
+            certificate.validity.not_after,
+        );
+        let whose = if certificate == own {
+            String::new()
+        } else {
+            format!(" of {}", certificate.subject)
+        };
         if now > end {
-            doubts.push(format!("the certificate{whose} has expired at {}; renew it", crate::utc(end)));
+            doubts.push(format!(
+                "the certificate{whose} has expired at {}; renew it",
+                crate::utc(end)
+            ));
         } else if now < begin {
             let begin = crate::utc(begin);
             doubts.push(format!(

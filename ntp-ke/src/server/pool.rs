@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 const IDLE: &str = "nts-ke-tls";
 const RESERVE: &str = "nts-ke-reserve";
 
-/// A fixed number of threads for the handshakes of a whole process, however many addresses it listens on, and one more for
-/// the time when others leave these no processor. If it is dropped, they end, and all connections with them.
+/// A fixed number of threads for the handshakes of a whole process, however many addresses it
+/// listens on, and one more for the time when others leave these no processor. If it is dropped,
+/// they end, and all connections with them.
 #[derive(Debug)]
 pub struct KePool {
     seats: Seats,
@@ -29,15 +30,26 @@ pub struct KePool {
 type Thread = (oneshot::Sender<()>, JoinHandle<()>);
 
 impl KePool {
-    /// Starts so many threads, and the one in reserve. `ended` is called at the end of each of them, and of each thread that
-    /// accepts for this pool, on that thread: told to end, or by a fault of this program.
+    /// Starts so many threads, and the one in reserve. `ended` is called at the end of each of
+    /// them, and of each thread that accepts for this pool, on that thread: told to end, or by a
+    /// fault of this program.
     ///
     /// # Errors
     /// If the system gives no threads or no event queues.
-    pub fn start(threads: NonZeroUsize, ended: impl Fn() + Send + Sync + 'static) -> Result<Self, KeStartError> {
+    pub fn start(
+        threads: NonZeroUsize,
+        ended: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, KeStartError> {
         let ended = Ended::new(ended);
         let (reserve, thread) = start(RESERVE, priority::low, &ended)?;
-        let mut pool = Self { seats: Seats { idle: Vec::new(), reserve }, ended, threads: vec![thread] };
+        let mut pool = Self {
+            seats: Seats {
+                idle: Vec::new(),
+                reserve,
+            },
+            ended,
+            threads: vec![thread],
+        };
         for _ in 0..threads.get() {
             let (seat, thread) = start(IDLE, priority::lowest, &pool.ended)?;
             pool.seats.idle.push(seat);
@@ -46,7 +58,8 @@ impl KePool {
         Ok(pool)
     }
 
-    /// Ends the threads, cuts off what is open, and waits until they have ended. Who listens is to be stopped before.
+    /// Ends the threads, cuts off what is open, and waits until they have ended. Who listens is to
+    /// be stopped before.
     pub fn stop(self) {
         for (stop, thread) in self.threads {
             drop(stop);
@@ -64,7 +77,8 @@ impl KePool {
     }
 }
 
-/// One thread with a runtime of its own. A runtime that has several threads would make the program much longer.
+/// One thread with a runtime of its own. A runtime that has several threads would make the program
+/// much longer.
 fn start(name: &str, find_priority: fn(), ended: &Ended) -> io::Result<(Arc<Seat>, Thread)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seat = Arc::new(Seat::new(runtime.handle().clone()));
@@ -79,8 +93,9 @@ fn start(name: &str, find_priority: fn(), ended: &Ended) -> io::Result<(Arc<Seat
     Ok((seat, (stop, thread)))
 }
 
-/// Has the library seed this thread's random numbers now, for which it measures the jitter of the processor for many
-/// milliseconds. The first client would have to wait for it, and at the lowest priority perhaps in vain.
+/// Has the library seed this thread's random numbers now, for which it measures the jitter of the
+/// processor for many milliseconds. The first client would have to wait for it, and at the lowest
+/// priority perhaps in vain.
 fn seed_generator() {
     // If it fails, handshakes will, too, and are counted.
     let _ = provider().secure_random.fill(&mut [0; 32]);
@@ -95,10 +110,15 @@ impl KePool {
 
     /// How many threads are known to get nothing done.
     pub(super) fn shunned(&self) -> usize {
-        self.seats.idle.iter().filter(|seat| seat.is_shunned(std::time::Instant::now())).count()
+        self.seats
+            .idle
+            .iter()
+            .filter(|seat| seat.is_shunned(std::time::Instant::now()))
+            .count()
     }
 
-    /// Keeps all threads from doing anything until what is returned is dropped; the last of it is for the one in reserve.
+    /// Keeps all threads from doing anything until what is returned is dropped; the last of it is
+    /// for the one in reserve.
     pub(super) fn hold_up(&self) -> Vec<std::sync::mpsc::Sender<()>> {
         let hold = |seat: &Arc<Seat>| {
             let (release, released) = std::sync::mpsc::channel();

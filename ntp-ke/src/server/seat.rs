@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
-/// How long a thread that has connections may do nothing at all. With 512 of them, one that has its processor to itself gets
-/// round to each in a third of that.
+/// How long a thread that has connections may do nothing at all. With 512 of them, one that has its
+/// processor to itself gets round to each in a third of that.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// How long a thread that did nothing for longer is given no more connections. Those that it has then are lost to their
-/// clients, so that it is not tried often.
+/// How long a thread that did nothing for longer is given no more connections. Those that it has
+/// then are lost to their clients, so that it is not tried often.
 const SHUNNED: Duration = Duration::from_secs(300);
 
 /// One of the threads, as those see it who give it connections.
@@ -20,7 +20,8 @@ pub(super) struct Seat {
     open: AtomicUsize,
     /// Whether the thread has done what it was last asked for.
     has_answered: AtomicBool,
-    /// Only threads that accept take this lock, so that none of them ever waits for one that gets no processor.
+    /// Only threads that accept take this lock, so that none of them ever waits for one that gets
+    /// no processor.
     care: Mutex<Care>,
 }
 
@@ -33,7 +34,12 @@ struct Care {
 
 impl Seat {
     pub(super) fn new(runtime: Handle) -> Self {
-        Self { runtime, open: AtomicUsize::new(0), has_answered: AtomicBool::new(true), care: Mutex::default() }
+        Self {
+            runtime,
+            open: AtomicUsize::new(0),
+            has_answered: AtomicBool::new(true),
+            care: Mutex::default(),
+        }
     }
 
     /// How many connections it has.
@@ -46,7 +52,8 @@ impl Seat {
         &self.runtime
     }
 
-    /// Finds out whether it gets to do anything, as long as it has something to do. Says when to look again.
+    /// Finds out whether it gets to do anything, as long as it has something to do. Says when to
+    /// look again.
     fn watch(self: &Arc<Self>, now: Instant) -> Option<Instant> {
         let mut care = self.care();
         if self.open() == 0 || care.is_shunned(now) {
@@ -57,7 +64,10 @@ impl Seat {
             Some(due) if now < due => return Some(due),
             Some(_) if !self.has_answered.load(Ordering::Relaxed) => {
                 tracing::debug!("handshakes get no processor; others go to the thread in reserve");
-                *care = Care { asked: None, shunned_until: Some(now + SHUNNED) };
+                *care = Care {
+                    asked: None,
+                    shunned_until: Some(now + SHUNNED),
+                };
                 return None;
             }
             _ => {}
@@ -65,7 +75,8 @@ impl Seat {
         care.asked = Some(now);
         self.has_answered.store(false, Ordering::Relaxed);
         let seat = Arc::clone(self);
-        self.runtime.spawn(async move { seat.has_answered.store(true, Ordering::Relaxed) });
+        self.runtime
+            .spawn(async move { seat.has_answered.store(true, Ordering::Relaxed) });
         Some(now + PATIENCE)
     }
 
@@ -94,7 +105,8 @@ pub(super) struct Seats {
 }
 
 impl Seats {
-    /// Finds out which threads get to do anything. Says when to look again; `None`: when there is a new connection.
+    /// Finds out which threads get to do anything. Says when to look again; `None`: when there is a
+    /// new connection.
     pub(super) fn watch(&self, now: Instant) -> Option<Instant> {
         self.idle.iter().filter_map(|seat| seat.watch(now)).min()
     }
@@ -105,11 +117,13 @@ impl Seats {
 pub(super) struct Place(Arc<Seat>);
 
 impl Place {
-    /// A place at the thread with the fewest connections, of those that get to do anything. Two that look at the same time
-    /// may find the same, which does no harm.
+    /// A place at the thread with the fewest connections, of those that get to do anything. Two
+    /// that look at the same time may find the same, which does no harm.
     pub(super) fn find(seats: &Seats, now: Instant) -> Self {
         let able = seats.idle.iter().filter(|seat| !seat.is_shunned(now));
-        let seat = able.min_by_key(|seat| seat.open()).unwrap_or(&seats.reserve);
+        let seat = able
+            .min_by_key(|seat| seat.open())
+            .unwrap_or(&seats.reserve);
         seat.open.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(seat))
     }
@@ -131,14 +145,22 @@ mod tests {
     use super::*;
 
     fn seats(count: usize) -> (tokio::runtime::Runtime, Seats) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let seat = || Arc::new(Seat::new(runtime.handle().clone()));
-        let seats = Seats { idle: (0..count).map(|_| seat()).collect(), reserve: seat() };
+        let seats = Seats {
+            idle: (0..count).map(|_| seat()).collect(),
+            reserve: seat(),
+        };
         (runtime, seats)
     }
 
     fn open(seats: &Seats) -> (Vec<usize>, usize) {
-        (seats.idle.iter().map(|seat| seat.open()).collect(), seats.reserve.open())
+        (
+            seats.idle.iter().map(|seat| seat.open()).collect(),
+            seats.reserve.open(),
+        )
     }
 
     #[test]
@@ -167,13 +189,21 @@ mod tests {
 
         assert_eq!(seats.watch(late), Some(late + PATIENCE));
         runtime.block_on(tokio::task::yield_now());
-        assert_eq!(seats.watch(late + PATIENCE), Some(late + PATIENCE * 2), "the other has answered");
+        assert_eq!(
+            seats.watch(late + PATIENCE),
+            Some(late + PATIENCE * 2),
+            "the other has answered"
+        );
         assert_eq!(seats.watch(late + PATIENCE * 2), None, "and then no more");
         places.push(Place::find(&seats, late + PATIENCE * 2));
         assert_eq!(open(&seats), (vec![1, 2], 1));
 
         places.push(Place::find(&seats, late + PATIENCE * 2 + SHUNNED));
-        assert_eq!(open(&seats), (vec![2, 2], 1), "in the end it is tried again");
+        assert_eq!(
+            open(&seats),
+            (vec![2, 2], 1),
+            "in the end it is tried again"
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// What changes when a file is written, replaced, or gets other permissions. Links are followed, as renewed certificates
-/// are often put in place by a new link.
+/// What changes when a file is written, replaced, or gets other permissions. Links are followed, as
+/// renewed certificates are often put in place by a new link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Stamp {
     file: (u64, u64),

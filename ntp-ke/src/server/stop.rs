@@ -13,7 +13,10 @@ pub(super) struct Stop {
 
 impl Stop {
     pub(super) const fn new(listener: TcpListener) -> Self {
-        Self { listener, told: AtomicBool::new(false) }
+        Self {
+            listener,
+            told: AtomicBool::new(false),
+        }
     }
 
     pub(super) const fn listener(&self) -> &TcpListener {

@@ -9,9 +9,14 @@ use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};
 
 impl Page<'_> {
     /// How sources come by their keys. Series without NTS are left out.
-    pub(super) fn nts_of_sources(&mut self, labelled: &[(Labels<'_>, &SourceFacts)]) -> fmt::Result {
-        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> =
-            labelled.iter().filter_map(|(labels, source)| Some((labels, source.nts.as_ref()?))).collect();
+    pub(super) fn nts_of_sources(
+        &mut self,
+        labelled: &[(Labels<'_>, &SourceFacts)],
+    ) -> fmt::Result {
+        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> = labelled
+            .iter()
+            .filter_map(|(labels, source)| Some((labels, source.nts.as_ref()?)))
+            .collect();
         self.gauges(
             "ntp_source_nts_ke_state",
             "1, with how far key establishment with the source is, and the algorithm of the keys in use.",
@@ -33,9 +38,14 @@ impl Page<'_> {
     /// The addresses at which keys are handed out.
     pub(super) fn nts_ke_servers(&mut self, servers: &[NtsKeServerFacts]) -> fmt::Result {
         let ordinals = ordinals(servers.len());
-        let labels = servers.iter().map(|server| vec![("listen_address", server.listen_address.as_str())]).collect();
-        let labelled: Vec<(Labels<'_>, &NtsKeServerFacts)> =
-            distinct(labels, &ordinals).into_iter().zip(servers).collect();
+        let labels = servers
+            .iter()
+            .map(|server| vec![("listen_address", server.listen_address.as_str())])
+            .collect();
+        let labelled: Vec<(Labels<'_>, &NtsKeServerFacts)> = distinct(labels, &ordinals)
+            .into_iter()
+            .zip(servers)
+            .collect();
         for metric in NTS_KE_SERVER {
             self.gauge_of(metric, &labelled)?;
         }
@@ -59,8 +69,11 @@ impl Page<'_> {
             "1, with the number of the key that seals cookies.",
             keyset.map(|keyset| (vec![("id", keyset.current_key_id.as_str())], 1.0)),
         )?;
-        let facts: Vec<(Labels<'_>, &KeysetFacts)> = keyset.map(|keyset| (vec![], keyset)).into_iter().collect();
-        KEYSET.iter().try_for_each(|metric| self.gauge_of(metric, &facts))
+        let facts: Vec<(Labels<'_>, &KeysetFacts)> =
+            keyset.map(|keyset| (vec![], keyset)).into_iter().collect();
+        KEYSET
+            .iter()
+            .try_for_each(|metric| self.gauge_of(metric, &facts))
     }
 }
 
@@ -84,7 +97,10 @@ mod tests {
     #[track_caller]
     fn assert_lines(page: &str, lines: &[&str]) {
         for line in lines {
-            assert!(page.lines().any(|one| one == *line), "no line\n{line}\nin\n{page}");
+            assert!(
+                page.lines().any(|one| one == *line),
+                "no line\n{line}\nin\n{page}"
+            );
         }
     }
 
@@ -100,7 +116,10 @@ mod tests {
                 r#"ntp_server_nts_nak_packets_total{listen_address="0.0.0.0:123"} 6"#,
             ],
         );
-        assert!(!page().contains("ntp_server_nts_rate_limited_packets_total{"), "what is not known has no series");
+        assert!(
+            !page().contains("ntp_server_nts_rate_limited_packets_total{"),
+            "what is not known has no series"
+        );
     }
 
     #[test]
@@ -109,7 +128,9 @@ mod tests {
         let page = page();
 
         for line in [
-            format!(r#"ntp_source_nts_ke_state{{{source},state="established",aead="AES-128-GCM-SIV"}} 1"#),
+            format!(
+                r#"ntp_source_nts_ke_state{{{source},state="established",aead="AES-128-GCM-SIV"}} 1"#
+            ),
             format!(r#"ntp_source_nts_ke_total{{{source},result="success"}} 1"#),
             format!(r#"ntp_source_nts_ke_total{{{source},result="connection-refused"}} 3"#),
             format!("ntp_source_nts_key_age_seconds{{{source}}} 3600"),
@@ -119,7 +140,8 @@ mod tests {
         ] {
             assert_lines(&page, &[&line]);
         }
-        let plain = |line: &&str| line.starts_with("ntp_source_nts") && line.contains("ntp2.example.org");
+        let plain =
+            |line: &&str| line.starts_with("ntp_source_nts") && line.contains("ntp2.example.org");
         assert_eq!(page.lines().find(plain), None);
     }
 
@@ -162,8 +184,13 @@ mod tests {
     fn without_nts_there_is_no_series_of_it() {
         let page = render(Ok(samples::synchronized()));
 
-        let series = page.lines().filter(|line| line.contains("_nts_") && !line.starts_with('#'));
+        let series = page
+            .lines()
+            .filter(|line| line.contains("_nts_") && !line.starts_with('#'));
         let counters_of_servers = |line: &&str| !line.starts_with("ntp_server_nts_");
-        assert_eq!(series.filter(counters_of_servers).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(
+            series.filter(counters_of_servers).collect::<Vec<_>>(),
+            [""; 0]
+        );
     }
 }

@@ -6,7 +6,8 @@ use ntp_proto::nts::{AeadAlgorithm, KeRequest, KeServer, KeServerConfig, KeyPair
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -35,8 +36,12 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let issuer = CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
-        let authority = Self { issuer, folder: tempfile::tempdir().unwrap() };
+        let issuer =
+            CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+        let authority = Self {
+            issuer,
+            folder: tempfile::tempdir().unwrap(),
+        };
         std::fs::write(authority.file(), authority.issuer.pem()).unwrap();
         authority
     }
@@ -47,7 +52,11 @@ impl Authority {
 
     /// Believes this authority and nobody else.
     pub(crate) fn trust(&self) -> Trust {
-        Trust { certificate_authorities: vec![self.file()], system_authorities: false, ..Trust::default() }
+        Trust {
+            certificate_authorities: vec![self.file()],
+            system_authorities: false,
+            ..Trust::default()
+        }
     }
 
     fn tls(&self, change: fn(&mut CertificateParams)) -> ServerConfig {
@@ -61,7 +70,10 @@ impl Authority {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
             .unwrap();
         tls.alpn_protocols = vec![b"ntske/1".to_vec()];
         tls
@@ -106,14 +118,25 @@ impl<'a> KeyService<'a> {
     /// Serves until the process ends.
     pub(crate) fn start(self) -> SocketAddr {
         let acceptor = TlsAcceptor::from(Arc::new(self.authority.tls(self.certificate)));
-        let grant = KeServerConfig { algorithms: self.algorithms, server: None, port: Some(self.ntp.port()) };
-        let desk = Desk { grant: Arc::new(grant), keys: self.keys, exporter: self.exporter };
+        let grant = KeServerConfig {
+            algorithms: self.algorithms,
+            server: None,
+            port: Some(self.ntp.port()),
+        };
+        let desk = Desk {
+            grant: Arc::new(grant),
+            keys: self.keys,
+            exporter: self.exporter,
+        };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         // A thread with a runtime of its own, as the caller may have none, or be within one.
         thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 while let Ok((stream, _)) = listener.accept().await {
@@ -138,7 +161,9 @@ impl Desk {
         let mut server = KeServer::new(Arc::clone(&self.grant));
         let mut room = [0; 1024];
         let response = loop {
-            let Ok(length @ 1..) = stream.read(&mut room).await else { return };
+            let Ok(length @ 1..) = stream.read(&mut room).await else {
+                return;
+            };
             match server.handle_bytes(&room[..length]) {
                 Ok(None) => {}
                 Ok(Some(request)) => break self.respond(&request, &stream),
@@ -154,7 +179,8 @@ impl Desk {
         let mut rng = ChaCha12Rng::from_seed([7; 32]);
         let tls = stream.get_ref().1;
         let exporter = |label: &[u8], context: &[u8], out: &mut [u8]| {
-            tls.export_keying_material(out, label, Some(context)).map(drop)
+            tls.export_keying_material(out, label, Some(context))
+                .map(drop)
         };
         let context = match self.exporter {
             Exporter::Agreed => return request.respond(exporter, &self.keys, &mut rng).unwrap(),

@@ -1,6 +1,11 @@
-//! Servers on the loopback interface within the test's own process: NTP with and without NTS, key establishment, and the
-//! authority that all certificates are from. Whatever a test does not ask for is as it should be.
-#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
+//! Servers on the loopback interface within the test's own process: NTP with and without NTS, key
+//! establishment, and the authority that all certificates are from. Whatever a test does not ask
+//! for is as it should be.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses its own part"
+)]
 
 mod keys;
 mod time;

@@ -56,9 +56,19 @@ impl TimeService {
                 return Vec::new();
             }
             let clock = || now() + NtpDuration::from_seconds(self.ahead);
-            let request = Request { octets, from, receive: clock(), now: MonoTime::from_epoch(began.elapsed()) };
-            let snapshots = Snapshots { state: &self.state, keys: self.keys.as_deref() };
-            let Verdict::Reply(reply) = server.handle_request(request, snapshots) else { return Vec::new() };
+            let request = Request {
+                octets,
+                from,
+                receive: clock(),
+                now: MonoTime::from_epoch(began.elapsed()),
+            };
+            let snapshots = Snapshots {
+                state: &self.state,
+                keys: self.keys.as_deref(),
+            };
+            let Verdict::Reply(reply) = server.handle_request(request, snapshots) else {
+                return Vec::new();
+            };
             let mut octets = vec![0; 1280];
             let length = reply.emit(clock(), &mut octets).unwrap();
             octets.truncate(length);
@@ -69,7 +79,9 @@ impl TimeService {
 }
 
 /// A server that answers each datagram with those that `answer` makes of it.
-pub(crate) fn odd(mut answer: impl FnMut(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
+pub(crate) fn odd(
+    mut answer: impl FnMut(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
+) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     thread::spawn(move || {

@@ -67,9 +67,9 @@ pub enum Event {
         host: String,
         /// Its TCP port.
         port: u16,
-        /// If the clock has never been right and nobody has confirmed it yet, this time in Unix seconds, which has passed
-        /// for sure: then certificates are to be accepted that had not expired by then, whenever they begin to be valid.
-        /// `None`: they must be valid now.
+        /// If the clock has never been right and nobody has confirmed it yet, this time in Unix
+        /// seconds, which has passed for sure: then certificates are to be accepted that had not
+        /// expired by then, whenever they begin to be valid. `None`: they must be valid now.
         since: Option<i64>,
     },
     /// Keys were established, for the first time or after failures.
@@ -95,8 +95,9 @@ pub enum Event {
         /// The entry that has the server.
         rival: GroupId,
     },
-    /// Every source with NTS is refused, one at least because its certificate has expired, and no other source can be used, or
-    /// others have moved our clock far ahead: the time is doubted, and certificates are judged as at a first start.
+    /// Every source with NTS is refused, one at least because its certificate has expired, and no
+    /// other source can be used, or others have moved our clock far ahead: the time is doubted, and
+    /// certificates are judged as at a first start.
     TimeDoubted,
     /// An association was made.
     SourceAdded {

@@ -1,4 +1,5 @@
-//! The keys of NTS: who needs new ones, what is done with them, and whether the time they vouch for can be believed.
+//! The keys of NTS: who needs new ones, what is done with them, and whether the time they vouch for
+//! can be believed.
 
 use super::{Client, Event, Removal, membership};
 use crate::clock::{Authentication, Doubt, FirstTime, Outcome};
@@ -12,13 +13,21 @@ const A_DAY: Seconds = Seconds::new(86_400.0);
 
 impl Client {
     /// Takes in what became of the key establishment that [`Event::Establish`] asked for.
-    pub fn handle_established(&mut self, now: Now, group: GroupId, outcome: Result<Granted, EstablishFailure>) {
-        let Some(entry) = self.groups.get_mut(group.place()) else { return };
+    pub fn handle_established(
+        &mut self,
+        now: Now,
+        group: GroupId,
+        outcome: Result<Granted, EstablishFailure>,
+    ) {
+        let Some(entry) = self.groups.get_mut(group.place()) else {
+            return;
+        };
         match outcome {
             Err(failure) => {
                 let expired = failure.expired;
                 if entry.handle_not_established(now.mono, failure.clone(), &mut self.rng) {
-                    self.events.push_back(Event::NotEstablished { group, failure });
+                    self.events
+                        .push_back(Event::NotEstablished { group, failure });
                 }
                 if expired {
                     self.doubt_the_time(now.mono);
@@ -26,8 +35,13 @@ impl Client {
             }
             Ok(granted) => {
                 if entry.handle_established(now.mono) {
-                    let (algorithm, cookies) = (granted.keys.primary.algorithm(), granted.cookies.len());
-                    self.events.push_back(Event::Established { group, algorithm, cookies });
+                    let (algorithm, cookies) =
+                        (granted.keys.primary.algorithm(), granted.cookies.len());
+                    self.events.push_back(Event::Established {
+                        group,
+                        algorithm,
+                        cookies,
+                    });
                 }
                 self.hand_out(now.mono, group, granted);
             }
@@ -38,19 +52,29 @@ impl Client {
 
     /// Gives keys to the association that wants them, or keeps them for a new one.
     pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, mut granted: Granted) {
-        let known: Vec<SocketAddr> = granted.addresses.iter().map(crate::pool::canonical).collect();
-        let member = self.members.values_mut().find(|member| member.group == group);
+        let known: Vec<SocketAddr> = granted
+            .addresses
+            .iter()
+            .map(crate::pool::canonical)
+            .collect();
+        let member = self
+            .members
+            .values_mut()
+            .find(|member| member.group == group);
         if let Some(member) = member {
             let address = member.source.address();
             let elsewhere = known.iter().any(|other| *other != address);
-            let stays = known.contains(&address) && !(membership::is_useless(&member.source) && elsewhere);
+            let stays =
+                known.contains(&address) && !(membership::is_useless(&member.source) && elsewhere);
             if stays {
                 return member.source.rekey(Session::new(granted, now), now);
             }
             let id = member.source.id();
             self.remove(id, Removal::Moved, now);
             // Of several addresses, the one that was of no use is tried last.
-            granted.addresses.sort_by_key(|other| crate::pool::canonical(other) == address);
+            granted
+                .addresses
+                .sort_by_key(|other| crate::pool::canonical(other) == address);
         }
         if let Some(entry) = self.groups.get_mut(group.place()) {
             entry.put(granted, now);
@@ -60,7 +84,10 @@ impl Client {
     /// Asks for new keys where they are wanted.
     pub(super) fn want_keys(&mut self, now: MonoTime) {
         for member in self.members.values() {
-            if member.source.session().is_some_and(|session| session.wants_keys(now))
+            if member
+                .source
+                .session()
+                .is_some_and(|session| session.wants_keys(now))
                 && let Some(group) = self.groups.get_mut(member.group.place())
             {
                 group.want_addresses(now, &mut self.rng);
@@ -68,13 +95,15 @@ impl Client {
         }
     }
 
-    /// The keys and cookies of each entry as they are now, to be kept over a restart. Whoever keeps them must not hand them
-    /// out twice: a cookie is used once.
+    /// The keys and cookies of each entry as they are now, to be kept over a restart. Whoever keeps
+    /// them must not hand them out twice: a cookie is used once.
     #[must_use]
     pub fn sessions(&self, now: MonoTime) -> Vec<(GroupId, Granted)> {
         let of = |member: &super::Member| {
-            let session =
-                member.source.session().filter(|session| !session.wants_keys(now) && !session.is_provisional());
+            let session = member
+                .source
+                .session()
+                .filter(|session| !session.wants_keys(now) && !session.is_provisional());
             session.map(|session| (member.group, session.granted(member.source.address(), now)))
         };
         self.members.values().filter_map(of).collect()
@@ -85,11 +114,13 @@ impl Client {
         self.unproven_since.filter(|_| !self.confirmed)
     }
 
-    /// A certificate was refused because it has expired. If there is nothing else to go by, or if sources without NTS have moved
-    /// our clock far ahead, it is likelier that we are wrong about the time than that all certificates were forgotten: only what
-    /// is certain counts from now on.
+    /// A certificate was refused because it has expired. If there is nothing else to go by, or if
+    /// sources without NTS have moved our clock far ahead, it is likelier that we are wrong about
+    /// the time than that all certificates were forgotten: only what is certain counts from now on.
     fn doubt_the_time(&mut self, now: MonoTime) {
-        let Some(certain) = self.certain_since else { return };
+        let Some(certain) = self.certain_since else {
+            return;
+        };
         let preferred = self.clock.config().authentication != Authentication::Mix;
         let moved_ahead = preferred && self.clock.unauthenticated_steps() > A_DAY;
         let hopeful = |member: &super::Member| {
@@ -98,7 +129,9 @@ impl Client {
             counts && (member.source.is_usable() || pending)
         };
         let mut entries = self.groups.iter().filter(|group| group.is_nts());
-        let in_doubt_already = self.certificates_since().is_some_and(|since| since <= certain);
+        let in_doubt_already = self
+            .certificates_since()
+            .is_some_and(|since| since <= certain);
         let known = self.confirmed && !moved_ahead;
         if known || in_doubt_already || self.members.values().any(hopeful) {
             return;
@@ -114,11 +147,17 @@ impl Client {
         }
     }
 
-    /// From the first time that the clock is synchronised on, it is fit to judge certificates; where it was doubted, from when a
-    /// source with NTS has confirmed it.
+    /// From the first time that the clock is synchronised on, it is fit to judge certificates;
+    /// where it was doubted, from when a source with NTS has confirmed it.
     pub(super) fn confirm(&mut self, now: Now) {
         let free = self.clock.timescale().to_free(now.local);
-        let sealed = matches!(self.clock.selection().outcome, Outcome::Agreed { authenticated: 1.., .. });
+        let sealed = matches!(
+            self.clock.selection().outcome,
+            Outcome::Agreed {
+                authenticated: 1..,
+                ..
+            }
+        );
         if !self.confirmed && self.clock.is_synchronized(free) && (sealed || !self.doubted) {
             self.confirmed = true;
             self.revalidate(now);
@@ -127,9 +166,15 @@ impl Client {
 
     /// A server may not claim a time at which the certificate that vouches for it is not valid.
     pub(super) fn check_certificate_time(&mut self, now: Now, id: SourceId) {
-        let Some(member) = self.members.get(&id) else { return };
-        let Some(session) = member.source.session() else { return };
-        let Some((offset, _)) = self.opinion_of(member, now) else { return };
+        let Some(member) = self.members.get(&id) else {
+            return;
+        };
+        let Some(session) = member.source.session() else {
+            return;
+        };
+        let Some((offset, _)) = self.opinion_of(member, now) else {
+            return;
+        };
         if !session.vouches_for(now.local + offset.into(), now.mono)
             && let Some(member) = self.members.get_mut(&id)
         {
@@ -137,15 +182,23 @@ impl Client {
         }
     }
 
-    /// The reason for which a source that claims this time may not set the clock alone, if there is one.
-    pub(super) fn doubt_about(&self, member: &super::Member, claimed: NtpTimestamp) -> Option<Doubt> {
+    /// The reason for which a source that claims this time may not set the clock alone, if there is
+    /// one.
+    pub(super) fn doubt_about(
+        &self,
+        member: &super::Member,
+        claimed: NtpTimestamp,
+    ) -> Option<Doubt> {
         match member.source.session() {
             Some(session) => {
-                let proof_needed = self.clock.config().first_time == FirstTime::Witness && !self.confirmed;
+                let proof_needed =
+                    self.clock.config().first_time == FirstTime::Witness && !self.confirmed;
                 (session.is_provisional() && proof_needed).then_some(Doubt::CertificateUnproven)
             }
             None => {
-                let until = self.plausible_until.filter(|until| claimed.to_unix_near(*until).0 > *until)?;
+                let until = self
+                    .plausible_until
+                    .filter(|until| claimed.to_unix_near(*until).0 > *until)?;
                 Some(Doubt::Implausible { claimed, until })
             }
         }
@@ -156,7 +209,11 @@ impl Client {
         let mut out = Vec::new();
         for member in self.members.values_mut() {
             let id = member.source.id();
-            if let Some(session) = member.source.session_mut().filter(|session| session.is_provisional()) {
+            if let Some(session) = member
+                .source
+                .session_mut()
+                .filter(|session| session.is_provisional())
+            {
                 if session.validity().contains_timestamp(now.local) {
                     session.confirm();
                 } else {

@@ -23,12 +23,30 @@ const DENIAL_BACK_OFF: Duration = Duration::from_secs(3600);
 const DENIAL_DOUBLINGS: u32 = 4;
 
 impl Client {
-    /// Takes in the result of a look-up that [`Event::Resolve`] asked for: addresses with the port set, or why it failed.
-    pub fn handle_resolved(&mut self, now: crate::time::Now, group: GroupId, found: Result<&[SocketAddr], String>) {
-        let in_use: Vec<SocketAddr> = self.taken(group).into_iter().map(|(address, _)| address).collect();
+    /// Takes in the result of a look-up that [`Event::Resolve`] asked for: addresses with the port
+    /// set, or why it failed.
+    pub fn handle_resolved(
+        &mut self,
+        now: crate::time::Now,
+        group: GroupId,
+        found: Result<&[SocketAddr], String>,
+    ) {
+        let in_use: Vec<SocketAddr> = self
+            .taken(group)
+            .into_iter()
+            .map(|(address, _)| address)
+            .collect();
         let own = self.addresses_of(group);
-        let Some(entry) = self.groups.get_mut(group.place()) else { return };
-        let found = found.and_then(|found| if found.is_empty() { Err(NO_ADDRESSES.to_owned()) } else { Ok(found) });
+        let Some(entry) = self.groups.get_mut(group.place()) else {
+            return;
+        };
+        let found = found.and_then(|found| {
+            if found.is_empty() {
+                Err(NO_ADDRESSES.to_owned())
+            } else {
+                Ok(found)
+            }
+        });
         match found {
             Err(error) => {
                 if entry.handle_failure(now.mono, error.clone(), &mut self.rng) {
@@ -40,9 +58,14 @@ impl Client {
                 let news = entry.handle_addresses(now.mono, found, &in_use);
                 let refused = entry.refused_addresses().to_vec();
                 if news && !refused.is_empty() {
-                    self.events.push_back(Event::AddressesRefused { group, refused });
+                    self.events
+                        .push_back(Event::AddressesRefused { group, refused });
                 }
-                if self.groups.get(group.place()).is_some_and(|entry| !entry.is_pool()) {
+                if self
+                    .groups
+                    .get(group.place())
+                    .is_some_and(|entry| !entry.is_pool())
+                {
                     self.move_server(now.mono, group, found, &own);
                 }
                 self.move_on(now.mono, group, &in_use);
@@ -52,22 +75,46 @@ impl Client {
         self.tell_transitions();
     }
 
-    /// A configured server whose useless address is gone from its name, or that has others, is asked there instead.
-    fn move_server(&mut self, now: MonoTime, group: GroupId, found: &[SocketAddr], own: &[SocketAddr]) {
-        let useless = self.members_of(group).find(|member| is_useless(&member.source)).map(|member| member.source.id());
-        let gone = own.iter().any(|address| !found.iter().map(crate::pool::canonical).any(|other| other == *address));
-        let elsewhere = self.groups.get(group.place()).is_some_and(|entry| entry.has_candidate(own));
+    /// A configured server whose useless address is gone from its name, or that has others, is
+    /// asked there instead.
+    fn move_server(
+        &mut self,
+        now: MonoTime,
+        group: GroupId,
+        found: &[SocketAddr],
+        own: &[SocketAddr],
+    ) {
+        let useless = self
+            .members_of(group)
+            .find(|member| is_useless(&member.source))
+            .map(|member| member.source.id());
+        let gone = own.iter().any(|address| {
+            !found
+                .iter()
+                .map(crate::pool::canonical)
+                .any(|other| other == *address)
+        });
+        let elsewhere = self
+            .groups
+            .get(group.place())
+            .is_some_and(|entry| entry.has_candidate(own));
         if let Some(id) = useless.filter(|_| elsewhere || gone) {
             self.remove(id, Removal::Moved, now);
         }
     }
 
-    /// One member whose address is gone from the name for good, although it still answers, gives way to an address that the name
-    /// has.
+    /// One member whose address is gone from the name for good, although it still answers, gives
+    /// way to an address that the name has.
     fn move_on(&mut self, now: MonoTime, group: GroupId, in_use: &[SocketAddr]) {
-        let Some(entry) = self.groups.get(group.place()) else { return };
-        let gone = self.members_of(group).find(|member| entry.is_gone(member.source.address()));
-        if let Some(id) = gone.map(|member| member.source.id()).filter(|_| self.has_open_candidate(entry, in_use, now))
+        let Some(entry) = self.groups.get(group.place()) else {
+            return;
+        };
+        let gone = self
+            .members_of(group)
+            .find(|member| entry.is_gone(member.source.address()));
+        if let Some(id) = gone
+            .map(|member| member.source.id())
+            .filter(|_| self.has_open_candidate(entry, in_use, now))
         {
             self.remove(id, Removal::Moved, now);
         }
@@ -84,8 +131,14 @@ impl Client {
             while self.members_of(id).count() < self.groups.get(place).map_or(0, Group::wanted) {
                 let (members, taken) = (self.addresses_of(id), self.taken(id));
                 let in_use: Vec<SocketAddr> = taken.iter().map(|(address, _)| *address).collect();
-                let Some(group) = self.groups.get_mut(place) else { break };
-                let address = if group.can_add() { group.take_candidate(&members, &in_use) } else { None };
+                let Some(group) = self.groups.get_mut(place) else {
+                    break;
+                };
+                let address = if group.can_add() {
+                    group.take_candidate(&members, &in_use)
+                } else {
+                    None
+                };
                 let Some(address) = address else {
                     self.look_further(id, &taken, now);
                     break;
@@ -97,51 +150,99 @@ impl Client {
         let since = self.certificates_since();
         for group in &mut self.groups {
             if group.poll_resolve(now) {
-                let (id, host, port) = (group.id(), group.config().host.clone(), group.config().port);
+                let (id, host, port) =
+                    (group.id(), group.config().host.clone(), group.config().port);
                 self.events.push_back(if group.is_nts() {
-                    Event::Establish { group: id, host, port, since }
+                    Event::Establish {
+                        group: id,
+                        host,
+                        port,
+                        since,
+                    }
                 } else {
-                    Event::Resolve { group: id, host, port }
+                    Event::Resolve {
+                        group: id,
+                        host,
+                        port,
+                    }
                 });
             }
         }
     }
 
     fn add(&mut self, group: GroupId, address: SocketAddr, now: MonoTime) {
-        let Some(config) = self.groups.get(group.place()).map(|entry| entry.config().source) else { return };
+        let Some(config) = self
+            .groups
+            .get(group.place())
+            .map(|entry| entry.config().source)
+        else {
+            return;
+        };
         let id = SourceId::new(self.next_id);
         self.next_id += 1;
         // Whoever takes the place of one that was of no use is asked without haste.
-        let in_vain = self.groups.get(group.place()).is_some_and(Group::is_struggling);
-        let config = if in_vain { SourceConfig { burst: 1, ..config } } else { config };
-        let granted = self.groups.get_mut(group.place()).and_then(Group::take_granted);
+        let in_vain = self
+            .groups
+            .get(group.place())
+            .is_some_and(Group::is_struggling);
+        let config = if in_vain {
+            SourceConfig { burst: 1, ..config }
+        } else {
+            config
+        };
+        let granted = self
+            .groups
+            .get_mut(group.place())
+            .and_then(Group::take_granted);
         let source = Source::new(id, address, config, now);
         let source = match granted {
             Some(granted) => source.with_session(Session::new(granted, now)),
             None => source,
         };
         let hopeless_at = u32::MAX;
-        let member =
-            Member { source, group, lies: 0, hopeless_at, denials: 0, revive_at: None, told: None, brewing: None };
+        let member = Member {
+            source,
+            group,
+            lies: 0,
+            hopeless_at,
+            denials: 0,
+            revive_at: None,
+            told: None,
+            brewing: None,
+        };
         self.members.insert(id, member);
-        self.events.push_back(Event::SourceAdded { id, address, group });
+        self.events
+            .push_back(Event::SourceAdded { id, address, group });
     }
 
-    /// An entry has no address that it may use. Where another entry has its only server, there is nothing to be looked for, and
-    /// keys are no longer wanted.
+    /// An entry has no address that it may use. Where another entry has its only server, there is
+    /// nothing to be looked for, and keys are no longer wanted.
     fn look_further(&mut self, id: GroupId, taken: &[(SocketAddr, GroupId)], now: MonoTime) {
         let alone = self.members_of(id).next().is_none();
-        let Some(group) = self.groups.get_mut(id.place()) else { return };
+        let Some(group) = self.groups.get_mut(id.place()) else {
+            return;
+        };
         let same = |address: &SocketAddr| {
-            let by = |wanted: SocketAddr| taken.iter().find(|(other, owner)| *other == wanted && *owner != id);
-            by(*address).or_else(|| by(group.sibling(*address)?)).map(|(_, owner)| *owner)
+            let by = |wanted: SocketAddr| {
+                taken
+                    .iter()
+                    .find(|(other, owner)| *other == wanted && *owner != id)
+            };
+            by(*address)
+                .or_else(|| by(group.sibling(*address)?))
+                .map(|(_, owner)| *owner)
         };
         let owners: Vec<Option<GroupId>> = group.known().iter().map(same).collect();
-        let rival = owners.first().copied().flatten().filter(|_| alone && owners.iter().all(Option::is_some));
+        let rival = owners
+            .first()
+            .copied()
+            .flatten()
+            .filter(|_| alone && owners.iter().all(Option::is_some));
         if group.set_rival(rival)
             && let Some(rival) = rival
         {
-            self.events.push_back(Event::SameServer { group: id, rival });
+            self.events
+                .push_back(Event::SameServer { group: id, rival });
         }
         if rival.is_some() && group.is_nts() {
             group.want_addresses_later(now);
@@ -150,29 +251,52 @@ impl Client {
         }
     }
 
-    /// The addresses that an entry may not use, and the entries that have them. Authenticated time goes first: an entry with
-    /// NTS gives way to entries with NTS only, and one without NTS to all that have answered or may still do so.
+    /// The addresses that an entry may not use, and the entries that have them. Authenticated time
+    /// goes first: an entry with NTS gives way to entries with NTS only, and one without NTS to all
+    /// that have answered or may still do so.
     fn taken(&self, group: GroupId) -> Vec<(SocketAddr, GroupId)> {
         let is_nts = self.groups.get(group.place()).is_some_and(Group::is_nts);
         let mut taken = Vec::new();
         for member in self.members.values() {
             let sealed = member.source.session().is_some();
-            let heeded = member.group == group || if is_nts { sealed } else { !sealed || !is_useless(&member.source) };
+            let heeded = member.group == group
+                || if is_nts {
+                    sealed
+                } else {
+                    !sealed || !is_useless(&member.source)
+                };
             if heeded {
                 let address = member.source.address();
-                let sibling = self.groups.get(member.group.place()).and_then(|entry| entry.sibling(address));
-                taken.extend([Some(address), sibling].into_iter().flatten().map(|address| (address, member.group)));
+                let sibling = self
+                    .groups
+                    .get(member.group.place())
+                    .and_then(|entry| entry.sibling(address));
+                taken.extend(
+                    [Some(address), sibling]
+                        .into_iter()
+                        .flatten()
+                        .map(|address| (address, member.group)),
+                );
             }
         }
         taken
     }
 
-    /// A source with NTS has answered: associations without NTS at its addresses end, as one clock counts once, and what is easily
-    /// forged must not stand in the way of what is authenticated.
+    /// A source with NTS has answered: associations without NTS at its addresses end, as one clock
+    /// counts once, and what is easily forged must not stand in the way of what is authenticated.
     pub(super) fn displace_plain(&mut self, id: SourceId, now: MonoTime) {
-        let Some(member) = self.members.get(&id).filter(|member| member.source.session().is_some()) else { return };
+        let Some(member) = self
+            .members
+            .get(&id)
+            .filter(|member| member.source.session().is_some())
+        else {
+            return;
+        };
         let address = member.source.address();
-        let sibling = self.groups.get(member.group.place()).and_then(|entry| entry.sibling(address));
+        let sibling = self
+            .groups
+            .get(member.group.place())
+            .and_then(|entry| entry.sibling(address));
         let same_host = |other: SocketAddr| other == address || Some(other) == sibling;
         let displaced: Vec<(SourceId, GroupId, SocketAddr)> = self
             .members
@@ -189,7 +313,9 @@ impl Client {
     }
 
     pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
-        let Some(member) = self.members.remove(&id) else { return };
+        let Some(member) = self.members.remove(&id) else {
+            return;
+        };
         let address = member.source.address();
         self.clock.forget(id);
         if let Some(group) = self.groups.get_mut(member.group.place()) {
@@ -197,33 +323,43 @@ impl Client {
                 // A missing route says nothing about the server.
                 group.put_aside(address);
             } else {
-                // The administrator chose the name of a configured server, so all its addresses stay welcome.
+                // The administrator chose the name of a configured server, so all its addresses
+                // stay welcome.
                 if group.is_pool() {
                     group.shun(address.ip(), now);
                 }
                 group.handle_vain();
             }
         }
-        self.events.push_back(Event::SourceRemoved { id, address, reason });
+        self.events.push_back(Event::SourceRemoved {
+            id,
+            address,
+            reason,
+        });
     }
 
-    /// Members of pools are replaced as soon as there is somebody to replace them with; configured servers are looked up
-    /// again.
+    /// Members of pools are replaced as soon as there is somebody to replace them with; configured
+    /// servers are looked up again.
     fn replace_useless(&mut self, now: MonoTime) {
         let in_use = self.addresses();
         let mut out = Vec::new();
         for (id, member) in &self.members {
-            let Some(reason) = reason_to_replace(member) else { continue };
+            let Some(reason) = reason_to_replace(member) else {
+                continue;
+            };
             let open = |group: &Group| self.has_open_candidate(group, &in_use, now);
             let elsewhere = self.groups.get(member.group.place()).is_some_and(open);
-            let Some(group) = self.groups.get_mut(member.group.place()) else { continue };
+            let Some(group) = self.groups.get_mut(member.group.place()) else {
+                continue;
+            };
             if reason == Removal::NoRoute {
                 if elsewhere {
                     out.push((*id, reason));
                 }
                 continue;
             }
-            // Keys that work do not become better by others; where nobody answers, the server may have moved.
+            // Keys that work do not become better by others; where nobody answers, the server may
+            // have moved.
             let established = group.is_nts() && member.source.unanswered() == 0;
             if established {
                 continue;
@@ -240,7 +376,8 @@ impl Client {
         }
     }
 
-    /// A configured server that denied us is tried again after a long time: the kiss may have been forged.
+    /// A configured server that denied us is tried again after a long time: the kiss may have been
+    /// forged.
     fn revive(&mut self, now: MonoTime) {
         for member in self.members.values_mut() {
             if member.source.demobilized().is_none() {
@@ -250,7 +387,8 @@ impl Client {
                 None => {
                     let doubled = DENIAL_BACK_OFF * 2_u32.pow(member.denials.min(DENIAL_DOUBLINGS));
                     member.denials += 1;
-                    member.revive_at = Some(now + doubled.mul_f64(self.rng.random_range(1.0..1.25)));
+                    member.revive_at =
+                        Some(now + doubled.mul_f64(self.rng.random_range(1.0..1.25)));
                 }
                 Some(at) if now >= at => {
                     member.revive_at = None;
@@ -263,13 +401,16 @@ impl Client {
         }
     }
 
-    /// Counts how often in a row a source with a new opinion has been contradicted, or could not be used.
+    /// Counts how often in a row a source with a new opinion has been contradicted, or could not be
+    /// used.
     pub(super) fn judge_honesty(&mut self, id: SourceId, now: MonoTime) {
         let standing = self.clock.selection().standing(id);
         let lies = matches!(
             standing,
             Some(
-                Standing::Falseticker { .. } | Standing::ContradictsAuthenticated { .. } | Standing::TooDistant { .. }
+                Standing::Falseticker { .. }
+                    | Standing::ContradictsAuthenticated { .. }
+                    | Standing::TooDistant { .. }
             )
         );
         if let Some(member) = self.members.get_mut(&id) {
@@ -279,27 +420,41 @@ impl Client {
     }
 
     pub(super) fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Member> {
-        self.members.values().filter(move |member| member.group == group)
+        self.members
+            .values()
+            .filter(move |member| member.group == group)
     }
 
     fn addresses_of(&self, group: GroupId) -> Vec<SocketAddr> {
-        self.members_of(group).map(|member| member.source.address()).collect()
+        self.members_of(group)
+            .map(|member| member.source.address())
+            .collect()
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
-        self.members.values().map(|member| member.source.address()).collect()
+        self.members
+            .values()
+            .map(|member| member.source.address())
+            .collect()
     }
 }
 
 pub(super) fn is_useless(source: &Source) -> bool {
-    let patience = if source.counters().measured == 0 { PATIENCE_WITH_STRANGERS } else { PATIENCE };
+    let patience = if source.counters().measured == 0 {
+        PATIENCE_WITH_STRANGERS
+    } else {
+        PATIENCE
+    };
     source.useless_polls() >= patience
 }
 
 fn reason_to_replace(member: &Member) -> Option<Removal> {
     if member.source.demobilized().is_some() {
         Some(Removal::Denied)
-    } else if member.source.has_no_route() && member.source.counters().measured == 0 && !is_useless(&member.source) {
+    } else if member.source.has_no_route()
+        && member.source.counters().measured == 0
+        && !is_useless(&member.source)
+    {
         Some(Removal::NoRoute)
     } else if is_useless(&member.source) {
         Some(Removal::Useless)

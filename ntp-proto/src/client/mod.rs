@@ -1,9 +1,11 @@
-//! The client: sources, pools and the clock in one object, which the daemon and simulators drive alike.
+//! The client: sources, pools and the clock in one object, which the daemon and simulators drive
+//! alike.
 //!
 //! Inputs are `handle_*`, outputs are `poll_*`, getters take `&self`. After any input, drain
 //! [`poll_transmit`](Client::poll_transmit), then [`poll_action`](Client::poll_action) and
-//! [`poll_event`](Client::poll_event), then arm a timer for [`poll_timeout`](Client::poll_timeout) and call
-//! [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a clock, sends, or blocks.
+//! [`poll_event`](Client::poll_event), then arm a timer for [`poll_timeout`](Client::poll_timeout)
+//! and call [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a
+//! clock, sends, or blocks.
 
 mod event;
 mod keys;
@@ -21,13 +23,15 @@ pub use state::SourceState;
 use state::StateClass;
 
 use crate::clock::{
-    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock, LeapTable, Stamp,
+    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock,
+    LeapTable, Stamp,
 };
 use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
 use crate::source::{
-    Accepted, Context, Datagram, Discard, Granted, Ourselves, OwnServers, Source, SourceId, Transmit, TransmitToken,
+    Accepted, Context, Datagram, Discard, Granted, Ourselves, OwnServers, Source, SourceId,
+    Transmit, TransmitToken,
 };
 use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
@@ -35,7 +39,8 @@ use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// After the first reply, each other source may leave this many requests unanswered before it is not waited for.
+/// After the first reply, each other source may leave this many requests unanswered before it is
+/// not waited for.
 const PATIENCE_AT_FIRST: u32 = 2;
 
 /// Everything that a client needs to know from its configuration.
@@ -47,11 +52,14 @@ pub struct ClientConfig {
     pub clock: ClockConfig,
     /// Keys and cookies of NTS from an earlier run (see [`Client::sessions`]).
     pub sessions: Vec<(GroupId, Granted)>,
-    /// If the clock has never been right as far as is known, a time in Unix seconds that has passed for sure.
+    /// If the clock has never been right as far as is known, a time in Unix seconds that has passed
+    /// for sure.
     pub unproven_since: Option<i64>,
-    /// A time in Unix seconds that has passed for certain, whatever was kept from earlier runs: that of the build.
+    /// A time in Unix seconds that has passed for certain, whatever was kept from earlier runs:
+    /// that of the build.
     pub certain_since: Option<i64>,
-    /// The latest time, in Unix seconds, to which one source without NTS may set the clock alone. `None`: any.
+    /// The latest time, in Unix seconds, to which one source without NTS may set the clock alone.
+    /// `None`: any.
     pub plausible_until: Option<i64>,
 }
 
@@ -119,10 +127,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that starts at `now`; `seed` must be unpredictable, since all its randomness comes from it.
+    /// A client that starts at `now`; `seed` must be unpredictable, since all its randomness comes
+    /// from it.
     #[must_use]
     pub fn new(config: ClientConfig, initial: &InitialClock, seed: [u8; 32], now: Now) -> Self {
-        let groups = config.groups.into_iter().enumerate().map(|(place, group)| Group::new(GroupId::new(place), group));
+        let groups = config
+            .groups
+            .into_iter()
+            .enumerate()
+            .map(|(place, group)| Group::new(GroupId::new(place), group));
         let mut client = Self {
             clock: Clock::new(config.clock, initial, now),
             groups: groups.collect(),
@@ -149,10 +162,13 @@ impl Client {
 
     /// Writes the next datagram to send into `buffer`, which should hold at least 1 kB.
     pub fn poll_transmit(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
-        self.members.values_mut().find_map(|member| member.source.poll_transmit(now.mono, &mut self.rng, buffer))
+        self.members
+            .values_mut()
+            .find_map(|member| member.source.poll_transmit(now.mono, &mut self.rng, buffer))
     }
 
-    /// Takes in when a request left. Returns what became of a reply that was waiting for this, if one was.
+    /// Takes in when a request left. Returns what became of a reply that was waiting for this, if
+    /// one was.
     ///
     /// # Errors
     /// Why the waiting reply cannot be used; it has been counted.
@@ -163,10 +179,19 @@ impl Client {
         stamp: Stamp,
     ) -> Result<Option<Accepted>, Discard> {
         let id = token.source();
-        let Some(member) = self.members.get_mut(&id) else { return Ok(None) };
-        let outcome =
-            member.source.handle_transmitted(token, stamp, &context(&self.clock, &self.own_servers, now.mono));
-        self.conclude(now, id, outcome.map(|accepted| accepted.unwrap_or(Accepted::Parked)))?;
+        let Some(member) = self.members.get_mut(&id) else {
+            return Ok(None);
+        };
+        let outcome = member.source.handle_transmitted(
+            token,
+            stamp,
+            &context(&self.clock, &self.own_servers, now.mono),
+        );
+        self.conclude(
+            now,
+            id,
+            outcome.map(|accepted| accepted.unwrap_or(Accepted::Parked)),
+        )?;
         outcome
     }
 
@@ -181,8 +206,9 @@ impl Client {
         self.tell_transitions();
     }
 
-    /// The network says that a request did not arrive; `os_error` is the operating system's error number, `ECONNREFUSED`
-    /// where nothing listens at the server's port. It is shown and otherwise ignored, since such a message is easily forged.
+    /// The network says that a request did not arrive; `os_error` is the operating system's error
+    /// number, `ECONNREFUSED` where nothing listens at the server's port. It is shown and otherwise
+    /// ignored, since such a message is easily forged.
     pub fn handle_unreachable(&mut self, id: SourceId, os_error: i32) {
         if let Some(member) = self.members.get_mut(&id) {
             member.source.handle_unreachable(os_error);
@@ -193,13 +219,27 @@ impl Client {
     ///
     /// # Errors
     /// Why it is not believed; it has been counted.
-    pub fn handle_datagram(&mut self, now: Now, id: SourceId, datagram: &Datagram<'_>) -> Result<Accepted, Discard> {
-        let Some(member) = self.members.get_mut(&id) else { return Err(Discard::TooLate) };
-        let outcome = member.source.handle_datagram(datagram, &context(&self.clock, &self.own_servers, now.mono));
+    pub fn handle_datagram(
+        &mut self,
+        now: Now,
+        id: SourceId,
+        datagram: &Datagram<'_>,
+    ) -> Result<Accepted, Discard> {
+        let Some(member) = self.members.get_mut(&id) else {
+            return Err(Discard::TooLate);
+        };
+        let outcome = member
+            .source
+            .handle_datagram(datagram, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome)
     }
 
-    fn conclude(&mut self, now: Now, id: SourceId, outcome: Result<Accepted, Discard>) -> Result<Accepted, Discard> {
+    fn conclude(
+        &mut self,
+        now: Now,
+        id: SourceId,
+        outcome: Result<Accepted, Discard>,
+    ) -> Result<Accepted, Discard> {
         match outcome {
             Ok(Accepted::Measured) => {
                 self.displace_plain(id, now.mono);
@@ -232,8 +272,13 @@ impl Client {
     pub fn handle_clock_change(&mut self, now: MonoTime, change: ClockChange) {
         self.clock.handle_clock_change(change);
         match change {
-            ClockChange::Stepped { .. } => self.members.values_mut().for_each(|member| member.source.handle_step()),
-            ClockChange::Disturbed(disturbance) if self.clock.disturbance() == Some(&disturbance) => {
+            ClockChange::Stepped { .. } => self
+                .members
+                .values_mut()
+                .for_each(|member| member.source.handle_step()),
+            ClockChange::Disturbed(disturbance)
+                if self.clock.disturbance() == Some(&disturbance) =>
+            {
                 self.confirm_anew(now, &disturbance);
             }
             ClockChange::Disturbed(_) | ClockChange::FrequencySet { .. } | ClockChange::Failed => {}
@@ -241,8 +286,8 @@ impl Client {
         self.collect_clock_events();
     }
 
-    /// The clock was changed by something else: all sources are polled at once. If it is not known how far it was changed, no
-    /// source decides alone, as at the start.
+    /// The clock was changed by something else: all sources are polled at once. If it is not known
+    /// how far it was changed, no source decides alone, as at the start.
     fn confirm_anew(&mut self, now: MonoTime, disturbance: &Disturbance) {
         let samples_hold = disturbance.suspended.is_zero();
         for member in self.members.values_mut() {
@@ -259,7 +304,8 @@ impl Client {
         self.clock.handle_leap_table(now, table);
     }
 
-    /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`] afterwards.
+    /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`]
+    /// afterwards.
     pub fn handle_shutdown(&mut self, now: Now) {
         self.clock.handle_shutdown(now);
     }
@@ -277,16 +323,27 @@ impl Client {
     /// When [`Client::handle_timeout`] and [`Client::poll_transmit`] want to be called next.
     #[must_use]
     pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
-        let sources = self.members.values().filter_map(|member| member.source.poll_timeout());
+        let sources = self
+            .members
+            .values()
+            .filter_map(|member| member.source.poll_timeout());
         let revivals = self.members.values().filter_map(Member::revive_at);
         let groups = self.groups.iter().filter_map(Group::poll_timeout);
         let quorum = self.quorum_ends().filter(|end| now.mono < *end);
-        let own = [self.clock.poll_timeout(now), self.network.timeout()].into_iter().flatten();
-        sources.chain(revivals).chain(groups).chain(own).chain(quorum).min()
+        let own = [self.clock.poll_timeout(now), self.network.timeout()]
+            .into_iter()
+            .flatten();
+        sources
+            .chain(revivals)
+            .chain(groups)
+            .chain(own)
+            .chain(quorum)
+            .min()
     }
 
-    /// A source has given a measurement. The first one of all tells that the network is there: whoever was asked in vain
-    /// before is asked again at once, so that the first to answer does not decide alone.
+    /// A source has given a measurement. The first one of all tells that the network is there:
+    /// whoever was asked in vain before is asked again at once, so that the first to answer does
+    /// not decide alone.
     fn welcome(&mut self, now: MonoTime, id: SourceId) {
         let group = self.members.get(&id).map(|member| member.group);
         if let Some(group) = group.and_then(|group| self.groups.get_mut(group.place())) {
@@ -296,8 +353,15 @@ impl Client {
             return;
         }
         self.first_measured = Some(now);
-        for member in self.members.values_mut().filter(|member| member.source.is_pending()) {
-            member.hopeless_at = member.source.useless_polls().saturating_add(PATIENCE_AT_FIRST);
+        for member in self
+            .members
+            .values_mut()
+            .filter(|member| member.source.is_pending())
+        {
+            member.hopeless_at = member
+                .source
+                .useless_polls()
+                .saturating_add(PATIENCE_AT_FIRST);
             if member.source.useless_polls() > 0 {
                 member.source.hurry(now);
             }
@@ -313,12 +377,17 @@ impl Client {
         let free = self.clock.timescale().to_free(now.local);
         let drift = self.clock.drift();
         let mut candidates = Vec::with_capacity(self.members.len());
-        for member in self.members.values().filter(|member| member.source.is_usable()) {
+        for member in self
+            .members
+            .values()
+            .filter(|member| member.source.is_usable())
+        {
             let filtered = member.source.filter().filtered(free, drift);
             candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
         }
         let awaited = self.awaited(now.mono);
-        self.clock.handle_opinions(now, &candidates, changed, awaited);
+        self.clock
+            .handle_opinions(now, &candidates, changed, awaited);
         self.spread_poll(now.mono);
         if let Some(id) = changed {
             self.judge_honesty(id, now.mono);
@@ -358,7 +427,8 @@ impl Client {
         }
     }
 
-    /// Reports every change of a source's state once; one for the worse only if it lasts, or a server could fill the log.
+    /// Reports every change of a source's state once; one for the worse only if it lasts, or a
+    /// server could fill the log.
     fn tell_transitions(&mut self) {
         for (id, member) in &mut self.members {
             let state = state::state_of(&member.source, self.clock.selection());
@@ -435,6 +505,17 @@ impl Client {
 }
 
 fn context<'a>(clock: &'a Clock, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
-    let ourselves = Ourselves { address: None, system: clock.system(), server: None, own_servers };
-    Context { now, timescale: clock.timescale(), precision: clock.precision(), drift: clock.drift(), ourselves }
+    let ourselves = Ourselves {
+        address: None,
+        system: clock.system(),
+        server: None,
+        own_servers,
+    };
+    Context {
+        now,
+        timescale: clock.timescale(),
+        precision: clock.precision(),
+        drift: clock.drift(),
+        ourselves,
+    }
 }

@@ -1,4 +1,5 @@
-//! The network of this machine: which families of addresses have a way out, and what is done when that changes.
+//! The network of this machine: which families of addresses have a way out, and what is done when
+//! that changes.
 
 use super::{Client, Event};
 use crate::pool::{Group, GroupId};
@@ -11,7 +12,8 @@ use std::time::Duration;
 const CHANGES_SETTLE: Duration = Duration::from_millis(200);
 /// An interface that comes and goes makes us ask no more often than this,
 const CHANGE_SPACING: Duration = Duration::from_secs(2);
-/// and after so many changes one after the other, as a host makes whose containers come and go, no more often than
+/// and after so many changes one after the other, as a host makes whose containers come and go, no
+/// more often than
 const CHANGES_AT_ONCE: u32 = 8;
 /// this, which is also the time after which one of them is forgotten.
 const LASTING_SPACING: Duration = Duration::from_secs(64);
@@ -33,12 +35,20 @@ pub(super) struct Network {
 
 impl Network {
     fn is_closed(&self, is_v6: bool, now: MonoTime) -> bool {
-        let until = if is_v6 { self.v6_closed_until } else { self.v4_closed_until };
+        let until = if is_v6 {
+            self.v6_closed_until
+        } else {
+            self.v4_closed_until
+        };
         until.is_some_and(|until| now < until)
     }
 
     fn close(&mut self, is_v6: bool, until: MonoTime) {
-        let closed = if is_v6 { &mut self.v6_closed_until } else { &mut self.v4_closed_until };
+        let closed = if is_v6 {
+            &mut self.v6_closed_until
+        } else {
+            &mut self.v4_closed_until
+        };
         *closed = Some(until);
     }
 
@@ -53,16 +63,28 @@ impl Network {
 
     /// The earliest time at which another change is acted upon.
     fn next_change(&self) -> MonoTime {
-        let spacing = if self.changes < CHANGES_AT_ONCE { CHANGE_SPACING } else { LASTING_SPACING };
-        self.last_change.map_or(MonoTime::ZERO, |last| last + spacing)
+        let spacing = if self.changes < CHANGES_AT_ONCE {
+            CHANGE_SPACING
+        } else {
+            LASTING_SPACING
+        };
+        self.last_change
+            .map_or(MonoTime::ZERO, |last| last + spacing)
     }
 
     /// The state after a change at `now`: any family of addresses may have a way out again.
     fn after_change(&self, now: MonoTime) -> Self {
-        let calm = self.last_change.map_or(Duration::MAX, |last| now.since(last));
-        let forgotten = u32::try_from(calm.as_secs() / LASTING_SPACING.as_secs()).unwrap_or(u32::MAX);
+        let calm = self
+            .last_change
+            .map_or(Duration::MAX, |last| now.since(last));
+        let forgotten =
+            u32::try_from(calm.as_secs() / LASTING_SPACING.as_secs()).unwrap_or(u32::MAX);
         let changes = (self.changes.saturating_sub(forgotten) + 1).min(CHANGES_AT_ONCE);
-        Self { last_change: Some(now), changes, ..Self::default() }
+        Self {
+            last_change: Some(now),
+            changes,
+            ..Self::default()
+        }
     }
 
     pub(super) fn timeout(&self) -> Option<MonoTime> {
@@ -71,11 +93,13 @@ impl Network {
 }
 
 impl Client {
-    /// An interface, an address or a route has come up: names that could not be looked up are looked up again at once, and
-    /// servers that did not answer are asked again.
+    /// An interface, an address or a route has come up: names that could not be looked up are
+    /// looked up again at once, and servers that did not answer are asked again.
     pub fn handle_network_change(&mut self, now: Now) {
         let earliest = self.network.next_change();
-        self.network.change_due.get_or_insert((now.mono + CHANGES_SETTLE).max(earliest));
+        self.network
+            .change_due
+            .get_or_insert((now.mono + CHANGES_SETTLE).max(earliest));
     }
 
     /// Takes in where our own server answers; a source there is a loop.
@@ -83,7 +107,8 @@ impl Client {
         self.own_servers = own;
     }
 
-    /// Takes in addresses that the name of an entry had in an earlier run. They are used only if it cannot be looked up now.
+    /// Takes in addresses that the name of an entry had in an earlier run. They are used only if it
+    /// cannot be looked up now.
     pub fn remember(&mut self, group: GroupId, addresses: &[SocketAddr]) {
         if let Some(entry) = self.groups.get_mut(group.place()) {
             entry.remember(addresses);
@@ -101,7 +126,11 @@ impl Client {
             }
         }
         for place in 0..self.groups.len() {
-            if self.groups.get(place).is_some_and(|group| group.is_resolver_slow(now)) {
+            if self
+                .groups
+                .get(place)
+                .is_some_and(|group| group.is_resolver_slow(now))
+            {
                 self.use_remembered(GroupId::new(place));
             }
         }
@@ -113,16 +142,21 @@ impl Client {
         if let Some(entry) = self.groups.get_mut(group.place()).filter(|_| alone) {
             let addresses = entry.recall();
             if addresses > 0 {
-                self.events.push_back(Event::LastKnownAddresses { group, addresses });
+                self.events
+                    .push_back(Event::LastKnownAddresses { group, addresses });
             }
         }
     }
 
-    /// A request could not be sent. If there is no way out for its family of addresses, that family is avoided.
+    /// A request could not be sent. If there is no way out for its family of addresses, that family
+    /// is avoided.
     pub(super) fn note_send_failure(&mut self, id: SourceId, now: MonoTime) {
-        let Some(member) = self.members.get(&id) else { return };
+        let Some(member) = self.members.get(&id) else {
+            return;
+        };
         if member.source.has_no_route() {
-            self.network.close(member.source.address().is_ipv6(), now + AVOIDED_FOR);
+            self.network
+                .close(member.source.address().is_ipv6(), now + AVOIDED_FOR);
         }
     }
 
@@ -138,7 +172,14 @@ impl Client {
     }
 
     /// True if a group has an address that is not used, of a family that has a way out.
-    pub(super) fn has_open_candidate(&self, group: &Group, in_use: &[SocketAddr], now: MonoTime) -> bool {
-        group.has_fit_candidate(in_use, |candidate| !self.network.is_closed(candidate.is_ipv6(), now))
+    pub(super) fn has_open_candidate(
+        &self,
+        group: &Group,
+        in_use: &[SocketAddr],
+        now: MonoTime,
+    ) -> bool {
+        group.has_fit_candidate(in_use, |candidate| {
+            !self.network.is_closed(candidate.is_ipv6(), now)
+        })
     }
 }

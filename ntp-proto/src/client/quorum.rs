@@ -6,7 +6,8 @@ use crate::pool::Group;
 use crate::time::MonoTime;
 use std::time::Duration;
 
-/// This long after the first reply, the first decision no longer waits for sources that have not answered.
+/// This long after the first reply, the first decision no longer waits for sources that have not
+/// answered.
 const QUORUM_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Client {
@@ -17,25 +18,53 @@ impl Client {
 
     /// The sources that have yet to be heard.
     pub(super) fn awaited(&self, now: MonoTime) -> Awaited {
-        // One that was heard and has answered one of its last eight polls may well be back at the next.
+        // One that was heard and has answered one of its last eight polls may well be back at the
+        // next.
         let silent = |member: &Member| {
             let source = &member.source;
-            let quiet = source.reach().is_reachable() && source.problem().is_none() && source.demobilized().is_none();
-            source.session().is_some() && source.counters().measured > 0 && quiet && !source.is_usable()
+            let quiet = source.reach().is_reachable()
+                && source.problem().is_none()
+                && source.demobilized().is_none();
+            source.session().is_some()
+                && source.counters().measured > 0
+                && quiet
+                && !source.is_usable()
         };
         let silent = self.members.values().any(silent);
         if self.quorum_ends().is_some_and(|end| now >= end) {
-            return Awaited { silent, ..Awaited::default() };
+            return Awaited {
+                silent,
+                ..Awaited::default()
+            };
         }
         let missing = |group: &Group| {
             let looking = group.is_looking() && group.rival().is_none();
-            if looking { group.wanted().saturating_sub(self.members_of(group.id()).count()) } else { 0 }
+            if looking {
+                group
+                    .wanted()
+                    .saturating_sub(self.members_of(group.id()).count())
+            } else {
+                0
+            }
         };
         let patient = |member: &Member| {
-            usize::from(member.source.is_pending() && member.source.useless_polls() < member.hopeless_at)
+            usize::from(
+                member.source.is_pending() && member.source.useless_polls() < member.hopeless_at,
+            )
         };
-        let of = |group: &Group| missing(group) + self.members_of(group.id()).map(patient).sum::<usize>();
-        let authenticated = self.groups.iter().filter(|group| group.is_nts()).map(of).sum();
-        Awaited { sources: self.groups.iter().map(of).sum(), authenticated, silent }
+        let of = |group: &Group| {
+            missing(group) + self.members_of(group.id()).map(patient).sum::<usize>()
+        };
+        let authenticated = self
+            .groups
+            .iter()
+            .filter(|group| group.is_nts())
+            .map(of)
+            .sum();
+        Awaited {
+            sources: self.groups.iter().map(of).sum(),
+            authenticated,
+            silent,
+        }
     }
 }

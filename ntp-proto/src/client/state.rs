@@ -49,10 +49,15 @@ pub(super) enum StateClass {
 }
 
 impl StateClass {
-    /// Over how many polls a state must last before it is told. Those that every reply can change take three.
+    /// Over how many polls a state must last before it is told. Those that every reply can change
+    /// take three.
     pub(super) const fn polls_to_last(self) -> u64 {
         match self {
-            Self::Falseticker | Self::TooDistant | Self::NoMajority | Self::Unwitnessed | Self::Unusable => 3,
+            Self::Falseticker
+            | Self::TooDistant
+            | Self::NoMajority
+            | Self::Unwitnessed
+            | Self::Unusable => 3,
             Self::NotAuthenticated
             | Self::Starting
             | Self::InUse
@@ -66,10 +71,12 @@ impl StateClass {
 impl SourceState {
     pub(super) const fn class(&self) -> StateClass {
         match self {
-            Self::Judged(Standing::SystemPeer | Standing::Combined | Standing::Outlier) => StateClass::InUse,
-            Self::Judged(Standing::Falseticker { .. } | Standing::ContradictsAuthenticated { .. }) => {
-                StateClass::Falseticker
+            Self::Judged(Standing::SystemPeer | Standing::Combined | Standing::Outlier) => {
+                StateClass::InUse
             }
+            Self::Judged(
+                Standing::Falseticker { .. } | Standing::ContradictsAuthenticated { .. },
+            ) => StateClass::Falseticker,
             Self::Judged(Standing::NotAuthenticated) => StateClass::NotAuthenticated,
             Self::Judged(Standing::Unwitnessed(_)) => StateClass::Unwitnessed,
             Self::Judged(Standing::TooDistant { .. }) => StateClass::TooDistant,
@@ -99,15 +106,21 @@ pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
         Some(_) => {}
     }
     if source.reach().is_reachable() {
-        return selection.standing(source.id()).map_or(SourceState::Measured, SourceState::Judged);
+        return selection
+            .standing(source.id())
+            .map_or(SourceState::Measured, SourceState::Judged);
     }
     if let Some(doubt) = source.doubt() {
         // Something does come back: that is not silence.
         return SourceState::Unusable(doubt.discard);
     }
     if source.counters().measured == 0 && source.unanswered() < HOPELESS {
-        SourceState::NoReplyYet { sent: source.counters().sent }
+        SourceState::NoReplyYet {
+            sent: source.counters().sent,
+        }
     } else {
-        SourceState::Unreachable { unanswered: source.unanswered() }
+        SourceState::Unreachable {
+            unanswered: source.unanswered(),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Exchanges out of turn that a correction waits for: the testimony of other sources, and a second exchange of a lone one.
+//! Exchanges out of turn that a correction waits for: the testimony of other sources, and a second
+//! exchange of a lone one.
 
 use super::Client;
 use crate::clock::{Outcome, Standing};
@@ -10,17 +11,27 @@ use std::time::Duration;
 const TESTIMONY_SPACING: Duration = Duration::from_secs(300);
 
 impl Client {
-    /// The last measurement of a source contradicts the one before, or a correction waits for confirmation: all sources are asked
-    /// to testify, in a burst if a majority says that the clock is far off.
+    /// The last measurement of a source contradicts the one before, or a correction waits for
+    /// confirmation: all sources are asked to testify, in a burst if a majority says that the clock
+    /// is far off.
     pub(super) fn call_witnesses(&mut self, id: SourceId, now: MonoTime) {
         // A falseticker testifies against itself only.
-        let lies = matches!(self.clock.selection().standing(id), Some(Standing::Falseticker { .. }));
-        let surprising = !lies && self.members.get(&id).is_some_and(|member| member.source.is_surprising());
+        let lies = matches!(
+            self.clock.selection().standing(id),
+            Some(Standing::Falseticker { .. })
+        );
+        let surprising = !lies
+            && self
+                .members
+                .get(&id)
+                .is_some_and(|member| member.source.is_surprising());
         if !self.clock.is_held() && !surprising {
             return;
         }
         let burst = self.clock.is_watching();
-        let lately = self.witnesses_called.is_some_and(|last| now < last + TESTIMONY_SPACING);
+        let lately = self
+            .witnesses_called
+            .is_some_and(|last| now < last + TESTIMONY_SPACING);
         if !lately {
             self.witnesses_called = Some(now);
         }
@@ -34,10 +45,15 @@ impl Client {
         }
     }
 
-    /// At a start, a single exchange of a lone source is not final, and of two that contradict each other a third one decides: the
-    /// source is asked again, even if no burst is configured.
+    /// At a start, a single exchange of a lone source is not final, and of two that contradict each
+    /// other a third one decides: the source is asked again, even if no burst is configured.
     pub(super) fn ask_again(&mut self, now: MonoTime) {
-        let Outcome::Agreed { peer, agreeing: 1, .. } = self.clock.selection().outcome else { return };
+        let Outcome::Agreed {
+            peer, agreeing: 1, ..
+        } = self.clock.selection().outcome
+        else {
+            return;
+        };
         if !self.clock.is_steady()
             && let Some(member) = self.members.get_mut(&peer)
             && (member.source.is_surprising() || member.source.filter().samples().count() == 1)

@@ -1,10 +1,12 @@
-//! Sources with and without NTS: which of them vote, which of them must agree with the others, and which may not decide alone.
+//! Sources with and without NTS: which of them vote, which of them must agree with the others, and
+//! which may not decide alone.
 
 use super::select::{Agreement, Claim};
 use super::selection::{Candidate, Standing};
 use crate::time::NtpTimestamp;
 
-/// The weight of sources with and without NTS against each other (`[synchronization] authentication`).
+/// The weight of sources with and without NTS against each other (`[synchronization]
+/// authentication`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Authentication {
     /// Sources without NTS never set the clock.
@@ -16,7 +18,8 @@ pub enum Authentication {
     Mix,
 }
 
-/// The sources that may set a clock that was never right, when certificates cannot be judged (`[synchronization] first-time-from`).
+/// The sources that may set a clock that was never right, when certificates cannot be judged
+/// (`[synchronization] first-time-from`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FirstTime {
     /// A source with NTS and another source that agrees with it.
@@ -47,14 +50,18 @@ pub struct Awaited {
     pub sources: usize,
     /// Those of them with NTS.
     pub authenticated: usize,
-    /// A source with NTS was heard before, and is silent for so short a time that none without NTS takes its place.
+    /// A source with NTS was heard before, and is silent for so short a time that none without NTS
+    /// takes its place.
     pub silent: bool,
 }
 
 impl Awaited {
     /// Those that are still waited for when the first decision has been made.
     pub(super) fn once_decided(self) -> Self {
-        Self { silent: self.silent, ..Self::default() }
+        Self {
+            silent: self.silent,
+            ..Self::default()
+        }
     }
 
     /// Says whether a source with NTS may still be heard.
@@ -80,28 +87,53 @@ pub(super) struct Ballot<'a> {
 
 impl<'a> Ballot<'a> {
     pub(super) fn new(usable: Vec<Usable<'a>>, policy: Authentication, awaited: Awaited) -> Self {
-        let all = |voters| Self { voters, followers: Vec::new(), excluded: Vec::new(), pending: awaited.sources };
+        let all = |voters| Self {
+            voters,
+            followers: Vec::new(),
+            excluded: Vec::new(),
+            pending: awaited.sources,
+        };
         if policy == Authentication::Mix {
             return all(usable);
         }
-        let (sealed, plain): (Vec<_>, Vec<_>) = usable.into_iter().partition(|(source, _)| source.authenticated);
-        let with = |voters, followers, excluded| Self { voters, followers, excluded, pending: awaited.authenticated };
-        let barred = |standing| plain.iter().map(|(source, _)| (*source, standing)).collect();
+        let (sealed, plain): (Vec<_>, Vec<_>) = usable
+            .into_iter()
+            .partition(|(source, _)| source.authenticated);
+        let with = |voters, followers, excluded| Self {
+            voters,
+            followers,
+            excluded,
+            pending: awaited.authenticated,
+        };
+        let barred = |standing| {
+            plain
+                .iter()
+                .map(|(source, _)| (*source, standing))
+                .collect()
+        };
         match policy {
             Authentication::Require => with(sealed, Vec::new(), barred(Standing::NotAuthenticated)),
             _ if !sealed.is_empty() => with(sealed, plain, Vec::new()),
-            _ if awaited.has_authenticated() => with(Vec::new(), Vec::new(), barred(Standing::WaitingForAuthenticated)),
+            _ if awaited.has_authenticated() => with(
+                Vec::new(),
+                Vec::new(),
+                barred(Standing::WaitingForAuthenticated),
+            ),
             _ => all(plain),
         }
     }
 
-    /// The number of voters that must agree: a strict majority of those that are there and those that may still come.
+    /// The number of voters that must agree: a strict majority of those that are there and those
+    /// that may still come.
     pub(super) fn quorum(&self) -> usize {
         (self.voters.len() + self.pending) / 2 + 1
     }
 
     /// Voters and followers that touch the agreed interval.
-    pub(super) fn agreeing<'s>(&'s self, agreement: &'s Agreement) -> impl Iterator<Item = &'s Usable<'a>> {
+    pub(super) fn agreeing<'s>(
+        &'s self,
+        agreement: &'s Agreement,
+    ) -> impl Iterator<Item = &'s Usable<'a>> {
         let touches = |(_, claim): &&Usable<'a>| agreement.missed_by(claim).is_none();
         self.voters.iter().chain(&self.followers).filter(touches)
     }
@@ -111,12 +143,26 @@ impl<'a> Ballot<'a> {
         let truechimers = agreement.truechimers;
         let voters = self.voters.iter().filter_map(|(source, claim)| {
             let missed_by = agreement.missed_by(claim)?;
-            Some((*source, Standing::Falseticker { offset: claim.offset, missed_by, truechimers }))
+            Some((
+                *source,
+                Standing::Falseticker {
+                    offset: claim.offset,
+                    missed_by,
+                    truechimers,
+                },
+            ))
         });
         let followers = self.followers.iter().filter_map(|(source, claim)| {
             let missed_by = agreement.missed_by(claim)?;
             let (offset, authenticated) = (claim.offset, truechimers);
-            Some((*source, Standing::ContradictsAuthenticated { offset, missed_by, authenticated }))
+            Some((
+                *source,
+                Standing::ContradictsAuthenticated {
+                    offset,
+                    missed_by,
+                    authenticated,
+                },
+            ))
         });
         voters.chain(followers).collect()
     }

@@ -29,21 +29,38 @@ impl<K> Truechimer<K> {
 
     /// The root mean square of the distances of the others' offsets from ours ("selection jitter").
     fn selection_jitter(&self, others: &[Self]) -> f64 {
-        let squares: f64 = others.iter().map(|other| (other.offset - self.offset).to_f64().powi(2)).sum();
+        let squares: f64 = others
+            .iter()
+            .map(|other| (other.offset - self.offset).to_f64().powi(2))
+            .sum();
         // The sum holds ourselves with zero.
         (squares / others.len().saturating_sub(1).max(1) as f64).sqrt()
     }
 }
 
-/// Sorts the truechimers, best first, and moves outliers out of the list as long as this makes the rest more consistent
-/// and at least three remain. Returns the outliers.
-pub(super) fn cluster<K: Copy>(survivors: &mut Vec<Truechimer<K>>, maximum_distance: Seconds) -> Vec<Truechimer<K>> {
-    survivors.sort_by(|a, b| a.merit(maximum_distance).total_cmp(&b.merit(maximum_distance)));
+/// Sorts the truechimers, best first, and moves outliers out of the list as long as this makes the
+/// rest more consistent and at least three remain. Returns the outliers.
+pub(super) fn cluster<K: Copy>(
+    survivors: &mut Vec<Truechimer<K>>,
+    maximum_distance: Seconds,
+) -> Vec<Truechimer<K>> {
+    survivors.sort_by(|a, b| {
+        a.merit(maximum_distance)
+            .total_cmp(&b.merit(maximum_distance))
+    });
     let mut outliers = Vec::new();
     while survivors.len() > MINIMUM_SURVIVORS {
-        let spread = survivors.iter().map(|one| one.selection_jitter(survivors)).enumerate();
-        let Some((worst, selection_jitter)) = spread.max_by(|a, b| a.1.total_cmp(&b.1)) else { break };
-        let steadiest = survivors.iter().map(|one| one.jitter.to_f64()).fold(f64::INFINITY, f64::min);
+        let spread = survivors
+            .iter()
+            .map(|one| one.selection_jitter(survivors))
+            .enumerate();
+        let Some((worst, selection_jitter)) = spread.max_by(|a, b| a.1.total_cmp(&b.1)) else {
+            break;
+        };
+        let steadiest = survivors
+            .iter()
+            .map(|one| one.jitter.to_f64())
+            .fold(f64::INFINITY, f64::min);
         if selection_jitter <= steadiest {
             break;
         }
@@ -68,8 +85,12 @@ mod tests {
 
     #[test]
     fn the_outlier_is_cut() {
-        let mut survivors =
-            vec![truechimer(1, 0.0), truechimer(2, 0.0005), truechimer(3, -0.0005), truechimer(4, 0.02)];
+        let mut survivors = vec![
+            truechimer(1, 0.0),
+            truechimer(2, 0.0005),
+            truechimer(3, -0.0005),
+            truechimer(4, 0.02),
+        ];
         let outliers = cluster(&mut survivors, Seconds::new(1.5));
 
         assert_eq!(outliers.iter().map(|one| one.key).collect::<Vec<_>>(), [4]);

@@ -19,7 +19,11 @@ pub(super) fn combine<K>(survivors: &[Truechimer<K>]) -> Option<Combined> {
     let weight = |one: &Truechimer<K>| 1.0 / one.distance.to_f64().max(1e-9);
     let total: f64 = survivors.iter().map(weight).sum();
     let mean = |value: &dyn Fn(&Truechimer<K>) -> f64| -> f64 {
-        survivors.iter().map(|one| weight(one) * value(one)).sum::<f64>() / total
+        survivors
+            .iter()
+            .map(|one| weight(one) * value(one))
+            .sum::<f64>()
+            / total
     };
     let offset = mean(&|one| one.offset.to_f64());
     let scatter = mean(&|one| (one.offset - best.offset).to_f64().powi(2));

@@ -14,19 +14,20 @@ pub struct InitialClock {
     pub applied: Frequency,
     /// What is known of its rate correction.
     pub frequency: Option<KnownFrequency>,
-    /// How far it was just moved forward on the mere assumption that the last known time was right. Going back by up to
-    /// that much never is a panic.
+    /// How far it was just moved forward on the mere assumption that the last known time was right.
+    /// Going back by up to that much never is a panic.
     pub assumed_step: Seconds,
     /// The sum of all steps so far, if this clock has ever been synchronised before.
     pub accumulated: Option<Seconds>,
     /// How finely it can be read.
     pub precision: Precision,
-    /// True if the operating system still calls it synchronized, because an earlier run left it right. It is not stepped then
-    /// by less than the first measurements may be wrong by.
+    /// True if the operating system still calls it synchronized, because an earlier run left it
+    /// right. It is not stepped then by less than the first measurements may be wrong by.
     pub left_synchronized: bool,
 }
 
-/// What the driver must do to our clock, and report with [`Clock::handle_clock_change`](super::Clock::handle_clock_change).
+/// What the driver must do to our clock, and report with
+/// [`Clock::handle_clock_change`](super::Clock::handle_clock_change).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockAction {
     /// Add this to the clock.
@@ -40,13 +41,15 @@ pub enum ClockAction {
 /// How good the clock is, for programs that ask the operating system.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ClockStatus {
-    /// Whether the clock follows a source; while it does, the kernel also keeps the hardware clock set.
+    /// Whether the clock follows a source; while it does, the kernel also keeps the hardware clock
+    /// set.
     pub synchronized: bool,
-    /// The leap second at the end of *this UTC day*: the kernel does not know of months, so one is announced on its day
-    /// only. [`LeapIndicator::Unsynchronized`] has the effect of `synchronized: false`.
+    /// The leap second at the end of *this UTC day*: the kernel does not know of months, so one is
+    /// announced on its day only. [`LeapIndicator::Unsynchronized`] has the effect of
+    /// `synchronized: false`.
     pub leap: LeapIndicator,
-    /// A bound for the error. The kernel lets it grow by 500 ppm and calls the clock unsynchronised at 16 s, so it
-    /// must be told anew from time to time.
+    /// A bound for the error. The kernel lets it grow by 500 ppm and calls the clock unsynchronised
+    /// at 16 s, so it must be told anew from time to time.
     pub max_error: Seconds,
     /// The expected error.
     pub estimated_error: Seconds,
@@ -94,15 +97,16 @@ pub enum ClockChange {
     Disturbed(Disturbance),
 }
 
-/// A change of the clock that this client did not order: another program set it, or the machine was suspended.
+/// A change of the clock that this client did not order: another program set it, or the machine was
+/// suspended.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Disturbance {
     /// The reading of the clock without the change.
     pub before: NtpTimestamp,
     /// The difference added to it, by comparison with the clock of timers.
     pub step: NtpDuration,
-    /// The duration of the suspend; zero if there was none. It comes from a coarse clock, so that the clock may be off by more
-    /// than `step`.
+    /// The duration of the suspend; zero if there was none. It comes from a coarse clock, so that
+    /// the clock may be off by more than `step`.
     pub suspended: Duration,
 }
 

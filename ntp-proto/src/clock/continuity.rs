@@ -1,16 +1,18 @@
 //! Detection of steps and suspends that we did not order, by comparison with the clock of timers.
 //!
-//! The clock of timers runs at the steered rate as well, but is never set. So the difference of the two changes by our own
-//! steps only; any other change is a step that another program made. A suspend shows as time that only the clock of timers
-//! with suspends has counted.
+//! The clock of timers runs at the steered rate as well, but is never set. So the difference of the
+//! two changes by our own steps only; any other change is a step that another program made. A
+//! suspend shows as time that only the clock of timers with suspends has counted.
 
 use super::command::Disturbance;
 use crate::time::{MonoTime, NtpDuration, NtpTimestamp};
 use std::time::Duration;
 
-/// A difference below this is not taken for a step: the readings are not made at the very same instant.
+/// A difference below this is not taken for a step: the readings are not made at the very same
+/// instant.
 const LEAST_STEP: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
-/// A suspend below this is not taken for one: the kernel's two clocks are not read at the same instant either.
+/// A suspend below this is not taken for one: the kernel's two clocks are not read at the same
+/// instant either.
 const LEAST_SUSPEND: Duration = Duration::from_millis(10);
 
 /// The clocks of a machine, read at one instant.
@@ -18,7 +20,8 @@ const LEAST_SUSPEND: Duration = Duration::from_millis(10);
 pub struct MachineTime {
     /// The clock that is disciplined.
     pub local: NtpTimestamp,
-    /// The clock of timers, which counts suspends, runs at the rate of the disciplined clock, and is never set.
+    /// The clock of timers, which counts suspends, runs at the rate of the disciplined clock, and
+    /// is never set.
     pub boot: MonoTime,
     /// The time that the machine has been suspended since it was booted.
     pub suspended: Duration,
@@ -49,10 +52,15 @@ impl Continuity {
         let step = now.local - before;
         let suspended = now.suspended.saturating_sub(self.last.suspended);
         let disturbed = step.abs() >= LEAST_STEP || suspended >= LEAST_SUSPEND;
-        // Without a change, the readings of the last time stay: small differences must not add up unseen.
+        // Without a change, the readings of the last time stay: small differences must not add up
+        // unseen.
         disturbed.then(|| {
             self.last = now;
-            Disturbance { before, step, suspended }
+            Disturbance {
+                before,
+                step,
+                suspended,
+            }
         })
     }
 }
@@ -98,7 +106,12 @@ mod tests {
     #[test]
     fn small_differences_do_not_add_up_unseen() {
         let mut continuity = Continuity::new(at(0.0, 0.0, 0.0));
-        let found = (1..100).map(f64::from).find_map(|t| continuity.check(at(t, t * (1.0 + 50e-6), 0.0)));
-        assert!(found.is_some(), "a clock of timers that does not follow the steering");
+        let found = (1..100)
+            .map(f64::from)
+            .find_map(|t| continuity.check(at(t, t * (1.0 + 50e-6), 0.0)));
+        assert!(
+            found.is_some(),
+            "a clock of timers that does not follow the steering"
+        );
     }
 }

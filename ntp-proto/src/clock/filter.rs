@@ -1,5 +1,5 @@
-//! The clock filter of one source (RFC 5905 §10): of the last eight measurements, the one with the shortest round trip
-//! is closest to the truth.
+//! The clock filter of one source (RFC 5905 §10): of the last eight measurements, the one with the
+//! shortest round trip is closest to the truth.
 
 use super::measurement::{FREQUENCY_TOLERANCE, Measurement};
 use super::timescale::FreeTime;
@@ -17,8 +17,9 @@ pub struct Filtered {
     pub best: Measurement,
     /// The newest one.
     pub newest: Measurement,
-    /// The bound of the error that reading clocks and waiting added to `best`, at the time of filtering (RFC 5905 §10
-    /// "peer dispersion"). Empty stages count for nothing here: waiting for more is the selection's business.
+    /// The bound of the error that reading clocks and waiting added to `best`, at the time of
+    /// filtering (RFC 5905 §10 "peer dispersion"). Empty stages count for nothing here: waiting for
+    /// more is the selection's business.
     pub dispersion: Seconds,
     /// The typical difference between `best` and the others (RFC 5905 §10 "peer jitter").
     pub jitter: Seconds,
@@ -34,7 +35,8 @@ impl Filtered {
         self.at_once() + self.dispersion + age
     }
 
-    /// The same where our own rate is known to `rate` and offsets are brought forward by it, so that samples age less.
+    /// The same where our own rate is known to `rate` and offsets are brought forward by it, so
+    /// that samples age less.
     #[must_use]
     pub(super) fn distance_at_rate(&self, now: FreeTime, rate: Frequency) -> Seconds {
         let age = rate * (now - self.best.at).max(Seconds::ZERO);
@@ -56,24 +58,31 @@ pub struct ClockFilter {
 }
 
 impl ClockFilter {
-    /// Takes in a new measurement; the oldest falls out. `drift` is as for [`filtered`](Self::filtered).
+    /// Takes in a new measurement; the oldest falls out. `drift` is as for
+    /// [`filtered`](Self::filtered).
     ///
-    /// Two new samples in a row that agree with each other and contradict the one before tell that one of the clocks has
-    /// jumped: then all that is older is void. Returns whether the newest sample contradicts its predecessor, so that
-    /// another one is wanted soon.
+    /// Two new samples in a row that agree with each other and contradict the one before tell that
+    /// one of the clocks has jumped: then all that is older is void. Returns whether the newest
+    /// sample contradicts its predecessor, so that another one is wanted soon.
     pub fn push(&mut self, measurement: Measurement, drift: Frequency) -> bool {
         self.stages.rotate_right(1);
         if let Some(newest) = self.stages.first_mut() {
             *newest = Some(measurement);
         }
-        let [Some(newest), Some(second), third, ..] = &self.stages else { return false };
+        let [Some(newest), Some(second), third, ..] = &self.stages else {
+            return false;
+        };
         if contradicts(newest, second, drift) {
             return true;
         }
-        let jumped =
-            third.as_ref().is_some_and(|third| contradicts(second, third, drift) && contradicts(newest, third, drift));
+        let jumped = third.as_ref().is_some_and(|third| {
+            contradicts(second, third, drift) && contradicts(newest, third, drift)
+        });
         if jumped {
-            self.stages.iter_mut().skip(2).for_each(|stage| *stage = None);
+            self.stages
+                .iter_mut()
+                .skip(2)
+                .for_each(|stage| *stage = None);
         }
         false
     }
@@ -88,8 +97,9 @@ impl ClockFilter {
         self.stages.iter().flatten()
     }
 
-    /// What the measurements say at `now`. `drift` is the rate at which the offset against the free-running clock is
-    /// believed to grow; without it, older samples would look wrong just for being older.
+    /// What the measurements say at `now`. `drift` is the rate at which the offset against the
+    /// free-running clock is believed to grow; without it, older samples would look wrong just for
+    /// being older.
     #[must_use]
     pub fn filtered(&self, now: FreeTime, drift: Frequency) -> Option<Filtered> {
         let mut ranked: [Option<(&Measurement, Seconds)>; STAGES] = [None; STAGES];
@@ -117,13 +127,17 @@ impl ClockFilter {
 /// What an unknown drift can explain, beyond the one that is believed in.
 const DRIFT_ALLOWANCE: Frequency = Frequency::new(50e-6);
 
-/// Whether no pair of delays can explain the difference of two samples: one of the clocks has jumped between them.
+/// Whether no pair of delays can explain the difference of two samples: one of the clocks has
+/// jumped between them.
 fn contradicts(newer: &Measurement, older: &Measurement, drift: Frequency) -> bool {
     let span = newer.at - older.at;
     let difference = Seconds::from(newer.offset() - older.offset()) - drift * span;
-    let roots = newer.root.dispersion.max(older.root.dispersion) + newer.root.delay.max(older.root.delay) * 0.5;
-    let explained =
-        (newer.delay() + older.delay()) * 0.5 + newer.dispersion + older.dispersion + DRIFT_ALLOWANCE * span;
+    let roots = newer.root.dispersion.max(older.root.dispersion)
+        + newer.root.delay.max(older.root.delay) * 0.5;
+    let explained = (newer.delay() + older.delay()) * 0.5
+        + newer.dispersion
+        + older.dispersion
+        + DRIFT_ALLOWANCE * span;
     difference.abs() > explained + roots
 }
 
@@ -131,10 +145,15 @@ fn contradicts(newer: &Measurement, older: &Measurement, drift: Frequency) -> bo
 fn rank(sample: &Measurement, now: FreeTime) -> Seconds {
     let age = now - sample.at;
     let distance = sample.delay() * 0.5 + sample.dispersion + FREQUENCY_TOLERANCE * age;
-    if age > ALLAN_INTERCEPT { distance + Seconds::new(16.0) } else { distance }
+    if age > ALLAN_INTERCEPT {
+        distance + Seconds::new(16.0)
+    } else {
+        distance
+    }
 }
 
-/// Σ εᵢ / 2ⁱ⁺¹ over the ranked samples, scaled so that the weights of the samples there are sum up to one.
+/// Σ εᵢ / 2ⁱ⁺¹ over the ranked samples, scaled so that the weights of the samples there are sum up
+/// to one.
 fn dispersion<'a>(ranked: impl Iterator<Item = &'a Measurement>, now: FreeTime) -> Seconds {
     let (mut sum, mut weights, mut weight) = (Seconds::ZERO, 0.0, 0.5);
     for sample in ranked {
@@ -142,11 +161,19 @@ fn dispersion<'a>(ranked: impl Iterator<Item = &'a Measurement>, now: FreeTime) 
         weights += weight;
         weight *= 0.5;
     }
-    if weights > 0.0 { sum / weights } else { Seconds::ZERO }
+    if weights > 0.0 {
+        sum / weights
+    } else {
+        Seconds::ZERO
+    }
 }
 
 /// The root mean square of the differences to the best sample.
-fn jitter<'a>(best: &Measurement, samples: impl Iterator<Item = &'a Measurement>, drift: Frequency) -> Seconds {
+fn jitter<'a>(
+    best: &Measurement,
+    samples: impl Iterator<Item = &'a Measurement>,
+    drift: Frequency,
+) -> Seconds {
     let (mut squares, mut others) = (0.0, 0.0);
     for sample in samples {
         if sample.at == best.at {
@@ -157,7 +184,11 @@ fn jitter<'a>(best: &Measurement, samples: impl Iterator<Item = &'a Measurement>
         squares += difference.to_f64().powi(2);
         others += 1.0;
     }
-    if others > 0.0 { Seconds::new((squares / others).sqrt()) } else { Seconds::ZERO }
+    if others > 0.0 {
+        Seconds::new((squares / others).sqrt())
+    } else {
+        Seconds::ZERO
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +201,9 @@ mod tests {
         for sample in samples {
             let _ = filter.push(*sample, Frequency::new(drift));
         }
-        filter.filtered(samples.last().unwrap().at, Frequency::new(drift)).unwrap()
+        filter
+            .filtered(samples.last().unwrap().at, Frequency::new(drift))
+            .unwrap()
     }
 
     #[test]
@@ -189,8 +222,9 @@ mod tests {
 
     #[test]
     fn a_steady_drift_is_not_jitter() {
-        let samples: Vec<_> =
-            (0..8).map(|i| measurement(f64::from(i) * 16.0, 40e-6 * 16.0 * f64::from(i), 0.01)).collect();
+        let samples: Vec<_> = (0..8)
+            .map(|i| measurement(f64::from(i) * 16.0, 40e-6 * 16.0 * f64::from(i), 0.01))
+            .collect();
         assert!(filtered(&samples, 40e-6).jitter.to_f64() < 1e-7);
         assert!(filtered(&samples, 0.0).jitter.to_f64() > 1e-3);
     }
@@ -201,7 +235,10 @@ mod tests {
         for i in 0..8 {
             assert!(!filter.push(measurement(f64::from(i) * 16.0, 0.0, 0.01), Frequency::ZERO));
         }
-        assert!(filter.push(measurement(128.0, 0.5, 0.01), Frequency::ZERO), "another one is wanted");
+        assert!(
+            filter.push(measurement(128.0, 0.5, 0.01), Frequency::ZERO),
+            "another one is wanted"
+        );
         assert_eq!(filter.samples().count(), 8);
         assert!(!filter.push(measurement(130.0, 0.5, 0.01), Frequency::ZERO));
         assert_eq!(filter.samples().count(), 2);
@@ -219,7 +256,9 @@ mod tests {
 
     #[test]
     fn only_eight_samples_are_kept() {
-        let samples: Vec<_> = (0..20).map(|i| measurement(f64::from(i), 0.0, 0.01)).collect();
+        let samples: Vec<_> = (0..20)
+            .map(|i| measurement(f64::from(i), 0.0, 0.01))
+            .collect();
         assert_eq!(filtered(&samples, 0.0).samples, 8);
     }
 }

@@ -60,11 +60,14 @@ pub struct Exchange {
 /// One exchange, judged: both one-way readings, and how much they can be trusted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Measurement {
-    /// T2 − T1: server minus free-running clock on the way out; the one-way delay makes it too large.
+    /// T2 − T1: server minus free-running clock on the way out; the one-way delay makes it too
+    /// large.
     pub outbound: NtpDuration,
-    /// T3 − T4: server minus free-running clock on the way back; the one-way delay makes it too small.
+    /// T3 − T4: server minus free-running clock on the way back; the one-way delay makes it too
+    /// small.
     pub inbound: NtpDuration,
-    /// The bound of what reading clocks and their rates added: both precisions, and Φ over the exchange.
+    /// The bound of what reading clocks and their rates added: both precisions, and Φ over the
+    /// exchange.
     pub dispersion: Seconds,
     /// When the reply arrived.
     pub at: FreeTime,
@@ -101,7 +104,8 @@ impl Measurement {
         self.inbound + (self.outbound - self.inbound).halved()
     }
 
-    /// The round trip without the server's own time, RFC 5905 §8 δ. Coarse clocks can make it negative.
+    /// The round trip without the server's own time, RFC 5905 §8 δ. Coarse clocks can make it
+    /// negative.
     #[must_use]
     pub fn delay(&self) -> Seconds {
         Seconds::from(self.outbound - self.inbound)
@@ -123,18 +127,25 @@ pub(crate) mod tests {
         }
     }
 
-    /// A measurement of a clock that is `offset` behind, over a symmetric path, arriving `at` seconds after some epoch.
+    /// A measurement of a clock that is `offset` behind, over a symmetric path, arriving `at`
+    /// seconds after some epoch.
     pub(crate) fn measurement(at: f64, offset: f64, delay: f64) -> Measurement {
         let epoch = NtpTimestamp::from_unix(1_800_000_000, 0);
         let received = epoch + NtpDuration::from_seconds(at);
-        let middle = received - NtpDuration::from_seconds(delay / 2.0) + NtpDuration::from_seconds(offset);
+        let middle =
+            received - NtpDuration::from_seconds(delay / 2.0) + NtpDuration::from_seconds(offset);
         let exchange = Exchange {
             sent: FreeTime::new(received - NtpDuration::from_seconds(delay)),
             server_received: middle,
             server_sent: middle,
             received: FreeTime::new(received),
         };
-        Measurement::new(&exchange, (StampOrigin::Kernel, StampOrigin::Kernel), root_facts(), Precision::from_log2(-25))
+        Measurement::new(
+            &exchange,
+            (StampOrigin::Kernel, StampOrigin::Kernel),
+            root_facts(),
+            Precision::from_log2(-25),
+        )
     }
 
     #[test]

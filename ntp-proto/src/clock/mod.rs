@@ -1,5 +1,5 @@
-//! What happens to measurements: [filter](ClockFilter), [select](decide), cluster, combine, [discipline](Discipline),
-//! steer. [`Clock`] is the whole process.
+//! What happens to measurements: [filter](ClockFilter), [select](decide), cluster, combine,
+//! [discipline](Discipline), steer. [`Clock`] is the whole process.
 
 mod authentication;
 mod cluster;
@@ -23,10 +23,13 @@ mod unsteered;
 
 pub use authentication::{Authentication, Awaited, Doubt, FirstTime};
 pub use combine::Combined;
-pub use command::{ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock};
+pub use command::{
+    ClockAction, ClockChange, ClockEvent, ClockStatus, Disturbance, Halt, InitialClock,
+};
 pub use continuity::{Continuity, MachineTime};
 pub use discipline::{
-    ClockUpdate, Correction, Discipline, Estimate, KnownFrequency, LoopState, MAXIMUM_FREQUENCY, PllFll,
+    ClockUpdate, Correction, Discipline, Estimate, KnownFrequency, LoopState, MAXIMUM_FREQUENCY,
+    PllFll,
 };
 pub use filter::{ClockFilter, Filtered};
 pub use leap::LeapSecond;

@@ -17,13 +17,20 @@ impl StepLimits {
     /// The same limit both ways.
     #[must_use]
     pub const fn both(limit: Option<Seconds>) -> Self {
-        Self { forward: limit, backward: limit }
+        Self {
+            forward: limit,
+            backward: limit,
+        }
     }
 
     /// The limit that this correction (positive: forwards) breaks, if it does.
     #[must_use]
     pub fn exceeded_by(&self, correction: Seconds) -> Option<Seconds> {
-        let limit = if correction < Seconds::ZERO { self.backward } else { self.forward };
+        let limit = if correction < Seconds::ZERO {
+            self.backward
+        } else {
+            self.forward
+        };
         limit.filter(|limit| correction.abs() > *limit)
     }
 }
@@ -35,19 +42,21 @@ pub struct StepPolicy {
     pub startup: StepLimits,
     /// Panic limits of every later correction.
     pub running: StepLimits,
-    /// Panic limit of the sum of all steps without their signs, kept across restarts; the first step of a clock that was
-    /// never right before is free.
+    /// Panic limit of the sum of all steps without their signs, kept across restarts; the first
+    /// step of a clock that was never right before is free.
     pub accumulated: Option<Seconds>,
     /// At the first synchronisation, an offset above this is stepped, one below it is slewed.
     pub startup_threshold: Seconds,
-    /// Later, an offset that stays above this is stepped, as RFC 5905 §11.3 does at STEPT; `None`: never again.
+    /// Later, an offset that stays above this is stepped, as RFC 5905 §11.3 does at STEPT; `None`:
+    /// never again.
     pub threshold: Option<Seconds>,
     /// The panic limits that count after a suspend, and after another program has set the clock.
     pub after_disturbance: DisturbanceLimits,
 }
 
-/// The panic limits that count while the clock is confirmed again after a [`Disturbance`](super::Disturbance). Going back by
-/// what another program is known to have moved the clock never counts.
+/// The panic limits that count while the clock is confirmed again after a
+/// [`Disturbance`](super::Disturbance). Going back by what another program is known to have moved
+/// the clock never counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DisturbanceLimits {
     /// Those of the first synchronization.
@@ -55,8 +64,9 @@ pub enum DisturbanceLimits {
     Startup,
     /// Those of every later correction.
     Running,
-    /// Those of the first synchronization, and also where a majority of at least two sources says over a burst that the clock has
-    /// lost time all at once: a virtual machine that was paused cannot know it otherwise.
+    /// Those of the first synchronization, and also where a majority of at least two sources says
+    /// over a burst that the clock has lost time all at once: a virtual machine that was paused
+    /// cannot know it otherwise.
     StartupOrLostTime,
 }
 
@@ -64,7 +74,10 @@ impl Default for StepPolicy {
     /// The limits of ntpd-rs 1.x and the step threshold of RFC 5905.
     fn default() -> Self {
         Self {
-            startup: StepLimits { forward: None, backward: Some(Seconds::new(86_400.0)) },
+            startup: StepLimits {
+                forward: None,
+                backward: Some(Seconds::new(86_400.0)),
+            },
             running: StepLimits::both(Some(Seconds::new(1000.0))),
             accumulated: None,
             startup_threshold: Seconds::new(0.001),
@@ -101,7 +114,8 @@ pub struct ClockConfig {
     pub local_stratum: Stratum,
     /// The reference identifier that we show at a local stratum of 1.
     pub local_reference_id: ReferenceId,
-    /// True if a clock that we do not steer, as another program keeps it, is served with the error that is measured.
+    /// True if a clock that we do not steer, as another program keeps it, is served with the error
+    /// that is measured.
     pub serves_unsteered: bool,
     /// The algorithm.
     pub discipline: DisciplineKind,

@@ -1,4 +1,5 @@
-//! The clock process: from everybody's filtered measurements to commands for our clock (RFC 5905 §11 and §12).
+//! The clock process: from everybody's filtered measurements to commands for our clock (RFC 5905
+//! §11 and §12).
 
 mod changes;
 mod correction;
@@ -86,8 +87,14 @@ impl Clock {
             timescale: Timescale::new(now.local, initial.applied),
             discipline: Discipline::new(config.discipline, initial.frequency),
             steering: Steering::new(
-                initial.frequency.map_or(Frequency::ZERO, |known| known.frequency),
-                if config.discipline == DisciplineKind::Estimate { FASTEST_SLEW } else { MAXIMUM_SLEW },
+                initial
+                    .frequency
+                    .map_or(Frequency::ZERO, |known| known.frequency),
+                if config.discipline == DisciplineKind::Estimate {
+                    FASTEST_SLEW
+                } else {
+                    MAXIMUM_SLEW
+                },
             ),
             assumed_step: initial.assumed_step,
             last_update: None,
@@ -120,18 +127,34 @@ impl Clock {
         clock
     }
 
-    /// Takes in the opinions of all sources after `changed` gave a new one. Those that are `awaited` have yet to give theirs.
-    pub fn handle_opinions(&mut self, now: Now, candidates: &[Candidate], changed: Option<SourceId>, awaited: Awaited) {
+    /// Takes in the opinions of all sources after `changed` gave a new one. Those that are
+    /// `awaited` have yet to give theirs.
+    pub fn handle_opinions(
+        &mut self,
+        now: Now,
+        candidates: &[Candidate],
+        changed: Option<SourceId>,
+        awaited: Awaited,
+    ) {
         let free = self.timescale.to_free(now.local);
         let requirements = Requirements {
             minimum_agreeing: self.config.minimum_agreeing,
             maximum_distance: self.config.maximum_distance,
             authentication: self.config.authentication,
-            awaited: if self.stepping.is_starting() { awaited } else { awaited.once_decided() },
+            awaited: if self.stepping.is_starting() {
+                awaited
+            } else {
+                awaited.once_decided()
+            },
             rate: self.known_rate(),
         };
         self.selection = decide(candidates, free, &requirements);
-        let Outcome::Agreed { peer, authenticated, .. } = self.selection.outcome else {
+        let Outcome::Agreed {
+            peer,
+            authenticated,
+            ..
+        } = self.selection.outcome
+        else {
             return self.disagree(candidates, changed);
         };
         if changed.is_some() {
@@ -141,28 +164,44 @@ impl Clock {
             self.hear_authenticated();
         }
         let leader = candidates.iter().find(|candidate| candidate.id == peer);
-        if let Some(id) = changed.filter(|id| self.selection.standing(*id).is_some_and(Standing::is_truechimer)) {
+        if let Some(id) = changed.filter(|id| {
+            self.selection
+                .standing(*id)
+                .is_some_and(Standing::is_truechimer)
+        }) {
             self.stepping.handle_reply(id);
         }
         let learnt = self.learn(candidates, changed);
-        if let Some(leader) = leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed)) {
+        if let Some(leader) =
+            leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed))
+        {
             self.update(now, free, leader);
         }
     }
 
     /// There is no majority after `changed` gave a new opinion.
     fn disagree(&mut self, candidates: &[Candidate], changed: Option<SourceId>) {
-        let Outcome::NoMajority { usable, .. } = self.selection.outcome else { return self.stalemate.end() };
-        if let Some(candidate) = candidates.iter().find(|candidate| changed == Some(candidate.id)) {
+        let Outcome::NoMajority { usable, .. } = self.selection.outcome else {
+            return self.stalemate.end();
+        };
+        if let Some(candidate) = candidates
+            .iter()
+            .find(|candidate| changed == Some(candidate.id))
+        {
             self.stalemate.handle_reply(candidate.poll, usable);
         }
     }
 
-    /// A source with NTS is believed. If the clock was set by others before the first one came, the rules of a start apply once
-    /// more, and the way back from there is no panic: what was not authenticated was a mere assumption.
+    /// A source with NTS is believed. If the clock was set by others before the first one came, the
+    /// rules of a start apply once more, and the way back from there is no panic: what was not
+    /// authenticated was a mere assumption.
     fn hear_authenticated(&mut self) {
         let preferred = self.config.authentication != Authentication::Mix;
-        if let Some(moved) = self.unauthenticated.take().filter(|_| preferred && self.begun) {
+        if let Some(moved) = self
+            .unauthenticated
+            .take()
+            .filter(|_| preferred && self.begun)
+        {
             self.moved += moved;
             self.stepping.start_anew();
         }
@@ -180,33 +219,54 @@ impl Clock {
         (estimates && rate < FREQUENCY_TOLERANCE).then_some(rate)
     }
 
-    /// Hands the news of those who are believed to the discipline: at first everybody's, then what has just come. Returns
-    /// whether there was something new in it.
+    /// Hands the news of those who are believed to the discipline: at first everybody's, then what
+    /// has just come. Returns whether there was something new in it.
     fn learn(&mut self, candidates: &[Candidate], changed: Option<SourceId>) -> bool {
         if !self.steers || self.awaiting_step.is_some() {
             return false;
         }
         let first = self.last_update.is_none();
         let mut learnt = false;
-        for candidate in candidates.iter().filter(|candidate| first || changed == Some(candidate.id)) {
-            if self.selection.standing(candidate.id).is_some_and(Standing::is_truechimer) {
-                learnt |= self.discipline.learn(candidate.id, &candidate.filtered.newest, candidate.poll);
+        for candidate in candidates
+            .iter()
+            .filter(|candidate| first || changed == Some(candidate.id))
+        {
+            if self
+                .selection
+                .standing(candidate.id)
+                .is_some_and(Standing::is_truechimer)
+            {
+                learnt |=
+                    self.discipline
+                        .learn(candidate.id, &candidate.filtered.newest, candidate.poll);
             }
         }
         learnt
     }
 
-    /// A sample may move the clock once: when it is new, and its source leads, or the leader is asked so seldom that another
-    /// source in use has something to say meanwhile.
-    fn is_due(&self, free: FreeTime, leader: &Candidate, all: &[Candidate], changed: Option<SourceId>) -> bool {
+    /// A sample may move the clock once: when it is new, and its source leads, or the leader is
+    /// asked so seldom that another source in use has something to say meanwhile.
+    fn is_due(
+        &self,
+        free: FreeTime,
+        leader: &Candidate,
+        all: &[Candidate],
+        changed: Option<SourceId>,
+    ) -> bool {
         let learns = self.steers && matches!(self.discipline, Discipline::Estimate(_));
         if self.awaiting_step.is_some() || learns {
             return false;
         }
-        let Some(last) = self.last_update else { return true };
+        let Some(last) = self.last_update else {
+            return true;
+        };
         let in_use = |id| matches!(self.selection.standing(id), Some(Standing::Combined));
-        let overdue = |other: &Candidate| in_use(other.id) && free - last >= other.poll.seconds() * OVERDUE;
-        changed == Some(leader.id) || all.iter().any(|other| changed == Some(other.id) && overdue(other))
+        let overdue =
+            |other: &Candidate| in_use(other.id) && free - last >= other.poll.seconds() * OVERDUE;
+        changed == Some(leader.id)
+            || all
+                .iter()
+                .any(|other| changed == Some(other.id) && overdue(other))
     }
 
     /// Goes on when a slew has ended or the clock can no longer be called right.
@@ -250,7 +310,9 @@ impl Clock {
     }
 
     fn halt(&mut self, reason: Halt) {
-        let news = !self.halt.is_some_and(|old| std::mem::discriminant(&old) == std::mem::discriminant(&reason));
+        let news = !self
+            .halt
+            .is_some_and(|old| std::mem::discriminant(&old) == std::mem::discriminant(&reason));
         self.halt = Some(reason);
         if news {
             self.events.push_back(ClockEvent::Halted(reason));
@@ -266,10 +328,12 @@ impl Clock {
 
     fn apply_rate(&mut self, mono: MonoTime) {
         let rate = self.steering.rate(mono);
-        // The rate in force was rounded to the kernel's unit: within half of that, the kernel would get the same value again.
+        // The rate in force was rounded to the kernel's unit: within half of that, the kernel would
+        // get the same value again.
         let differs = (rate - self.requested_rate()).abs() > KERNEL_UNIT * 0.5;
         if self.steers && differs && self.refused == 0 {
-            self.actions.retain(|action| !matches!(action, ClockAction::SetFrequency(_)));
+            self.actions
+                .retain(|action| !matches!(action, ClockAction::SetFrequency(_)));
             self.actions.push_back(ClockAction::SetFrequency(rate));
         }
     }
@@ -301,11 +365,15 @@ impl Clock {
             let span = room.to_f64() / system.dispersion_rate.to_f64();
             now.mono + Duration::try_from_secs_f64(span.max(0.0) + 1.0).unwrap_or(Duration::MAX)
         });
-        [expiry, self.steering.timeout(), self.status_timeout(now)].into_iter().flatten().min()
+        [expiry, self.steering.timeout(), self.status_timeout(now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
-/// A leader that was silent for this many poll intervals of another source in use is not waited for.
+/// A leader that was silent for this many poll intervals of another source in use is not waited
+/// for.
 const OVERDUE: f64 = 1.5;
 /// Standard deviations of the frequency that the error bound allows for.
 const UNCERTAINTY_FACTOR: f64 = 3.0;
@@ -313,5 +381,6 @@ const UNCERTAINTY_FACTOR: f64 = 3.0;
 const LEAST_RATE_ERROR: Frequency = Frequency::new(0.5e-6);
 /// The unit in which kernels hold a frequency: 2⁻¹⁶ ppm (RFC 5905 appendix A.5.6, adjtimex(2)).
 const KERNEL_UNIT: Frequency = Frequency::new(1e-6 / 65_536.0);
-/// The reference identifier of a server that trusts its own clock, unless configured (the traditional LOCAL address).
+/// The reference identifier of a server that trusts its own clock, unless configured (the
+/// traditional LOCAL address).
 const LOCAL_REFERENCE: ReferenceId = ReferenceId::from_bits(0x7f7f_0101);

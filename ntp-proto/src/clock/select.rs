@@ -1,7 +1,8 @@
 //! Truechimers and falsetickers: the intersection algorithm (RFC 5905 §11.2.1).
 //!
-//! Every source claims that the truth lies in an interval around its offset. The smallest interval that satisfies a
-//! majority is looked for, allowing as few liars as possible; whoever's interval does not touch it is a falseticker.
+//! Every source claims that the truth lies in an interval around its offset. The smallest interval
+//! that satisfies a majority is looked for, allowing as few liars as possible; whoever's interval
+//! does not touch it is a falseticker.
 
 use crate::time::Seconds;
 
@@ -69,17 +70,25 @@ pub(super) struct NoMajority {
 /// [`NoMajority`] if there is no such interval.
 pub(super) fn intersect(claims: &[Claim], minimum: usize) -> Result<Agreement, NoMajority> {
     let needed = (claims.len() / 2 + 1).max(minimum);
-    // RFC 5905 walks over falsetickers allowed, 0 first; the first success has the most truechimers.
+    // RFC 5905 walks over falsetickers allowed, 0 first; the first success has the most
+    // truechimers.
     for falsetickers in 0..=claims.len().saturating_sub(needed) {
         if let Some((low, high)) = interval_with(claims, claims.len() - falsetickers) {
-            let mut agreed = Agreement { low: Seconds::new(low), high: Seconds::new(high), truechimers: 0 };
+            let mut agreed = Agreement {
+                low: Seconds::new(low),
+                high: Seconds::new(high),
+                truechimers: 0,
+            };
             agreed.truechimers = claims.iter().filter(|claim| claim.touches(&agreed)).count();
             if agreed.truechimers >= needed {
                 return Ok(agreed);
             }
         }
     }
-    Err(NoMajority { agreeing: deepest_overlap(claims), needed })
+    Err(NoMajority {
+        agreeing: deepest_overlap(claims),
+        needed,
+    })
 }
 
 /// The hull of all points that at least `required` claims contain.
@@ -87,10 +96,23 @@ fn interval_with(claims: &[Claim], required: usize) -> Option<(f64, f64)> {
     if required == 0 {
         return None;
     }
-    let covered = |point: f64| claims.iter().filter(|claim| claim.low() <= point && point <= claim.high()).count();
+    let covered = |point: f64| {
+        claims
+            .iter()
+            .filter(|claim| claim.low() <= point && point <= claim.high())
+            .count()
+    };
     // An end of the hull is always an end of some claim.
-    let low = claims.iter().map(Claim::low).filter(|point| covered(*point) >= required).min_by(f64::total_cmp)?;
-    let high = claims.iter().map(Claim::high).filter(|point| covered(*point) >= required).max_by(f64::total_cmp)?;
+    let low = claims
+        .iter()
+        .map(Claim::low)
+        .filter(|point| covered(*point) >= required)
+        .min_by(f64::total_cmp)?;
+    let high = claims
+        .iter()
+        .map(Claim::high)
+        .filter(|point| covered(*point) >= required)
+        .max_by(f64::total_cmp)?;
     Some((low, high))
 }
 
@@ -98,7 +120,12 @@ fn interval_with(claims: &[Claim], required: usize) -> Option<(f64, f64)> {
 fn deepest_overlap(claims: &[Claim]) -> usize {
     claims
         .iter()
-        .map(|at| claims.iter().filter(|claim| claim.low() <= at.low() && at.low() <= claim.high()).count())
+        .map(|at| {
+            claims
+                .iter()
+                .filter(|claim| claim.low() <= at.low() && at.low() <= claim.high())
+                .count()
+        })
         .max()
         .unwrap_or(0)
 }
@@ -109,12 +136,19 @@ mod tests {
     use proptest::prelude::*;
 
     fn claim(offset: f64, distance: f64) -> Claim {
-        Claim { offset: Seconds::new(offset), distance: Seconds::new(distance) }
+        Claim {
+            offset: Seconds::new(offset),
+            distance: Seconds::new(distance),
+        }
     }
 
     #[test]
     fn one_liar_among_three_is_outvoted() {
-        let claims = [claim(0.001, 0.010), claim(-0.002, 0.010), claim(0.300, 0.010)];
+        let claims = [
+            claim(0.001, 0.010),
+            claim(-0.002, 0.010),
+            claim(0.300, 0.010),
+        ];
         let agreed = intersect(&claims, 1).unwrap();
 
         assert_eq!(agreed.truechimers, 2);
@@ -125,24 +159,56 @@ mod tests {
     #[test]
     fn two_that_disagree_have_no_majority() {
         let outcome = intersect(&[claim(0.0, 0.01), claim(0.3, 0.01)], 1);
-        assert_eq!(outcome, Err(NoMajority { agreeing: 1, needed: 2 }));
+        assert_eq!(
+            outcome,
+            Err(NoMajority {
+                agreeing: 1,
+                needed: 2
+            })
+        );
     }
 
     #[test]
     fn two_against_two_have_no_majority() {
-        let outcome = intersect(&[claim(0.0, 0.01), claim(0.001, 0.01), claim(0.3, 0.01), claim(0.301, 0.01)], 1);
-        assert_eq!(outcome, Err(NoMajority { agreeing: 2, needed: 3 }));
+        let outcome = intersect(
+            &[
+                claim(0.0, 0.01),
+                claim(0.001, 0.01),
+                claim(0.3, 0.01),
+                claim(0.301, 0.01),
+            ],
+            1,
+        );
+        assert_eq!(
+            outcome,
+            Err(NoMajority {
+                agreeing: 2,
+                needed: 3
+            })
+        );
     }
 
     #[test]
     fn a_single_source_is_its_own_majority_unless_more_are_asked_for() {
         assert!(intersect(&[claim(5.0, 0.1)], 1).is_ok());
-        assert_eq!(intersect(&[claim(5.0, 0.1)], 3), Err(NoMajority { agreeing: 1, needed: 3 }));
+        assert_eq!(
+            intersect(&[claim(5.0, 0.1)], 3),
+            Err(NoMajority {
+                agreeing: 1,
+                needed: 3
+            })
+        );
     }
 
     #[test]
     fn nobody_agrees_on_nothing() {
-        assert_eq!(intersect(&[], 1), Err(NoMajority { agreeing: 0, needed: 1 }));
+        assert_eq!(
+            intersect(&[], 1),
+            Err(NoMajority {
+                agreeing: 0,
+                needed: 1
+            })
+        );
     }
 
     proptest! {

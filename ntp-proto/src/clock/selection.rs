@@ -157,8 +157,8 @@ pub struct Requirements {
     pub authentication: Authentication,
     /// Sources that have yet to be heard.
     pub awaited: Awaited,
-    /// What the rate of our clock may be wrong by, if that is known to be less than Φ (RFC 5905 §7.2): claims are then
-    /// sharper than root distances, so that liars stand out.
+    /// What the rate of our clock may be wrong by, if that is known to be less than Φ (RFC 5905
+    /// §7.2): claims are then sharper than root distances, so that liars stand out.
     pub rate: Option<Frequency>,
 }
 
@@ -179,13 +179,21 @@ impl Selection {
     /// Before anybody was asked.
     #[must_use]
     pub const fn nobody() -> Self {
-        Self { outcome: Outcome::NobodyUsable, standings: Vec::new(), combined: None, leap_votes: Vec::new() }
+        Self {
+            outcome: Outcome::NobodyUsable,
+            standings: Vec::new(),
+            combined: None,
+            leap_votes: Vec::new(),
+        }
     }
 
     /// What was decided about a source.
     #[must_use]
     pub fn standing(&self, id: SourceId) -> Option<Standing> {
-        self.standings.iter().find(|(key, _)| *key == id).map(|(_, standing)| *standing)
+        self.standings
+            .iter()
+            .find(|(key, _)| *key == id)
+            .map(|(_, standing)| *standing)
     }
 }
 
@@ -197,23 +205,44 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
     for candidate in candidates {
         let (distance, limit) = (candidate.distance(now), requirements.maximum_distance);
         if distance > limit {
-            selection.standings.push((candidate.id, Standing::TooDistant { distance, limit }));
+            selection
+                .standings
+                .push((candidate.id, Standing::TooDistant { distance, limit }));
         } else {
-            let sharp = requirements.rate.map(|rate| candidate.filtered.distance_at_rate(now, rate));
+            let sharp = requirements
+                .rate
+                .map(|rate| candidate.filtered.distance_at_rate(now, rate));
             let distance = sharp.map_or(distance, |sharp| sharp.min(distance));
-            usable.push((candidate, Claim { offset: candidate.offset, distance }));
+            usable.push((
+                candidate,
+                Claim {
+                    offset: candidate.offset,
+                    distance,
+                },
+            ));
         }
     }
-    let plain = usable.iter().filter(|(candidate, _)| !candidate.authenticated).count();
+    let plain = usable
+        .iter()
+        .filter(|(candidate, _)| !candidate.authenticated)
+        .count();
     let ballot = Ballot::new(usable, requirements.authentication, requirements.awaited);
-    selection.standings.extend(ballot.excluded.iter().map(|(candidate, standing)| (candidate.id, *standing)));
+    selection.standings.extend(
+        ballot
+            .excluded
+            .iter()
+            .map(|(candidate, standing)| (candidate.id, *standing)),
+    );
     if ballot.voters.is_empty() {
         if !ballot.excluded.is_empty() {
             // If NTS is required, plain sources never set the clock, however long they wait.
             let stand_in = requirements.authentication != Authentication::Require;
             let awaited = stand_in && requirements.awaited.has_authenticated();
-            selection.outcome =
-                if awaited { Outcome::AwaitingAuthenticated { plain } } else { Outcome::NoneAuthenticated { plain } };
+            selection.outcome = if awaited {
+                Outcome::AwaitingAuthenticated { plain }
+            } else {
+                Outcome::NoneAuthenticated { plain }
+            };
         }
         return selection;
     }
@@ -222,45 +251,77 @@ pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requiremen
 }
 
 /// Finds the interval that the voters agree on, and the candidates that agree with them.
-fn vote(selection: &mut Selection, ballot: &Ballot<'_>, all: &[Candidate], requirements: &Requirements) {
+fn vote(
+    selection: &mut Selection,
+    ballot: &Ballot<'_>,
+    all: &[Candidate],
+    requirements: &Requirements,
+) {
     let claims: Vec<Claim> = ballot.voters.iter().map(|(_, claim)| *claim).collect();
     let needed = ballot.quorum().max(requirements.minimum_agreeing);
     // Followers count towards what the configuration asks for beyond the majority.
-    let at_least = if ballot.followers.is_empty() { needed } else { ballot.quorum() };
+    let at_least = if ballot.followers.is_empty() {
+        needed
+    } else {
+        ballot.quorum()
+    };
     let agreement = match intersect(&claims, at_least) {
         Ok(agreement) => agreement,
         Err(verdict) => return refuse(selection, ballot, verdict, requirements.awaited.sources),
     };
     let agreeing: Vec<&Usable<'_>> = ballot.agreeing(&agreement).collect();
     if agreeing.len() < needed {
-        let verdict = NoMajority { agreeing: agreeing.len(), needed };
+        let verdict = NoMajority {
+            agreeing: agreeing.len(),
+            needed,
+        };
         return refuse(selection, ballot, verdict, requirements.awaited.sources);
     }
-    selection.standings.extend(ballot.missing(&agreement).into_iter().map(|(source, standing)| (source.id, standing)));
+    selection.standings.extend(
+        ballot
+            .missing(&agreement)
+            .into_iter()
+            .map(|(source, standing)| (source.id, standing)),
+    );
     if let [(alone, _)] = agreeing.as_slice()
         && let Some(doubt) = alone.doubt
     {
-        return doubted(selection, (alone.id, doubt), ballot, requirements.awaited.sources);
+        return doubted(
+            selection,
+            (alone.id, doubt),
+            ballot,
+            requirements.awaited.sources,
+        );
     }
-    let mut survivors: Vec<_> = agreeing.iter().map(|(candidate, claim)| truechimer(candidate, claim)).collect();
+    let mut survivors: Vec<_> = agreeing
+        .iter()
+        .map(|(candidate, claim)| truechimer(candidate, claim))
+        .collect();
     let is_voter = |id: SourceId| ballot.voters.iter().any(|(voter, _)| voter.id == id);
     let outliers = thin_out(&mut survivors, requirements.maximum_distance, is_voter);
     believe(selection, &survivors, &outliers);
-    let voting: Vec<_> = survivors.iter().filter(|survivor| is_voter(survivor.key)).copied().collect();
+    let voting: Vec<_> = survivors
+        .iter()
+        .filter(|survivor| is_voter(survivor.key))
+        .copied()
+        .collect();
     selection.leap_votes = leap_votes(&voting, all);
     if let Some(peer) = survivors.first() {
         selection.outcome = Outcome::Agreed {
             peer: peer.key,
             usable: ballot.voters.len() + ballot.followers.len(),
             agreeing: agreeing.len(),
-            authenticated: agreeing.iter().filter(|(candidate, _)| candidate.authenticated).count(),
+            authenticated: agreeing
+                .iter()
+                .filter(|(candidate, _)| candidate.authenticated)
+                .count(),
             needed,
         };
     }
 }
 
-/// Clusters the survivors and lets one that votes lead: what a mere follower says of its own error is not authenticated, and
-/// ours must not rest on it. Returns the outliers.
+/// Clusters the survivors and lets one that votes lead: what a mere follower says of its own error
+/// is not authenticated, and ours must not rest on it. Returns the outliers.
 fn thin_out(
     survivors: &mut Vec<Truechimer<SourceId>>,
     maximum_distance: Seconds,
@@ -269,7 +330,8 @@ fn thin_out(
     let before = survivors.clone();
     let mut outliers = cluster(survivors, maximum_distance);
     if !survivors.iter().any(|survivor| is_voter(survivor.key)) {
-        let (voters, followers): (Vec<_>, Vec<_>) = before.into_iter().partition(|one| is_voter(one.key));
+        let (voters, followers): (Vec<_>, Vec<_>) =
+            before.into_iter().partition(|one| is_voter(one.key));
         *survivors = voters;
         outliers = cluster(survivors, maximum_distance);
         outliers.extend(followers);
@@ -282,14 +344,31 @@ fn thin_out(
     outliers
 }
 
-/// The only source that agrees with itself may not decide: others may still come, or none is believed.
-fn doubted(selection: &mut Selection, (source, doubt): (SourceId, Doubt), ballot: &Ballot<'_>, pending: usize) {
+/// The only source that agrees with itself may not decide: others may still come, or none is
+/// believed.
+fn doubted(
+    selection: &mut Selection,
+    (source, doubt): (SourceId, Doubt),
+    ballot: &Ballot<'_>,
+    pending: usize,
+) {
     let usable = ballot.voters.len() + ballot.followers.len();
     let waiting = pending > 0;
-    let standing = if waiting { Standing::WaitingForQuorum } else { Standing::Unwitnessed(doubt) };
+    let standing = if waiting {
+        Standing::WaitingForQuorum
+    } else {
+        Standing::Unwitnessed(doubt)
+    };
     selection.standings.push((source, standing));
-    selection.outcome =
-        if waiting { Outcome::Waiting { usable, pending } } else { Outcome::Unwitnessed { source, doubt, usable } };
+    selection.outcome = if waiting {
+        Outcome::Waiting { usable, pending }
+    } else {
+        Outcome::Unwitnessed {
+            source,
+            doubt,
+            usable,
+        }
+    };
 }
 
 fn truechimer(candidate: &Candidate, claim: &Claim) -> Truechimer<SourceId> {
@@ -305,28 +384,61 @@ fn truechimer(candidate: &Candidate, claim: &Claim) -> Truechimer<SourceId> {
 fn refuse(selection: &mut Selection, ballot: &Ballot<'_>, verdict: NoMajority, pending: usize) {
     let NoMajority { agreeing, needed } = verdict;
     let waiting = pending > 0;
-    let standing = if waiting { Standing::WaitingForQuorum } else { Standing::NoMajority };
+    let standing = if waiting {
+        Standing::WaitingForQuorum
+    } else {
+        Standing::NoMajority
+    };
     let usable = ballot.voters.iter().chain(&ballot.followers);
     let before = selection.standings.len();
-    selection.standings.extend(usable.map(|(candidate, _)| (candidate.id, standing)));
+    selection
+        .standings
+        .extend(usable.map(|(candidate, _)| (candidate.id, standing)));
     let usable = selection.standings.len() - before;
-    selection.outcome =
-        if waiting { Outcome::Waiting { usable, pending } } else { Outcome::NoMajority { usable, agreeing, needed } };
+    selection.outcome = if waiting {
+        Outcome::Waiting { usable, pending }
+    } else {
+        Outcome::NoMajority {
+            usable,
+            agreeing,
+            needed,
+        }
+    };
 }
 
-fn believe(selection: &mut Selection, survivors: &[Truechimer<SourceId>], outliers: &[Truechimer<SourceId>]) {
+fn believe(
+    selection: &mut Selection,
+    survivors: &[Truechimer<SourceId>],
+    outliers: &[Truechimer<SourceId>],
+) {
     for (place, survivor) in survivors.iter().enumerate() {
-        let standing = if place == 0 { Standing::SystemPeer } else { Standing::Combined };
+        let standing = if place == 0 {
+            Standing::SystemPeer
+        } else {
+            Standing::Combined
+        };
         selection.standings.push((survivor.key, standing));
     }
-    selection.standings.extend(outliers.iter().map(|outlier| (outlier.key, Standing::Outlier)));
+    selection.standings.extend(
+        outliers
+            .iter()
+            .map(|outlier| (outlier.key, Standing::Outlier)),
+    );
     selection.combined = combine(survivors);
 }
 
 fn leap_votes(survivors: &[Truechimer<SourceId>], candidates: &[Candidate]) -> Vec<LeapIndicator> {
-    let root =
-        |id| candidates.iter().find(|candidate| candidate.id == id).map(|candidate| candidate.filtered.best.root);
-    survivors.iter().filter_map(|survivor| root(survivor.key)).map(|root| root.leap).collect()
+    let root = |id| {
+        candidates
+            .iter()
+            .find(|candidate| candidate.id == id)
+            .map(|candidate| candidate.filtered.best.root)
+    };
+    survivors
+        .iter()
+        .filter_map(|survivor| root(survivor.key))
+        .map(|root| root.leap)
+        .collect()
 }
 
 #[cfg(test)]

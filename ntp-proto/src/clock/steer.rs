@@ -4,11 +4,13 @@ use super::discipline::MAXIMUM_FREQUENCY;
 use crate::time::{Frequency, MonoTime, Seconds};
 use std::time::Duration;
 
-/// The fastest slew, on top of the base rate. Together they stay within what the kernel's frequency and tick can do.
+/// The fastest slew, on top of the base rate. Together they stay within what the kernel's frequency
+/// and tick can do.
 pub const MAXIMUM_SLEW: Frequency = MAXIMUM_FREQUENCY;
 /// The same for a discipline that knows how far to go: with the tick, kernels can do 10 %.
 pub(super) const FASTEST_SLEW: Frequency = Frequency::new(0.09);
-/// The largest rate correction of any discipline, which leaves room for the fastest slew on top of it.
+/// The largest rate correction of any discipline, which leaves room for the fastest slew on top of
+/// it.
 pub const LARGEST_RATE: Frequency = Frequency::new(0.01);
 
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,11 @@ pub(super) struct Steering {
 impl Steering {
     /// Runs at `base`, and slews no faster than `fastest`.
     pub(super) fn new(base: Frequency, fastest: Frequency) -> Self {
-        Self { base, slew: None, fastest }
+        Self {
+            base,
+            slew: None,
+            fastest,
+        }
     }
 
     /// Runs at `base` from now on; a slew in progress goes on.
@@ -36,7 +42,8 @@ impl Steering {
         self.base = base.limited(LARGEST_RATE);
     }
 
-    /// Runs at `base` from now on and makes up for `slew` within `within`, or as soon as the fastest slew allows.
+    /// Runs at `base` from now on and makes up for `slew` within `within`, or as soon as the
+    /// fastest slew allows.
     pub(super) fn steer(&mut self, now: MonoTime, base: Frequency, slew: Seconds, within: Seconds) {
         self.base = base.limited(LARGEST_RATE);
         let shortest = Seconds::new(slew.abs().to_f64() / self.fastest.to_f64());
@@ -82,7 +89,12 @@ mod tests {
     #[test]
     fn a_slew_makes_up_for_the_offset_and_leaves_the_base_rate() {
         let mut steering = Steering::new(Frequency::ZERO, MAXIMUM_SLEW);
-        steering.steer(START, Frequency::new(10e-6), Seconds::new(-0.001), Seconds::new(16.0));
+        steering.steer(
+            START,
+            Frequency::new(10e-6),
+            Seconds::new(-0.001),
+            Seconds::new(16.0),
+        );
 
         let during = steering.rate(START).to_f64();
         assert!((during - (10e-6 - 62.5e-6)).abs() < 1e-12);
@@ -96,7 +108,12 @@ mod tests {
     #[test]
     fn a_large_offset_takes_as_long_as_the_fastest_slew_needs() {
         let mut steering = Steering::new(Frequency::ZERO, MAXIMUM_SLEW);
-        steering.steer(START, Frequency::ZERO, Seconds::new(1.0), Seconds::new(16.0));
+        steering.steer(
+            START,
+            Frequency::ZERO,
+            Seconds::new(1.0),
+            Seconds::new(16.0),
+        );
         assert_eq!(steering.rate(START), MAXIMUM_SLEW);
         // In 2000 s the clock of timers goes 1 s further.
         assert_eq!(steering.timeout(), Some(START + Duration::from_secs(2001)));

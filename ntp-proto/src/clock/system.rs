@@ -5,7 +5,8 @@ use super::timescale::FreeTime;
 use crate::packet::{ReferenceId, Stratum};
 use crate::time::{Frequency, NtpTimestamp, Seconds};
 
-/// The state of the clock after an update. Its uncertainty is a function of time: ask for it at an instant.
+/// The state of the clock after an update. Its uncertainty is a function of time: ask for it at an
+/// instant.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct SystemVariables {
     /// The leap second that the sources announce.
@@ -18,8 +19,8 @@ pub struct SystemVariables {
     pub reference_time: NtpTimestamp,
     /// The round trip to the reference clock.
     pub root_delay: Seconds,
-    /// The bound of the error against the reference clock at `updated`, the round trip and the correction still to be
-    /// made left out.
+    /// The bound of the error against the reference clock at `updated`, the round trip and the
+    /// correction still to be made left out.
     pub root_dispersion: Seconds,
     /// How fast that grows: Φ, and what our own frequency may be wrong by.
     pub dispersion_rate: Frequency,

@@ -1,12 +1,14 @@
 //! The free-running timescale: what our clock would show if nobody had ever steered it.
 //!
-//! Measurements are kept in this timescale, so that a correction can never make a stored sample stale. The local clock
-//! shows `local`, the free-running one `free`; between two changes, `local` advances by `1 + rate` for every free second.
+//! Measurements are kept in this timescale, so that a correction can never make a stored sample
+//! stale. The local clock shows `local`, the free-running one `free`; between two changes, `local`
+//! advances by `1 + rate` for every free second.
 
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Seconds};
 use std::ops::{Add, Sub};
 
-/// A point in the free-running timescale. It started out equal to the local clock when the client was made.
+/// A point in the free-running timescale. It started out equal to the local clock when the client
+/// was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FreeTime(NtpTimestamp);
 
@@ -75,7 +77,14 @@ impl Timescale {
     /// Both clocks show `local` now; the local one has been steered at `rate` since before.
     #[must_use]
     pub const fn new(local: NtpTimestamp, rate: Frequency) -> Self {
-        Self { current: Segment { local, free: FreeTime(local), rate }, earlier: [None; REMEMBERED] }
+        Self {
+            current: Segment {
+                local,
+                free: FreeTime(local),
+                rate,
+            },
+            earlier: [None; REMEMBERED],
+        }
     }
 
     /// The rate at which the local clock is steered now.
@@ -84,7 +93,8 @@ impl Timescale {
         self.current.rate
     }
 
-    /// What the free-running clock showed when the local one showed `local`, which may lie a few changes back.
+    /// What the free-running clock showed when the local one showed `local`, which may lie a few
+    /// changes back.
     #[must_use]
     pub fn to_free(&self, local: NtpTimestamp) -> FreeTime {
         if local - self.current.local >= NtpDuration::ZERO {
@@ -95,7 +105,10 @@ impl Timescale {
             .clone()
             .find(|segment| local - segment.local >= NtpDuration::ZERO)
             .or(known.last())
-            .map_or_else(|| self.current.to_free(local), |segment| segment.to_free(local))
+            .map_or_else(
+                || self.current.to_free(local),
+                |segment| segment.to_free(local),
+            )
     }
 
     /// What the local clock shows at a free-running time that is not in the past.
@@ -116,12 +129,16 @@ impl Timescale {
         self.begin(Segment { local, free, rate });
     }
 
-    /// The local clock, which showed `local`, was moved by `step`. Timestamps from before the step can no longer be
-    /// brought to the free-running timescale.
+    /// The local clock, which showed `local`, was moved by `step`. Timestamps from before the step
+    /// can no longer be brought to the free-running timescale.
     pub fn step(&mut self, local: NtpTimestamp, step: NtpDuration) {
         let free = self.to_free(local);
         self.earlier = [None; REMEMBERED];
-        self.current = Segment { local: local + step, free, rate: self.current.rate };
+        self.current = Segment {
+            local: local + step,
+            free,
+            rate: self.current.rate,
+        };
     }
 
     fn begin(&mut self, segment: Segment) {

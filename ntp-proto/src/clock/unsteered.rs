@@ -1,4 +1,5 @@
-//! The drift of a clock that we do not steer against its sources, estimated from the measured offsets.
+//! The drift of a clock that we do not steer against its sources, estimated from the measured
+//! offsets.
 
 use super::timescale::FreeTime;
 use crate::time::{Frequency, Seconds};
@@ -10,7 +11,8 @@ const REMEMBERED: usize = 8;
 /// Offsets closer together than this show noise and not the rate.
 const SHORTEST: Seconds = Seconds::new(1.0);
 
-/// A clock of which only one offset is known may gain or lose this much: what the kernel assumes of one, too.
+/// A clock of which only one offset is known may gain or lose this much: what the kernel assumes of
+/// one, too.
 const UNKNOWN: Frequency = Frequency::new(500e-6);
 
 /// The last offsets of a clock that we do not steer.
@@ -20,14 +22,16 @@ pub(super) struct MeasuredDrift {
 }
 
 impl MeasuredDrift {
-    /// Takes in the offset at `at`, and returns the fastest that the clock has been seen to move since one of the last
-    /// offsets, noise included.
+    /// Takes in the offset at `at`, and returns the fastest that the clock has been seen to move
+    /// since one of the last offsets, noise included.
     pub(super) fn learn(&mut self, at: FreeTime, offset: Seconds) -> Frequency {
         let rates = self
             .offsets
             .iter()
             .filter(|(before, _)| at - *before >= SHORTEST)
-            .map(|(before, then)| Frequency::new((offset - *then).abs().to_f64() / (at - *before).to_f64()));
+            .map(|(before, then)| {
+                Frequency::new((offset - *then).abs().to_f64() / (at - *before).to_f64())
+            });
         let fastest = rates.reduce(Frequency::max).unwrap_or(UNKNOWN);
         if self.offsets.len() == REMEMBERED {
             self.offsets.pop_front();
@@ -48,7 +52,10 @@ mod tests {
 
     #[test]
     fn one_offset_says_nothing_about_the_rate() {
-        assert_eq!(MeasuredDrift::default().learn(at(0.0), Seconds::new(0.1)), UNKNOWN);
+        assert_eq!(
+            MeasuredDrift::default().learn(at(0.0), Seconds::new(0.1)),
+            UNKNOWN
+        );
     }
 
     #[test]
@@ -73,7 +80,9 @@ mod tests {
         let rates: Vec<f64> = (0..30)
             .map(|poll| {
                 let offset = if poll < 10 { 0.2 } else { 0.0 };
-                drift.learn(at(64.0 * f64::from(poll)), Seconds::new(offset)).to_f64()
+                drift
+                    .learn(at(64.0 * f64::from(poll)), Seconds::new(offset))
+                    .to_f64()
             })
             .collect();
         assert!(rates[10] > 3e-3 && rates[14] > 1e-4, "{rates:?}");

@@ -29,9 +29,14 @@ pub enum AeadAlgorithm {
 }
 
 impl AeadAlgorithm {
-    /// All of them, in the order in which a client had better offer them: first the fast one with short cookies, then
-    /// the one that everybody has.
-    pub const ALL: [Self; 4] = [Self::Aes128GcmSiv, Self::SivCmac256, Self::SivCmac512, Self::SivCmac384];
+    /// All of them, in the order in which a client had better offer them: first the fast one with
+    /// short cookies, then the one that everybody has.
+    pub const ALL: [Self; 4] = [
+        Self::Aes128GcmSiv,
+        Self::SivCmac256,
+        Self::SivCmac512,
+        Self::SivCmac384,
+    ];
 
     /// `None` for an algorithm that we do not have.
     #[must_use]
@@ -70,7 +75,9 @@ impl AeadAlgorithm {
     /// The algorithm of this [`name`](Self::name), in letters of either case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     /// The length of a key in octets.
@@ -84,8 +91,8 @@ impl AeadAlgorithm {
         }
     }
 
-    /// The length of the nonces that we make, in octets: `N_REQ` of RFC 8915 §5.6, the lesser of 16 and what the
-    /// algorithm takes.
+    /// The length of the nonces that we make, in octets: `N_REQ` of RFC 8915 §5.6, the lesser of 16
+    /// and what the algorithm takes.
     #[must_use]
     pub const fn nonce_length(self) -> usize {
         match self {
@@ -111,13 +118,19 @@ pub(super) struct Nonce {
 impl Nonce {
     /// Room for one.
     pub(super) const fn zero(algorithm: AeadAlgorithm) -> Self {
-        Self { octets: [0; MAX_NONCE_LENGTH], length: algorithm.nonce_length() }
+        Self {
+            octets: [0; MAX_NONCE_LENGTH],
+            length: algorithm.nonce_length(),
+        }
     }
 
     pub(super) fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
         let mut octets = [0; MAX_NONCE_LENGTH];
         rng.fill_bytes(&mut octets);
-        Self { octets, length: algorithm.nonce_length() }
+        Self {
+            octets,
+            length: algorithm.nonce_length(),
+        }
     }
 
     pub(super) fn octets(&self) -> &[u8] {
@@ -125,7 +138,8 @@ impl Nonce {
     }
 }
 
-/// A sealed text that nobody with our key has sealed, at least not with this nonce and these associated data.
+/// A sealed text that nobody with our key has sealed, at least not with this nonce and these
+/// associated data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Forged;
 
@@ -139,8 +153,9 @@ impl std::error::Error for Forged {}
 
 /// A key and the algorithm it is for. It is wiped when dropped, and cannot be printed.
 ///
-/// The key schedule is expanded at each use, which costs about 20 ns: the library's SIV keeps its running MAC beside the
-/// schedule and so wants exclusive access, while a key here is shared between threads.
+/// The key schedule is expanded at each use, which costs about 20 ns: the library's SIV keeps its
+/// running MAC beside the schedule and so wants exclusive access, while a key here is shared
+/// between threads.
 #[derive(Clone)]
 pub struct AeadKey {
     algorithm: AeadAlgorithm,
@@ -161,8 +176,14 @@ impl AeadKey {
     ///
     /// # Errors
     /// Whatever `fill` refuses with.
-    pub fn try_make<E>(algorithm: AeadAlgorithm, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
-        let mut key = Self { algorithm, octets: [0; MAX_KEY_LENGTH] };
+    pub fn try_make<E>(
+        algorithm: AeadAlgorithm,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut key = Self {
+            algorithm,
+            octets: [0; MAX_KEY_LENGTH],
+        };
         fill(key.octets.split_at_mut(algorithm.key_length()).0)?;
         Ok(key)
     }
@@ -170,7 +191,10 @@ impl AeadKey {
     /// A key that nobody knows.
     #[must_use]
     pub fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
-        let mut key = Self { algorithm, octets: [0; MAX_KEY_LENGTH] };
+        let mut key = Self {
+            algorithm,
+            octets: [0; MAX_KEY_LENGTH],
+        };
         rng.fill_bytes(key.octets.split_at_mut(algorithm.key_length()).0);
         key
     }
@@ -187,40 +211,66 @@ impl AeadKey {
         self.octets.split_at(self.algorithm.key_length()).0
     }
 
-    /// Seals `plaintext` into the start of `out`, and tells how many octets that took: [`TAG_LENGTH`] more than the
-    /// plaintext. The associated data are covered, but not hidden. The SIV algorithms take nonces of any length but none
-    /// at all; the others of [`AeadAlgorithm::nonce_length`] only. A nonce should never come again with the same key.
+    /// Seals `plaintext` into the start of `out`, and tells how many octets that took:
+    /// [`TAG_LENGTH`] more than the plaintext. The associated data are covered, but not hidden. The
+    /// SIV algorithms take nonces of any length but none at all; the others of
+    /// [`AeadAlgorithm::nonce_length`] only. A nonce should never come again with the same key.
     ///
     /// # Errors
     /// [`BufferFull`] if `out` is too short, or the nonce of a length that the algorithm does not take.
-    pub fn seal(&self, nonce: &[u8], associated: &[u8], plaintext: &[u8], out: &mut [u8]) -> Result<usize, BufferFull> {
-        let sealed = out.get_mut(..plaintext.len() + TAG_LENGTH).ok_or(BufferFull)?;
+    pub fn seal(
+        &self,
+        nonce: &[u8],
+        associated: &[u8],
+        plaintext: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, BufferFull> {
+        let sealed = out
+            .get_mut(..plaintext.len() + TAG_LENGTH)
+            .ok_or(BufferFull)?;
         let done = match self.algorithm {
-            AeadAlgorithm::SivCmac256 => siv::seal_256(self.secret(), [associated, nonce], plaintext, sealed),
-            AeadAlgorithm::SivCmac384 => siv::seal_384(self.secret(), [associated, nonce], plaintext, sealed),
-            AeadAlgorithm::SivCmac512 => siv::seal_512(self.secret(), [associated, nonce], plaintext, sealed),
-            AeadAlgorithm::Aes128GcmSiv => {
-                GcmSivKey::aes_128(self.secret()).and_then(|key| key.seal([associated, nonce], plaintext, sealed))
+            AeadAlgorithm::SivCmac256 => {
+                siv::seal_256(self.secret(), [associated, nonce], plaintext, sealed)
             }
+            AeadAlgorithm::SivCmac384 => {
+                siv::seal_384(self.secret(), [associated, nonce], plaintext, sealed)
+            }
+            AeadAlgorithm::SivCmac512 => {
+                siv::seal_512(self.secret(), [associated, nonce], plaintext, sealed)
+            }
+            AeadAlgorithm::Aes128GcmSiv => GcmSivKey::aes_128(self.secret())
+                .and_then(|key| key.seal([associated, nonce], plaintext, sealed)),
         };
-        done.map(|()| plaintext.len() + TAG_LENGTH).ok_or(BufferFull)
+        done.map(|()| plaintext.len() + TAG_LENGTH)
+            .ok_or(BufferFull)
     }
 
-    /// Opens `sealed` into the start of `out`, and tells how many octets the plaintext has: [`TAG_LENGTH`] fewer. The
-    /// library compares the tags in constant time.
+    /// Opens `sealed` into the start of `out`, and tells how many octets the plaintext has:
+    /// [`TAG_LENGTH`] fewer. The library compares the tags in constant time.
     ///
     /// # Errors
     /// [`Forged`], also if the lengths cannot be; what `out` then holds is of no use, and is never the plaintext.
-    pub fn open(&self, nonce: &[u8], associated: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<usize, Forged> {
+    pub fn open(
+        &self,
+        nonce: &[u8],
+        associated: &[u8],
+        sealed: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Forged> {
         let length = sealed.len().checked_sub(TAG_LENGTH).ok_or(Forged)?;
         let plaintext = out.get_mut(..length).ok_or(Forged)?;
         let done = match self.algorithm {
-            AeadAlgorithm::SivCmac256 => siv::open_256(self.secret(), [associated, nonce], sealed, plaintext),
-            AeadAlgorithm::SivCmac384 => siv::open_384(self.secret(), [associated, nonce], sealed, plaintext),
-            AeadAlgorithm::SivCmac512 => siv::open_512(self.secret(), [associated, nonce], sealed, plaintext),
-            AeadAlgorithm::Aes128GcmSiv => {
-                GcmSivKey::aes_128(self.secret()).and_then(|key| key.open([associated, nonce], sealed, plaintext))
+            AeadAlgorithm::SivCmac256 => {
+                siv::open_256(self.secret(), [associated, nonce], sealed, plaintext)
             }
+            AeadAlgorithm::SivCmac384 => {
+                siv::open_384(self.secret(), [associated, nonce], sealed, plaintext)
+            }
+            AeadAlgorithm::SivCmac512 => {
+                siv::open_512(self.secret(), [associated, nonce], sealed, plaintext)
+            }
+            AeadAlgorithm::Aes128GcmSiv => GcmSivKey::aes_128(self.secret())
+                .and_then(|key| key.open([associated, nonce], sealed, plaintext)),
         };
         done.map(|()| length).ok_or(Forged)
     }
@@ -235,18 +285,24 @@ pub(super) struct Sealed<'a> {
     pub(super) text: &'a [u8],
 }
 
-/// Verifies sealed texts whose plaintext nobody wants, and tells `verified` of each in turn whether the key has sealed it.
-/// `room` must hold the longest plaintext.
+/// Verifies sealed texts whose plaintext nobody wants, and tells `verified` of each in turn whether
+/// the key has sealed it. `room` must hold the longest plaintext.
 ///
-/// They are opened one after the other, as the libraries have no other way. One that works on several at a time, so that
-/// a processor need not wait for each block of a chain before it begins the next, can be put in here: the texts of a batch
-/// of packets come together for that reason.
+/// They are opened one after the other, as the libraries have no other way. One that works on
+/// several at a time, so that a processor need not wait for each block of a chain before it begins
+/// the next, can be put in here: the texts of a batch of packets come together for that reason.
 pub(super) fn verify_many<'a>(
     texts: impl IntoIterator<Item = Sealed<'a>>,
     room: &mut [u8],
     mut verified: impl FnMut(bool),
 ) {
-    for Sealed { key, nonce, associated, text } in texts {
+    for Sealed {
+        key,
+        nonce,
+        associated,
+        text,
+    } in texts
+    {
         verified(key.open(nonce, associated, text, room).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! What only the right key could have sealed.
 
-/// A value whose authenticator has been verified. Only opening a packet makes one, so whoever asks for it in a signature
-/// cannot be given what nobody has checked.
+/// A value whose authenticator has been verified. Only opening a packet makes one, so whoever asks
+/// for it in a signature cannot be given what nobody has checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Authenticated<T>(T);
 

@@ -1,4 +1,5 @@
-//! The cookies that we make as a server (RFC 8915 §6): a session's keys, sealed, so that we need not remember them.
+//! The cookies that we make as a server (RFC 8915 §6): a session's keys, sealed, so that we need
+//! not remember them.
 //!
 //! | octets | content |
 //! |---|---|
@@ -9,12 +10,12 @@
 //! | 2 × key length | sealed: both keys, client to server first |
 //! | 16 | the tag of AES-256-GCM-SIV (RFC 8452) |
 //!
-//! That makes 100 octets for AES-SIV-CMAC-256, 132 for -384, 164 for -512 and 68 for AES-128-GCM-SIV: whole words, so that
-//! no extension field pads them.
+//! That makes 100 octets for AES-SIV-CMAC-256, 132 for -384, 164 for -512 and 68 for
+//! AES-128-GCM-SIV: whole words, so that no extension field pads them.
 //!
-//! The master keys have 256 bits, because a cookie must not be the weakest link of a session whose own algorithm has such
-//! keys. Should a random nonce ever come twice, which takes some 2⁴⁸ cookies under one key, AES-GCM-SIV tells no more than
-//! whether the two cookies are the same.
+//! The master keys have 256 bits, because a cookie must not be the weakest link of a session whose
+//! own algorithm has such keys. Should a random nonce ever come twice, which takes some 2⁴⁸ cookies
+//! under one key, AES-GCM-SIV tells no more than whether the two cookies are the same.
 
 use super::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};
@@ -60,13 +61,19 @@ pub enum CookieError {
     NoSuchKey,
     /// It was not sealed with our key.
     Forged,
-    /// We sealed it, but it is not of a layout or algorithm that we know: perhaps a newer version has made it.
+    /// We sealed it, but it is not of a layout or algorithm that we know: perhaps a newer version
+    /// has made it.
     UnknownContent,
 }
 
 impl CookieError {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 4] = [Self::BadLength, Self::NoSuchKey, Self::Forged, Self::UnknownContent];
+    pub const ALL: [Self; 4] = [
+        Self::BadLength,
+        Self::NoSuchKey,
+        Self::Forged,
+        Self::UnknownContent,
+    ];
 
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
@@ -80,7 +87,8 @@ impl CookieError {
     }
 }
 
-/// A key that seals cookies, expanded, and the id by which cookies name it. It is wiped when dropped, and cannot be printed.
+/// A key that seals cookies, expanded, and the id by which cookies name it. It is wiped when
+/// dropped, and cannot be printed.
 #[derive(Clone)]
 pub(super) struct MasterKey {
     pub(super) id: u32,
@@ -92,9 +100,15 @@ impl MasterKey {
     /// From the octets of the key. `None` if they are not as many as it wants.
     pub(super) fn new(id: u32, secret: &[u8]) -> Option<Self> {
         let mut key = Zeroizing::new([0; MASTER_KEY_LENGTH]);
-        key.get_mut(..secret.len()).filter(|place| place.len() == MASTER_KEY_LENGTH)?.copy_from_slice(secret);
+        key.get_mut(..secret.len())
+            .filter(|place| place.len() == MASTER_KEY_LENGTH)?
+            .copy_from_slice(secret);
         let expanded = Arc::new(GcmSivKey::aes_256(&*key)?);
-        Some(Self { id, secret: key, expanded })
+        Some(Self {
+            id,
+            secret: key,
+            expanded,
+        })
     }
 
     /// A key that nobody knows.
@@ -109,9 +123,15 @@ impl MasterKey {
         &*self.secret
     }
 
-    /// Seals the keys of a session into `count` cookies ([`MAX_COOKIES`] at most), each of which looks like none before, and
-    /// hands each to `take`.
-    pub(super) fn seal(&self, pair: &KeyPair, count: usize, rng: &mut impl CryptoRng, mut take: impl FnMut(&[u8])) {
+    /// Seals the keys of a session into `count` cookies ([`MAX_COOKIES`] at most), each of which
+    /// looks like none before, and hands each to `take`.
+    pub(super) fn seal(
+        &self,
+        pair: &KeyPair,
+        count: usize,
+        rng: &mut impl CryptoRng,
+        mut take: impl FnMut(&[u8]),
+    ) {
         let length = cookie_length(pair.algorithm());
         let id = self.id.to_be_bytes();
         let mut plaintext = plaintext(pair);
@@ -128,7 +148,9 @@ impl MasterKey {
             let (id_place, nonce_place) = prefix.split_at_mut(ID_LENGTH);
             id_place.copy_from_slice(&id);
             nonce_place.copy_from_slice(nonce);
-            self.expanded.seal([&id, nonce], used, sealed).expect("invariant: all lengths fit");
+            self.expanded
+                .seal([&id, nonce], used, sealed)
+                .expect("invariant: all lengths fit");
             take(cookie);
         }
         plaintext.zeroize();
@@ -137,13 +159,22 @@ impl MasterKey {
     /// Opens a cookie whose id is ours already.
     pub(super) fn open(&self, cookie: &[u8]) -> Result<KeyPair, CookieError> {
         let mut reader = Reader::new(cookie);
-        let id = reader.take(ID_LENGTH, "key id").map_err(|_| CookieError::BadLength)?;
-        let nonce = reader.take(NONCE_LENGTH, "nonce").map_err(|_| CookieError::BadLength)?;
+        let id = reader
+            .take(ID_LENGTH, "key id")
+            .map_err(|_| CookieError::BadLength)?;
+        let nonce = reader
+            .take(NONCE_LENGTH, "nonce")
+            .map_err(|_| CookieError::BadLength)?;
         let sealed = reader.rest();
-        let length = sealed.len().checked_sub(TAG_LENGTH).ok_or(CookieError::BadLength)?;
+        let length = sealed
+            .len()
+            .checked_sub(TAG_LENGTH)
+            .ok_or(CookieError::BadLength)?;
         let mut plaintext = [0; MAX_PLAINTEXT];
         let place = plaintext.get_mut(..length).ok_or(CookieError::BadLength)?;
-        self.expanded.open([id, nonce], sealed, place).ok_or(CookieError::Forged)?;
+        self.expanded
+            .open([id, nonce], sealed, place)
+            .ok_or(CookieError::Forged)?;
         let keys = session_keys(place).ok_or(CookieError::UnknownContent);
         plaintext.zeroize();
         keys
@@ -162,18 +193,27 @@ impl std::fmt::Debug for MasterKey {
 /// [`CookieError::BadLength`] if it cannot be a cookie of ours: those are refused before any cryptography.
 pub(super) fn key_id(cookie: &[u8]) -> Result<u32, CookieError> {
     let length = cookie.len();
-    if !AeadAlgorithm::ALL.into_iter().any(|algorithm| cookie_length(algorithm) == length) {
+    if !AeadAlgorithm::ALL
+        .into_iter()
+        .any(|algorithm| cookie_length(algorithm) == length)
+    {
         return Err(CookieError::BadLength);
     }
-    Reader::new(cookie).u32("key id").map_err(|_| CookieError::BadLength)
+    Reader::new(cookie)
+        .u32("key id")
+        .map_err(|_| CookieError::BadLength)
 }
 
 fn plaintext(pair: &KeyPair) -> [u8; MAX_PLAINTEXT] {
     let mut octets = [0; MAX_PLAINTEXT];
     let algorithm = pair.algorithm();
     let mut place = octets.as_mut_slice();
-    let parts: [&[u8]; 4] =
-        [&LAYOUT.to_be_bytes(), &algorithm.id().to_be_bytes(), pair.c2s.secret(), pair.s2c.secret()];
+    let parts: [&[u8]; 4] = [
+        &LAYOUT.to_be_bytes(),
+        &algorithm.id().to_be_bytes(),
+        pair.c2s.secret(),
+        pair.s2c.secret(),
+    ];
     for part in parts {
         let (here, rest) = place.split_at_mut(part.len());
         here.copy_from_slice(part);
@@ -190,5 +230,8 @@ fn session_keys(plaintext: &[u8]) -> Option<KeyPair> {
         return None;
     }
     let (c2s, s2c) = reader.rest().split_at_checked(algorithm.key_length())?;
-    Some(KeyPair { c2s: AeadKey::new(algorithm, c2s)?, s2c: AeadKey::new(algorithm, s2c)? })
+    Some(KeyPair {
+        c2s: AeadKey::new(algorithm, c2s)?,
+        s2c: AeadKey::new(algorithm, s2c)?,
+    })
 }

@@ -6,13 +6,14 @@ use zeroize::Zeroizing;
 /// How many cookies a client keeps and a server gives (RFC 8915 §4.1.6).
 pub const MAX_COOKIES: usize = 8;
 
-/// The longest cookie that we take, in octets. One fits into a request of [`MAX_PROTECTED_REQUEST`] with room to spare;
-/// the longest that is known of any server has 168.
+/// The longest cookie that we take, in octets. One fits into a request of [`MAX_PROTECTED_REQUEST`]
+/// with room to spare; the longest that is known of any server has 168.
 ///
 /// [`MAX_PROTECTED_REQUEST`]: super::MAX_PROTECTED_REQUEST
 pub const MAX_COOKIE_LENGTH: usize = 512;
 
-/// A cookie of some server, which we cannot look into. It is wiped when dropped, and cannot be printed.
+/// A cookie of some server, which we cannot look into. It is wiped when dropped, and cannot be
+/// printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie(Zeroizing<Vec<u8>>);
 
@@ -20,7 +21,9 @@ impl Cookie {
     /// `None` if there is not an octet, or more than [`MAX_COOKIE_LENGTH`].
     #[must_use]
     pub fn new(octets: &[u8]) -> Option<Self> {
-        (1..=MAX_COOKIE_LENGTH).contains(&octets.len()).then(|| Self(Zeroizing::new(octets.to_vec())))
+        (1..=MAX_COOKIE_LENGTH)
+            .contains(&octets.len())
+            .then(|| Self(Zeroizing::new(octets.to_vec())))
     }
 
     /// The octets to send, or to store.
@@ -54,8 +57,8 @@ impl CookieJar {
         }
     }
 
-    /// Takes the oldest cookie out, so that it cannot be used again: two requests with the same cookie would tell an
-    /// observer that they come from the same client.
+    /// Takes the oldest cookie out, so that it cannot be used again: two requests with the same
+    /// cookie would tell an observer that they come from the same client.
     pub fn take(&mut self) -> Option<Cookie> {
         self.0.pop_front()
     }

@@ -28,8 +28,9 @@ impl KeyPair {
     /// Has TLS export both keys. `exporter` gets the label, the context and the place to fill: what
     /// `export_keying_material` of a TLS library needs.
     ///
-    /// `context` is the algorithm that the exporter's context names. It is `algorithm` itself but with some peers of
-    /// [`AeadAlgorithm::Aes128GcmSiv`], which name [`AeadAlgorithm::SivCmac256`] there.
+    /// `context` is the algorithm that the exporter's context names. It is `algorithm` itself but
+    /// with some peers of [`AeadAlgorithm::Aes128GcmSiv`], which name [`AeadAlgorithm::SivCmac256`]
+    /// there.
     ///
     /// # Errors
     /// Whatever `exporter` refuses with.
@@ -39,9 +40,14 @@ impl KeyPair {
         mut exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut key = |direction| {
-            AeadKey::try_make(algorithm, |place| exporter(EXPORTER_LABEL, &exporter_context(context, direction), place))
+            AeadKey::try_make(algorithm, |place| {
+                exporter(EXPORTER_LABEL, &exporter_context(context, direction), place)
+            })
         };
-        Ok(Self { c2s: key(Direction::ClientToServer)?, s2c: key(Direction::ServerToClient)? })
+        Ok(Self {
+            c2s: key(Direction::ClientToServer)?,
+            s2c: key(Direction::ServerToClient)?,
+        })
     }
 
     /// The algorithm of both keys.
@@ -65,12 +71,16 @@ mod tests {
     #[test]
     fn the_context_tells_protocol_algorithm_and_direction() {
         let mut asked = Vec::new();
-        let pair = KeyPair::export(AeadAlgorithm::Aes128GcmSiv, AeadAlgorithm::SivCmac256, |label, context, out| {
-            assert_eq!(label, b"EXPORTER-network-time-security");
-            asked.push(context.to_vec());
-            out.fill(asked.len() as u8);
-            Ok::<_, Infallible>(())
-        })
+        let pair = KeyPair::export(
+            AeadAlgorithm::Aes128GcmSiv,
+            AeadAlgorithm::SivCmac256,
+            |label, context, out| {
+                assert_eq!(label, b"EXPORTER-network-time-security");
+                asked.push(context.to_vec());
+                out.fill(asked.len() as u8);
+                Ok::<_, Infallible>(())
+            },
+        )
         .unwrap();
         assert_eq!(asked, [[0, 0, 0, 15, 0], [0, 0, 0, 15, 1]]);
         assert_eq!(pair.c2s.secret(), [1; 16]);
@@ -79,7 +89,11 @@ mod tests {
 
     #[test]
     fn a_refused_export_makes_no_keys() {
-        let refused = KeyPair::export(AeadAlgorithm::SivCmac256, AeadAlgorithm::SivCmac256, |_, _, _| Err("handshake"));
+        let refused = KeyPair::export(
+            AeadAlgorithm::SivCmac256,
+            AeadAlgorithm::SivCmac256,
+            |_, _, _| Err("handshake"),
+        );
         assert_eq!(refused.unwrap_err(), "handshake");
     }
 }

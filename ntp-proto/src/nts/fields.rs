@@ -5,7 +5,8 @@ use super::aead::{Forged, Nonce, Sealed};
 use crate::packet::{BufferFull, ExtensionField, FieldType, HEADER_LENGTH, Packet, Reader, Writer};
 use rand::CryptoRng;
 
-/// The length of the unique identifiers that we make, in octets; nobody may make shorter ones (RFC 8915 §5.3).
+/// The length of the unique identifiers that we make, in octets; nobody may make shorter ones (RFC
+/// 8915 §5.3).
 pub const UNIQUE_ID_LENGTH: usize = 32;
 
 /// The longest unique identifier that we take, in octets.
@@ -26,12 +27,18 @@ pub struct UniqueId {
 
 impl UniqueId {
     /// Room for one.
-    pub(crate) const BLANK: Self = Self { octets: [0; MAX_UNIQUE_ID_LENGTH], length: UNIQUE_ID_LENGTH };
+    pub(crate) const BLANK: Self = Self {
+        octets: [0; MAX_UNIQUE_ID_LENGTH],
+        length: UNIQUE_ID_LENGTH,
+    };
 
     /// One that nobody can guess.
     #[must_use]
     pub fn random(rng: &mut impl CryptoRng) -> Self {
-        let mut id = Self { octets: [0; MAX_UNIQUE_ID_LENGTH], length: UNIQUE_ID_LENGTH };
+        let mut id = Self {
+            octets: [0; MAX_UNIQUE_ID_LENGTH],
+            length: UNIQUE_ID_LENGTH,
+        };
         rng.fill_bytes(id.octets.split_at_mut(UNIQUE_ID_LENGTH).0);
         id
     }
@@ -39,8 +46,14 @@ impl UniqueId {
     /// `None` if the octets are fewer than the RFC allows or more than we take.
     pub(super) fn new(value: &[u8]) -> Option<Self> {
         let mut octets = [0; MAX_UNIQUE_ID_LENGTH];
-        octets.get_mut(..value.len()).filter(|_| value.len() >= UNIQUE_ID_LENGTH)?.copy_from_slice(value);
-        Some(Self { octets, length: value.len() })
+        octets
+            .get_mut(..value.len())
+            .filter(|_| value.len() >= UNIQUE_ID_LENGTH)?
+            .copy_from_slice(value);
+        Some(Self {
+            octets,
+            length: value.len(),
+        })
     }
 
     /// The octets of the wire.
@@ -79,8 +92,8 @@ pub enum FieldFault {
     BadContent,
 }
 
-/// The fields up to the authenticator, which covers all that comes before it. What comes after it is unauthenticated and
-/// not looked at (RFC 8915 §5.7).
+/// The fields up to the authenticator, which covers all that comes before it. What comes after it
+/// is unauthenticated and not looked at (RFC 8915 §5.7).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NtsFields<'a> {
     pub(super) unique_id: Option<&'a [u8]>,
@@ -102,8 +115,10 @@ impl<'a> NtsFields<'a> {
                 FieldType::COOKIE_PLACEHOLDER => fields.placeholder(field)?,
                 FieldType::AUTHENTICATOR => {
                     let associated = octets.get(..offset).ok_or(FieldFault::BadAuthenticator)?;
-                    fields.authenticator =
-                        Some(Authenticator::read(associated, field.value).ok_or(FieldFault::BadAuthenticator)?);
+                    fields.authenticator = Some(
+                        Authenticator::read(associated, field.value)
+                            .ok_or(FieldFault::BadAuthenticator)?,
+                    );
                     return Ok(fields);
                 }
                 _ => {}
@@ -115,7 +130,8 @@ impl<'a> NtsFields<'a> {
 
     /// Whether all placeholders are as long as the cookie (RFC 8915 §5.5).
     pub(super) fn placeholders_match(&self) -> bool {
-        self.placeholder_length.is_none_or(|length| self.cookie.is_some_and(|cookie| cookie.len() == length))
+        self.placeholder_length
+            .is_none_or(|length| self.cookie.is_some_and(|cookie| cookie.len() == length))
     }
 
     /// Whether nothing but perhaps a unique identifier tells of NTS.
@@ -154,7 +170,11 @@ impl<'a> Authenticator<'a> {
         let sealed_length = usize::from(reader.u16("ciphertext length").ok()?);
         let nonce = padded(&mut reader, nonce_length)?;
         let sealed = padded(&mut reader, sealed_length)?;
-        Some(Self { associated, nonce, sealed })
+        Some(Self {
+            associated,
+            nonce,
+            sealed,
+        })
     }
 
     /// What there is to be verified, if `key` is to have sealed it.
@@ -162,7 +182,12 @@ impl<'a> Authenticator<'a> {
     where
         'a: 'b,
     {
-        Sealed { key, nonce: self.nonce, associated: self.associated, text: self.sealed }
+        Sealed {
+            key,
+            nonce: self.nonce,
+            associated: self.associated,
+            text: self.sealed,
+        }
     }
 
     /// Verifies the packet up to here, and decrypts what was encrypted into the start of `out`.
@@ -174,7 +199,9 @@ impl<'a> Authenticator<'a> {
 
 /// Takes `length` octets and their padding to whole words.
 fn padded<'a>(reader: &mut Reader<'a>, length: usize) -> Option<&'a [u8]> {
-    let taken = reader.take(length.next_multiple_of(4), "nonce or ciphertext").ok()?;
+    let taken = reader
+        .take(length.next_multiple_of(4), "nonce or ciphertext")
+        .ok()?;
     taken.get(..length)
 }
 
@@ -187,9 +214,10 @@ pub(super) const fn authenticator_length(nonce: usize, plaintext: usize) -> usiz
         + plaintext.next_multiple_of(4)
 }
 
-/// Appends to a packet of `written` octets the authenticator that covers all of them and hides `plaintext`, and tells the
-/// length of the whole. With the nonces that we make, no additional padding is needed (RFC 8915 §5.6), and the field is
-/// always longer than the 28 octets that a last field must have.
+/// Appends to a packet of `written` octets the authenticator that covers all of them and hides
+/// `plaintext`, and tells the length of the whole. With the nonces that we make, no additional
+/// padding is needed (RFC 8915 §5.6), and the field is always longer than the 28 octets that a last
+/// field must have.
 pub(super) fn append_authenticator(
     buffer: &mut [u8],
     written: usize,
@@ -201,7 +229,11 @@ pub(super) fn append_authenticator(
     let nonce = nonce.octets();
     let length = authenticator_length(nonce.len(), plaintext.len());
     let field = rest.get_mut(..length).ok_or(BufferFull)?;
-    let told = |length: usize| u16::try_from(length).map(u16::to_be_bytes).map_err(|_| BufferFull);
+    let told = |length: usize| {
+        u16::try_from(length)
+            .map(u16::to_be_bytes)
+            .map_err(|_| BufferFull)
+    };
 
     let mut writer = Writer::new(field);
     writer.bytes(&FieldType::AUTHENTICATOR.to_bits().to_be_bytes())?;
@@ -221,9 +253,11 @@ pub(super) fn packet_nonce(key: &AeadKey, rng: &mut impl CryptoRng) -> Nonce {
     Nonce::random(key.algorithm(), rng)
 }
 
-/// The extension fields within what was encrypted. They follow the RFC 7822 framing but for its least lengths, which are
-/// there to tell fields from a MAC.
-pub(super) fn content(plaintext: &[u8]) -> impl Iterator<Item = Result<ExtensionField<'_>, FieldFault>> {
+/// The extension fields within what was encrypted. They follow the RFC 7822 framing but for its
+/// least lengths, which are there to tell fields from a MAC.
+pub(super) fn content(
+    plaintext: &[u8],
+) -> impl Iterator<Item = Result<ExtensionField<'_>, FieldFault>> {
     let mut reader = Reader::new(plaintext);
     std::iter::from_fn(move || {
         if reader.rest().is_empty() {
@@ -240,6 +274,11 @@ pub(super) fn content(plaintext: &[u8]) -> impl Iterator<Item = Result<Extension
 fn content_field<'a>(reader: &mut Reader<'a>) -> Option<ExtensionField<'a>> {
     let kind = FieldType::from_bits(reader.u16("field type").ok()?);
     let length = usize::from(reader.u16("field length").ok()?);
-    let value_length = length.checked_sub(FIELD_HEADER_LENGTH).filter(|_| length.is_multiple_of(4))?;
-    Some(ExtensionField { kind, value: reader.take(value_length, "field value").ok()? })
+    let value_length = length
+        .checked_sub(FIELD_HEADER_LENGTH)
+        .filter(|_| length.is_multiple_of(4))?;
+    Some(ExtensionField {
+        kind,
+        value: reader.take(value_length, "field value").ok()?,
+    })
 }

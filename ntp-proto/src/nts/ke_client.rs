@@ -1,7 +1,10 @@
 //! The client's side of key establishment (RFC 8915 §4), free of TLS.
 
 use super::record::{MessageReader, MessageWriter};
-use super::{AeadAlgorithm, Cookie, CookieJar, KeError, KeErrorCode, KeyPair, PROTOCOL_NTPV4, Record, RecordType};
+use super::{
+    AeadAlgorithm, Cookie, CookieJar, KeError, KeErrorCode, KeyPair, PROTOCOL_NTPV4, Record,
+    RecordType,
+};
 
 /// The longest reply that we read, in octets.
 pub const MAX_KE_REPLY: usize = 65_536;
@@ -11,8 +14,9 @@ const MAX_HOST_LENGTH: usize = 253;
 
 /// Asks one server for keys and cookies, once.
 ///
-/// Send [`request`](Self::request), hand whatever comes to [`handle_bytes`](Self::handle_bytes) until there is a reply, and
-/// call [`handle_end`](Self::handle_end) if the connection ends before. Deadlines are the driver's.
+/// Send [`request`](Self::request), hand whatever comes to [`handle_bytes`](Self::handle_bytes)
+/// until there is a reply, and call [`handle_end`](Self::handle_end) if the connection ends before.
+/// Deadlines are the driver's.
 #[derive(Debug)]
 pub struct KeClient {
     offered: Vec<AeadAlgorithm>,
@@ -23,18 +27,27 @@ impl KeClient {
     /// Offers these algorithms, the most wanted first.
     #[must_use]
     pub fn new(offered: &[AeadAlgorithm]) -> Self {
-        Self { offered: offered.to_vec(), message: MessageReader::new(MAX_KE_REPLY) }
+        Self {
+            offered: offered.to_vec(),
+            message: MessageReader::new(MAX_KE_REPLY),
+        }
     }
 
     /// The octets to send when TLS is up.
     #[must_use]
     pub fn request(&self) -> Vec<u8> {
-        let algorithms: Vec<u8> = self.offered.iter().flat_map(|algorithm| algorithm.id().to_be_bytes()).collect();
+        let algorithms: Vec<u8> = self
+            .offered
+            .iter()
+            .flat_map(|algorithm| algorithm.id().to_be_bytes())
+            .collect();
         let message = MessageWriter::default()
             .critical(RecordType::NEXT_PROTOCOL, &PROTOCOL_NTPV4.to_be_bytes())
             .critical(RecordType::AEAD, &algorithms);
         if self.offered.contains(&AeadAlgorithm::Aes128GcmSiv) {
-            message.optional(RecordType::COMPLIANT_128_GCM_SIV, &[]).end()
+            message
+                .optional(RecordType::COMPLIANT_128_GCM_SIV, &[])
+                .end()
         } else {
             message.end()
         }
@@ -69,8 +82,8 @@ pub struct KeReply {
     pub aead: AeadAlgorithm,
     /// One cookie at least.
     pub cookies: CookieJar,
-    /// The host that serves NTP, if it is not the one that we asked: a name or an address, in letters, digits, hyphens,
-    /// dots, colons and underscores.
+    /// The host that serves NTP, if it is not the one that we asked: a name or an address, in
+    /// letters, digits, hyphens, dots, colons and underscores.
     pub server: Option<String>,
     /// The port that serves NTP, if it is not 123. It is never zero.
     pub port: Option<u16>,
@@ -83,8 +96,8 @@ pub struct KeReply {
 pub struct ClientKeys {
     /// The keys to use.
     pub primary: KeyPair,
-    /// The keys to use instead once, if the first answer to the primary ones is NTSN: the server may follow the RFC without
-    /// telling so.
+    /// The keys to use instead once, if the first answer to the primary ones is NTSN: the server
+    /// may follow the RFC without telling so.
     pub alternate: Option<KeyPair>,
 }
 
@@ -93,13 +106,22 @@ impl KeReply {
     ///
     /// # Errors
     /// Whatever `exporter` refuses with.
-    pub fn keys<E>(&self, mut exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>) -> Result<ClientKeys, E> {
+    pub fn keys<E>(
+        &self,
+        mut exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>,
+    ) -> Result<ClientKeys, E> {
         let by_the_rfc = KeyPair::export(self.aead, self.aead, &mut exporter)?;
         if self.aead != AeadAlgorithm::Aes128GcmSiv || self.compliant_128gcm {
-            return Ok(ClientKeys { primary: by_the_rfc, alternate: None });
+            return Ok(ClientKeys {
+                primary: by_the_rfc,
+                alternate: None,
+            });
         }
         let primary = KeyPair::export(self.aead, AeadAlgorithm::SivCmac256, &mut exporter)?;
-        Ok(ClientKeys { primary, alternate: Some(by_the_rfc) })
+        Ok(ClientKeys {
+            primary,
+            alternate: Some(by_the_rfc),
+        })
     }
 }
 
@@ -134,7 +156,9 @@ impl Draft {
                 let code = record.number().ok_or(KeError::BadBody(record.kind))?;
                 Err(KeError::ErrorRecord(KeErrorCode::from_bits(code)))
             }
-            RecordType::WARNING => Err(record.number().map_or(KeError::BadBody(record.kind), KeError::Warning)),
+            RecordType::WARNING => Err(record
+                .number()
+                .map_or(KeError::BadBody(record.kind), KeError::Warning)),
             kind if record.critical => Err(KeError::UnknownCritical(kind)),
             _ => Ok(()),
         }
@@ -148,10 +172,13 @@ impl Draft {
     }
 
     fn finish(self) -> Result<KeReply, KeError> {
-        self.protocol.ok_or(KeError::Missing(RecordType::NEXT_PROTOCOL))?;
+        self.protocol
+            .ok_or(KeError::Missing(RecordType::NEXT_PROTOCOL))?;
         let aead = self.aead.ok_or(KeError::Missing(RecordType::AEAD))?;
         if self.cookies.is_empty() {
-            return Err(self.unusable.map_or(KeError::NoCookies, |length| KeError::UnusableCookies { length }));
+            return Err(self.unusable.map_or(KeError::NoCookies, |length| {
+                KeError::UnusableCookies { length }
+            }));
         }
         Ok(KeReply {
             aead,
@@ -175,7 +202,9 @@ fn chosen_protocol(record: &Record<'_>) -> Result<(), KeError> {
     match (protocols.next(), protocols.next()) {
         (None, _) => Err(KeError::NoCommonProtocol),
         (Some(PROTOCOL_NTPV4), None) => Ok(()),
-        (Some(PROTOCOL_NTPV4), Some(other)) | (Some(other), _) => Err(KeError::UnofferedProtocol(other)),
+        (Some(PROTOCOL_NTPV4), Some(other)) | (Some(other), _) => {
+            Err(KeError::UnofferedProtocol(other))
+        }
     }
 }
 
@@ -185,20 +214,27 @@ fn chosen_aead(record: &Record<'_>, offered: &[AeadAlgorithm]) -> Result<AeadAlg
     if algorithms.next().is_some() {
         return Err(KeError::BadBody(record.kind));
     }
-    AeadAlgorithm::from_id(id).filter(|chosen| offered.contains(chosen)).ok_or(KeError::UnofferedAead(id))
+    AeadAlgorithm::from_id(id)
+        .filter(|chosen| offered.contains(chosen))
+        .ok_or(KeError::UnofferedAead(id))
 }
 
 fn host(record: &Record<'_>) -> Result<String, KeError> {
     let harmless = |octet: &u8| octet.is_ascii_alphanumeric() || b"-.:_".contains(octet);
     std::str::from_utf8(record.body)
         .ok()
-        .filter(|name| (1..=MAX_HOST_LENGTH).contains(&name.len()) && name.as_bytes().iter().all(harmless))
+        .filter(|name| {
+            (1..=MAX_HOST_LENGTH).contains(&name.len()) && name.as_bytes().iter().all(harmless)
+        })
         .map(str::to_owned)
         .ok_or(KeError::BadBody(record.kind))
 }
 
 fn port(record: &Record<'_>) -> Result<u16, KeError> {
-    record.number().filter(|port| *port != 0).ok_or(KeError::BadBody(record.kind))
+    record
+        .number()
+        .filter(|port| *port != 0)
+        .ok_or(KeError::BadBody(record.kind))
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ impl std::fmt::Display for KeErrorCode {
     }
 }
 
-/// What was wrong with the peer's message. No variant holds text of the peer's, so all may be logged as they are.
+/// What was wrong with the peer's message. No variant holds text of the peer's, so all may be
+/// logged as they are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum KeError {
     /// The connection ended before the message did.
@@ -74,7 +75,8 @@ pub enum KeError {
     BadBody(RecordType),
     /// The server sent an error record.
     ErrorRecord(KeErrorCode),
-    /// The server sent a warning; no code is defined, and the RFC has us give up over those that we do not know.
+    /// The server sent a warning; no code is defined, and the RFC has us give up over those that we
+    /// do not know.
     Warning(u16),
     /// The peers have no protocol in common.
     NoCommonProtocol,
@@ -132,12 +134,20 @@ impl std::fmt::Display for KeError {
             Self::ErrorRecord(code) => write!(f, "the server answered with an error: {code}"),
             Self::Warning(code) => write!(f, "the server answered with the unknown warning {code}"),
             Self::NoCommonProtocol => f.write_str("the server does not offer keys for NTPv4"),
-            Self::UnofferedProtocol(id) => write!(f, "the server chose protocol {id}, which was not offered"),
+            Self::UnofferedProtocol(id) => {
+                write!(f, "the server chose protocol {id}, which was not offered")
+            }
             Self::NoCommonAead => f.write_str("there is no AEAD algorithm that both sides have"),
-            Self::UnofferedAead(id) => write!(f, "the server chose AEAD algorithm {id}, which was not offered"),
+            Self::UnofferedAead(id) => write!(
+                f,
+                "the server chose AEAD algorithm {id}, which was not offered"
+            ),
             Self::NoCookies => f.write_str("the server gave no cookies"),
             Self::UnusableCookies { length } => {
-                write!(f, "the server gave no cookie that fits into a packet (one has {length} octets)")
+                write!(
+                    f,
+                    "the server gave no cookie that fits into a packet (one has {length} octets)"
+                )
             }
         }
     }

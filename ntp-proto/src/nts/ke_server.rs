@@ -1,7 +1,10 @@
 //! The server's side of key establishment (RFC 8915 §4), free of TLS.
 
 use super::record::{MessageReader, MessageWriter};
-use super::{AeadAlgorithm, KeError, KeErrorCode, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4, Record, RecordType};
+use super::{
+    AeadAlgorithm, KeError, KeErrorCode, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4, Record,
+    RecordType,
+};
 use rand::CryptoRng;
 use std::sync::Arc;
 
@@ -21,8 +24,8 @@ pub struct KeServerConfig {
 
 /// Answers one client.
 ///
-/// Hand whatever comes to [`handle_bytes`](Self::handle_bytes) until there is a request or a refusal. Deadlines and limits
-/// on the number of connections are the driver's.
+/// Hand whatever comes to [`handle_bytes`](Self::handle_bytes) until there is a request or a
+/// refusal. Deadlines and limits on the number of connections are the driver's.
 #[derive(Debug)]
 pub struct KeServer {
     config: Arc<KeServerConfig>,
@@ -50,7 +53,10 @@ impl KeServer {
     /// Waits for a request.
     #[must_use]
     pub const fn new(config: Arc<KeServerConfig>) -> Self {
-        Self { config, message: MessageReader::new(MAX_KE_REQUEST) }
+        Self {
+            config,
+            message: MessageReader::new(MAX_KE_REQUEST),
+        }
     }
 
     /// Takes what has come, in pieces of any size. `None` if more has to come.
@@ -63,11 +69,17 @@ impl KeServer {
         }
         let mut draft = Draft::default();
         for record in self.message.records() {
-            draft.handle(&record, &self.config.algorithms).map_err(KeRefusal::new)?;
+            draft
+                .handle(&record, &self.config.algorithms)
+                .map_err(KeRefusal::new)?;
         }
         let algorithm = draft.algorithm().map_err(KeRefusal::new)?;
         let compliant_128gcm = draft.compliant_128gcm && algorithm == AeadAlgorithm::Aes128GcmSiv;
-        Ok(Some(KeRequest { config: Arc::clone(&self.config), algorithm, compliant_128gcm }))
+        Ok(Some(KeRequest {
+            config: Arc::clone(&self.config),
+            algorithm,
+            compliant_128gcm,
+        }))
     }
 }
 
@@ -80,8 +92,8 @@ impl KeRequest {
 
     /// The octets to send: the keys, exported by TLS (see [`KeyPair::export`]), in eight cookies.
     ///
-    /// Without the record by which a client says that it exports the keys of AES-128-GCM-SIV as the RFC demands, they are
-    /// exported as older clients do.
+    /// Without the record by which a client says that it exports the keys of AES-128-GCM-SIV as the
+    /// RFC demands, they are exported as older clients do.
     ///
     /// # Errors
     /// Whatever `exporter` refuses with; then [`KeRefusal::internal`] tells the client.
@@ -92,7 +104,11 @@ impl KeRequest {
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, E> {
         let older = self.algorithm == AeadAlgorithm::Aes128GcmSiv && !self.compliant_128gcm;
-        let context = if older { AeadAlgorithm::SivCmac256 } else { self.algorithm };
+        let context = if older {
+            AeadAlgorithm::SivCmac256
+        } else {
+            self.algorithm
+        };
         let pair = KeyPair::export(self.algorithm, context, exporter)?;
 
         let mut message = MessageWriter::default()
@@ -102,7 +118,9 @@ impl KeRequest {
             message = message.optional(RecordType::COMPLIANT_128_GCM_SIV, &[]);
         }
         let mut cookies = Vec::new();
-        keys.seal_cookies(&pair, MAX_COOKIES, rng, |cookie| cookies.push(cookie.to_vec()));
+        keys.seal_cookies(&pair, MAX_COOKIES, rng, |cookie| {
+            cookies.push(cookie.to_vec());
+        });
         for cookie in &cookies {
             message = message.optional(RecordType::COOKIE, cookie);
         }
@@ -127,7 +145,9 @@ impl KeRefusal {
         let protocol = PROTOCOL_NTPV4.to_be_bytes();
         let response = match error {
             // What is not to be had is told by an empty list (RFC 8915 §4.1.2, §4.1.5).
-            KeError::NoCommonProtocol => MessageWriter::default().critical(RecordType::NEXT_PROTOCOL, &[]).end(),
+            KeError::NoCommonProtocol => MessageWriter::default()
+                .critical(RecordType::NEXT_PROTOCOL, &[])
+                .end(),
             KeError::NoCommonAead => MessageWriter::default()
                 .critical(RecordType::NEXT_PROTOCOL, &protocol)
                 .critical(RecordType::AEAD, &[])
@@ -140,7 +160,9 @@ impl KeRefusal {
 }
 
 fn error_message(code: KeErrorCode) -> Vec<u8> {
-    MessageWriter::default().critical(RecordType::ERROR, &code.to_bits().to_be_bytes()).end()
+    MessageWriter::default()
+        .critical(RecordType::ERROR, &code.to_bits().to_be_bytes())
+        .end()
 }
 
 /// What the records have told so far.
@@ -158,20 +180,33 @@ impl Draft {
         let malformed = KeError::BadBody(record.kind);
         match record.kind {
             RecordType::NEXT_PROTOCOL => {
-                let ntp = record.numbers().ok_or(malformed)?.any(|protocol| protocol == PROTOCOL_NTPV4);
+                let ntp = record
+                    .numbers()
+                    .ok_or(malformed)?
+                    .any(|protocol| protocol == PROTOCOL_NTPV4);
                 once(&mut self.protocol, record, ntp)
             }
             RecordType::AEAD => {
-                let mut known = record.numbers().ok_or(malformed)?.filter_map(AeadAlgorithm::from_id);
-                once(&mut self.algorithm, record, known.find(|algorithm| ours.contains(algorithm)))
+                let mut known = record
+                    .numbers()
+                    .ok_or(malformed)?
+                    .filter_map(AeadAlgorithm::from_id);
+                once(
+                    &mut self.algorithm,
+                    record,
+                    known.find(|algorithm| ours.contains(algorithm)),
+                )
             }
             RecordType::COMPLIANT_128_GCM_SIV => {
                 self.compliant_128gcm = true;
                 Ok(())
             }
-            // Which server and port a client would like is a wish that we need not grant (RFC 8915 §4.1.7, §4.1.8).
+            // Which server and port a client would like is a wish that we need not grant (RFC 8915
+            // §4.1.7, §4.1.8).
             RecordType::SERVER | RecordType::PORT => Ok(()),
-            kind @ (RecordType::ERROR | RecordType::WARNING | RecordType::COOKIE) => Err(KeError::Unexpected(kind)),
+            kind @ (RecordType::ERROR | RecordType::WARNING | RecordType::COOKIE) => {
+                Err(KeError::Unexpected(kind))
+            }
             kind if record.critical => Err(KeError::UnknownCritical(kind)),
             _ => Ok(()),
         }
@@ -181,7 +216,10 @@ impl Draft {
         match self.protocol {
             None => Err(KeError::Missing(RecordType::NEXT_PROTOCOL)),
             Some(false) => Err(KeError::NoCommonProtocol),
-            Some(true) => self.algorithm.ok_or(KeError::Missing(RecordType::AEAD))?.ok_or(KeError::NoCommonAead),
+            Some(true) => self
+                .algorithm
+                .ok_or(KeError::Missing(RecordType::AEAD))?
+                .ok_or(KeError::NoCommonAead),
         }
     }
 }

@@ -8,7 +8,8 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher as _;
 use zeroize::Zeroizing;
 
-/// How many keys of the past a set keeps unless told otherwise: with a rotation each day, cookies last for a week.
+/// How many keys of the past a set keeps unless told otherwise: with a rotation each day, cookies
+/// last for a week.
 pub const DEFAULT_OLD_KEYS: u8 = 7;
 
 /// The most keys of the past that a set can keep, so that looking for one has a bound.
@@ -23,10 +24,11 @@ const STORED_VERSION: u8 = 2;
 /// A check sum ends the stored form.
 const CHECK_LENGTH: usize = 8;
 
-/// The current master key, which seals; the next one, so that servers that share a set may rotate at slightly different
-/// times; and some of the past. All of them open.
+/// The current master key, which seals; the next one, so that servers that share a set may rotate
+/// at slightly different times; and some of the past. All of them open.
 ///
-/// Keys have random ids that stay with them, so a set can be stored, shared and merged without regard to positions.
+/// Keys have random ids that stay with them, so a set can be stored, shared and merged without
+/// regard to positions.
 #[derive(Clone, Debug)]
 pub struct KeySet {
     /// The next one first, then the current one, then those of the past from the latest on.
@@ -50,7 +52,9 @@ impl std::fmt::Display for KeySetError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotAKeySet => f.write_str("it is not a key set"),
-            Self::UnknownVersion(version) => write!(f, "key sets of version {version} are not supported"),
+            Self::UnknownVersion(version) => {
+                write!(f, "key sets of version {version} are not supported")
+            }
             Self::Damaged => f.write_str("the key set is damaged"),
         }
     }
@@ -65,19 +69,24 @@ impl From<DecodeError> for KeySetError {
 }
 
 impl KeySet {
-    /// A new set that keeps up to `old_keys` keys of the past ([`MAX_OLD_KEYS`] at most). `now` is in seconds of Unix time.
+    /// A new set that keeps up to `old_keys` keys of the past ([`MAX_OLD_KEYS`] at most). `now` is
+    /// in seconds of Unix time.
     #[must_use]
     pub fn new(old_keys: u8, now: u64, rng: &mut impl CryptoRng) -> Self {
         // All the room at once, lest growing leaves copies of keys behind.
         let keys = Vec::with_capacity(3 + usize::from(MAX_OLD_KEYS));
-        let mut set = Self { keys, old_keys: old_keys.min(MAX_OLD_KEYS), rotated_at: now };
+        let mut set = Self {
+            keys,
+            old_keys: old_keys.min(MAX_OLD_KEYS),
+            rotated_at: now,
+        };
         set.prepare(rng);
         set.prepare(rng);
         set
     }
 
-    /// Seals with the next key from now on, and prepares another. The oldest key goes, if there are too many. `now` is in
-    /// seconds of Unix time.
+    /// Seals with the next key from now on, and prepares another. The oldest key goes, if there are
+    /// too many. `now` is in seconds of Unix time.
     pub fn rotate(&mut self, now: u64, rng: &mut impl CryptoRng) {
         self.prepare(rng);
         self.keys.truncate(2 + usize::from(self.old_keys));
@@ -102,14 +111,21 @@ impl KeySet {
         self.current().id
     }
 
-    /// The ids of all keys: the next one first, then the current one, then those of the past from the latest on.
+    /// The ids of all keys: the next one first, then the current one, then those of the past from
+    /// the latest on.
     pub fn ids(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().map(|key| key.id)
     }
 
-    /// Makes `count` cookies ([`MAX_COOKIES`](super::MAX_COOKIES) at most) that hold the keys of a session, and hands each
-    /// to `take`.
-    pub fn seal_cookies(&self, pair: &KeyPair, count: usize, rng: &mut impl CryptoRng, take: impl FnMut(&[u8])) {
+    /// Makes `count` cookies ([`MAX_COOKIES`](super::MAX_COOKIES) at most) that hold the keys of a
+    /// session, and hands each to `take`.
+    pub fn seal_cookies(
+        &self,
+        pair: &KeyPair,
+        count: usize,
+        rng: &mut impl CryptoRng,
+        take: impl FnMut(&[u8]),
+    ) {
         self.current().seal(pair, count, rng, take);
     }
 
@@ -121,14 +137,18 @@ impl KeySet {
         cookie
     }
 
-    /// The keys of the session that a cookie was made for. Cookies that cannot be ours cost no cryptography, others that of
-    /// one key.
+    /// The keys of the session that a cookie was made for. Cookies that cannot be ours cost no
+    /// cryptography, others that of one key.
     ///
     /// # Errors
     /// Says why it does not hold any.
     pub fn open_cookie(&self, cookie: &[u8]) -> Result<KeyPair, CookieError> {
         let id = cookie::key_id(cookie)?;
-        let key = self.keys.iter().find(|key| key.id == id).ok_or(CookieError::NoSuchKey)?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.id == id)
+            .ok_or(CookieError::NoSuchKey)?;
         key.open(cookie)
     }
 
@@ -165,15 +185,27 @@ impl KeySet {
         if version != STORED_VERSION {
             return Err(KeySetError::UnknownVersion(version));
         }
-        let (content, check) = octets.split_last_chunk::<CHECK_LENGTH>().ok_or(KeySetError::Damaged)?;
+        let (content, check) = octets
+            .split_last_chunk::<CHECK_LENGTH>()
+            .ok_or(KeySetError::Damaged)?;
         if check_sum(content).to_be_bytes() != *check {
             return Err(KeySetError::Damaged);
         }
         let [old_keys, count] = reader.array("counts")?;
         let rotated_at = reader.u64("time of rotation")?;
-        let keys = (0..count).map(|_| stored_key(&mut reader)).collect::<Result<Vec<_>, _>>()?;
-        let set = Self { keys, old_keys, rotated_at };
-        if reader.rest().len() == CHECK_LENGTH && set.is_sound() { Ok(set) } else { Err(KeySetError::Damaged) }
+        let keys = (0..count)
+            .map(|_| stored_key(&mut reader))
+            .collect::<Result<Vec<_>, _>>()?;
+        let set = Self {
+            keys,
+            old_keys,
+            rotated_at,
+        };
+        if reader.rest().len() == CHECK_LENGTH && set.is_sound() {
+            Ok(set)
+        } else {
+            Err(KeySetError::Damaged)
+        }
     }
 
     fn is_sound(&self) -> bool {
@@ -186,7 +218,9 @@ impl KeySet {
     }
 
     fn current(&self) -> &MasterKey {
-        self.keys.get(1).expect("invariant: a set has a next and a current key")
+        self.keys
+            .get(1)
+            .expect("invariant: a set has a next and a current key")
     }
 
     /// Puts a new key first.

@@ -1,16 +1,18 @@
-//! Network Time Security (RFC 8915): packets that prove who has sent them, without TLS, sockets or clocks.
+//! Network Time Security (RFC 8915): packets that prove who has sent them, without TLS, sockets or
+//! clocks.
 //!
-//! **Key establishment** is talk in records over TLS, which the driver has. [`KeClient`] and [`KeServer`] take its octets as
-//! they come; TLS exports the keys through a closure.
+//! **Key establishment** is talk in records over TLS, which the driver has. [`KeClient`] and
+//! [`KeServer`] take its octets as they come; TLS exports the keys through a closure.
 //!
-//! **The client** keeps the [`Cookie`]s in a [`CookieJar`], writes requests with [`protect_request`] and reads replies with
-//! [`open_response`].
+//! **The client** keeps the [`Cookie`]s in a [`CookieJar`], writes requests with
+//! [`protect_request`] and reads replies with [`open_response`].
 //!
-//! **The server** keeps no sessions, but a [`KeySet`] that seals their keys into cookies. [`open_request`] verifies a
-//! request, and its reply is made in two steps: cookies first, then the header with its timestamps and the seal over it.
+//! **The server** keeps no sessions, but a [`KeySet`] that seals their keys into cookies.
+//! [`open_request`] verifies a request, and its reply is made in two steps: cookies first, then the
+//! header with its timestamps and the seal over it.
 //!
-//! Only opening makes an [`Authenticated`] value. Keys are wiped when dropped, and neither they nor cookies can be printed.
-//! Randomness is an argument.
+//! Only opening makes an [`Authenticated`] value. Keys are wiped when dropped, and neither they nor
+//! cookies can be printed. Randomness is an argument.
 
 mod aead;
 mod authenticated;
@@ -42,7 +44,9 @@ pub use key_set::{DEFAULT_OLD_KEYS, KeySet, KeySetError, MAX_OLD_KEYS};
 pub use record::{MAX_RECORDS, Record, RecordType};
 pub use request::{MAX_PROTECTED_REQUEST, ProtectedRequest, RequestError, protect_request};
 pub use response::{MAX_PROTECTED_REPLY, Response, ResponseRefusal, open_response};
-pub use server::{AuthenticatedRequest, NtsRefusal, PreparedReply, nak_length, open_request, write_nak};
+pub use server::{
+    AuthenticatedRequest, NtsRefusal, PreparedReply, nak_length, open_request, write_nak,
+};
 pub(crate) use server::{ClaimedRequest, claim_request, verify_claims};
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! The records of key establishment (RFC 8915 §4): framing only, what they mean is for client and server to judge.
+//! The records of key establishment (RFC 8915 §4): framing only, what they mean is for client and
+//! server to judge.
 
 use super::KeError;
 
-/// The most records that one message may have, so that the work for a message has a bound: a full reply has fourteen.
+/// The most records that one message may have, so that the work for a message has a bound: a full
+/// reply has fourteen.
 pub const MAX_RECORDS: usize = 64;
 
 /// The type and the length of a record in octets.
@@ -32,8 +34,9 @@ impl RecordType {
     pub const SERVER: Self = Self(6);
     /// Which port the NTP server has (RFC 8915 §4.1.8).
     pub const PORT: Self = Self(7);
-    /// That the keys of AES-128-GCM-SIV are exported as RFC 8915 demands. It is not standard: some implementations used
-    /// to name another algorithm in the exporter's context, and tell by this record that they no longer do.
+    /// That the keys of AES-128-GCM-SIV are exported as RFC 8915 demands. It is not standard: some
+    /// implementations used to name another algorithm in the exporter's context, and tell by this
+    /// record that they no longer do.
     pub const COMPLIANT_128_GCM_SIV: Self = Self(1024);
 
     /// From the lower 15 bits of the wire; the critical bit is left out.
@@ -99,14 +102,23 @@ impl<'a> Record<'a> {
         let (&[kind_high, kind_low, length_high, length_low], rest) =
             octets.split_first_chunk::<RECORD_HEADER_LENGTH>()?;
         let bits = u16::from_be_bytes([kind_high, kind_low]);
-        let (body, rest) = rest.split_at_checked(u16::from_be_bytes([length_high, length_low]).into())?;
-        Some((Self { critical: bits & CRITICAL_BIT != 0, kind: RecordType::from_bits(bits), body }, rest))
+        let (body, rest) =
+            rest.split_at_checked(u16::from_be_bytes([length_high, length_low]).into())?;
+        Some((
+            Self {
+                critical: bits & CRITICAL_BIT != 0,
+                kind: RecordType::from_bits(bits),
+                body,
+            },
+            rest,
+        ))
     }
 
     /// The body as a list of 16-bit numbers. `None` if it has an odd number of octets.
     pub fn numbers(&self) -> Option<impl Iterator<Item = u16> + use<'a>> {
         let (pairs, rest) = self.body.as_chunks::<2>();
-        rest.is_empty().then(|| pairs.iter().map(|pair| u16::from_be_bytes(*pair)))
+        rest.is_empty()
+            .then(|| pairs.iter().map(|pair| u16::from_be_bytes(*pair)))
     }
 
     /// The body as one 16-bit number. `None` if it is anything else.
@@ -147,8 +159,8 @@ impl MessageWriter {
 
 /// Collects a message that comes in pieces, until its last record is there.
 ///
-/// Each octet is looked at once, however small the pieces are, and no more is kept than the limit. What comes after the
-/// last record is ignored.
+/// Each octet is looked at once, however small the pieces are, and no more is kept than the limit.
+/// What comes after the last record is ignored.
 #[derive(Debug)]
 pub(super) struct MessageReader {
     octets: Vec<u8>,
@@ -162,7 +174,13 @@ pub(super) struct MessageReader {
 impl MessageReader {
     /// `limit` is the length in octets that a message may have.
     pub(super) const fn new(limit: usize) -> Self {
-        Self { octets: Vec::new(), scanned: 0, records: 0, limit, complete: false }
+        Self {
+            octets: Vec::new(),
+            scanned: 0,
+            records: 0,
+            limit,
+            complete: false,
+        }
     }
 
     /// Takes the next octets, and tells whether the message is complete.
@@ -191,7 +209,11 @@ impl MessageReader {
     }
 
     fn scan(&mut self) -> Result<(), KeError> {
-        while let Some((record, rest)) = self.octets.get(self.scanned..).and_then(Record::split_first) {
+        while let Some((record, rest)) = self
+            .octets
+            .get(self.scanned..)
+            .and_then(Record::split_first)
+        {
             if record.kind == RecordType::END_OF_MESSAGE {
                 self.complete = true;
                 return Ok(());
@@ -207,11 +229,19 @@ impl MessageReader {
 
     /// Refuses a record that would go beyond the limit, as soon as its length is known.
     fn next_can_fit(&self) -> Result<(), KeError> {
-        let Some([.., high, low]) = self.octets.get(self.scanned..self.scanned + RECORD_HEADER_LENGTH) else {
+        let Some([.., high, low]) = self
+            .octets
+            .get(self.scanned..self.scanned + RECORD_HEADER_LENGTH)
+        else {
             return Ok(());
         };
-        let end = self.scanned + RECORD_HEADER_LENGTH + usize::from(u16::from_be_bytes([*high, *low]));
-        if end > self.limit { Err(KeError::TooLong { limit: self.limit }) } else { Ok(()) }
+        let end =
+            self.scanned + RECORD_HEADER_LENGTH + usize::from(u16::from_be_bytes([*high, *low]));
+        if end > self.limit {
+            Err(KeError::TooLong { limit: self.limit })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -249,8 +279,16 @@ mod tests {
         assert_eq!(
             records,
             [
-                Record { critical: true, kind: RecordType::NEXT_PROTOCOL, body: &[0, 0] },
-                Record { critical: true, kind: RecordType::AEAD, body: &[0, 15] },
+                Record {
+                    critical: true,
+                    kind: RecordType::NEXT_PROTOCOL,
+                    body: &[0, 0]
+                },
+                Record {
+                    critical: true,
+                    kind: RecordType::AEAD,
+                    body: &[0, 15]
+                },
             ]
         );
         assert_eq!(records[1].number(), Some(15));
@@ -270,7 +308,10 @@ mod tests {
     #[test]
     fn what_follows_the_end_is_ignored_and_not_kept() {
         let mut reader = MessageReader::new(1000);
-        assert_eq!(reader.handle(&[&REQUEST[..], &[0xFF; 5000]].concat()), Ok(true));
+        assert_eq!(
+            reader.handle(&[&REQUEST[..], &[0xFF; 5000]].concat()),
+            Ok(true)
+        );
         assert_eq!(reader.handle(&[0xFF; 5000]), Ok(true));
         assert_eq!(reader.records().count(), 2);
         assert!(reader.octets.len() <= 1000);
@@ -287,7 +328,10 @@ mod tests {
 
     #[test]
     fn a_record_beyond_the_limit_is_refused_before_it_has_come() {
-        assert_eq!(read(&[0, 5, 0xFF, 0xFF], 4096), Err(KeError::TooLong { limit: 4096 }));
+        assert_eq!(
+            read(&[0, 5, 0xFF, 0xFF], 4096),
+            Err(KeError::TooLong { limit: 4096 })
+        );
     }
 
     #[test]

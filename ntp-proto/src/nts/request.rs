@@ -1,12 +1,15 @@
 //! Protected requests: the client's side (RFC 8915 §5.7).
 
-use super::fields::{FIELD_HEADER_LENGTH, UniqueId, append_authenticator, authenticator_length, packet_nonce};
+use super::fields::{
+    FIELD_HEADER_LENGTH, UniqueId, append_authenticator, authenticator_length, packet_nonce,
+};
 use super::{AeadKey, CookieJar};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Writer};
 use rand::CryptoRng;
 
-/// The longest request that we make, in octets; only a cookie near [`MAX_COOKIE_LENGTH`](super::MAX_COOKIE_LENGTH) makes us
-/// ask for fewer cookies than the jar could take.
+/// The longest request that we make, in octets; only a cookie near
+/// [`MAX_COOKIE_LENGTH`](super::MAX_COOKIE_LENGTH) makes us ask for fewer cookies than the jar
+/// could take.
 pub const MAX_PROTECTED_REQUEST: usize = 1024;
 
 /// A request that has been written.
@@ -34,8 +37,8 @@ impl From<BufferFull> for RequestError {
     }
 }
 
-/// Writes a request into `out`: the header, a unique identifier, the oldest cookie of the jar, a placeholder for each
-/// further cookie that the jar could take, and the authenticator under `c2s`.
+/// Writes a request into `out`: the header, a unique identifier, the oldest cookie of the jar, a
+/// placeholder for each further cookie that the jar could take, and the authenticator under `c2s`.
 ///
 /// # Errors
 /// Says what is missing. A cookie that was taken is gone even then.
@@ -51,8 +54,10 @@ pub fn protect_request(
     let nonce = packet_nonce(c2s, rng);
 
     let cookie_field = FIELD_HEADER_LENGTH + cookie.octets().len().max(12).next_multiple_of(4);
-    let fixed =
-        HEADER_LENGTH + FIELD_HEADER_LENGTH + unique_id.octets().len() + authenticator_length(nonce.octets().len(), 0);
+    let fixed = HEADER_LENGTH
+        + FIELD_HEADER_LENGTH
+        + unique_id.octets().len()
+        + authenticator_length(nonce.octets().len(), 0);
     let fitting = MAX_PROTECTED_REQUEST.saturating_sub(fixed) / cookie_field;
     // The reply brings one cookie for the one that is used, and one for each placeholder.
     let placeholders = jar.missing().min(fitting).saturating_sub(1);

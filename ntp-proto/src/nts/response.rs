@@ -10,13 +10,15 @@ pub const MAX_PROTECTED_REPLY: usize = 1280;
 /// What a reply tells.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
-    /// The header. It is the server's, but whether it answers our request in time is for others to judge.
+    /// The header. It is the server's, but whether it answers our request in time is for others to
+    /// judge.
     pub header: Header,
     /// New cookies, eight at most.
     pub cookies: Vec<Cookie>,
 }
 
-/// Why a packet is not the reply. None of these may change anything, but that a [`Nak`](Self::Nak) may hint at lost keys.
+/// Why a packet is not the reply. None of these may change anything, but that a [`Nak`](Self::Nak)
+/// may hint at lost keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ResponseRefusal {
     /// It is not a packet.
@@ -25,8 +27,8 @@ pub enum ResponseRefusal {
     TooLong,
     /// It repeats no unique identifier, or another.
     WrongUniqueId,
-    /// The server says that it cannot open our cookie (kiss code NTSN). It repeats our unique identifier, so its sender has
-    /// seen our request; but nothing proves that it is the server.
+    /// The server says that it cannot open our cookie (kiss code NTSN). It repeats our unique
+    /// identifier, so its sender has seen our request; but nothing proves that it is the server.
     Nak,
     /// It is not protected.
     Unprotected,
@@ -55,12 +57,21 @@ pub fn open_response(
     }
     let Some(authenticator) = fields.authenticator else {
         let nak = packet.header.kiss() == Some(KissCode::Ntsn);
-        return Err(if nak { ResponseRefusal::Nak } else { ResponseRefusal::Unprotected });
+        return Err(if nak {
+            ResponseRefusal::Nak
+        } else {
+            ResponseRefusal::Unprotected
+        });
     };
     let mut plaintext = [0; MAX_PROTECTED_REPLY];
-    let plaintext = authenticator.open(s2c, &mut plaintext).map_err(|_| ResponseRefusal::Forged)?;
+    let plaintext = authenticator
+        .open(s2c, &mut plaintext)
+        .map_err(|_| ResponseRefusal::Forged)?;
     let cookies = new_cookies(plaintext).map_err(ResponseRefusal::Malformed)?;
-    Ok(Authenticated::new(Response { header: packet.header, cookies }))
+    Ok(Authenticated::new(Response {
+        header: packet.header,
+        cookies,
+    }))
 }
 
 /// The cookies within what was encrypted; those that we could not use are left out.

@@ -1,15 +1,15 @@
 //! Protected requests and their replies: the server's side (RFC 8915 §5.7).
 //!
 //! [`claim_request`] is called once per request. All that it refuses without cryptography it refuses first; then it costs
-//! the opening of one cookie and, by [`verify_claims`], the verification of one authenticator, whatever the packet holds.
-//! [`AuthenticatedRequest::prepare`] seals the new cookies, so that between stamping the header and sending it there is but
-//! one sealing, in [`PreparedReply::emit`].
+//! the opening of one cookie and, by [`verify_claims`], the verification of one authenticator,
+//! whatever the packet holds. [`AuthenticatedRequest::prepare`] seals the new cookies, so that
+//! between stamping the header and sending it there is but one sealing, in [`PreparedReply::emit`].
 
 use super::aead::{Nonce, verify_many};
 use super::cookie::cookie_length;
 use super::fields::{
-    Authenticator, FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator, authenticator_length,
-    packet_nonce,
+    Authenticator, FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator,
+    authenticator_length, packet_nonce,
 };
 use super::{AeadAlgorithm, AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
@@ -26,8 +26,8 @@ pub struct AuthenticatedRequest {
     pub keys: KeyPair,
     /// What the reply must repeat.
     pub unique_id: UniqueId,
-    /// How many cookies the reply will bring: as many as were asked for, eight at most, and no more than leave it no longer
-    /// than the request.
+    /// How many cookies the reply will bring: as many as were asked for, eight at most, and no more
+    /// than leave it no longer than the request.
     pub cookies: usize,
 }
 
@@ -38,8 +38,9 @@ pub enum NtsRefusal {
     NotNts,
     /// Its cookie cannot be opened: answer with [`write_nak`], not too often.
     BadCookie(CookieError, UniqueId),
-    /// Its cookie is ours, but it was not sealed with the keys in there: answer with [`write_nak`] too (RFC 8915 §5.7). A
-    /// client that has exported other keys for AES-128-GCM-SIV than we have learns of it by nothing else.
+    /// Its cookie is ours, but it was not sealed with the keys in there: answer with [`write_nak`]
+    /// too (RFC 8915 §5.7). A client that has exported other keys for AES-128-GCM-SIV than we have
+    /// learns of it by nothing else.
     Forged(UniqueId),
     /// Its fields are not as the RFC demands: drop it.
     Malformed(FieldFault),
@@ -73,7 +74,8 @@ pub(crate) fn claim_request<'a>(
     if fields.is_plain() {
         return Err(NtsRefusal::NotNts);
     }
-    let unique_id = UniqueId::new(fields.unique_id.ok_or(FieldFault::NoUniqueId)?).ok_or(FieldFault::BadUniqueId)?;
+    let unique_id = UniqueId::new(fields.unique_id.ok_or(FieldFault::NoUniqueId)?)
+        .ok_or(FieldFault::BadUniqueId)?;
     let cookie = fields.cookie.ok_or(FieldFault::NoCookie)?;
     let authenticator = fields.authenticator.ok_or(FieldFault::NoAuthenticator)?;
     if !fields.placeholders_match() {
@@ -82,21 +84,36 @@ pub(crate) fn claim_request<'a>(
     if packet.mac.is_some() {
         return Err(FieldFault::TrailingMac.into());
     }
-    let session = keys.open_cookie(cookie).map_err(|error| NtsRefusal::BadCookie(error, unique_id))?;
+    let session = keys
+        .open_cookie(cookie)
+        .map_err(|error| NtsRefusal::BadCookie(error, unique_id))?;
     let wanted = (1 + fields.placeholders).min(MAX_COOKIES);
     let cookies = (0..=wanted)
         .rev()
         .find(|count| reply_length(&session, &unique_id, *count) <= octets.len())
         .ok_or(FieldFault::BadAuthenticator)?;
-    let request = Authenticated::new(AuthenticatedRequest { header: packet.header, keys: session, unique_id, cookies });
-    Ok(ClaimedRequest { request, authenticator, verified: Cell::new(false) })
+    let request = Authenticated::new(AuthenticatedRequest {
+        header: packet.header,
+        keys: session,
+        unique_id,
+        cookies,
+    });
+    Ok(ClaimedRequest {
+        request,
+        authenticator,
+        verified: Cell::new(false),
+    })
 }
 
 /// Verifies the authenticators of requests that have come together.
 pub(crate) fn verify_claims<'a>(claims: impl Iterator<Item = &'a ClaimedRequest<'a>> + Clone) {
     // Nothing that a client may encrypt is of any use to us.
     let mut plaintext = [0; MAX_REQUEST_LENGTH];
-    let texts = claims.clone().map(|claim| claim.authenticator.sealed_with(&claim.request.value().keys.c2s));
+    let texts = claims.clone().map(|claim| {
+        claim
+            .authenticator
+            .sealed_with(&claim.request.value().keys.c2s)
+    });
     let mut claims = claims;
     verify_many(texts, &mut plaintext, |valid| {
         if let Some(claim) = claims.next() {
@@ -106,12 +123,17 @@ pub(crate) fn verify_claims<'a>(claims: impl Iterator<Item = &'a ClaimedRequest<
 }
 
 impl ClaimedRequest<'_> {
-    /// The request, if [`verify_claims`] has found that the holder of its session's keys has made it.
+    /// The request, if [`verify_claims`] has found that the holder of its session's keys has made
+    /// it.
     ///
     /// # Errors
     /// Its unique identifier: it is [`NtsRefusal::Forged`].
     pub(crate) fn proven(&self) -> Result<&Authenticated<AuthenticatedRequest>, UniqueId> {
-        if self.verified.get() { Ok(&self.request) } else { Err(self.request.value().unique_id) }
+        if self.verified.get() {
+            Ok(&self.request)
+        } else {
+            Err(self.request.value().unique_id)
+        }
     }
 }
 
@@ -148,7 +170,12 @@ impl Authenticated<AuthenticatedRequest> {
     }
 
     /// The same in a place that is used again and again, so that nothing large is moved or cleared.
-    pub(crate) fn prepare_into(&self, keys: &KeySet, rng: &mut impl CryptoRng, reply: &mut PreparedReply) {
+    pub(crate) fn prepare_into(
+        &self,
+        keys: &KeySet,
+        rng: &mut impl CryptoRng,
+        reply: &mut PreparedReply,
+    ) {
         let request = self.value();
         reply.s2c.clone_from(&request.keys.s2c);
         reply.unique_id = request.unique_id;
@@ -179,7 +206,8 @@ impl PreparedReply {
     pub(crate) fn blank() -> Self {
         let algorithm = AeadAlgorithm::SivCmac256;
         Self {
-            s2c: AeadKey::new(algorithm, &[0; 32]).expect("invariant: the key has the right length"),
+            s2c: AeadKey::new(algorithm, &[0; 32])
+                .expect("invariant: the key has the right length"),
             unique_id: UniqueId::BLANK,
             nonce: Nonce::zero(algorithm),
             content: [0; MAX_REQUEST_LENGTH],
@@ -217,12 +245,16 @@ pub fn nak_length(unique_id: &UniqueId) -> usize {
     HEADER_LENGTH + FIELD_HEADER_LENGTH + unique_id.octets().len().next_multiple_of(4)
 }
 
-/// Writes the reply that tells the client that its cookie is of no use, and tells its length, which is less than that of
-/// any request with a cookie. `header` must be a kiss of code NTSN.
+/// Writes the reply that tells the client that its cookie is of no use, and tells its length, which
+/// is less than that of any request with a cookie. `header` must be a kiss of code NTSN.
 ///
 /// # Errors
 /// [`BufferFull`] if `out` is too short.
-pub fn write_nak(header: &Header, unique_id: &UniqueId, out: &mut [u8]) -> Result<usize, BufferFull> {
+pub fn write_nak(
+    header: &Header,
+    unique_id: &UniqueId,
+    out: &mut [u8],
+) -> Result<usize, BufferFull> {
     let mut writer = Writer::new(out);
     writer.header(header)?;
     writer.last_extension(FieldType::UNIQUE_IDENTIFIER, unique_id.octets())?;

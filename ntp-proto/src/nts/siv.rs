@@ -1,4 +1,5 @@
-//! AES-SIV-CMAC (RFC 5297): the tag comes first, and the nonce is the last of the associated components.
+//! AES-SIV-CMAC (RFC 5297): the tag comes first, and the nonce is the last of the associated
+//! components.
 
 use super::aead::TAG_LENGTH;
 use aes::Aes192;
@@ -13,8 +14,9 @@ fn lacks_nonce(components: &[&[u8]]) -> bool {
     components.last().is_none_or(|nonce| nonce.is_empty())
 }
 
-/// The two functions of one size of key. `components` are the associated data and, last, the nonce; `sealed` is longer than the
-/// plaintext by the tag. `None` means that a length cannot be, or that the tag is wrong.
+/// The two functions of one size of key. `components` are the associated data and, last, the nonce;
+/// `sealed` is longer than the plaintext by the tag. `None` means that a length cannot be, or that
+/// the tag is wrong.
 macro_rules! siv {
     ($cipher:ty, $seal:ident, $open:ident) => {
         pub(super) fn $seal<const N: usize>(
@@ -29,7 +31,11 @@ macro_rules! siv {
             }
             text.copy_from_slice(plaintext);
             let mut cipher = <$cipher>::new_from_slice(key).ok()?;
-            tag.copy_from_slice(&cipher.encrypt_inout_detached(components, text.into()).ok()?);
+            tag.copy_from_slice(
+                &cipher
+                    .encrypt_inout_detached(components, text.into())
+                    .ok()?,
+            );
             Some(())
         }
 
@@ -45,7 +51,9 @@ macro_rules! siv {
             }
             plaintext.copy_from_slice(text);
             let mut cipher = <$cipher>::new_from_slice(key).ok()?;
-            cipher.decrypt_inout_detached(components, plaintext.into(), &(*tag).into()).ok()
+            cipher
+                .decrypt_inout_detached(components, plaintext.into(), &(*tag).into())
+                .ok()
         }
     };
 }
@@ -65,10 +73,19 @@ mod tests {
         let associated = hex("101112131415161718191a1b1c1d1e1f2021222324252627");
         let plaintext = hex("112233445566778899aabbccddee");
         let mut sealed = [0; 30];
-        assert_eq!(seal_256(&key, [&associated], &plaintext, &mut sealed), Some(()));
-        assert_eq!(sealed[..], hex("85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c"));
+        assert_eq!(
+            seal_256(&key, [&associated], &plaintext, &mut sealed),
+            Some(())
+        );
+        assert_eq!(
+            sealed[..],
+            hex("85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c")
+        );
         let mut opened = [0; 14];
-        assert_eq!(open_256(&key, [&associated], &sealed, &mut opened), Some(()));
+        assert_eq!(
+            open_256(&key, [&associated], &sealed, &mut opened),
+            Some(())
+        );
         assert_eq!(opened[..], plaintext);
     }
 
@@ -80,10 +97,19 @@ mod tests {
             hex("102030405060708090a0"),
             hex("09f911029d74e35bd84156c5635688c0"),
         ];
-        let plaintext =
-            hex("7468697320697320736f6d6520706c61696e7465787420746f20656e6372797074207573696e67205349562d414553");
+        let plaintext = hex(
+            "7468697320697320736f6d6520706c61696e7465787420746f20656e6372797074207573696e67205349562d414553",
+        );
         let mut sealed = [0; 63];
-        assert_eq!(seal_256(&key, components.each_ref().map(Vec::as_slice), &plaintext, &mut sealed), Some(()));
+        assert_eq!(
+            seal_256(
+                &key,
+                components.each_ref().map(Vec::as_slice),
+                &plaintext,
+                &mut sealed
+            ),
+            Some(())
+        );
         assert_eq!(
             sealed[..],
             hex(concat!(

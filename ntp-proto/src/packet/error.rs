@@ -12,7 +12,8 @@ pub enum DecodeError {
     },
     /// We do not know how a packet of this version is framed.
     UnknownVersion(Version),
-    /// An extension field tells a length that is too short, not a multiple of four, or longer than what is left.
+    /// An extension field tells a length that is too short, not a multiple of four, or longer than
+    /// what is left.
     BadExtensionLength {
         /// The type of the field.
         kind: FieldType,
@@ -32,12 +33,16 @@ impl std::fmt::Display for DecodeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Truncated { field } => write!(f, "the packet ends within its {field}"),
-            Self::UnknownVersion(version) => write!(f, "version {} is not supported", version.to_bits()),
+            Self::UnknownVersion(version) => {
+                write!(f, "version {} is not supported", version.to_bits())
+            }
             Self::BadExtensionLength { kind, length } => {
                 write!(f, "the extension field {kind:?} tells a length of {length}")
             }
             Self::TooManyExtensions => write!(f, "the packet has too many extension fields"),
-            Self::BadTrailer { length } => write!(f, "the last {length} octets are not an authentication code"),
+            Self::BadTrailer { length } => {
+                write!(f, "the last {length} octets are not an authentication code")
+            }
         }
     }
 }

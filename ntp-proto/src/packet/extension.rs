@@ -8,11 +8,12 @@ pub(super) const FIELD_HEADER_LENGTH: usize = 4;
 /// The shortest field with its own header, in octets (RFC 7822).
 pub const MINIMUM_FIELD_LENGTH: usize = 16;
 
-/// The shortest last field of a packet without a MAC, in octets: anything shorter could be a MAC (RFC 7822).
+/// The shortest last field of a packet without a MAC, in octets: anything shorter could be a MAC
+/// (RFC 7822).
 pub const MINIMUM_LAST_FIELD_LENGTH: usize = 28;
 
-/// The most fields that we read in one packet, so that the work per packet has a bound. The largest NTS request has a
-/// unique identifier, a cookie, seven placeholders and an authenticator.
+/// The most fields that we read in one packet, so that the work per packet has a bound. The largest
+/// NTS request has a unique identifier, a cookie, seven placeholders and an authenticator.
 pub const MAX_EXTENSIONS: usize = 32;
 
 /// The type of an extension field.
@@ -80,10 +81,14 @@ pub struct Extensions<'a> {
 
 impl<'a> Extensions<'a> {
     /// No fields, as in all of NTPv3.
-    pub const NONE: Self = Self { fields: &[], count: 0 };
+    pub const NONE: Self = Self {
+        fields: &[],
+        count: 0,
+    };
 
-    /// Takes fields for as long as more octets are left than a MAC could have. What remains (up to `longest_mac` octets)
-    /// cannot be a field, because the last field of a packet without a MAC must be longer.
+    /// Takes fields for as long as more octets are left than a MAC could have. What remains (up to
+    /// `longest_mac` octets) cannot be a field, because the last field of a packet without a MAC
+    /// must be longer.
     pub(super) fn take(reader: &mut Reader<'a>, longest_mac: usize) -> Result<Self, DecodeError> {
         let octets = reader.rest();
         let mut count = 0;

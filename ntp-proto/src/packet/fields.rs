@@ -120,8 +120,8 @@ impl Mode {
     }
 }
 
-/// The distance from a reference clock in servers (RFC 5905 figure 11). On the wire, 0 means "unspecified" (or a kiss)
-/// and 16 "not synchronised".
+/// The distance from a reference clock in servers (RFC 5905 figure 11). On the wire, 0 means
+/// "unspecified" (or a kiss) and 16 "not synchronised".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Stratum(u8);
 
@@ -154,12 +154,16 @@ impl Stratum {
     /// One server further away, at most 16.
     #[must_use]
     pub const fn next(self) -> Self {
-        if self.0 >= 15 { Self::UNSYNCHRONIZED } else { Self(self.0 + 1) }
+        if self.0 >= 15 {
+            Self::UNSYNCHRONIZED
+        } else {
+            Self(self.0 + 1)
+        }
     }
 }
 
-/// The 32-bit reference identifier (RFC 5905 §7.3): four letters at stratum 0 and 1, the address of the server's own
-/// source above.
+/// The 32-bit reference identifier (RFC 5905 §7.3): four letters at stratum 0 and 1, the address of
+/// the server's own source above.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ReferenceId(u32);
 
@@ -187,8 +191,8 @@ impl ReferenceId {
         Self(u32::from_be_bytes(letters))
     }
 
-    /// The identifier that a host with this address puts into its clients' replies: the IPv4 address itself, or the
-    /// first four octets of the MD5 digest of the IPv6 address.
+    /// The identifier that a host with this address puts into its clients' replies: the IPv4
+    /// address itself, or the first four octets of the MD5 digest of the IPv6 address.
     #[must_use]
     pub fn from_address(address: IpAddr) -> Self {
         use md5::Digest as _;
@@ -210,16 +214,18 @@ impl ReferenceId {
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| text.to_owned())
     }
 
-    /// For people, by the stratum and the address of the server that sent it, which decide its meaning (RFC 5905 §7.3):
-    /// above a primary server an IPv4 address; otherwise the letters of a reference clock, of a kiss or of why there is no
-    /// time. Eight hexadecimal digits stand for all else, in particular for the hash of an IPv6 address. Nothing in a packet
-    /// distinguishes an address from a hash, so that a reference that comes over IPv6 is taken for a hash, as is an address
-    /// that no host can have.
+    /// For people, by the stratum and the address of the server that sent it, which decide its
+    /// meaning (RFC 5905 §7.3): above a primary server an IPv4 address; otherwise the letters of a
+    /// reference clock, of a kiss or of why there is no time. Eight hexadecimal digits stand for
+    /// all else, in particular for the hash of an IPv6 address. Nothing in a packet distinguishes
+    /// an address from a hash, so that a reference that comes over IPv6 is taken for a hash, as is
+    /// an address that no host can have.
     #[must_use]
     pub fn text(self, stratum: Stratum, server: IpAddr) -> String {
         let readable = if stratum > Stratum::PRIMARY && stratum.is_synchronized() {
             let address = self.as_ipv4();
-            let possible = !matches!(address.octets(), [0 | 224.., ..]) && server.to_canonical().is_ipv4();
+            let possible =
+                !matches!(address.octets(), [0 | 224.., ..]) && server.to_canonical().is_ipv4();
             possible.then(|| address.to_string())
         } else {
             self.letters()
@@ -318,24 +324,46 @@ mod tests {
         let letters = ReferenceId::from_letters(*b"PPS\0");
         assert_eq!(letters.text(Stratum::PRIMARY, server), "PPS");
         assert_eq!(letters.text(Stratum::from_bits(2), server), "80.80.83.0");
-        assert_eq!(ReferenceId::INIT.text(Stratum::UNSYNCHRONIZED, server), "INIT");
-        assert_eq!(ReferenceId::from_bits(0x1b5b_324a).text(Stratum::UNSPECIFIED, server), "1b5b324a");
+        assert_eq!(
+            ReferenceId::INIT.text(Stratum::UNSYNCHRONIZED, server),
+            "INIT"
+        );
+        assert_eq!(
+            ReferenceId::from_bits(0x1b5b_324a).text(Stratum::UNSPECIFIED, server),
+            "1b5b324a"
+        );
     }
 
     #[test]
     fn the_hash_of_an_ipv6_address_is_not_shown_as_an_ipv4_address() {
         let hash = ReferenceId::from_address("::1".parse().unwrap());
         let second = Stratum::from_bits(2);
-        assert_eq!(hash.text(second, "2001:db8::1".parse().unwrap()), "cf404dc8");
-        assert_eq!(hash.text(second, "::ffff:192.0.2.1".parse().unwrap()), "207.64.77.200", "over IPv4");
+        assert_eq!(
+            hash.text(second, "2001:db8::1".parse().unwrap()),
+            "cf404dc8"
+        );
+        assert_eq!(
+            hash.text(second, "::ffff:192.0.2.1".parse().unwrap()),
+            "207.64.77.200",
+            "over IPv4"
+        );
         let impossible = ReferenceId::from_bits(0xf040_4dc8);
-        assert_eq!(impossible.text(second, "192.0.2.1".parse().unwrap()), "f0404dc8");
-        assert_eq!(ReferenceId::from_letters(*b"GPS\0").text(Stratum::PRIMARY, "::1".parse().unwrap()), "GPS");
+        assert_eq!(
+            impossible.text(second, "192.0.2.1".parse().unwrap()),
+            "f0404dc8"
+        );
+        assert_eq!(
+            ReferenceId::from_letters(*b"GPS\0").text(Stratum::PRIMARY, "::1".parse().unwrap()),
+            "GPS"
+        );
     }
 
     #[test]
     fn unprintable_identifiers_are_shown_as_addresses() {
         assert_eq!(format!("{:?}", ReferenceId::from_letters(*b"GPS\0")), "GPS");
-        assert_eq!(format!("{:?}", ReferenceId::from_bits(0x7f00_0001)), "127.0.0.1");
+        assert_eq!(
+            format!("{:?}", ReferenceId::from_bits(0x7f00_0001)),
+            "127.0.0.1"
+        );
     }
 }

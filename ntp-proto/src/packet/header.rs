@@ -6,8 +6,8 @@ use crate::time::{NtpShort, NtpTimestamp, PollInterval, Precision};
 /// The length of the header in octets, in every version.
 pub const HEADER_LENGTH: usize = 48;
 
-/// The header of NTPv4 (RFC 5905 §7.3), field by field and without any judgement. Earlier versions have the same fields in
-/// the same places; the mode came with version 2.
+/// The header of NTPv4 (RFC 5905 §7.3), field by field and without any judgement. Earlier versions
+/// have the same fields in the same places; the mode came with version 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header {
     /// The leap second warning, or that the sender is not synchronised.
@@ -39,8 +39,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// A request that tells nothing about us: `transmit` should be random, and all the rest is zero apart from version,
-    /// mode and poll interval.
+    /// A request that tells nothing about us: `transmit` should be random, and all the rest is zero
+    /// apart from version, mode and poll interval.
     #[must_use]
     pub const fn request(version: Version, poll: PollInterval, transmit: NtpTimestamp) -> Self {
         Self {
@@ -60,7 +60,8 @@ impl Header {
         }
     }
 
-    /// From the first 48 octets of a packet; further octets are not looked at. Any 48 octets are a header.
+    /// From the first 48 octets of a packet; further octets are not looked at. Any 48 octets are a
+    /// header.
     ///
     /// # Errors
     /// [`DecodeError::Truncated`] if there are fewer.
@@ -97,12 +98,22 @@ impl Header {
         let flags = self.leap.to_bits() << 6 | self.version.to_bits() << 3 | self.mode.to_bits();
         let precision = self.precision.log2().cast_unsigned();
         let words = [
-            u32::from_be_bytes([flags, self.stratum.to_bits(), self.poll.cast_unsigned(), precision]),
+            u32::from_be_bytes([
+                flags,
+                self.stratum.to_bits(),
+                self.poll.cast_unsigned(),
+                precision,
+            ]),
             self.root_delay.to_bits(),
             self.root_dispersion.to_bits(),
             self.reference_id.to_bits(),
         ];
-        let stamps = [self.reference_time, self.origin, self.receive, self.transmit];
+        let stamps = [
+            self.reference_time,
+            self.origin,
+            self.receive,
+            self.transmit,
+        ];
 
         let mut octets = [0; HEADER_LENGTH];
         let (head, tail) = octets.split_at_mut(size_of_val(&words));
@@ -115,7 +126,8 @@ impl Header {
         octets
     }
 
-    /// Why the server does not tell the time, if this is a reply of stratum 0, a kiss-o'-death (RFC 5905 §7.4).
+    /// Why the server does not tell the time, if this is a reply of stratum 0, a kiss-o'-death (RFC
+    /// 5905 §7.4).
     #[must_use]
     pub fn kiss(&self) -> Option<KissCode> {
         (self.mode == Mode::Server && self.stratum == Stratum::UNSPECIFIED)
@@ -179,8 +191,12 @@ pub(crate) mod tests {
 
     #[test]
     fn a_request_tells_version_mode_poll_and_a_random_number_only() {
-        let octets =
-            Header::request(Version::V4, PollInterval::clamped(10), NtpTimestamp::from_bits(u64::MAX)).encode();
+        let octets = Header::request(
+            Version::V4,
+            PollInterval::clamped(10),
+            NtpTimestamp::from_bits(u64::MAX),
+        )
+        .encode();
         assert_eq!(octets[..4], [0b00_100_011, 0, 10, 0]);
         assert_eq!(octets[4..40], [0; 36]);
         assert_eq!(octets[40..], [0xFF; 8]);
@@ -188,19 +204,43 @@ pub(crate) mod tests {
 
     #[test]
     fn a_short_packet_is_told_by_the_field_that_it_lacks() {
-        for (length, field) in
-            [(0, "first word"), (7, "root delay"), (15, "reference identifier"), (47, "transmit timestamp")]
-        {
-            assert_eq!(Header::decode(&REPLY[..length]), Err(DecodeError::Truncated { field }));
+        for (length, field) in [
+            (0, "first word"),
+            (7, "root delay"),
+            (15, "reference identifier"),
+            (47, "transmit timestamp"),
+        ] {
+            assert_eq!(
+                Header::decode(&REPLY[..length]),
+                Err(DecodeError::Truncated { field })
+            );
         }
     }
 
     #[test]
     fn only_a_reply_of_stratum_0_is_a_kiss() {
-        let rate = Header { stratum: Stratum::UNSPECIFIED, reference_id: KissCode::Rate.to_reference_id(), ..reply() };
+        let rate = Header {
+            stratum: Stratum::UNSPECIFIED,
+            reference_id: KissCode::Rate.to_reference_id(),
+            ..reply()
+        };
         assert_eq!(rate.kiss(), Some(KissCode::Rate));
-        assert_eq!(Header { mode: Mode::Client, ..rate }.kiss(), None);
-        assert_eq!(Header { stratum: Stratum::PRIMARY, ..rate }.kiss(), None);
+        assert_eq!(
+            Header {
+                mode: Mode::Client,
+                ..rate
+            }
+            .kiss(),
+            None
+        );
+        assert_eq!(
+            Header {
+                stratum: Stratum::PRIMARY,
+                ..rate
+            }
+            .kiss(),
+            None
+        );
     }
 
     proptest! {

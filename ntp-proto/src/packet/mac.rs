@@ -1,4 +1,5 @@
-//! The message authentication code of symmetric keys, which may end a packet (RFC 5905 §7.3, RFC 8573).
+//! The message authentication code of symmetric keys, which may end a packet (RFC 5905 §7.3, RFC
+//! 8573).
 
 use super::{DecodeError, Reader};
 
@@ -10,7 +11,8 @@ pub const MAX_MAC_LENGTH: usize = 24;
 pub struct Mac<'a> {
     /// Which key the digest was made with.
     pub key_id: u32,
-    /// 16 octets (MD5, AES-CMAC), 20 octets (SHA-1, shortened digests of other kinds), or none in a crypto-NAK.
+    /// 16 octets (MD5, AES-CMAC), 20 octets (SHA-1, shortened digests of other kinds), or none in a
+    /// crypto-NAK.
     pub digest: &'a [u8],
 }
 
@@ -28,8 +30,8 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// Whether this is a crypto-NAK: a key identifier alone, by which a server says that it could not verify the MAC of a
-    /// request (RFC 5905 §9.2).
+    /// Whether this is a crypto-NAK: a key identifier alone, by which a server says that it could
+    /// not verify the MAC of a request (RFC 5905 §9.2).
     #[must_use]
     pub const fn is_crypto_nak(self) -> bool {
         self.digest.is_empty()

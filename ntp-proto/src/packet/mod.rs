@@ -1,10 +1,12 @@
 //! What travels: headers, extension fields and message authentication codes.
 //!
-//! Every packet is a [`Header`] of 48 octets, then extension fields ([`Extensions`]), then perhaps a [`Mac`]. Decoding
-//! borrows from the received octets and never allocates; it refuses with a [`DecodeError`] and cannot panic. It checks the
-//! framing only: what fields mean, whether a MAC is right and whether to answer is for others to judge.
+//! Every packet is a [`Header`] of 48 octets, then extension fields ([`Extensions`]), then perhaps
+//! a [`Mac`]. Decoding borrows from the received octets and never allocates; it refuses with a
+//! [`DecodeError`] and cannot panic. It checks the framing only: what fields mean, whether a MAC is
+//! right and whether to answer is for others to judge.
 //!
-//! The version is data: one table says what may follow the header, and all versions go through the same code.
+//! The version is data: one table says what may follow the header, and all versions go through the
+//! same code.
 
 mod error;
 mod extension;
@@ -16,7 +18,8 @@ mod writer;
 
 pub use error::{BufferFull, DecodeError};
 pub use extension::{
-    ExtensionField, Extensions, FieldType, MAX_EXTENSIONS, MINIMUM_FIELD_LENGTH, MINIMUM_LAST_FIELD_LENGTH,
+    ExtensionField, Extensions, FieldType, MAX_EXTENSIONS, MINIMUM_FIELD_LENGTH,
+    MINIMUM_LAST_FIELD_LENGTH,
 };
 pub use fields::{KissCode, LeapIndicator, Mode, ReferenceId, Stratum, Version};
 #[cfg(test)]
@@ -45,9 +48,10 @@ impl Framing {
 
 /// A packet whose framing has been checked.
 ///
-/// Nothing marks the border between extension fields and a MAC, so their lengths must tell (RFC 7822, which rewrites
-/// RFC 5905 §7.5). A MAC has 4, 20 or 24 octets; a last field without a MAC has 28 at least. So whenever more than 24
-/// octets are left, a field must follow; of 24 or fewer, 4, 20 and 24 are a MAC and anything else is an error.
+/// Nothing marks the border between extension fields and a MAC, so their lengths must tell (RFC
+/// 7822, which rewrites RFC 5905 §7.5). A MAC has 4, 20 or 24 octets; a last field without a MAC
+/// has 28 at least. So whenever more than 24 octets are left, a field must follow; of 24 or fewer,
+/// 4, 20 and 24 are a MAC and anything else is an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Packet<'a> {
     /// The first 48 octets.
@@ -74,10 +78,19 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// Says which part is not as its version demands.
     pub fn after(header: Header, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let framing = Framing::of(header.version).ok_or(DecodeError::UnknownVersion(header.version))?;
-        let extensions = if framing.extensions { Extensions::take(reader, MAX_MAC_LENGTH)? } else { Extensions::NONE };
+        let framing =
+            Framing::of(header.version).ok_or(DecodeError::UnknownVersion(header.version))?;
+        let extensions = if framing.extensions {
+            Extensions::take(reader, MAX_MAC_LENGTH)?
+        } else {
+            Extensions::NONE
+        };
         let mac = Mac::take(reader)?;
-        Ok(Self { header, extensions, mac })
+        Ok(Self {
+            header,
+            extensions,
+            mac,
+        })
     }
 }
 

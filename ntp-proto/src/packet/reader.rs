@@ -24,7 +24,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`DecodeError::Truncated`] with the name of the field.
     pub fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(DecodeError::Truncated { field })?;
+        let (head, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(DecodeError::Truncated { field })?;
         self.0 = rest;
         Ok(*head)
     }
@@ -34,7 +37,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`DecodeError::Truncated`] with the name of the field.
     pub fn take(&mut self, length: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) = self.0.split_at_checked(length).ok_or(DecodeError::Truncated { field })?;
+        let (head, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(DecodeError::Truncated { field })?;
         self.0 = rest;
         Ok(head)
     }
@@ -71,8 +77,16 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_nothing_is_taken() {
         let mut reader = Reader::new(&[1, 2, 3]);
-        assert_eq!(reader.u32("root delay"), Err(DecodeError::Truncated { field: "root delay" }));
-        assert_eq!(reader.take(usize::MAX, "value"), Err(DecodeError::Truncated { field: "value" }));
+        assert_eq!(
+            reader.u32("root delay"),
+            Err(DecodeError::Truncated {
+                field: "root delay"
+            })
+        );
+        assert_eq!(
+            reader.take(usize::MAX, "value"),
+            Err(DecodeError::Truncated { field: "value" })
+        );
         assert_eq!(reader.rest(), [1, 2, 3]);
         assert_eq!(reader.u16("length"), Ok(0x0102));
         assert_eq!(reader.rest(), [3]);

@@ -5,7 +5,13 @@ use crate::time::{NtpTimestamp, PollInterval};
 use proptest::prelude::*;
 
 fn request(version: Version) -> Vec<u8> {
-    Header::request(version, PollInterval::clamped(6), NtpTimestamp::from_bits(0x0123_4567_89AB_CDEF)).encode().to_vec()
+    Header::request(
+        version,
+        PollInterval::clamped(6),
+        NtpTimestamp::from_bits(0x0123_4567_89AB_CDEF),
+    )
+    .encode()
+    .to_vec()
 }
 
 fn followed_by(version: Version, parts: &[&[u8]]) -> Vec<u8> {
@@ -45,17 +51,39 @@ fn a_field_and_a_mac_are_told_apart() {
     let packet = Packet::decode(&FIELD_AND_MAC).unwrap();
     let fields: Vec<_> = packet.extensions.iter().collect();
 
-    assert_eq!(packet.header, Header::decode(&request(Version::V4)).unwrap());
-    assert_eq!(fields, [ExtensionField { kind: FieldType::from_bits(0x1234), value: &FIELD_AND_MAC[52..68] }]);
-    assert_eq!(packet.mac, Some(Mac { key_id: 42, digest: &FIELD_AND_MAC[72..] }));
+    assert_eq!(
+        packet.header,
+        Header::decode(&request(Version::V4)).unwrap()
+    );
+    assert_eq!(
+        fields,
+        [ExtensionField {
+            kind: FieldType::from_bits(0x1234),
+            value: &FIELD_AND_MAC[52..68]
+        }]
+    );
+    assert_eq!(
+        packet.mac,
+        Some(Mac {
+            key_id: 42,
+            digest: &FIELD_AND_MAC[72..]
+        })
+    );
 }
 
 #[test]
 fn a_packet_written_by_us_is_the_golden_one() {
     let mut buffer = [0xFF; 100];
     let mut writer = Writer::new(&mut buffer);
-    writer.header(&Header::decode(&request(Version::V4)).unwrap()).unwrap();
-    writer.extension(FieldType::from_bits(0x1234), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]).unwrap();
+    writer
+        .header(&Header::decode(&request(Version::V4)).unwrap())
+        .unwrap();
+    writer
+        .extension(
+            FieldType::from_bits(0x1234),
+            &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+        )
+        .unwrap();
     writer.bytes(&42_u32.to_be_bytes()).unwrap();
     writer.bytes(&FIELD_AND_MAC[72..]).unwrap();
 
@@ -79,10 +107,19 @@ fn macs_of_all_lengths_are_recognised_in_both_versions() {
         for digest in [16, 20] {
             let octets = followed_by(version, &[&[0, 0, 1, 0], &vec![0xDD; digest]]);
             let mac = Packet::decode(&octets).unwrap().mac.unwrap();
-            assert_eq!((mac.key_id, mac.digest.len(), mac.is_crypto_nak()), (256, digest, false));
+            assert_eq!(
+                (mac.key_id, mac.digest.len(), mac.is_crypto_nak()),
+                (256, digest, false)
+            );
         }
         let octets = followed_by(version, &[&[0; 4]]);
-        assert!(Packet::decode(&octets).unwrap().mac.unwrap().is_crypto_nak());
+        assert!(
+            Packet::decode(&octets)
+                .unwrap()
+                .mac
+                .unwrap()
+                .is_crypto_nak()
+        );
     }
 }
 
@@ -90,7 +127,11 @@ fn macs_of_all_lengths_are_recognised_in_both_versions() {
 fn versions_before_4_have_no_extension_fields() {
     for version in [Version::V1, Version::V2, Version::V3] {
         let octets = followed_by(version, &[&field(0x0104, 36)]);
-        assert_eq!(Packet::decode(&octets), Err(DecodeError::BadTrailer { length: 36 }), "{version:?}");
+        assert_eq!(
+            Packet::decode(&octets),
+            Err(DecodeError::BadTrailer { length: 36 }),
+            "{version:?}"
+        );
     }
 }
 
@@ -98,22 +139,38 @@ fn versions_before_4_have_no_extension_fields() {
 fn versions_that_nobody_framed_are_refused() {
     for bits in [0, 5, 6, 7] {
         let version = Version::from_bits(bits);
-        assert_eq!(Packet::decode(&request(version)), Err(DecodeError::UnknownVersion(version)));
+        assert_eq!(
+            Packet::decode(&request(version)),
+            Err(DecodeError::UnknownVersion(version))
+        );
     }
 }
 
 #[test]
 fn lengths_alone_decide_between_a_last_field_and_a_mac() {
-    // What looks like a whole field of 16, 20 or 24 octets at the end is not one, as it could be a MAC.
-    for (length, field_count, has_mac) in [(20, 0, true), (24, 0, true), (28, 1, false), (36, 1, false)] {
+    // What looks like a whole field of 16, 20 or 24 octets at the end is not one, as it could be a
+    // MAC.
+    for (length, field_count, has_mac) in
+        [(20, 0, true), (24, 0, true), (28, 1, false), (36, 1, false)]
+    {
         let octets = followed_by(Version::V4, &[&field(0x0104, length)]);
         let packet = Packet::decode(&octets).unwrap();
-        assert_eq!((packet.extensions.len(), packet.mac.is_some()), (field_count, has_mac), "length {length}");
+        assert_eq!(
+            (packet.extensions.len(), packet.mac.is_some()),
+            (field_count, has_mac),
+            "length {length}"
+        );
     }
     let too_short = followed_by(Version::V4, &[&field(0x0104, 16)]);
-    assert_eq!(Packet::decode(&too_short), Err(DecodeError::BadTrailer { length: 16 }));
+    assert_eq!(
+        Packet::decode(&too_short),
+        Err(DecodeError::BadTrailer { length: 16 })
+    );
     let too_short_at_the_end = followed_by(Version::V4, &[&field(0x0104, 36), &field(0x0204, 16)]);
-    assert_eq!(Packet::decode(&too_short_at_the_end), Err(DecodeError::BadTrailer { length: 16 }));
+    assert_eq!(
+        Packet::decode(&too_short_at_the_end),
+        Err(DecodeError::BadTrailer { length: 16 })
+    );
 }
 
 #[test]
@@ -136,7 +193,10 @@ fn trailers_of_every_other_length_are_refused() {
     for version in [Version::V3, Version::V4] {
         for length in (1..24).filter(|length| ![4, 20].contains(length)) {
             let octets = followed_by(version, &[&vec![0; length]]);
-            assert_eq!(Packet::decode(&octets), Err(DecodeError::BadTrailer { length }));
+            assert_eq!(
+                Packet::decode(&octets),
+                Err(DecodeError::BadTrailer { length })
+            );
         }
     }
 }
@@ -145,21 +205,33 @@ fn trailers_of_every_other_length_are_refused() {
 fn the_number_of_fields_has_a_bound() {
     let many = vec![field(0x0104, 28); MAX_EXTENSIONS].concat();
     let octets = followed_by(Version::V4, &[&many]);
-    assert_eq!(Packet::decode(&octets).unwrap().extensions.len(), MAX_EXTENSIONS);
+    assert_eq!(
+        Packet::decode(&octets).unwrap().extensions.len(),
+        MAX_EXTENSIONS
+    );
     let too_many = followed_by(Version::V4, &[&many, &field(0x0104, 28)]);
-    assert_eq!(Packet::decode(&too_many), Err(DecodeError::TooManyExtensions));
+    assert_eq!(
+        Packet::decode(&too_many),
+        Err(DecodeError::TooManyExtensions)
+    );
 }
 
-/// Octets that start like a request, so that the decoder gets past the version more often than by chance.
+/// Octets that start like a request, so that the decoder gets past the version more often than by
+/// chance.
 fn request_like() -> impl Strategy<Value = Vec<u8>> {
     let fields = prop::collection::vec((any::<u16>(), 0_u16..80), 0..40).prop_map(|fields| {
-        fields.into_iter().flat_map(|(kind, words)| field(kind, 4 * words.max(1))).collect::<Vec<u8>>()
+        fields
+            .into_iter()
+            .flat_map(|(kind, words)| field(kind, 4 * words.max(1)))
+            .collect::<Vec<u8>>()
     });
-    (1_u8..=4, fields, prop::collection::vec(any::<u8>(), 0..32)).prop_map(|(version, fields, tail)| {
-        let mut octets = followed_by(Version::from_bits(version), &[&fields, &tail]);
-        octets.truncate(1200);
-        octets
-    })
+    (1_u8..=4, fields, prop::collection::vec(any::<u8>(), 0..32)).prop_map(
+        |(version, fields, tail)| {
+            let mut octets = followed_by(Version::from_bits(version), &[&fields, &tail]);
+            octets.truncate(1200);
+            octets
+        },
+    )
 }
 
 proptest! {

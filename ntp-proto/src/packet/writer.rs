@@ -14,7 +14,10 @@ impl<'a> Writer<'a> {
     /// Writes to the start of `buffer`.
     #[must_use]
     pub const fn new(buffer: &'a mut [u8]) -> Self {
-        Self { rest: buffer, written: 0 }
+        Self {
+            rest: buffer,
+            written: 0,
+        }
     }
 
     /// The number of octets written so far: the length of the packet.
@@ -40,8 +43,8 @@ impl<'a> Writer<'a> {
         self.bytes(&header.encode())
     }
 
-    /// Writes an extension field that another field or a MAC follows, padded with zero octets to a multiple of four and
-    /// to 16 octets at least (RFC 7822).
+    /// Writes an extension field that another field or a MAC follows, padded with zero octets to a
+    /// multiple of four and to 16 octets at least (RFC 7822).
     ///
     /// # Errors
     /// [`BufferFull`], also if the value is too long for any field; then nothing was written.
@@ -49,8 +52,8 @@ impl<'a> Writer<'a> {
         self.padded_extension(kind, value, MINIMUM_FIELD_LENGTH)
     }
 
-    /// Writes the extension field that ends a packet without a MAC: it is padded to 28 octets at least, because fewer
-    /// could be taken for a MAC (RFC 7822).
+    /// Writes the extension field that ends a packet without a MAC: it is padded to 28 octets at
+    /// least, because fewer could be taken for a MAC (RFC 7822).
     ///
     /// # Errors
     /// [`BufferFull`], also if the value is too long for any field; then nothing was written.
@@ -58,9 +61,20 @@ impl<'a> Writer<'a> {
         self.padded_extension(kind, value, MINIMUM_LAST_FIELD_LENGTH)
     }
 
-    fn padded_extension(&mut self, kind: FieldType, value: &[u8], minimum: usize) -> Result<(), BufferFull> {
-        let unpadded = value.len().checked_add(FIELD_HEADER_LENGTH).ok_or(BufferFull)?;
-        let length = unpadded.max(minimum).checked_next_multiple_of(4).ok_or(BufferFull)?;
+    fn padded_extension(
+        &mut self,
+        kind: FieldType,
+        value: &[u8],
+        minimum: usize,
+    ) -> Result<(), BufferFull> {
+        let unpadded = value
+            .len()
+            .checked_add(FIELD_HEADER_LENGTH)
+            .ok_or(BufferFull)?;
+        let length = unpadded
+            .max(minimum)
+            .checked_next_multiple_of(4)
+            .ok_or(BufferFull)?;
         let told = u16::try_from(length).map_err(|_| BufferFull)?;
         if self.rest.len() < length {
             return Err(BufferFull);
@@ -96,14 +110,20 @@ mod tests {
         assert_eq!(writer.bytes(&[0; 9]), Err(BufferFull));
         assert_eq!(writer.extension(FieldType::COOKIE, &[]), Err(BufferFull));
         assert_eq!(writer.written(), 2);
-        assert_eq!(buffer, [1, 2, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA]);
+        assert_eq!(
+            buffer,
+            [1, 2, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA]
+        );
     }
 
     #[test]
     fn padding_overwrites_what_the_buffer_held_before() {
         let mut buffer = [0xAA; 28];
         let mut writer = Writer::new(&mut buffer);
-        assert_eq!(writer.last_extension(FieldType::UNIQUE_IDENTIFIER, &[7; 5]), Ok(()));
+        assert_eq!(
+            writer.last_extension(FieldType::UNIQUE_IDENTIFIER, &[7; 5]),
+            Ok(())
+        );
         assert_eq!(writer.written(), 28);
         assert_eq!(buffer[..4], [0x01, 0x04, 0, 28]);
         assert_eq!(buffer[4..9], [7; 5]);
@@ -114,7 +134,13 @@ mod tests {
     fn a_value_too_long_for_any_field_is_refused() {
         let mut buffer = vec![0; 70_000];
         let value = vec![1; 65_535];
-        assert_eq!(Writer::new(&mut buffer).extension(FieldType::COOKIE, &value), Err(BufferFull));
-        assert_eq!(Writer::new(&mut buffer).extension(FieldType::COOKIE, &value[..65_528]), Ok(()));
+        assert_eq!(
+            Writer::new(&mut buffer).extension(FieldType::COOKIE, &value),
+            Err(BufferFull)
+        );
+        assert_eq!(
+            Writer::new(&mut buffer).extension(FieldType::COOKIE, &value[..65_528]),
+            Ok(())
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 /// The reason that an address cannot be one server's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AddressFault {
-    /// `0.0.0.0/8` or `::`: this host on this network (RFC 1122 §3.2.1.3), often a filter's way to block a name.
+    /// `0.0.0.0/8` or `::`: this host on this network (RFC 1122 §3.2.1.3), often a filter's way to
+    /// block a name.
     Unspecified,
     /// A group of hosts (RFC 5771, RFC 4291 §2.7).
     Multicast,
@@ -18,7 +19,8 @@ pub enum AddressFault {
 }
 
 impl AddressFault {
-    /// The reason that `ip`, which comes from DNS and so without an interface, cannot be one server's.
+    /// The reason that `ip`, which comes from DNS and so without an interface, cannot be one
+    /// server's.
     #[must_use]
     pub fn of(ip: IpAddr) -> Option<Self> {
         match ip.to_canonical() {
@@ -60,12 +62,17 @@ impl RefusedAddress {
             .iter()
             .filter_map(|found| {
                 let fault = match found {
-                    std::net::SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => {
+                    std::net::SocketAddr::V6(v6)
+                        if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 =>
+                    {
                         Some(AddressFault::NeedsInterface)
                     }
                     _ => AddressFault::of(found.ip()),
                 };
-                fault.map(|fault| Self { address: found.ip().to_canonical(), fault })
+                fault.map(|fault| Self {
+                    address: found.ip().to_canonical(),
+                    fault,
+                })
             })
             .collect();
         refused.sort_unstable();

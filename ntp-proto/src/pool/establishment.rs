@@ -17,8 +17,8 @@ pub struct EstablishFailure {
 }
 
 impl EstablishFailure {
-    /// True if no server was reached, by the words of a driver that calls the look-up of the name "dns", and a host without a
-    /// way to it "unreachable".
+    /// True if no server was reached, by the words of a driver that calls the look-up of the name
+    /// "dns", and a host without a way to it "unreachable".
     pub(super) fn is_of_the_network(&self) -> bool {
         self.stage == "dns" || self.word == "unreachable"
     }
@@ -54,7 +54,9 @@ impl Establishment {
     /// The last failure and when it was; a success since then does not hide it.
     #[must_use]
     pub fn last_failure(&self) -> Option<(&EstablishFailure, MonoTime)> {
-        self.last_failure.as_ref().map(|(failure, at)| (failure, *at))
+        self.last_failure
+            .as_ref()
+            .map(|(failure, at)| (failure, *at))
     }
 
     /// Whether the last attempt failed.

@@ -1,4 +1,5 @@
-//! A configured name and the addresses behind it: how many to use, which, and when to look for others.
+//! A configured name and the addresses behind it: how many to use, which, and when to look for
+//! others.
 
 mod address_fault;
 mod establishment;
@@ -18,7 +19,8 @@ use std::time::Duration;
 
 /// An address that was of no use is not taken again for this long.
 const SHUNNED_FOR: Duration = Duration::from_secs(3600);
-/// After so long a time an entry whose only server another entry has asks whether it leads elsewhere now.
+/// After so long a time an entry whose only server another entry has asks whether it leads
+/// elsewhere now.
 const RIVALRY_LASTS: Duration = Duration::from_secs(86_400);
 /// No name is believed to have more addresses than this.
 const MAXIMUM_ADDRESSES: usize = 64;
@@ -46,7 +48,8 @@ impl GroupId {
 pub enum GroupKind {
     /// One server; it is kept even if it is of no use, as somebody chose it.
     Server,
-    /// One server whose time is authenticated by NTS; host and port are those of its key establishment.
+    /// One server whose time is authenticated by NTS; host and port are those of its key
+    /// establishment.
     Nts,
     /// As many servers as `count`, and useless ones are replaced.
     Pool {
@@ -95,9 +98,21 @@ impl Group {
     pub(crate) fn new(id: GroupId, config: GroupConfig) -> Self {
         // With NTS the address comes from key establishment, even if the host is one.
         let plain = config.kind != GroupKind::Nts;
-        let literal = config.host.parse::<IpAddr>().ok().filter(|_| plain).map(|ip| ip.to_canonical());
-        let candidates: Vec<SocketAddr> = literal.map(|ip| SocketAddr::new(ip, config.port)).into_iter().collect();
-        let resolution = if literal.is_some() { Resolution::NotNeeded } else { Resolution::due() };
+        let literal = config
+            .host
+            .parse::<IpAddr>()
+            .ok()
+            .filter(|_| plain)
+            .map(|ip| ip.to_canonical());
+        let candidates: Vec<SocketAddr> = literal
+            .map(|ip| SocketAddr::new(ip, config.port))
+            .into_iter()
+            .collect();
+        let resolution = if literal.is_some() {
+            Resolution::NotNeeded
+        } else {
+            Resolution::due()
+        };
         Self {
             id,
             config,
@@ -210,8 +225,8 @@ impl Group {
         &self.known
     }
 
-    /// The other address of the same host, as far as can be known: a name with one address of each family is taken for one
-    /// host. The members of a pool are hosts of their own.
+    /// The other address of the same host, as far as can be known: a name with one address of each
+    /// family is taken for one host. The members of a pool are hosts of their own.
     pub(crate) fn sibling(&self, address: SocketAddr) -> Option<SocketAddr> {
         match self.known.as_slice() {
             [one, other] if !self.is_pool() && one.is_ipv4() != other.is_ipv4() => match address {
@@ -262,24 +277,41 @@ impl Group {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
-        [self.resolution.timeout(), self.name_timeout()].into_iter().flatten().min()
+        [self.resolution.timeout(), self.name_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Returns whether this is news: the look-up before did not fail.
-    pub(crate) fn handle_failure(&mut self, now: MonoTime, error: String, rng: &mut impl Rng) -> bool {
+    pub(crate) fn handle_failure(
+        &mut self,
+        now: MonoTime,
+        error: String,
+        rng: &mut impl Rng,
+    ) -> bool {
         self.resolution.failed(now, error, rng.random());
         self.note_failure(now, rng);
         !std::mem::replace(&mut self.failing, true)
     }
 
-    /// Takes in the addresses of a look-up. `in_use` are not taken. Returns whether other ones than before are refused because
-    /// no server can have them.
-    pub(crate) fn handle_addresses(&mut self, now: MonoTime, found: &[SocketAddr], in_use: &[SocketAddr]) -> bool {
+    /// Takes in the addresses of a look-up. `in_use` are not taken. Returns whether other ones than
+    /// before are refused because no server can have them.
+    pub(crate) fn handle_addresses(
+        &mut self,
+        now: MonoTime,
+        found: &[SocketAddr],
+        in_use: &[SocketAddr],
+    ) -> bool {
         self.resolution.succeeded(now);
         let news = self.note_addresses(now, found);
         self.failing = false;
         self.shunned.retain(|(_, until)| *until > now);
-        self.known = found.iter().map(canonical).take(MAXIMUM_ADDRESSES).collect();
+        self.known = found
+            .iter()
+            .map(canonical)
+            .take(MAXIMUM_ADDRESSES)
+            .collect();
         let mut fresh: Vec<SocketAddr> = Vec::new();
         for address in found.iter().map(canonical).take(MAXIMUM_ADDRESSES) {
             let known = fresh.contains(&address) || in_use.contains(&address);
@@ -338,25 +370,41 @@ impl Group {
             GroupKind::Server | GroupKind::Nts => false,
             GroupKind::Pool { ignore, .. } => ignore.contains(&ip),
         };
-        let impossible = self.refused_addresses().iter().any(|refused| refused.address == ip);
+        let impossible = self
+            .refused_addresses()
+            .iter()
+            .any(|refused| refused.address == ip);
         impossible || ignored || self.shunned.iter().any(|(shunned, _)| *shunned == ip)
     }
 
-    /// The next address to use, of the family that has fewer of `members`, if any is left that nobody uses.
-    pub(crate) fn take_candidate(&mut self, members: &[SocketAddr], in_use: &[SocketAddr]) -> Option<SocketAddr> {
+    /// The next address to use, of the family that has fewer of `members`, if any is left that
+    /// nobody uses.
+    pub(crate) fn take_candidate(
+        &mut self,
+        members: &[SocketAddr],
+        in_use: &[SocketAddr],
+    ) -> Option<SocketAddr> {
         if self.is_pool() {
-            self.candidates.retain(|candidate| !in_use.contains(candidate));
+            self.candidates
+                .retain(|candidate| !in_use.contains(candidate));
         }
-        let same_host = |candidate: &SocketAddr| self.sibling(*candidate).is_some_and(|other| in_use.contains(&other));
+        let same_host = |candidate: &SocketAddr| {
+            self.sibling(*candidate)
+                .is_some_and(|other| in_use.contains(&other))
+        };
         let free = |candidate: &SocketAddr| !in_use.contains(candidate) && !same_host(candidate);
         let v6 = members.iter().filter(|member| member.is_ipv6()).count();
         let prefer_v6 = v6 * 2 < members.len();
-        let preferred = self.candidates.iter().position(|one| free(one) && one.is_ipv6() == prefer_v6);
+        let preferred = self
+            .candidates
+            .iter()
+            .position(|one| free(one) && one.is_ipv6() == prefer_v6);
         let place = preferred.or_else(|| self.candidates.iter().position(free))?;
         Some(self.candidates.remove(place))
     }
 
-    /// Takes back an address that must not be used for now. A configured address is kept, as it is never looked up again.
+    /// Takes back an address that must not be used for now. A configured address is kept, as it is
+    /// never looked up again.
     pub(crate) fn give_back(&mut self, address: SocketAddr) {
         if matches!(self.resolution, Resolution::NotNeeded) && !self.candidates.contains(&address) {
             self.candidates.push(address);
@@ -365,12 +413,15 @@ impl Group {
 
     /// Whether there is an address to replace a member with.
     pub(crate) fn has_candidate(&self, in_use: &[SocketAddr]) -> bool {
-        self.candidates.iter().any(|candidate| !in_use.contains(candidate))
+        self.candidates
+            .iter()
+            .any(|candidate| !in_use.contains(candidate))
     }
 
     /// Does not use an address again for a while.
     pub(crate) fn shun(&mut self, ip: IpAddr, now: MonoTime) {
-        self.shunned.retain(|(shunned, until)| *shunned != ip && *until > now);
+        self.shunned
+            .retain(|(shunned, until)| *shunned != ip && *until > now);
         self.shunned.push((ip, now + SHUNNED_FOR));
     }
 }

@@ -1,5 +1,5 @@
-//! The name of an entry over time: its last known addresses, those that were refused, when to look it up
-//! again while it works, and whether an address is gone from it for good.
+//! The name of an entry over time: its last known addresses, those that were refused, when to look
+//! it up again while it works, and whether an address is gone from it for good.
 
 use super::{Group, MAXIMUM_ADDRESSES, RefusedAddress, canonical};
 use crate::time::MonoTime;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 /// A name that works is looked up this often, so that a server that moves is found.
 const REFRESHED_EVERY: Duration = Duration::from_secs(86_400);
-/// Until a name was found for the first time, look-ups are no further apart than this: at a boot, the network comes late.
+/// Until a name was found for the first time, look-ups are no further apart than this: at a boot,
+/// the network comes late.
 const LONGEST_WAIT_AT_FIRST: Duration = Duration::from_secs(64);
 /// The resolver is given this long before last known addresses are used in place of its answer.
 const RESOLVER_PATIENCE: Duration = Duration::from_secs(3);
@@ -23,7 +24,8 @@ pub(super) struct Name {
     found: bool,
     /// The addresses of the last look-up, in order.
     addresses: Vec<SocketAddr>,
-    /// The look-up before brought the same ones, as that of a name does whose answers do not rotate.
+    /// The look-up before brought the same ones, as that of a name does whose answers do not
+    /// rotate.
     settled: bool,
     refused: Vec<RefusedAddress>,
     /// Addresses from an earlier run, for want of better ones.
@@ -46,7 +48,11 @@ impl Group {
     /// Keeps addresses from an earlier run in case that the name cannot be looked up.
     pub(crate) fn remember(&mut self, addresses: &[SocketAddr]) {
         if !self.is_nts() && !self.name.found {
-            self.name.remembered = addresses.iter().map(canonical).take(MAXIMUM_ADDRESSES).collect();
+            self.name.remembered = addresses
+                .iter()
+                .map(canonical)
+                .take(MAXIMUM_ADDRESSES)
+                .collect();
         }
     }
 
@@ -62,7 +68,10 @@ impl Group {
     /// The time at which the resolver has been given enough time.
     fn patience_ends(&self) -> Option<MonoTime> {
         let waiting = self.is_asking() && !self.name.found && !self.name.remembered.is_empty();
-        self.name.asked_at.filter(|_| waiting).map(|asked| asked + RESOLVER_PATIENCE)
+        self.name
+            .asked_at
+            .filter(|_| waiting)
+            .map(|asked| asked + RESOLVER_PATIENCE)
     }
 
     /// True if the resolver is silent for so long that [`recall`](Self::recall) is due.
@@ -70,7 +79,8 @@ impl Group {
         self.patience_ends().is_some_and(|end| now >= end)
     }
 
-    /// The time at which the name is to be looked up although nothing is missing, or the resolver has been given enough time.
+    /// The time at which the name is to be looked up although nothing is missing, or the resolver
+    /// has been given enough time.
     pub(super) fn name_timeout(&self) -> Option<MonoTime> {
         let refresh = self.name.refresh_at.filter(|_| !self.is_looking());
         [refresh, self.patience_ends()].into_iter().flatten().min()
@@ -94,7 +104,8 @@ impl Group {
             self.resolution.hurry(now + RETRY_AFTER_CHANGE);
         } else if !self.name.found {
             // Spread, so that a fleet does not ask in step.
-            self.resolution.hurry(now + LONGEST_WAIT_AT_FIRST.mul_f64(1.0 - 0.25 * rng.random::<f64>()));
+            self.resolution
+                .hurry(now + LONGEST_WAIT_AT_FIRST.mul_f64(1.0 - 0.25 * rng.random::<f64>()));
         }
     }
 
@@ -103,7 +114,8 @@ impl Group {
         self.name.found = true;
     }
 
-    /// Takes in what a look-up has brought. Returns whether other addresses are refused than before.
+    /// Takes in what a look-up has brought. Returns whether other addresses are refused than
+    /// before.
     pub(super) fn note_addresses(&mut self, now: MonoTime, found: &[SocketAddr]) -> bool {
         let mut addresses: Vec<SocketAddr> = found.iter().map(canonical).collect();
         addresses.sort_unstable();
@@ -121,7 +133,8 @@ impl Group {
         news
     }
 
-    /// True if the name has stopped leading to an address: two look-ups in a row have brought the same others.
+    /// True if the name has stopped leading to an address: two look-ups in a row have brought the
+    /// same others.
     pub(crate) fn is_gone(&self, address: SocketAddr) -> bool {
         self.name.settled && self.name.addresses.binary_search(&address).is_err()
     }
@@ -133,13 +146,16 @@ impl Group {
         self.candidates.append(&mut self.name.aside);
     }
 
-    /// Sets candidates of a family without a way out aside (`Some(true)`: IPv6), or takes them back. If there is nothing else
-    /// to try, they are kept, so that it is seen why nothing works.
+    /// Sets candidates of a family without a way out aside (`Some(true)`: IPv6), or takes them
+    /// back. If there is nothing else to try, they are kept, so that it is seen why nothing works.
     pub(crate) fn set_aside(&mut self, without_way_out: Option<bool>, has_members: bool) {
         self.candidates.append(&mut self.name.aside);
         let Some(is_v6) = without_way_out else { return };
-        let (aside, candidates): (Vec<_>, Vec<_>) =
-            self.candidates.iter().copied().partition(|candidate| candidate.is_ipv6() == is_v6);
+        let (aside, candidates): (Vec<_>, Vec<_>) = self
+            .candidates
+            .iter()
+            .copied()
+            .partition(|candidate| candidate.is_ipv6() == is_v6);
         if has_members || !candidates.is_empty() {
             (self.name.aside, self.candidates) = (aside, candidates);
         }
@@ -153,7 +169,13 @@ impl Group {
     }
 
     /// True if there is an address that is not used and that `is_fit`.
-    pub(crate) fn has_fit_candidate(&self, in_use: &[SocketAddr], is_fit: impl Fn(&SocketAddr) -> bool) -> bool {
-        self.candidates.iter().any(|candidate| !in_use.contains(candidate) && is_fit(candidate))
+    pub(crate) fn has_fit_candidate(
+        &self,
+        in_use: &[SocketAddr],
+        is_fit: impl Fn(&SocketAddr) -> bool,
+    ) -> bool {
+        self.candidates
+            .iter()
+            .any(|candidate| !in_use.contains(candidate) && is_fit(candidate))
     }
 }

@@ -5,8 +5,16 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
 fn pool(count: usize) -> Group {
-    let kind = GroupKind::Pool { count, ignore: vec!["192.0.2.66".parse().unwrap()] };
-    let config = GroupConfig { host: "pool.example".into(), port: 123, kind, source: SourceConfig::default() };
+    let kind = GroupKind::Pool {
+        count,
+        ignore: vec!["192.0.2.66".parse().unwrap()],
+    };
+    let config = GroupConfig {
+        host: "pool.example".into(),
+        port: 123,
+        kind,
+        source: SourceConfig::default(),
+    };
     Group::new(GroupId::new(0), config)
 }
 
@@ -22,8 +30,19 @@ fn resolved(group: &mut Group, found: &[&str]) {
 #[test]
 fn addresses_are_distinct_and_ignored_ones_left_out() {
     let mut group = pool(4);
-    resolved(&mut group, &["192.0.2.1:123", "192.0.2.1:123", "[::ffff:192.0.2.1]:123", "192.0.2.66:123"]);
-    assert_eq!(group.take_candidate(&[], &[]), Some("192.0.2.1:123".parse().unwrap()));
+    resolved(
+        &mut group,
+        &[
+            "192.0.2.1:123",
+            "192.0.2.1:123",
+            "[::ffff:192.0.2.1]:123",
+            "192.0.2.66:123",
+        ],
+    );
+    assert_eq!(
+        group.take_candidate(&[], &[]),
+        Some("192.0.2.1:123".parse().unwrap())
+    );
     assert_eq!(group.take_candidate(&[], &[]), None);
 }
 
@@ -32,7 +51,13 @@ fn members_are_spread_over_both_families() {
     let mut group = pool(4);
     resolved(
         &mut group,
-        &["192.0.2.1:123", "192.0.2.2:123", "192.0.2.3:123", "[2001:db8::1]:123", "[2001:db8::2]:123"],
+        &[
+            "192.0.2.1:123",
+            "192.0.2.2:123",
+            "192.0.2.3:123",
+            "[2001:db8::1]:123",
+            "[2001:db8::2]:123",
+        ],
     );
     let mut members = Vec::new();
     while members.len() < 4 {
@@ -79,7 +104,10 @@ fn failures_back_off_exponentially_up_to_minutes() {
         now = at;
     }
     assert!((1.5..=2.5).contains(&waits[0]), "{waits:?}");
-    assert!((48.0..=64.0).contains(&waits[13]), "before the first success the network may still come up: {waits:?}");
+    assert!(
+        (48.0..=64.0).contains(&waits[13]),
+        "before the first success the network may still come up: {waits:?}"
+    );
 
     assert!(group.poll_resolve(now));
     group.handle_addresses(now, &addresses(&["192.0.2.1:123"]), &[]);
@@ -130,8 +158,11 @@ fn addresses_that_no_server_has_are_refused_with_a_reason() {
     let found: Vec<SocketAddr> = addresses(&texts).into_iter().chain([linked]).collect();
     assert!(group.poll_resolve(MonoTime::ZERO));
     assert!(group.handle_addresses(MonoTime::ZERO, &found, &[]));
-    let words: Vec<_> =
-        group.refused_addresses().iter().map(|refused| (refused.address.to_string(), refused.fault.word())).collect();
+    let words: Vec<_> = group
+        .refused_addresses()
+        .iter()
+        .map(|refused| (refused.address.to_string(), refused.fault.word()))
+        .collect();
     let expected = [
         ("0.0.0.0", "unspecified"),
         ("224.0.1.1", "multicast"),
@@ -141,14 +172,21 @@ fn addresses_that_no_server_has_are_refused_with_a_reason() {
         ("fe80::1", "link-local-without-interface"),
         ("ff05::101", "multicast"),
     ];
-    assert_eq!(words, expected.map(|(address, word)| (address.to_owned(), word)));
+    assert_eq!(
+        words,
+        expected.map(|(address, word)| (address.to_owned(), word))
+    );
     let mut usable = Vec::new();
     while let Some(candidate) = group.take_candidate(&[], &[]) {
         usable.push(candidate);
     }
     assert_eq!(
         usable,
-        [linked, "127.0.0.1:123".parse().unwrap()].map(|address| address).into_iter().rev().collect::<Vec<_>>()
+        [linked, "127.0.0.1:123".parse().unwrap()]
+            .map(|address| address)
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
     );
 }
 
@@ -173,7 +211,10 @@ fn a_literal_address_needs_no_look_up() {
     };
     let mut group = Group::new(GroupId::new(0), config);
     assert!(!group.poll_resolve(MonoTime::ZERO));
-    assert_eq!(group.take_candidate(&[], &[]), Some("[2001:db8::1]:1123".parse().unwrap()));
+    assert_eq!(
+        group.take_candidate(&[], &[]),
+        Some("[2001:db8::1]:1123".parse().unwrap())
+    );
 }
 
 #[test]
@@ -193,5 +234,8 @@ fn a_name_with_one_address_of_each_family_is_one_host() {
     assert_eq!(of(&dual, &[]), Some("192.0.2.1:123".parse().unwrap()));
     assert_eq!(of(&dual, &["192.0.2.1:123"]), None, "it would count twice");
     let several = ["192.0.2.1:123", "192.0.2.2:123", "[2001:db8::1]:123"];
-    assert_eq!(of(&several, &["192.0.2.1:123"]), Some("192.0.2.2:123".parse().unwrap()));
+    assert_eq!(
+        of(&several, &["192.0.2.1:123"]),
+        Some("192.0.2.2:123".parse().unwrap())
+    );
 }

@@ -13,7 +13,8 @@ pub enum FilterAction {
     Ignore,
 }
 
-/// A set of addresses, made from blocks. Looking one up takes the logarithm of the number of blocks.
+/// A set of addresses, made from blocks. Looking one up takes the logarithm of the number of
+/// blocks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AccessList {
     // Both are sorted and without overlap; each pair is the first and the last address of a range.
@@ -22,7 +23,8 @@ pub struct AccessList {
 }
 
 impl AccessList {
-    /// Whether one of the blocks holds the address. An IPv4-mapped address counts as the IPv4 address.
+    /// Whether one of the blocks holds the address. An IPv4-mapped address counts as the IPv4
+    /// address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
@@ -47,7 +49,10 @@ impl FromIterator<Prefix> for AccessList {
                 Range::V6(first, last) => v6.push((first, last)),
             }
         }
-        Self { v4: merged(v4), v6: merged(v6) }
+        Self {
+            v4: merged(v4),
+            v6: merged(v6),
+        }
     }
 }
 
@@ -71,7 +76,8 @@ fn is_covered<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
     before.last().is_some_and(|(_, last)| *last >= address)
 }
 
-/// Who is answered: nobody on the deny list, and, if there is an allow list, only who is on that one.
+/// Who is answered: nobody on the deny list, and, if there is an allow list, only who is on that
+/// one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AccessPolicy {
     /// Those who may not ask; this list is looked at first.
@@ -91,7 +97,10 @@ impl AccessPolicy {
         if self.deny.contains(address) {
             return Some(self.deny_action);
         }
-        let allowed = self.allow.as_ref().is_none_or(|list| list.contains(address));
+        let allowed = self
+            .allow
+            .as_ref()
+            .is_none_or(|list| list.contains(address));
         (!allowed).then_some(self.allow_action)
     }
 }
@@ -103,7 +112,10 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn list(blocks: &[&str]) -> AccessList {
-        blocks.iter().map(|text| text.parse::<Prefix>().unwrap()).collect()
+        blocks
+            .iter()
+            .map(|text| text.parse::<Prefix>().unwrap())
+            .collect()
     }
 
     fn address(text: &str) -> IpAddr {
@@ -112,11 +124,29 @@ mod tests {
 
     #[test]
     fn a_list_holds_its_blocks_to_the_last_address_and_nothing_else() {
-        let list = list(&["192.0.2.0/24", "192.0.2.128/25", "10.0.0.0/8", "2001:db8::/32"]);
-        for inside in ["192.0.2.0", "192.0.2.255", "10.255.255.255", "2001:db8:ffff::", "::ffff:10.1.2.3"] {
+        let list = list(&[
+            "192.0.2.0/24",
+            "192.0.2.128/25",
+            "10.0.0.0/8",
+            "2001:db8::/32",
+        ]);
+        for inside in [
+            "192.0.2.0",
+            "192.0.2.255",
+            "10.255.255.255",
+            "2001:db8:ffff::",
+            "::ffff:10.1.2.3",
+        ] {
             assert!(list.contains(address(inside)), "{inside}");
         }
-        for outside in ["192.0.1.255", "192.0.3.0", "11.0.0.0", "2001:db9::", "::1", "0.0.0.0"] {
+        for outside in [
+            "192.0.1.255",
+            "192.0.3.0",
+            "11.0.0.0",
+            "2001:db9::",
+            "::1",
+            "0.0.0.0",
+        ] {
             assert!(!list.contains(address(outside)), "{outside}");
         }
     }
@@ -137,15 +167,24 @@ mod tests {
             allow: Some(list(&["192.0.2.0/24"])),
             allow_action: FilterAction::Ignore,
         };
-        assert_eq!(policy.refusal(address("192.0.2.7")), Some(FilterAction::Deny));
+        assert_eq!(
+            policy.refusal(address("192.0.2.7")),
+            Some(FilterAction::Deny)
+        );
         assert_eq!(policy.refusal(address("192.0.2.8")), None);
-        assert_eq!(policy.refusal(address("198.51.100.1")), Some(FilterAction::Ignore));
+        assert_eq!(
+            policy.refusal(address("198.51.100.1")),
+            Some(FilterAction::Ignore)
+        );
     }
 
     #[test]
     fn without_lists_everybody_may_ask_and_with_an_empty_allow_list_nobody() {
         assert_eq!(AccessPolicy::default().refusal(address("::1")), None);
-        let nobody = AccessPolicy { allow: Some(AccessList::default()), ..AccessPolicy::default() };
+        let nobody = AccessPolicy {
+            allow: Some(AccessList::default()),
+            ..AccessPolicy::default()
+        };
         assert_eq!(nobody.refusal(address("::1")), Some(FilterAction::Ignore));
     }
 
@@ -156,7 +195,11 @@ mod tests {
             if v4 {
                 Prefix::new(Ipv4Addr::from_bits(bits.into()).into(), 16 + shared).unwrap()
             } else {
-                Prefix::new(Ipv6Addr::from_bits(u128::from(bits) | 1 << 64).into(), 112 + shared).unwrap()
+                Prefix::new(
+                    Ipv6Addr::from_bits(u128::from(bits) | 1 << 64).into(),
+                    112 + shared,
+                )
+                .unwrap()
             }
         });
         prop::collection::vec(block, 0..12)

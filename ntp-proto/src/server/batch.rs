@@ -1,13 +1,13 @@
-//! Requests that have come together: each is judged, then all authenticators are verified in one go, then each is settled in
-//! its turn.
+//! Requests that have come together: each is judged, then all authenticators are verified in one
+//! go, then each is settled in its turn.
 
 use super::reply::Draft;
 use super::{DropReason, Request, Server, Snapshots, Verdict};
 use crate::nts::{ClaimedRequest, KeySet, UniqueId, verify_claims};
 use crate::time::MonoTime;
 
-/// The most requests that are judged together. Their replies are best sent together too: more would save little, and the
-/// longer a reply waits for others, the less sure it is when it leaves.
+/// The most requests that are judged together. Their replies are best sent together too: more would
+/// save little, and the longer a reply waits for others, the less sure it is when it leaves.
 pub const MAX_BATCH: usize = 16;
 
 /// What is known of a request before authenticators are verified.
@@ -36,7 +36,11 @@ pub(super) enum Nts<'a> {
 
 impl Judged<'_> {
     /// Room for one.
-    pub(super) const NOTHING: Self = Self { reply: Err(DropReason::TooShort), nts: None, now: MonoTime::ZERO };
+    pub(super) const NOTHING: Self = Self {
+        reply: Err(DropReason::TooShort),
+        nts: None,
+        now: MonoTime::ZERO,
+    };
 }
 
 /// Verifies all that wait for it.
@@ -52,7 +56,8 @@ pub(super) fn verify<'j>(judged: &'j [Judged<'j>]) {
 
 /// The verdicts on a batch, in the order of its requests.
 ///
-/// A protected reply is prepared when its turn comes; [`next`](Self::next) also counts. What nobody takes is not counted.
+/// A protected reply is prepared when its turn comes; [`next`](Self::next) also counts. What nobody
+/// takes is not counted.
 #[derive(Debug)]
 #[must_use = "a verdict is reached when it is taken"]
 pub struct Verdicts<'s, 'a> {
@@ -63,14 +68,20 @@ pub struct Verdicts<'s, 'a> {
 }
 
 impl Server {
-    /// Judges requests that have come together, [`MAX_BATCH`] at most; no more are taken from the iterator. The verdicts are
-    /// those of [`handle_request`](Self::handle_request), and what is verified is verified in one go.
+    /// Judges requests that have come together, [`MAX_BATCH`] at most; no more are taken from the
+    /// iterator. The verdicts are those of [`handle_request`](Self::handle_request), and what is
+    /// verified is verified in one go.
     pub fn handle_batch<'a>(
         &mut self,
         requests: impl IntoIterator<Item = Request<'a>>,
         snapshots: Snapshots<'a>,
     ) -> Verdicts<'_, 'a> {
-        let mut verdicts = Verdicts { server: self, judged: [Judged::NOTHING; MAX_BATCH], length: 0, turn: 0 };
+        let mut verdicts = Verdicts {
+            server: self,
+            judged: [Judged::NOTHING; MAX_BATCH],
+            length: 0,
+            turn: 0,
+        };
         for (place, request) in verdicts.judged.iter_mut().zip(requests) {
             verdicts.server.judge(request, snapshots, place);
             verdicts.length += 1;
@@ -81,8 +92,12 @@ impl Server {
 }
 
 impl Verdicts<'_, '_> {
-    /// The verdict on the next request; its reply lives until the next verdict. `None` after the last.
-    #[expect(clippy::should_implement_trait, reason = "a verdict borrows from here, which no iterator can lend")]
+    /// The verdict on the next request; its reply lives until the next verdict. `None` after the
+    /// last.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a verdict borrows from here, which no iterator can lend"
+    )]
     pub fn next(&mut self) -> Option<Verdict<'_>> {
         let (judged, _) = self.judged.split_at(self.length);
         let judged = judged.get(self.turn)?;

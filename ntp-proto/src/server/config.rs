@@ -11,7 +11,11 @@ impl VersionSet {
     /// No version at all.
     pub const NONE: Self = Self(0);
     /// NTPv1 to NTPv4: all that we speak.
-    pub const ALL: Self = Self::NONE.with(Version::V1).with(Version::V2).with(Version::V3).with(Version::V4);
+    pub const ALL: Self = Self::NONE
+        .with(Version::V1)
+        .with(Version::V2)
+        .with(Version::V3)
+        .with(Version::V4);
 
     /// This set and one more version.
     #[must_use]
@@ -32,19 +36,22 @@ impl FromIterator<Version> for VersionSet {
     }
 }
 
-/// The settings of one server. The default answers everybody, in every version that we speak, without limit.
+/// The settings of one server. The default answers everybody, in every version that we speak,
+/// without limit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerConfig {
     /// Who may ask.
     pub access: AccessPolicy,
     /// How often each may ask; without it as often as they like.
     pub rate_limit: Option<RateLimit>,
-    /// The versions that are answered; what we do not speak stays unanswered even if it is in the set.
+    /// The versions that are answered; what we do not speak stays unanswered even if it is in the
+    /// set.
     pub versions: VersionSet,
-    /// The most RATE kisses per second and, apart from them, the most DENY kisses; beyond that there is silence. 0 means
-    /// none.
+    /// The most RATE kisses per second and, apart from them, the most DENY kisses; beyond that
+    /// there is silence. 0 means none.
     pub kisses_per_second: u32,
-    /// What becomes of requests without NTS; `None`: they are answered. It does not matter for those with NTS.
+    /// What becomes of requests without NTS; `None`: they are answered. It does not matter for
+    /// those with NTS.
     pub require_nts: Option<FilterAction>,
 }
 

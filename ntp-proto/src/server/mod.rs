@@ -1,11 +1,13 @@
 //! Answering clients.
 //!
-//! A [`Server`] judges each request and forgets it; all it keeps are counters and the buckets of the rate limiter. It
-//! belongs to one worker thread, so nothing in it is shared, and limits and budgets hold for each worker by itself.
+//! A [`Server`] judges each request and forgets it; all it keeps are counters and the buckets of
+//! the rate limiter. It belongs to one worker thread, so nothing in it is shared, and limits and
+//! budgets hold for each worker by itself.
 //!
-//! The driver hands over datagrams with the times of their arrival, one or a batch, gets a [`Verdict`] on each, reads the
-//! clock last and sends what [`PendingReply::emit`] writes. A reply is never longer than its request, and no packet in a mode of
-//! replies is ever answered, so that two servers cannot answer each other.
+//! The driver hands over datagrams with the times of their arrival, one or a batch, gets a
+//! [`Verdict`] on each, reads the clock last and sends what [`PendingReply::emit`] writes. A reply
+//! is never longer than its request, and no packet in a mode of replies is ever answered, so that
+//! two servers cannot answer each other.
 
 mod access;
 mod batch;
@@ -40,8 +42,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use token_bucket::Budget;
 
-/// The longest request that we look at, in octets: the MTU that every IPv6 path has. The driver must receive into a longer
-/// buffer, so that nothing cut off by it looks whole.
+/// The longest request that we look at, in octets: the MTU that every IPv6 path has. The driver
+/// must receive into a longer buffer, so that nothing cut off by it looks whole.
 pub const MAX_REQUEST_LENGTH: usize = 1280;
 
 /// The UDP port of NTP (RFC 5905 §16).
@@ -95,7 +97,8 @@ pub struct Server {
     protection: Kept,
 }
 
-/// What protects the reply to the last request: one place for each kind, so that nothing large is moved for a packet.
+/// What protects the reply to the last request: one place for each kind, so that nothing large is
+/// moved for a packet.
 #[derive(Debug)]
 struct Kept {
     kind: KeptKind,
@@ -112,7 +115,11 @@ enum KeptKind {
 
 impl Kept {
     fn nothing() -> Self {
-        Self { kind: KeptKind::Nothing, unique_id: UniqueId::BLANK, prepared: PreparedReply::blank() }
+        Self {
+            kind: KeptKind::Nothing,
+            unique_id: UniqueId::BLANK,
+            prepared: PreparedReply::blank(),
+        }
     }
 
     const fn protection(&self) -> Protection<'_> {
@@ -125,13 +132,15 @@ impl Kept {
 }
 
 impl Server {
-    /// A server that has seen nobody yet. `seed` must be secret and each worker's own: with it one could predict which
-    /// requests are leaked, and which addresses meet in the table.
+    /// A server that has seen nobody yet. `seed` must be secret and each worker's own: with it one
+    /// could predict which requests are leaked, and which addresses meet in the table.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha8Rng::from_seed(seed);
         Self {
-            limiter: config.rate_limit.map(|limit| RateLimiter::new(limit, &mut rng)),
+            limiter: config
+                .rate_limit
+                .map(|limit| RateLimiter::new(limit, &mut rng)),
             rate_kisses: Budget::new(config.kisses_per_second),
             deny_kisses: Budget::new(config.kisses_per_second),
             naks: Budget::new(config.kisses_per_second),
@@ -142,11 +151,13 @@ impl Server {
         }
     }
 
-    /// Goes on with other settings. The counters stay, and so does the memory of the rate limiter, unless its own
-    /// settings change.
+    /// Goes on with other settings. The counters stay, and so does the memory of the rate limiter,
+    /// unless its own settings change.
     pub fn handle_config(&mut self, config: Arc<ServerConfig>) {
         if self.limiter.as_ref().map(RateLimiter::limit) != config.rate_limit.as_ref() {
-            self.limiter = config.rate_limit.map(|limit| RateLimiter::new(limit, &mut self.rng));
+            self.limiter = config
+                .rate_limit
+                .map(|limit| RateLimiter::new(limit, &mut self.rng));
         }
         if self.config.kisses_per_second != config.kisses_per_second {
             self.rate_kisses = Budget::new(config.kisses_per_second);
@@ -157,7 +168,11 @@ impl Server {
     }
 
     /// Judges a request and counts the verdict.
-    pub fn handle_request(&mut self, request: Request<'_>, snapshots: Snapshots<'_>) -> Verdict<'_> {
+    pub fn handle_request(
+        &mut self,
+        request: Request<'_>,
+        snapshots: Snapshots<'_>,
+    ) -> Verdict<'_> {
         let mut judged = Judged::NOTHING;
         self.judge(request, snapshots, &mut judged);
         batch::verify(std::slice::from_ref(&judged));
@@ -176,9 +191,14 @@ impl Server {
         self.limiter.as_ref().map_or(0, RateLimiter::used)
     }
 
-    /// All but the verification of an authenticator, which may be cheaper for several requests at a time. The outcome is
-    /// written to where it stays, as it can be long.
-    fn judge<'a>(&mut self, request: Request<'a>, snapshots: Snapshots<'a>, judged: &mut Judged<'a>) {
+    /// All but the verification of an authenticator, which may be cheaper for several requests at a
+    /// time. The outcome is written to where it stays, as it can be long.
+    fn judge<'a>(
+        &mut self,
+        request: Request<'a>,
+        snapshots: Snapshots<'a>,
+        judged: &mut Judged<'a>,
+    ) {
         judged.now = request.now;
         judged.reply = self.well_formed(request).and_then(|packet| {
             let reply = Draft::time(&packet.header, request.receive, snapshots.state);
@@ -189,13 +209,15 @@ impl Server {
             };
             // Cryptography comes last, so that it is spent on those alone who may ask.
             let refusal = match snapshots.keys {
-                Some(keys) if !packet.extensions.is_empty() => match claim_request(&packet, request.octets, keys) {
-                    Ok(claim) => {
-                        judged.nts = Some(Nts::Claimed(claim, keys));
-                        return Ok(reply);
+                Some(keys) if !packet.extensions.is_empty() => {
+                    match claim_request(&packet, request.octets, keys) {
+                        Ok(claim) => {
+                            judged.nts = Some(Nts::Claimed(claim, keys));
+                            return Ok(reply);
+                        }
+                        Err(refusal) => refusal,
                     }
-                    Err(refusal) => refusal,
-                },
+                }
                 _ => NtsRefusal::NotNts,
             };
             match refusal {
@@ -205,7 +227,9 @@ impl Server {
                     self.stats.count_cookie(error);
                     judged.nts = Some(Nts::Refused(DropReason::NtsBadCookie, id));
                 }
-                NtsRefusal::Forged(id) => judged.nts = Some(Nts::Refused(DropReason::NtsForged, id)),
+                NtsRefusal::Forged(id) => {
+                    judged.nts = Some(Nts::Refused(DropReason::NtsForged, id));
+                }
             }
             Ok(reply)
         });
@@ -216,7 +240,9 @@ impl Server {
         self.protection.kind = KeptKind::Nothing;
         let settled = judged.reply.and_then(|draft| match &judged.nts {
             None => Ok(draft),
-            Some(Nts::Refused(reason, unique_id)) => self.nak(draft, *reason, *unique_id, judged.now),
+            Some(Nts::Refused(reason, unique_id)) => {
+                self.nak(draft, *reason, *unique_id, judged.now)
+            }
             Some(Nts::Claimed(claim, keys)) => match claim.proven() {
                 Ok(request) => {
                     request.prepare_into(keys, &mut self.rng, &mut self.protection.prepared);
@@ -295,11 +321,20 @@ impl Server {
         }
         // Extension fields that we do not know are for others to use: RFC 7822 has us ignore them.
         let packet = Packet::after(header, &mut reader)?;
-        if packet.mac.is_some() { Err(DropReason::UnverifiableMac) } else { Ok(packet) }
+        if packet.mac.is_some() {
+            Err(DropReason::UnverifiableMac)
+        } else {
+            Ok(packet)
+        }
     }
 
     /// The reply, or what is left of it if its client asks too often.
-    fn within_limit(&mut self, reply: Draft, address: IpAddr, now: MonoTime) -> Result<Draft, DropReason> {
+    fn within_limit(
+        &mut self,
+        reply: Draft,
+        address: IpAddr,
+        now: MonoTime,
+    ) -> Result<Draft, DropReason> {
         let Some(limiter) = &mut self.limiter else {
             return Ok(reply);
         };
@@ -307,7 +342,9 @@ impl Server {
         match limiter.admit(address, now, &mut self.rng) {
             Admission::Within => Ok(reply),
             Admission::Leaked => Ok(reply.over_limit(poll)),
-            Admission::Refused { first: true } if self.rate_kisses.spend(now) => Ok(reply.rate_kiss(poll)),
+            Admission::Refused { first: true } if self.rate_kisses.spend(now) => {
+                Ok(reply.rate_kiss(poll))
+            }
             Admission::Refused { .. } => Err(DropReason::RateLimited),
         }
     }
@@ -315,9 +352,10 @@ impl Server {
 
 /// True if a packet is a request, by its mode.
 ///
-/// Symmetric active packets are requests to us: the reply is the same, in mode 2, and no association is mobilized (RFC 5905
-/// §9.2 lets a server answer so). Version 1 has no modes (RFC 1059): the ports distinguish clients from peers, and both ends
-/// of an exchange between peers have port 123. Such packets are left alone, as a reply could be answered in turn.
+/// Symmetric active packets are requests to us: the reply is the same, in mode 2, and no
+/// association is mobilized (RFC 5905 §9.2 lets a server answer so). Version 1 has no modes (RFC
+/// 1059): the ports distinguish clients from peers, and both ends of an exchange between peers have
+/// port 123. Such packets are left alone, as a reply could be answered in turn.
 fn asks_for_time(header: &Header, port: u16) -> bool {
     match header.mode {
         Mode::Client | Mode::SymmetricActive => true,

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 /// A block of addresses, such as `192.0.2.0/24`, `2001:db8::/32` or one address alone.
 ///
-/// A block of IPv4-mapped IPv6 addresses (within `::ffff:0:0/96`) is the IPv4 block that it means, and any other IPv6
-/// block holds no IPv4 address. So each address is in the same blocks, whichever kind of socket it comes from.
+/// A block of IPv4-mapped IPv6 addresses (within `::ffff:0:0/96`) is the IPv4 block that it means,
+/// and any other IPv6 block holds no IPv4 address. So each address is in the same blocks, whichever
+/// kind of socket it comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Prefix {
     address: IpAddr,
@@ -31,15 +32,25 @@ impl Prefix {
         if length > longest {
             return Err(PrefixError::TooLong { longest });
         }
-        let meant = Self { address: first_address(address, length), length };
-        if meant.address == address { Ok(meant.canonical()) } else { Err(PrefixError::HostBits { meant }) }
+        let meant = Self {
+            address: first_address(address, length),
+            length,
+        };
+        if meant.address == address {
+            Ok(meant.canonical())
+        } else {
+            Err(PrefixError::HostBits { meant })
+        }
     }
 
     /// The block of one address.
     #[must_use]
     pub const fn single(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { address, length: longest(address) }
+        Self {
+            address,
+            length: longest(address),
+        }
     }
 
     /// The first address of the block.
@@ -64,7 +75,10 @@ impl Prefix {
     /// The IPv4 block that a block of IPv4-mapped addresses means.
     const fn canonical(self) -> Self {
         match (self.address.to_canonical(), self.length.checked_sub(96)) {
-            (IpAddr::V4(v4), Some(length)) if self.address.is_ipv6() => Self { address: IpAddr::V4(v4), length },
+            (IpAddr::V4(v4), Some(length)) if self.address.is_ipv6() => Self {
+                address: IpAddr::V4(v4),
+                length,
+            },
             _ => self,
         }
     }
@@ -95,7 +109,10 @@ impl FromStr for Prefix {
     type Err = PrefixError;
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
-        let address = |text: &str| text.parse::<IpAddr>().map_err(|_| PrefixError::NotAnAddress);
+        let address = |text: &str| {
+            text.parse::<IpAddr>()
+                .map_err(|_| PrefixError::NotAnAddress)
+        };
         match text.split_once('/') {
             None => Ok(Self::single(address(text)?)),
             Some((head, length)) => {
@@ -103,7 +120,12 @@ impl FromStr for Prefix {
                 // `parse` would take "+8" too.
                 let digits_only = length.bytes().all(|octet| octet.is_ascii_digit());
                 let length = length.parse().ok().filter(|_| digits_only);
-                Self::new(address, length.ok_or(PrefixError::NotALength { longest: longest(address) })?)
+                Self::new(
+                    address,
+                    length.ok_or(PrefixError::NotALength {
+                        longest: longest(address),
+                    })?,
+                )
             }
         }
     }
@@ -140,11 +162,23 @@ pub enum PrefixError {
 impl std::fmt::Display for PrefixError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotAnAddress => write!(f, "not an IP address; write one like 192.0.2.0/24 or 2001:db8::/32"),
-            Self::NotALength { longest } => write!(f, "after the slash there must be a number from 0 to {longest}"),
-            Self::TooLong { longest } => write!(f, "the prefix is longer than the address; use {longest} bits at most"),
+            Self::NotAnAddress => write!(
+                f,
+                "not an IP address; write one like 192.0.2.0/24 or 2001:db8::/32"
+            ),
+            Self::NotALength { longest } => write!(
+                f,
+                "after the slash there must be a number from 0 to {longest}"
+            ),
+            Self::TooLong { longest } => write!(
+                f,
+                "the prefix is longer than the address; use {longest} bits at most"
+            ),
             Self::HostBits { meant } => {
-                write!(f, "the address has bits set beyond the prefix; write {meant} for the whole block")
+                write!(
+                    f,
+                    "the address has bits set beyond the prefix; write {meant} for the whole block"
+                )
             }
         }
     }
@@ -158,14 +192,24 @@ mod tests {
 
     #[test]
     fn blocks_survive_the_round_trip_through_text() {
-        for text in ["192.0.2.0/24", "0.0.0.0/0", "192.0.2.7/32", "2001:db8::/32", "::/0", "::1/128"] {
+        for text in [
+            "192.0.2.0/24",
+            "0.0.0.0/0",
+            "192.0.2.7/32",
+            "2001:db8::/32",
+            "::/0",
+            "::1/128",
+        ] {
             assert_eq!(text.parse::<Prefix>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn an_address_alone_is_a_block_of_one() {
-        assert_eq!("192.0.2.7".parse::<Prefix>().unwrap().to_string(), "192.0.2.7/32");
+        assert_eq!(
+            "192.0.2.7".parse::<Prefix>().unwrap().to_string(),
+            "192.0.2.7/32"
+        );
         assert_eq!("::1".parse::<Prefix>().unwrap().to_string(), "::1/128");
     }
 
@@ -196,7 +240,10 @@ mod tests {
 
     #[test]
     fn a_block_of_mapped_addresses_is_the_ipv4_block() {
-        assert_eq!("::ffff:192.0.2.0/120".parse::<Prefix>(), "192.0.2.0/24".parse());
+        assert_eq!(
+            "::ffff:192.0.2.0/120".parse::<Prefix>(),
+            "192.0.2.0/24".parse()
+        );
         assert_eq!("::ffff:192.0.2.7".parse::<Prefix>(), "192.0.2.7".parse());
         assert_eq!("::ffff:0:0/96".parse::<Prefix>(), "0.0.0.0/0".parse());
     }

@@ -14,29 +14,37 @@ const WAYS: usize = 4;
 /// The most entries of a table.
 const MAX_TABLE_ENTRIES: usize = 1 << 24;
 
-/// The settings of the rate limiter. A client is an IPv4 address, or all of an IPv6 /64, whatever the port.
+/// The settings of the rate limiter. A client is an IPv4 address, or all of an IPv6 /64, whatever
+/// the port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RateLimit {
     /// The time between two requests of one client that is borne for ever. Zero means no limit.
     pub interval: Duration,
     /// How many requests a client may send at once after a pause; 0 means 1.
     pub burst: u32,
-    /// How many clients are remembered, rounded up to a power of two from 4 to 2²⁴. Each takes 16 octets.
+    /// How many clients are remembered, rounded up to a power of two from 4 to 2²⁴. Each takes 16
+    /// octets.
     pub table_entries: usize,
-    /// One in 2ⁿ requests beyond the limit is answered all the same, at random. So whoever sends requests in the name of
-    /// another cannot make the server deaf to him. 0 answers all of them.
+    /// One in 2ⁿ requests beyond the limit is answered all the same, at random. So whoever sends
+    /// requests in the name of another cannot make the server deaf to him. 0 answers all of them.
     pub leak_log2: u8,
 }
 
 impl Default for RateLimit {
     /// A request every 8 s, 16 at once, one in four beyond that, and a table of 1 MiB.
     fn default() -> Self {
-        Self { interval: Duration::from_secs(8), burst: 16, table_entries: 1 << 16, leak_log2: 2 }
+        Self {
+            interval: Duration::from_secs(8),
+            burst: 16,
+            table_entries: 1 << 16,
+            leak_log2: 2,
+        }
     }
 }
 
 impl RateLimit {
-    /// The memory that the table of one worker takes, in octets. It is taken at the start and never grows.
+    /// The memory that the table of one worker takes, in octets. It is taken at the start and never
+    /// grows.
     #[must_use]
     pub fn table_octets(&self) -> usize {
         self.sets() * size_of::<Set>()
@@ -58,12 +66,17 @@ impl RateLimit {
     }
 
     fn sets(&self) -> usize {
-        self.table_entries.clamp(WAYS, MAX_TABLE_ENTRIES).next_power_of_two() / WAYS
+        self.table_entries
+            .clamp(WAYS, MAX_TABLE_ENTRIES)
+            .next_power_of_two()
+            / WAYS
     }
 
     /// The bits that are all zero in one of 2ⁿ random numbers.
     fn leak_mask(&self) -> u64 {
-        u64::MAX.checked_shl(self.leak_log2.into()).map_or(u64::MAX, |high| !high)
+        u64::MAX
+            .checked_shl(self.leak_log2.into())
+            .map_or(u64::MAX, |high| !high)
     }
 }
 
@@ -76,8 +89,9 @@ pub(super) enum Admission {
     Leaked,
     /// It is beyond the limit.
     Refused {
-        /// The first refusal since the last request within the limit: the one to tell the client about. In a flood that
-        /// somebody sends under another's name, that kiss most likely meets the flood, and so does not slow its victim.
+        /// The first refusal since the last request within the limit: the one to tell the client
+        /// about. In a flood that somebody sends under another's name, that kiss most likely meets
+        /// the flood, and so does not slow its victim.
         first: bool,
     },
 }
@@ -128,8 +142,14 @@ impl RateLimiter {
         self.used
     }
 
-    /// Judges a request from `address`, which must not be an IPv4-mapped one. The leak is drawn from `rng`.
-    pub(super) fn admit(&mut self, address: IpAddr, now: MonoTime, rng: &mut ChaCha8Rng) -> Admission {
+    /// Judges a request from `address`, which must not be an IPv4-mapped one. The leak is drawn
+    /// from `rng`.
+    pub(super) fn admit(
+        &mut self,
+        address: IpAddr,
+        now: MonoTime,
+        rng: &mut ChaCha8Rng,
+    ) -> Admission {
         let (refill, leak_mask) = (self.refill, self.leak_mask);
         let entry = self.entry(address);
         if refill.take(&mut entry.bucket, now) {
@@ -138,22 +158,32 @@ impl RateLimiter {
         } else if rng.next_u64() & leak_mask == 0 {
             Admission::Leaked
         } else {
-            Admission::Refused { first: !std::mem::replace(&mut entry.refused, true) }
+            Admission::Refused {
+                first: !std::mem::replace(&mut entry.refused, true),
+            }
         }
     }
 
-    /// The entry of a client. A new one takes the place of the one whose bucket is full or will be so first, because
-    /// that says least: a full bucket is as good as none.
+    /// The entry of a client. A new one takes the place of the one whose bucket is full or will be
+    /// so first, because that says least: a full bucket is as good as none.
     fn entry(&mut self, address: IpAddr) -> &mut Entry {
         let hash = self.hash(address);
         let tag = (hash >> 32) as u32 | 1;
         let place = hash as usize & (self.sets.len() - 1);
-        let set = self.sets.get_mut(place).expect("invariant: the number of sets is a power of two");
-        let entry =
-            set.iter_mut().min_by_key(|entry| (entry.tag != tag, entry.bucket)).expect("invariant: no set is empty");
+        let set = self
+            .sets
+            .get_mut(place)
+            .expect("invariant: the number of sets is a power of two");
+        let entry = set
+            .iter_mut()
+            .min_by_key(|entry| (entry.tag != tag, entry.bucket))
+            .expect("invariant: no set is empty");
         if entry.tag != tag {
             self.used += usize::from(entry.tag == 0);
-            *entry = Entry { tag, ..Entry::default() };
+            *entry = Entry {
+                tag,
+                ..Entry::default()
+            };
         }
         entry
     }
@@ -175,8 +205,12 @@ mod tests {
     use rand::SeedableRng as _;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    const LIMIT: RateLimit =
-        RateLimit { interval: Duration::from_secs(8), burst: 4, table_entries: 1024, leak_log2: 64 };
+    const LIMIT: RateLimit = RateLimit {
+        interval: Duration::from_secs(8),
+        burst: 4,
+        table_entries: 1024,
+        leak_log2: 64,
+    };
 
     fn limiter(limit: RateLimit) -> (RateLimiter, ChaCha8Rng) {
         let mut rng = ChaCha8Rng::from_seed([7; 32]);
@@ -216,7 +250,10 @@ mod tests {
             .count();
         assert_eq!(admitted, 4);
         let neighbour = Ipv6Addr::from_bits(site + (1 << 64));
-        assert_eq!(limiter.admit(neighbour.into(), at(0.0), &mut rng), Admission::Within);
+        assert_eq!(
+            limiter.admit(neighbour.into(), at(0.0), &mut rng),
+            Admission::Within
+        );
     }
 
     #[test]
@@ -229,14 +266,31 @@ mod tests {
         }
         assert_eq!(size_of_val(limiter.sets.as_ref()), before);
         assert_eq!(before, LIMIT.table_octets());
-        // Each of the others asked once, and so has a fuller bucket than the one who has drained it.
-        assert_eq!(limiter.admit(v4(0), at(0.0), &mut rng), Admission::Refused { first: false });
+        // Each of the others asked once, and so has a fuller bucket than the one who has drained
+        // it.
+        assert_eq!(
+            limiter.admit(v4(0), at(0.0), &mut rng),
+            Admission::Refused { first: false }
+        );
     }
 
     #[test]
     fn a_table_is_of_16_octets_per_client_and_within_its_bounds() {
-        for (entries, octets) in [(0, 64), (4, 64), (5, 128), (1 << 16, 1 << 20), (usize::MAX, 1 << 28)] {
-            assert_eq!(RateLimit { table_entries: entries, ..LIMIT }.table_octets(), octets);
+        for (entries, octets) in [
+            (0, 64),
+            (4, 64),
+            (5, 128),
+            (1 << 16, 1 << 20),
+            (usize::MAX, 1 << 28),
+        ] {
+            assert_eq!(
+                RateLimit {
+                    table_entries: entries,
+                    ..LIMIT
+                }
+                .table_octets(),
+                octets
+            );
         }
     }
 
@@ -244,7 +298,9 @@ mod tests {
     fn another_seed_spreads_the_same_addresses_in_another_way() {
         let place = |seed| {
             let limiter = RateLimiter::new(LIMIT, &mut ChaCha8Rng::from_seed([seed; 32]));
-            (0..64).map(|number| limiter.hash(v4(number)) & 0xFF).collect::<Vec<_>>()
+            (0..64)
+                .map(|number| limiter.hash(v4(number)) & 0xFF)
+                .collect::<Vec<_>>()
         };
         assert_eq!(place(1), place(1));
         assert_ne!(place(1), place(2));
@@ -252,19 +308,41 @@ mod tests {
 
     #[test]
     fn the_leak_is_of_its_size() {
-        let (mut limiter, mut rng) = limiter(RateLimit { leak_log2: 2, ..LIMIT });
-        let leaked = (0..10_000).filter(|_| limiter.admit(v4(1), at(0.0), &mut rng) == Admission::Leaked).count();
+        let (mut limiter, mut rng) = limiter(RateLimit {
+            leak_log2: 2,
+            ..LIMIT
+        });
+        let leaked = (0..10_000)
+            .filter(|_| limiter.admit(v4(1), at(0.0), &mut rng) == Admission::Leaked)
+            .count();
         // 2500 are expected, with a standard deviation of 43.
         assert!((2_300..2_700).contains(&leaked), "{leaked}");
 
-        let (mut open, mut rng) = self::limiter(RateLimit { leak_log2: 0, ..LIMIT });
-        assert!((0..100).all(|_| !matches!(open.admit(v4(1), at(0.0), &mut rng), Admission::Refused { .. })));
+        let (mut open, mut rng) = self::limiter(RateLimit {
+            leak_log2: 0,
+            ..LIMIT
+        });
+        assert!((0..100).all(|_| !matches!(
+            open.admit(v4(1), at(0.0), &mut rng),
+            Admission::Refused { .. }
+        )));
     }
 
     #[test]
     fn the_poll_interval_told_is_not_shorter_than_the_limit() {
-        for (interval, log2) in [(0.0, 0), (0.5, 0), (1.0, 0), (1.1, 1), (8.0, 3), (9.0, 4), (1e6, 17)] {
-            let limit = RateLimit { interval: Duration::from_secs_f64(interval), ..LIMIT };
+        for (interval, log2) in [
+            (0.0, 0),
+            (0.5, 0),
+            (1.0, 0),
+            (1.1, 1),
+            (8.0, 3),
+            (9.0, 4),
+            (1e6, 17),
+        ] {
+            let limit = RateLimit {
+                interval: Duration::from_secs_f64(interval),
+                ..LIMIT
+            };
             assert_eq!(limit.poll().log2(), log2, "{interval} s");
         }
     }

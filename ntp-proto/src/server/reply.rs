@@ -2,7 +2,9 @@
 
 use super::ServedState;
 use crate::nts::{PreparedReply, UniqueId, nak_length, write_nak};
-use crate::packet::{BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer};
+use crate::packet::{
+    BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer,
+};
 use crate::time::{NtpShort, NtpTimestamp};
 
 /// What a reply tells.
@@ -24,8 +26,14 @@ pub enum ReplyKind {
 
 impl ReplyKind {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] =
-        [Self::Time, Self::TimeOverLimit, Self::RateKiss, Self::DenyKiss, Self::NtsTime, Self::NtsNak];
+    pub const ALL: [Self; 6] = [
+        Self::Time,
+        Self::TimeOverLimit,
+        Self::RateKiss,
+        Self::DenyKiss,
+        Self::NtsTime,
+        Self::NtsNak,
+    ];
 
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
@@ -54,7 +62,11 @@ impl Draft {
         let header = Header {
             leap: state.leap,
             version: request.version,
-            mode: if request.mode == Mode::SymmetricActive { Mode::SymmetricPassive } else { Mode::Server },
+            mode: if request.mode == Mode::SymmetricActive {
+                Mode::SymmetricPassive
+            } else {
+                Mode::Server
+            },
             stratum: state.stratum,
             poll: request.poll,
             precision: state.precision,
@@ -66,27 +78,47 @@ impl Draft {
             receive,
             transmit: NtpTimestamp::UNKNOWN,
         };
-        Self { header, kind: ReplyKind::Time }
+        Self {
+            header,
+            kind: ReplyKind::Time,
+        }
     }
 
-    /// The same time, marked as told to somebody who had better ask no more often than `poll` (log₂ of seconds).
+    /// The same time, marked as told to somebody who had better ask no more often than `poll` (log₂
+    /// of seconds).
     pub(super) fn over_limit(self, poll: i8) -> Self {
-        Self { header: Header { poll: self.header.poll.max(poll), ..self.header }, kind: ReplyKind::TimeOverLimit }
+        Self {
+            header: Header {
+                poll: self.header.poll.max(poll),
+                ..self.header
+            },
+            kind: ReplyKind::TimeOverLimit,
+        }
     }
 
     /// A RATE kiss that tells the shortest poll interval that we bear (log₂ of seconds).
     pub(super) fn rate_kiss(self, poll: i8) -> Self {
-        let header = Header { poll: self.header.poll.max(poll), ..self.kiss(KissCode::Rate) };
-        Self { header, kind: ReplyKind::RateKiss }
+        let header = Header {
+            poll: self.header.poll.max(poll),
+            ..self.kiss(KissCode::Rate)
+        };
+        Self {
+            header,
+            kind: ReplyKind::RateKiss,
+        }
     }
 
     /// A DENY kiss.
     pub(super) fn deny_kiss(self) -> Self {
-        Self { header: self.kiss(KissCode::Deny), kind: ReplyKind::DenyKiss }
+        Self {
+            header: self.kiss(KissCode::Deny),
+            kind: ReplyKind::DenyKiss,
+        }
     }
 
-    /// A kiss instead of the time (RFC 5905 §7.4). Origin, receive and transmit stay true: clients take no kiss without
-    /// them, and whoever overlooks that it is a kiss must not get a wrong time.
+    /// A kiss instead of the time (RFC 5905 §7.4). Origin, receive and transmit stay true: clients
+    /// take no kiss without them, and whoever overlooks that it is a kiss must not get a wrong
+    /// time.
     fn kiss(self, code: KissCode) -> Header {
         Header {
             leap: LeapIndicator::Unsynchronized,
@@ -101,12 +133,19 @@ impl Draft {
 
     /// Says that the request's cookie is of no use.
     pub(super) fn nak(self) -> Self {
-        Self { header: self.kiss(KissCode::Ntsn), kind: ReplyKind::NtsNak }
+        Self {
+            header: self.kiss(KissCode::Ntsn),
+            kind: ReplyKind::NtsNak,
+        }
     }
 
     /// The same, to be protected by NTS.
     pub(super) fn protected(self) -> Self {
-        let kind = if self.kind == ReplyKind::Time { ReplyKind::NtsTime } else { self.kind };
+        let kind = if self.kind == ReplyKind::Time {
+            ReplyKind::NtsTime
+        } else {
+            self.kind
+        };
         Self { kind, ..self }
     }
 
@@ -128,7 +167,8 @@ pub(super) enum Protection<'s> {
 
 /// A reply that only lacks its transmit timestamp and, if it is protected, the seal over it.
 ///
-/// Its length is fixed and never more than that of the request. It lives until the server takes the next request.
+/// Its length is fixed and never more than that of the request. It lives until the server takes the
+/// next request.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "emit it, or the client waits in vain"]
 pub struct PendingReply<'s> {
@@ -147,7 +187,8 @@ impl<'s> PendingReply<'s> {
         self.draft.kind
     }
 
-    /// Whether it is sealed after it has been stamped; [`SealingTimes`](super::SealingTimes) tells how long that takes.
+    /// Whether it is sealed after it has been stamped; [`SealingTimes`](super::SealingTimes) tells
+    /// how long that takes.
     #[must_use]
     pub const fn is_sealed(&self) -> bool {
         matches!(self.protection, Protection::Sealed(_))
@@ -164,13 +205,16 @@ impl<'s> PendingReply<'s> {
         }
     }
 
-    /// Writes the reply with `transmit`, the reading of our clock that the driver has just taken, seals it if it is
-    /// protected, and tells its length.
+    /// Writes the reply with `transmit`, the reading of our clock that the driver has just taken,
+    /// seals it if it is protected, and tells its length.
     ///
     /// # Errors
     /// [`BufferFull`] if `buffer` is shorter than [`len`](Self::len).
     pub fn emit(self, transmit: NtpTimestamp, buffer: &mut [u8]) -> Result<usize, BufferFull> {
-        let header = Header { transmit, ..self.draft.header };
+        let header = Header {
+            transmit,
+            ..self.draft.header
+        };
         match self.protection {
             Protection::Plain => {
                 let mut writer = Writer::new(buffer);

@@ -1,13 +1,14 @@
 //! How long sealing takes, so that a transmit timestamp can allow for it.
 //!
-//! A protected reply is sealed when its timestamp is in it already, so that it leaves later than it says: by about a
-//! microsecond on a fast processor, by tens of them on a slow one. As plain replies and the way there have nothing like it,
-//! a client would take half of that for an offset. What it took the last times tells what it will take this time.
+//! A protected reply is sealed when its timestamp is in it already, so that it leaves later than it
+//! says: by about a microsecond on a fast processor, by tens of them on a slow one. As plain
+//! replies and the way there have nothing like it, a client would take half of that for an offset.
+//! What it took the last times tells what it will take this time.
 
 use crate::time::NtpDuration;
 
-/// How many octets of length make a class of its own. What it takes depends on the length, and nobody must be able to
-/// change other clients' timestamps by asking for many cookies.
+/// How many octets of length make a class of its own. What it takes depends on the length, and
+/// nobody must be able to change other clients' timestamps by asking for many cookies.
 const CLASS_LENGTH: usize = 16;
 
 /// How many classes there are: enough for the longest reply.
@@ -16,8 +17,8 @@ const CLASSES: usize = super::MAX_REQUEST_LENGTH / CLASS_LENGTH + 1;
 /// The share of a difference that is learnt at once is one of so many.
 const SLOWNESS: i64 = 8;
 
-/// The most that is learnt at once, of 2⁻³² s: 60 ns, and an eighth of what is known already. A processor that was taken
-/// away in between tells nothing.
+/// The most that is learnt at once, of 2⁻³² s: 60 ns, and an eighth of what is known already. A
+/// processor that was taken away in between tells nothing.
 const MOST: i64 = 256;
 
 /// What sealing has taken of late, for each length of reply.
@@ -77,7 +78,10 @@ mod tests {
     #[test]
     fn after_some_replies_what_they_took_is_allowed_for() {
         let sealing = taught(NtpDuration::from_nanos(1_000), 60);
-        assert!(apart(sealing.expected(REPLY), NtpDuration::from_nanos(1_000)) < 50, "{sealing:?}");
+        assert!(
+            apart(sealing.expected(REPLY), NtpDuration::from_nanos(1_000)) < 50,
+            "{sealing:?}"
+        );
     }
 
     #[test]
@@ -85,7 +89,10 @@ mod tests {
         let mut sealing = taught(NtpDuration::from_nanos(1_000), 60);
         let before = sealing.expected(REPLY);
         sealing.learn(REPLY, NtpDuration::from_nanos(5_000_000));
-        assert!(apart(sealing.expected(REPLY), before) <= MOST + before.to_bits() / SLOWNESS, "{sealing:?}");
+        assert!(
+            apart(sealing.expected(REPLY), before) <= MOST + before.to_bits() / SLOWNESS,
+            "{sealing:?}"
+        );
     }
 
     #[test]
@@ -101,7 +108,10 @@ mod tests {
         let before = sealing.expected(REPLY);
         (0..100).for_each(|_| sealing.learn(988, NtpDuration::from_nanos(9_000)));
         assert_eq!(sealing.expected(REPLY), before);
-        assert!(apart(sealing.expected(988), NtpDuration::from_nanos(9_000)) < 5000, "{sealing:?}");
+        assert!(
+            apart(sealing.expected(988), NtpDuration::from_nanos(9_000)) < 5000,
+            "{sealing:?}"
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
 
-/// The few numbers of the system state that replies are made of: a snapshot, good until the next one.
+/// The few numbers of the system state that replies are made of: a snapshot, good until the next
+/// one.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ServedState {
     /// The leap second warning, or that we are not synchronised.
@@ -16,8 +17,8 @@ pub struct ServedState {
     pub root_delay: Seconds,
     /// The error that our clock may have had at the time `at`, half of the root delay aside.
     pub root_dispersion: Seconds,
-    /// How fast the root dispersion grows without a further measurement: PHI (RFC 5905 §7.2) and what else our frequency
-    /// may be wrong by.
+    /// How fast the root dispersion grows without a further measurement: PHI (RFC 5905 §7.2) and
+    /// what else our frequency may be wrong by.
     pub dispersion_rate: Frequency,
     /// The time by our clock that `root_dispersion` is told for.
     pub at: NtpTimestamp,
@@ -30,8 +31,9 @@ pub struct ServedState {
 }
 
 impl ServedState {
-    /// Not synchronised: leap indicator 3, stratum 16, and the largest dispersion that RFC 5905 knows (MAXDISP, 16 s), so
-    /// that a client takes none of our time, whichever of the three it looks at.
+    /// Not synchronised: leap indicator 3, stratum 16, and the largest dispersion that RFC 5905
+    /// knows (MAXDISP, 16 s), so that a client takes none of our time, whichever of the three it
+    /// looks at.
     pub const UNSYNCHRONIZED: Self = Self {
         leap: LeapIndicator::Unsynchronized,
         stratum: Stratum::UNSYNCHRONIZED,
@@ -45,8 +47,9 @@ impl ServedState {
         is_own_reference: false,
     };
 
-    /// The time at which our clock was last set or corrected, for a reply at a time by our clock. One that is its own reference
-    /// counts as set every 64 s: classic clients refuse a server that was last set a day ago (RFC 5905 MAXAGE).
+    /// The time at which our clock was last set or corrected, for a reply at a time by our clock.
+    /// One that is its own reference counts as set every 64 s: classic clients refuse a server that
+    /// was last set a day ago (RFC 5905 MAXAGE).
     #[must_use]
     pub fn reference_time_at(&self, now: NtpTimestamp) -> NtpTimestamp {
         const WITHIN_64_SECONDS: u64 = (1 << 38) - 1;
@@ -57,7 +60,8 @@ impl ServedState {
         NtpTimestamp::from_bits((now.to_bits() & !WITHIN_64_SECONDS).max(1))
     }
 
-    /// The root dispersion at another time by our clock. It never shrinks: before `at` it is what it is at `at`.
+    /// The root dispersion at another time by our clock. It never shrinks: before `at` it is what
+    /// it is at `at`.
     #[must_use]
     pub fn root_dispersion_at(&self, now: NtpTimestamp) -> Seconds {
         let elapsed = (now - self.at).max(NtpDuration::ZERO);
@@ -78,7 +82,11 @@ mod tests {
             at,
             ..ServedState::UNSYNCHRONIZED
         };
-        let after = |seconds| state.root_dispersion_at(at + NtpDuration::from_seconds(seconds)).to_f64();
+        let after = |seconds| {
+            state
+                .root_dispersion_at(at + NtpDuration::from_seconds(seconds))
+                .to_f64()
+        };
         assert_eq!(after(0.0), 0.010);
         assert_eq!(after(-100.0), 0.010);
         // 1000 s at 15 ppm are 15 ms, across the era boundary of 2036.

@@ -12,12 +12,13 @@ pub enum DropReason {
     TooShort,
     /// It is longer than any request that we understand, or not a whole number of 32-bit words.
     BadSize,
-    /// It is no request: only modes 3 and 1, and version 1 without a mode, are answered, and only in modes 4 and 2, so that
-    /// two servers can never answer each other.
+    /// It is no request: only modes 3 and 1, and version 1 without a mode, are answered, and only
+    /// in modes 4 and 2, so that two servers can never answer each other.
     NotClientMode,
     /// We do not speak its version, or are not to answer it.
     BadVersion,
-    /// No reply could reach the sender, or it would reach many: port 0, an unspecified, multicast or broadcast address.
+    /// No reply could reach the sender, or it would reach many: port 0, an unspecified, multicast
+    /// or broadcast address.
     BadSource,
     /// An extension field tells an impossible length, or there are too many fields.
     BadExtension,
@@ -37,7 +38,8 @@ pub enum DropReason {
     NtsMalformed,
     /// Its NTS cookie cannot be opened, and so many have just been told so that the sender was not.
     NtsBadCookie,
-    /// It was not sealed with the keys of its cookie, and so many have just been told so that the sender was not.
+    /// It was not sealed with the keys of its cookie, and so many have just been told so that the
+    /// sender was not.
     NtsForged,
 }
 
@@ -89,14 +91,16 @@ impl From<DecodeError> for DropReason {
         match error {
             DecodeError::Truncated { .. } => Self::TooShort,
             DecodeError::UnknownVersion(_) => Self::BadVersion,
-            DecodeError::BadExtensionLength { .. } | DecodeError::TooManyExtensions => Self::BadExtension,
+            DecodeError::BadExtensionLength { .. } | DecodeError::TooManyExtensions => {
+                Self::BadExtension
+            }
             DecodeError::BadTrailer { .. } => Self::BadTrailer,
         }
     }
 }
 
-/// The number of requests by verdict since the start. Each request is in exactly one counter, so all totals are sums; the
-/// causes for which cookies could not be opened are counted beside that.
+/// The number of requests by verdict since the start. Each request is in exactly one counter, so
+/// all totals are sums; the causes for which cookies could not be opened are counted beside that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerStats {
     replies: [u64; ReplyKind::ALL.len()],
@@ -106,14 +110,20 @@ pub struct ServerStats {
 
 impl ServerStats {
     /// How many counters there are.
-    pub const COUNTERS: usize = ReplyKind::ALL.len() + DropReason::ALL.len() + CookieError::ALL.len();
+    pub const COUNTERS: usize =
+        ReplyKind::ALL.len() + DropReason::ALL.len() + CookieError::ALL.len();
 
-    /// All counters, first those of [`iter`](Self::iter) and then those of [`cookies`](Self::cookies), to be shown to other
-    /// threads.
+    /// All counters, first those of [`iter`](Self::iter) and then those of
+    /// [`cookies`](Self::cookies), to be shown to other threads.
     #[must_use]
     pub fn counts(&self) -> [u64; Self::COUNTERS] {
         let mut all = [0; Self::COUNTERS];
-        for (place, count) in all.iter_mut().zip(self.replies.into_iter().chain(self.drops).chain(self.cookies)) {
+        for (place, count) in all.iter_mut().zip(
+            self.replies
+                .into_iter()
+                .chain(self.drops)
+                .chain(self.cookies),
+        ) {
             *place = count;
         }
         all
@@ -123,7 +133,11 @@ impl ServerStats {
     #[must_use]
     pub fn from_counts(counts: [u64; Self::COUNTERS]) -> Self {
         let mut stats = Self::default();
-        let places = stats.replies.iter_mut().chain(&mut stats.drops).chain(&mut stats.cookies);
+        let places = stats
+            .replies
+            .iter_mut()
+            .chain(&mut stats.drops)
+            .chain(&mut stats.cookies);
         for (place, count) in places.zip(counts) {
             *place = count;
         }
@@ -146,15 +160,22 @@ impl ServerStats {
         }
     }
 
-    /// The cookies that could not be opened, by the cause; the verdict on their requests is counted as well.
+    /// The cookies that could not be opened, by the cause; the verdict on their requests is counted
+    /// as well.
     pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        CookieError::ALL.iter().map(|error| error.word()).zip(self.cookies)
+        CookieError::ALL
+            .iter()
+            .map(|error| error.word())
+            .zip(self.cookies)
     }
 
     /// All requests that came.
     #[must_use]
     pub fn received(&self) -> u64 {
-        self.replies.iter().chain(&self.drops).fold(0, |sum, count| sum.saturating_add(*count))
+        self.replies
+            .iter()
+            .chain(&self.drops)
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The replies of one kind.
@@ -169,7 +190,8 @@ impl ServerStats {
         self.drops.get(reason as usize).copied().unwrap_or(0)
     }
 
-    /// All requests of clients that asked too often, whether they were answered all the same, kissed or dropped.
+    /// All requests of clients that asked too often, whether they were answered all the same,
+    /// kissed or dropped.
     #[must_use]
     pub fn over_limit(&self) -> u64 {
         self.replied(ReplyKind::TimeOverLimit)
@@ -179,15 +201,25 @@ impl ServerStats {
 
     /// All counters with the words for them: first the kinds of reply, then the reasons to drop.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let replies = ReplyKind::ALL.iter().map(|kind| kind.word()).zip(self.replies);
-        let drops = DropReason::ALL.iter().map(|reason| reason.word()).zip(self.drops);
+        let replies = ReplyKind::ALL
+            .iter()
+            .map(|kind| kind.word())
+            .zip(self.replies);
+        let drops = DropReason::ALL
+            .iter()
+            .map(|reason| reason.word())
+            .zip(self.drops);
         replies.chain(drops)
     }
 }
 
 impl AddAssign for ServerStats {
     fn add_assign(&mut self, other: Self) {
-        let ours = self.replies.iter_mut().chain(&mut self.drops).chain(&mut self.cookies);
+        let ours = self
+            .replies
+            .iter_mut()
+            .chain(&mut self.drops)
+            .chain(&mut self.cookies);
         for (count, more) in ours.zip(other.counts()) {
             *count = count.saturating_add(more);
         }
@@ -215,7 +247,11 @@ mod tests {
         }
         let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
         assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
-        assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+        assert!(
+            words
+                .iter()
+                .all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+        );
     }
 
     #[test]
@@ -238,7 +274,12 @@ mod tests {
         one += other;
         assert_eq!(one.dropped(DropReason::TooShort), 2);
         assert_eq!(one.received(), 3);
-        assert!(one.cookies().eq([("bad-length", 0), ("no-such-key", 2), ("forged", 0), ("unknown-content", 0)]));
+        assert!(one.cookies().eq([
+            ("bad-length", 0),
+            ("no-such-key", 2),
+            ("forged", 0),
+            ("unknown-content", 0)
+        ]));
         assert_eq!(one.over_limit(), 1);
     }
 }

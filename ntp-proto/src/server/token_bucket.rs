@@ -3,13 +3,16 @@
 use crate::time::MonoTime;
 use std::time::Duration;
 
-/// A token bucket, told by the time (in nanoseconds) when it will be full again if nothing more is taken.
+/// A token bucket, told by the time (in nanoseconds) when it will be full again if nothing more is
+/// taken.
 ///
-/// That one number is all there is to a bucket, and one that was never used is the same as one that is full.
+/// That one number is all there is to a bucket, and one that was never used is the same as one that
+/// is full.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(super) struct FullAt(u64);
 
-/// How buckets fill: one token per `interval`, up to as many as come within `to_fill`. Both are in nanoseconds.
+/// How buckets fill: one token per `interval`, up to as many as come within `to_fill`. Both are in
+/// nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refill {
     interval: u64,
@@ -20,7 +23,10 @@ impl Refill {
     /// Buckets that hold `burst` tokens (1 at least), one of which comes back per `interval`.
     pub(super) fn new(interval: Duration, burst: u32) -> Self {
         let interval = nanos(interval);
-        Self { interval, to_fill: interval.saturating_mul(burst.max(1).into()) }
+        Self {
+            interval,
+            to_fill: interval.saturating_mul(burst.max(1).into()),
+        }
     }
 
     /// Takes one token, if there is one.
@@ -46,12 +52,16 @@ impl Budget {
     /// Up to `per_second` in each second, evenly or at once; 0 is none ever.
     pub(super) fn new(per_second: u32) -> Self {
         let interval = Duration::from_secs(1).checked_div(per_second);
-        Self { refill: interval.map(|interval| Refill::new(interval, per_second)), bucket: FullAt::default() }
+        Self {
+            refill: interval.map(|interval| Refill::new(interval, per_second)),
+            bucket: FullAt::default(),
+        }
     }
 
     /// Whether there is one left; if so, it is spent.
     pub(super) fn spend(&mut self, now: MonoTime) -> bool {
-        self.refill.is_some_and(|refill| refill.take(&mut self.bucket, now))
+        self.refill
+            .is_some_and(|refill| refill.take(&mut self.bucket, now))
     }
 }
 
@@ -87,8 +97,16 @@ mod tests {
     #[test]
     fn odd_settings_do_no_harm() {
         let mut bucket = FullAt::default();
-        assert_eq!(drain(Refill::new(Duration::ZERO, 0), &mut bucket, at(5)), 1000, "no interval is no limit");
-        assert_eq!(drain(Refill::new(Duration::from_secs(1), 0), &mut bucket, at(5)), 1, "no burst is a burst of one");
+        assert_eq!(
+            drain(Refill::new(Duration::ZERO, 0), &mut bucket, at(5)),
+            1000,
+            "no interval is no limit"
+        );
+        assert_eq!(
+            drain(Refill::new(Duration::from_secs(1), 0), &mut bucket, at(5)),
+            1,
+            "no burst is a burst of one"
+        );
         let longest = Refill::new(Duration::MAX, u32::MAX);
         let the_end = MonoTime::from_epoch(Duration::MAX);
         assert!(longest.take(&mut FullAt::default(), MonoTime::ZERO));
@@ -98,7 +116,9 @@ mod tests {
     #[test]
     fn a_budget_is_kept_over_any_second() {
         let mut budget = Budget::new(10);
-        let spent = (0..10_000).filter(|millis| budget.spend(at(*millis))).count();
+        let spent = (0..10_000)
+            .filter(|millis| budget.spend(at(*millis)))
+            .count();
         assert_eq!(spent, 10 + 99);
         assert!(!Budget::new(0).spend(at(1_000_000)));
     }

@@ -1,4 +1,5 @@
-//! The state machine of one association: one request in flight at most, and its reply accepted at most once.
+//! The state machine of one association: one request in flight at most, and its reply accepted at
+//! most once.
 
 mod exchange;
 mod facts;
@@ -52,8 +53,8 @@ pub struct Source {
     problem: Option<Discard>,
     useless: u32,
     send_error: Option<i32>,
-    /// The cause for which a request did not arrive, as the network reported it: an operating system error number, and the
-    /// request.
+    /// The cause for which a request did not arrive, as the network reported it: an operating
+    /// system error number, and the request.
     unreachable: Option<(i32, u32)>,
     /// The last datagram that was not believed, since the last measurement.
     doubt: Option<Doubt>,
@@ -64,7 +65,12 @@ pub struct Source {
 impl Source {
     /// A new association that polls for the first time at `start`.
     #[must_use]
-    pub(crate) fn new(id: SourceId, address: SocketAddr, config: SourceConfig, start: MonoTime) -> Self {
+    pub(crate) fn new(
+        id: SourceId,
+        address: SocketAddr,
+        config: SourceConfig,
+        start: MonoTime,
+    ) -> Self {
         Self {
             id,
             address,
@@ -93,7 +99,8 @@ impl Source {
     }
 
     /// Writes the next request into `buffer` if one is due. The buffer must hold a header, or
-    /// [`MAX_PROTECTED_REQUEST`](crate::nts::MAX_PROTECTED_REQUEST) octets with NTS; a smaller one sends nothing.
+    /// [`MAX_PROTECTED_REQUEST`](crate::nts::MAX_PROTECTED_REQUEST) octets with NTS; a smaller one
+    /// sends nothing.
     pub(crate) fn poll_transmit(
         &mut self,
         now: MonoTime,
@@ -146,28 +153,47 @@ impl Source {
             refusal: None,
             better_until: self.next_poll.min(deadline),
         });
-        let token = TransmitToken { source: self.id, sequence: self.sequence };
-        Some(Transmit { source: self.id, to: self.address, length, token, expires: deadline })
+        let token = TransmitToken {
+            source: self.id,
+            sequence: self.sequence,
+        };
+        Some(Transmit {
+            source: self.id,
+            to: self.address,
+            length,
+            token,
+            expires: deadline,
+        })
     }
 
-    /// Takes in the transmit timestamp of a request. Returns what became of a reply that waited for it.
+    /// Takes in the transmit timestamp of a request. Returns what became of a reply that waited for
+    /// it.
     ///
     /// # Errors
     /// Why the waiting reply cannot be used.
-    #[expect(clippy::needless_pass_by_value, reason = "a token can be redeemed once")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a token can be redeemed once"
+    )]
     pub(crate) fn handle_transmitted(
         &mut self,
         token: TransmitToken,
         stamp: Stamp,
         context: &Context<'_>,
     ) -> Result<Option<Accepted>, Discard> {
-        let Some(request) = self.in_flight.as_mut().filter(|request| request.sequence == token.sequence) else {
+        let Some(request) = self
+            .in_flight
+            .as_mut()
+            .filter(|request| request.sequence == token.sequence)
+        else {
             return Ok(None);
         };
         request.transmitted = Some(stamp);
         self.send_error = None;
         count_stamp(&mut self.counters.transmit_stamps, stamp.origin);
-        let Some((reply, received)) = request.parked.take() else { return Ok(None) };
+        let Some((reply, received)) = request.parked.take() else {
+            return Ok(None);
+        };
         let outcome = self.conclude(&reply, stamp, received, context);
         if let Err(discard) = outcome {
             self.counters.discards.count(discard);
@@ -176,17 +202,24 @@ impl Source {
     }
 
     /// The request could not be sent, for the reason of this operating system error number.
-    #[expect(clippy::needless_pass_by_value, reason = "a token can be redeemed once")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a token can be redeemed once"
+    )]
     pub(crate) fn handle_send_failed(&mut self, token: TransmitToken, os_error: i32) {
-        if self.in_flight.take_if(|request| request.sequence == token.sequence).is_some() {
+        if self
+            .in_flight
+            .take_if(|request| request.sequence == token.sequence)
+            .is_some()
+        {
             self.counters.send_failures += 1;
             self.send_error = Some(os_error);
             self.lost();
         }
     }
 
-    /// The network says that requests do not arrive, with the operating system's error number for the reason. Such a message
-    /// is easily forged, so it is only shown.
+    /// The network says that requests do not arrive, with the operating system's error number for
+    /// the reason. Such a message is easily forged, so it is only shown.
     pub(crate) fn handle_unreachable(&mut self, os_error: i32) {
         self.unreachable = Some((os_error, self.sequence));
     }
@@ -194,7 +227,8 @@ impl Source {
     /// Takes in a datagram that came in at the port of a request of ours.
     ///
     /// # Errors
-    /// Why it is not believed; up to [`Discard::Nak`] the association is then unchanged but for its counters.
+    /// Why it is not believed; up to [`Discard::Nak`] the association is then unchanged but for its
+    /// counters.
     pub(crate) fn handle_datagram(
         &mut self,
         datagram: &Datagram<'_>,
@@ -204,25 +238,41 @@ impl Source {
         if same_endpoint(datagram.from, self.address) {
             self.unreachable = None;
         }
-        // A datagram without a request in flight, such as the second copy of a reply, says nothing about the server.
+        // A datagram without a request in flight, such as the second copy of a reply, says nothing
+        // about the server.
         let waited = self.in_flight.is_some();
         let outcome = self.judge(datagram, context);
         if let Err(discard) = outcome {
             self.counters.discards.count(discard);
             if waited || discard == Discard::TooLate {
-                self.doubt = Some(Doubt { discard, from: datagram.from, sequence: self.sequence });
+                self.doubt = Some(Doubt {
+                    discard,
+                    from: datagram.from,
+                    sequence: self.sequence,
+                });
             }
         }
         outcome
     }
 
-    fn judge(&mut self, datagram: &Datagram<'_>, context: &Context<'_>) -> Result<Accepted, Discard> {
+    fn judge(
+        &mut self,
+        datagram: &Datagram<'_>,
+        context: &Context<'_>,
+    ) -> Result<Accepted, Discard> {
         let header = self.answer_to_our_request(datagram, context.now)?;
         let header = self.authenticate(header, datagram.bytes)?;
-        self.heard = Some(Heard { header, at: context.now });
-        let ourselves = Ourselves { address: datagram.to, server: Some(self.address), ..context.ourselves };
-        let reply =
-            ValidReply::check(&header, &ourselves).map_err(|discard| self.refuse(discard, &header, context.now))?;
+        self.heard = Some(Heard {
+            header,
+            at: context.now,
+        });
+        let ourselves = Ourselves {
+            address: datagram.to,
+            server: Some(self.address),
+            ..context.ourselves
+        };
+        let reply = ValidReply::check(&header, &ourselves)
+            .map_err(|discard| self.refuse(discard, &header, context.now))?;
         // From here on, nothing else answers this request.
         self.last_origin = Some(header.origin);
         count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
@@ -238,7 +288,11 @@ impl Source {
     }
 
     /// Packet tests 1 and 2, and that it is a packet of our server at all.
-    fn answer_to_our_request(&self, datagram: &Datagram<'_>, now: MonoTime) -> Result<Header, Discard> {
+    fn answer_to_our_request(
+        &self,
+        datagram: &Datagram<'_>,
+        now: MonoTime,
+    ) -> Result<Header, Discard> {
         if !same_endpoint(datagram.from, self.address) {
             return Err(Discard::WrongAddress);
         }
@@ -252,8 +306,11 @@ impl Source {
         if !header.origin.is_unknown() && self.given_up.contains(&Some(header.origin)) {
             return Err(Discard::TooLate);
         }
-        let request =
-            self.in_flight.as_ref().filter(|request| request.origin == header.origin).ok_or(Discard::Bogus)?;
+        let request = self
+            .in_flight
+            .as_ref()
+            .filter(|request| request.origin == header.origin)
+            .ok_or(Discard::Bogus)?;
         if now > request.deadline {
             return Err(Discard::TooLate);
         }
@@ -274,7 +331,8 @@ impl Source {
             server_sent: header.transmit,
             received: context.timescale.to_free(received.at),
         };
-        let measurement = reply.measure(&exchange, (sent.origin, received.origin), context.precision);
+        let measurement =
+            reply.measure(&exchange, (sent.origin, received.origin), context.precision);
         let measurement = measurement.map_err(|discard| {
             self.last_origin = None;
             self.refuse(discard, header, context.now)
@@ -299,13 +357,19 @@ impl Source {
         if now >= self.next_poll && !self.awaits_better(now) {
             self.settle_refusal(now);
         }
-        if self.in_flight.as_ref().is_some_and(|request| now > request.deadline) {
+        if self
+            .in_flight
+            .as_ref()
+            .is_some_and(|request| now > request.deadline)
+        {
             self.give_up(now);
         }
     }
 
     fn give_up(&mut self, now: MonoTime) {
-        let Some(request) = self.in_flight.take() else { return };
+        let Some(request) = self.in_flight.take() else {
+            return;
+        };
         self.remember(request.origin);
         match request.refusal {
             Some(refusal) => self.obey(refusal, now),
@@ -345,12 +409,21 @@ impl Source {
     pub(crate) fn revive(&mut self, config: SourceConfig, now: MonoTime) {
         let (counters, pending) = (self.counters, self.pending);
         let session = self.session.take();
-        *self = Self { counters, pending, heard: self.heard, session, ..Self::new(self.id, self.address, config, now) };
+        *self = Self {
+            counters,
+            pending,
+            heard: self.heard,
+            session,
+            ..Self::new(self.id, self.address, config, now)
+        };
     }
 
     /// When something is due: the next request, or the deadline of the one in flight.
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
-        let deadline = self.in_flight.as_ref().map(|request| request.deadline + Duration::from_millis(1));
+        let deadline = self
+            .in_flight
+            .as_ref()
+            .map(|request| request.deadline + Duration::from_millis(1));
         let next_poll = self.demobilized.is_none().then_some(self.next_poll);
         [deadline, next_poll].into_iter().flatten().min()
     }
@@ -368,7 +441,8 @@ fn unpredictable(rng: &mut impl CryptoRng) -> NtpTimestamp {
     NtpTimestamp::from_bits(rng.random::<u64>().max(1))
 }
 
-/// Addresses are compared without the scope and flow of IPv6, which differ between what we asked for and what came.
+/// Addresses are compared without the scope and flow of IPv6, which differ between what we asked
+/// for and what came.
 fn same_endpoint(a: SocketAddr, b: SocketAddr) -> bool {
     a.ip().to_canonical() == b.ip().to_canonical() && a.port() == b.port()
 }

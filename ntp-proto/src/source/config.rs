@@ -10,8 +10,8 @@ pub struct SourceConfig {
     pub poll_limits: PollLimits,
     /// The interval that follows the burst at start; it is moved into the limits.
     pub initial_poll: PollInterval,
-    /// Requests sent two seconds apart at start and after an outage, so that the clock is right within seconds.
-    /// 1 means no burst (RFC 5905 §13.1 "iburst").
+    /// Requests sent two seconds apart at start and after an outage, so that the clock is right
+    /// within seconds. 1 means no burst (RFC 5905 §13.1 "iburst").
     pub burst: u8,
     /// The version of our requests.
     pub version: Version,

@@ -2,16 +2,17 @@
 
 use crate::packet::KissCode;
 
-/// The reason to discard a datagram. The variants up to [`Discard::Forged`] had no effect on the association. A NAK and the
-/// others answer the request in flight, but bring no time: as they may be forged, they have an effect only if no valid reply
-/// comes until the deadline of the exchange.
+/// The reason to discard a datagram. The variants up to [`Discard::Forged`] had no effect on the
+/// association. A NAK and the others answer the request in flight, but bring no time: as they may
+/// be forged, they have an effect only if no valid reply comes until the deadline of the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Discard {
     /// It came from somebody else.
     WrongAddress,
     /// It is no NTP packet.
     Malformed,
-    /// It is of a version of NTP that we do not speak, this one; that it answers our request is not known.
+    /// It is of a version of NTP that we do not speak, this one; that it answers our request is not
+    /// known.
     UnknownVersion(u8),
     /// It is no reply of a server (mode 4).
     NotAReply,
@@ -39,7 +40,8 @@ pub enum Discard {
     NegativeDelay,
     /// The server follows us.
     Loop,
-    /// It tells a time at which the server's certificate is not valid, and nobody has confirmed the time yet.
+    /// It tells a time at which the server's certificate is not valid, and nobody has confirmed the
+    /// time yet.
     CertificateTime,
 }
 

@@ -11,7 +11,9 @@ mod session;
 mod validate;
 
 pub(crate) use association::Context;
-pub use association::{Accepted, Datagram, Doubt, Heard, Source, SourceCounters, Transmit, TransmitToken};
+pub use association::{
+    Accepted, Datagram, Doubt, Heard, Source, SourceCounters, Transmit, TransmitToken,
+};
 pub use config::SourceConfig;
 pub use discard::{Discard, DiscardCounters};
 pub use id::SourceId;

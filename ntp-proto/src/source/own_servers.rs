@@ -1,4 +1,5 @@
-//! The addresses at which our own server answers, so that a client that is given one of them does not follow itself.
+//! The addresses at which our own server answers, so that a client that is given one of them does
+//! not follow itself.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,30 +12,45 @@ pub struct OwnServers {
 
 impl OwnServers {
     /// No server of our own.
-    pub const NONE: Self = Self { listens: Vec::new(), interfaces: Vec::new() };
+    pub const NONE: Self = Self {
+        listens: Vec::new(),
+        interfaces: Vec::new(),
+    };
 
-    /// Servers that listen at `listens`, on a machine whose interfaces have the addresses `interfaces`.
+    /// Servers that listen at `listens`, on a machine whose interfaces have the addresses
+    /// `interfaces`.
     #[must_use]
     pub const fn new(listens: Vec<SocketAddr>, interfaces: Vec<IpAddr>) -> Self {
-        Self { listens, interfaces }
+        Self {
+            listens,
+            interfaces,
+        }
     }
 
-    /// True if a server at `address` is one of ours. `reached_at` is our address that its reply was sent to, where known:
-    /// a host that answers from the address that it was asked from is this one.
+    /// True if a server at `address` is one of ours. `reached_at` is our address that its reply was
+    /// sent to, where known: a host that answers from the address that it was asked from is this
+    /// one.
     #[must_use]
     pub fn contain(&self, address: SocketAddr, reached_at: Option<IpAddr>) -> bool {
         let ip = address.ip().to_canonical();
         let ours = || {
             ip.is_loopback()
                 || reached_at.is_some_and(|reached_at| reached_at.to_canonical() == ip)
-                || self.interfaces.iter().any(|interface| interface.to_canonical() == ip)
+                || self
+                    .interfaces
+                    .iter()
+                    .any(|interface| interface.to_canonical() == ip)
         };
-        self.listens.iter().filter(|listen| listen.port() == address.port()).any(|listen| {
-            let bound = listen.ip().to_canonical();
-            // `[::]` may serve IPv4 as well; where it does not, nothing of ours answers, and no reply can be refused.
-            let everywhere = listen.ip().is_unspecified() && (ip.is_ipv4() || listen.is_ipv6());
-            bound == ip || (everywhere && ours())
-        })
+        self.listens
+            .iter()
+            .filter(|listen| listen.port() == address.port())
+            .any(|listen| {
+                let bound = listen.ip().to_canonical();
+                // `[::]` may serve IPv4 as well; where it does not, nothing of ours answers, and no
+                // reply can be refused.
+                let everywhere = listen.ip().is_unspecified() && (ip.is_ipv4() || listen.is_ipv6());
+                bound == ip || (everywhere && ours())
+            })
     }
 }
 
@@ -44,7 +60,13 @@ mod tests {
 
     fn own(listens: &[&str]) -> OwnServers {
         let interfaces = ["192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
-        OwnServers::new(listens.iter().map(|listen| listen.parse().unwrap()).collect(), interfaces.to_vec())
+        OwnServers::new(
+            listens
+                .iter()
+                .map(|listen| listen.parse().unwrap())
+                .collect(),
+            interfaces.to_vec(),
+        )
     }
 
     fn is_own(listens: &[&str], source: &str) -> bool {
@@ -53,13 +75,21 @@ mod tests {
 
     #[test]
     fn a_server_on_all_addresses_is_found_at_each_of_them_and_at_its_port_only() {
-        for source in ["192.0.2.7:123", "127.0.0.1:123", "127.9.9.9:123", "[::ffff:192.0.2.7]:123"] {
+        for source in [
+            "192.0.2.7:123",
+            "127.0.0.1:123",
+            "127.9.9.9:123",
+            "[::ffff:192.0.2.7]:123",
+        ] {
             assert!(is_own(&["0.0.0.0:123"], source), "{source}");
             assert!(is_own(&["[::]:123"], source), "{source}");
             assert!(!is_own(&["0.0.0.0:1123"], source), "{source}");
         }
         assert!(is_own(&["[::]:123"], "[2001:db8::7]:123") && is_own(&["[::]:123"], "[::1]:123"));
-        assert!(!is_own(&["0.0.0.0:123"], "[::1]:123"), "another program may serve IPv6");
+        assert!(
+            !is_own(&["0.0.0.0:123"], "[::1]:123"),
+            "another program may serve IPv6"
+        );
         assert!(!is_own(&["0.0.0.0:123", "[::]:123"], "192.0.2.8:123"));
     }
 

@@ -12,16 +12,19 @@ const PATIENCE: u32 = 8;
 const MOST_PATIENCE: u32 = 64;
 /// After this long without a complaint, a faster pace is tried whatever the number of replies.
 const FORGIVENESS: Duration = Duration::from_secs(3600);
-/// No complaint slows us down further than this or the longest regular interval: kisses may be provoked by others.
+/// No complaint slows us down further than this or the longest regular interval: kisses may be
+/// provoked by others.
 const SLOWEST: PollInterval = PollInterval::clamped_const(10);
 /// Extra bursts are this far apart at least.
 const HURRY_SPACING: Duration = Duration::from_secs(600);
 /// Bursts that follow disturbances of our clock are this far apart at least.
 const DISTURBANCE_SPACING: Duration = Duration::from_secs(30);
-/// While nobody answers, the interval grows up to this or the regular one, so that a network that comes back is noticed.
+/// While nobody answers, the interval grows up to this or the regular one, so that a network that
+/// comes back is noticed.
 const LONGEST_SEARCH: PollInterval = PollInterval::clamped_const(6);
 
-/// Unanswered requests in a row that count when losses are looked at, and answers of the last sixteen requests that are few.
+/// Unanswered requests in a row that count when losses are looked at, and answers of the last
+/// sixteen requests that are few.
 const REMEMBERED_SILENCE: u32 = 8;
 const FEW_ANSWERS: u32 = 3;
 
@@ -41,7 +44,8 @@ pub(super) struct Pacing {
     /// The start of the last burst that followed a disturbance of our clock.
     disturbed: Option<MonoTime>,
     unanswered: u32,
-    /// The outcome of the last requests before those: a bit for each, 1 if it was answered. Silence counts eight at most.
+    /// The outcome of the last requests before those: a bit for each, 1 if it was answered. Silence
+    /// counts eight at most.
     answers: u16,
 }
 
@@ -64,7 +68,8 @@ impl Pacing {
 
     /// The regular interval now.
     pub(super) fn poll(&self) -> PollInterval {
-        self.floor.map_or(self.wanted, |floor| floor.max(self.wanted))
+        self.floor
+            .map_or(self.wanted, |floor| floor.max(self.wanted))
     }
 
     /// Whether the server has asked us to slow down, and we still do.
@@ -82,13 +87,16 @@ impl Pacing {
         self.wanted = self.config.poll_limits.clamp(poll);
     }
 
-    /// The time until the next request. `spread` in 0…1 keeps many clients from marching in step; it never shortens the
-    /// interval, as servers count seconds.
+    /// The time until the next request. `spread` in 0…1 keeps many clients from marching in step;
+    /// it never shortens the interval, as servers count seconds.
     pub(super) fn interval(&self, spread: f64) -> Duration {
         if self.burst_left > 0 && self.floor.is_none() {
             return BURST_SPACING;
         }
-        let search = self.poll().log2().saturating_add(i8::try_from(self.unanswered / 4).unwrap_or(i8::MAX));
+        let search = self
+            .poll()
+            .log2()
+            .saturating_add(i8::try_from(self.unanswered / 4).unwrap_or(i8::MAX));
         let poll = PollInterval::clamped(search).min(LONGEST_SEARCH.max(self.poll()));
         poll.duration().mul_f64(1.0 + 0.03 * spread.clamp(0.0, 1.0))
     }
@@ -106,7 +114,8 @@ impl Pacing {
         self.unanswered = 0;
     }
 
-    /// Starts a burst out of turn, if none was started lately and the server does not mind. Returns whether it did.
+    /// Starts a burst out of turn, if none was started lately and the server does not mind. Returns
+    /// whether it did.
     pub(super) fn hurry(&mut self, now: MonoTime) -> bool {
         let lately = self.hurried.is_some_and(|last| now < last + HURRY_SPACING);
         if lately || self.floor.is_some() {
@@ -118,17 +127,20 @@ impl Pacing {
         true
     }
 
-    /// Starts a burst as our clock was disturbed; not again within half a minute, whatever happens to the clock.
+    /// Starts a burst as our clock was disturbed; not again within half a minute, whatever happens
+    /// to the clock.
     pub(super) fn burst_again(&mut self, now: MonoTime) {
-        let lately = self.disturbed.is_some_and(|last| now < last + DISTURBANCE_SPACING);
+        let lately = self
+            .disturbed
+            .is_some_and(|last| now < last + DISTURBANCE_SPACING);
         if !lately {
             self.disturbed = Some(now);
             self.burst_left = self.burst_left.max(self.config.burst);
         }
     }
 
-    /// Forgets unanswered requests, if there were any and the server has not asked for fewer; a burst starts if none was
-    /// started lately. True if there were any.
+    /// Forgets unanswered requests, if there were any and the server has not asked for fewer; a
+    /// burst starts if none was started lately. True if there were any.
     pub(super) fn search_anew(&mut self, now: MonoTime) -> bool {
         let unanswered = self.unanswered > 0 && self.floor.is_none();
         if unanswered && !self.hurry(now) {
@@ -137,7 +149,8 @@ impl Pacing {
         unanswered
     }
 
-    /// A usable reply has come; after an outage this starts a new burst, but not where most requests get lost anyway.
+    /// A usable reply has come; after an outage this starts a new burst, but not where most
+    /// requests get lost anyway.
     pub(super) fn answered(&mut self, was_reachable: bool, now: MonoTime) {
         self.answers = self.answers << self.unanswered.min(REMEMBERED_SILENCE) << 1 | 1;
         let lossy = self.answers.count_ones() < FEW_ANSWERS;
@@ -154,7 +167,9 @@ impl Pacing {
         if self.calm_replies >= self.patience || now >= self.complained + FORGIVENESS {
             self.calm_replies = 0;
             self.complained = now;
-            self.floor = (floor > self.wanted).then(|| floor.shorter()).filter(|floor| *floor > self.wanted);
+            self.floor = (floor > self.wanted)
+                .then(|| floor.shorter())
+                .filter(|floor| *floor > self.wanted);
         }
     }
 
@@ -203,7 +218,10 @@ mod tests {
         let mut pacing = pacing();
         pacing.slow_down(0, MonoTime::ZERO);
         assert_eq!(pacing.poll().log2(), 5);
-        assert!(pacing.interval(0.0) >= Duration::from_secs(32), "the burst is over");
+        assert!(
+            pacing.interval(0.0) >= Duration::from_secs(32),
+            "the burst is over"
+        );
         calm(&mut pacing, 8);
         assert!(!pacing.is_rate_limited());
         assert_eq!(pacing.poll().log2(), 4);

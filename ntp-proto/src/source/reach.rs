@@ -17,8 +17,8 @@ impl Reach {
         self.0 != 0
     }
 
-    /// Whether any of the last three polls was answered, the one in flight aside. A server that is silent for longer must
-    /// not lead.
+    /// Whether any of the last three polls was answered, the one in flight aside. A server that is
+    /// silent for longer must not lead.
     #[must_use]
     pub const fn is_fresh(self) -> bool {
         self.0 & 0b1111 != 0

@@ -1,8 +1,9 @@
-//! What key establishment has granted an association: keys, cookies, and for how long a certificate vouches for them.
+//! What key establishment has granted an association: keys, cookies, and for how long a certificate
+//! vouches for them.
 
 use crate::nts::{
-    ClientKeys, CookieJar, KeyPair, ProtectedRequest, RequestError, ResponseRefusal, UniqueId, open_response,
-    protect_request,
+    ClientKeys, CookieJar, KeyPair, ProtectedRequest, RequestError, ResponseRefusal, UniqueId,
+    open_response, protect_request,
 };
 use crate::packet::Header;
 use crate::source::Discard;
@@ -11,10 +12,12 @@ use rand::CryptoRng;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Keys older than this are replaced although they still work, so that a key that was stolen is not of use for ever.
+/// Keys older than this are replaced although they still work, so that a key that was stolen is not
+/// of use for ever.
 const REFRESH_AFTER: Duration = Duration::from_secs(28 * 86_400);
 
-/// From when until when a certificate is valid, or a whole chain of them, both included, in seconds of Unix time.
+/// From when until when a certificate is valid, or a whole chain of them, both included, in seconds
+/// of Unix time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Validity {
     /// The first second; of a chain, that of the certificate that begins last.
@@ -27,7 +30,10 @@ impl Validity {
     /// When both are valid; it may be never, with an end before its beginning.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { not_before: self.not_before.max(other.not_before), not_after: self.not_after.min(other.not_after) }
+        Self {
+            not_before: self.not_before.max(other.not_before),
+            not_after: self.not_after.min(other.not_after),
+        }
     }
 
     /// Whether something is valid at `unix`, in seconds of Unix time.
@@ -36,8 +42,8 @@ impl Validity {
         self.not_before <= unix && unix <= self.not_after
     }
 
-    /// Says whether a server may claim this time whose certificate was judged `ago`, when it was valid: no earlier than it begins,
-    /// and no later than its end and what has passed since then.
+    /// Says whether a server may claim this time whose certificate was judged `ago`, when it was
+    /// valid: no earlier than it begins, and no later than its end and what has passed since then.
     #[must_use]
     pub fn vouches_for(self, at: NtpTimestamp, ago: Duration) -> bool {
         let unix = at.to_unix_near(self.not_before).0;
@@ -63,7 +69,8 @@ pub struct Granted {
     pub cookies: CookieJar,
     /// When the server's certificate is valid.
     pub validity: Validity,
-    /// Whether that was judged without knowing the time (see [`Event::Establish`](crate::client::Event::Establish)).
+    /// Whether that was judged without knowing the time (see
+    /// [`Event::Establish`](crate::client::Event::Establish)).
     pub provisional: bool,
     /// How old the keys are already, if they were kept from an earlier run.
     pub age: Duration,
@@ -91,7 +98,11 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(granted: Granted, now: MonoTime) -> Self {
-        let cookie_length = granted.cookies.iter().next().map_or(0, |cookie| cookie.octets().len());
+        let cookie_length = granted
+            .cookies
+            .iter()
+            .next()
+            .map_or(0, |cookie| cookie.octets().len());
         Self {
             cookie_length,
             keys: granted.keys.primary,
@@ -113,7 +124,10 @@ impl Session {
     pub fn granted(&self, address: SocketAddr, now: MonoTime) -> Granted {
         Granted {
             addresses: vec![address],
-            keys: ClientKeys { primary: self.keys.clone(), alternate: self.alternate.clone() },
+            keys: ClientKeys {
+                primary: self.keys.clone(),
+                alternate: self.alternate.clone(),
+            },
             cookies: self.jar.clone(),
             validity: self.validity,
             provisional: self.provisional,
@@ -151,14 +165,16 @@ impl Session {
         self.validity
     }
 
-    /// Says whether the certificate that vouches for the server allows it to claim this time. It was valid when the keys were
-    /// established, which was never longer ago than keys are used.
+    /// Says whether the certificate that vouches for the server allows it to claim this time. It
+    /// was valid when the keys were established, which was never longer ago than keys are used.
     #[must_use]
     pub fn vouches_for(&self, at: NtpTimestamp, now: MonoTime) -> bool {
-        self.validity.vouches_for(at, self.age(now).min(REFRESH_AFTER))
+        self.validity
+            .vouches_for(at, self.age(now).min(REFRESH_AFTER))
     }
 
-    /// Whether the certificate was judged without knowing the time, and the time has not been confirmed since.
+    /// Whether the certificate was judged without knowing the time, and the time has not been
+    /// confirmed since.
     #[must_use]
     pub const fn is_provisional(&self) -> bool {
         self.provisional
@@ -195,7 +211,10 @@ impl Session {
 
     /// Takes over the counters of the session that this one replaces.
     pub(super) fn succeeding(self, before: &Self) -> Self {
-        Self { naks: before.naks, ..self }
+        Self {
+            naks: before.naks,
+            ..self
+        }
     }
 
     pub(super) fn protect(
@@ -235,9 +254,9 @@ impl Session {
         }
     }
 
-    /// A request was answered by nothing but a NAK. Returns whether it is worth asking again at once: the server may have
-    /// exported other keys than we have (see [`ClientKeys`]). Otherwise new keys are wanted; those that we have stay in use
-    /// until then, as the NAK may be forged.
+    /// A request was answered by nothing but a NAK. Returns whether it is worth asking again at
+    /// once: the server may have exported other keys than we have (see [`ClientKeys`]). Otherwise
+    /// new keys are wanted; those that we have stay in use until then, as the NAK may be forged.
     pub(super) fn handle_nak(&mut self) -> bool {
         match self.alternate.take_if(|_| !self.answered) {
             Some(alternate) => {

@@ -1,4 +1,5 @@
-//! The packet tests (RFC 5905 §9.2 and figure 26) that a reply with the right origin still has to pass.
+//! The packet tests (RFC 5905 §9.2 and figure 26) that a reply with the right origin still has to
+//! pass.
 
 use super::OwnServers;
 use super::discard::Discard;
@@ -7,13 +8,16 @@ use crate::packet::{Header, KissCode, LeapIndicator, ReferenceId};
 use crate::time::{NtpDuration, NtpShort, Precision, Seconds};
 use std::net::{IpAddr, SocketAddr};
 
-/// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2 MAXDISP).
+/// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2
+/// MAXDISP).
 const MAXIMUM_DISPERSION: Seconds = Seconds::new(16.0);
-/// T3 may lie before T2 by the grain of the server's clock: by the precision that the server states, and by this much in
-/// any case (15.6 ms), as clocks that tick 64 times a second are common and state the resolution of another counter. The
-/// round trip comes out too long by as much, so the error bound contains it.
+/// T3 may lie before T2 by the grain of the server's clock: by the precision that the server
+/// states, and by this much in any case (15.6 ms), as clocks that tick 64 times a second are common
+/// and state the resolution of another counter. The round trip comes out too long by as much, so
+/// the error bound contains it.
 const COARSEST_GRAIN: Precision = Precision::from_log2(-6);
-/// A round trip may come out negative by the coarser clock's precision, and by this much in any case.
+/// A round trip may come out negative by the coarser clock's precision, and by this much in any
+/// case.
 const LEAST_TOLERANCE: Seconds = Seconds::new(1e-6);
 
 /// What is known about ourselves, to notice that a server follows us.
@@ -36,8 +40,8 @@ pub struct ValidReply {
 }
 
 impl ValidReply {
-    /// Tests 3, 6 and 7, and the loop test. That the header answers our request, and comes from whom it should, has been
-    /// tested before.
+    /// Tests 3, 6 and 7, and the loop test. That the header answers our request, and comes from
+    /// whom it should, has been tested before.
     ///
     /// # Errors
     /// Why there is no time in it.
@@ -45,8 +49,8 @@ impl ValidReply {
         check_header(header, ourselves)
     }
 
-    /// What an exchange that ended with this reply tells. `stamps` says who took T1 and T4, and `ours` is the precision of
-    /// our clock.
+    /// What an exchange that ended with this reply tells. `stamps` says who took T1 and T4, and
+    /// `ours` is the precision of our clock.
     ///
     /// # Errors
     /// [`Discard::NegativeDelay`] if the reply came back sooner than it could.
@@ -56,7 +60,10 @@ impl ValidReply {
         stamps: (StampOrigin, StampOrigin),
         ours: Precision,
     ) -> Result<Measurement, Discard> {
-        check_exchange(exchange, self.header.precision.seconds().max(ours.seconds()))?;
+        check_exchange(
+            exchange,
+            self.header.precision.seconds().max(ours.seconds()),
+        )?;
         Ok(Measurement::new(exchange, stamps, self.root(), ours))
     }
 
@@ -78,7 +85,8 @@ impl ValidReply {
 
 fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply, Discard> {
     match header.kiss() {
-        // Stratum 0 with any other identifier is how some servers say that they are not synchronised.
+        // Stratum 0 with any other identifier is how some servers say that they are not
+        // synchronised.
         None | Some(KissCode::Other(_)) => {}
         Some(kiss) => return Err(Discard::Kiss(kiss)),
     }
@@ -86,7 +94,10 @@ fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply
         return Err(Discard::Unsynchronized);
     }
     let grain = NtpDuration::from(header.precision.seconds().max(COARSEST_GRAIN.seconds()));
-    if header.receive.is_unknown() || header.transmit.is_unknown() || header.transmit - header.receive < -grain {
+    if header.receive.is_unknown()
+        || header.transmit.is_unknown()
+        || header.transmit - header.receive < -grain
+    {
         return Err(Discard::InvalidTimestamps);
     }
     if root_distance(header.root_delay, header.root_dispersion) >= MAXIMUM_DISPERSION {
@@ -113,9 +124,9 @@ fn root_distance(delay: NtpShort, dispersion: NtpShort) -> Seconds {
     delay.to_seconds() * 0.5 + dispersion.to_seconds()
 }
 
-/// A server follows us if it names our address as its reference, or if it is our own server: at an address where that
-/// answers, or because its state is exactly the one that we serve. On the loopback interface, all hosts share their
-/// addresses, so references prove nothing there.
+/// A server follows us if it names our address as its reference, or if it is our own server: at an
+/// address where that answers, or because its state is exactly the one that we serve. On the
+/// loopback interface, all hosts share their addresses, so references prove nothing there.
 fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
     let above_primary = header.stratum.to_bits() > 1;
     let names_us = ourselves
@@ -127,8 +138,9 @@ fn follows_us(header: &Header, ourselves: &Ourselves<'_>) -> bool {
             && header.reference_id == system.reference_id
             && header.reference_time == system.reference_time
     });
-    let at_our_address =
-        ourselves.server.is_some_and(|server| ourselves.own_servers.contain(server, ourselves.address));
+    let at_our_address = ourselves
+        .server
+        .is_some_and(|server| ourselves.own_servers.contain(server, ourselves.address));
     at_our_address || (above_primary && (names_us || is_us))
 }
 
@@ -138,8 +150,12 @@ mod tests {
     use crate::packet::{Mode, Stratum, Version};
     use crate::time::{NtpTimestamp, PollInterval};
 
-    const UNKNOWN: Ourselves<'_> =
-        Ourselves { address: None, system: None, server: None, own_servers: &OwnServers::NONE };
+    const UNKNOWN: Ourselves<'_> = Ourselves {
+        address: None,
+        system: None,
+        server: None,
+        own_servers: &OwnServers::NONE,
+    };
 
     fn reply() -> Header {
         let at = NtpTimestamp::from_unix(1_800_000_000, 0);
@@ -168,29 +184,59 @@ mod tests {
 
     #[test]
     fn missing_or_backward_timestamps_fail_test_3() {
-        assert_eq!(verdict(|h| h.receive = NtpTimestamp::UNKNOWN), Some(Discard::InvalidTimestamps));
-        assert_eq!(verdict(|h| h.transmit = NtpTimestamp::UNKNOWN), Some(Discard::InvalidTimestamps));
-        assert_eq!(verdict(|h| h.transmit = h.receive - NtpDuration::SECOND), Some(Discard::InvalidTimestamps));
+        assert_eq!(
+            verdict(|h| h.receive = NtpTimestamp::UNKNOWN),
+            Some(Discard::InvalidTimestamps)
+        );
+        assert_eq!(
+            verdict(|h| h.transmit = NtpTimestamp::UNKNOWN),
+            Some(Discard::InvalidTimestamps)
+        );
+        assert_eq!(
+            verdict(|h| h.transmit = h.receive - NtpDuration::SECOND),
+            Some(Discard::InvalidTimestamps)
+        );
     }
 
     #[test]
     fn an_unsynchronised_server_fails_test_6() {
-        assert_eq!(verdict(|h| h.leap = LeapIndicator::Unsynchronized), Some(Discard::Unsynchronized));
-        assert_eq!(verdict(|h| h.stratum = Stratum::UNSYNCHRONIZED), Some(Discard::Unsynchronized));
-        assert_eq!(verdict(|h| h.stratum = Stratum::from_bits(200)), Some(Discard::Unsynchronized));
+        assert_eq!(
+            verdict(|h| h.leap = LeapIndicator::Unsynchronized),
+            Some(Discard::Unsynchronized)
+        );
+        assert_eq!(
+            verdict(|h| h.stratum = Stratum::UNSYNCHRONIZED),
+            Some(Discard::Unsynchronized)
+        );
+        assert_eq!(
+            verdict(|h| h.stratum = Stratum::from_bits(200)),
+            Some(Discard::Unsynchronized)
+        );
     }
 
     #[test]
     fn an_absurd_root_distance_fails_test_7() {
-        assert_eq!(verdict(|h| h.root_dispersion = NtpShort::from_bits(16 << 16)), Some(Discard::RootDistance));
-        assert_eq!(verdict(|h| h.root_delay = NtpShort::from_bits(32 << 16)), Some(Discard::RootDistance));
+        assert_eq!(
+            verdict(|h| h.root_dispersion = NtpShort::from_bits(16 << 16)),
+            Some(Discard::RootDistance)
+        );
+        assert_eq!(
+            verdict(|h| h.root_delay = NtpShort::from_bits(32 << 16)),
+            Some(Discard::RootDistance)
+        );
     }
 
     #[test]
     fn a_server_that_follows_us_is_a_loop() {
-        let ours = Ourselves { address: Some("192.0.2.1".parse().unwrap()), ..UNKNOWN };
+        let ours = Ourselves {
+            address: Some("192.0.2.1".parse().unwrap()),
+            ..UNKNOWN
+        };
         assert_eq!(check_header(&reply(), &ours).err(), Some(Discard::Loop));
-        let other = Ourselves { address: Some("192.0.2.2".parse().unwrap()), ..UNKNOWN };
+        let other = Ourselves {
+            address: Some("192.0.2.2".parse().unwrap()),
+            ..UNKNOWN
+        };
         assert!(check_header(&reply(), &other).is_ok());
     }
 
@@ -203,20 +249,42 @@ mod tests {
             })
         };
         assert_eq!(early(1, -23), None);
-        assert_eq!(early(15_600_000, -23), None, "64 ticks a second, and the precision of another counter");
+        assert_eq!(
+            early(15_600_000, -23),
+            None,
+            "64 ticks a second, and the precision of another counter"
+        );
         assert_eq!(early(15_700_000, -23), Some(Discard::InvalidTimestamps));
-        assert_eq!(early(900_000_000, 0), None, "a clock of whole seconds that says so");
+        assert_eq!(
+            early(900_000_000, 0),
+            None,
+            "a clock of whole seconds that says so"
+        );
         assert_eq!(early(1_100_000_000, 0), Some(Discard::InvalidTimestamps));
-        assert_eq!(early(1_100_000_000, 30), Some(Discard::InvalidTimestamps), "no claim stretches it further");
+        assert_eq!(
+            early(1_100_000_000, 30),
+            Some(Discard::InvalidTimestamps),
+            "no claim stretches it further"
+        );
     }
 
     #[test]
     fn our_own_server_is_a_loop_even_if_it_claims_a_reference_clock() {
         let own_servers = OwnServers::new(vec!["0.0.0.0:123".parse().unwrap()], Vec::new());
         for stratum in [1, 8] {
-            let header = Header { stratum: Stratum::from_bits(stratum), ..reply() };
-            let at = |server: &str| Ourselves { server: server.parse().ok(), own_servers: &own_servers, ..UNKNOWN };
-            assert_eq!(check_header(&header, &at("127.0.0.1:123")).err(), Some(Discard::Loop));
+            let header = Header {
+                stratum: Stratum::from_bits(stratum),
+                ..reply()
+            };
+            let at = |server: &str| Ourselves {
+                server: server.parse().ok(),
+                own_servers: &own_servers,
+                ..UNKNOWN
+            };
+            assert_eq!(
+                check_header(&header, &at("127.0.0.1:123")).err(),
+                Some(Discard::Loop)
+            );
             assert!(check_header(&header, &at("127.0.0.1:1123")).is_ok());
         }
     }
@@ -231,7 +299,14 @@ mod tests {
             server_sent: at + NtpDuration::SECOND,
             received: FreeTime::new(at + NtpDuration::from_nanos(1_000_000)),
         };
-        assert_eq!(check_exchange(&exchange, Seconds::new(1e-6)), Err(Discard::NegativeDelay));
-        assert_eq!(check_exchange(&exchange, Seconds::new(1.0)), Ok(()), "a clock that ticks once a second");
+        assert_eq!(
+            check_exchange(&exchange, Seconds::new(1e-6)),
+            Err(Discard::NegativeDelay)
+        );
+        assert_eq!(
+            check_exchange(&exchange, Seconds::new(1.0)),
+            Ok(()),
+            "a clock that ticks once a second"
+        );
     }
 }

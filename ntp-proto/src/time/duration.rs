@@ -4,7 +4,8 @@ use super::Seconds;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use std::time::Duration;
 
-/// A signed span of time in units of 2⁻³² s; all arithmetic saturates at about ±68 years (RFC 5905 §6).
+/// A signed span of time in units of 2⁻³² s; all arithmetic saturates at about ±68 years (RFC 5905
+/// §6).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct NtpDuration(i64);
 
@@ -30,7 +31,8 @@ impl NtpDuration {
         self.0
     }
 
-    /// From seconds, rounded to the nearest unit; beyond the range it saturates, and not-a-number becomes zero.
+    /// From seconds, rounded to the nearest unit; beyond the range it saturates, and not-a-number
+    /// becomes zero.
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
         // A float cast saturates and maps NaN to zero.
@@ -46,7 +48,9 @@ impl NtpDuration {
     /// From whole nanoseconds, rounded to the nearest unit; saturates.
     #[must_use]
     pub fn from_nanos(nanos: i64) -> Self {
-        let bits = (i128::from(nanos) << 32).saturating_add(500_000_000).div_euclid(1_000_000_000);
+        let bits = (i128::from(nanos) << 32)
+            .saturating_add(500_000_000)
+            .div_euclid(1_000_000_000);
         Self(i64::try_from(bits).unwrap_or(if bits < 0 { i64::MIN } else { i64::MAX }))
     }
 

@@ -16,7 +16,11 @@ impl PollInterval {
     /// From log₂ of seconds; `None` outside 0…17.
     #[must_use]
     pub const fn new(log2_seconds: i8) -> Option<Self> {
-        if log2_seconds >= Self::MIN.0 && log2_seconds <= Self::MAX.0 { Some(Self(log2_seconds)) } else { None }
+        if log2_seconds >= Self::MIN.0 && log2_seconds <= Self::MAX.0 {
+            Some(Self(log2_seconds))
+        } else {
+            None
+        }
     }
 
     /// From log₂ of seconds as a packet tells it, moved into 0…17.
@@ -100,11 +104,15 @@ impl PollLimits {
 impl Default for PollLimits {
     /// 16 s to 1024 s, as users of ntpd-rs know it and within RFC 5905's MINPOLL and MAXPOLL.
     fn default() -> Self {
-        Self { min: PollInterval(4), max: PollInterval(10) }
+        Self {
+            min: PollInterval(4),
+            max: PollInterval(10),
+        }
     }
 }
 
-/// The precision of a clock as log₂ of seconds (RFC 5905 §7.3 "precision"); −20 is about a microsecond.
+/// The precision of a clock as log₂ of seconds (RFC 5905 §7.3 "precision"); −20 is about a
+/// microsecond.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Precision(i8);
 

@@ -1,10 +1,11 @@
 //! Points and spans of time, each with a type of its own.
 //!
-//! Wire types ([`NtpTimestamp`], [`NtpDuration`], [`NtpShort`]) are integers with `from_bits` and `to_bits`; estimators
-//! calculate in [`Seconds`] and [`Frequency`]; timers run on [`MonoTime`]. Nothing in this crate reads a clock.
+//! Wire types ([`NtpTimestamp`], [`NtpDuration`], [`NtpShort`]) are integers with `from_bits` and
+//! `to_bits`; estimators calculate in [`Seconds`] and [`Frequency`]; timers run on [`MonoTime`].
+//! Nothing in this crate reads a clock.
 //!
-//! Signs, once and for all: an *offset* is `server − client`, so a positive offset means that our clock is behind. A
-//! positive [`Frequency`] means that a clock gains time.
+//! Signs, once and for all: an *offset* is `server − client`, so a positive offset means that our
+//! clock is behind. A positive [`Frequency`] means that a clock gains time.
 
 mod duration;
 mod log2;

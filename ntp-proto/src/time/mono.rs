@@ -3,8 +3,9 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A point on a clock that never jumps, counted from an epoch that the driver chooses. The driver must use a clock that
-/// goes on while the machine sleeps (boot time), so that no deadline is lost in a suspend.
+/// A point on a clock that never jumps, counted from an epoch that the driver chooses. The driver
+/// must use a clock that goes on while the machine sleeps (boot time), so that no deadline is lost
+/// in a suspend.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct MonoTime(Duration);
 

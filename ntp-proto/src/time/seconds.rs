@@ -104,7 +104,11 @@ impl Seconds {
     /// This span gained or lost over `span`, as a rate; zero where the span is not positive.
     #[must_use]
     pub fn per(self, span: Seconds) -> Frequency {
-        if span.0 > 0.0 { Frequency(self.0 / span.0) } else { Frequency::ZERO }
+        if span.0 > 0.0 {
+            Frequency(self.0 / span.0)
+        } else {
+            Frequency::ZERO
+        }
     }
 }
 

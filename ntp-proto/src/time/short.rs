@@ -24,8 +24,8 @@ impl NtpShort {
         self.0
     }
 
-    /// From seconds, rounded **up**, so that a bound stays a bound; negative and not-a-number become zero, and beyond
-    /// the range it saturates.
+    /// From seconds, rounded **up**, so that a bound stays a bound; negative and not-a-number
+    /// become zero, and beyond the range it saturates.
     #[must_use]
     pub fn from_seconds_up(span: Seconds) -> Self {
         Self((span.to_f64() * 65_536.0).ceil() as u32)
@@ -59,7 +59,13 @@ mod tests {
         let tiny = NtpShort::from_seconds_up(Seconds::new(1e-9));
         assert_eq!(tiny.to_bits(), 1);
         assert_eq!(NtpShort::from_seconds_up(Seconds::new(1e9)), NtpShort::MAX);
-        assert_eq!(NtpShort::from_seconds_up(Seconds::new(-1.0)), NtpShort::ZERO);
-        assert_eq!(NtpShort::from_seconds_up(Seconds::new(f64::NAN)), NtpShort::ZERO);
+        assert_eq!(
+            NtpShort::from_seconds_up(Seconds::new(-1.0)),
+            NtpShort::ZERO
+        );
+        assert_eq!(
+            NtpShort::from_seconds_up(Seconds::new(f64::NAN)),
+            NtpShort::ZERO
+        );
     }
 }

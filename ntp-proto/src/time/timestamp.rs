@@ -6,10 +6,11 @@ use std::ops::{Add, Sub};
 /// Seconds from the NTP prime epoch (1900-01-01) to the Unix epoch (1970-01-01), RFC 5905 figure 4.
 pub const UNIX_EPOCH_IN_NTP_SECONDS: i64 = 2_208_988_800;
 
-/// A 64-bit NTP timestamp (RFC 5905 §6): seconds since the start of some era in the upper half, 2⁻³² s in the lower.
+/// A 64-bit NTP timestamp (RFC 5905 §6): seconds since the start of some era in the upper half,
+/// 2⁻³² s in the lower.
 ///
-/// It wraps in 2036 and every 136 years, so it has no order; the difference of two of them is right as long as they
-/// lie within 68 years of each other.
+/// It wraps in 2036 and every 136 years, so it has no order; the difference of two of them is right
+/// as long as they lie within 68 years of each other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct NtpTimestamp(u64);
 
@@ -39,16 +40,22 @@ impl NtpTimestamp {
     #[must_use]
     pub fn from_unix(seconds: i64, nanos: u32) -> Self {
         let fraction = NtpDuration::from_nanos(i64::from(nanos)).to_bits();
-        let whole = seconds.wrapping_add(UNIX_EPOCH_IN_NTP_SECONDS).cast_unsigned() << 32;
+        let whole = seconds
+            .wrapping_add(UNIX_EPOCH_IN_NTP_SECONDS)
+            .cast_unsigned()
+            << 32;
         Self(whole.wrapping_add(fraction.cast_unsigned()))
     }
 
-    /// Unix time in seconds and nanoseconds, in the era that puts it nearest to `pivot` (Unix seconds).
+    /// Unix time in seconds and nanoseconds, in the era that puts it nearest to `pivot` (Unix
+    /// seconds).
     #[must_use]
     pub fn to_unix_near(self, pivot: i64) -> (i64, u32) {
         let nanos = ((self.0 & 0xFFFF_FFFF) * 1_000_000_000) >> 32;
         let pivot_stamp = Self::from_unix(pivot, 0);
-        let ahead = ((self.0 >> 32) as u32).wrapping_sub((pivot_stamp.0 >> 32) as u32).cast_signed();
+        let ahead = ((self.0 >> 32) as u32)
+            .wrapping_sub((pivot_stamp.0 >> 32) as u32)
+            .cast_signed();
         (pivot + i64::from(ahead), nanos as u32)
     }
 }
@@ -95,10 +102,15 @@ mod tests {
 
     #[test]
     fn unix_time_survives_the_round_trip_on_both_sides_of_2036() {
-        for (seconds, nanos) in
-            [(0, 0), (1_795_248_000, 999_999_999), (2_085_978_495, 1), (2_085_978_496, 0), (4_000_000_000, 7)]
-        {
-            let (back, back_nanos) = NtpTimestamp::from_unix(seconds, nanos).to_unix_near(seconds - 1_000_000);
+        for (seconds, nanos) in [
+            (0, 0),
+            (1_795_248_000, 999_999_999),
+            (2_085_978_495, 1),
+            (2_085_978_496, 0),
+            (4_000_000_000, 7),
+        ] {
+            let (back, back_nanos) =
+                NtpTimestamp::from_unix(seconds, nanos).to_unix_near(seconds - 1_000_000);
             assert_eq!(back, seconds);
             assert!(back_nanos.abs_diff(nanos) <= 1);
         }

@@ -20,7 +20,11 @@ impl fmt::Display for CatalogueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(path, error) => {
-                write!(f, "cannot read {}: {error}; name a folder with --scenarios", path.display())
+                write!(
+                    f,
+                    "cannot read {}: {error}; name a folder with --scenarios",
+                    path.display()
+                )
             }
             Self::Malformed(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Twice(name) => write!(f, "two scenarios have the name \"{name}\"; rename one"),
@@ -52,15 +56,21 @@ impl Catalogue {
     pub fn read(folder: &Path) -> Result<Self, CatalogueError> {
         let unreadable = |error| CatalogueError::Unreadable(folder.to_owned(), error);
         let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-        let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+        let paths: Result<Vec<PathBuf>, _> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect();
         let mut paths = paths.map_err(unreadable)?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        });
         paths.sort();
         let mut scenarios: Vec<Scenario> = Vec::new();
         for path in paths {
-            let text =
-                std::fs::read_to_string(&path).map_err(|error| CatalogueError::Unreadable(path.clone(), error))?;
-            let read = parse(&text).map_err(|error| CatalogueError::Malformed(path.clone(), error))?;
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| CatalogueError::Unreadable(path.clone(), error))?;
+            let read =
+                parse(&text).map_err(|error| CatalogueError::Malformed(path.clone(), error))?;
             for scenario in read {
                 if scenarios.iter().any(|known| known.name == scenario.name) {
                     return Err(CatalogueError::Twice(scenario.name));
@@ -82,7 +92,11 @@ impl Catalogue {
     /// Those whose names match one of the patterns, where `*` stands for anything.
     #[must_use]
     pub fn matching(&self, patterns: &[String]) -> Vec<&Scenario> {
-        let wanted = |scenario: &&Scenario| patterns.iter().any(|pattern| matches(pattern, &scenario.name));
+        let wanted = |scenario: &&Scenario| {
+            patterns
+                .iter()
+                .any(|pattern| matches(pattern, &scenario.name))
+        };
         self.scenarios.iter().filter(wanted).collect()
     }
 
@@ -98,10 +112,16 @@ fn parse(text: &str) -> Result<Vec<Scenario>, String> {
     file.scenario
         .into_iter()
         .map(|own| {
-            let name = own.get("name").and_then(toml::Value::as_str).unwrap_or("without a name").to_owned();
+            let name = own
+                .get("name")
+                .and_then(toml::Value::as_str)
+                .unwrap_or("without a name")
+                .to_owned();
             let mut whole = file.defaults.clone();
             lay_over(&mut whole, own);
-            whole.try_into().map_err(|error: toml::de::Error| format!("scenario \"{name}\": {error}"))
+            whole
+                .try_into()
+                .map_err(|error: toml::de::Error| format!("scenario \"{name}\": {error}"))
         })
         .collect()
 }
@@ -118,12 +138,18 @@ fn lay_over(lower: &mut toml::Table, upper: toml::Table) {
 
 /// Whether a name matches a pattern in which `*` stands for anything.
 fn matches(pattern: &str, name: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(tail) = name.strip_prefix(head) else { return false };
-    (0..=tail.len()).filter(|place| tail.is_char_boundary(*place)).any(|place| {
-        let (_, behind) = tail.split_at(place);
-        matches(rest, behind)
-    })
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(tail) = name.strip_prefix(head) else {
+        return false;
+    };
+    (0..=tail.len())
+        .filter(|place| tail.is_char_boundary(*place))
+        .any(|place| {
+            let (_, behind) = tail.split_at(place);
+            matches(rest, behind)
+        })
 }
 
 #[cfg(test)]
@@ -135,13 +161,21 @@ mod tests {
         let text = "[defaults]\nduration = 10.0\npoll = [6, 6]\nlink = { base = 1e-3, jitter = 1e-4 }\n\
                     [[scenario]]\nname = \"a\"\nlink = { jitter = 1e-5 }\n";
         let scenarios = parse(text).unwrap();
-        assert_eq!((scenarios[0].link.base, scenarios[0].link.jitter), (1e-3, 1e-5));
+        assert_eq!(
+            (scenarios[0].link.base, scenarios[0].link.jitter),
+            (1e-3, 1e-5)
+        );
     }
 
     #[test]
     fn a_misspelt_key_is_refused_with_the_scenarios_name() {
-        let error = parse("[[scenario]]\nname = \"a\"\nduration = 1.0\npoll = [6, 6]\njiter = 1.0\n").unwrap_err();
-        assert!(error.contains("\"a\"") && error.contains("jiter"), "{error}");
+        let error =
+            parse("[[scenario]]\nname = \"a\"\nduration = 1.0\npoll = [6, 6]\njiter = 1.0\n")
+                .unwrap_err();
+        assert!(
+            error.contains("\"a\"") && error.contains("jiter"),
+            "{error}"
+        );
     }
 
     #[test]

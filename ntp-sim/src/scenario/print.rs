@@ -19,14 +19,25 @@ impl Scenario {
         let server = table.remove("server");
         let link = table.remove("link");
         leave_out(&mut table, &usual);
-        table.extend(link.and_then(table_of).map(|link| ("link".to_owned(), shorter_link(link))).filter(is_something));
+        table.extend(
+            link.and_then(table_of)
+                .map(|link| ("link".to_owned(), shorter_link(link)))
+                .filter(is_something),
+        );
         if let Some(Value::Array(servers)) = server
             && !servers.is_empty()
         {
-            let shorter = servers.into_iter().filter_map(table_of).map(shorter_server).collect();
+            let shorter = servers
+                .into_iter()
+                .filter_map(table_of)
+                .map(shorter_server)
+                .collect();
             table.insert("server".to_owned(), Value::Array(shorter));
         }
-        let file = Table::from_iter([("scenario".to_owned(), Value::Array(vec![Value::Table(table)]))]);
+        let file = Table::from_iter([(
+            "scenario".to_owned(),
+            Value::Array(vec![Value::Table(table)]),
+        )]);
         toml::to_string(&file)
     }
 }
@@ -42,7 +53,12 @@ fn shorter_server(mut server: Table) -> Value {
 fn shorter_link(mut link: Table) -> Value {
     leave_out(&mut link, &as_table(&Link::default()));
     for queue in list(&mut link, "queues") {
-        for (key, usual) in [("ramp", 0.0), ("from", 0.0), ("until", f64::INFINITY), ("other", 0.0)] {
+        for (key, usual) in [
+            ("ramp", 0.0),
+            ("from", 0.0),
+            ("until", f64::INFINITY),
+            ("other", 0.0),
+        ] {
             if queue.get(key) == Some(&Value::Float(usual)) {
                 queue.remove(key);
             }
@@ -56,7 +72,11 @@ fn shorter_link(mut link: Table) -> Value {
 
 /// The tables of the array with this name.
 fn list<'a>(table: &'a mut Table, name: &str) -> impl Iterator<Item = &'a mut Table> {
-    let values = table.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten();
+    let values = table
+        .get_mut(name)
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten();
     values.filter_map(Value::as_table_mut)
 }
 
@@ -65,7 +85,11 @@ fn as_table(value: &impl Serialize) -> Table {
 }
 
 fn table_of(value: Value) -> Option<Table> {
-    if let Value::Table(table) = value { Some(table) } else { None }
+    if let Value::Table(table) = value {
+        Some(table)
+    } else {
+        None
+    }
 }
 
 fn is_something((_, value): &(String, Value)) -> bool {
@@ -92,16 +116,29 @@ mod tests {
 
     #[test]
     fn a_scenario_that_is_printed_and_read_again_is_the_same() {
-        let catalogue = Catalogue::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap();
+        let catalogue =
+            Catalogue::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap();
         for scenario in catalogue.all() {
             let text = scenario.to_toml().unwrap();
-            assert_eq!(Catalogue::parse(&text).unwrap().as_slice(), std::slice::from_ref(scenario), "{text}");
+            assert_eq!(
+                Catalogue::parse(&text).unwrap().as_slice(),
+                std::slice::from_ref(scenario),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_as_usual_is_not_printed() {
-        let scenario = Scenario { poll: [6, 6], duration: 100.0, name: "calm".to_owned(), ..Scenario::usual() };
-        assert_eq!(scenario.to_toml().unwrap(), "[[scenario]]\nduration = 100.0\nname = \"calm\"\npoll = [6, 6]\n");
+        let scenario = Scenario {
+            poll: [6, 6],
+            duration: 100.0,
+            name: "calm".to_owned(),
+            ..Scenario::usual()
+        };
+        assert_eq!(
+            scenario.to_toml().unwrap(),
+            "[[scenario]]\nduration = 100.0\nname = \"calm\"\npoll = [6, 6]\n"
+        );
     }
 }

@@ -46,7 +46,8 @@ pub enum Shape {
     Hops,
 }
 
-/// The share of the height by which a hop differs from the one before: the golden section visits all lengths evenly.
+/// The share of the height by which a hop differs from the one before: the golden section visits
+/// all lengths evenly.
 const HOP: f64 = 0.618_033_988_749_895;
 
 impl Queue {
@@ -56,7 +57,11 @@ impl Queue {
         if now < self.from || now >= self.until {
             return 0.0;
         }
-        let share = if self.way.is_none_or(|own| own == way) { 1.0 } else { self.other };
+        let share = if self.way.is_none_or(|own| own == way) {
+            1.0
+        } else {
+            self.other
+        };
         share * self.height * self.filled(now - self.from)
     }
 
@@ -65,7 +70,9 @@ impl Queue {
         let phase = since % self.period;
         match self.shape {
             Shape::Saw => phase / self.period,
-            Shape::Ramp => (phase.min(self.period - phase) / self.ramp.max(f64::MIN_POSITIVE)).min(1.0),
+            Shape::Ramp => {
+                (phase.min(self.period - phase) / self.ramp.max(f64::MIN_POSITIVE)).min(1.0)
+            }
             Shape::Sine => 0.5 - 0.5 * (std::f64::consts::TAU * phase / self.period).cos(),
             Shape::Hops => ((since / self.period).floor() * HOP).fract(),
         }
@@ -77,7 +84,16 @@ mod tests {
     use super::*;
 
     fn queue(shape: Shape) -> Queue {
-        Queue { shape, period: 100.0, height: 2.0, ramp: 25.0, from: 50.0, until: 1e4, way: None, other: 0.0 }
+        Queue {
+            shape,
+            period: 100.0,
+            height: 2.0,
+            ramp: 25.0,
+            from: 50.0,
+            until: 1e4,
+            way: None,
+            other: 0.0,
+        }
     }
 
     #[test]
@@ -90,7 +106,10 @@ mod tests {
         ] {
             for (quarter, wait) in (0..4).zip(waits) {
                 let now = 50.0 + 25.0 * f64::from(quarter);
-                assert!((queue(shape).wait(now, Way::Request) - wait).abs() < 1e-12, "{shape:?} at {now}");
+                assert!(
+                    (queue(shape).wait(now, Way::Request) - wait).abs() < 1e-12,
+                    "{shape:?} at {now}"
+                );
             }
         }
         assert!((queue(Shape::Hops).wait(150.0, Way::Request) - 2.0 * HOP).abs() < 1e-12);
@@ -98,7 +117,11 @@ mod tests {
 
     #[test]
     fn it_is_empty_outside_its_time_and_the_other_way_has_its_share() {
-        let queue = Queue { way: Some(Way::Request), other: 0.25, ..queue(Shape::Ramp) };
+        let queue = Queue {
+            way: Some(Way::Request),
+            other: 0.25,
+            ..queue(Shape::Ramp)
+        };
         assert_eq!(queue.wait(49.0, Way::Request), 0.0);
         assert_eq!(queue.wait(1e4, Way::Request), 0.0);
         assert_eq!(queue.wait(100.0, Way::Request), 2.0);

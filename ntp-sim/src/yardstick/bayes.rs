@@ -1,5 +1,5 @@
-//! The exact filter: particles that are drawn where the interval allows (a fully adapted particle filter). Its mean has the
-//! least mean square error that any filter can have.
+//! The exact filter: particles that are drawn where the interval allows (a fully adapted particle
+//! filter). Its mean has the least mean square error that any filter can have.
 
 use super::{Filter, INTERVAL, walk};
 use crate::random::Random;
@@ -16,16 +16,25 @@ pub(super) struct Bayes {
 
 impl Bayes {
     pub(super) fn new(wander: f64) -> Self {
-        Self { wander, particles: Vec::new() }
+        Self {
+            wander,
+            particles: Vec::new(),
+        }
     }
 
     fn begin(&mut self, (low, high): (f64, f64), random: &mut Random) {
         let rates = 3.0 * self.wander * (INTERVAL as f64).sqrt();
-        let particle = |_| (low + (high - low) * random.uniform(), rates * random.normal());
+        let particle = |_| {
+            (
+                low + (high - low) * random.uniform(),
+                rates * random.normal(),
+            )
+        };
         self.particles = (0..PARTICLES).map(particle).collect();
     }
 
-    /// Particles whose future meets the interval multiply, before they are moved (systematic resampling).
+    /// Particles whose future meets the interval multiply, before they are moved (systematic
+    /// resampling).
     fn choose(&mut self, interval: (f64, f64), deviation: f64, random: &mut Random) {
         let span = INTERVAL as f64;
         let mut sum = 0.0;
@@ -34,7 +43,10 @@ impl Bayes {
             .iter()
             .map(|(offset, rate)| {
                 let mean = offset + rate * span;
-                sum += mass((interval.0 - mean) / deviation, (interval.1 - mean) / deviation);
+                sum += mass(
+                    (interval.0 - mean) / deviation,
+                    (interval.1 - mean) / deviation,
+                );
                 sum
             })
             .collect();
@@ -65,19 +77,25 @@ impl Filter for Bayes {
             self.choose(interval, deviation, random);
             for (offset, rate) in &mut self.particles {
                 let mean = *offset + *rate * INTERVAL as f64;
-                let (below, above) = ((interval.0 - mean) / deviation, (interval.1 - mean) / deviation);
+                let (below, above) = (
+                    (interval.0 - mean) / deviation,
+                    (interval.1 - mean) / deviation,
+                );
                 let step = deviation * normal_between(below, above, random);
                 *offset = mean + step;
                 *rate += gain * step + rest * random.normal();
             }
         }
-        let mean = |part: fn(&(f64, f64)) -> f64| self.particles.iter().map(part).sum::<f64>() / PARTICLES as f64;
+        let mean = |part: fn(&(f64, f64)) -> f64| {
+            self.particles.iter().map(part).sum::<f64>() / PARTICLES as f64
+        };
         (mean(|particle| particle.0), mean(|particle| particle.1))
     }
 }
 
-/// A standard normal variable that lies between two points, by rejection: from the normal law itself where the interval
-/// holds much of it, from a flat one where it is short, and from an exponential one in a tail.
+/// A standard normal variable that lies between two points, by rejection: from the normal law
+/// itself where the interval holds much of it, from a flat one where it is short, and from an
+/// exponential one in a tail.
 fn normal_between(low: f64, high: f64, random: &mut Random) -> f64 {
     if low + high < 0.0 {
         return -normal_between(-high, -low, random);
@@ -93,8 +111,16 @@ fn normal_between(low: f64, high: f64, random: &mut Random) -> f64 {
     let peak = low.max(0.0);
     let is_flat = low <= 0.5 || (high - low) * low < 2.0;
     for _ in 0..10_000 {
-        let x = if is_flat { low + (high - low) * random.uniform() } else { low + random.exponential() / low };
-        let accepted = if is_flat { (peak * peak - x * x) / 2.0 } else { -(x - low).powi(2) / 2.0 };
+        let x = if is_flat {
+            low + (high - low) * random.uniform()
+        } else {
+            low + random.exponential() / low
+        };
+        let accepted = if is_flat {
+            (peak * peak - x * x) / 2.0
+        } else {
+            -(x - low).powi(2) / 2.0
+        };
         if x <= high && random.uniform().ln() <= accepted {
             return x;
         }
@@ -104,7 +130,11 @@ fn normal_between(low: f64, high: f64, random: &mut Random) -> f64 {
 
 /// The probability that a standard normal variable lies between two points.
 fn mass(low: f64, high: f64) -> f64 {
-    if low + high < 0.0 { mass(-high, -low) } else { upper(low) - upper(high) }
+    if low + high < 0.0 {
+        mass(-high, -low)
+    } else {
+        upper(low) - upper(high)
+    }
 }
 
 /// The probability that a standard normal variable exceeds `at`.
@@ -122,6 +152,9 @@ fn upper(at: f64) -> f64 {
         0.5 - density * sum
     } else {
         // 1 − Φ(x) = φ(x) / (x + 1/(x + 2/(x + 3/(x + …))))
-        density / (1..=40).rev().fold(at, |below, place| at + f64::from(place) / below)
+        density
+            / (1..=40)
+                .rev()
+                .fold(at, |below, place| at + f64::from(place) / below)
     }
 }

@@ -19,7 +19,15 @@ pub(super) struct Truncated {
 impl Truncated {
     pub(super) fn new(wander: f64) -> Self {
         let rate_variance = (30.0 * wander * INTERVAL as f64).powi(2) + 1e-12;
-        Self { wander, begun: false, offset: 0.0, rate: 0.0, variance: 0.0, both: 0.0, rate_variance }
+        Self {
+            wander,
+            begun: false,
+            offset: 0.0,
+            rate: 0.0,
+            variance: 0.0,
+            both: 0.0,
+            rate_variance,
+        }
     }
 
     fn predict(&mut self) {
@@ -41,7 +49,10 @@ impl Filter for Truncated {
         }
         self.predict();
         let deviation = self.variance.sqrt();
-        let (below, above) = ((low - self.offset) / deviation, (high - self.offset) / deviation);
+        let (below, above) = (
+            (low - self.offset) / deviation,
+            (high - self.offset) / deviation,
+        );
         let (mean, narrowed) = moments(below, above);
         let shift = mean * deviation;
         let gain = self.both / self.variance;

@@ -13,10 +13,14 @@ fn a_reply_leaves_from_the_address_that_was_asked() {
 
     client.send(b"request", asked).unwrap();
     let request = server.receive(&mut [0; 64]).unwrap();
-    let destination = request.destination.expect("a wildcard socket knows the destination");
+    let destination = request
+        .destination
+        .expect("a wildcard socket knows the destination");
     assert_eq!(destination.address, asked.ip());
     assert_ne!(destination.interface, 0);
-    server.send_from(b"reply", request.from, destination.reply_source()).unwrap();
+    server
+        .send_from(b"reply", request.from, destination.reply_source())
+        .unwrap();
 
     assert_eq!(client.receive(&mut [0; 64]).unwrap().from, asked);
 }
@@ -28,21 +32,43 @@ fn a_wildcard_socket_for_ipv6_knows_the_destination_and_leaves_ipv4_alone() {
     }
     let (client, server) = (client(V6), server("[::]:0"));
     let port = server.local_address().port();
-    let v4 = Socket::bind(&BindOptions { reuse_port: false, ..BindOptions::server(SocketAddr::from(([0; 4], port))) });
-    assert!(v4.is_ok() || v4.is_err_and(|error| error.error.kind() == ErrorKind::AddrInUse && port_was_taken(port)));
+    let v4 = Socket::bind(&BindOptions {
+        reuse_port: false,
+        ..BindOptions::server(SocketAddr::from(([0; 4], port)))
+    });
+    assert!(
+        v4.is_ok()
+            || v4.is_err_and(
+                |error| error.error.kind() == ErrorKind::AddrInUse && port_was_taken(port)
+            )
+    );
 
-    client.send(b"request", SocketAddr::new("::1".parse().unwrap(), port)).unwrap();
+    client
+        .send(b"request", SocketAddr::new("::1".parse().unwrap(), port))
+        .unwrap();
     let request = server.receive(&mut [0; 64]).unwrap();
-    let destination = request.destination.expect("a wildcard socket knows the destination");
-    assert_eq!(destination.address, "::1".parse::<std::net::IpAddr>().unwrap());
+    let destination = request
+        .destination
+        .expect("a wildcard socket knows the destination");
+    assert_eq!(
+        destination.address,
+        "::1".parse::<std::net::IpAddr>().unwrap()
+    );
 
-    server.send_from(b"reply", request.from, destination.reply_source()).unwrap();
-    assert_eq!(client.receive(&mut [0; 64]).unwrap().from.ip(), destination.address);
+    server
+        .send_from(b"reply", request.from, destination.reply_source())
+        .unwrap();
+    assert_eq!(
+        client.receive(&mut [0; 64]).unwrap().from.ip(),
+        destination.address
+    );
 }
 
-/// True if another program holds the IPv4 port, so that it was not our IPv6 socket that was in the way.
+/// True if another program holds the IPv4 port, so that it was not our IPv6 socket that was in the
+/// way.
 fn port_was_taken(port: u16) -> bool {
-    std::fs::read_to_string("/proc/net/udp").is_ok_and(|table| table.contains(&format!(":{port:04X} ")))
+    std::fs::read_to_string("/proc/net/udp")
+        .is_ok_and(|table| table.contains(&format!(":{port:04X} ")))
 }
 
 #[test]
@@ -55,12 +81,18 @@ fn a_socket_bound_to_one_address_tells_no_destination() {
 #[test]
 fn a_dual_stack_socket_answers_ipv4_from_the_address_asked() {
     let any = "[::]:0".parse().unwrap();
-    let Ok(server) = Socket::bind(&BindOptions { dual_stack: true, ..BindOptions::server(any) }) else {
+    let Ok(server) = Socket::bind(&BindOptions {
+        dual_stack: true,
+        ..BindOptions::server(any)
+    }) else {
         eprintln!("skipped: this machine has no IPv6");
         return;
     };
-    let client =
-        Socket::bind(&BindOptions { blocking: true, ..BindOptions::client("127.0.0.1:0".parse().unwrap()) }).unwrap();
+    let client = Socket::bind(&BindOptions {
+        blocking: true,
+        ..BindOptions::client("127.0.0.1:0".parse().unwrap())
+    })
+    .unwrap();
     let asked = SocketAddr::from(([127, 0, 0, 2], server.local_address().port()));
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     let (mut requests, mut replies) = (ReceiveBatch::new(4, 64), SendBatch::new(4, 64));
@@ -75,7 +107,9 @@ fn a_dual_stack_socket_answers_ipv4_from_the_address_asked() {
     });
     assert!(stamped || cfg!(not(target_os = "linux")));
     for (bytes, request) in requests.iter() {
-        let from = request.destination.and_then(|destination| destination.reply_source());
+        let from = request
+            .destination
+            .and_then(|destination| destination.reply_source());
         replies
             .push(request.from, from, |room| {
                 room[..bytes.len()].copy_from_slice(bytes);

@@ -1,6 +1,8 @@
 //! Datagrams of all lengths, alone and in batches.
 
-use crate::{V4, V6, client, drain, has_ipv6, has_stamps, notice, receive_stamped, server, transmit_stamps};
+use crate::{
+    V4, V6, client, drain, has_ipv6, has_stamps, notice, receive_stamped, server, transmit_stamps,
+};
 use ntp_udp::{Notice, SendBatch, SendId, SourceAddress};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -72,7 +74,9 @@ fn batch_round_trip(client_address: &str, server_address: &str) {
     let mut missing = ids.len();
     while missing > 0 {
         match notice(&client) {
-            Some(Notice::Transmitted(transmitted)) => missing -= usize::from(ids.contains(&transmitted.id)),
+            Some(Notice::Transmitted(transmitted)) => {
+                missing -= usize::from(ids.contains(&transmitted.id));
+            }
             other => panic!("{other:?} with {missing} stamps missing"),
         }
     }
@@ -111,7 +115,16 @@ fn a_failing_datagram_does_not_hold_up_its_batch() {
     batch.push(to, None, plain).unwrap();
     batch.push(to, None, |room| room.len()).unwrap();
     batch.push(nowhere, None, plain).unwrap();
-    batch.push(to, Some(SourceAddress { address: "192.0.2.1".parse().unwrap(), interface: 0 }), plain).unwrap();
+    batch
+        .push(
+            to,
+            Some(SourceAddress {
+                address: "192.0.2.1".parse().unwrap(),
+                interface: 0,
+            }),
+            plain,
+        )
+        .unwrap();
     batch.push(to, None, plain).unwrap();
 
     let report = client.send_batch(&mut batch);

@@ -7,9 +7,15 @@ use std::time::Duration;
 
 #[test]
 fn a_port_in_use_is_said_to_be() {
-    let first = BindOptions { reuse_port: false, ..BindOptions::server(V4.parse().unwrap()) };
+    let first = BindOptions {
+        reuse_port: false,
+        ..BindOptions::server(V4.parse().unwrap())
+    };
     let socket = Socket::bind(&first).unwrap();
-    let again = BindOptions { address: socket.local_address(), ..first };
+    let again = BindOptions {
+        address: socket.local_address(),
+        ..first
+    };
 
     let text = Socket::bind(&again).unwrap_err().to_string();
 
@@ -29,22 +35,40 @@ fn an_interface_that_is_not_there_is_said_to_be() {
     // The kernel would cut the second to 15 bytes and take the last for "any interface".
     for name in ["no-such-if0", "lo-and-then-something-longer", "lo\0", ""] {
         let interface = Some(name.to_owned());
-        let error = Socket::bind(&BindOptions { interface, ..BindOptions::client(V4.parse().unwrap()) }).unwrap_err();
+        let error = Socket::bind(&BindOptions {
+            interface,
+            ..BindOptions::client(V4.parse().unwrap())
+        })
+        .unwrap_err();
         assert_eq!(error.step, BindStep::Interface);
-        assert!(error.to_string().contains(&format!("on {name:?}")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("on {name:?}")),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_socket_can_be_tied_to_an_interface() {
-    let options = BindOptions { interface: Some("lo".to_owned()), ..BindOptions::server("0.0.0.0:0".parse().unwrap()) };
+    let options = BindOptions {
+        interface: Some("lo".to_owned()),
+        ..BindOptions::server("0.0.0.0:0".parse().unwrap())
+    };
     let server = match patient(&options) {
         Ok(server) => server,
         Err(error) => return skipped(error),
     };
     let client = client(V4);
-    client.send(b"request", SocketAddr::new(client.local_address().ip(), server.local_address().port())).unwrap();
-    assert_eq!(server.receive(&mut [0; 64]).unwrap().from, client.local_address());
+    client
+        .send(
+            b"request",
+            SocketAddr::new(client.local_address().ip(), server.local_address().port()),
+        )
+        .unwrap();
+    assert_eq!(
+        server.receive(&mut [0; 64]).unwrap().from,
+        client.local_address()
+    );
 }
 
 #[test]
@@ -72,7 +96,9 @@ fn shares(count: u32, client: impl Fn(u16) -> SocketAddr) -> Vec<Vec<usize>> {
                 socket.send_to(b"request", address).unwrap();
             }
             let drain = |socket: &Socket| {
-                socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                socket
+                    .set_read_timeout(Some(Duration::from_millis(1)))
+                    .unwrap();
                 std::iter::from_fn(|| socket.receive(&mut [0; 16]).ok()).count()
             };
             sockets.iter().map(drain).collect()
@@ -82,10 +108,18 @@ fn shares(count: u32, client: impl Fn(u16) -> SocketAddr) -> Vec<Vec<usize>> {
 
 #[test]
 fn a_client_meets_the_same_worker_from_whatever_port_and_clients_are_spread() {
-    let per_client = shares(4, |number| SocketAddr::from(([127, 0, 3, number as u8 + 1], 0)));
+    let per_client = shares(4, |number| {
+        SocketAddr::from(([127, 0, 3, number as u8 + 1], 0))
+    });
     for shares in &per_client {
-        assert_eq!(shares.iter().filter(|share| **share == 10).count(), 1, "{shares:?}");
+        assert_eq!(
+            shares.iter().filter(|share| **share == 10).count(),
+            1,
+            "{shares:?}"
+        );
     }
-    let busy = (0..4).filter(|worker| per_client.iter().any(|shares| shares[*worker] > 0)).count();
+    let busy = (0..4)
+        .filter(|worker| per_client.iter().any(|shares| shares[*worker] > 0))
+        .count();
     assert!(busy >= 3, "twenty clients at four workers: {per_client:?}");
 }

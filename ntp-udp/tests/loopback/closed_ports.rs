@@ -5,8 +5,8 @@ use ntp_udp::{Notice, SendBatch};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 
-/// A port on loopback without a server: it is taken, so that no other test can open it, but by a socket that
-/// is connected elsewhere.
+/// A port on loopback without a server: it is taken, so that no other test can open it, but by a
+/// socket that is connected elsewhere.
 fn closed_port(address: &str) -> (UdpSocket, SocketAddr) {
     let holder = UdpSocket::bind(address).unwrap();
     let closed = holder.local_addr().unwrap();
@@ -21,14 +21,24 @@ fn survives_a_closed_port(address: &str) {
         client.send(b"request", closed).unwrap();
     }
     let mut batch = SendBatch::new(4, 8);
-    for to in [closed, server.local_address(), closed, server.local_address()] {
+    for to in [
+        closed,
+        server.local_address(),
+        closed,
+        server.local_address(),
+    ] {
         batch.push(to, None, |_| 8).unwrap();
     }
     assert_eq!(client.send_batch(&mut batch).sent, 4);
 
-    drain(&server, 2, |_, received| assert_eq!(received.from, client.local_address()));
+    drain(&server, 2, |_, received| {
+        assert_eq!(received.from, client.local_address());
+    });
     server.send(b"reply", client.local_address()).unwrap();
-    assert_eq!(client.receive(&mut [0; 64]).unwrap().from, server.local_address());
+    assert_eq!(
+        client.receive(&mut [0; 64]).unwrap().from,
+        server.local_address()
+    );
 
     let mut refusals = 0;
     while refusals < 6 {
@@ -61,6 +71,9 @@ fn a_server_hears_nothing_of_closed_ports() {
     server.set_read_timeout(Some(SILENCE)).unwrap();
     server.send(b"reply", closed).unwrap();
     server.send(b"reply", closed).unwrap();
-    assert_eq!(server.receive(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(
+        server.receive(&mut [0; 8]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
     assert!(server.notice().unwrap().is_none());
 }

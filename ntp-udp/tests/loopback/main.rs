@@ -22,7 +22,10 @@ const V6: &str = "[::1]:0";
 
 /// A blocking socket that does not wait for ever.
 fn patient(options: &BindOptions) -> Result<Socket, BindError> {
-    let socket = Socket::bind(&BindOptions { blocking: true, ..options.clone() })?;
+    let socket = Socket::bind(&BindOptions {
+        blocking: true,
+        ..options.clone()
+    })?;
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     Ok(socket)
 }
@@ -33,10 +36,17 @@ fn client(address: &str) -> Socket {
 
 /// A server whose port no other test can happen to share.
 fn server(address: &str) -> Socket {
-    patient(&BindOptions { reuse_port: false, ..BindOptions::server(address.parse().unwrap()) }).unwrap()
+    patient(&BindOptions {
+        reuse_port: false,
+        ..BindOptions::server(address.parse().unwrap())
+    })
+    .unwrap()
 }
 
-#[expect(clippy::print_stdout, reason = "the reader of a test run should see what was not tried")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the reader of a test run should see what was not tried"
+)]
 fn skipped(why: impl std::fmt::Display) {
     println!("skipped: {why}");
 }
@@ -73,7 +83,8 @@ fn is_between(stamp: Stamp, earliest: NtpTimestamp, latest: NtpTimestamp) -> boo
     stamp.at - earliest >= -rounding && latest - stamp.at >= -rounding
 }
 
-/// Sends until a datagram arrives with a timestamp: the kernel may take a moment to begin with them.
+/// Sends until a datagram arrives with a timestamp: the kernel may take a moment to begin with
+/// them.
 fn receive_stamped(from: &Socket, to: &Socket) -> (Received, NtpTimestamp) {
     let start = Instant::now();
     loop {
@@ -106,10 +117,21 @@ fn transmit_stamps(socket: &Socket, ids: &[SendId]) -> HashMap<SendId, Stamp> {
     while stamps.len() < ids.len() {
         match notice(socket) {
             Some(Notice::Transmitted(transmitted)) => {
-                assert!(ids.contains(&transmitted.id), "{:?} is not of ours", transmitted.id);
-                assert!(stamps.insert(transmitted.id, transmitted.stamp).is_none(), "a stamp came twice");
+                assert!(
+                    ids.contains(&transmitted.id),
+                    "{:?} is not of ours",
+                    transmitted.id
+                );
+                assert!(
+                    stamps.insert(transmitted.id, transmitted.stamp).is_none(),
+                    "a stamp came twice"
+                );
             }
-            other => panic!("{other:?} in place of a stamp; {} of {} came", stamps.len(), ids.len()),
+            other => panic!(
+                "{other:?} in place of a stamp; {} of {} came",
+                stamps.len(),
+                ids.len()
+            ),
         }
     }
     stamps
@@ -122,7 +144,9 @@ fn drain(socket: &Socket, count: usize, mut each: impl FnMut(&[u8], Received)) {
     while came < count {
         came += socket.receive_batch(&mut batch).unwrap();
         assert_eq!(batch.iter().count(), batch.len());
-        batch.iter().for_each(|(bytes, received)| each(bytes, received));
+        batch
+            .iter()
+            .for_each(|(bytes, received)| each(bytes, received));
     }
     assert_eq!(came, count);
 }

@@ -1,6 +1,8 @@
 //! Timestamps of the kernel.
 
-use crate::{V4, V6, client, has_ipv6, has_stamps, is_between, now, receive_stamped, server, transmit_stamps};
+use crate::{
+    V4, V6, client, has_ipv6, has_stamps, is_between, now, receive_stamped, server, transmit_stamps,
+};
 use ntp_proto::time::NtpDuration;
 use ntp_udp::{SendId, StampOrigin};
 use std::collections::HashMap;
@@ -58,7 +60,10 @@ fn each_transmit_timestamp_belongs_to_its_datagram() {
     for (id, stamp) in transmit_stamps(&client, &ids) {
         let (before, after) = spans[&id];
         assert_eq!(stamp.origin, StampOrigin::Kernel);
-        assert!(is_between(stamp, before, after), "{id:?} left at {stamp:?}, not in {before:?}..{after:?}");
+        assert!(
+            is_between(stamp, before, after),
+            "{id:?} left at {stamp:?}, not in {before:?}..{after:?}"
+        );
     }
     assert!(client.notice().unwrap().is_none());
 }

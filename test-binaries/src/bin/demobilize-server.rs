@@ -1,5 +1,5 @@
-//! An NTP server that refuses everybody: each request is answered with a DENY kiss, after which a client must give up
-//! the association.
+//! An NTP server that refuses everybody: each request is answered with a DENY kiss, after which a
+//! client must give up the association.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -29,7 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut announcer = Announcer::default();
     responder.serve(args.span, |request, clock| {
         announcer.tell(format_args!("{}: DENY", request.from));
-        vec![Outgoing::now(request.kiss(KissCode::Deny, clock.now()).encode())]
+        vec![Outgoing::now(
+            request.kiss(KissCode::Deny, clock.now()).encode(),
+        )]
     })?;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The least that an NTP server can cost: it receives batches with kernel receive timestamps, swaps the fields, reads the
-//! clock, and sends batches. It looks at nothing else, and so is the floor that real servers are measured against.
+//! The least that an NTP server can cost: it receives batches with kernel receive timestamps, swaps
+//! the fields, reads the clock, and sends batches. It looks at nothing else, and so is the floor
+//! that real servers are measured against.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -20,7 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Version 4, mode 4 (server), no warning; stratum 1, poll 2⁶ s, precision 2⁻²⁰ s.
 const FIRST_WORD: [u8; 4] = [0x24, 1, 6, 0xEC];
 
-/// Send every datagram back as an NTP reply, at the least possible cost: the floor for measurements of servers.
+/// Send every datagram back as an NTP reply, at the least possible cost: the floor for measurements
+/// of servers.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -34,24 +36,39 @@ struct Args {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let options = BindOptions { reuse_port: false, ..BindOptions::server(args.listen) };
+    let options = BindOptions {
+        reuse_port: false,
+        ..BindOptions::server(args.listen)
+    };
     let socket = Socket::bind(&options).map_err(|error| error.to_string())?;
     socket.set_read_timeout(Some(PATIENCE))?;
     Announcer::listening(socket.local_address());
     let clock = Clock::measuring().reader();
     let end = args.span.map(|span| Instant::now() + span);
-    let (mut requests, mut replies) = (ReceiveBatch::new(MAX_BATCH, LONGEST), SendBatch::new(MAX_BATCH, LONGEST));
+    let (mut requests, mut replies) = (
+        ReceiveBatch::new(MAX_BATCH, LONGEST),
+        SendBatch::new(MAX_BATCH, LONGEST),
+    );
     while end.is_none_or(|end| Instant::now() < end) {
         match socket.receive_batch(&mut requests) {
             Ok(_) => {}
-            Err(error) if [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&error.kind()) => continue,
+            Err(error)
+                if [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted]
+                    .contains(&error.kind()) =>
+            {
+                continue;
+            }
             Err(error) => return Err(error.into()),
         }
         replies.clear();
         for (octets, received) in requests.iter() {
-            let from = received.destination.and_then(|destination| destination.reply_source());
+            let from = received
+                .destination
+                .and_then(|destination| destination.reply_source());
             // A batch of replies is never longer than the batch of their requests.
-            let _ = replies.push(received.from, from, |room| echo(octets, &received, &clock, room));
+            let _ = replies.push(received.from, from, |room| {
+                echo(octets, &received, &clock, room)
+            });
         }
         let _ = socket.send_batch(&mut replies);
     }
@@ -60,9 +77,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Writes the reply into `room` and tells its length; what is no NTP packet comes back as nothing.
 fn echo(octets: &[u8], received: &Received, clock: &ClockReader, room: &mut [u8]) -> usize {
-    let Some(room) = room.get_mut(..octets.len()) else { return 0 };
+    let Some(room) = room.get_mut(..octets.len()) else {
+        return 0;
+    };
     room.copy_from_slice(octets);
-    let Some(header) = room.first_chunk_mut::<48>() else { return 0 };
+    let Some(header) = room.first_chunk_mut::<48>() else {
+        return 0;
+    };
     let arrived = received.stamp.map_or_else(|| clock.now(), |stamp| stamp.at);
     // The request's transmit timestamp becomes the origin.
     header.copy_within(40..48, 24);
@@ -92,12 +113,21 @@ mod tests {
         let request = Header::request(Version::V4, PollInterval::clamped(6), origin).encode();
         let from = "192.0.2.1:123".parse().unwrap();
         let stamp = Some(Stamp::kernel(arrived));
-        let received = Received { length: 48, from, destination: None, stamp, truncated: false };
+        let received = Received {
+            length: 48,
+            from,
+            destination: None,
+            stamp,
+            truncated: false,
+        };
         let mut room = [0; LONGEST];
         let length = echo(&request, &received, &Clock::measuring().reader(), &mut room);
         let reply = Header::decode(&room[..length]).unwrap();
 
-        assert_eq!((reply.mode, reply.version, reply.stratum), (Mode::Server, Version::V4, Stratum::PRIMARY));
+        assert_eq!(
+            (reply.mode, reply.version, reply.stratum),
+            (Mode::Server, Version::V4, Stratum::PRIMARY)
+        );
         assert_eq!((reply.origin, reply.receive), (origin, arrived));
         assert!(!reply.transmit.is_unknown());
     }

@@ -1,4 +1,5 @@
-//! A bounded load for NTP servers of one's own: how much they answer, how right, and what it costs them.
+//! A bounded load for NTP servers of one's own: how much they answer, how right, and what it costs
+//! them.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write as _};
@@ -12,9 +13,9 @@ use ntp_proto::nts::AeadAlgorithm;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, SeedableRng as _};
 use test_binaries::load::{
-    AddressRange, Authority, Establisher, Generator, Group, HandshakeReport, Histogram, LoadReport, MOST_REQUESTS,
-    MachineUsage, Pace, Percentiles, Plan, Report, RequestSet, SCHEMA, Session, Shape, Snapshot, Spent, check_span,
-    check_target, fetch_cookies, is_in_a_namespace_of_its_own,
+    AddressRange, Authority, Establisher, Generator, Group, HandshakeReport, Histogram, LoadReport,
+    MOST_REQUESTS, MachineUsage, Pace, Percentiles, Plan, Report, RequestSet, SCHEMA, Session,
+    Shape, Snapshot, Spent, check_span, check_target, fetch_cookies, is_in_a_namespace_of_its_own,
 };
 use test_binaries::seconds;
 
@@ -23,8 +24,9 @@ const PROBE_COOKIES: usize = 64;
 
 /// Ask an NTP server very often, for a short time, and tell how it fared.
 ///
-/// Without --rate, so many requests as --window says are always on their way; with it, they are sent by the clock whatever
-/// comes back. The server must be on this machine's loopback, or in a network namespace made for the purpose.
+/// Without --rate, so many requests as --window says are always on their way; with it, they are
+/// sent by the clock whatever comes back. The server must be on this machine's loopback, or in a
+/// network namespace made for the purpose.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -57,7 +59,8 @@ struct Args {
     /// Measure the error of the served time by so many requests a second beside the load
     #[arg(long, value_name = "PER_SECOND", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2000))]
     probes: u32,
-    /// The server's process, whose processor time and memory are read from /proc with those of its descendants
+    /// The server's process, whose processor time and memory are read from /proc with those of its
+    /// descendants
     #[arg(long)]
     pid: Option<u32>,
     /// Ask with NTS: keys and cookies are had at this address of the server
@@ -108,12 +111,16 @@ enum GroupName {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate: Option<f64> = text.parse().ok().filter(|rate| (0.1..=2e6).contains(rate));
-    rate.ok_or_else(|| format!("`{text}` is no rate: write a number from 0.1 to 2000000, in requests a second"))
+    rate.ok_or_else(|| {
+        format!("`{text}` is no rate: write a number from 0.1 to 2000000, in requests a second")
+    })
 }
 
 fn algorithm(text: &str) -> Result<AeadAlgorithm, String> {
     let found = text.parse().ok().and_then(AeadAlgorithm::from_id);
-    found.ok_or_else(|| format!("`{text}` is no AEAD algorithm of NTS that is known here: choose 15, 16, 17 or 30"))
+    found.ok_or_else(|| {
+        format!("`{text}` is no AEAD algorithm of NTS that is known here: choose 15, 16, 17 or 30")
+    })
 }
 
 fn main() -> ExitCode {
@@ -133,7 +140,9 @@ fn tell(report: &Report, json: bool) -> Result<(), String> {
     } else {
         report.to_string()
     };
-    io::stdout().write_all(text.as_bytes()).map_err(|error| format!("the report cannot be written: {error}"))
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| format!("the report cannot be written: {error}"))
 }
 
 fn run(args: &Args) -> Result<Report, String> {
@@ -143,7 +152,11 @@ fn run(args: &Args) -> Result<Report, String> {
     for target in targets.into_iter().flatten() {
         check_target(target, apart, args.i_own_this_network)?;
     }
-    if args.ke_only { handshakes(args) } else { load(args) }
+    if args.ke_only {
+        handshakes(args)
+    } else {
+        load(args)
+    }
 }
 
 /// What server, generator and machine spend while something runs.
@@ -155,9 +168,15 @@ struct Meter {
 
 impl Meter {
     fn start(server: Option<u32>) -> Result<Self, String> {
-        let server = server.map(|process| Snapshot::take(process).map(|snapshot| (process, snapshot))).transpose()?;
+        let server = server
+            .map(|process| Snapshot::take(process).map(|snapshot| (process, snapshot)))
+            .transpose()?;
         let (generator, machine) = (Snapshot::take(std::process::id())?, MachineUsage::take());
-        Ok(Self { server, generator, machine })
+        Ok(Self {
+            server,
+            generator,
+            machine,
+        })
     }
 
     /// What the server spent, the generator, and how many processors others kept busy.
@@ -176,7 +195,9 @@ impl Meter {
 }
 
 fn establisher(args: &Args) -> Result<Option<Establisher>, String> {
-    let (Some(ke), Some(ca)) = (args.ke, &args.ca) else { return Ok(None) };
+    let (Some(ke), Some(ca)) = (args.ke, &args.ca) else {
+        return Ok(None);
+    };
     let name = args.ke_name.clone().unwrap_or_else(|| ke.ip().to_string());
     let group = match args.group {
         GroupName::Any => Group::Any,
@@ -187,10 +208,16 @@ fn establisher(args: &Args) -> Result<Option<Establisher>, String> {
 
 /// The requests of the load, and those of the probe.
 fn requests(args: &Args, rng: &mut ChaCha12Rng) -> Result<[RequestSet; 2], String> {
-    let Some(establisher) = establisher(args)? else { return Ok([RequestSet::plain(), RequestSet::plain()]) };
+    let Some(establisher) = establisher(args)? else {
+        return Ok([RequestSet::plain(), RequestSet::plain()]);
+    };
     let wanted = args.cookies.next_power_of_two() as usize;
     if args.rate.is_none() && args.window as usize * 2 > wanted {
-        return Err(format!("a window of {} needs --cookies {} or more", args.window, args.window * 2));
+        return Err(format!(
+            "a window of {} needs --cookies {} or more",
+            args.window,
+            args.window * 2
+        ));
     }
     let sessions = (0..args.sessions).map(|_| establisher.establish());
     let mut sessions = sessions.collect::<Result<Vec<Session>, _>>()?;
@@ -201,13 +228,24 @@ fn requests(args: &Args, rng: &mut ChaCha12Rng) -> Result<[RequestSet; 2], Strin
 }
 
 fn load(args: &Args) -> Result<Report, String> {
-    let mut rng = ChaCha12Rng::try_from_rng(&mut rand::rngs::SysRng).map_err(|error| error.to_string())?;
-    let [requests, probes] = requests(args, &mut rng)?.map(|requests| requests.lenient(args.lenient));
+    let mut rng =
+        ChaCha12Rng::try_from_rng(&mut rand::rngs::SysRng).map_err(|error| error.to_string())?;
+    let [requests, probes] =
+        requests(args, &mut rng)?.map(|requests| requests.lenient(args.lenient));
     let (octets, aead) = (requests.longest(), args.aead.id());
-    let protocol = if args.ke.is_some() { format!("nts-{aead}") } else { "plain".to_owned() };
+    let protocol = if args.ke.is_some() {
+        format!("nts-{aead}")
+    } else {
+        "plain".to_owned()
+    };
     let pace = match args.rate {
-        Some(rate) => Pace::Open { rate, burst: args.burst },
-        None => Pace::Closed { window: args.window },
+        Some(rate) => Pace::Open {
+            rate,
+            burst: args.burst,
+        },
+        None => Pace::Closed {
+            window: args.window,
+        },
     };
     let plan = Plan {
         target: args.target,
@@ -260,7 +298,9 @@ fn handshakes(args: &Args) -> Result<Report, String> {
     let took = start.elapsed();
     let (server, spent, others) = meter.stop()?;
     let established = latency.count();
-    let cpu = server.as_ref().map(|spent| spent.cpu_s * 1e3 / established.max(1) as f64);
+    let cpu = server
+        .as_ref()
+        .map(|spent| spent.cpu_s * 1e3 / established.max(1) as f64);
     Ok(Report {
         schema: SCHEMA,
         target: args.ke.unwrap_or(args.target).to_string(),
@@ -292,7 +332,10 @@ mod tests {
 
     #[test]
     fn a_run_without_bounds_is_refused() {
-        for missing in [["ntp-load", "127.0.0.1:123", "--for", "1"], ["ntp-load", "127.0.0.1:123", "--count", "1"]] {
+        for missing in [
+            ["ntp-load", "127.0.0.1:123", "--for", "1"],
+            ["ntp-load", "127.0.0.1:123", "--count", "1"],
+        ] {
             assert!(Args::try_parse_from(missing).is_err(), "{missing:?}");
         }
     }

@@ -22,7 +22,12 @@ struct Args {
     #[arg(short, long, default_value = "honest")]
     behaviour: Behaviour,
     /// Tell a time that is wrong by so many seconds; positive: ahead
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     offset: f64,
     /// The stratum to tell
     #[arg(long, default_value_t = 1)]
@@ -82,7 +87,9 @@ impl Args {
         let honest = self.honest(request, clock);
         let mut replies = odd(self.behaviour, &honest, request);
         if self.behaviour == Behaviour::Late {
-            replies.iter_mut().for_each(|reply| reply.after = self.delay);
+            replies
+                .iter_mut()
+                .for_each(|reply| reply.after = self.delay);
         }
         if self.then_honest {
             replies.push(Outgoing::now(honest.encode()));
@@ -113,24 +120,49 @@ fn odd(behaviour: Behaviour, honest: &Header, request: &Request) -> Vec<Outgoing
         Behaviour::Garbage => return vec![Outgoing::now(vec![0xFF; 300]), Outgoing::now(*b"?")],
         Behaviour::Duplicate => return vec![Outgoing::now(honest.encode()); 3],
         Behaviour::Honest | Behaviour::Late => *honest,
-        Behaviour::Unsynchronised => {
-            Header { leap: LeapIndicator::Unsynchronized, stratum: Stratum::UNSYNCHRONIZED, ..*honest }
+        Behaviour::Unsynchronised => Header {
+            leap: LeapIndicator::Unsynchronized,
+            stratum: Stratum::UNSYNCHRONIZED,
+            ..*honest
+        },
+        Behaviour::WrongOrigin => Header {
+            origin: forged_origin,
+            ..*honest
+        },
+        Behaviour::NoTimestamps => Header {
+            receive: NtpTimestamp::UNKNOWN,
+            transmit: NtpTimestamp::UNKNOWN,
+            ..*honest
+        },
+        Behaviour::OtherPort => {
+            return vec![Outgoing {
+                elsewhere: true,
+                ..Outgoing::now(honest.encode())
+            }];
         }
-        Behaviour::WrongOrigin => Header { origin: forged_origin, ..*honest },
-        Behaviour::NoTimestamps => {
-            Header { receive: NtpTimestamp::UNKNOWN, transmit: NtpTimestamp::UNKNOWN, ..*honest }
-        }
-        Behaviour::OtherPort => return vec![Outgoing { elsewhere: true, ..Outgoing::now(honest.encode()) }],
-        Behaviour::Version5 => Header { version: Version::from_bits(5), ..*honest },
-        Behaviour::RootDistance => Header { root_dispersion: NtpShort::from_bits(20 << 16), ..*honest },
+        Behaviour::Version5 => Header {
+            version: Version::from_bits(5),
+            ..*honest
+        },
+        Behaviour::RootDistance => Header {
+            root_dispersion: NtpShort::from_bits(20 << 16),
+            ..*honest
+        },
         Behaviour::Loop => {
             let reference_id = ReferenceId::from_address(request.from.ip());
-            Header { stratum: Stratum::from_bits(2), reference_id, ..*honest }
+            Header {
+                stratum: Stratum::from_bits(2),
+                reference_id,
+                ..*honest
+            }
         }
         Behaviour::KissDeny => kiss(KissCode::Deny),
         Behaviour::KissRstr => kiss(KissCode::Rstr),
         Behaviour::KissRate => kiss(KissCode::Rate),
-        Behaviour::ForgedKiss => Header { origin: forged_origin, ..kiss(KissCode::Deny) },
+        Behaviour::ForgedKiss => Header {
+            origin: forged_origin,
+            ..kiss(KissCode::Deny)
+        },
     };
     vec![Outgoing::now(header.encode())]
 }

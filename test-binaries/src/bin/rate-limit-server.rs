@@ -1,5 +1,5 @@
-//! An NTP server that bears one request of each address in 32 s and answers others with a RATE kiss, which forces the
-//! poll interval of a client up to 32 s.
+//! An NTP server that bears one request of each address in 32 s and answers others with a RATE
+//! kiss, which forces the poll interval of a client up to 32 s.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -15,7 +15,8 @@ use test_binaries::{Announcer, Outgoing, Responder, seconds};
 /// The most addresses that are remembered; whoever comes on top of them is not limited.
 const MOST_CLIENTS: usize = 100_000;
 
-/// Tell the time to each address once in 32 s, and answer requests that come earlier with a RATE kiss.
+/// Tell the time to each address once in 32 s, and answer requests that come earlier with a RATE
+/// kiss.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
@@ -40,13 +41,17 @@ struct Visits {
 impl Visits {
     /// A request that the network delivered half a second early is let pass.
     fn new(poll: PollInterval) -> Self {
-        Self { spacing: poll.duration() - Duration::from_millis(500), last: HashMap::new() }
+        Self {
+            spacing: poll.duration() - Duration::from_millis(500),
+            last: HashMap::new(),
+        }
     }
 
     /// How long ago the address asked before, if that is too short a time.
     fn too_soon(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
         if self.last.len() >= MOST_CLIENTS {
-            self.last.retain(|_, last| now.duration_since(*last) < self.spacing);
+            self.last
+                .retain(|_, last| now.duration_since(*last) < self.spacing);
         }
         if self.last.len() >= MOST_CLIENTS && !self.last.contains_key(&address) {
             return None;
@@ -64,8 +69,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut visits, mut announcer) = (Visits::new(poll), Announcer::default());
     responder.serve(args.span, |request, clock| {
         let reply = if let Some(ago) = visits.too_soon(request.from.ip(), Instant::now()) {
-            announcer.tell(format_args!("{}: RATE, it asked {:.1} s ago", request.from, ago.as_secs_f64()));
-            Header { poll: poll.log2(), ..request.kiss(KissCode::Rate, clock.now()) }
+            announcer.tell(format_args!(
+                "{}: RATE, it asked {:.1} s ago",
+                request.from,
+                ago.as_secs_f64()
+            ));
+            Header {
+                poll: poll.log2(),
+                ..request.kiss(KissCode::Rate, clock.now())
+            }
         } else {
             announcer.tell(format_args!("{}: the time", request.from));
             request.true_time(clock.now())
@@ -82,13 +94,21 @@ mod tests {
     #[test]
     fn only_the_patient_are_told_the_time() {
         let mut visits = Visits::new(PollInterval::clamped(5));
-        let (client, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let (client, other): (IpAddr, IpAddr) =
+            ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs_f64(seconds);
 
         assert_eq!(visits.too_soon(client, at(0.0)), None);
-        assert_eq!(visits.too_soon(client, at(16.0)), Some(Duration::from_secs(16)));
+        assert_eq!(
+            visits.too_soon(client, at(16.0)),
+            Some(Duration::from_secs(16))
+        );
         assert_eq!(visits.too_soon(other, at(16.0)), None);
-        assert_eq!(visits.too_soon(client, at(47.9)), None, "nearly 32 s after the request that was refused");
+        assert_eq!(
+            visits.too_soon(client, at(47.9)),
+            None,
+            "nearly 32 s after the request that was refused"
+        );
     }
 }

@@ -30,13 +30,18 @@ impl Authority {
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         let mut params = valid_now(CertificateParams::default());
-        params.distinguished_name.push(rcgen::DnType::CommonName, "Truechimer test authority");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "Truechimer test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().expect("a key can be made");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate can be made");
         std::fs::write(folder.join("ca.pem"), issuer.pem()).expect("the folder can be written");
-        Self { issuer, folder: folder.to_owned() }
+        Self {
+            issuer,
+            folder: folder.to_owned(),
+        }
     }
 
     /// The file with its certificate.
@@ -57,7 +62,9 @@ impl Authority {
         let mut params = valid_now(params);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate can be made");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("a certificate can be made");
         let files = CertificateFiles {
             chain: self.folder.join(format!("{stem}.pem")),
             key: self.folder.join(format!("{stem}.key")),

@@ -8,7 +8,10 @@ use std::time::Duration;
 use ntp_observe::{Document, SourceFacts, fetch, write_document};
 use tempfile::TempDir;
 
-use super::{Ended, Footprint, Network, Running, Side, Skip, binary, confined, confined_in, folder, run, until};
+use super::{
+    Ended, Footprint, Network, Running, Side, Skip, binary, confined, confined_in, folder, run,
+    until,
+};
 
 /// How long a busy machine may take to answer.
 const FETCH_PATIENCE: Duration = Duration::from_secs(60);
@@ -22,17 +25,28 @@ pub struct DaemonConfig {
 }
 
 impl DaemonConfig {
-    /// A daemon with a virtual clock that is off by `offset` seconds and runs too fast by `frequency` s/s.
+    /// A daemon with a virtual clock that is off by `offset` seconds and runs too fast by
+    /// `frequency` s/s.
     #[must_use]
     pub fn with_virtual_clock(offset: f64, frequency: f64) -> Self {
-        let clock = format!("mode = \"virtual\"\nvirtual-offset = {offset:?}\nvirtual-frequency = {frequency:?}\n");
-        Self { clock, sections: String::new(), log_level: "debug" }
+        let clock = format!(
+            "mode = \"virtual\"\nvirtual-offset = {offset:?}\nvirtual-frequency = {frequency:?}\n"
+        );
+        Self {
+            clock,
+            sections: String::new(),
+            log_level: "debug",
+        }
     }
 
     /// A daemon with another `[clock] mode`.
     #[must_use]
     pub fn with_clock_mode(mode: &str) -> Self {
-        Self { clock: format!("mode = \"{mode}\"\n"), sections: String::new(), log_level: "debug" }
+        Self {
+            clock: format!("mode = \"{mode}\"\n"),
+            sections: String::new(),
+            log_level: "debug",
+        }
     }
 
     /// Logs at another level than `debug`.
@@ -49,15 +63,18 @@ impl DaemonConfig {
         self
     }
 
-    /// Adds a server to take the time from, asked every second and later every two, so that a test sees much in little
-    /// time.
+    /// Adds a server to take the time from, asked every second and later every two, so that a test
+    /// sees much in little time.
     #[must_use]
     pub fn and_source(self, address: impl Display) -> Self {
         let limits = "poll-interval-limits = { min = 0, max = 1 }";
-        self.and(&format!("[[source]]\nmode = \"server\"\naddress = \"{address}\"\n{limits}\n"))
+        self.and(&format!(
+            "[[source]]\nmode = \"server\"\naddress = \"{address}\"\n{limits}\n"
+        ))
     }
 
-    /// Adds an address to serve time on; port 0 is any free one, see [`Daemon::wait_until_serving`].
+    /// Adds an address to serve time on; port 0 is any free one, see
+    /// [`Daemon::wait_until_serving`].
     #[must_use]
     pub fn and_server(self, listen: impl Display) -> Self {
         self.and(&format!("[[server]]\nlisten = \"{listen}\"\n"))
@@ -100,16 +117,29 @@ impl Daemon {
     ///
     /// # Errors
     /// When it cannot be kept from the machine's clock.
-    pub fn start_again_at(network: &Network, side: Side, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
+    pub fn start_again_at(
+        network: &Network,
+        side: Side,
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
         Self::start_in(Some(network.namespace(side)), folder, config)
     }
 
-    fn start_in(namespace: Option<&str>, folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
+    fn start_in(
+        namespace: Option<&str>,
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
         let file = folder.path().join("ntp.toml");
-        std::fs::write(&file, whole_text(config, folder.path())).expect("the configuration can be written");
+        std::fs::write(&file, whole_text(config, folder.path()))
+            .expect("the configuration can be written");
         let mut command = confined_in(namespace, binary("ntp-daemon"))?;
         command.arg("-c").arg(file);
-        Ok(Self { process: Running::start("ntp-daemon", command), folder })
+        Ok(Self {
+            process: Running::start("ntp-daemon", command),
+            folder,
+        })
     }
 
     /// Its process.
@@ -136,7 +166,10 @@ impl Daemon {
     #[must_use]
     pub fn ctl(&self, arguments: &[&str]) -> Ended {
         let mut ctl = confined(binary("ntp-ctl")).expect("the daemon was confined as well");
-        ctl.env("COLUMNS", "80").arg("-c").arg(self.config_file()).args(arguments);
+        ctl.env("COLUMNS", "80")
+            .arg("-c")
+            .arg(self.config_file())
+            .args(arguments);
         run(ctl)
     }
 
@@ -163,17 +196,31 @@ impl Daemon {
     ///
     /// # Panics
     /// If that does not happen in time, or the daemon ends before.
-    pub fn wait_until(&mut self, what: &str, patience: Duration, claim: impl Fn(&Document) -> bool) -> Document {
+    pub fn wait_until(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        claim: impl Fn(&Document) -> bool,
+    ) -> Document {
         let mut last = None;
         let reached = until(patience, || {
             last = self.state().or(last.take());
             let ended = self.process.exited();
-            assert!(ended.is_none(), "the daemon ended ({ended:?}) before this came true: {what}");
+            assert!(
+                ended.is_none(),
+                "the daemon ended ({ended:?}) before this came true: {what}"
+            );
             last.as_ref().filter(|state| claim(state)).cloned()
         });
-        let seen = || last.as_ref().map(|state| String::from_utf8_lossy(&write_document(state)).into_owned());
+        let seen = || {
+            last.as_ref()
+                .map(|state| String::from_utf8_lossy(&write_document(state)).into_owned())
+        };
         reached.unwrap_or_else(|| {
-            panic!("not within {patience:?}: {what}. The last state was {}", seen().unwrap_or_default())
+            panic!(
+                "not within {patience:?}: {what}. The last state was {}",
+                seen().unwrap_or_default()
+            )
         })
     }
 
@@ -182,9 +229,16 @@ impl Daemon {
     /// # Panics
     /// If that does not happen in time, or the daemon ends before.
     pub fn wait_until_serving(&mut self, patience: Duration) -> Vec<SocketAddr> {
-        let state = self.wait_until("it serves time", patience, |state| !state.servers.is_empty());
-        let addresses = state.servers.iter().map(|server| server.listen_address.parse());
-        addresses.collect::<Result<_, _>>().expect("the daemon tells addresses with their ports")
+        let state = self.wait_until("it serves time", patience, |state| {
+            !state.servers.is_empty()
+        });
+        let addresses = state
+            .servers
+            .iter()
+            .map(|server| server.listen_address.parse());
+        addresses
+            .collect::<Result<_, _>>()
+            .expect("the daemon tells addresses with their ports")
     }
 
     /// Waits until its clock is synchronised and right by `within` seconds.
@@ -192,9 +246,17 @@ impl Daemon {
     /// # Panics
     /// If that does not happen in time, or the daemon ends before.
     pub fn wait_until_right(&mut self, within: f64, patience: Duration) -> Document {
-        self.wait_until(&format!("synchronised and right within {within} s"), patience, |state| {
-            state.system.synchronized && state.clock.virtual_minus_system_s.is_some_and(|off| off.abs() < within)
-        })
+        self.wait_until(
+            &format!("synchronised and right within {within} s"),
+            patience,
+            |state| {
+                state.system.synchronized
+                    && state
+                        .clock
+                        .virtual_minus_system_s
+                        .is_some_and(|off| off.abs() < within)
+            },
+        )
     }
 }
 
@@ -205,7 +267,10 @@ impl Daemon {
 #[must_use]
 pub fn source_at(state: &Document, address: SocketAddr) -> &SourceFacts {
     let address = address.to_string();
-    let found = state.sources.iter().find(|source| source.address.as_ref() == Some(&address));
+    let found = state
+        .sources
+        .iter()
+        .find(|source| source.address.as_ref() == Some(&address));
     found.unwrap_or_else(|| panic!("no source at {address} in {:#?}", state.sources))
 }
 

@@ -1,9 +1,12 @@
-//! What tests of whole programs need: starting and ending them, private networks, other people's NTP software.
+//! What tests of whole programs need: starting and ending them, private networks, other people's
+//! NTP software.
 //!
-//! Nothing started from here can touch the machine's clock: every program runs without CAP_SYS_TIME.
+//! Nothing started from here can touch the machine's clock: every program runs without
+//! CAP_SYS_TIME.
 //!
-//! A test that needs what this machine lacks says so in one line and passes, see [`or_skip`](crate::or_skip). With
-//! `TRUECHIMER_NO_SKIPPING` set it fails instead, so that a build server notices what it no longer tests.
+//! A test that needs what this machine lacks says so in one line and passes, see
+//! [`or_skip`](crate::or_skip). With `TRUECHIMER_NO_SKIPPING` set it fails instead, so that a build
+//! server notices what it no longer tests.
 
 mod binaries;
 mod certificates;
@@ -51,7 +54,10 @@ impl fmt::Display for Skip {
 /// # Panics
 /// If `TRUECHIMER_NO_SKIPPING` is set.
 pub fn announce_skip(skip: &Skip) {
-    assert!(std::env::var_os("TRUECHIMER_NO_SKIPPING").is_none(), "this test must not be skipped here: {skip}");
+    assert!(
+        std::env::var_os("TRUECHIMER_NO_SKIPPING").is_none(),
+        "this test must not be skipped here: {skip}"
+    );
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(io::stdout(), "{test} skipped: {skip}");
 }

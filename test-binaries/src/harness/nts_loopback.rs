@@ -44,7 +44,11 @@ impl NtsLoopback {
         let folder = folder();
         let authority = Authority::new(folder.path());
         let certificate = authority.sign("server", &["127.0.0.1"]);
-        Self { authority, certificate, _folder: folder }
+        Self {
+            authority,
+            certificate,
+            _folder: folder,
+        }
     }
 
     /// A server of time and keys with a virtual clock that is right, and more lines for the latter.
@@ -87,7 +91,13 @@ impl NtsAddresses {
         let state = daemon.wait_until("it serves time and keys", START_PATIENCE, |state| {
             !state.servers.is_empty() && !state.nts_ke_servers.is_empty()
         });
-        let address = |text: &str| text.parse().expect("the daemon tells addresses with their ports");
-        Self { time: address(&state.servers[0].listen_address), keys: address(&state.nts_ke_servers[0].listen_address) }
+        let address = |text: &str| {
+            text.parse()
+                .expect("the daemon tells addresses with their ports")
+        };
+        Self {
+            time: address(&state.servers[0].listen_address),
+            keys: address(&state.nts_ke_servers[0].listen_address),
+        }
     }
 }

@@ -29,7 +29,11 @@ impl OddServer {
     /// # Errors
     /// When it cannot be kept from the machine's clock.
     pub fn behaving(behaviour: &str, more: &[&str]) -> Result<Self, Skip> {
-        let arguments: Vec<&str> = ["--behaviour", behaviour].iter().chain(more).copied().collect();
+        let arguments: Vec<&str> = ["--behaviour", behaviour]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
         Self::start("odd-server", &arguments)
     }
 
@@ -40,13 +44,21 @@ impl OddServer {
     ///
     /// # Panics
     /// If it does not say where it listens.
-    pub fn start_on(namespace: Option<&str>, listen: &str, program: &str, arguments: &[&str]) -> Result<Self, Skip> {
+    pub fn start_on(
+        namespace: Option<&str>,
+        listen: &str,
+        program: &str,
+        arguments: &[&str],
+    ) -> Result<Self, Skip> {
         let mut command = confined_in(namespace, binary(program))?;
         command.args(["--listen", listen]).args(arguments);
         let mut process = Running::start(program, command);
         let line = process.wait_for_line("listening on ", START_PATIENCE);
         let address = line.trim_start_matches("listening on ").parse();
-        Ok(Self { process, address: address.expect("an address after `listening on`") })
+        Ok(Self {
+            process,
+            address: address.expect("an address after `listening on`"),
+        })
     }
 
     /// Where it listens.

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 
 use super::{folder, until};
 
-/// A program that ends at the latest when this value is dropped; if the test fails, its output is shown.
+/// A program that ends at the latest when this value is dropped; if the test fails, its output is
+/// shown.
 #[derive(Debug)]
 pub struct Running {
     name: String,
@@ -33,9 +34,19 @@ impl Running {
         let output = folder.path().join("output");
         let file = File::create(&output).expect("a temporary file can be made");
         let again = file.try_clone().expect("a file can be shared");
-        let child = command.stdin(Stdio::null()).stdout(file).stderr(again).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{name} cannot be started: {error}\n{command:?}"));
-        Self { name: name.to_owned(), child, output, _folder: folder }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(again)
+            .spawn();
+        let child =
+            child.unwrap_or_else(|error| panic!("{name} cannot be started: {error}\n{command:?}"));
+        Self {
+            name: name.to_owned(),
+            child,
+            output,
+            _folder: folder,
+        }
     }
 
     /// All that it has written so far.
@@ -49,8 +60,16 @@ impl Running {
     /// # Panics
     /// If it does not come in time, or the program ends before.
     pub fn wait_for_line(&mut self, words: &str, patience: Duration) -> String {
-        let found = |text: &str| text.lines().find(|line| line.contains(words)).map(str::to_owned);
-        let line = until(patience, || found(&self.output()).map(Some).or_else(|| self.exited().map(|_| None)));
+        let found = |text: &str| {
+            text.lines()
+                .find(|line| line.contains(words))
+                .map(str::to_owned)
+        };
+        let line = until(patience, || {
+            found(&self.output())
+                .map(Some)
+                .or_else(|| self.exited().map(|_| None))
+        });
         line.flatten()
             .or_else(|| found(&self.output()))
             .unwrap_or_else(|| panic!("{} never wrote `{words}`", self.name))
@@ -75,7 +94,8 @@ impl Running {
     /// # Panics
     /// If it does not within `patience`.
     pub fn wait(&mut self, patience: Duration) -> ExitStatus {
-        until(patience, || self.exited()).unwrap_or_else(|| panic!("{} did not end within {patience:?}", self.name))
+        until(patience, || self.exited())
+            .unwrap_or_else(|| panic!("{} did not end within {patience:?}", self.name))
     }
 
     /// Asks it to read its files again (SIGHUP).
@@ -104,7 +124,8 @@ impl Running {
 
     fn send(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // One that has ended already is fine, too; it is not reaped yet, so that its number is nobody else's.
+        // One that has ended already is fine, too; it is not reaped yet, so that its number is
+        // nobody else's.
         let _ = pid.map(|pid| kill_process(pid, signal));
     }
 }
@@ -113,13 +134,22 @@ impl Drop for Running {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.send(Signal::TERM);
-            if until(Duration::from_secs(3), || self.child.try_wait().ok().flatten()).is_none() {
+            if until(Duration::from_secs(3), || {
+                self.child.try_wait().ok().flatten()
+            })
+            .is_none()
+            {
                 self.kill();
             }
         }
         if std::thread::panicking() {
             use std::io::Write;
-            let _ = writeln!(io::stderr(), "---- output of {} ----\n{}", self.name, self.output());
+            let _ = writeln!(
+                io::stderr(),
+                "---- output of {} ----\n{}",
+                self.name,
+                self.output()
+            );
         }
     }
 }
@@ -149,5 +179,9 @@ pub fn run(mut command: Command) -> Ended {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    Ended { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    Ended {
+        status: output.status,
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
 }

@@ -26,10 +26,11 @@ pub struct SimulatedKernel {
     pub wander: f64,
     /// The mean of what is added to the delay each way, in seconds.
     pub jitter: f64,
-    /// The steps that another program makes: the time from the start, and the step, both in seconds.
+    /// The steps that another program makes: the time from the start, and the step, both in
+    /// seconds.
     pub set: Vec<(u32, f64)>,
-    /// The suspends of the machine: the time from the start, the length, and the part of it that the hardware clock counts too
-    /// much, all in seconds.
+    /// The suspends of the machine: the time from the start, the length, and the part of it that
+    /// the hardware clock counts too much, all in seconds.
     pub suspend: Vec<(u32, u32, f64)>,
     /// The end of the first day, in seconds of true time.
     pub midnight: u32,
@@ -104,8 +105,9 @@ impl Default for SimulatedKernel {
 }
 
 impl SimulatedKernel {
-    /// Runs our daemon on it, with a configuration in TOML. Servers are at 198.51.100.1 and the following addresses, and those
-    /// from 198.51.100.200 on are wrong by 50 ms. Returns what its clock has shown, and what the daemon has said.
+    /// Runs our daemon on it, with a configuration in TOML. Servers are at 198.51.100.1 and the
+    /// following addresses, and those from 198.51.100.200 on are wrong by 50 ms. Returns what its
+    /// clock has shown, and what the daemon has said.
     ///
     /// # Errors
     /// Without a C compiler, or where nothing can be preloaded.
@@ -114,10 +116,18 @@ impl SimulatedKernel {
     /// If the daemon does not end well.
     pub fn run_daemon(&self, config: &str) -> Result<(Vec<Moment>, String), Skip> {
         let folder = folder();
-        let (library, log, file) = (compiled(&folder)?, folder.path().join("log"), folder.path().join("ntp.toml"));
+        let (library, log, file) = (
+            compiled(&folder)?,
+            folder.path().join("log"),
+            folder.path().join("ntp.toml"),
+        );
         std::fs::write(&file, config).expect("a temporary file can be written");
         let mut command = confined(binary("ntp-daemon"))?;
-        command.arg("-c").arg(file).env("LD_PRELOAD", library).env("KERNEL_LOG", &log);
+        command
+            .arg("-c")
+            .arg(file)
+            .env("LD_PRELOAD", library)
+            .env("KERNEL_LOG", &log);
         let settings = [
             ("EPOCH", self.epoch.to_string()),
             ("OFFSET", self.offset.to_string()),
@@ -131,11 +141,19 @@ impl SimulatedKernel {
             ("SECONDS", self.seconds.to_string()),
         ];
         command.envs(settings.map(|(name, value)| (format!("KERNEL_{name}"), value)));
-        let set: Vec<_> = self.set.iter().map(|(at, by)| format!("{at}:{by}")).collect();
+        let set: Vec<_> = self
+            .set
+            .iter()
+            .map(|(at, by)| format!("{at}:{by}"))
+            .collect();
         if !set.is_empty() {
             command.env("KERNEL_SET", set.join(","));
         }
-        let suspend: Vec<_> = self.suspend.iter().map(|(at, span, gained)| format!("{at}:{span}:{gained}")).collect();
+        let suspend: Vec<_> = self
+            .suspend
+            .iter()
+            .map(|(at, span, gained)| format!("{at}:{span}:{gained}"))
+            .collect();
         if !suspend.is_empty() {
             command.env("KERNEL_SUSPEND", suspend.join(","));
         }
@@ -148,7 +166,10 @@ impl SimulatedKernel {
         if self.announce {
             command.env("KERNEL_ANNOUNCE", "1");
         }
-        command.envs(self.silent.map(|second| ("KERNEL_SILENT", second.to_string())));
+        command.envs(
+            self.silent
+                .map(|second| ("KERNEL_SILENT", second.to_string())),
+        );
         let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
         let status = daemon.wait(PATIENCE);
         let said = daemon.output();
@@ -160,16 +181,27 @@ impl SimulatedKernel {
 
 /// Compiles the library into a folder.
 fn compiled(folder: &TempDir) -> Result<PathBuf, Skip> {
-    if cfg!(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))) {
-        return Err(Skip("only a 64-bit Linux with the GNU C library can be simulated".into()));
+    if cfg!(not(all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64"
+    ))) {
+        return Err(Skip(
+            "only a 64-bit Linux with the GNU C library can be simulated".into(),
+        ));
     }
     let library = folder.path().join("kernel.so");
     let mut compiler = Command::new(std::env::var_os("CC").unwrap_or("cc".into()));
     if compiler.arg("--version").output().is_err() {
-        return Err(Skip("a C compiler is needed, to make the simulated kernel".into()));
+        return Err(Skip(
+            "a C compiler is needed, to make the simulated kernel".into(),
+        ));
     }
     let mut compiler = Command::new(compiler.get_program());
-    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o"]).arg(&library).args([SOURCE, "-lm", "-ldl"]);
+    compiler
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-o"])
+        .arg(&library)
+        .args([SOURCE, "-lm", "-ldl"]);
     let ended = run(compiler);
     assert!(ended.status.success(), "{ended}");
     Ok(library)

@@ -7,8 +7,8 @@ use std::str::FromStr;
 /// The most addresses of one block that are used.
 const MOST_ADDRESSES: u64 = 1 << 20;
 
-/// A block of addresses that requests leave from, one after the other. The machine must have them all, as it has all of
-/// 127.0.0.0/8, or as `ip route add local BLOCK dev lo` makes it.
+/// A block of addresses that requests leave from, one after the other. The machine must have them
+/// all, as it has all of 127.0.0.0/8, or as `ip route add local BLOCK dev lo` makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRange {
     first: IpAddr,
@@ -33,8 +33,12 @@ impl AddressRange {
     pub fn nth(&self, number: u64) -> IpAddr {
         let number = number % self.count;
         match self.first {
-            IpAddr::V4(first) => IpAddr::V4(Ipv4Addr::from_bits(first.to_bits() | u32::try_from(number).unwrap_or(0))),
-            IpAddr::V6(first) => IpAddr::V6(Ipv6Addr::from_bits(first.to_bits() | u128::from(number))),
+            IpAddr::V4(first) => IpAddr::V4(Ipv4Addr::from_bits(
+                first.to_bits() | u32::try_from(number).unwrap_or(0),
+            )),
+            IpAddr::V6(first) => {
+                IpAddr::V6(Ipv6Addr::from_bits(first.to_bits() | u128::from(number)))
+            }
         }
     }
 }
@@ -43,21 +47,32 @@ impl FromStr for AddressRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a block of addresses: write one such as 127.1.0.0/16");
+        let wrong =
+            || format!("`{text}` is not a block of addresses: write one such as 127.1.0.0/16");
         let (first, length) = text.split_once('/').ok_or_else(wrong)?;
         let first: IpAddr = first.parse().map_err(|_| wrong())?;
         let length: u32 = length.parse().map_err(|_| wrong())?;
         let bits = if first.is_ipv4() { 32 } else { 128 };
-        let free = bits - Some(length).filter(|length| *length <= bits).ok_or_else(wrong)?;
+        let free = bits
+            - Some(length)
+                .filter(|length| *length <= bits)
+                .ok_or_else(wrong)?;
         let value = match first {
             IpAddr::V4(first) => u128::from(first.to_bits()),
             IpAddr::V6(first) => first.to_bits(),
         };
         if value == 0 || value.trailing_zeros() < free {
-            return Err(format!("{first} is not the first address of a block of {free} free bits"));
+            return Err(format!(
+                "{first} is not the first address of a block of {free} free bits"
+            ));
         }
-        let count = 1u64.checked_shl(free).filter(|count| free < 64 && *count <= MOST_ADDRESSES);
-        Ok(Self { first, count: count.unwrap_or(MOST_ADDRESSES) })
+        let count = 1u64
+            .checked_shl(free)
+            .filter(|count| free < 64 && *count <= MOST_ADDRESSES);
+        Ok(Self {
+            first,
+            count: count.unwrap_or(MOST_ADDRESSES),
+        })
     }
 }
 
@@ -76,7 +91,16 @@ mod tests {
         let range: AddressRange = "127.1.0.0/30".parse().unwrap();
         let addresses: Vec<String> = (0..5).map(|number| range.nth(number).to_string()).collect();
 
-        assert_eq!(addresses, ["127.1.0.0", "127.1.0.1", "127.1.0.2", "127.1.0.3", "127.1.0.0"]);
+        assert_eq!(
+            addresses,
+            [
+                "127.1.0.0",
+                "127.1.0.1",
+                "127.1.0.2",
+                "127.1.0.3",
+                "127.1.0.0"
+            ]
+        );
     }
 
     #[test]
@@ -89,7 +113,15 @@ mod tests {
 
     #[test]
     fn what_is_no_block_is_refused() {
-        for text in ["", "127.0.0.1", "127.0.0.1/8", "127.0.0.0/33", "0.0.0.0/0", "localhost/8", "::/0"] {
+        for text in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1/8",
+            "127.0.0.0/33",
+            "0.0.0.0/0",
+            "localhost/8",
+            "::/0",
+        ] {
             assert!(text.parse::<AddressRange>().is_err(), "{text}");
         }
     }

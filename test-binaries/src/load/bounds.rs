@@ -1,4 +1,5 @@
-//! How long, how much, and against whom. A load that anybody could aim at anybody would be a weapon.
+//! How long, how much, and against whom. A load that anybody could aim at anybody would be a
+//! weapon.
 
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -25,13 +26,16 @@ pub fn check_span(span: Duration) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses targets that are not this machine's own. `in_a_namespace` is whether we run in a network namespace apart from
-/// the machine's, `owned` whether the user vouches for the network.
+/// Refuses targets that are not this machine's own. `in_a_namespace` is whether we run in a network
+/// namespace apart from the machine's, `owned` whether the user vouches for the network.
 ///
 /// # Errors
 /// Says what to do instead.
 pub fn check_target(target: IpAddr, in_a_namespace: bool, owned: bool) -> Result<(), String> {
-    if target.to_canonical().is_loopback() || in_a_namespace && is_private(target.to_canonical()) || owned {
+    if target.to_canonical().is_loopback()
+        || in_a_namespace && is_private(target.to_canonical())
+        || owned
+    {
         return Ok(());
     }
     Err(format!(
@@ -43,7 +47,9 @@ pub fn check_target(target: IpAddr, in_a_namespace: bool, owned: bool) -> Result
 /// Addresses that lead nowhere outside of a network that somebody has made for himself.
 const fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => address.is_private() || address.is_link_local() || address.is_documentation(),
+        IpAddr::V4(address) => {
+            address.is_private() || address.is_link_local() || address.is_documentation()
+        }
         IpAddr::V6(address) => {
             let is_documentation = matches!(address.segments(), [0x2001, 0xdb8, ..]);
             address.is_unique_local() || address.is_unicast_link_local() || is_documentation
@@ -51,19 +57,26 @@ const fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Whether this process is in a network namespace that `ip netns` has made, or at least in another one than the first process
-/// of the machine. If that cannot be seen, it is not.
+/// Whether this process is in a network namespace that `ip netns` has made, or at least in another
+/// one than the first process of the machine. If that cannot be seen, it is not.
 #[must_use]
 pub fn is_in_a_namespace_of_its_own() -> bool {
-    let Some(ours) = identity(Path::new("/proc/self/ns/net")) else { return false };
-    let mut named = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let Some(ours) = identity(Path::new("/proc/self/ns/net")) else {
+        return false;
+    };
+    let mut named = std::fs::read_dir("/run/netns")
+        .into_iter()
+        .flatten()
+        .flatten();
     named.any(|entry| identity(&entry.path()) == Some(ours))
         || identity(Path::new("/proc/1/ns/net")).is_some_and(|first| first != ours)
 }
 
 /// What tells a namespace from others.
 fn identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    std::fs::metadata(path)
+        .ok()
+        .map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! Many cookies by few handshakes: each request brings up to eight new ones if it asks for them (RFC 8915 §5.7).
+//! Many cookies by few handshakes: each request brings up to eight new ones if it asks for them
+//! (RFC 8915 §5.7).
 
 use super::establish::Session;
 use super::requests::LONGEST_DATAGRAM;
 use ntp_proto::nts::{
-    Authenticated, Cookie, CookieJar, KeyPair, MAX_PROTECTED_REQUEST, Response, ResponseRefusal, open_response,
-    protect_request,
+    Authenticated, Cookie, CookieJar, KeyPair, MAX_PROTECTED_REQUEST, Response, ResponseRefusal,
+    open_response, protect_request,
 };
 use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
@@ -19,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often one exchange is tried.
 const ATTEMPTS: usize = 3;
 
-/// Asks `target` for cookies until there are `wanted` in all, evenly for each session. Each cookie comes with the number of
-/// its session; no two are the same.
+/// Asks `target` for cookies until there are `wanted` in all, evenly for each session. Each cookie
+/// comes with the number of its session; no two are the same.
 ///
 /// # Errors
 /// Says what the server answered in place of cookies.
@@ -57,17 +58,34 @@ struct Asker<'a, R> {
 
 impl<'a, R: CryptoRng> Asker<'a, R> {
     fn new(target: SocketAddr, rng: &'a mut R) -> Result<Self, String> {
-        let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-        let options =
-            BindOptions { blocking: true, transmit_stamps: false, ..BindOptions::client(SocketAddr::new(any, 0)) };
+        let any: IpAddr = if target.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        let options = BindOptions {
+            blocking: true,
+            transmit_stamps: false,
+            ..BindOptions::client(SocketAddr::new(any, 0))
+        };
         let socket = Socket::bind(&options).map_err(|error| error.to_string())?;
-        socket.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-        Ok(Self { socket, target, rng })
+        socket
+            .set_read_timeout(Some(PATIENCE))
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            socket,
+            target,
+            rng,
+        })
     }
 
     /// Uses the oldest cookie of a jar up for eight new ones, or as many as a request has room for.
     fn ask(&mut self, session: &mut Session, jar: &CookieJar) -> Result<CookieJar, String> {
-        let cookie = jar.iter().next().cloned().ok_or("the server gave no cookie")?;
+        let cookie = jar
+            .iter()
+            .next()
+            .cloned()
+            .ok_or("the server gave no cookie")?;
         let mut last = "no reply".to_owned();
         for _ in 0..ATTEMPTS {
             match self.exchange(&session.keys, &cookie)? {
@@ -86,7 +104,10 @@ impl<'a, R: CryptoRng> Asker<'a, R> {
                 None => {}
             }
         }
-        Err(format!("{} was asked for cookies {ATTEMPTS} times: {last}", self.target))
+        Err(format!(
+            "{} was asked for cookies {ATTEMPTS} times: {last}",
+            self.target
+        ))
     }
 
     fn exchange(
@@ -96,16 +117,25 @@ impl<'a, R: CryptoRng> Asker<'a, R> {
     ) -> Result<Option<Result<Response, ResponseRefusal>>, String> {
         let mut jar = CookieJar::new();
         jar.put(cookie.clone());
-        let header =
-            Header::request(Version::V4, PollInterval::clamped(6), NtpTimestamp::from_bits(self.rng.next_u64()));
+        let header = Header::request(
+            Version::V4,
+            PollInterval::clamped(6),
+            NtpTimestamp::from_bits(self.rng.next_u64()),
+        );
         let mut room = [0; MAX_PROTECTED_REQUEST];
         let request = protect_request(&header, &mut jar, &keys.c2s, self.rng, &mut room)
             .map_err(|error| format!("a request cannot be written: {error:?}"))?;
         let octets = room.get(..request.length).unwrap_or_default();
-        self.socket.send(octets, self.target).map_err(|error| format!("{}: {error}", self.target))?;
+        self.socket
+            .send(octets, self.target)
+            .map_err(|error| format!("{}: {error}", self.target))?;
         let mut room = [0; LONGEST_DATAGRAM];
-        let Ok(received) = self.socket.receive(&mut room) else { return Ok(None) };
+        let Ok(received) = self.socket.receive(&mut room) else {
+            return Ok(None);
+        };
         let octets = room.get(..received.length).unwrap_or_default();
-        Ok(Some(open_response(octets, &request.unique_id, &keys.s2c).map(Authenticated::into_value)))
+        Ok(Some(
+            open_response(octets, &request.unique_id, &keys.s2c).map(Authenticated::into_value),
+        ))
     }
 }

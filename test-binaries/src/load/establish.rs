@@ -1,5 +1,6 @@
-//! Key establishment with the server under test, one after another and without a runtime: a handshake costs the generator
-//! as little as can be, and its key exchange can be chosen, as a fair comparison of servers has to.
+//! Key establishment with the server under test, one after another and without a runtime: a
+//! handshake costs the generator as little as can be, and its key exchange can be chosen, as a fair
+//! comparison of servers has to.
 
 use ntp_proto::nts::{AeadAlgorithm, CookieJar, KeClient, KeReply, KeyPair};
 use rustls::client::Resumption;
@@ -30,20 +31,30 @@ impl Authority {
     /// Says what is wrong with the file.
     pub fn read(path: &Path) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| {
-            format!("{}: {error}; --ca wants the certificate of the server's authority in PEM", path.display())
+            format!(
+                "{}: {error}; --ca wants the certificate of the server's authority in PEM",
+                path.display()
+            )
         };
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
-            roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+            roots
+                .add(certificate.map_err(|error| wrong(&error))?)
+                .map_err(|error| wrong(&error))?;
         }
-        if roots.is_empty() { Err(wrong(&"there is no certificate in it")) } else { Ok(Self(Arc::new(roots))) }
+        if roots.is_empty() {
+            Err(wrong(&"there is no certificate in it"))
+        } else {
+            Ok(Self(Arc::new(roots)))
+        }
     }
 }
 
 /// The key exchange of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// What the server likes best of what clients of today offer, the hybrid of X25519 and ML-KEM first.
+    /// What the server likes best of what clients of today offer, the hybrid of X25519 and ML-KEM
+    /// first.
     Any,
     /// X25519 and nothing else, which every server has.
     X25519,
@@ -63,7 +74,8 @@ pub struct Establisher {
 pub struct Session {
     /// The keys to use.
     pub keys: KeyPair,
-    /// The keys to use if the server knows nothing of the others, see [`ntp_proto::nts::ClientKeys`].
+    /// The keys to use if the server knows nothing of the others, see
+    /// [`ntp_proto::nts::ClientKeys`].
     pub alternate: Option<KeyPair>,
     /// The first cookies.
     pub cookies: CookieJar,
@@ -74,7 +86,8 @@ pub struct Session {
 }
 
 impl Establisher {
-    /// For the server at `address`, whose certificate must be for `name`; only `algorithm` is asked for.
+    /// For the server at `address`, whose certificate must be for `name`; only `algorithm` is asked
+    /// for.
     ///
     /// # Errors
     /// If the name can be nobody's.
@@ -87,7 +100,10 @@ impl Establisher {
     ) -> Result<Self, String> {
         let wrong = |error| format!("`{name}` can be in no certificate: {error}");
         let name = ServerName::try_from(name.to_owned()).map_err(wrong)?;
-        let provider = CryptoProvider { kx_groups: groups(group), ..aws_lc_rs::default_provider() };
+        let provider = CryptoProvider {
+            kx_groups: groups(group),
+            ..aws_lc_rs::default_provider()
+        };
         let mut tls = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("invariant: the provider has TLS 1.3")
@@ -96,7 +112,12 @@ impl Establisher {
         tls.alpn_protocols = vec![ALPN.to_vec()];
         // Each establishment is to cost what the first one costs.
         tls.resumption = Resumption::disabled();
-        Ok(Self { address, name, tls: Arc::new(tls), algorithm })
+        Ok(Self {
+            address,
+            name,
+            tls: Arc::new(tls),
+            algorithm,
+        })
     }
 
     /// Establishes keys once.
@@ -105,7 +126,9 @@ impl Establisher {
     /// Says what failed.
     pub fn establish(&self) -> Result<Session, String> {
         let start = Instant::now();
-        let failed = |doing: &str, error: &dyn std::fmt::Display| format!("{} {doing}: {error}", self.address);
+        let failed = |doing: &str, error: &dyn std::fmt::Display| {
+            format!("{} {doing}: {error}", self.address)
+        };
         let stream = TcpStream::connect_timeout(&self.address, PATIENCE)
             .and_then(|stream| {
                 stream.set_nodelay(true)?;
@@ -118,20 +141,28 @@ impl Establisher {
             .map_err(|error| failed("cannot be asked by TLS", &error))?;
         let mut stream = StreamOwned::new(connection, stream);
         let mut client = KeClient::new(&[self.algorithm]);
-        stream.write_all(&client.request()).map_err(|error| failed("refused the handshake", &error))?;
+        stream
+            .write_all(&client.request())
+            .map_err(|error| failed("refused the handshake", &error))?;
         let reply = loop {
             let mut room = [0; 4096];
-            let length = stream.read(&mut room).map_err(|error| failed("broke the talk off", &error))?;
+            let length = stream
+                .read(&mut room)
+                .map_err(|error| failed("broke the talk off", &error))?;
             let octets = room.get(..length).filter(|octets| !octets.is_empty());
             let octets = octets.ok_or_else(|| failed("ended early", &client.handle_end()))?;
-            if let Some(reply) = client.handle_bytes(octets).map_err(|error| failed("gave no keys", &error))? {
+            if let Some(reply) = client
+                .handle_bytes(octets)
+                .map_err(|error| failed("gave no keys", &error))?
+            {
                 break reply;
             }
         };
         stream.conn.send_close_notify();
         // Everything is there already; who does not hear the farewell has gone.
         let _ = stream.flush();
-        let session = session(&reply, &stream.conn, start).map_err(|error| failed("gave no keys", &error))?;
+        let session =
+            session(&reply, &stream.conn, start).map_err(|error| failed("gave no keys", &error))?;
         Ok(session)
     }
 }
@@ -143,11 +174,22 @@ fn groups(group: Group) -> Vec<&'static dyn SupportedKxGroup> {
     }
 }
 
-fn session(reply: &KeReply, connection: &ClientConnection, start: Instant) -> Result<Session, rustls::Error> {
-    let keys =
-        reply.keys(|label, context, out| connection.export_keying_material(out, label, Some(context)).map(drop))?;
-    let group = connection.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
-    let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+fn session(
+    reply: &KeReply,
+    connection: &ClientConnection,
+    start: Instant,
+) -> Result<Session, rustls::Error> {
+    let keys = reply.keys(|label, context, out| {
+        connection
+            .export_keying_material(out, label, Some(context))
+            .map(drop)
+    })?;
+    let group = connection
+        .negotiated_key_exchange_group()
+        .and_then(|group| group.name().as_str());
+    let suite = connection
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str());
     Ok(Session {
         keys: keys.primary,
         alternate: keys.alternate,
@@ -163,13 +205,26 @@ impl Session {
     pub(super) fn for_tests(rng: &mut impl rand::CryptoRng) -> Self {
         use ntp_proto::nts::AeadKey;
         let algorithm = AeadAlgorithm::SivCmac256;
-        let keys = KeyPair { c2s: AeadKey::random(algorithm, rng), s2c: AeadKey::random(algorithm, rng) };
-        Self { keys, alternate: None, cookies: CookieJar::new(), tls: String::new(), took: Duration::ZERO }
+        let keys = KeyPair {
+            c2s: AeadKey::random(algorithm, rng),
+            s2c: AeadKey::random(algorithm, rng),
+        };
+        Self {
+            keys,
+            alternate: None,
+            cookies: CookieJar::new(),
+            tls: String::new(),
+            took: Duration::ZERO,
+        }
     }
 }
 
 impl std::fmt::Debug for Establisher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Establisher({:?} at {}, {})", self.name, self.address, self.algorithm)
+        write!(
+            f,
+            "Establisher({:?} at {}, {})",
+            self.name, self.address, self.algorithm
+        )
     }
 }

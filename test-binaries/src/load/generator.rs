@@ -14,7 +14,8 @@ use ntp_udp::{MAX_BATCH, ReceiveBatch, Received};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// A pause in an open loop is slept through if it is longer than this; shorter ones would be overslept.
+/// A pause in an open loop is slept through if it is longer than this; shorter ones would be
+/// overslept.
 const SHORTEST_REST: Duration = Duration::from_micros(400);
 /// It is slept through in parts, so that replies do not pile up.
 const LONGEST_REST: Duration = Duration::from_millis(2);
@@ -24,7 +25,8 @@ const OVERSLEEP: Duration = Duration::from_micros(150);
 /// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// A reply, or the end of the patience with it, lets the next request go: so many are always on their way.
+    /// A reply, or the end of the patience with it, lets the next request go: so many are always on
+    /// their way.
     Closed {
         /// How many.
         window: u64,
@@ -83,7 +85,10 @@ impl Generator {
         let (wished, pacer) = match plan.pace {
             Pace::Closed { window } => (window as f64 * 2.0, None),
             // With room for all that can be on their way while the patience lasts.
-            Pace::Open { rate, burst } => (rate * plan.patience.as_secs_f64() * 1.2, Some(Pacer::new(rate, burst))),
+            Pace::Open { rate, burst } => (
+                rate * plan.patience.as_secs_f64() * 1.2,
+                Some(Pacer::new(rate, burst)),
+            ),
         };
         Ok(Self {
             ports: Ports::open(plan.target, plan.ports, plan.range)?,
@@ -103,8 +108,19 @@ impl Generator {
     ///
     /// # Errors
     /// Says what the system refused.
-    pub fn with_probe(mut self, rate: u32, requests: RequestSet, seed: u64) -> Result<Self, String> {
-        self.probe = Some(Probe::new(self.plan.target, rate, self.plan.span, requests, seed)?);
+    pub fn with_probe(
+        mut self,
+        rate: u32,
+        requests: RequestSet,
+        seed: u64,
+    ) -> Result<Self, String> {
+        self.probe = Some(Probe::new(
+            self.plan.target,
+            rate,
+            self.plan.span,
+            requests,
+            seed,
+        )?);
         Ok(self)
     }
 
@@ -127,14 +143,20 @@ impl Generator {
                 self.probe_turn(since, sending);
             }
             // Only after a whole round: a reply may wait at the next port.
-            quiet = if brought == 0 && sent == 0 { quiet + 1 } else { 0 };
+            quiet = if brought == 0 && sent == 0 {
+                quiet + 1
+            } else {
+                0
+            };
             if sending && quiet >= self.plan.ports {
                 self.rest(since);
                 quiet = 0;
             }
         }
         self.slots.expire(self.clock.now(), NtpDuration::ZERO);
-        sending_ended.unwrap_or_default().max(self.last_reply.unwrap_or_default())
+        sending_ended
+            .unwrap_or_default()
+            .max(self.last_reply.unwrap_or_default())
     }
 
     /// What came back.
@@ -161,7 +183,9 @@ impl Generator {
 
     /// What the probe has had back, and how many of its requests are lost.
     pub(super) fn probed(&self) -> Option<(&Tally, u64, &ServedTime)> {
-        self.probe.as_ref().map(|probe| (probe.counts(), probe.lost(), probe.errors()))
+        self.probe
+            .as_ref()
+            .map(|probe| (probe.counts(), probe.lost(), probe.errors()))
     }
 
     fn waited_for(&self) -> u64 {
@@ -169,9 +193,21 @@ impl Generator {
     }
 
     fn receive(&mut self, port: usize, since: Duration) -> usize {
-        let Some(port) = self.ports.ports.get(port) else { return 0 };
-        let Ok(count) = port.socket.receive_batch(&mut self.replies) else { return 0 };
-        let Self { replies, slots, requests, tally, plan, clock, .. } = self;
+        let Some(port) = self.ports.ports.get(port) else {
+            return 0;
+        };
+        let Ok(count) = port.socket.receive_batch(&mut self.replies) else {
+            return 0;
+        };
+        let Self {
+            replies,
+            slots,
+            requests,
+            tally,
+            plan,
+            clock,
+            ..
+        } = self;
         for (octets, received) in replies.iter() {
             let open = (tally.answered + 1).is_multiple_of(plan.open_every);
             let verdict = match answered(slots, octets, &received, plan.target) {
@@ -192,7 +228,10 @@ impl Generator {
 
     fn send(&mut self, port: usize, since: Duration) -> usize {
         let now = self.clock.now();
-        self.slots.expire(now, NtpDuration::from_seconds(self.plan.patience.as_secs_f64()));
+        self.slots.expire(
+            now,
+            NtpDuration::from_seconds(self.plan.patience.as_secs_f64()),
+        );
         let left = self.plan.count - self.tally.sent;
         let most = left.min(MAX_BATCH as u64);
         let due = match (&mut self.pacer, self.plan.pace) {
@@ -210,14 +249,27 @@ impl Generator {
     fn send_batch(&mut self, port: usize, count: u64, now: NtpTimestamp) {
         for _ in 0..count {
             let from = self.ports.next_address();
-            let Some(port) = self.ports.ports.get_mut(port) else { return };
-            let (place, origin) = (self.slots.next_place(), self.requests.next_origin(&self.slots));
+            let Some(port) = self.ports.ports.get_mut(port) else {
+                return;
+            };
+            let (place, origin) = (
+                self.slots.next_place(),
+                self.requests.next_origin(&self.slots),
+            );
             let requests = &self.requests;
-            if port.batch.push(self.plan.target, from, |room| requests.write(place, origin, room)).is_ok() {
+            if port
+                .batch
+                .push(self.plan.target, from, |room| {
+                    requests.write(place, origin, room)
+                })
+                .is_ok()
+            {
                 self.slots.issue(origin, now);
             }
         }
-        let Some(port) = self.ports.ports.get_mut(port) else { return };
+        let Some(port) = self.ports.ports.get_mut(port) else {
+            return;
+        };
         let report = port.socket.send_batch(&mut port.batch);
         port.batch.clear();
         self.tally.sent += (report.sent + report.failed) as u64;
@@ -233,8 +285,8 @@ impl Generator {
         }
     }
 
-    /// Leaves the processor to others while nothing is due for long. In a closed loop, and at high rates, it is kept: a
-    /// server that has to wake its client pays for it.
+    /// Leaves the processor to others while nothing is due for long. In a closed loop, and at high
+    /// rates, it is kept: a server that has to wake its client pays for it.
     fn rest(&self, since: Duration) {
         let Some(pacer) = &self.pacer else { return };
         let until = pacer.until_next(since);
@@ -255,5 +307,8 @@ fn answered(
     if received.from != target || received.truncated {
         return Err(Verdict::Unexpected);
     }
-    slots.answer(header.origin.to_bits()).map(|answered| (answered, header)).ok_or(Verdict::Unexpected)
+    slots
+        .answer(header.origin.to_bits())
+        .map(|answered| (answered, header))
+        .ok_or(Verdict::Unexpected)
 }

@@ -19,7 +19,11 @@ impl Histogram {
     /// Without any value.
     #[must_use]
     pub fn new() -> Self {
-        Self { counts: vec![0; BUCKETS].into(), count: 0, max: 0 }
+        Self {
+            counts: vec![0; BUCKETS].into(),
+            count: 0,
+            max: 0,
+        }
     }
 
     /// Adds a value; those beyond an hour count as an hour.
@@ -98,9 +102,17 @@ mod tests {
         let mut histogram = Histogram::new();
         (1..=100_000u64).for_each(|value| histogram.record(value * 10));
 
-        for (share, right) in [(0.5, 500_000.0), (0.9, 900_000.0), (0.99, 990_000.0), (1.0, 1_000_000.0)] {
+        for (share, right) in [
+            (0.5, 500_000.0),
+            (0.9, 900_000.0),
+            (0.99, 990_000.0),
+            (1.0, 1_000_000.0),
+        ] {
             let told = histogram.quantile(share).unwrap() as f64;
-            assert!((told / right - 1.0).abs() < 0.01, "{share}: {told} in place of {right}");
+            assert!(
+                (told / right - 1.0).abs() < 0.01,
+                "{share}: {told} in place of {right}"
+            );
         }
         assert_eq!(histogram.max(), 1_000_000);
     }

@@ -33,12 +33,17 @@ mod tally;
 mod usage;
 
 pub use address_range::AddressRange;
-pub use bounds::{LONGEST_RUN, MOST_REQUESTS, check_span, check_target, is_in_a_namespace_of_its_own};
+pub use bounds::{
+    LONGEST_RUN, MOST_REQUESTS, check_span, check_target, is_in_a_namespace_of_its_own,
+};
 pub use cookies::fetch_cookies;
 pub use establish::{Authority, Establisher, Group, Session};
 pub use generator::{Generator, Pace, Plan};
 pub use histogram::Histogram;
-pub use report::{HandshakeReport, LoadReport, Others, Percentiles, Report, SCHEMA, ServedTimeReport, Shape, Spread};
+pub use report::{
+    HandshakeReport, LoadReport, Others, Percentiles, Report, SCHEMA, ServedTimeReport, Shape,
+    Spread,
+};
 pub use requests::RequestSet;
 pub use tally::Tally;
 pub use usage::{MachineUsage, Memory, Snapshot, Spent, ThreadSpent};

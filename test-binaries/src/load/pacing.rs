@@ -3,7 +3,8 @@
 use super::histogram::Histogram;
 use std::time::Duration;
 
-/// What is further behind than this is left out: a generator that was held up must not make up for it by a flood.
+/// What is further behind than this is left out: a generator that was held up must not make up for
+/// it by a flood.
 const MOST_BEHIND: Duration = Duration::from_millis(1);
 
 /// The schedule of an open loop: `rate` requests a second, in bursts of equal size and spacing.
@@ -22,17 +23,25 @@ impl Pacer {
     /// `rate` is in requests a second, and more than 0; `burst` at least 1.
     pub(super) fn new(rate: f64, burst: u64) -> Self {
         let burst = burst.max(1);
-        Self { spacing: burst as f64 / rate * 1e9, burst, done: 0, lateness: Histogram::new(), skipped: 0 }
+        Self {
+            spacing: burst as f64 / rate * 1e9,
+            burst,
+            done: 0,
+            lateness: Histogram::new(),
+            skipped: 0,
+        }
     }
 
-    /// How many requests are to be sent `since` the start, at most about `most`, in whole bursts. Those count as sent.
+    /// How many requests are to be sent `since` the start, at most about `most`, in whole bursts.
+    /// Those count as sent.
     pub(super) fn take_due(&mut self, since: Duration, most: u64) -> u64 {
         let now = since.as_nanos() as f64;
         let planned = (now / self.spacing) as u64 + 1;
         self.leave_out(now, planned);
         let bursts = (planned - self.done).min((most / self.burst).max(1));
         for number in self.done..self.done + bursts {
-            self.lateness.record((now - number as f64 * self.spacing).max(0.0) as u64);
+            self.lateness
+                .record((now - number as f64 * self.spacing).max(0.0) as u64);
         }
         self.done += bursts;
         bursts * self.burst
@@ -87,7 +96,9 @@ mod tests {
     #[test]
     fn bursts_keep_the_rate() {
         let mut pacer = Pacer::new(10_000.0, 4);
-        let sent: u64 = (0..1000).map(|turn| pacer.take_due(micros(turn * 100), 64)).sum();
+        let sent: u64 = (0..1000)
+            .map(|turn| pacer.take_due(micros(turn * 100), 64))
+            .sum();
 
         assert_eq!(sent, 1000);
     }

@@ -28,14 +28,26 @@ pub(super) struct Ports {
 
 impl Ports {
     /// Opens `count` sockets for requests to `target`.
-    pub(super) fn open(target: SocketAddr, count: usize, range: Option<AddressRange>) -> Result<Self, String> {
+    pub(super) fn open(
+        target: SocketAddr,
+        count: usize,
+        range: Option<AddressRange>,
+    ) -> Result<Self, String> {
         if !(1..=MOST_PORTS).contains(&count) {
-            return Err(format!("there can be 1 to {MOST_PORTS} source ports, not {count}"));
+            return Err(format!(
+                "there can be 1 to {MOST_PORTS} source ports, not {count}"
+            ));
         }
         if range.is_some_and(|range| !range.is_of_the_family_of(target.ip())) {
-            return Err(format!("{target} cannot be asked from addresses of the other family"));
+            return Err(format!(
+                "{target} cannot be asked from addresses of the other family"
+            ));
         }
-        let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let any: IpAddr = if target.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
         let options = BindOptions {
             transmit_stamps: false,
             report_unreachable: false,
@@ -44,15 +56,25 @@ impl Ports {
         };
         let open = |_| {
             let socket = Socket::bind(&options).map_err(|error| error.to_string())?;
-            Ok(Port { socket, batch: SendBatch::new(MAX_BATCH, LONGEST_DATAGRAM) })
+            Ok(Port {
+                socket,
+                batch: SendBatch::new(MAX_BATCH, LONGEST_DATAGRAM),
+            })
         };
-        Ok(Self { ports: (0..count).map(open).collect::<Result<_, String>>()?, range, used: 0 })
+        Ok(Self {
+            ports: (0..count).map(open).collect::<Result<_, String>>()?,
+            range,
+            used: 0,
+        })
     }
 
     /// The address that the next request leaves from; `None` leaves it to the system.
     pub(super) fn next_address(&mut self) -> Option<SourceAddress> {
         let range = self.range?;
         self.used += 1;
-        Some(SourceAddress { address: range.nth(self.used - 1), interface: 0 })
+        Some(SourceAddress {
+            address: range.nth(self.used - 1),
+            interface: 0,
+        })
     }
 }

@@ -1,7 +1,9 @@
-//! How wrong the served time is: few requests beside the load, with the kernel's timestamps at both ends.
+//! How wrong the served time is: few requests beside the load, with the kernel's timestamps at both
+//! ends.
 //!
-//! Server and generator read the same clock, so that every difference is an error: of the request's way the server sees
-//! T2 − T1, of the reply's T4 − T3, and what a client takes for its offset is half of what they differ by.
+//! Server and generator read the same clock, so that every difference is an error: of the request's
+//! way the server sees T2 − T1, of the reply's T4 − T3, and what a client takes for its offset is
+//! half of what they differ by.
 
 use super::requests::{LONGEST_DATAGRAM, RequestSet, reply_header};
 use super::samples::Samples;
@@ -58,11 +60,18 @@ pub(super) struct ServedTime {
 impl ServedTime {
     fn with_room_for(most: usize) -> Self {
         let samples = || Samples::with_room_for(most);
-        Self { offset: samples(), request: samples(), reply: samples() }
+        Self {
+            offset: samples(),
+            request: samples(),
+            reply: samples(),
+        }
     }
 
     fn record(&mut self, left: NtpTimestamp, reply: &Reply) {
-        let (request, back) = ((reply.receive - left).to_nanos(), (reply.arrived - reply.transmit).to_nanos());
+        let (request, back) = (
+            (reply.receive - left).to_nanos(),
+            (reply.arrived - reply.transmit).to_nanos(),
+        );
         self.offset.record((request - back) / 2);
         self.request.record(request);
         self.reply.record(back);
@@ -78,11 +87,20 @@ impl Probe {
         requests: RequestSet,
         seed: u64,
     ) -> Result<Self, String> {
-        let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-        let options = BindOptions { report_unreachable: false, ..BindOptions::client(SocketAddr::new(any, 0)) };
+        let any: IpAddr = if target.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        let options = BindOptions {
+            report_unreachable: false,
+            ..BindOptions::client(SocketAddr::new(any, 0))
+        };
         let socket = Socket::bind(&options).map_err(|error| error.to_string())?;
         if !(socket.stamping().receive && socket.stamping().transmit) {
-            return Err("this kernel gives no timestamps, without which --probes cannot be measured".into());
+            return Err(
+                "this kernel gives no timestamps, without which --probes cannot be measured".into(),
+            );
         }
         let slots = requests.slots(MOST_IN_FLIGHT, seed);
         let most = (f64::from(rate) * span.as_secs_f64()) as usize + 1;
@@ -128,14 +146,23 @@ impl Probe {
     }
 
     fn send(&mut self, now: NtpTimestamp) {
-        let (place, origin) = (self.slots.next_place(), self.requests.next_origin(&self.slots));
+        let (place, origin) = (
+            self.slots.next_place(),
+            self.requests.next_origin(&self.slots),
+        );
         let mut room = [0; LONGEST_DATAGRAM];
         let length = self.requests.write(place, origin, &mut room);
-        if let Ok(id) = self.socket.send(room.get(..length).unwrap_or_default(), self.target) {
+        if let Ok(id) = self
+            .socket
+            .send(room.get(..length).unwrap_or_default(), self.target)
+        {
             self.slots.issue(origin, now);
             self.counts.sent += 1;
             if let Some(exchange) = self.exchanges.get_mut(place % MOST_IN_FLIGHT) {
-                *exchange = Exchange { id: Some(id), ..Exchange::default() };
+                *exchange = Exchange {
+                    id: Some(id),
+                    ..Exchange::default()
+                };
             }
         } else {
             self.counts.send_failures += 1;
@@ -143,21 +170,38 @@ impl Probe {
     }
 
     fn left(&mut self, id: SendId, stamp: Stamp) {
-        if let Some(exchange) = self.exchanges.iter_mut().find(|exchange| exchange.id == Some(id)) {
+        if let Some(exchange) = self
+            .exchanges
+            .iter_mut()
+            .find(|exchange| exchange.id == Some(id))
+        {
             exchange.left = Some(stamp.at);
             Self::finish(exchange, &mut self.errors);
         }
     }
 
     fn received(&mut self, octets: &[u8], from: SocketAddr, stamp: Option<Stamp>) -> Verdict {
-        let Some(header) = reply_header(octets) else { return Verdict::Malformed };
-        let answered = self.slots.answer(header.origin.to_bits()).filter(|_| from == self.target);
-        let Some(answered) = answered else { return Verdict::Unexpected };
+        let Some(header) = reply_header(octets) else {
+            return Verdict::Malformed;
+        };
+        let answered = self
+            .slots
+            .answer(header.origin.to_bits())
+            .filter(|_| from == self.target);
+        let Some(answered) = answered else {
+            return Verdict::Unexpected;
+        };
         let verdict = self.requests.judge(answered.place, octets, &header, true);
         let exchange = self.exchanges.get_mut(answered.place % MOST_IN_FLIGHT);
-        if let (Verdict::Time | Verdict::AuthenticatedTime, Some(stamp), Some(exchange)) = (verdict, stamp, exchange) {
+        if let (Verdict::Time | Verdict::AuthenticatedTime, Some(stamp), Some(exchange)) =
+            (verdict, stamp, exchange)
+        {
             let (receive, transmit) = (header.receive, header.transmit);
-            exchange.reply = Some(Reply { receive, transmit, arrived: stamp.at });
+            exchange.reply = Some(Reply {
+                receive,
+                transmit,
+                arrived: stamp.at,
+            });
             Self::finish(exchange, &mut self.errors);
         }
         verdict
@@ -165,7 +209,12 @@ impl Probe {
 
     /// Counts an exchange once both of its ends are known.
     fn finish(exchange: &mut Exchange, errors: &mut ServedTime) {
-        if let Exchange { left: Some(left), reply: Some(reply), .. } = *exchange {
+        if let Exchange {
+            left: Some(left),
+            reply: Some(reply),
+            ..
+        } = *exchange
+        {
             errors.record(left, &reply);
             *exchange = Exchange::default();
         }
@@ -197,10 +246,18 @@ mod tests {
         let at = |micros: f64| start + NtpDuration::from_seconds(micros * 1e-6);
         let mut errors = ServedTime::with_room_for(4);
         // Each way takes 10 µs, but the server took its transmit timestamp 100 µs before it sent.
-        errors.record(at(0.0), &Reply { receive: at(10.0), transmit: at(50.0), arrived: at(160.0) });
+        errors.record(
+            at(0.0),
+            &Reply {
+                receive: at(10.0),
+                transmit: at(50.0),
+                arrived: at(160.0),
+            },
+        );
 
-        let is_about =
-            |samples: &Samples, micros: i64| samples.quantiles([0.5]).unwrap()[0].abs_diff(micros * 1000) <= 2;
+        let is_about = |samples: &Samples, micros: i64| {
+            samples.quantiles([0.5]).unwrap()[0].abs_diff(micros * 1000) <= 2
+        };
         assert!(is_about(&errors.request, 10), "{errors:?}");
         assert!(is_about(&errors.reply, 110), "{errors:?}");
         assert!(is_about(&errors.offset, -50), "{errors:?}");

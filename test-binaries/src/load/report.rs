@@ -10,7 +10,8 @@ use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
-/// The number of the document's layout. It rises when a field changes its meaning or goes; new ones may come without.
+/// The number of the document's layout. It rises when a field changes its meaning or goes; new ones
+/// may come without.
 pub const SCHEMA: u32 = 1;
 
 /// The document.
@@ -138,12 +139,18 @@ impl Percentiles {
     #[must_use]
     pub fn of(histogram: &Histogram) -> Option<Self> {
         let at = |share| histogram.quantile(share).map(|nanos| nanos as f64 / 1e3);
-        Some(Self { p50: at(0.5)?, p90: at(0.9)?, p99: at(0.99)?, p999: at(0.999)?, max: histogram.max() as f64 / 1e3 })
+        Some(Self {
+            p50: at(0.5)?,
+            p90: at(0.9)?,
+            p99: at(0.99)?,
+            p999: at(0.999)?,
+            max: histogram.max() as f64 / 1e3,
+        })
     }
 }
 
-/// How wrong the served time was, by a client that reads the same clock. Signs: positive means that the server's timestamps
-/// are late.
+/// How wrong the served time was, by a client that reads the same clock. Signs: positive means that
+/// the server's timestamps are late.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ServedTimeReport {
     /// How many exchanges were measured.
@@ -171,9 +178,18 @@ pub struct Spread {
 
 impl Spread {
     fn of(samples: &Samples) -> Option<Self> {
-        let [p1, p50, p99] = samples.quantiles([0.01, 0.5, 0.99])?.map(|nanos| nanos as f64 / 1e3);
-        let [p99_of_sizes] = samples.quantiles_of_sizes([0.99])?.map(|nanos| nanos as f64 / 1e3);
-        Some(Self { p1, p50, p99, p99_of_sizes })
+        let [p1, p50, p99] = samples
+            .quantiles([0.01, 0.5, 0.99])?
+            .map(|nanos| nanos as f64 / 1e3);
+        let [p99_of_sizes] = samples
+            .quantiles_of_sizes([0.99])?
+            .map(|nanos| nanos as f64 / 1e3);
+        Some(Self {
+            p1,
+            p50,
+            p99,
+            p99_of_sizes,
+        })
     }
 }
 
@@ -212,7 +228,12 @@ pub struct HandshakeReport {
 impl LoadReport {
     /// What a generator has seen.
     #[must_use]
-    pub fn new(shape: Shape, generator: &Generator, took: Duration, server: Option<&Spent>) -> Self {
+    pub fn new(
+        shape: Shape,
+        generator: &Generator,
+        took: Duration,
+        server: Option<&Spent>,
+    ) -> Self {
         let (tally, nothing) = (generator.tally(), Tally::default());
         let probed = generator.probed();
         let probe = probed.map_or(&nothing, |(counts, ..)| counts);
@@ -248,7 +269,8 @@ impl LoadReport {
             skipped: pacer.map_or(0, super::pacing::Pacer::skipped),
             served_time: probed.and_then(|(_, _, errors)| ServedTimeReport::of(errors)),
             server_cpu_per_answer_us: server.and_then(|spent| per_answer(spent.cpu_s * 1e6)),
-            server_wakeups_per_answer: server.and_then(|spent| per_answer(spent.voluntary_switches as f64)),
+            server_wakeups_per_answer: server
+                .and_then(|spent| per_answer(spent.voluntary_switches as f64)),
         }
     }
 }
@@ -263,7 +285,14 @@ impl Shape {
             Pace::Open { rate, .. } => (None, Some(rate)),
         };
         let source_addresses = plan.range.map_or(1, |range| range.count());
-        Self { protocol, request_octets, window, wanted_per_s, source_ports: plan.ports, source_addresses }
+        Self {
+            protocol,
+            request_octets,
+            window,
+            wanted_per_s,
+            source_ports: plan.ports,
+            source_addresses,
+        }
     }
 }
 
@@ -280,7 +309,11 @@ impl fmt::Display for Report {
             spent(f, "server", server)?;
         }
         spent(f, "generator", &self.generator)?;
-        line(f, "others", format!("{:.2} processors busy", self.other_busy_processors))
+        line(
+            f,
+            "others",
+            format!("{:.2} processors busy", self.other_busy_processors),
+        )
     }
 }
 
@@ -296,13 +329,35 @@ impl fmt::Display for LoadReport {
         line(
             f,
             "load",
-            format!("{} of {octets} octets, {pace}, {ports} ports, {addresses} addresses", shape.protocol),
+            format!(
+                "{} of {octets} octets, {pace}, {ports} ports, {addresses} addresses",
+                shape.protocol
+            ),
         )?;
-        line(f, "sent", format!("{} in {:.2} s, {:.0}/s", self.sent, self.duration_s, self.sent_per_s))?;
-        line(f, "answered", format!("{}, {:.0}/s", self.answered, self.answered_per_s))?;
-        line(f, "lost", format!("{}, {:.3} %", self.lost, self.lost_ratio * 100.0))?;
+        line(
+            f,
+            "sent",
+            format!(
+                "{} in {:.2} s, {:.0}/s",
+                self.sent, self.duration_s, self.sent_per_s
+            ),
+        )?;
+        line(
+            f,
+            "answered",
+            format!("{}, {:.0}/s", self.answered, self.answered_per_s),
+        )?;
+        line(
+            f,
+            "lost",
+            format!("{}, {:.3} %", self.lost, self.lost_ratio * 100.0),
+        )?;
         if self.authenticated > 0 {
-            line(f, "authenticated", format!("{} looked at", self.authenticated))?;
+            line(
+                f,
+                "authenticated",
+                format!("{} looked at", self.authenticated),
+            )?;
         }
         if self.others != Others::default() {
             line(f, "other replies", format!("{:?}", self.others))?;
@@ -310,7 +365,11 @@ impl fmt::Display for LoadReport {
         percentiles(f, "latency", self.latency_us)?;
         percentiles(f, "generator late", self.lateness_us)?;
         if self.skipped > 0 {
-            line(f, "left out", format!("{} requests, as the generator was held up", self.skipped))?;
+            line(
+                f,
+                "left out",
+                format!("{} requests, as the generator was held up", self.skipped),
+            )?;
         }
         if let Some(time) = &self.served_time {
             spread(f, "served time", &time.offset_us)?;
@@ -319,7 +378,11 @@ impl fmt::Display for LoadReport {
         }
         if let Some(cpu) = self.server_cpu_per_answer_us {
             let wakeups = self.server_wakeups_per_answer.unwrap_or(0.0);
-            line(f, "per answer", format!("{cpu:.2} µs of processor time, {wakeups:.3} wake-ups"))?;
+            line(
+                f,
+                "per answer",
+                format!("{cpu:.2} µs of processor time, {wakeups:.3} wake-ups"),
+            )?;
         }
         Ok(())
     }
@@ -328,7 +391,11 @@ impl fmt::Display for LoadReport {
 impl fmt::Display for HandshakeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (established, failed) = (self.established, self.failed);
-        line(f, "handshakes", format!("{established} in {:.2} s, {failed} failed", self.duration_s))?;
+        line(
+            f,
+            "handshakes",
+            format!("{established} in {:.2} s, {failed} failed", self.duration_s),
+        )?;
         line(f, "tls", &self.tls)?;
         if let Some(failure) = &self.failure {
             line(f, "last failure", failure)?;
@@ -346,13 +413,35 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt
 }
 
 fn percentiles(f: &mut fmt::Formatter<'_>, name: &str, of: Option<Percentiles>) -> fmt::Result {
-    let Some(Percentiles { p50, p90, p99, p999, max }) = of else { return Ok(()) };
-    line(f, name, format!("p50 {p50:.1}, p90 {p90:.1}, p99 {p99:.1}, p99.9 {p999:.1}, max {max:.1} µs"))
+    let Some(Percentiles {
+        p50,
+        p90,
+        p99,
+        p999,
+        max,
+    }) = of
+    else {
+        return Ok(());
+    };
+    line(
+        f,
+        name,
+        format!("p50 {p50:.1}, p90 {p90:.1}, p99 {p99:.1}, p99.9 {p999:.1}, max {max:.1} µs"),
+    )
 }
 
 fn spread(f: &mut fmt::Formatter<'_>, name: &str, of: &Spread) -> fmt::Result {
-    let Spread { p1, p50, p99, p99_of_sizes } = of;
-    line(f, name, format!("p1 {p1:+.1}, p50 {p50:+.1}, p99 {p99:+.1} µs; 99 % within {p99_of_sizes:.1} µs"))
+    let Spread {
+        p1,
+        p50,
+        p99,
+        p99_of_sizes,
+    } = of;
+    line(
+        f,
+        name,
+        format!("p1 {p1:+.1}, p50 {p50:+.1}, p99 {p99:+.1} µs; 99 % within {p99_of_sizes:.1} µs"),
+    )
 }
 
 fn spent(f: &mut fmt::Formatter<'_>, name: &str, of: &Spent) -> fmt::Result {

@@ -3,7 +3,9 @@
 use super::establish::Session;
 use super::slots::Slots;
 use super::tally::Verdict;
-use ntp_proto::nts::{Cookie, CookieJar, MAX_COOKIES, MAX_PROTECTED_REQUEST, UniqueId, open_response, protect_request};
+use ntp_proto::nts::{
+    Cookie, CookieJar, MAX_COOKIES, MAX_PROTECTED_REQUEST, UniqueId, open_response, protect_request,
+};
 use ntp_proto::packet::{HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::CryptoRng;
@@ -24,7 +26,8 @@ pub struct RequestSet {
 enum Kind {
     /// Each one with a timestamp of its own.
     Plain,
-    /// Sealed before the run and sent again and again: sealing would cost the generator more than the server's work.
+    /// Sealed before the run and sent again and again: sealing would cost the generator more than
+    /// the server's work.
     Nts(Nts),
 }
 
@@ -45,18 +48,21 @@ impl RequestSet {
     /// Plain NTPv4.
     #[must_use]
     pub const fn plain() -> Self {
-        Self { kind: Kind::Plain, lenient: false }
+        Self {
+            kind: Kind::Plain,
+            lenient: false,
+        }
     }
 
-    /// The same, where the replies of a server that is not synchronised are good ones if `lenient`: some never are without
-    /// a source.
+    /// The same, where the replies of a server that is not synchronised are good ones if `lenient`:
+    /// some never are without a source.
     #[must_use]
     pub fn lenient(self, lenient: bool) -> Self {
         Self { lenient, ..self }
     }
 
-    /// Protected requests, one for each cookie, as many as there are cookies in the largest power of two. A cookie comes
-    /// with the number of its session.
+    /// Protected requests, one for each cookie, as many as there are cookies in the largest power
+    /// of two. A cookie comes with the number of its session.
     ///
     /// # Errors
     /// If there is no cookie, or a request cannot be written.
@@ -66,7 +72,11 @@ impl RequestSet {
         seed: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, String> {
-        let count = cookies.len().checked_ilog2().map(|log2| 1usize << log2).ok_or("there is no cookie")?;
+        let count = cookies
+            .len()
+            .checked_ilog2()
+            .map(|log2| 1usize << log2)
+            .ok_or("there is no cookie")?;
         let seal = |(place, (cookie, session)): (usize, &(Cookie, usize))| {
             let keys = &sessions.get(*session).ok_or("a cookie of no session")?.keys;
             // A full jar asks for no more than one new cookie.
@@ -78,13 +88,30 @@ impl RequestSet {
             let written = protect_request(&header, &mut jar, &keys.c2s, rng, &mut room)
                 .map_err(|error| format!("a request cannot be written: {error:?}"))?;
             let octets = room.get(..written.length).unwrap_or_default().into();
-            Ok::<_, String>(Sealed { octets, unique_id: written.unique_id, session: *session })
+            Ok::<_, String>(Sealed {
+                octets,
+                unique_id: written.unique_id,
+                session: *session,
+            })
         };
-        let sealed = cookies.iter().take(count).enumerate().map(seal).collect::<Result<_, _>>()?;
-        Ok(Self { kind: Kind::Nts(Nts { sealed, sessions, seed }), lenient: false })
+        let sealed = cookies
+            .iter()
+            .take(count)
+            .enumerate()
+            .map(seal)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            kind: Kind::Nts(Nts {
+                sealed,
+                sessions,
+                seed,
+            }),
+            lenient: false,
+        })
     }
 
-    /// The ring for these requests; `wished` is how many may be on their way, if they can be as many as one likes.
+    /// The ring for these requests; `wished` is how many may be on their way, if they can be as
+    /// many as one likes.
     pub(super) fn slots(&self, wished: usize, seed: u64) -> Slots {
         match &self.kind {
             Kind::Plain => Slots::new(wished, seed),
@@ -105,7 +132,8 @@ impl RequestSet {
         let plain;
         let octets: &[u8] = match &self.kind {
             Kind::Plain => {
-                plain = Header::request(Version::V4, POLL, NtpTimestamp::from_bits(origin)).encode();
+                plain =
+                    Header::request(Version::V4, POLL, NtpTimestamp::from_bits(origin)).encode();
                 &plain
             }
             Kind::Nts(nts) => nts.sealed.get(place).map_or(&[], |sealed| &sealed.octets),
@@ -118,7 +146,13 @@ impl RequestSet {
     }
 
     /// Judges the reply to the request of this place. With `open`, its authenticator is verified.
-    pub(super) fn judge(&self, place: usize, octets: &[u8], header: &Header, open: bool) -> Verdict {
+    pub(super) fn judge(
+        &self,
+        place: usize,
+        octets: &[u8],
+        header: &Header,
+        open: bool,
+    ) -> Verdict {
         if let Some(kiss) = header.kiss() {
             return match kiss {
                 KissCode::Rate => Verdict::KissRate,
@@ -127,7 +161,8 @@ impl RequestSet {
                 _ => Verdict::KissOther,
             };
         }
-        let is_synchronized = header.leap != LeapIndicator::Unsynchronized && header.stratum.is_synchronized();
+        let is_synchronized =
+            header.leap != LeapIndicator::Unsynchronized && header.stratum.is_synchronized();
         if !is_synchronized && !self.lenient {
             return Verdict::Unsynchronised;
         }
@@ -147,7 +182,12 @@ impl RequestSet {
     pub fn longest(&self) -> usize {
         match &self.kind {
             Kind::Plain => HEADER_LENGTH,
-            Kind::Nts(nts) => nts.sealed.iter().map(|sealed| sealed.octets.len()).max().unwrap_or(0),
+            Kind::Nts(nts) => nts
+                .sealed
+                .iter()
+                .map(|sealed| sealed.octets.len())
+                .max()
+                .unwrap_or(0),
         }
     }
 }
@@ -176,7 +216,9 @@ impl std::fmt::Debug for RequestSet {
 
 /// The header of a datagram, if it is a server's reply in our version.
 pub(super) fn reply_header(octets: &[u8]) -> Option<Header> {
-    Header::decode(octets).ok().filter(|header| header.mode == Mode::Server && header.version == Version::V4)
+    Header::decode(octets)
+        .ok()
+        .filter(|header| header.mode == Mode::Server && header.version == Version::V4)
 }
 
 #[cfg(test)]
@@ -205,13 +247,25 @@ mod tests {
     fn only_a_synchronised_server_tells_the_time() {
         assert_eq!(judge_plain(&reply()), Verdict::Time);
         let leap = LeapIndicator::Unsynchronized;
-        assert_eq!(judge_plain(&Header { leap, ..reply() }), Verdict::Unsynchronised);
+        assert_eq!(
+            judge_plain(&Header { leap, ..reply() }),
+            Verdict::Unsynchronised
+        );
         let stratum = Stratum::UNSYNCHRONIZED;
-        assert_eq!(judge_plain(&Header { stratum, ..reply() }), Verdict::Unsynchronised);
+        assert_eq!(
+            judge_plain(&Header { stratum, ..reply() }),
+            Verdict::Unsynchronised
+        );
         let lenient = RequestSet::plain().lenient(true);
-        assert_eq!(lenient.judge(0, &[], &Header { stratum, ..reply() }, true), Verdict::Time);
+        assert_eq!(
+            lenient.judge(0, &[], &Header { stratum, ..reply() }, true),
+            Verdict::Time
+        );
         let receive = NtpTimestamp::UNKNOWN;
-        assert_eq!(judge_plain(&Header { receive, ..reply() }), Verdict::Malformed);
+        assert_eq!(
+            judge_plain(&Header { receive, ..reply() }),
+            Verdict::Malformed
+        );
     }
 
     #[test]
@@ -240,12 +294,18 @@ mod tests {
     #[test]
     fn a_plain_reply_to_a_protected_request_is_forged() {
         let mut rng = ChaCha12Rng::from_seed([1; 32]);
-        let cookies: Vec<_> = (1..=5).map(|octet| (Cookie::new(&[octet; 104]).unwrap(), 0)).collect();
-        let set = RequestSet::nts(vec![Session::for_tests(&mut rng)], &cookies, 7, &mut rng).unwrap();
+        let cookies: Vec<_> = (1..=5)
+            .map(|octet| (Cookie::new(&[octet; 104]).unwrap(), 0))
+            .collect();
+        let set =
+            RequestSet::nts(vec![Session::for_tests(&mut rng)], &cookies, 7, &mut rng).unwrap();
         let slots = set.slots(1, 0);
 
         assert_eq!(set.next_origin(&slots), 7);
-        assert_eq!(set.judge(0, &reply().encode(), &reply(), false), Verdict::Forged);
+        assert_eq!(
+            set.judge(0, &reply().encode(), &reply(), false),
+            Verdict::Forged
+        );
         let mut longer = reply().encode().to_vec();
         longer.extend_from_slice(&[0; 64]);
         assert_eq!(set.judge(0, &longer, &reply(), true), Verdict::Forged);
@@ -254,14 +314,22 @@ mod tests {
     #[test]
     fn each_protected_request_has_a_cookie_of_its_own() {
         let mut rng = ChaCha12Rng::from_seed([1; 32]);
-        let cookies: Vec<_> = (0xA0..=0xA4).map(|octet| (Cookie::new(&[octet; 104]).unwrap(), 0)).collect();
-        let set = RequestSet::nts(vec![Session::for_tests(&mut rng)], &cookies, 7, &mut rng).unwrap();
+        let cookies: Vec<_> = (0xA0..=0xA4)
+            .map(|octet| (Cookie::new(&[octet; 104]).unwrap(), 0))
+            .collect();
+        let set =
+            RequestSet::nts(vec![Session::for_tests(&mut rng)], &cookies, 7, &mut rng).unwrap();
         let mut room = [0; LONGEST_DATAGRAM];
 
         for place in 0..4u8 {
             let length = set.write(place.into(), 0, &mut room);
             assert_eq!(length, set.longest());
-            let count = |octet: u8| room[..length].windows(104).filter(|part| **part == [octet; 104]).count();
+            let count = |octet: u8| {
+                room[..length]
+                    .windows(104)
+                    .filter(|part| **part == [octet; 104])
+                    .count()
+            };
             assert_eq!(count(0xA0 + place), 1);
         }
     }

@@ -10,7 +10,10 @@ pub(super) struct Samples {
 impl Samples {
     /// Room for `most` values, made now; those that come later are left out.
     pub(super) fn with_room_for(most: usize) -> Self {
-        Self { values: Vec::with_capacity(most), most }
+        Self {
+            values: Vec::with_capacity(most),
+            most,
+        }
     }
 
     pub(super) fn record(&mut self, value: i64) {
@@ -30,7 +33,13 @@ impl Samples {
 
     /// Likewise of their distances from zero.
     pub(super) fn quantiles_of_sizes<const N: usize>(&self, shares: [f64; N]) -> Option<[i64; N]> {
-        Self::of(self.values.iter().map(|value| value.saturating_abs()).collect(), shares)
+        Self::of(
+            self.values
+                .iter()
+                .map(|value| value.saturating_abs())
+                .collect(),
+            shares,
+        )
     }
 
     fn of<const N: usize>(mut values: Vec<i64>, shares: [f64; N]) -> Option<[i64; N]> {
@@ -38,7 +47,10 @@ impl Samples {
         let last = values.len().checked_sub(1)?;
         Some(shares.map(|share| {
             let rank = (share * values.len() as f64).ceil() as usize;
-            values.get(rank.saturating_sub(1).min(last)).copied().unwrap_or_default()
+            values
+                .get(rank.saturating_sub(1).min(last))
+                .copied()
+                .unwrap_or_default()
         }))
     }
 }

@@ -12,8 +12,9 @@ struct Slot {
 
 /// A ring of requests in the order in which they are sent. When it is full, the oldest is given up.
 ///
-/// A request is known by its transmit timestamp: `seed` plus its number; the lowest bits are its place in the ring. What is
-/// sent again and again has to keep its timestamp, and has one place for ever.
+/// A request is known by its transmit timestamp: `seed` plus its number; the lowest bits are its
+/// place in the ring. What is sent again and again has to keep its timestamp, and has one place for
+/// ever.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     ring: Box<[Slot]>,
@@ -38,9 +39,20 @@ pub(super) struct Answered {
 impl Slots {
     /// With room for `count` requests, at least one and a power of two.
     pub(super) fn new(count: usize, seed: u64) -> Self {
-        let empty = Slot { origin: 0, sent: NtpTimestamp::UNKNOWN, waiting: false };
+        let empty = Slot {
+            origin: 0,
+            sent: NtpTimestamp::UNKNOWN,
+            waiting: false,
+        };
         let ring = vec![empty; count.max(1).next_power_of_two()].into();
-        Self { ring, seed, issued: 0, settled: 0, in_flight: 0, lost: 0 }
+        Self {
+            ring,
+            seed,
+            issued: 0,
+            settled: 0,
+            in_flight: 0,
+            lost: 0,
+        }
     }
 
     /// The place of the next request in the ring.
@@ -60,7 +72,11 @@ impl Slots {
         }
         let place = self.place(self.issued);
         if let Some(slot) = self.ring.get_mut(place) {
-            *slot = Slot { origin, sent, waiting: true };
+            *slot = Slot {
+                origin,
+                sent,
+                waiting: true,
+            };
         }
         self.issued += 1;
         self.in_flight += 1;
@@ -69,10 +85,16 @@ impl Slots {
     /// The request that a reply answers; `None` if none waits for it.
     pub(super) fn answer(&mut self, origin: u64) -> Option<Answered> {
         let place = self.place(origin.wrapping_sub(self.seed));
-        let slot = self.ring.get_mut(place).filter(|slot| slot.waiting && slot.origin == origin)?;
+        let slot = self
+            .ring
+            .get_mut(place)
+            .filter(|slot| slot.waiting && slot.origin == origin)?;
         slot.waiting = false;
         self.in_flight -= 1;
-        Some(Answered { place, sent: slot.sent })
+        Some(Answered {
+            place,
+            sent: slot.sent,
+        })
     }
 
     /// Gives up what was sent more than `patience` before `now`.
@@ -144,7 +166,11 @@ mod tests {
         let mut slots = slots();
         let origin = send(&mut slots, START);
 
-        assert_eq!(slots.answer(origin.wrapping_add(4)), None, "the same place in the ring");
+        assert_eq!(
+            slots.answer(origin.wrapping_add(4)),
+            None,
+            "the same place in the ring"
+        );
         assert_eq!(slots.in_flight(), 1);
     }
 

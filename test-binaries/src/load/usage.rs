@@ -36,7 +36,8 @@ pub struct Memory {
 /// What was spent between two snapshots.
 #[derive(Clone, Debug, Serialize)]
 pub struct Spent {
-    /// Processor time of all threads: precise while they live, to some hundredths of a second with those that have ended.
+    /// Processor time of all threads: precise while they live, to some hundredths of a second with
+    /// those that have ended.
     pub cpu_s: f64,
     /// Which share of it was spent in user space, by the kernel's coarse count.
     pub user_ratio: f64,
@@ -75,8 +76,13 @@ impl Snapshot {
     pub fn take(process: u32) -> Result<Self, String> {
         let gone = |error| format!("process {process} cannot be looked at: {error}");
         fs::metadata(format!("/proc/{process}")).map_err(gone)?;
-        let mut snapshot =
-            Self { at: Instant::now(), threads: BTreeMap::new(), user: 0, system: 0, memory: Memory::default() };
+        let mut snapshot = Self {
+            at: Instant::now(),
+            threads: BTreeMap::new(),
+            user: 0,
+            system: 0,
+            memory: Memory::default(),
+        };
         for member in family(process) {
             snapshot.add(member);
         }
@@ -96,7 +102,10 @@ impl Snapshot {
             let path = format!("/proc/{process}/task/{thread}");
             let status = read(&format!("{path}/status"));
             let schedstat = read(&format!("{path}/schedstat"));
-            let nanos = schedstat.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+            let nanos = schedstat
+                .split_whitespace()
+                .next()
+                .and_then(|nanos| nanos.parse().ok());
             let name = text_field(&status, "Name").unwrap_or_default().to_owned();
             self.threads.insert(
                 thread,
@@ -113,18 +122,35 @@ impl Snapshot {
     /// What was spent since an earlier snapshot of the same process.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Spent {
-        let threads: Vec<ThreadSpent> = self.threads.iter().map(|(id, thread)| thread.since(*id, earlier)).collect();
-        let (user, system) = (self.user.saturating_sub(earlier.user), self.system.saturating_sub(earlier.system));
+        let threads: Vec<ThreadSpent> = self
+            .threads
+            .iter()
+            .map(|(id, thread)| thread.since(*id, earlier))
+            .collect();
+        let (user, system) = (
+            self.user.saturating_sub(earlier.user),
+            self.system.saturating_sub(earlier.system),
+        );
         let living: f64 = threads.iter().map(|thread| thread.cpu_s).sum();
         let counted = (user + system) as f64 / rustix::param::clock_ticks_per_second() as f64;
         Spent {
             cpu_s: with_the_ended(living, counted),
-            user_ratio: if user + system == 0 { 0.0 } else { user as f64 / (user + system) as f64 },
+            user_ratio: if user + system == 0 {
+                0.0
+            } else {
+                user as f64 / (user + system) as f64
+            },
             voluntary_switches: threads.iter().map(|thread| thread.voluntary_switches).sum(),
-            involuntary_switches: threads.iter().map(|thread| thread.involuntary_switches).sum(),
+            involuntary_switches: threads
+                .iter()
+                .map(|thread| thread.involuntary_switches)
+                .sum(),
             memory_before: earlier.memory,
             memory_after: self.memory,
-            threads: threads.into_iter().filter(|thread| thread.cpu_s > 0.0).collect(),
+            threads: threads
+                .into_iter()
+                .filter(|thread| thread.cpu_s > 0.0)
+                .collect(),
         }
     }
 
@@ -139,13 +165,21 @@ impl Thread {
     fn since(&self, id: u32, earlier: &Snapshot) -> ThreadSpent {
         let before = earlier.threads.get(&id);
         let before = |of: fn(&Self) -> u64| before.map_or(0, of);
-        let cpu = self.cpu.saturating_sub(Duration::from_nanos(before(|thread| thread.cpu.as_nanos() as u64)));
+        let cpu = self
+            .cpu
+            .saturating_sub(Duration::from_nanos(before(|thread| {
+                thread.cpu.as_nanos() as u64
+            })));
         ThreadSpent {
             name: self.name.clone(),
             thread: id,
             cpu_s: cpu.as_secs_f64(),
-            voluntary_switches: self.voluntary.saturating_sub(before(|thread| thread.voluntary)),
-            involuntary_switches: self.involuntary.saturating_sub(before(|thread| thread.involuntary)),
+            voluntary_switches: self
+                .voluntary
+                .saturating_sub(before(|thread| thread.voluntary)),
+            involuntary_switches: self
+                .involuntary
+                .saturating_sub(before(|thread| thread.involuntary)),
         }
     }
 }
@@ -169,16 +203,26 @@ impl MachineUsage {
         let times: Vec<u64> = text
             .lines()
             .find_map(|line| line.strip_prefix("cpu "))
-            .map(|line| line.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+            .map(|line| {
+                line.split_whitespace()
+                    .filter_map(|number| number.parse().ok())
+                    .collect()
+            })
             .unwrap_or_default();
-        // user, nice, system, idle, iowait, irq, softirq, steal; what follows is contained in the first two.
+        // user, nice, system, idle, iowait, irq, softirq, steal; what follows is contained in the
+        // first two.
         let total: u64 = times.iter().take(8).sum();
         let idle: u64 = times.iter().skip(3).take(2).sum();
         let is_processor = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
-        Self { busy: total - idle, total, processors: text.lines().filter(is_processor).count() as u64 }
+        Self {
+            busy: total - idle,
+            total,
+            processors: text.lines().filter(is_processor).count() as u64,
+        }
     }
 
-    /// How many processors were busy on average since `earlier`, also with what another machine took from this one.
+    /// How many processors were busy on average since `earlier`, also with what another machine
+    /// took from this one.
     #[must_use]
     pub fn busy_processors_since(&self, earlier: &Self) -> f64 {
         let total = self.total.saturating_sub(earlier.total).max(1);
@@ -186,22 +230,33 @@ impl MachineUsage {
     }
 }
 
-/// The time of all threads from the precise time of the living ones and the coarse count of all, in seconds: where the latter
-/// is clearly more, threads have come and gone.
+/// The time of all threads from the precise time of the living ones and the coarse count of all, in
+/// seconds: where the latter is clearly more, threads have come and gone.
 fn with_the_ended(living: f64, counted: f64) -> f64 {
     const COARSENESS: f64 = 0.05;
-    if counted > living * 1.02 + COARSENESS { counted } else { living }
+    if counted > living * 1.02 + COARSENESS {
+        counted
+    } else {
+        living
+    }
 }
 
 /// A process and all its descendants.
 fn family(process: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = numbers_in("/proc")
-        .filter_map(|child| Some((child, Stat::parse(&read(&format!("/proc/{child}/stat")))?.parent)))
+        .filter_map(|child| {
+            Some((
+                child,
+                Stat::parse(&read(&format!("/proc/{child}/stat")))?.parent,
+            ))
+        })
         .collect();
     let mut family = vec![process];
     let mut next = 0;
     while let Some(parent) = family.get(next).copied() {
-        let children = parents.iter().filter(|(child, of)| *of == parent && *child != parent);
+        let children = parents
+            .iter()
+            .filter(|(child, of)| *of == parent && *child != parent);
         family.extend(children.map(|(child, _)| *child));
         next += 1;
     }
@@ -222,7 +277,11 @@ impl Stat {
         let (_, fields) = text.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let number = |place: usize| fields.get(place)?.parse().ok();
-        Some(Self { parent: fields.get(1)?.parse().ok()?, user: number(11)?, system: number(12)? })
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            user: number(11)?,
+            system: number(12)?,
+        })
     }
 }
 
@@ -237,11 +296,18 @@ fn numbers_in(folder: &str) -> impl Iterator<Item = u32> {
 }
 
 fn text_field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
 }
 
 fn field(status: &str, name: &str) -> Option<u64> {
-    text_field(status, name)?.split_whitespace().next()?.parse().ok()
+    text_field(status, name)?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -252,7 +318,14 @@ mod tests {
     fn a_process_of_any_name_is_read() {
         let text = "42 (a (b) c) S 7 42 42 0 -1 4194304 1 2 3 4 500 60 0 0 20 0 1 0 100 0 0";
 
-        assert_eq!(Stat::parse(text), Some(Stat { parent: 7, user: 500, system: 60 }));
+        assert_eq!(
+            Stat::parse(text),
+            Some(Stat {
+                parent: 7,
+                user: 500,
+                system: 60
+            })
+        );
         assert_eq!(Stat::parse(""), None);
     }
 
@@ -292,12 +365,18 @@ mod tests {
         std::thread::sleep(Duration::from_millis(1));
         let spent = Snapshot::take(process).unwrap().since(&before);
 
-        assert!(spent.cpu_s > 0.0 && spent.memory_after.resident_kib > 0, "{spent:?}");
+        assert!(
+            spent.cpu_s > 0.0 && spent.memory_after.resident_kib > 0,
+            "{spent:?}"
+        );
     }
 
     #[test]
     fn a_child_is_of_the_family() {
-        let mut child = std::process::Command::new("sleep").arg("5").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("5")
+            .spawn()
+            .unwrap();
         assert!(family(std::process::id()).contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, Running, Skip, binary, confined, until};
+use test_binaries::harness::{
+    Daemon, DaemonConfig, OddServer, Running, Skip, binary, confined, until,
+};
 use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
@@ -13,27 +15,43 @@ use crate::{PROMPTLY, SOON};
 fn http(address: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PROMPTLY)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+    Some((
+        head.split_whitespace().nth(1)?.parse().ok()?,
+        body.to_owned(),
+    ))
 }
 
 /// An exporter of this daemon's state, and the address at which it listens.
 fn exporter(daemon: &Daemon) -> Result<(Running, String), Skip> {
     let mut exporter = confined(binary("ntp-metrics-exporter"))?;
-    exporter.arg("-c").arg(daemon.config_file()).args(["--listen", "127.0.0.1:0"]);
+    exporter
+        .arg("-c")
+        .arg(daemon.config_file())
+        .args(["--listen", "127.0.0.1:0"]);
     let mut exporter = Running::start("ntp-metrics-exporter", exporter);
     let line = exporter.wait_for_line("address=127.0.0.1:", PROMPTLY);
     let (_, rest) = line.split_once("address=").expect("it was waited for");
-    let address = rest.split_whitespace().next().expect("an address").to_owned();
+    let address = rest
+        .split_whitespace()
+        .next()
+        .expect("an address")
+        .to_owned();
     Ok((exporter, address))
 }
 
 /// The value of a metric without labels.
 fn metric(exposition: &str, name: &str) -> Option<f64> {
-    let line = exposition.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    let line = exposition
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -44,7 +62,9 @@ fn metrics_and_readiness_follow_the_daemon() {
     let mut daemon = or_skip!(Daemon::start(&config));
     let (mut exporter, address) = or_skip!(exporter(&daemon));
 
-    let alive = until(PROMPTLY, || http(&address, "/healthz").filter(|(status, _)| *status == 200));
+    let alive = until(PROMPTLY, || {
+        http(&address, "/healthz").filter(|(status, _)| *status == 200)
+    });
     assert!(alive.is_some());
     daemon.wait_until_right(0.005, SOON);
     let (status, body) = http(&address, "/readyz").expect("the exporter answers");
@@ -55,14 +75,25 @@ fn metrics_and_readiness_follow_the_daemon() {
         metrics.contains("# TYPE ntp_system_steps_total counter"),
         "who asks for nothing else gets text: {metrics}"
     );
-    assert_eq!(metric(&metrics, "ntp_system_leap_indicator"), Some(0.0), "{metrics}");
+    assert_eq!(
+        metric(&metrics, "ntp_system_leap_indicator"),
+        Some(0.0),
+        "{metrics}"
+    );
     assert_eq!(metric(&metrics, "ntp_synchronized"), Some(1.0), "{metrics}");
     assert!(metrics.contains("ntp_source_offset_seconds{"), "{metrics}");
 
     daemon.process().terminate(PROMPTLY);
 
-    assert_eq!(http(&address, "/readyz").expect("the exporter answers").0, 503);
-    assert_eq!(http(&address, "/metrics").expect("the exporter answers").0, 200, "an outage is told as a metric");
+    assert_eq!(
+        http(&address, "/readyz").expect("the exporter answers").0,
+        503
+    );
+    assert_eq!(
+        http(&address, "/metrics").expect("the exporter answers").0,
+        200,
+        "an outage is told as a metric"
+    );
     assert_eq!(exporter.terminate(PROMPTLY).code(), Some(0));
 }
 
@@ -78,7 +109,13 @@ fn an_isolated_server_is_ready() {
     let ready = until(PROMPTLY, || http(&address, "/readyz")).expect("the exporter answers");
 
     assert_eq!(ready.0, 200, "{}", ready.1);
-    assert!(ready.1.contains("serving this machine's own clock, as configured"), "{}", ready.1);
+    assert!(
+        ready
+            .1
+            .contains("serving this machine's own clock, as configured"),
+        "{}",
+        ready.1
+    );
 }
 
 #[test]
@@ -94,8 +131,15 @@ fn ctl_tells_by_its_exit_code_how_the_clock_is() {
     let document: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(document["schema"], 1);
     assert_eq!(document["system"]["synchronized"], true);
-    assert_eq!(document["sources"][0]["address"], server.address().to_string());
+    assert_eq!(
+        document["sources"][0]["address"],
+        server.address().to_string()
+    );
     assert!(document["system"]["error_bound_s"].is_f64());
     daemon.process().terminate(PROMPTLY);
-    assert_eq!(daemon.ctl(&["--json", "status"]).status.code(), Some(3), "the daemon is gone");
+    assert_eq!(
+        daemon.ctl(&["--json", "status"]).status.code(),
+        Some(3),
+        "the daemon is gone"
+    );
 }

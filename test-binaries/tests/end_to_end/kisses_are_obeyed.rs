@@ -21,12 +21,18 @@ fn our_client_goes_when_it_is_denied() {
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("the source is demobilised", PROMPTLY, |state| {
-        state.sources.iter().any(|source| source.state == SourceState::Demobilised)
+        state
+            .sources
+            .iter()
+            .any(|source| source.state == SourceState::Demobilised)
     });
 
     let before = source_at(&state, address);
     assert_eq!(before.reason, SourceReason::KissDeny);
-    assert!(before.retry_in_s.is_some_and(|retry| retry > 600.0), "one forged packet must not end it for ever");
+    assert!(
+        before.retry_in_s.is_some_and(|retry| retry > 600.0),
+        "one forged packet must not end it for ever"
+    );
     sleep(Duration::from_secs(5));
     let state = daemon.state().expect("the daemon still runs");
     let after = source_at(&state, address);
@@ -38,12 +44,17 @@ fn our_client_goes_when_it_is_denied() {
 fn chronyd_does_not_follow_a_server_that_denies() {
     let peers = or_skip!(Peers::find());
     let mut server = or_skip!(OddServer::start("demobilize-server", &[]));
-    let chronyd = or_skip!(Chronyd::ask(&peers, server.address(), "iburst minpoll 0 maxpoll 4"));
+    let chronyd = or_skip!(Chronyd::ask(
+        &peers,
+        server.address(),
+        "iburst minpoll 0 maxpoll 4"
+    ));
     server.process().wait_for_line("DENY", PROMPTLY);
 
     sleep(Duration::from_secs(6));
 
-    // chronyd 4.3 knows no DENY: it goes on asking, and takes the reply for that of a server that is not synchronised.
+    // chronyd 4.3 knows no DENY: it goes on asking, and takes the reply for that of a server that
+    // is not synchronised.
     let source = chronyd.source().expect("chronyd answers");
     assert_eq!(&source[1], "?", "{source:?}");
     let tracking = chronyd.chronyc("tracking");
@@ -54,18 +65,27 @@ fn chronyd_does_not_follow_a_server_that_denies() {
 fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
     let server = or_skip!(OddServer::start("rate-limit-server", &[]));
     let address = server.address();
-    let config = DaemonConfig::with_virtual_clock(0.2, 0.0)
-        .and(&format!("[[source]]\nmode = \"server\"\naddress = \"{address}\"\n"));
+    let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and(&format!(
+        "[[source]]\nmode = \"server\"\naddress = \"{address}\"\n"
+    ));
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let started = Instant::now();
     let state = daemon.wait_until("it asks every 32 s", SOON, |state| {
-        state.sources.iter().any(|source| source.poll_s == Some(FORCED_POLL))
+        state
+            .sources
+            .iter()
+            .any(|source| source.poll_s == Some(FORCED_POLL))
     });
 
     let slowed = source_at(&state, address);
     assert!(slowed.rate_limited, "{slowed:#?}");
-    assert_eq!(slowed.discards.get("kiss"), Some(&1), "{:?}", slowed.discards);
+    assert_eq!(
+        slowed.discards.get("kiss"),
+        Some(&1),
+        "{:?}",
+        slowed.discards
+    );
     // Two more polls at the slow pace.
     let until_then = started + Duration::from_secs(75);
     let state = daemon.wait_until("it is served at the slow pace", SOON, |state| {
@@ -73,25 +93,45 @@ fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
     });
     let source = source_at(&state, address);
     assert_eq!(source.poll_s, Some(FORCED_POLL));
-    assert_eq!(source.discards.get("kiss"), Some(&1), "it was told once: {:?}", source.discards);
+    assert_eq!(
+        source.discards.get("kiss"),
+        Some(&1),
+        "it was told once: {:?}",
+        source.discards
+    );
     assert!(state.system.synchronized, "{:?}", state.system.reasons);
-    assert!(state.clock.virtual_minus_system_s.is_some_and(|off| off.abs() < 0.1));
+    assert!(
+        state
+            .clock
+            .virtual_minus_system_s
+            .is_some_and(|off| off.abs() < 0.1)
+    );
 }
 
 #[test]
 fn chronyd_slows_down_when_it_is_told_to() {
     let peers = or_skip!(Peers::find());
     let server = or_skip!(OddServer::start("rate-limit-server", &[]));
-    // chronyd 4.3 ends its burst and then waits for four of its poll intervals, here 32 s, once for each kiss.
-    let _chronyd = or_skip!(Chronyd::ask(&peers, server.address(), "iburst minpoll 3 maxpoll 3"));
+    // chronyd 4.3 ends its burst and then waits for four of its poll intervals, here 32 s, once for
+    // each kiss.
+    let _chronyd = or_skip!(Chronyd::ask(
+        &peers,
+        server.address(),
+        "iburst minpoll 3 maxpoll 3"
+    ));
 
     let served_again = until(SOON, || {
         let told = server.output();
         (told.matches(": the time").count() == 2).then_some(told)
     });
 
-    let told = served_again.unwrap_or_else(|| panic!("it was not patient enough: {}", server.output()));
-    assert_eq!(told.matches(": RATE").count(), 1, "one kiss was enough: {told}");
+    let told =
+        served_again.unwrap_or_else(|| panic!("it was not patient enough: {}", server.output()));
+    assert_eq!(
+        told.matches(": RATE").count(),
+        1,
+        "one kiss was enough: {told}"
+    );
 }
 
 #[test]
@@ -106,13 +146,22 @@ fn chronyd_that_asks_too_often_is_told_so_and_still_served() {
     let address = daemon.wait_until_serving(PROMPTLY)[0];
     let chronyd = or_skip!(Chronyd::ask(&peers, address, "minpoll -3 maxpoll -3"));
 
-    let state = daemon.wait_until("it has sent a kiss and told the time afterwards", SOON, |state| {
-        let server = &state.servers[0];
-        server.kisses_sent > 0 && server.rate_limited > 10 && server.answered > 6
-    });
+    let state = daemon.wait_until(
+        "it has sent a kiss and told the time afterwards",
+        SOON,
+        |state| {
+            let server = &state.servers[0];
+            server.kisses_sent > 0 && server.rate_limited > 10 && server.answered > 6
+        },
+    );
 
     let server = &state.servers[0];
-    assert!(server.kisses_sent < server.rate_limited, "not each refusal is worth a datagram: {server:?}");
-    let understood = until(PROMPTLY, || chronyd.output().contains("Received KoD RATE").then_some(()));
+    assert!(
+        server.kisses_sent < server.rate_limited,
+        "not each refusal is worth a datagram: {server:?}"
+    );
+    let understood = until(PROMPTLY, || {
+        chronyd.output().contains("Received KoD RATE").then_some(())
+    });
     assert!(understood.is_some(), "{}", chronyd.output());
 }

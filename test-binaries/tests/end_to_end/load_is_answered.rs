@@ -1,10 +1,12 @@
-//! Our server under a short load: every request is answered, and every reply is what it has to be. How fast it is shows
-//! `bench/server`.
+//! Our server under a short load: every request is answered, and every reply is what it has to be.
+//! How fast it is shows `bench/server`.
 
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use test_binaries::harness::{Authority, Daemon, DaemonConfig, Skip, binary, confined, folder, run};
+use test_binaries::harness::{
+    Authority, Daemon, DaemonConfig, Skip, binary, confined, folder, run,
+};
 use test_binaries::or_skip;
 
 use crate::PROMPTLY;
@@ -14,7 +16,15 @@ fn load(target: SocketAddr, arguments: &[&str]) -> Result<Value, Skip> {
     let mut command = confined(binary("ntp-load"))?;
     command
         .arg(target.to_string())
-        .args(["--json", "--for", "120", "--patience", "60", "--verify-every", "1"])
+        .args([
+            "--json",
+            "--for",
+            "120",
+            "--patience",
+            "60",
+            "--verify-every",
+            "1",
+        ])
         .args(arguments);
     let ended = run(command);
     assert!(ended.status.success(), "{ended}");
@@ -38,21 +48,44 @@ fn assert_all_good(document: &Value, count: u64) {
     assert!(load["sent"].as_u64() >= Some(count), "{document:#}");
     assert_eq!(load["answered"], load["sent"], "{document:#}");
     assert_eq!(load["lost"], 0, "{document:#}");
-    let others = load["others"].as_object().expect("other replies by their kinds");
+    let others = load["others"]
+        .as_object()
+        .expect("other replies by their kinds");
     assert!(others.values().all(|count| *count == 0), "{document:#}");
 }
 
 #[test]
 fn every_reply_to_a_plain_load_is_good() {
     let (daemon, address) = or_skip!(server(""));
-    let process = daemon.state().expect("the daemon tells its state").daemon.pid.to_string();
-    let arguments =
-        ["--count", "5000", "--window", "32", "--from", "127.1.0.0/16", "--pid", &process, "--probes", "200"];
+    let process = daemon
+        .state()
+        .expect("the daemon tells its state")
+        .daemon
+        .pid
+        .to_string();
+    let arguments = [
+        "--count",
+        "5000",
+        "--window",
+        "32",
+        "--from",
+        "127.1.0.0/16",
+        "--pid",
+        &process,
+        "--probes",
+        "200",
+    ];
     let document = or_skip!(load(address, &arguments));
 
     assert_all_good(&document, 5000);
-    assert!(document["load"]["server_cpu_per_answer_us"].as_f64() > Some(0.0), "{document:#}");
-    assert!(document["load"]["latency_us"]["p50"].as_f64() > Some(0.0), "{document:#}");
+    assert!(
+        document["load"]["server_cpu_per_answer_us"].as_f64() > Some(0.0),
+        "{document:#}"
+    );
+    assert!(
+        document["load"]["latency_us"]["p50"].as_f64() > Some(0.0),
+        "{document:#}"
+    );
 }
 
 #[test]
@@ -61,8 +94,12 @@ fn a_load_by_the_clock_keeps_its_rate() {
     let document = or_skip!(load(address, &["--count", "500", "--rate", "1000"]));
 
     assert_all_good(&document, 500);
-    let (took, skipped) = (&document["load"]["duration_s"], &document["load"]["skipped"]);
-    // Requests that a busy machine made the generator skip take their time all the same. It may always take longer.
+    let (took, skipped) = (
+        &document["load"]["duration_s"],
+        &document["load"]["skipped"],
+    );
+    // Requests that a busy machine made the generator skip take their time all the same. It may
+    // always take longer.
     let planned = 0.5 + skipped.as_f64().unwrap() / 1000.0;
     assert!(took.as_f64().unwrap() > planned - 0.3, "{document:#}");
 }
@@ -78,19 +115,51 @@ fn every_reply_to_a_load_with_nts_is_authentic() {
         certificate.key.display()
     );
     let (daemon, address) = or_skip!(server(&section));
-    let ke = daemon.state().expect("the daemon tells its state").nts_ke_servers[0].listen_address.clone();
+    let ke = daemon
+        .state()
+        .expect("the daemon tells its state")
+        .nts_ke_servers[0]
+        .listen_address
+        .clone();
     let file = authority.file().display().to_string();
     for aead in ["15", "30"] {
-        let establishment = ["--ke", &ke, "--ke-name", "localhost", "--ca", &file, "--aead", aead];
-        let arguments =
-            [["--count", "2000", "--window", "32", "--cookies", "1024"].as_slice(), &establishment].concat();
+        let establishment = [
+            "--ke",
+            &ke,
+            "--ke-name",
+            "localhost",
+            "--ca",
+            &file,
+            "--aead",
+            aead,
+        ];
+        let arguments = [
+            ["--count", "2000", "--window", "32", "--cookies", "1024"].as_slice(),
+            &establishment,
+        ]
+        .concat();
         let document = or_skip!(load(address, &arguments));
 
         assert_all_good(&document, 2000);
-        assert_eq!(document["load"]["authenticated"], document["load"]["sent"], "{document:#}");
+        assert_eq!(
+            document["load"]["authenticated"], document["load"]["sent"],
+            "{document:#}"
+        );
     }
-    let document =
-        or_skip!(load(address, &["--count", "5", "--ke-only", "--ke", &ke, "--ke-name", "localhost", "--ca", &file]));
+    let document = or_skip!(load(
+        address,
+        &[
+            "--count",
+            "5",
+            "--ke-only",
+            "--ke",
+            &ke,
+            "--ke-name",
+            "localhost",
+            "--ca",
+            &file
+        ]
+    ));
     assert_eq!(document["handshakes"]["established"], 5, "{document:#}");
     assert_eq!(document["handshakes"]["failed"], 0, "{document:#}");
 }

@@ -1,5 +1,5 @@
-//! Whole programs against one another and against independent implementations. One file tells one thing; all are one
-//! executable, so that they run at the same time.
+//! Whole programs against one another and against independent implementations. One file tells one
+//! thing; all are one executable, so that they run at the same time.
 
 mod chrony;
 mod client_follows_chronyd;

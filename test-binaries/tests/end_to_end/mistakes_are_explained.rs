@@ -19,23 +19,40 @@ fn a_port_in_use_is_told_with_what_may_use_it() {
 
     assert!(!status.success());
     let log = daemon.process().output();
-    assert!(log.contains("in use") && log.contains(&address.port().to_string()), "{log}");
+    assert!(
+        log.contains("in use") && log.contains(&address.port().to_string()),
+        "{log}"
+    );
 }
 
 #[test]
 fn a_misspelled_key_is_shown_with_its_line_and_a_better_one() {
     let folder = folder();
     let file = folder.path().join("ntp.toml");
-    std::fs::write(&file, "[[source]]\nmode = \"server\"\nadress = \"192.0.2.1\"\n").unwrap();
+    std::fs::write(
+        &file,
+        "[[source]]\nmode = \"server\"\nadress = \"192.0.2.1\"\n",
+    )
+    .unwrap();
     for program in ["ntp-daemon", "ntp-ctl"] {
         let mut command = or_skip!(confined(binary(program)));
-        command.arg("-c").arg(&file).arg(if program == "ntp-ctl" { "validate" } else { "--check" });
+        command.arg("-c").arg(&file).arg(if program == "ntp-ctl" {
+            "validate"
+        } else {
+            "--check"
+        });
 
         let told = run(command);
 
-        assert!(told.status.code().is_some_and(|code| code != 0), "{program}: {told}");
+        assert!(
+            told.status.code().is_some_and(|code| code != 0),
+            "{program}: {told}"
+        );
         let text = format!("{}{}", told.stdout, told.stderr);
-        assert!(text.contains("ntp.toml:3") && text.contains("`address`"), "{program}: {told}");
+        assert!(
+            text.contains("ntp.toml:3") && text.contains("`address`"),
+            "{program}: {told}"
+        );
     }
 }
 
@@ -59,11 +76,20 @@ fn a_name_without_an_address_is_told_and_tried_again() {
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("the name is told to be unknown", SOON, |state| {
-        state.sources.iter().any(|source| matches!(source.reason, SourceReason::NameNotResolved { .. }))
+        state
+            .sources
+            .iter()
+            .any(|source| matches!(source.reason, SourceReason::NameNotResolved { .. }))
     });
 
-    let unknown = state.sources.iter().find(|source| source.name.contains("no-such-host")).expect("it is listed");
-    let SourceReason::NameNotResolved { retry_in_s, .. } = unknown.reason else { panic!("{:?}", unknown.reason) };
+    let unknown = state
+        .sources
+        .iter()
+        .find(|source| source.name.contains("no-such-host"))
+        .expect("it is listed");
+    let SourceReason::NameNotResolved { retry_in_s, .. } = unknown.reason else {
+        panic!("{:?}", unknown.reason)
+    };
     assert!(retry_in_s.is_some(), "it is tried again");
     daemon.wait_until_right(0.005, SOON);
 }

@@ -1,10 +1,13 @@
-//! Sources with and without NTS side by side: what is authenticated goes first, and one server counts once.
+//! Sources with and without NTS side by side: what is authenticated goes first, and one server
+//! counts once.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
 use ntp_observe::{Document, SourceFacts, SourceReason, SourceState, SystemReason};
-use test_binaries::harness::{Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder};
+use test_binaries::harness::{
+    Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder,
+};
 use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
@@ -19,16 +22,29 @@ fn nts_source(address: impl std::fmt::Display, authority: &std::path::Path) -> S
 }
 
 fn sealed(state: &Document) -> &SourceFacts {
-    state.sources.iter().find(|source| source.mode == "nts").expect("a source with NTS is configured")
+    state
+        .sources
+        .iter()
+        .find(|source| source.mode == "nts")
+        .expect("a source with NTS is configured")
 }
 
 fn plain(state: &Document) -> &SourceFacts {
-    state.sources.iter().find(|source| source.mode == "server").expect("a plain source is configured")
+    state
+        .sources
+        .iter()
+        .find(|source| source.mode == "server")
+        .expect("a plain source is configured")
 }
 
 /// The text of `ntp-ctl status`, on one line.
 fn status(daemon: &Daemon) -> String {
-    daemon.ctl(&["status"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    daemon
+        .ctl(&["status"])
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -44,8 +60,16 @@ fn a_plain_source_gives_way_to_one_with_nts_that_leads_to_the_same_server() {
     let state = client.wait_until("NTS has the address", PROMPTLY, |state| {
         sealed(state).state == SourceState::Selected && plain(state).address.is_none()
     });
-    assert_eq!(plain(&state).reason, SourceReason::SameServer { source: sealed(&state).name.clone() });
-    assert_eq!(sealed(&state).nts.as_ref().map(|nts| nts.ke_attempts), Some(1));
+    assert_eq!(
+        plain(&state).reason,
+        SourceReason::SameServer {
+            source: sealed(&state).name.clone()
+        }
+    );
+    assert_eq!(
+        sealed(&state).nts.as_ref().map(|nts| nts.ke_attempts),
+        Some(1)
+    );
     let page = status(&client);
     assert!(page.contains("leads to the same server as"), "{page}");
 }
@@ -56,7 +80,8 @@ fn plain_sources_that_agree_on_a_wrong_time_are_named_and_not_followed() {
     let mut server = or_skip!(Daemon::start(&loopback.server("")));
     let at = NtsAddresses::of(&mut server);
     let liars = [(); 3].map(|()| OddServer::behaving("honest", &["--offset", "40"]));
-    let mut config = DaemonConfig::with_virtual_clock(0.2, 0.0).and(&nts_source(at.keys, &loopback.authority.file()));
+    let mut config = DaemonConfig::with_virtual_clock(0.2, 0.0)
+        .and(&nts_source(at.keys, &loopback.authority.file()));
     let mut kept = Vec::new();
     for liar in liars {
         let liar = or_skip!(liar);
@@ -68,7 +93,13 @@ fn plain_sources_that_agree_on_a_wrong_time_are_named_and_not_followed() {
     let state = client.wait_until("the liars are named", PROMPTLY, |state| {
         let contradicts = |source: &&SourceFacts| {
             source.state == SourceState::Falseticker
-                && matches!(source.reason, SourceReason::ContradictsAuthenticated { authenticated: 1, .. })
+                && matches!(
+                    source.reason,
+                    SourceReason::ContradictsAuthenticated {
+                        authenticated: 1,
+                        ..
+                    }
+                )
         };
         state.sources.iter().filter(contradicts).count() == 3
     });
@@ -84,36 +115,65 @@ fn keys_that_do_not_come_are_reported_after_five_seconds_and_not_called_a_start(
     // Connections are made, and nothing is ever read from them.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let keys = listener.local_addr().unwrap();
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and(&nts_source(keys, &authority.file()));
+    let config =
+        DaemonConfig::with_virtual_clock(0.0, 0.0).and(&nts_source(keys, &authority.file()));
     let mut client = or_skip!(Daemon::start(&config));
-    let silent =
-        |state: &Document| matches!(state.system.reasons.first(), Some(SystemReason::KeyEstablishmentSilent { .. }));
+    let silent = |state: &Document| {
+        matches!(
+            state.system.reasons.first(),
+            Some(SystemReason::KeyEstablishmentSilent { .. })
+        )
+    };
     let state = client.wait_until("the silence is reported", Duration::from_secs(14), silent);
-    assert!(matches!(sealed(&state).reason, SourceReason::NtsKeSilent { waited_s } if waited_s >= 5.0));
+    assert!(
+        matches!(sealed(&state).reason, SourceReason::NtsKeSilent { waited_s } if waited_s >= 5.0)
+    );
     let page = status(&client);
-    assert!(page.starts_with(&format!("NOT synchronised: key establishment with {keys} has had no answer")), "{page}");
-    assert!(page.contains(&format!("TCP port {}", keys.port())), "{page}");
+    assert!(
+        page.starts_with(&format!(
+            "NOT synchronised: key establishment with {keys} has had no answer"
+        )),
+        "{page}"
+    );
+    assert!(
+        page.contains(&format!("TCP port {}", keys.port())),
+        "{page}"
+    );
 }
 
 #[test]
 fn a_server_cannot_move_a_clock_beyond_the_end_of_its_certificate() {
     const YEARS: f64 = 20.0 * 31_557_600.0;
     let loopback = NtsLoopback::new();
-    let ahead =
-        DaemonConfig::with_virtual_clock(YEARS, 0.0).and("[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n");
+    let ahead = DaemonConfig::with_virtual_clock(YEARS, 0.0)
+        .and("[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n");
     let mut server = or_skip!(Daemon::start(&loopback.serving_as(ahead, "")));
     let at = NtsAddresses::of(&mut server);
-    let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and(&nts_source(at.keys, &loopback.authority.file()));
+    let config = DaemonConfig::with_virtual_clock(0.0, 0.0)
+        .and(&nts_source(at.keys, &loopback.authority.file()));
     let mut client = or_skip!(Daemon::start(&config));
-    let refused = SourceReason::RepliesDiscarded { last: "certificate-time".into() };
-    let state = client.wait_until("the time is refused", SOON, |state| sealed(state).reason == refused);
-    assert_eq!((state.system.synchronized, state.system.step_count), (false, 0));
+    let refused = SourceReason::RepliesDiscarded {
+        last: "certificate-time".into(),
+    };
+    let state = client.wait_until("the time is refused", SOON, |state| {
+        sealed(state).reason == refused
+    });
+    assert_eq!(
+        (state.system.synchronized, state.system.step_count),
+        (false, 0)
+    );
 
     // Without NTS nothing vouches for it at all.
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(at.time);
     let mut client = or_skip!(Daemon::start(&config));
     let state = client.wait_until("the time is refused", SOON, |state| {
-        matches!(state.system.reasons.first(), Some(SystemReason::ImplausibleTime { .. }))
+        matches!(
+            state.system.reasons.first(),
+            Some(SystemReason::ImplausibleTime { .. })
+        )
     });
-    assert_eq!((state.system.synchronized, state.system.step_count), (false, 0));
+    assert_eq!(
+        (state.system.synchronized, state.system.step_count),
+        (false, 0)
+    );
 }

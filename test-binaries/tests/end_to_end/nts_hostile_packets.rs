@@ -1,5 +1,5 @@
-//! Hostile packets with NTS, by the thousand (security classes 7, 8 and 16): nothing longer than its request comes back,
-//! nothing is written into the log, and nothing is kept.
+//! Hostile packets with NTS, by the thousand (security classes 7, 8 and 16): nothing longer than
+//! its request comes back, nothing is written into the log, and nothing is kept.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -42,7 +42,11 @@ struct Draft(Vec<u8>);
 
 impl Draft {
     fn new(number: u64) -> Self {
-        let header = Header::request(Version::V4, PollInterval::clamped(6), NtpTimestamp::from_bits(number));
+        let header = Header::request(
+            Version::V4,
+            PollInterval::clamped(6),
+            NtpTimestamp::from_bits(number),
+        );
         Self(header.encode().to_vec())
     }
 
@@ -53,7 +57,8 @@ impl Draft {
     /// A field that tells another length than it has.
     fn field_of(mut self, kind: u16, told: usize, value: &[u8]) -> Self {
         self.0.extend_from_slice(&kind.to_be_bytes());
-        self.0.extend_from_slice(&u16::try_from(told).expect("16 bits").to_be_bytes());
+        self.0
+            .extend_from_slice(&u16::try_from(told).expect("16 bits").to_be_bytes());
         self.0.extend_from_slice(value);
         self
     }
@@ -67,12 +72,16 @@ impl Draft {
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         let mut tag = [0; 16];
-        key.seal(&nonce, &self.0, &[], &mut tag).expect("the tag has room");
+        key.seal(&nonce, &self.0, &[], &mut tag)
+            .expect("the tag has room");
         self.authenticator(16, 16, &[nonce, tag].concat())
     }
 
     fn authenticator(self, nonce: u16, sealed: u16, rest: &[u8]) -> Self {
-        self.field(AUTHENTICATOR, &[&nonce.to_be_bytes(), &sealed.to_be_bytes(), rest].concat())
+        self.field(
+            AUTHENTICATOR,
+            &[&nonce.to_be_bytes(), &sealed.to_be_bytes(), rest].concat(),
+        )
     }
 }
 
@@ -84,7 +93,12 @@ impl Attacker {
     }
 
     fn cookie(&self) -> Vec<u8> {
-        self.session.cookies().next().expect("there are cookies").octets().to_vec()
+        self.session
+            .cookies()
+            .next()
+            .expect("there are cookies")
+            .octets()
+            .to_vec()
     }
 
     fn seal(&mut self, draft: Draft) -> Draft {
@@ -94,7 +108,9 @@ impl Attacker {
     /// A packet with a unique identifier and a good cookie.
     fn begun(&mut self, number: u64) -> Draft {
         let id = self.random::<32>();
-        Draft::new(number).field(UNIQUE_ID, &id).field(COOKIE, &self.cookie())
+        Draft::new(number)
+            .field(UNIQUE_ID, &id)
+            .field(COOKIE, &self.cookie())
     }
 
     fn honest(&mut self, number: u64) -> Draft {
@@ -103,10 +119,16 @@ impl Attacker {
     }
 
     /// A good cookie with something wrong about it.
-    fn altered_cookie(&mut self, number: u64, alter: impl FnOnce(&mut Self, &mut Vec<u8>)) -> Draft {
+    fn altered_cookie(
+        &mut self,
+        number: u64,
+        alter: impl FnOnce(&mut Self, &mut Vec<u8>),
+    ) -> Draft {
         let (id, mut cookie) = (self.random::<32>(), self.cookie());
         alter(self, &mut cookie);
-        let draft = Draft::new(number).field(UNIQUE_ID, &id).field(COOKIE, &cookie);
+        let draft = Draft::new(number)
+            .field(UNIQUE_ID, &id)
+            .field(COOKIE, &cookie);
         self.seal(draft)
     }
 }
@@ -116,21 +138,30 @@ type Make = fn(&mut Attacker, u64) -> Draft;
 
 /// What is sent.
 const KINDS: [(&str, Make); 24] = [
-    ("placeholders much shorter than the cookie, and sealed", |it, number| {
-        let count = it.rng.random_range(1..28);
-        let draft = it.begun(number).fields(count, PLACEHOLDER, &[0; 12]);
-        it.seal(draft)
-    }),
-    ("many placeholders a little shorter than the cookie", |it, number| {
-        let draft = it.begun(number).fields(10, PLACEHOLDER, &[0; 96]);
-        it.seal(draft)
-    }),
+    (
+        "placeholders much shorter than the cookie, and sealed",
+        |it, number| {
+            let count = it.rng.random_range(1..28);
+            let draft = it.begun(number).fields(count, PLACEHOLDER, &[0; 12]);
+            it.seal(draft)
+        },
+    ),
+    (
+        "many placeholders a little shorter than the cookie",
+        |it, number| {
+            let draft = it.begun(number).fields(10, PLACEHOLDER, &[0; 96]);
+            it.seal(draft)
+        },
+    ),
     ("eight cookies asked for", |it, number| {
         let draft = it.begun(number).fields(7, PLACEHOLDER, &[0; 100]);
         it.seal(draft)
     }),
     ("placeholders of different lengths", |it, number| {
-        let draft = it.begun(number).field(PLACEHOLDER, &[0; 100]).field(PLACEHOLDER, &[0; 12]);
+        let draft = it
+            .begun(number)
+            .field(PLACEHOLDER, &[0; 100])
+            .field(PLACEHOLDER, &[0; 12]);
         it.seal(draft)
     }),
     ("placeholders alone", |it, number| {
@@ -163,18 +194,28 @@ const KINDS: [(&str, Make); 24] = [
         let draft = it.begun(number).field(COOKIE, &cookie);
         it.seal(draft)
     }),
-    ("two authenticators, and a cookie behind them", |it, number| {
-        let draft = it.honest(number);
-        let cookie = it.cookie();
-        it.seal(draft).field(COOKIE, &cookie)
+    (
+        "two authenticators, and a cookie behind them",
+        |it, number| {
+            let draft = it.honest(number);
+            let cookie = it.cookie();
+            it.seal(draft).field(COOKIE, &cookie)
+        },
+    ),
+    (
+        "a unique identifier that is too long or too short",
+        |it, number| {
+            let length = [12, 28, 68, 400][it.rng.random_range(0..4)];
+            let cookie = it.cookie();
+            let draft = Draft::new(number)
+                .field(UNIQUE_ID, &vec![7; length])
+                .field(COOKIE, &cookie);
+            it.seal(draft)
+        },
+    ),
+    ("a cookie at random", |it, number| {
+        it.altered_cookie(number, |it, cookie| it.rng.fill_bytes(cookie))
     }),
-    ("a unique identifier that is too long or too short", |it, number| {
-        let length = [12, 28, 68, 400][it.rng.random_range(0..4)];
-        let cookie = it.cookie();
-        let draft = Draft::new(number).field(UNIQUE_ID, &vec![7; length]).field(COOKIE, &cookie);
-        it.seal(draft)
-    }),
-    ("a cookie at random", |it, number| it.altered_cookie(number, |it, cookie| it.rng.fill_bytes(cookie))),
     ("a cookie of our key that was altered", |it, number| {
         it.altered_cookie(number, |it, cookie| {
             let place = it.rng.random_range(4..cookie.len());
@@ -182,7 +223,9 @@ const KINDS: [(&str, Make); 24] = [
         })
     }),
     ("a cookie that was cut off or prolonged", |it, number| {
-        it.altered_cookie(number, |it, cookie| cookie.resize(4 * it.rng.random_range(3..60), 0))
+        it.altered_cookie(number, |it, cookie| {
+            cookie.resize(4 * it.rng.random_range(3..60), 0);
+        })
     }),
     ("a tag at random", |it, number| {
         let rest = it.random::<32>();
@@ -199,20 +242,34 @@ const KINDS: [(&str, Make); 24] = [
         let draft = Draft::new(number).field(UNIQUE_ID, &[7; 32]);
         it.seal(draft)
     }),
-    ("a request stripped of its authenticator", |it, number| it.begun(number)),
-    ("a request stripped of all but its unique identifier", |it, number| {
-        let id = it.random::<32>();
-        Draft::new(number).field(UNIQUE_ID, &id)
+    ("a request stripped of its authenticator", |it, number| {
+        it.begun(number)
     }),
+    (
+        "a request stripped of all but its unique identifier",
+        |it, number| {
+            let id = it.random::<32>();
+            Draft::new(number).field(UNIQUE_ID, &id)
+        },
+    ),
     ("the cookie of another client", |it, number| {
-        let cookie = it.other.cookies().next().expect("there are cookies").octets().to_vec();
+        let cookie = it
+            .other
+            .cookies()
+            .next()
+            .expect("there are cookies")
+            .octets()
+            .to_vec();
         it.altered_cookie(number, |_, own| *own = cookie)
     }),
-    ("a code of symmetric keys after the authenticator", |it, number| {
-        let mut draft = it.honest(number);
-        draft.0.extend_from_slice(&[7; 20]);
-        draft
-    }),
+    (
+        "a code of symmetric keys after the authenticator",
+        |it, number| {
+            let mut draft = it.honest(number);
+            draft.0.extend_from_slice(&[7; 20]);
+            draft
+        },
+    ),
     ("octets altered at random", |it, number| {
         let mut draft = it.honest(number);
         for _ in 0..it.rng.random_range(1..8) {
@@ -238,7 +295,12 @@ impl Exchange {
         socket.connect(server).unwrap();
         socket.set_nonblocking(true).unwrap();
         let fence = Asker::new(server, PROMPTLY).unwrap();
-        Self { socket, fence, sent: 0, replies: HashMap::new() }
+        Self {
+            socket,
+            fence,
+            sent: 0,
+            replies: HashMap::new(),
+        }
     }
 
     /// Sends packets whose numbers are their places, each twice, as whoever replays them would.
@@ -248,7 +310,8 @@ impl Exchange {
                 self.socket.send(octets).unwrap();
                 self.sent += 1;
             }
-            // The server takes one after the other: when it has answered this one, all others are done.
+            // The server takes one after the other: when it has answered this one, all others are
+            // done.
             assert!(self.fence.plain().is_some(), "the server is gone");
             self.sent += 1;
             self.read(packets);
@@ -263,9 +326,16 @@ impl Exchange {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => panic!("{error}"),
             };
-            let origin = Header::decode(&room[..length]).expect("it is a packet").origin.to_bits();
+            let origin = Header::decode(&room[..length])
+                .expect("it is a packet")
+                .origin
+                .to_bits();
             let (kind, request) = &packets[usize::try_from(origin).expect("a place")];
-            assert!(length <= request.len(), "{kind}: {length} octets for {}: {request:02x?}", request.len());
+            assert!(
+                length <= request.len(),
+                "{kind}: {length} octets for {}: {request:02x?}",
+                request.len()
+            );
             *self.replies.entry(kind).or_default() += 1;
         }
     }
@@ -274,18 +344,25 @@ impl Exchange {
 /// So many packets of each kind, in turns; the place of each is its number.
 fn packets(attacker: &mut Attacker, each: u64) -> Vec<(&'static str, Vec<u8>)> {
     let all = (0..each).flat_map(|_| KINDS).enumerate();
-    all.map(|(number, (kind, make))| (kind, make(attacker, number as u64).0)).collect()
+    all.map(|(number, (kind, make))| (kind, make(attacker, number as u64).0))
+        .collect()
 }
 
 fn attacker(scene: &NtsLoopback, keys: SocketAddr, seed: u64) -> Attacker {
     let client = scene.client();
     let session = || client.session(keys).expect("keys are to be had");
-    Attacker { session: session(), other: session(), rng: ChaCha12Rng::seed_from_u64(seed) }
+    Attacker {
+        session: session(),
+        other: session(),
+        rng: ChaCha12Rng::seed_from_u64(seed),
+    }
 }
 
 #[test]
 fn hostile_packets_bring_nothing_longer_back_and_leave_nothing_behind() {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let seed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
     println!("the seed is {seed}");
     let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("").with_log_level("info")));
@@ -297,20 +374,36 @@ fn hostile_packets_bring_nothing_longer_back_and_leave_nothing_behind() {
 
     exchange.send(&packets(&mut attacker, EACH));
 
-    let state =
-        daemon.wait_until("all have been counted", PROMPTLY, |state| state.servers[0].received == exchange.sent);
+    let state = daemon.wait_until("all have been counted", PROMPTLY, |state| {
+        state.servers[0].received == exchange.sent
+    });
     // What we have just asked it by may still be closing.
-    let after = until(PROMPTLY, || Some(daemon.footprint()).filter(|now| now.descriptors <= before.descriptors));
+    let after = until(PROMPTLY, || {
+        Some(daemon.footprint()).filter(|now| now.descriptors <= before.descriptors)
+    });
     let after = after.unwrap_or_else(|| panic!("{before:?}, and now {:?}", daemon.footprint()));
-    assert!(after.memory_kib <= before.memory_kib + GROWTH_KIB, "{before:?}, then {after:?}");
-    assert_eq!(daemon.process().output(), log, "nothing that comes over the network is logged");
+    assert!(
+        after.memory_kib <= before.memory_kib + GROWTH_KIB,
+        "{before:?}, then {after:?}"
+    );
+    assert_eq!(
+        daemon.process().output(),
+        log,
+        "nothing that comes over the network is logged"
+    );
 
     let served = &state.servers[0];
-    assert!(served.nts_naks_sent > 0 && served.nts_refused.len() >= 3, "{served:?}");
+    assert!(
+        served.nts_naks_sent > 0 && served.nts_refused.len() >= 3,
+        "{served:?}"
+    );
     let answered = |kind: &str| exchange.replies.get(kind).copied().unwrap_or_default();
     let whole = 2 * (EACH + EACH / 10);
     // These are odd, but right.
-    for kind in ["eight cookies asked for", "two authenticators, and a cookie behind them"] {
+    for kind in [
+        "eight cookies asked for",
+        "two authenticators, and a cookie behind them",
+    ] {
         assert_eq!(answered(kind), whole, "{kind}");
     }
     // These are not to be answered at all, whatever their cryptography says.
@@ -330,7 +423,9 @@ fn hostile_packets_bring_nothing_longer_back_and_leave_nothing_behind() {
 
 /// How octets may stand in a log: as they are, in hexadecimal, as lists of numbers of either kind.
 fn appearances(octets: &[u8]) -> [String; 4] {
-    let joined = |text: fn(&u8) -> String, between: &str| octets.iter().map(text).collect::<Vec<_>>().join(between);
+    let joined = |text: fn(&u8) -> String, between: &str| {
+        octets.iter().map(text).collect::<Vec<_>>().join(between)
+    };
     [
         String::from_utf8_lossy(octets).into_owned(),
         joined(|octet| format!("{octet:02x}"), ""),
@@ -360,10 +455,20 @@ fn not_even_a_part_of_a_secret_is_logged_at_any_level() {
     let stored = std::fs::read(keys_file).expect("the keys are stored");
     let certified = std::fs::read_to_string(&scene.certificate.key).unwrap();
     let session = attacker.session.keys();
-    let secrets = [session.c2s.secret(), session.s2c.secret(), stored.get(15..).expect("keys follow the head")];
+    let secrets = [
+        session.c2s.secret(),
+        session.s2c.secret(),
+        stored.get(15..).expect("keys follow the head"),
+    ];
     // The id of a key, which is told, has four octets.
-    let parts = secrets.iter().flat_map(|secret| secret.windows(8)).map(appearances);
-    let cookies = attacker.session.cookies().flat_map(|cookie| cookie.octets().windows(8).map(appearances));
+    let parts = secrets
+        .iter()
+        .flat_map(|secret| secret.windows(8))
+        .map(appearances);
+    let cookies = attacker
+        .session
+        .cookies()
+        .flat_map(|cookie| cookie.octets().windows(8).map(appearances));
     for part in parts.chain(cookies).flatten() {
         assert!(!log.contains(&part), "{part} is in the log");
     }

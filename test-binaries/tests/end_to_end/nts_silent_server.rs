@@ -1,4 +1,5 @@
-//! A server of keys that accepts connections and says nothing: one source less, and nothing worse (security class 9).
+//! A server of keys that accepts connections and says nothing: one source less, and nothing worse
+//! (security class 9).
 
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -11,7 +12,13 @@ use crate::SOON;
 
 /// Accepts connections and holds them, as many as come in the time of a test.
 fn silent(listener: TcpListener) -> JoinHandle<Vec<TcpStream>> {
-    std::thread::spawn(move || listener.incoming().take(16).filter_map(Result::ok).collect())
+    std::thread::spawn(move || {
+        listener
+            .incoming()
+            .take(16)
+            .filter_map(Result::ok)
+            .collect()
+    })
 }
 
 #[test]
@@ -33,24 +40,62 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
 
     // Long before the other side is given up.
     let state = daemon.wait_until_right(0.005, SOON);
-    let with_nts = |sources: &[SourceFacts]| sources.iter().find(|source| source.nts.is_some()).cloned().unwrap();
+    let with_nts = |sources: &[SourceFacts]| {
+        sources
+            .iter()
+            .find(|source| source.nts.is_some())
+            .cloned()
+            .unwrap()
+    };
     let waiting = with_nts(&state.sources).nts.unwrap();
-    assert!(matches!(waiting.ke_state, NtsKeState::Establishing | NtsKeState::Failed), "{waiting:?}");
+    assert!(
+        matches!(
+            waiting.ke_state,
+            NtsKeState::Establishing | NtsKeState::Failed
+        ),
+        "{waiting:?}"
+    );
 
     let state = daemon.wait_until("the silence is told", SOON, |state| {
-        matches!(with_nts(&state.sources).reason, SourceReason::NtsKeFailed { .. })
+        matches!(
+            with_nts(&state.sources).reason,
+            SourceReason::NtsKeFailed { .. }
+        )
     });
     let source = with_nts(&state.sources);
-    let SourceReason::NtsKeFailed { stage, word, message, retry_in_s } = &source.reason else { panic!("{source:?}") };
-    assert_eq!((stage.as_str(), word.as_str()), ("tls", "timed-out"), "{source:?}");
+    let SourceReason::NtsKeFailed {
+        stage,
+        word,
+        message,
+        retry_in_s,
+    } = &source.reason
+    else {
+        panic!("{source:?}")
+    };
+    assert_eq!(
+        (stage.as_str(), word.as_str()),
+        ("tls", "timed-out"),
+        "{source:?}"
+    );
     assert!(message.contains(&keys.to_string()), "{message}");
-    assert!(retry_in_s.is_some_and(|wait| wait > 0.0), "it is tried again, and not at once: {source:?}");
+    assert!(
+        retry_in_s.is_some_and(|wait| wait > 0.0),
+        "it is tried again, and not at once: {source:?}"
+    );
     assert_eq!(source.packets.sent, 0, "nothing is asked without keys");
 
     let page = daemon.ctl(&["sources"]);
     let text = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("no secure connection with the server of keys can be made"), "{page}");
-    assert!(text.contains("does something on the way meddle with TLS, or has the server too much to do?"), "{page}");
+    assert!(
+        text.contains("no secure connection with the server of keys can be made"),
+        "{page}"
+    );
+    assert!(
+        text.contains(
+            "does something on the way meddle with TLS, or has the server too much to do?"
+        ),
+        "{page}"
+    );
 
     let state = daemon.wait_until_right(0.005, SOON);
     assert!(source_at(&state, honest.address()).packets.valid > 3);

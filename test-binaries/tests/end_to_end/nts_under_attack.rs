@@ -29,10 +29,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How much memory a round of the attack may add once the same round has been seen before, in KiB.
 const GROWTH_KIB: u64 = 1024;
 
-/// How much memory the first round may take, in KiB: some 40 KiB for each connection that is allowed.
+/// How much memory the first round may take, in KiB: some 40 KiB for each connection that is
+/// allowed.
 const FIRST_GROWTH_KIB: u64 = 8192;
 
-/// The limit for any reply, on a machine whose processors are all busy: well before a client would ask again.
+/// The limit for any reply, on a machine whose processors are all busy: well before a client would
+/// ask again.
 const REPLY: Duration = Duration::from_secs(60);
 
 /// The number of handshakes that make a flood.
@@ -51,14 +53,22 @@ struct Siege {
 impl Siege {
     /// The slow ones come first, so that they are within the limit.
     fn lay(server: SocketAddr) -> Self {
-        let slow: Vec<_> = (0..SLOW).filter_map(|number| connect_from(member(number), server).ok()).collect();
+        let slow: Vec<_> = (0..SLOW)
+            .filter_map(|number| connect_from(member(number), server).ok())
+            .collect();
         assert_eq!(slow.len(), SLOW as usize);
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let slow = std::thread::spawn(move || octet_by_octet(slow, &told));
         let from = |number| member(SLOW + number / PER_ADDRESS);
-        let idle = (0..IDLE).filter_map(|number| connect_from(from(number), server).ok()).collect();
-        Self { idle, stop, slow: Some(slow) }
+        let idle = (0..IDLE)
+            .filter_map(|number| connect_from(from(number), server).ok())
+            .collect();
+        Self {
+            idle,
+            stop,
+            slow: Some(slow),
+        }
     }
 
     /// How many of the idle ones have not been closed by the server.
@@ -102,10 +112,16 @@ fn endure_a_siege(daemon: &mut Daemon, scene: &NtsLoopback, addresses: NtsAddres
     let client = scene.client();
     let mut session = client.session(keys).unwrap();
     let mut asker = Asker::new(time, REPLY).unwrap();
-    let quiet =
-        daemon.wait_until("nobody is connected", PROMPTLY, |state| state.nts_ke_servers[0].open_connections == 0);
-    let timed_out =
-        |state: &ntp_observe::Document| state.nts_ke_servers[0].refused.get("timed-out").copied().unwrap_or_default();
+    let quiet = daemon.wait_until("nobody is connected", PROMPTLY, |state| {
+        state.nts_ke_servers[0].open_connections == 0
+    });
+    let timed_out = |state: &ntp_observe::Document| {
+        state.nts_ke_servers[0]
+            .refused
+            .get("timed-out")
+            .copied()
+            .unwrap_or_default()
+    };
 
     let siege = Siege::lay(keys);
     let laid = Instant::now();
@@ -113,8 +129,14 @@ fn endure_a_siege(daemon: &mut Daemon, scene: &NtsLoopback, addresses: NtsAddres
         state.nts_ke_servers[0].open_connections as usize == LIMIT
     });
     let allowed = LIMIT - SLOW as usize;
-    let left = until(DEADLINE / 4, || Some(siege.standing()).filter(|standing| *standing <= allowed));
-    assert!(left.is_some(), "{} are there, and {allowed} are allowed", siege.standing());
+    let left = until(DEADLINE / 4, || {
+        Some(siege.standing()).filter(|standing| *standing <= allowed)
+    });
+    assert!(
+        left.is_some(),
+        "{} are there, and {allowed} are allowed",
+        siege.standing()
+    );
 
     let (mut asked, mut plain, mut protected) = (0, 0, 0);
     while asked < ASKED || laid.elapsed() < DEADLINE * 3 / 4 {
@@ -123,22 +145,42 @@ fn endure_a_siege(daemon: &mut Daemon, scene: &NtsLoopback, addresses: NtsAddres
         asked += 1;
         sleep(Duration::from_millis(50));
     }
-    assert!(plain == asked && protected == asked, "{asked} asked: {plain} plain, {protected} protected");
+    assert!(
+        plain == asked && protected == asked,
+        "{asked} asked: {plain} plain, {protected} protected"
+    );
 
     // A client that is turned away comes back; what matters is when it has its keys.
     while client.session(keys).is_err() {
-        assert!(laid.elapsed() < DEADLINE + PROMPTLY, "no client gets keys any more");
+        assert!(
+            laid.elapsed() < DEADLINE + PROMPTLY,
+            "no client gets keys any more"
+        );
         sleep(Duration::from_millis(20));
     }
-    let state =
-        daemon.wait_until("all have been cut off", PROMPTLY, |state| state.nts_ke_servers[0].open_connections == 0);
-    assert_eq!(timed_out(&state) - timed_out(&quiet), LIMIT as u64, "{:?}", state.nts_ke_servers[0]);
+    let state = daemon.wait_until("all have been cut off", PROMPTLY, |state| {
+        state.nts_ke_servers[0].open_connections == 0
+    });
+    assert_eq!(
+        timed_out(&state) - timed_out(&quiet),
+        LIMIT as u64,
+        "{:?}",
+        state.nts_ke_servers[0]
+    );
 }
 
 /// Memory and descriptors once all connections are gone.
 fn at_rest(daemon: &Daemon, descriptors: usize) -> Footprint {
-    let settled = until(PROMPTLY, || Some(daemon.footprint()).filter(|now| now.descriptors <= descriptors));
-    settled.unwrap_or_else(|| panic!("{} descriptors were open before, and now {:?}", descriptors, daemon.footprint()))
+    let settled = until(PROMPTLY, || {
+        Some(daemon.footprint()).filter(|now| now.descriptors <= descriptors)
+    });
+    settled.unwrap_or_else(|| {
+        panic!(
+            "{} descriptors were open before, and now {:?}",
+            descriptors,
+            daemon.footprint()
+        )
+    })
 }
 
 #[test]
@@ -151,7 +193,9 @@ fn idle_and_slow_connections_take_neither_time_nor_keys_from_others_for_long() {
     let mut daemon = or_skip!(Daemon::start(&config.with_log_level("info")));
     let addresses = NtsAddresses::of(&mut daemon);
     let _ = scene.client().session(addresses.keys).unwrap();
-    daemon.wait_until("nobody is connected", PROMPTLY, |state| state.nts_ke_servers[0].open_connections == 0);
+    daemon.wait_until("nobody is connected", PROMPTLY, |state| {
+        state.nts_ke_servers[0].open_connections == 0
+    });
     let before = daemon.footprint();
     let log = daemon.process().output();
 
@@ -160,9 +204,19 @@ fn idle_and_slow_connections_take_neither_time_nor_keys_from_others_for_long() {
     endure_a_siege(&mut daemon, &scene, addresses);
     let twice = at_rest(&daemon, before.descriptors);
 
-    assert!(once.memory_kib < before.memory_kib + FIRST_GROWTH_KIB, "{before:?}, then {once:?}");
-    assert!(twice.memory_kib < once.memory_kib + GROWTH_KIB, "{before:?}, then {once:?}, then {twice:?}");
-    assert_eq!(daemon.process().output(), log, "clients must not be able to write into the log");
+    assert!(
+        once.memory_kib < before.memory_kib + FIRST_GROWTH_KIB,
+        "{before:?}, then {once:?}"
+    );
+    assert!(
+        twice.memory_kib < once.memory_kib + GROWTH_KIB,
+        "{before:?}, then {once:?}, then {twice:?}"
+    );
+    assert_eq!(
+        daemon.process().output(),
+        log,
+        "clients must not be able to write into the log"
+    );
 }
 
 #[test]
@@ -179,14 +233,30 @@ fn a_flood_of_handshakes_costs_no_reply() {
     let mut asked = 0;
     while asked < ASKED || flood.answered() < HANDSHAKES {
         let replies = [asker.plain(), asker.protected(&mut session)];
-        assert!(replies.iter().all(Option::is_some), "{replies:?} after {asked}, with {} handshakes", flood.answered());
+        assert!(
+            replies.iter().all(Option::is_some),
+            "{replies:?} after {asked}, with {} handshakes",
+            flood.answered()
+        );
         asked += 1;
         sleep(Duration::from_millis(2));
     }
     let flooded = flood.stop();
 
-    assert!(flooded.answered >= HANDSHAKES, "that was no flood: {flooded:?}");
-    let settled = until(SOON, || Some(daemon.footprint().descriptors).filter(|now| *now <= before.descriptors));
-    assert!(settled.is_some(), "{before:?}, then {:?}", daemon.footprint());
-    assert!(scene.client().session(keys).is_ok(), "keys are to be had again");
+    assert!(
+        flooded.answered >= HANDSHAKES,
+        "that was no flood: {flooded:?}"
+    );
+    let settled = until(SOON, || {
+        Some(daemon.footprint().descriptors).filter(|now| *now <= before.descriptors)
+    });
+    assert!(
+        settled.is_some(),
+        "{before:?}, then {:?}",
+        daemon.footprint()
+    );
+    assert!(
+        scene.client().session(keys).is_ok(),
+        "keys are to be had again"
+    );
 }

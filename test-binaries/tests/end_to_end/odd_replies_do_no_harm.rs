@@ -23,14 +23,18 @@ const USELESS: [(&str, &str); 6] = [
 fn useless_replies_are_counted_by_their_reason_and_nothing_follows_them() {
     let servers = USELESS.map(|(behaviour, _)| OddServer::behaving(behaviour, &["--offset", "5"]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
-    let config = servers
-        .iter()
-        .fold(DaemonConfig::with_virtual_clock(0.0, 0.0), |config, server| config.and_source(server.address()));
+    let config = servers.iter().fold(
+        DaemonConfig::with_virtual_clock(0.0, 0.0),
+        |config, server| config.and_source(server.address()),
+    );
     let mut daemon = or_skip!(Daemon::start(&config));
 
     let state = daemon.wait_until("each reply has been counted", SOON, |state| {
         servers.iter().zip(USELESS).all(|(server, (_, word))| {
-            source_at(state, server.address()).discards.get(word).is_some_and(|count| *count > 1)
+            source_at(state, server.address())
+                .discards
+                .get(word)
+                .is_some_and(|count| *count > 1)
         })
     });
 
@@ -40,7 +44,13 @@ fn useless_replies_are_counted_by_their_reason_and_nothing_follows_them() {
         assert_eq!(source.packets.valid, 0, "{source:#?}");
         assert_ne!(source.state, SourceState::Demobilised, "{source:#?}");
     }
-    assert!(state.clock.virtual_minus_system_s.is_some_and(|off| off.abs() < 0.1), "the clock was moved");
+    assert!(
+        state
+            .clock
+            .virtual_minus_system_s
+            .is_some_and(|off| off.abs() < 0.1),
+        "the clock was moved"
+    );
 }
 
 #[test]
@@ -51,21 +61,29 @@ fn a_forger_who_is_faster_than_the_server_changes_nothing() {
         ("short", "malformed"),
         ("garbage", "malformed"),
     ];
-    let servers = FORGERIES.map(|(behaviour, _)| OddServer::behaving(behaviour, &["--then-honest"]));
+    let servers =
+        FORGERIES.map(|(behaviour, _)| OddServer::behaving(behaviour, &["--then-honest"]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
-    let config = servers
-        .iter()
-        .fold(DaemonConfig::with_virtual_clock(0.2, 0.0), |config, server| config.and_source(server.address()));
+    let config = servers.iter().fold(
+        DaemonConfig::with_virtual_clock(0.2, 0.0),
+        |config, server| config.and_source(server.address()),
+    );
     let mut daemon = or_skip!(Daemon::start(&config));
 
     daemon.wait_until("each server has been believed", SOON, |state| {
-        servers.iter().all(|server| source_at(state, server.address()).packets.valid > 1)
+        servers
+            .iter()
+            .all(|server| source_at(state, server.address()).packets.valid > 1)
     });
 
     let state = daemon.wait_until_right(0.005, SOON);
     for (server, (behaviour, word)) in servers.iter().zip(FORGERIES) {
         let source = source_at(&state, server.address());
-        assert!(source.discards.get(word).is_some_and(|count| *count > 0), "{behaviour}: {:?}", source.discards);
+        assert!(
+            source.discards.get(word).is_some_and(|count| *count > 0),
+            "{behaviour}: {:?}",
+            source.discards
+        );
     }
 }
 
@@ -74,12 +92,20 @@ fn a_forger_who_is_faster_than_the_server_changes_nothing() {
 fn a_server_that_follows_us_is_not_followed() {
     let network = or_skip!(Network::new());
     let namespace = Some(network.namespace(Side::Server));
-    let server = or_skip!(OddServer::start_on(namespace, "192.0.2.2:1123", "odd-server", &["--behaviour", "loop"]));
+    let server = or_skip!(OddServer::start_on(
+        namespace,
+        "192.0.2.2:1123",
+        "odd-server",
+        &["--behaviour", "loop"]
+    ));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &config));
 
     let state = daemon.wait_until("the loop is seen", SOON, |state| {
-        state.sources[0].discards.get("synchronization-loop").is_some_and(|count| *count > 1)
+        state.sources[0]
+            .discards
+            .get("synchronization-loop")
+            .is_some_and(|count| *count > 1)
     });
 
     assert_eq!(state.sources[0].packets.valid, 0);
@@ -100,7 +126,10 @@ fn repeated_replies_count_once() {
 
 #[test]
 fn late_replies_are_of_no_use_and_not_taken_for_silence() {
-    let server = or_skip!(OddServer::behaving("late", &["--delay", "4.5", "--offset", "5"]));
+    let server = or_skip!(OddServer::behaving(
+        "late",
+        &["--delay", "4.5", "--offset", "5"]
+    ));
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
@@ -109,7 +138,11 @@ fn late_replies_are_of_no_use_and_not_taken_for_silence() {
         SOON,
         |state| matches!(&state.sources[0].reason, SourceReason::RepliesDiscarded { last } if last == "too-late"),
     );
-    assert!(state.sources[0].packets.unanswered >= 2, "{:#?}", state.sources[0]);
+    assert!(
+        state.sources[0].packets.unanswered >= 2,
+        "{:#?}",
+        state.sources[0]
+    );
     sleep(Duration::from_secs(5));
 
     let state = daemon.state().expect("the daemon still runs");

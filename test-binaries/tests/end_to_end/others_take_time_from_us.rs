@@ -3,7 +3,8 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use test_binaries::harness::{
-    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, announce_skip, confined_in, folder, run, until,
+    Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, announce_skip, confined_in, folder,
+    run, until,
 };
 use test_binaries::or_skip;
 
@@ -17,7 +18,8 @@ const AHEAD: f64 = 0.25;
 const TOLERANCE: f64 = 0.05;
 
 fn config() -> DaemonConfig {
-    DaemonConfig::with_virtual_clock(AHEAD, 0.0).and("[synchronization]\nlocal-stratum = 1\nreference-id = \"TEST\"\n")
+    DaemonConfig::with_virtual_clock(AHEAD, 0.0)
+        .and("[synchronization]\nlocal-stratum = 1\nreference-id = \"TEST\"\n")
 }
 
 /// A server on both loopback addresses, and where they are.
@@ -41,7 +43,10 @@ fn serve_at_the_usual_port(network: &Network) -> Result<Daemon, Skip> {
 }
 
 fn assert_ahead(offset: f64, who: &str) {
-    assert!((offset - AHEAD).abs() < TOLERANCE, "{who} measures {offset} s in place of {AHEAD} s");
+    assert!(
+        (offset - AHEAD).abs() < TOLERANCE,
+        "{who} measures {offset} s in place of {AHEAD} s"
+    );
 }
 
 #[test]
@@ -58,15 +63,27 @@ fn chronyd_measures_our_offset() {
 fn chronyd_follows_us(options: &str) -> Result<(), Skip> {
     let peers = Peers::find()?;
     let (_daemon, addresses) = serve()?;
-    let chronyd = Chronyd::ask(&peers, addresses[0], &format!("iburst minpoll 0 maxpoll 4 {options}"))?;
+    let chronyd = Chronyd::ask(
+        &peers,
+        addresses[0],
+        &format!("iburst minpoll 0 maxpoll 4 {options}"),
+    )?;
 
     let source = until(SOON, || chronyd.source().filter(|fields| fields[1] == "*"));
 
     let tracking = chronyd.chronyc("tracking");
-    assert!(source.is_some(), "never selected: {:?}\n{tracking}", chronyd.source());
+    assert!(
+        source.is_some(),
+        "never selected: {:?}\n{tracking}",
+        chronyd.source()
+    );
     let fields: Vec<&str> = tracking.stdout.trim().split(',').collect();
     assert_eq!(fields.get(2), Some(&"2"), "chronyd's stratum: {tracking}");
-    assert_eq!(fields.last(), Some(&"Normal"), "chronyd's leap status: {tracking}");
+    assert_eq!(
+        fields.last(),
+        Some(&"Normal"),
+        "chronyd's leap status: {tracking}"
+    );
     Ok(())
 }
 
@@ -100,16 +117,29 @@ for version in (None, 1, 2, 3, 4):
 
     for address in addresses {
         let mut python = or_skip!(peers.python(None));
-        python.args(["-c", PROGRAM, &address.ip().to_string(), &address.port().to_string()]);
+        python.args([
+            "-c",
+            PROGRAM,
+            &address.ip().to_string(),
+            &address.port().to_string(),
+        ]);
         let ended = run(python);
 
         assert!(ended.status.success(), "{ended}");
-        let lines: Vec<Vec<&str>> = ended.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+        let lines: Vec<Vec<&str>> = ended
+            .stdout
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
         assert_eq!(lines.len(), 5, "{ended}");
         // Version 2 is what it asks in by default.
         for (fields, version) in lines.iter().zip(["2", "1", "2", "3", "4"]) {
             assert_ahead(fields[0].parse().unwrap(), "ntplib");
-            assert_eq!(&fields[1..5], ["1", "0", "4", version], "stratum, leap, mode, version: {ended}");
+            assert_eq!(
+                &fields[1..5],
+                ["1", "0", "4", version],
+                "stratum, leap, mode, version: {ended}"
+            );
             assert!(ended.stdout.contains("TEST"), "the reference id: {ended}");
         }
     }
@@ -124,22 +154,24 @@ fn ntpdig_measures_our_offset() {
 
     for (family, address) in [("-4", "127.0.0.1"), ("-6", "::1")] {
         let mut ntpdig = or_skip!(peers.python(Some(network.namespace(Side::Client))));
-        ntpdig.arg(&program).args(["--json", "-t", "10", family, address]);
+        ntpdig
+            .arg(&program)
+            .args(["--json", "-t", "10", family, address]);
         let ended = run(ntpdig);
 
-        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended}"));
+        let told: serde_json::Value =
+            serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended}"));
         assert_ahead(told["offset"].as_f64().unwrap(), "ntpdig");
         assert_eq!(told["stratum"], 1, "{ended}");
         assert_eq!(told["leap"], "no-leap", "{ended}");
     }
 }
 
-/// OpenNTPD wants a user of its own, and files in places that we cannot choose: both only exist for it. It has not the
-/// right to adjust the clock, and says so.
+/// OpenNTPD wants a user of its own, and files in places that we cannot choose: both only exist for
+/// it. It has not the right to adjust the clock, and says so.
 #[test]
 fn openntpd_measures_our_offset() {
-    const IN_ITS_OWN_PLACE: &str =
-        "mount -t tmpfs tmpfs /var/lib && mkdir -p /var/lib/openntpd/run /var/lib/openntpd/db && exec \"$@\"";
+    const IN_ITS_OWN_PLACE: &str = "mount -t tmpfs tmpfs /var/lib && mkdir -p /var/lib/openntpd/run /var/lib/openntpd/db && exec \"$@\"";
     let peers = or_skip!(Peers::find());
     let network = or_skip!(Network::new());
     let program = or_skip!(peers.path("usr/sbin/ntpd"));
@@ -151,10 +183,17 @@ fn openntpd_measures_our_offset() {
     network.set_user("ntpd", &home);
 
     let mut shell = or_skip!(confined_in(Some(network.namespace(Side::Client)), "sh"));
-    shell.args(["-c", IN_ITS_OWN_PLACE, "sh"]).arg(program).args(["-d", "-v", "-f"]).arg(file);
+    shell
+        .args(["-c", IN_ITS_OWN_PLACE, "sh"])
+        .arg(program)
+        .args(["-d", "-v", "-f"])
+        .arg(file);
     shell.arg("-p").arg(folder.path().join("pid"));
-    let line = Running::start("openntpd", shell).wait_for_line("reply from 127.0.0.1: offset ", SOON);
+    let line =
+        Running::start("openntpd", shell).wait_for_line("reply from 127.0.0.1: offset ", SOON);
 
-    let offset = line.split_once("offset ").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+    let offset = line
+        .split_once("offset ")
+        .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
     assert_ahead(offset.unwrap_or_else(|| panic!("{line}")), "openntpd");
 }

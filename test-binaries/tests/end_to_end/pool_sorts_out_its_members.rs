@@ -25,15 +25,27 @@ fn with_port(ip: &str) -> String {
 /// A server at an address of its own.
 fn serve(network: &Network, ip: &str, arguments: &[&str]) -> Result<OddServer, Skip> {
     network.add_server_address(address(ip));
-    OddServer::start_on(Some(network.namespace(Side::Server)), &with_port(ip), "odd-server", arguments)
+    OddServer::start_on(
+        Some(network.namespace(Side::Server)),
+        &with_port(ip),
+        "odd-server",
+        arguments,
+    )
 }
 
 fn member<'a>(state: &'a Document, ip: &str) -> Option<&'a SourceFacts> {
-    state.sources.iter().find(|source| source.address.as_deref() == Some(&with_port(ip)))
+    state
+        .sources
+        .iter()
+        .find(|source| source.address.as_deref() == Some(&with_port(ip)))
 }
 
 fn is_used(state: &Document, ip: &str) -> bool {
-    let used = [SourceState::Selected, SourceState::Combined, SourceState::Outlier];
+    let used = [
+        SourceState::Selected,
+        SourceState::Combined,
+        SourceState::Outlier,
+    ];
     member(state, ip).is_some_and(|source| used.contains(&source.state))
 }
 
@@ -45,8 +57,9 @@ fn the_liar_is_named_and_the_dead_one_replaced() {
     let _liar = or_skip!(serve(&network, LIAR, &["--offset", "0.3"]));
     let _honest = HONEST.map(|ip| serve(&network, ip, &[]));
     let _spare = or_skip!(serve(&network, SPARE, &[]));
-    let mut names: Vec<(&str, IpAddr)> =
-        [DEAD, LIAR, HONEST[0], HONEST[1]].map(|ip| ("pool.test", address(ip))).to_vec();
+    let mut names: Vec<(&str, IpAddr)> = [DEAD, LIAR, HONEST[0], HONEST[1]]
+        .map(|ip| ("pool.test", address(ip)))
+        .to_vec();
     network.set_names(&names);
     let config = DaemonConfig::with_virtual_clock(0.35, 40e-6).and(&format!(
         "[[source]]\nmode = \"pool\"\naddress = \"pool.test:{PORT}\"\ncount = 4\n\
@@ -58,17 +71,31 @@ fn the_liar_is_named_and_the_dead_one_replaced() {
         member(state, LIAR).is_some_and(|liar| liar.state == SourceState::Falseticker)
     });
     let liar = member(&state, LIAR).expect("it was just there");
-    let SourceReason::IntervalDisagrees { by_s, majority, .. } = liar.reason else { panic!("{:?}", liar.reason) };
-    assert!((0.2..0.4).contains(&by_s.abs()), "it lies by 0.3 s, and is said to miss the others by {by_s} s");
+    let SourceReason::IntervalDisagrees { by_s, majority, .. } = liar.reason else {
+        panic!("{:?}", liar.reason)
+    };
+    assert!(
+        (0.2..0.4).contains(&by_s.abs()),
+        "it lies by 0.3 s, and is said to miss the others by {by_s} s"
+    );
     assert_eq!(majority, 2);
-    let state = daemon.wait_until("the honest ones are used", SOON, |state| HONEST.iter().all(|ip| is_used(state, ip)));
-    assert!(state.sources.iter().all(|source| source.name.contains("pool.test") && source.mode == "pool"));
+    let state = daemon.wait_until("the honest ones are used", SOON, |state| {
+        HONEST.iter().all(|ip| is_used(state, ip))
+    });
+    assert!(
+        state
+            .sources
+            .iter()
+            .all(|source| source.name.contains("pool.test") && source.mode == "pool")
+    );
     daemon.wait_until_right(0.001, SOON);
 
     names.push(("pool.test", address(SPARE)));
     network.set_names(&names);
 
-    daemon.wait_until("the dead one is replaced", SOON, |state| member(state, DEAD).is_none() && is_used(state, SPARE));
+    daemon.wait_until("the dead one is replaced", SOON, |state| {
+        member(state, DEAD).is_none() && is_used(state, SPARE)
+    });
     let state = daemon.wait_until_right(0.001, SOON);
     assert!(!is_used(&state, LIAR));
 }

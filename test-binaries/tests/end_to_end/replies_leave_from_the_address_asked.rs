@@ -15,10 +15,17 @@ fn a_reply_leaves_from_the_address_that_was_asked() {
         .and("[synchronization]\nlocal-stratum = 1\n")
         .and_server("0.0.0.0:0");
     let mut daemon = or_skip!(Daemon::start(&config));
-    let asked = SocketAddr::from(([127, 0, 0, 2], daemon.wait_until_serving(PROMPTLY)[0].port()));
+    let asked = SocketAddr::from((
+        [127, 0, 0, 2],
+        daemon.wait_until_serving(PROMPTLY)[0].port(),
+    ));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(PROMPTLY)).unwrap();
-    let request = Header::request(Version::V4, PollInterval::MIN, NtpTimestamp::from_bits(0x1234_5678_9abc_def0));
+    let request = Header::request(
+        Version::V4,
+        PollInterval::MIN,
+        NtpTimestamp::from_bits(0x1234_5678_9abc_def0),
+    );
 
     client.send_to(&request.encode(), asked).unwrap();
 

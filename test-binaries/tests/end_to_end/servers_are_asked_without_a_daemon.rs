@@ -1,10 +1,11 @@
-//! `ntp-ctl nts` and `ntp-ctl query` with our own daemon, with chronyd as Debian 12 has it, and with a newer one.
+//! `ntp-ctl nts` and `ntp-ctl query` with our own daemon, with chronyd as Debian 12 has it, and
+//! with a newer one.
 
 use serde_json::Value;
 use tempfile::TempDir;
 use test_binaries::harness::{
-    Authority, CertificateFiles, Daemon, DaemonConfig, Ended, Network, Peers, Side, Skip, binary, confined_in, folder,
-    run, until,
+    Authority, CertificateFiles, Daemon, DaemonConfig, Ended, Network, Peers, Side, Skip, binary,
+    confined_in, folder, run, until,
 };
 use test_binaries::or_skip;
 
@@ -27,14 +28,20 @@ impl Scene {
         network.set_names(&[(NAME, "192.0.2.2".parse().expect("invariant: an address"))]);
         let folder = folder();
         let certificate = Authority::new(folder.path()).sign("server", &[NAME]);
-        Ok(Self { network, folder, certificate })
+        Ok(Self {
+            network,
+            folder,
+            certificate,
+        })
     }
 
     /// Starts chronyd, and waits until it answers.
     fn chronyd(&self, peers: &Peers) -> Result<Chronyd, Skip> {
         let CertificateFiles { chain, key } = &self.certificate;
         let (key, chain) = (key.display(), chain.display());
-        let lines = format!("local stratum 1\nallow all\nport 123\nntsserverkey {key}\nntsservercert {chain}\n");
+        let lines = format!(
+            "local stratum 1\nallow all\nport 123\nntsserverkey {key}\nntsservercert {chain}\n"
+        );
         let chronyd = Chronyd::start(peers, Some(self.network.namespace(Side::Server)), &lines)?;
         self.wait_until_it_serves();
         Ok(chronyd)
@@ -61,7 +68,10 @@ impl Scene {
     }
 
     fn ctl(&self, args: &[&str]) -> Result<Ended, Skip> {
-        let mut ctl = confined_in(Some(self.network.namespace(Side::Client)), binary("ntp-ctl"))?;
+        let mut ctl = confined_in(
+            Some(self.network.namespace(Side::Client)),
+            binary("ntp-ctl"),
+        )?;
         ctl.args(args);
         Ok(run(ctl))
     }
@@ -70,7 +80,18 @@ impl Scene {
         let authority = self.folder.path().join("ca.pem").display().to_string();
         let ended = self.ctl(
             &[
-                &["nts", NAME, "--ca", &authority, "--no-system-ca", "--samples", "2", "--timeout", "60", "--json"],
+                &[
+                    "nts",
+                    NAME,
+                    "--ca",
+                    &authority,
+                    "--no-system-ca",
+                    "--samples",
+                    "2",
+                    "--timeout",
+                    "60",
+                    "--json",
+                ],
                 more,
             ]
             .concat(),
@@ -81,11 +102,20 @@ impl Scene {
 
 fn claim(report: &Value, aead: &str) {
     assert!(report["error"].is_null(), "{report:#}");
-    assert_eq!((&report["keys"]["aead"], &report["keys"]["cookies"]), (&aead.into(), &8.into()), "{report:#}");
+    assert_eq!(
+        (&report["keys"]["aead"], &report["keys"]["cookies"]),
+        (&aead.into(), &8.into()),
+        "{report:#}"
+    );
     assert_eq!(report["new_cookies"], 2, "{report:#}");
     let offset = report["measured"]["offset_s"].as_f64().expect("a number");
-    let bound = report["measured"]["error_bound_s"].as_f64().expect("a number");
-    assert!(offset.abs() <= bound, "both clocks are this machine's: {report:#}");
+    let bound = report["measured"]["error_bound_s"]
+        .as_f64()
+        .expect("a number");
+    assert!(
+        offset.abs() <= bound,
+        "both clocks are this machine's: {report:#}"
+    );
 }
 
 #[test]

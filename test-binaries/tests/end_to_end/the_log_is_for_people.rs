@@ -1,4 +1,5 @@
-//! The log of a daemon: who it is, to whom its clock is synchronised and how well, in numbers and words for people.
+//! The log of a daemon: who it is, to whom its clock is synchronised and how well, in numbers and
+//! words for people.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -11,18 +12,31 @@ use test_binaries::or_skip;
 use crate::{PROMPTLY, SOON};
 
 /// The traces of a `{:?}` in a log line.
-const TRACES_OF_DEBUG: [&str; 8] = ["Some(", "None", "Ok(", "Err(", "Kiss(", "Judged(", "SystemPeer", "Unsynchronized"];
+const TRACES_OF_DEBUG: [&str; 8] = [
+    "Some(",
+    "None",
+    "Ok(",
+    "Err(",
+    "Kiss(",
+    "Judged(",
+    "SystemPeer",
+    "Unsynchronized",
+];
 
 fn assert_for_people(log: &str) {
     for trace in TRACES_OF_DEBUG {
         assert!(!log.contains(trace), "`{trace}`: {log}");
     }
     for line in log.lines() {
-        // No number has an exponent or more than six decimals, but for the fraction of the time stamp.
+        // No number has an exponent or more than six decimals, but for the fraction of the time
+        // stamp.
         let text = line.split_once("Z ").map_or(line, |(_, text)| text);
         let exponent = text
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-')
-            .any(|word| word.split_once("e-").is_some_and(|(digits, _)| digits.parse::<f64>().is_ok()));
+            .any(|word| {
+                word.split_once("e-")
+                    .is_some_and(|(digits, _)| digits.parse::<f64>().is_ok())
+            });
         assert!(!exponent, "{line}");
     }
 }
@@ -37,21 +51,46 @@ fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchron
         .and_source(refusing.address())
         .and_source(useless.address());
     let mut daemon = or_skip!(Daemon::start(&config));
-    daemon.wait_until("it is synchronised", SOON, |state| state.system.synchronized);
-    daemon.process().wait_for_line("replies cannot be used", SOON);
+    daemon.wait_until("it is synchronised", SOON, |state| {
+        state.system.synchronized
+    });
+    daemon
+        .process()
+        .wait_for_line("replies cannot be used", SOON);
 
     let log = daemon.process().output();
 
     let first = log.lines().next().expect("a line");
     let version = env!("CARGO_PKG_VERSION");
     let file = daemon.config_file().display().to_string();
-    assert!(first.contains(&format!("Truechimer ntp-daemon {version} starts; configuration: {file}")), "{log}");
+    assert!(
+        first.contains(&format!(
+            "Truechimer ntp-daemon {version} starts; configuration: {file}"
+        )),
+        "{log}"
+    );
     assert!(first.contains("clock: a virtual one"), "{log}");
-    let synchronized = format!("the clock is synchronised to {}, right to within ", server.address());
-    assert!(log.contains(&synchronized) && log.contains("stratum 2, the only usable source"), "{log}");
+    let synchronized = format!(
+        "the clock is synchronised to {}, right to within ",
+        server.address()
+    );
+    assert!(
+        log.contains(&synchronized) && log.contains("stratum 2, the only usable source"),
+        "{log}"
+    );
     assert!(log.contains("refuses to serve us (DENY)"), "{log}");
-    let exchange = log.lines().find(|line| line.contains(" exchange ")).expect("each exchange is there at debug");
-    for number in ["offset=+", "delay=", "dispersion=", "root_delay=", "stratum=1", "reach="] {
+    let exchange = log
+        .lines()
+        .find(|line| line.contains(" exchange "))
+        .expect("each exchange is there at debug");
+    for number in [
+        "offset=+",
+        "delay=",
+        "dispersion=",
+        "root_delay=",
+        "stratum=1",
+        "reach=",
+    ] {
         assert!(exchange.contains(number), "{number}: {exchange}");
     }
     assert_for_people(&log);
@@ -67,7 +106,10 @@ fn lines_carry_the_time_without_a_terminal() {
 
     for line in log.lines() {
         let (stamp, _) = line.split_once(' ').expect("words");
-        assert!(stamp.starts_with("20") && stamp.contains('T') && stamp.ends_with('Z'), "{line}");
+        assert!(
+            stamp.starts_with("20") && stamp.contains('T') && stamp.ends_with('Z'),
+            "{line}"
+        );
     }
 }
 
@@ -84,8 +126,14 @@ fn the_journal_gets_priorities_and_stamps_its_lines_itself() {
     let written = File::create(&output).expect("a file can be made");
     let metadata = written.metadata().expect("a file has metadata");
     let mut command = or_skip!(confined(binary("ntp-daemon")));
-    command.arg("-c").arg(&file).env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()));
-    let mut child = command.stderr(Stdio::from(written)).spawn().expect("the daemon can be started");
+    command.arg("-c").arg(&file).env(
+        "JOURNAL_STREAM",
+        format!("{}:{}", metadata.dev(), metadata.ino()),
+    );
+    let mut child = command
+        .stderr(Stdio::from(written))
+        .spawn()
+        .expect("the daemon can be started");
     let log = until(PROMPTLY, || {
         let log = std::fs::read_to_string(&output).ok()?;
         log.contains("VIRTUAL").then_some(log)
@@ -95,8 +143,16 @@ fn the_journal_gets_priorities_and_stamps_its_lines_itself() {
 
     let log = log.expect("the daemon says that its clock is a virtual one");
     assert!(log.starts_with("<6>Truechimer ntp-daemon "), "{log}");
-    assert!(log.lines().any(|line| line.starts_with("<4>steering a VIRTUAL clock")), "{log}");
-    assert!(log.lines().all(|line| line.starts_with('<') && !line.contains("INFO")), "{log}");
+    assert!(
+        log.lines()
+            .any(|line| line.starts_with("<4>steering a VIRTUAL clock")),
+        "{log}"
+    );
+    assert!(
+        log.lines()
+            .all(|line| line.starts_with('<') && !line.contains("INFO")),
+        "{log}"
+    );
 }
 
 #[test]

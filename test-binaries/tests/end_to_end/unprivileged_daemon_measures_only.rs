@@ -12,15 +12,34 @@ fn without_the_right_the_clock_is_only_measured_and_everybody_is_told() {
     let config = DaemonConfig::with_clock_mode("auto").and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until("it measures", SOON, |state| state.sources[0].offset_s.is_some());
+    let state = daemon.wait_until("it measures", SOON, |state| {
+        state.sources[0].offset_s.is_some()
+    });
 
     assert_eq!(state.clock.requested, ClockMode::Auto);
     assert!(!state.clock.steering);
-    assert!(matches!(state.clock.obstacle, Some(SteeringObstacle::NotPermitted { .. })), "{:?}", state.clock);
-    assert!(state.sources[0].offset_s.is_some_and(|offset| (offset - 0.3).abs() < 0.2));
-    assert!(!state.system.synchronized, "a clock that nobody steers is not ours to call right");
+    assert!(
+        matches!(
+            state.clock.obstacle,
+            Some(SteeringObstacle::NotPermitted { .. })
+        ),
+        "{:?}",
+        state.clock
+    );
+    assert!(
+        state.sources[0]
+            .offset_s
+            .is_some_and(|offset| (offset - 0.3).abs() < 0.2)
+    );
+    assert!(
+        !state.system.synchronized,
+        "a clock that nobody steers is not ours to call right"
+    );
     let log = daemon.process().output();
-    assert!(log.contains("CAP_SYS_TIME") && log.contains("WARN"), "the log says so: {log}");
+    assert!(
+        log.contains("CAP_SYS_TIME") && log.contains("WARN"),
+        "the log says so: {log}"
+    );
     let page = daemon.ctl(&["status"]);
     assert_eq!(page.status.code(), Some(4), "{page}");
     assert!(page.stdout.contains("CAP_SYS_TIME"), "{page}");
@@ -35,7 +54,10 @@ fn the_system_clock_cannot_be_demanded_without_the_right() {
 
     assert!(!status.success());
     let log = daemon.process().output();
-    assert!(log.contains("CAP_SYS_TIME"), "it says what is missing: {log}");
+    assert!(
+        log.contains("CAP_SYS_TIME"),
+        "it says what is missing: {log}"
+    );
 }
 
 #[test]

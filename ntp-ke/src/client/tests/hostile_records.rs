@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const CRITICAL: u16 = 0x8000;
 
-/// The longest that a refusal of what is already there may take, on a machine that is busy: well before the deadline.
+/// The longest that a refusal of what is already there may take, on a machine that is busy: well
+/// before the deadline.
 const SOON: Duration = Duration::from_secs(60);
 
 fn record(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -20,7 +21,11 @@ fn record(kind: u16, body: &[u8]) -> Vec<u8> {
 
 /// NTPv4 with AES-SIV-CMAC-256, without cookies and without an end.
 fn start() -> Vec<u8> {
-    [record(CRITICAL | 1, &[0, 0]), record(CRITICAL | 4, &[0, 15])].concat()
+    [
+        record(CRITICAL | 1, &[0, 0]),
+        record(CRITICAL | 4, &[0, 15]),
+    ]
+    .concat()
 }
 
 fn end() -> Vec<u8> {
@@ -58,7 +63,11 @@ async fn no_cookies_are_refused() {
 
 #[tokio::test]
 async fn a_thousand_cookies_are_refused() {
-    assert_refused([start(), record(5, &[9; 16]).repeat(1000), end()].concat(), KeError::TooManyRecords).await;
+    assert_refused(
+        [start(), record(5, &[9; 16]).repeat(1000), end()].concat(),
+        KeError::TooManyRecords,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -77,12 +86,24 @@ async fn cookies_of_no_length_are_refused() {
 #[tokio::test]
 async fn a_cookie_of_65_kib_is_refused() {
     let message = [start(), cookie(), record(5, &[7; 0xFFFF]), end()].concat();
-    assert_refused(message, KeError::TooLong { limit: MAX_KE_REPLY }).await;
+    assert_refused(
+        message,
+        KeError::TooLong {
+            limit: MAX_KE_REPLY,
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_algorithm_that_was_not_offered_is_refused() {
-    let message = [record(CRITICAL | 1, &[0, 0]), record(CRITICAL | 4, &[0, 99]), cookie(), end()].concat();
+    let message = [
+        record(CRITICAL | 1, &[0, 0]),
+        record(CRITICAL | 4, &[0, 99]),
+        cookie(),
+        end(),
+    ]
+    .concat();
     assert_refused(message, KeError::UnofferedAead(99)).await;
 }
 
@@ -114,13 +135,26 @@ async fn a_message_without_an_end_is_refused() {
 #[tokio::test]
 async fn an_error_record_is_told() {
     let message = [record(CRITICAL | 2, &[0, 2]), end()].concat();
-    assert_refused(message.clone(), KeError::ErrorRecord(KeErrorCode::InternalServerError)).await;
-    assert!(failure_of(message).await.to_string().contains("internal server error"));
+    assert_refused(
+        message.clone(),
+        KeError::ErrorRecord(KeErrorCode::InternalServerError),
+    )
+    .await;
+    assert!(
+        failure_of(message)
+            .await
+            .to_string()
+            .contains("internal server error")
+    );
 }
 
 #[tokio::test]
 async fn a_warning_record_is_told() {
-    assert_refused([record(CRITICAL | 3, &[0, 7]), end()].concat(), KeError::Warning(7)).await;
+    assert_refused(
+        [record(CRITICAL | 3, &[0, 7]), end()].concat(),
+        KeError::Warning(7),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -135,15 +169,27 @@ async fn ten_megabytes_are_given_up_after_64_kib() {
             let chunk = record(99, &[7; 1000]);
             let mut request = [0; 1024];
             let _ = stream.read(&mut request).await;
-            while count.load(Ordering::Relaxed) < 10_000_000 && stream.write_all(&chunk).await.is_ok() {
+            while count.load(Ordering::Relaxed) < 10_000_000
+                && stream.write_all(&chunk).await.is_ok()
+            {
                 count.fetch_add(chunk.len(), Ordering::Relaxed);
             }
         }
     });
     let started = Instant::now();
     let failure = world.establish().await.unwrap_err();
-    let expected = [KeError::TooManyRecords, KeError::TooLong { limit: MAX_KE_REPLY }];
-    assert!(expected.iter().any(|error| failure.cause == Cause::Records(*error)), "{failure}");
+    let expected = [
+        KeError::TooManyRecords,
+        KeError::TooLong {
+            limit: MAX_KE_REPLY,
+        },
+    ];
+    assert!(
+        expected
+            .iter()
+            .any(|error| failure.cause == Cause::Records(*error)),
+        "{failure}"
+    );
     assert!(started.elapsed() < SOON);
     // Beyond what was read, the kernel's own buffers may have taken some.
     assert!(sent.load(Ordering::Relaxed) < 9_000_000, "{sent:?}");

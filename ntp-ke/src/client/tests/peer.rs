@@ -45,8 +45,18 @@ impl World {
         let authority = Authority::root("Root of Time");
         let folder = tempfile::tempdir().unwrap();
         let trust = trust(&folder, &authority);
-        let target = HostPort { host: NAME.to_owned(), port: address.port() };
-        Self { authority, trust, target, listener: Some(listener), address, _folder: folder }
+        let target = HostPort {
+            host: NAME.to_owned(),
+            port: address.port(),
+        };
+        Self {
+            authority,
+            trust,
+            target,
+            listener: Some(listener),
+            address,
+            _folder: folder,
+        }
     }
 
     /// A server that has done the handshake and then does `serve`, for one client after the other.
@@ -122,8 +132,12 @@ impl World {
         self.establish_within(PATIENCE).await
     }
 
-    pub(super) async fn establish_within(&self, patience: Duration) -> Result<Established, Failure> {
-        self.establish_at_time(CertificateTime::At(NOW), patience).await
+    pub(super) async fn establish_within(
+        &self,
+        patience: Duration,
+    ) -> Result<Established, Failure> {
+        self.establish_at_time(CertificateTime::At(NOW), patience)
+            .await
     }
 
     pub(super) async fn establish_at_time(
@@ -142,8 +156,14 @@ impl World {
         patience: Duration,
     ) -> Result<Established, Failure> {
         let connector = self.connector();
-        let asking = Asking { connector: &connector, time, deadline: Deadline::after(patience) };
-        establish_at(&self.target, addresses, &asking).await.map_err(|fault| fault.of(&self.target))
+        let asking = Asking {
+            connector: &connector,
+            time,
+            deadline: Deadline::after(patience),
+        };
+        establish_at(&self.target, addresses, &asking)
+            .await
+            .map_err(|fault| fault.of(&self.target))
     }
 
     pub(super) const fn address(&self) -> SocketAddr {
@@ -157,13 +177,16 @@ async fn grant_once(mut stream: TlsStream<TcpStream>, grant: Arc<KeServerConfig>
     let mut server = KeServer::new(grant);
     let mut room = [0; 1024];
     let response = loop {
-        let Ok(length @ 1..) = stream.read(&mut room).await else { return };
+        let Ok(length @ 1..) = stream.read(&mut room).await else {
+            return;
+        };
         match server.handle_bytes(&room[..length]) {
             Ok(None) => {}
             Ok(Some(request)) => {
                 let tls = stream.get_ref().1;
                 let exporter = |label: &[u8], context: &[u8], out: &mut [u8]| {
-                    tls.export_keying_material(out, label, Some(context)).map(drop)
+                    tls.export_keying_material(out, label, Some(context))
+                        .map(drop)
                 };
                 break request.respond(exporter, &keys, &mut rng).unwrap();
             }
@@ -177,7 +200,11 @@ async fn grant_once(mut stream: TlsStream<TcpStream>, grant: Arc<KeServerConfig>
 
 pub(super) fn trust(folder: &tempfile::TempDir, authority: &Authority) -> Trust {
     let path = write(folder, "authority.pem", &authority.pem());
-    Trust { certificate_authorities: vec![path], system_authorities: false, ..Trust::default() }
+    Trust {
+        certificate_authorities: vec![path],
+        system_authorities: false,
+        ..Trust::default()
+    }
 }
 
 pub(super) fn tls(identity: &Identity, protocols: &[&[u8]]) -> ServerConfig {
@@ -193,5 +220,9 @@ pub(super) fn tls(identity: &Identity, protocols: &[&[u8]]) -> ServerConfig {
 
 /// Grants everything.
 pub(super) fn everything() -> KeServerConfig {
-    KeServerConfig { algorithms: AeadAlgorithm::ALL.to_vec(), server: None, port: None }
+    KeServerConfig {
+        algorithms: AeadAlgorithm::ALL.to_vec(),
+        server: None,
+        port: None,
+    }
 }

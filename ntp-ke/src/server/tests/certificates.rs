@@ -8,7 +8,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 fn open(folder: &tempfile::TempDir) -> Result<CertificateStore, KeyPairError> {
-    CertificateStore::open(&folder.path().join("chain.pem"), &folder.path().join("key.pem"))
+    CertificateStore::open(
+        &folder.path().join("chain.pem"),
+        &folder.path().join("key.pem"),
+    )
 }
 
 fn refusal(chain: &str, key: &str) -> String {
@@ -46,22 +49,41 @@ fn keys_in_all_three_forms_are_read() {
     let identity = identity();
     write_pair(&folder, &identity);
     open(&folder).unwrap();
-    write(&folder, "key.pem", &pem("EC PRIVATE KEY", &inner_key(identity.key.serialized_der())));
+    write(
+        &folder,
+        "key.pem",
+        &pem("EC PRIVATE KEY", &inner_key(identity.key.serialized_der())),
+    );
     open(&folder).unwrap();
 
     let key = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
-    let chain = vec![params(&["ntp.example.org"]).self_signed(&key).unwrap().der().clone()];
+    let chain = vec![
+        params(&["ntp.example.org"])
+            .self_signed(&key)
+            .unwrap()
+            .der()
+            .clone(),
+    ];
     let identity = Identity { chain, key };
     write_pair(&folder, &identity);
     assert_eq!(open(&folder).unwrap().status().chain[0].key, "RSA 2048");
-    write(&folder, "key.pem", &pem("RSA PRIVATE KEY", &inner_key(identity.key.serialized_der())));
+    write(
+        &folder,
+        "key.pem",
+        &pem("RSA PRIVATE KEY", &inner_key(identity.key.serialized_der())),
+    );
     open(&folder).unwrap();
 }
 
 #[test]
 fn what_is_in_service_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    write_pair(&folder, &Authority::root("Root").intermediate("Middle").issue(&["ntp.example.org"]));
+    write_pair(
+        &folder,
+        &Authority::root("Root")
+            .intermediate("Middle")
+            .issue(&["ntp.example.org"]),
+    );
     let status = open(&folder).unwrap().status();
     assert_eq!(status.chain.len(), 2);
     assert_eq!(status.chain[0].names, ["ntp.example.org"]);
@@ -71,13 +93,22 @@ fn what_is_in_service_is_told() {
 #[test]
 fn a_key_of_another_certificate_is_refused() {
     let text = refusal(&identity().chain_pem(), &identity().key.serialize_pem());
-    assert!(text.contains("is not that of the first certificate in"), "{text}");
+    assert!(
+        text.contains("is not that of the first certificate in"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_chain_in_the_wrong_order_is_refused() {
-    let identity = Authority::root("Root").intermediate("Middle").issue(&["ntp.example.org"]);
-    let text = [pem("CERTIFICATE", &identity.chain[1]), pem("CERTIFICATE", &identity.chain[0])].concat();
+    let identity = Authority::root("Root")
+        .intermediate("Middle")
+        .issue(&["ntp.example.org"]);
+    let text = [
+        pem("CERTIFICATE", &identity.chain[1]),
+        pem("CERTIFICATE", &identity.chain[0]),
+    ]
+    .concat();
     let text = refusal(&text, &identity.key.serialize_pem());
     assert!(text.contains("own certificate has to come first"), "{text}");
 }
@@ -85,22 +116,40 @@ fn a_chain_in_the_wrong_order_is_refused() {
 #[test]
 fn files_that_are_not_what_they_should_be_are_named() {
     let (chain, key) = (identity().chain_pem(), identity().key.serialize_pem());
-    assert!(refusal("", &key).contains("chain.pem is not a certificate chain: there is no certificate in it"));
-    assert!(refusal(&pem("CERTIFICATE", b"?"), &key).contains("its first certificate is malformed"));
-    assert!(refusal(&chain, "").contains("key.pem is not a private key: it has no section of this kind"));
-    assert!(refusal(&chain, &pem("ENCRYPTED PRIVATE KEY", b"?")).contains("locked with a passphrase"));
+    assert!(
+        refusal("", &key)
+            .contains("chain.pem is not a certificate chain: there is no certificate in it")
+    );
+    assert!(
+        refusal(&pem("CERTIFICATE", b"?"), &key).contains("its first certificate is malformed")
+    );
+    assert!(
+        refusal(&chain, "")
+            .contains("key.pem is not a private key: it has no section of this kind")
+    );
+    assert!(
+        refusal(&chain, &pem("ENCRYPTED PRIVATE KEY", b"?")).contains("locked with a passphrase")
+    );
     assert!(refusal(&chain, &pem("PRIVATE KEY", b"?")).contains("key.pem is not a private key"));
     let folder = tempfile::tempdir().unwrap();
     let text = open(&folder).unwrap_err().to_string();
-    assert!(text.contains("cannot read") && text.contains("chain.pem"), "{text}");
+    assert!(
+        text.contains("cannot read") && text.contains("chain.pem"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_damaged_key_is_not_quoted() {
-    let text =
-        refusal(&identity().chain_pem(), "-----BEGIN PRIVATE KEY-----\nTOPSECRET===x\n-----END PRIVATE KEY-----\n");
+    let text = refusal(
+        &identity().chain_pem(),
+        "-----BEGIN PRIVATE KEY-----\nTOPSECRET===x\n-----END PRIVATE KEY-----\n",
+    );
     assert!(!text.contains("TOPSECRET"), "{text}");
-    let text = refusal(&identity().chain_pem(), "-----BEGIN PRIVATE KEY-----\nTOPSECRET\n");
+    let text = refusal(
+        &identity().chain_pem(),
+        "-----BEGIN PRIVATE KEY-----\nTOPSECRET\n",
+    );
     assert!(!text.contains("TOPSECRET"), "{text}");
 }
 
@@ -125,15 +174,36 @@ fn a_doubtful_pair_is_used_and_its_doubts_are_told() {
     params.not_after = date_time_ymd(2026, 1, 1);
     let (chain, key) = write_pair(&folder, &Authority::root("Root").issue_with(&params));
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let files = Files { certificate_chain: chain, private_key: key.clone() };
+    let files = Files {
+        certificate_chain: chain,
+        private_key: key.clone(),
+    };
     let doubts = files.load(1_800_000_000).unwrap().doubts.join("; ");
-    for part in ["names no host", "has expired at 2026-01-01 00:00:00 UTC; renew it", "run `chmod o-r "] {
+    for part in [
+        "names no host",
+        "has expired at 2026-01-01 00:00:00 UTC; renew it",
+        "run `chmod o-r ",
+    ] {
         assert!(doubts.contains(part), "{part}: {doubts}");
     }
-    assert!(files.load(1_000_000_000).unwrap().doubts.join("; ").contains("not valid before 2025-01-01"));
+    assert!(
+        files
+            .load(1_000_000_000)
+            .unwrap()
+            .doubts
+            .join("; ")
+            .contains("not valid before 2025-01-01")
+    );
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(!files.load(1_750_000_000).unwrap().doubts.join("; ").contains("chmod"));
+    assert!(
+        !files
+            .load(1_750_000_000)
+            .unwrap()
+            .doubts
+            .join("; ")
+            .contains("chmod")
+    );
 }
 
 #[tokio::test]
@@ -141,22 +211,41 @@ async fn a_reloaded_pair_serves_the_next_client() {
     let served = Served::new();
     let before = served.establish().await.unwrap().certificate[0].key_sha256;
     write_pair(&served.folder, &served.authority.issue(&["127.0.0.1"]));
-    assert_eq!(served.establish().await.unwrap().certificate[0].key_sha256, before);
+    assert_eq!(
+        served.establish().await.unwrap().certificate[0].key_sha256,
+        before
+    );
     served.certificates.reload().unwrap();
     let after = served.establish().await.unwrap().certificate[0].key_sha256;
     assert_ne!(after, before);
-    assert_eq!(served.handle.board().certificate().chain[0].key_sha256, after);
+    assert_eq!(
+        served.handle.board().certificate().chain[0].key_sha256,
+        after
+    );
 }
 
 #[tokio::test]
 async fn a_bad_pair_keeps_the_old_one_in_service() {
     let served = Served::new();
     let before = served.establish().await.unwrap().certificate[0].key_sha256;
-    write(&served.folder, "chain.pem", &served.authority.issue(&["127.0.0.1"]).chain_pem());
-    assert!(matches!(served.certificates.reload(), Err(KeyPairError::Mismatch { .. })));
-    assert_eq!(served.establish().await.unwrap().certificate[0].key_sha256, before);
+    write(
+        &served.folder,
+        "chain.pem",
+        &served.authority.issue(&["127.0.0.1"]).chain_pem(),
+    );
+    assert!(matches!(
+        served.certificates.reload(),
+        Err(KeyPairError::Mismatch { .. })
+    ));
+    assert_eq!(
+        served.establish().await.unwrap().certificate[0].key_sha256,
+        before
+    );
     let error = served.handle.board().certificate().reload_error.unwrap();
-    assert!(error.contains("is not that of the first certificate"), "{error}");
+    assert!(
+        error.contains("is not that of the first certificate"),
+        "{error}"
+    );
 
     write_pair(&served.folder, &served.authority.issue(&["127.0.0.1"]));
     served.certificates.reload().unwrap();
@@ -186,7 +275,11 @@ fn a_change_is_taken_up_when_it_is_over_and_a_bad_one_is_tried_once() {
 
     write(&folder, "chain.pem", &new.chain_pem());
     store.look();
-    assert_eq!(store.status().reload_error, None, "the key may be on its way");
+    assert_eq!(
+        store.status().reload_error,
+        None,
+        "the key may be on its way"
+    );
     write(&folder, "key.pem", &new.key.serialize_pem());
     store.look();
     assert_eq!(name(&store), "a.example");

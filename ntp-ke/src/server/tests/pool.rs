@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-/// Until something that happens at once has happened, on a machine that is busy: long before [`PATIENCE`], the deadline of
-/// these connections.
+/// Until something that happens at once has happened, on a machine that is busy: long before
+/// [`PATIENCE`], the deadline of these connections.
 const AT_ONCE: Duration = Duration::from_secs(60);
 
 /// The first half of a long ClientHello.
@@ -23,13 +23,19 @@ async fn with_every_thread_at_work_clients_are_accepted_and_turned_away_at_once(
     let mut guests = Vec::new();
     for open in 1..=3 {
         guests.push(served.tcp().await);
-        served.until(|stats| stats.accepted == open && stats.open == open).await;
+        served
+            .until(|stats| stats.accepted == open && stats.open == open)
+            .await;
     }
     let mut one_too_many = served.tcp().await;
     end_of(&mut one_too_many).await;
     let stats = served.until(|stats| stats.over_limit_total == 1).await;
     assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
-    assert_eq!((stats.open, stats.tls_failed, stats.closed_early), (3, 0, 0), "no thread can have looked at them");
+    assert_eq!(
+        (stats.open, stats.tls_failed, stats.closed_early),
+        (3, 0, 0),
+        "no thread can have looked at them"
+    );
 
     drop(held_up);
     drop(guests);
@@ -82,7 +88,14 @@ async fn two_addresses_share_two_threads_evenly() {
         server: None,
         port: None,
     });
-    let handle = listener.start(&first.pool, Arc::clone(&first.certificates), Arc::clone(&first.keys), grant).unwrap();
+    let handle = listener
+        .start(
+            &first.pool,
+            Arc::clone(&first.certificates),
+            Arc::clone(&first.keys),
+            grant,
+        )
+        .unwrap();
 
     let one = first.tcp().await;
     first.until(|stats| stats.open == 1).await;
@@ -98,12 +111,20 @@ async fn two_addresses_share_two_threads_evenly() {
     drop((one, other));
     until(|| first.pool.open() == [0, 0, 0]).await;
     handle.stop();
-    first.establish().await.expect("the end of one address is not that of the other");
+    first
+        .establish()
+        .await
+        .expect("the end of one address is not that of the other");
 }
 
 #[tokio::test]
 async fn a_server_without_its_pool_serves_nobody_and_still_ends() {
-    let Served { handle, pool, address, .. } = Served::new();
+    let Served {
+        handle,
+        pool,
+        address,
+        ..
+    } = Served::new();
     let mut open = TcpStream::connect(address).await.unwrap();
     until(|| handle.board().stats().open == 1).await;
     pool.stop();
@@ -118,7 +139,10 @@ async fn a_server_without_its_pool_serves_nobody_and_still_ends() {
 fn the_end_of_each_thread_of_a_pool_is_told() {
     let (told, hears) = std::sync::mpsc::channel();
     let told = std::sync::Mutex::new(told);
-    let pool = KePool::start(NonZeroUsize::new(3).unwrap(), move || told.lock().unwrap().send(()).unwrap()).unwrap();
+    let pool = KePool::start(NonZeroUsize::new(3).unwrap(), move || {
+        told.lock().unwrap().send(()).unwrap();
+    })
+    .unwrap();
     assert!(hears.try_recv().is_err());
     pool.stop();
     assert_eq!(hears.try_iter().count(), 4, "three and the one in reserve");

@@ -20,7 +20,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// The longest that anything may take which should be soon, however busy the machine is. No test waits for all of it.
+/// The longest that anything may take which should be soon, however busy the machine is. No test
+/// waits for all of it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server, who has certified it, and what it was given.
@@ -61,11 +62,18 @@ impl Served {
     }
 
     pub(super) fn with(change: impl FnOnce(&mut NtsKeServerEntry)) -> Self {
-        let grant = KeServerConfig { algorithms: AeadAlgorithm::ALL.to_vec(), server: None, port: None };
+        let grant = KeServerConfig {
+            algorithms: AeadAlgorithm::ALL.to_vec(),
+            server: None,
+            port: None,
+        };
         Self::granting(grant, change)
     }
 
-    pub(super) fn granting(grant: KeServerConfig, change: impl FnOnce(&mut NtsKeServerEntry)) -> Self {
+    pub(super) fn granting(
+        grant: KeServerConfig,
+        change: impl FnOnce(&mut NtsKeServerEntry),
+    ) -> Self {
         let authority = Authority::root("Root of Time");
         let folder = tempfile::tempdir().unwrap();
         let (chain, key) = write_pair(&folder, &authority.issue(&["127.0.0.1", "::1"]));
@@ -79,8 +87,23 @@ impl Served {
         let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let pool = KePool::start(NonZeroUsize::new(2).unwrap(), || ()).unwrap();
-        let handle = listener.start(&pool, Arc::clone(&certificates), Arc::clone(&keys), Arc::new(grant)).unwrap();
-        Self { authority, folder, keys, certificates, address, handle, pool }
+        let handle = listener
+            .start(
+                &pool,
+                Arc::clone(&certificates),
+                Arc::clone(&keys),
+                Arc::new(grant),
+            )
+            .unwrap();
+        Self {
+            authority,
+            folder,
+            keys,
+            certificates,
+            address,
+            handle,
+            pool,
+        }
     }
 
     pub(super) fn stats(&self) -> KeServerStats {
@@ -116,7 +139,10 @@ impl Served {
         self.establish_with(&self.connector()).await
     }
 
-    pub(super) async fn establish_with(&self, connector: &Connector) -> Result<Established, Failure> {
+    pub(super) async fn establish_with(
+        &self,
+        connector: &Connector,
+    ) -> Result<Established, Failure> {
         ask(self.address, connector).await
     }
 
@@ -127,7 +153,8 @@ impl Served {
 
     /// TLS of a client that believes the server and is otherwise as a test wants it.
     pub(super) fn client_config(&self) -> ClientConfig {
-        self.connector().tls_by(rustls::crypto::aws_lc_rs::default_provider())
+        self.connector()
+            .tls_by(rustls::crypto::aws_lc_rs::default_provider())
     }
 
     pub(super) async fn tcp(&self) -> TcpStream {
@@ -138,18 +165,27 @@ impl Served {
         self.tls_with(self.client_config()).await.unwrap()
     }
 
-    pub(super) async fn tls_with(&self, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn tls_with(
+        &self,
+        config: ClientConfig,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from("127.0.0.1").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, self.tcp().await).await
+        TlsConnector::from(Arc::new(config))
+            .connect(name, self.tcp().await)
+            .await
     }
 }
 
 async fn ask(address: SocketAddr, connector: &Connector) -> Result<Established, Failure> {
-    let target = HostPort { host: "127.0.0.1".into(), port: address.port() };
+    let target = HostPort {
+        host: "127.0.0.1".into(),
+        port: address.port(),
+    };
     establish(&target, connector, CertificateTime::At(NOW), PATIENCE).await
 }
 
-/// Waits until the other side has ended the connection in whatever way, and says after which time it did.
+/// Waits until the other side has ended the connection in whatever way, and says after which time
+/// it did.
 pub(super) async fn end_of(stream: &mut TcpStream) -> Duration {
     let started = Instant::now();
     let mut room = [0; 4096];

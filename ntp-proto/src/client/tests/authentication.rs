@@ -1,16 +1,21 @@
-//! Sources with and without NTS side by side: who has an address, who is believed, and what one source may not do alone.
+//! Sources with and without NTS side by side: who has an address, who is believed, and what one
+//! source may not do alone.
 
 use super::nts::{ALWAYS, Mood, host, nts};
 use super::*;
 
-/// A world with these entries, in which the servers 1 … `servers` are honest and the host of keys `n` leads to the server `n`.
+/// A world with these entries, in which the servers 1 … `servers` are honest and the host of keys
+/// `n` leads to the server `n`.
 fn world(groups: Vec<GroupConfig>, servers: u8) -> World {
     world_by(Authentication::Prefer, groups, servers)
 }
 
 fn world_by(authentication: Authentication, groups: Vec<GroupConfig>, servers: u8) -> World {
     let list: Vec<_> = (1..=servers).map(|last| (last, Server::Honest)).collect();
-    let clock = ClockConfig { authentication, ..ClockConfig::default() };
+    let clock = ClockConfig {
+        authentication,
+        ..ClockConfig::default()
+    };
     let mut world = World::with(groups, clock, &initial(), (0.05, 0.0)).serve(&list);
     for last in 1..=servers {
         world.nts.hosts.insert(host(last), (address(last), ALWAYS));
@@ -21,7 +26,10 @@ fn world_by(authentication: Authentication, groups: Vec<GroupConfig>, servers: u
 /// The addresses that are asked, those with NTS first.
 fn asked(world: &World) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
     let of = |sealed: bool| {
-        let members = world.client.members().filter(|member| member.source().session().is_some() == sealed);
+        let members = world
+            .client
+            .members()
+            .filter(|member| member.source().session().is_some() == sealed);
         let mut addresses: Vec<_> = members.map(|member| member.source().address()).collect();
         addresses.sort();
         addresses
@@ -39,12 +47,19 @@ fn authenticated(world: &World) -> usize {
 #[test]
 fn a_source_with_nts_gets_the_address_that_a_plain_one_has_whichever_comes_first() {
     let (plain, sealed) = (server("192.0.2.1"), nts(&host(1)));
-    for (groups, loser) in [(vec![plain.clone(), sealed.clone()], 0), (vec![sealed, plain], 1)] {
+    for (groups, loser) in [
+        (vec![plain.clone(), sealed.clone()], 0),
+        (vec![sealed, plain], 1),
+    ] {
         let mut world = world(groups, 1);
         world.run(3600.0);
         assert_eq!(asked(&world), (vec![address(1)], vec![]));
         assert_eq!((world.nts.establishments, authenticated(&world)), (1, 1));
-        assert_eq!(world.client.groups()[loser].rival(), Some(GroupId::new(1 - loser)), "and the reason is known");
+        assert_eq!(
+            world.client.groups()[loser].rival(),
+            Some(GroupId::new(1 - loser)),
+            "and the reason is known"
+        );
         let reported = |event: &&Event| matches!(event, Event::SameServer { .. });
         assert_eq!(world.events.iter().filter(reported).count(), 1);
     }
@@ -55,7 +70,10 @@ fn a_pool_member_gives_way_to_a_source_with_nts_and_the_pool_takes_another_addre
     for groups in [vec![pool(3), nts(&host(1))], vec![nts(&host(1)), pool(3)]] {
         let mut world = world(groups, 4);
         world.run(600.0);
-        assert_eq!(asked(&world), (vec![address(1)], vec![address(2), address(3), address(4)]));
+        assert_eq!(
+            asked(&world),
+            (vec![address(1)], vec![address(2), address(3), address(4)])
+        );
         assert_eq!(world.nts.establishments, 1);
     }
 }
@@ -107,8 +125,12 @@ fn plain_sources_that_lie_together_neither_move_the_clock_nor_stay_in_their_pool
         missed_by: Seconds::ZERO,
         authenticated: 1,
     });
-    let same = |state: &SourceState| std::mem::discriminant(state) == std::mem::discriminant(&contradicts);
-    assert!((1..=3).all(|liar| same(&states[&address(liar)])), "{states:?}");
+    let same =
+        |state: &SourceState| std::mem::discriminant(state) == std::mem::discriminant(&contradicts);
+    assert!(
+        (1..=3).all(|liar| same(&states[&address(liar)])),
+        "{states:?}"
+    );
     world.run(3600.0);
     assert_eq!(asked(&world).1, [address(5), address(6), address(7)]);
 }
@@ -117,7 +139,10 @@ fn plain_sources_that_lie_together_neither_move_the_clock_nor_stay_in_their_pool
 fn at_a_start_plain_sources_wait_ten_seconds_for_keys_and_no_longer() {
     let mut world = world(vec![pool(3), nts("nowhere.example")], 3);
     world.run(5.0);
-    assert_eq!(world.client.clock().selection().outcome, Outcome::AwaitingAuthenticated { plain: 3 });
+    assert_eq!(
+        world.client.clock().selection().outcome,
+        Outcome::AwaitingAuthenticated { plain: 3 }
+    );
     assert!(!world.synchronized());
     world.run(30.0);
     assert!(world.synchronized());
@@ -135,7 +160,9 @@ fn plain_sources_take_over_when_all_with_nts_have_been_silent_for_eight_polls_an
         world.run(f64::from(minute) * 60.0);
         match world.client.clock().selection().outcome {
             Outcome::AwaitingAuthenticated { .. } => waited = true,
-            Outcome::Agreed { authenticated: 0, .. } => break,
+            Outcome::Agreed {
+                authenticated: 0, ..
+            } => break,
             _ => {}
         }
     }
@@ -155,7 +182,10 @@ fn a_clock_that_plain_sources_have_set_wrong_is_set_right_by_the_first_source_wi
             world.servers.insert(address(liar), Server::Lying(lie));
         }
         world.run(30.0);
-        assert!((world.offset() + lie).abs() < 1.0, "plain sources stand in for one that cannot be reached");
+        assert!(
+            (world.offset() + lie).abs() < 1.0,
+            "plain sources stand in for one that cannot be reached"
+        );
         for (host, last) in [("late.example", 8), ("later.example", 9)] {
             world.nts.hosts.insert(host.into(), (address(last), ALWAYS));
             world.servers.insert(address(last), Server::Honest);
@@ -168,12 +198,22 @@ fn a_clock_that_plain_sources_have_set_wrong_is_set_right_by_the_first_source_wi
 
 #[test]
 fn plain_sources_never_set_the_clock_if_nts_is_required() {
-    let mut world = world_by(Authentication::Require, vec![pool(3), nts("nowhere.example")], 3);
+    let mut world = world_by(
+        Authentication::Require,
+        vec![pool(3), nts("nowhere.example")],
+        3,
+    );
     world.run(600.0);
     assert!(!world.synchronized());
     assert_eq!(world.steps().len(), 0);
-    assert_eq!(world.client.clock().selection().outcome, Outcome::NoneAuthenticated { plain: 3 });
-    world.nts.hosts.insert("nowhere.example".into(), (address(9), ALWAYS));
+    assert_eq!(
+        world.client.clock().selection().outcome,
+        Outcome::NoneAuthenticated { plain: 3 }
+    );
+    world
+        .nts
+        .hosts
+        .insert("nowhere.example".into(), (address(9), ALWAYS));
     world.servers.insert(address(9), Server::Honest);
     world.run(3600.0);
     assert!(world.synchronized());
@@ -186,7 +226,10 @@ fn all_sources_vote_alike_if_the_configuration_says_so() {
     world.servers.insert(address(4), Server::Lying(40.0));
     world.run(60.0);
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
-    assert!(matches!(world.states()[&address(4)], SourceState::Judged(Standing::Falseticker { .. })));
+    assert!(matches!(
+        world.states()[&address(4)],
+        SourceState::Judged(Standing::Falseticker { .. })
+    ));
 }
 
 #[test]
@@ -197,7 +240,16 @@ fn one_plain_source_alone_cannot_move_the_clock_by_decades_and_two_that_agree_ca
     one.run(600.0);
     assert_eq!(one.steps().len(), 0);
     let outcome = one.client.clock().selection().outcome;
-    assert!(matches!(outcome, Outcome::Unwitnessed { doubt: Doubt::Implausible { .. }, .. }), "{outcome:?}");
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Unwitnessed {
+                doubt: Doubt::Implausible { .. },
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
 
     let mut two = world(vec![server("192.0.2.1"), server("192.0.2.2")], 2);
     two.servers.insert(address(1), Server::Lying(lie));
@@ -206,7 +258,9 @@ fn one_plain_source_alone_cannot_move_the_clock_by_decades_and_two_that_agree_ca
     assert_eq!(two.steps().len(), 1);
 
     let mut plausible = world(vec![server("192.0.2.1")], 1);
-    plausible.servers.insert(address(1), Server::Lying(5.0 * YEAR));
+    plausible
+        .servers
+        .insert(address(1), Server::Lying(5.0 * YEAR));
     plausible.run(600.0);
     assert_eq!(plausible.steps().len(), 1);
 }

@@ -12,8 +12,8 @@ mod truth;
 
 use super::*;
 use crate::clock::{
-    Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome, StampOrigin, Standing,
-    StepLimits,
+    Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome,
+    StampOrigin, Standing, StepLimits,
 };
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
 use crate::pool::GroupKind;
@@ -69,7 +69,8 @@ struct World {
 /// The reason why a clock is not right after a suspend.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Resume {
-    /// The hardware clock, which the kernel has counted the span by, for the clock and for timers alike.
+    /// The hardware clock, which the kernel has counted the span by, for the clock and for timers
+    /// alike.
     Counted,
     /// Another program has set the clock at the resume.
     Set,
@@ -84,11 +85,22 @@ fn address(last: u8) -> SocketAddr {
 }
 
 fn server(host: &str) -> GroupConfig {
-    GroupConfig { host: host.into(), port: 123, kind: GroupKind::Server, source: SourceConfig::default() }
+    GroupConfig {
+        host: host.into(),
+        port: 123,
+        kind: GroupKind::Server,
+        source: SourceConfig::default(),
+    }
 }
 
 fn pool(count: usize) -> GroupConfig {
-    GroupConfig { kind: GroupKind::Pool { count, ignore: Vec::new() }, ..server("pool.example") }
+    GroupConfig {
+        kind: GroupKind::Pool {
+            count,
+            ignore: Vec::new(),
+        },
+        ..server("pool.example")
+    }
 }
 
 fn config(groups: Vec<GroupConfig>, clock: ClockConfig) -> ClientConfig {
@@ -129,9 +141,17 @@ impl World {
         Self::with(groups, ClockConfig::default(), &initial(), (offset, drift))
     }
 
-    fn with(groups: Vec<GroupConfig>, clock: ClockConfig, initial: &InitialClock, (offset, drift): (f64, f64)) -> Self {
+    fn with(
+        groups: Vec<GroupConfig>,
+        clock: ClockConfig,
+        initial: &InitialClock,
+        (offset, drift): (f64, f64),
+    ) -> Self {
         let local = truth(MonoTime::ZERO) - NtpDuration::from_seconds(offset);
-        let now = Now { mono: MonoTime::ZERO, local };
+        let now = Now {
+            mono: MonoTime::ZERO,
+            local,
+        };
         Self {
             client: Client::new(config(groups, clock), initial, [7; 32], now),
             mono: MonoTime::ZERO,
@@ -153,13 +173,22 @@ impl World {
     }
 
     fn serve(mut self, servers: &[(u8, Server)]) -> Self {
-        self.servers = servers.iter().map(|(last, server)| (address(*last), *server)).collect();
-        self.names.insert("pool.example".into(), servers.iter().map(|(last, _)| address(*last)).collect());
+        self.servers = servers
+            .iter()
+            .map(|(last, server)| (address(*last), *server))
+            .collect();
+        self.names.insert(
+            "pool.example".into(),
+            servers.iter().map(|(last, _)| address(*last)).collect(),
+        );
         self
     }
 
     fn now(&self) -> Now {
-        Now { mono: self.mono, local: self.local }
+        Now {
+            mono: self.mono,
+            local: self.local,
+        }
     }
 
     fn truth(&self) -> NtpTimestamp {
@@ -173,27 +202,39 @@ impl World {
 
     fn pass(&mut self, seconds: f64) {
         self.mono = self.mono + Duration::from_secs_f64(seconds);
-        self.local = self.local + NtpDuration::from_seconds(seconds * (1.0 + self.error) * (1.0 + self.rate));
+        self.local = self.local
+            + NtpDuration::from_seconds(seconds * (1.0 + self.error) * (1.0 + self.rate));
     }
 
     /// Another program adds `by` seconds to the clock, and the driver notices.
     fn disturb(&mut self, by: f64) {
         let (before, step) = (self.local, NtpDuration::from_seconds(by));
         self.local = before + step;
-        let change = ClockChange::Disturbed(Disturbance { before, step, suspended: Duration::ZERO });
+        let change = ClockChange::Disturbed(Disturbance {
+            before,
+            step,
+            suspended: Duration::ZERO,
+        });
         self.client.handle_clock_change(self.mono, change);
     }
 
-    /// The machine sleeps for `span` seconds, after which its clock is fast by `gained`. The driver reports what it can see.
+    /// The machine sleeps for `span` seconds, after which its clock is fast by `gained`. The driver
+    /// reports what it can see.
     fn suspend(&mut self, span: f64, gained: f64, why: Resume) {
         let counted = if why == Resume::Counted { gained } else { 0.0 };
         self.pass(span);
         self.timers_fast += counted;
-        self.mono = MonoTime::from_epoch(Duration::from_secs_f64(self.mono.since_epoch().as_secs_f64() + counted));
+        self.mono = MonoTime::from_epoch(Duration::from_secs_f64(
+            self.mono.since_epoch().as_secs_f64() + counted,
+        ));
         let before = self.local + NtpDuration::from_seconds(counted);
         self.local = self.local + NtpDuration::from_seconds(gained);
         let suspended = Duration::from_secs_f64(span + counted);
-        let change = ClockChange::Disturbed(Disturbance { before, step: self.local - before, suspended });
+        let change = ClockChange::Disturbed(Disturbance {
+            before,
+            step: self.local - before,
+            suspended,
+        });
         self.client.handle_clock_change(self.mono, change);
     }
 
@@ -214,11 +255,17 @@ impl World {
         while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
             self.sent += 1;
             if let Some(Server::Unsendable(error)) = self.servers.get(&transmit.to) {
-                self.client.handle_send_failed(self.now(), transmit.token, *error);
+                self.client
+                    .handle_send_failed(self.now(), transmit.token, *error);
                 continue;
             }
-            let stamp = Stamp { at: self.local, origin: StampOrigin::Kernel };
-            self.client.handle_transmitted(self.now(), transmit.token, stamp).unwrap();
+            let stamp = Stamp {
+                at: self.local,
+                origin: StampOrigin::Kernel,
+            };
+            self.client
+                .handle_transmitted(self.now(), transmit.token, stamp)
+                .unwrap();
             self.answer(&buffer[..transmit.length], transmit.source, transmit.to);
             self.obey();
         }
@@ -228,7 +275,11 @@ impl World {
     fn answer(&mut self, octets: &[u8], source: SourceId, to: SocketAddr) {
         let request = &Header::decode(octets).unwrap();
         let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
-        let lie = if let Server::Lying(lie) = behaviour { lie } else { 0.0 };
+        let lie = if let Server::Lying(lie) = behaviour {
+            lie
+        } else {
+            0.0
+        };
         self.pass(self.one_way);
         let at = self.truth() + NtpDuration::from_seconds(lie);
         let honest = Header {
@@ -241,7 +292,10 @@ impl World {
             transmit: at,
             ..*request
         };
-        let held_up = self.held_up.take_if(|(server, _)| *server == to).map_or(0.0, |(_, by)| by);
+        let held_up = self
+            .held_up
+            .take_if(|(server, _)| *server == to)
+            .map_or(0.0, |(_, by)| by);
         self.pass(self.one_way + held_up);
         let kiss = |code| Header {
             leap: LeapIndicator::Unsynchronized,
@@ -252,21 +306,47 @@ impl World {
         let reply = match behaviour {
             Server::Dead | Server::Unsendable(_) => return,
             Server::Kiss(code) => kiss(*code),
-            Server::Unsynchronized => Header { leap: LeapIndicator::Unsynchronized, ..honest },
+            Server::Unsynchronized => Header {
+                leap: LeapIndicator::Unsynchronized,
+                ..honest
+            },
             Server::Ourselves => self.our_own(&honest),
             Server::Raced(code) => {
-                let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
-                let datagram = Datagram { from: to, to: None, received, bytes: &kiss(*code).encode() };
-                assert!(self.client.handle_datagram(self.now(), source, &datagram).is_err());
+                let received = Stamp {
+                    at: self.local,
+                    origin: StampOrigin::Kernel,
+                };
+                let datagram = Datagram {
+                    from: to,
+                    to: None,
+                    received,
+                    bytes: &kiss(*code).encode(),
+                };
+                assert!(
+                    self.client
+                        .handle_datagram(self.now(), source, &datagram)
+                        .is_err()
+                );
                 self.pass(0.02);
                 honest
             }
             Server::Honest | Server::Lying(_) => honest,
         };
-        let received = Stamp { at: self.local, origin: StampOrigin::Kernel };
-        let replies = self.nts.replies(octets, &reply).unwrap_or_else(|| vec![reply.encode().to_vec()]);
+        let received = Stamp {
+            at: self.local,
+            origin: StampOrigin::Kernel,
+        };
+        let replies = self
+            .nts
+            .replies(octets, &reply)
+            .unwrap_or_else(|| vec![reply.encode().to_vec()]);
         for bytes in replies {
-            let datagram = Datagram { from: to, to: None, received, bytes: &bytes };
+            let datagram = Datagram {
+                from: to,
+                to: None,
+                received,
+                bytes: &bytes,
+            };
             let _ = self.client.handle_datagram(self.now(), source, &datagram);
         }
     }
@@ -289,15 +369,21 @@ impl World {
         while let Some(action) = self.client.poll_action() {
             match action {
                 ClockAction::SetStatus(status) => self.statuses.push((self.mono, status)),
-                _ if self.refuses => self.client.handle_clock_change(self.mono, ClockChange::Failed),
+                _ if self.refuses => self
+                    .client
+                    .handle_clock_change(self.mono, ClockChange::Failed),
                 ClockAction::Step(step) => {
                     let before = self.local;
                     self.local = before + step;
-                    self.client.handle_clock_change(self.mono, ClockChange::Stepped { before, step });
+                    self.client
+                        .handle_clock_change(self.mono, ClockChange::Stepped { before, step });
                 }
                 ClockAction::SetFrequency(frequency) => {
                     self.rate = frequency.to_f64();
-                    let change = ClockChange::FrequencySet { at: self.local, frequency };
+                    let change = ClockChange::FrequencySet {
+                        at: self.local,
+                        frequency,
+                    };
                     self.client.handle_clock_change(self.mono, change);
                 }
             }
@@ -306,13 +392,36 @@ impl World {
             if let Event::Resolve { group, host, .. } = &event
                 && !self.resolver_hangs
             {
-                let found = self.names.get(host).cloned().ok_or_else(|| "no such host".to_owned());
+                let found = self
+                    .names
+                    .get(host)
+                    .cloned()
+                    .ok_or_else(|| "no such host".to_owned());
                 let found = found.as_deref().map_err(Clone::clone);
-                self.client.handle_resolved(Now { mono: self.mono, local: self.local }, *group, found);
+                self.client.handle_resolved(
+                    Now {
+                        mono: self.mono,
+                        local: self.local,
+                    },
+                    *group,
+                    found,
+                );
             }
-            if let Event::Establish { group, host, since, .. } = &event {
-                let granted = self.nts.establish(host, *since, self.local.to_unix_near(START).0);
-                self.client.handle_established(Now { mono: self.mono, local: self.local }, *group, granted);
+            if let Event::Establish {
+                group, host, since, ..
+            } = &event
+            {
+                let granted = self
+                    .nts
+                    .establish(host, *since, self.local.to_unix_near(START).0);
+                self.client.handle_established(
+                    Now {
+                        mono: self.mono,
+                        local: self.local,
+                    },
+                    *group,
+                    granted,
+                );
             }
             self.events.push(event);
         }
@@ -324,7 +433,10 @@ impl World {
     }
 
     fn states(&self) -> HashMap<SocketAddr, SourceState> {
-        self.client.members().map(|member| (member.source().address(), self.client.state_of(member))).collect()
+        self.client
+            .members()
+            .map(|member| (member.source().address(), self.client.state_of(member)))
+            .collect()
     }
 
     fn steps(&self) -> Vec<f64> {
@@ -337,6 +449,11 @@ impl World {
 
     fn error_bound(&self) -> f64 {
         let free = self.client.clock().timescale().to_free(self.local);
-        self.client.clock().system().unwrap().root_distance_at(free).to_f64()
+        self.client
+            .clock()
+            .system()
+            .unwrap()
+            .root_distance_at(free)
+            .to_f64()
     }
 }

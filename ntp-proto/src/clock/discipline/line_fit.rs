@@ -3,11 +3,13 @@
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, NtpDuration, Seconds};
 
-/// Points that are kept. When there are more, every second one goes, so that the line keeps its length.
+/// Points that are kept. When there are more, every second one goes, so that the line keeps its
+/// length.
 const POINTS: usize = 64;
 /// The share of the shortest round trip that typically is noise.
 const NOISE_SHARE: f64 = 0.02;
-/// What a clock's rate may be wrong by when nothing is known: three times this are the 500 ppm of RFC 5905 MAXFREQ.
+/// What a clock's rate may be wrong by when nothing is known: three times this are the 500 ppm of
+/// RFC 5905 MAXFREQ.
 pub(super) const UNKNOWN: Frequency = Frequency::new(170e-6);
 /// Standard deviations beyond which the points contradict the prior.
 const CONTRADICTION: f64 = 4.0;
@@ -21,7 +23,8 @@ struct Point {
     delay: Seconds,
 }
 
-/// Points from which offset and slope follow by weighted least squares, with a prior belief about the slope.
+/// Points from which offset and slope follow by weighted least squares, with a prior belief about
+/// the slope.
 #[derive(Clone, Debug)]
 pub(super) struct LineFit {
     points: Vec<Point>,
@@ -56,7 +59,12 @@ impl LineFit {
     /// An empty fit that believes in `prior` with a standard deviation of `uncertainty`.
     pub(super) fn new(prior: Frequency, uncertainty: Frequency) -> Self {
         let prior_weight = uncertainty.to_f64().powi(-2);
-        Self { points: Vec::with_capacity(POINTS), began: None, prior, prior_weight }
+        Self {
+            points: Vec::with_capacity(POINTS),
+            began: None,
+            prior,
+            prior_weight,
+        }
     }
 
     /// Takes in an offset that took a round trip of `delay` to measure.
@@ -89,11 +97,18 @@ impl LineFit {
         let covariance = sums.products - sums.times * mean_offset;
         let residuals = sums.heights
             - sums.offsets * mean_offset
-            - if spread > 0.0 { covariance * covariance / spread } else { 0.0 };
+            - if spread > 0.0 {
+                covariance * covariance / spread
+            } else {
+                0.0
+            };
         // Where the points scatter more than their delays explain, each says less.
         let freedom = self.points.len().saturating_sub(2).max(1) as f64;
         let scale = (residuals.max(0.0) / freedom).max(1.0);
-        let (evidence, prior_weight) = (spread / scale, self.weight_of_prior(covariance, spread, scale));
+        let (evidence, prior_weight) = (
+            spread / scale,
+            self.weight_of_prior(covariance, spread, scale),
+        );
         let precision = evidence + prior_weight;
         let slope = (covariance / scale + prior_weight * self.prior.to_f64()) / precision;
         let height = mean_offset + slope * ((at - origin.at).to_f64() - mean_time);
@@ -112,19 +127,33 @@ impl LineFit {
         }
         let surprise = (covariance / spread - self.prior.to_f64()).abs();
         let expected = (scale / spread + self.prior_weight.recip()).sqrt();
-        if surprise > CONTRADICTION * expected { UNKNOWN.to_f64().powi(-2) } else { self.prior_weight }
+        if surprise > CONTRADICTION * expected {
+            UNKNOWN.to_f64().powi(-2)
+        } else {
+            self.prior_weight
+        }
     }
 
-    /// The standard deviation of the slope by what the round trips alone exclude: three times this is what two offsets may both
-    /// be wrong by, over the time between the first point and the last.
+    /// The standard deviation of the slope by what the round trips alone exclude: three times this
+    /// is what two offsets may both be wrong by, over the time between the first point and the
+    /// last.
     pub(super) fn resolution(&self) -> Frequency {
-        let (Some(origin), span) = (self.points.first(), self.span()) else { return UNKNOWN };
-        if span <= Seconds::ZERO { UNKNOWN } else { Frequency::new((self.shortest(origin) / 3.0).per(span).to_f64()) }
+        let (Some(origin), span) = (self.points.first(), self.span()) else {
+            return UNKNOWN;
+        };
+        if span <= Seconds::ZERO {
+            UNKNOWN
+        } else {
+            Frequency::new((self.shortest(origin) / 3.0).per(span).to_f64())
+        }
     }
 
     /// The shortest round trip.
     fn shortest(&self, origin: &Point) -> Seconds {
-        self.points.iter().map(|point| point.delay).fold(origin.delay, Seconds::min)
+        self.points
+            .iter()
+            .map(|point| point.delay)
+            .fold(origin.delay, Seconds::min)
     }
 
     fn sums(&self, origin: &Point) -> Sums {
@@ -145,8 +174,8 @@ impl LineFit {
     }
 }
 
-/// The standard deviation of a point: what a round trip takes longer than the shortest one may all have been spent on one
-/// way.
+/// The standard deviation of a point: what a round trip takes longer than the shortest one may all
+/// have been spent on one way.
 fn sigma(delay: Seconds, shortest: Seconds) -> Seconds {
     LEAST_NOISE.max(shortest * NOISE_SHARE) + (delay - shortest) * 0.5
 }
@@ -163,14 +192,22 @@ mod tests {
     fn fit(points: &[(f64, f64, f64)]) -> LineFit {
         let mut fit = LineFit::new(Frequency::ZERO, Frequency::new(100e-6));
         for (time, offset, delay) in points {
-            fit.push(at(*time), NtpDuration::from_seconds(*offset), Seconds::new(*delay));
+            fit.push(
+                at(*time),
+                NtpDuration::from_seconds(*offset),
+                Seconds::new(*delay),
+            );
         }
         fit
     }
 
     #[test]
     fn a_perfect_line_is_found() {
-        let points = [(0.0, 0.35, 1e-4), (2.0, 0.35 + 80e-6, 1e-4), (4.0, 0.35 + 160e-6, 1e-4)];
+        let points = [
+            (0.0, 0.35, 1e-4),
+            (2.0, 0.35 + 80e-6, 1e-4),
+            (4.0, 0.35 + 160e-6, 1e-4),
+        ];
         let line = fit(&points).line(at(10.0)).unwrap();
         assert!((line.slope.to_f64() - 40e-6).abs() < 0.1e-6);
         assert!((line.offset.to_seconds() - (0.35 + 400e-6)).abs() < 1e-6);
@@ -185,34 +222,65 @@ mod tests {
 
     #[test]
     fn noise_that_drowns_the_slope_leaves_the_prior_nearly_as_it_was() {
-        let line = fit(&[(0.0, 0.0, 0.5), (2.0, 0.010, 0.5)]).line(at(2.0)).unwrap();
+        let line = fit(&[(0.0, 0.0, 0.5), (2.0, 0.010, 0.5)])
+            .line(at(2.0))
+            .unwrap();
         assert!(line.slope.abs() < Frequency::new(5e-6));
     }
 
     #[test]
     fn a_first_point_that_was_held_up_counts_little_once_that_is_seen() {
         let late = (0.0, -80e-6, 180e-6);
-        let line = fit(&[late, (2.0, 0.0, 20e-6), (4.0, 0.0, 20e-6), (6.0, 0.0, 20e-6)]).line(at(6.0)).unwrap();
-        assert!(line.slope.abs() < Frequency::new(0.1e-6), "{:?}", line.slope);
+        let line = fit(&[
+            late,
+            (2.0, 0.0, 20e-6),
+            (4.0, 0.0, 20e-6),
+            (6.0, 0.0, 20e-6),
+        ])
+        .line(at(6.0))
+        .unwrap();
+        assert!(
+            line.slope.abs() < Frequency::new(0.1e-6),
+            "{:?}",
+            line.slope
+        );
     }
 
     #[test]
     fn round_trips_alone_say_little_about_a_short_line_and_much_about_a_long_one() {
         let short = fit(&[(0.0, 0.0, 4e-3), (2.0, 0.002, 9e-3), (4.0, 0.003, 5e-3)]);
-        assert!(short.resolution() >= Frequency::new(300e-6), "{:?}", short.resolution());
-        let long: Vec<_> = (0..60).map(|poll| (16.0 * f64::from(poll), 320e-6 * f64::from(poll), 4e-3)).collect();
+        assert!(
+            short.resolution() >= Frequency::new(300e-6),
+            "{:?}",
+            short.resolution()
+        );
+        let long: Vec<_> = (0..60)
+            .map(|poll| (16.0 * f64::from(poll), 320e-6 * f64::from(poll), 4e-3))
+            .collect();
         let long = fit(&long);
-        assert!(long.resolution() < Frequency::new(1.5e-6), "{:?}", long.resolution());
+        assert!(
+            long.resolution() < Frequency::new(1.5e-6),
+            "{:?}",
+            long.resolution()
+        );
     }
 
     #[test]
     fn a_prior_that_the_points_contradict_is_dropped() {
         let mut fit = LineFit::new(Frequency::new(-40e-6), Frequency::new(1e-6));
         for second in [0.0, 2.0, 4.0] {
-            fit.push(at(second), NtpDuration::from_seconds(60e-6 * second), Seconds::new(1e-4));
+            fit.push(
+                at(second),
+                NtpDuration::from_seconds(60e-6 * second),
+                Seconds::new(1e-4),
+            );
         }
         let line = fit.line(at(4.0)).unwrap();
-        assert!((line.slope.to_f64() - 60e-6).abs() < 0.5e-6, "{:?}", line.slope);
+        assert!(
+            (line.slope.to_f64() - 60e-6).abs() < 0.5e-6,
+            "{:?}",
+            line.slope
+        );
     }
 
     #[test]
@@ -220,7 +288,10 @@ mod tests {
         let mut fit = LineFit::new(Frequency::new(40e-6), Frequency::new(1e-6));
         fit.push(at(0.0), NtpDuration::ZERO, Seconds::new(1e-4));
         let line = fit.line(at(0.0)).unwrap();
-        assert_eq!((line.slope, line.slope_uncertainty), (Frequency::new(40e-6), UNKNOWN));
+        assert_eq!(
+            (line.slope, line.slope_uncertainty),
+            (Frequency::new(40e-6), UNKNOWN)
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! From offsets to corrections: the inner seam behind which algorithms can be exchanged.
 //!
-//! An algorithm sees one [`ClockUpdate`] after the other and answers each with a [`Correction`]. It neither reads a clock
-//! nor sets one, and it decides nothing about limits: those are the [policy's](super::StepPolicy).
+//! An algorithm sees one [`ClockUpdate`] after the other and answers each with a [`Correction`]. It
+//! neither reads a clock nor sets one, and it decides nothing about limits: those are the
+//! [policy's](super::StepPolicy).
 
 mod line_fit;
 mod pll_fll;
@@ -15,7 +16,8 @@ use super::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 
-/// The largest frequency error that the loops of RFC 5905 correct (§7.2 MAXFREQ). The estimator goes further.
+/// The largest frequency error that the loops of RFC 5905 correct (§7.2 MAXFREQ). The estimator
+/// goes further.
 pub const MAXIMUM_FREQUENCY: Frequency = Frequency::new(500e-6);
 
 /// What the sources in use say about our clock, combined.
@@ -27,9 +29,11 @@ pub struct ClockUpdate {
     pub offset: Seconds,
     /// Server minus the free-running clock, now.
     pub free_offset: NtpDuration,
-    /// How much the last offsets scatter. As long as the rate is not known, its error is in there, too.
+    /// How much the last offsets scatter. As long as the rate is not known, its error is in there,
+    /// too.
     pub jitter: Seconds,
-    /// The round trip of the sample that this rests upon most: the longer it took, the less it says.
+    /// The round trip of the sample that this rests upon most: the longer it took, the less it
+    /// says.
     pub delay: Seconds,
     /// The interval at which the system peer is asked.
     pub poll: PollInterval,
@@ -49,7 +53,8 @@ pub struct KnownFrequency {
 pub enum Correction {
     /// Nothing yet: the last measurements contradict what is believed.
     Watch,
-    /// Run at `frequency` from now on, and make up for `slew` on top of it, in `within` if limits allow.
+    /// Run at `frequency` from now on, and make up for `slew` on top of it, in `within` if limits
+    /// allow.
     Steer {
         /// The correction of the clock's rate; positive makes it run faster.
         frequency: Frequency,
@@ -79,16 +84,23 @@ impl Discipline {
         }
     }
 
-    /// Takes in the newest measurement of a source that is believed, and that is asked at the interval `poll`. Returns whether
-    /// that calls for an [`update`](Self::update): the classic discipline takes nothing but what the sources say together.
-    pub fn learn(&mut self, source: SourceId, measurement: &Measurement, poll: PollInterval) -> bool {
+    /// Takes in the newest measurement of a source that is believed, and that is asked at the
+    /// interval `poll`. Returns whether that calls for an [`update`](Self::update): the classic
+    /// discipline takes nothing but what the sources say together.
+    pub fn learn(
+        &mut self,
+        source: SourceId,
+        measurement: &Measurement,
+        poll: PollInterval,
+    ) -> bool {
         match self {
             Self::PllFll(_) => false,
             Self::Estimate(it) => it.learn(source, measurement, poll),
         }
     }
 
-    /// A source is no longer asked: what it said stays, and it no longer testifies nor takes up room.
+    /// A source is no longer asked: what it said stays, and it no longer testifies nor takes up
+    /// room.
     pub fn forget(&mut self, source: SourceId) {
         match self {
             Self::PllFll(_) => {}
@@ -96,8 +108,9 @@ impl Discipline {
         }
     }
 
-    /// True if the clock needs a larger correction of its rate than [`frequency`](Self::frequency) can be, so that its error
-    /// grows between two updates. Always false for the classic discipline, which does not measure it.
+    /// True if the clock needs a larger correction of its rate than [`frequency`](Self::frequency)
+    /// can be, so that its error grows between two updates. Always false for the classic
+    /// discipline, which does not measure it.
     #[must_use]
     pub fn is_saturated(&self) -> bool {
         match self {
@@ -106,8 +119,8 @@ impl Discipline {
         }
     }
 
-    /// Server minus the free-running clock at `now`, and its standard deviation, where the discipline knows better than what
-    /// the sources said last.
+    /// Server minus the free-running clock at `now`, and its standard deviation, where the
+    /// discipline knows better than what the sources said last.
     #[must_use]
     pub fn estimate(&self, now: FreeTime) -> Option<(NtpDuration, Seconds)> {
         match self {
@@ -116,7 +129,8 @@ impl Discipline {
         }
     }
 
-    /// What the estimate may be wrong by, half the round trip to the system peer aside; the classic discipline does not know.
+    /// What the estimate may be wrong by, half the round trip to the system peer aside; the classic
+    /// discipline does not know.
     #[must_use]
     pub fn spread(&self, peer: SourceId) -> Option<Seconds> {
         match self {
@@ -125,8 +139,9 @@ impl Discipline {
         }
     }
 
-    /// Takes in what the sources say and answers what to do about it. An offset that is to be stepped, or held until it is
-    /// confirmed, goes to [`prepare_step`](Self::prepare_step) or [`watch`](Self::watch) instead.
+    /// Takes in what the sources say and answers what to do about it. An offset that is to be
+    /// stepped, or held until it is confirmed, goes to [`prepare_step`](Self::prepare_step) or
+    /// [`watch`](Self::watch) instead.
     #[must_use]
     pub fn update(&mut self, update: &ClockUpdate) -> Correction {
         match self {
@@ -167,7 +182,8 @@ impl Discipline {
         }
     }
 
-    /// The correction of the clock's rate that is believed to be right; positive makes the clock run faster.
+    /// The correction of the clock's rate that is believed to be right; positive makes the clock
+    /// run faster.
     #[must_use]
     pub fn frequency(&self) -> Frequency {
         match self {
@@ -176,8 +192,8 @@ impl Discipline {
         }
     }
 
-    /// The rate at which the servers gain on the free-running clock. It differs from [`frequency`](Self::frequency) where the
-    /// clock needs more than can be corrected.
+    /// The rate at which the servers gain on the free-running clock. It differs from
+    /// [`frequency`](Self::frequency) where the clock needs more than can be corrected.
     #[must_use]
     pub fn believed_rate(&self) -> Frequency {
         match self {

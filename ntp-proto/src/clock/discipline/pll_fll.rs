@@ -1,21 +1,25 @@
-//! The classic loops of RFC 5905 §11.3: phase-locked for short poll intervals, frequency-locked for long ones.
+//! The classic loops of RFC 5905 §11.3: phase-locked for short poll intervals, frequency-locked for
+//! long ones.
 //!
-//! Two things differ from the RFC's example code. While it measures the frequency directly at start (the RFC's state
-//! FREQ, 900 s), the clock does not run free: it is already steered by the line through all offsets so far. And the
-//! phase correction is handed out as one slew per poll interval in place of an adjustment every second, so that a
-//! daemon can sleep between polls; the amount is the same.
+//! Two things differ from the RFC's example code. While it measures the frequency directly at start
+//! (the RFC's state FREQ, 900 s), the clock does not run free: it is already steered by the line
+//! through all offsets so far. And the phase correction is handed out as one slew per poll interval
+//! in place of an adjustment every second, so that a daemon can sleep between polls; the amount is
+//! the same.
 
 use super::line_fit::{LineFit, UNKNOWN};
 use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
 
-/// How long the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known well by then.
+/// How long the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known
+/// well by then.
 const MEASURING_TIME: Seconds = Seconds::new(900.0);
 /// After this long, the loops must do with what is known.
 const LONGEST_MEASURING_TIME: Seconds = Seconds::new(4.0 * 3600.0);
-/// Loop gain of the PLL. RFC 5905 §7.2 says 16; kernels have run the same loop four times as fast since 2009, and so does
-/// whoever leaves the loop to them. Measured here, that is five times more accurate on ordinary links.
+/// Loop gain of the PLL. RFC 5905 §7.2 says 16; kernels have run the same loop four times as fast
+/// since 2009, and so does whoever leaves the loop to them. Measured here, that is five times more
+/// accurate on ordinary links.
 const PLL_GAIN: f64 = 4.0;
 /// Loop gain of the FLL (RFC 5905 §7.2 FLL, at the longest intervals).
 const FLL_GAIN: f64 = 4.0;
@@ -26,8 +30,12 @@ const POLL_GATE: f64 = 4.0;
 /// Votes needed to change the poll interval (RFC 5905 §7.2 LIMIT).
 const POLL_HYSTERESIS: i32 = 30;
 /// What a clock may be off by when nothing is known.
-const NOTHING_KNOWN: KnownFrequency = KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN };
-/// The poll interval that the discipline asks for is at most this much longer than the one that it gets: 2⁶ times.
+const NOTHING_KNOWN: KnownFrequency = KnownFrequency {
+    frequency: Frequency::ZERO,
+    uncertainty: UNKNOWN,
+};
+/// The poll interval that the discipline asks for is at most this much longer than the one that it
+/// gets: 2⁶ times.
 const POLL_LEAD: i8 = 6;
 /// A frequency is kept for the next start once it is known to this.
 const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
@@ -65,7 +73,8 @@ pub struct PllFll {
     prior_uncertainty: Frequency,
     /// The standard deviation of `frequency` as far as it was measured here.
     uncertainty: Frequency,
-    /// The same for the error bound: as long as the line is short, no better than its round trips allow.
+    /// The same for the error bound: as long as the line is short, no better than its round trips
+    /// allow.
     doubt: Frequency,
     last_update: Option<FreeTime>,
     poll: PollInterval,
@@ -74,7 +83,10 @@ pub struct PllFll {
 
 impl PllFll {
     pub(super) fn new(known: Option<KnownFrequency>) -> Self {
-        let KnownFrequency { frequency, uncertainty } = known.unwrap_or(NOTHING_KNOWN);
+        let KnownFrequency {
+            frequency,
+            uncertainty,
+        } = known.unwrap_or(NOTHING_KNOWN);
         Self {
             phase: Phase::Unset,
             frequency: frequency.limited(MAXIMUM_FREQUENCY),
@@ -113,7 +125,9 @@ impl PllFll {
     }
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
-        let since_last = self.last_update.map_or(update.poll.seconds(), |last| update.now - last);
+        let since_last = self
+            .last_update
+            .map_or(update.poll.seconds(), |last| update.now - last);
         let correction = match &mut self.phase {
             Phase::Unset => {
                 self.measure_afresh();
@@ -143,9 +157,12 @@ impl PllFll {
         }
     }
 
-    /// No line goes through what was before and what comes now; the rate is believed to be as it was.
+    /// No line goes through what was before and what comes now; the rate is believed to be as it
+    /// was.
     pub(super) fn forget_offset(&mut self) {
-        self.prior_uncertainty = self.prior_uncertainty.min(self.uncertainty.max(WORTH_KEEPING));
+        self.prior_uncertainty = self
+            .prior_uncertainty
+            .min(self.uncertainty.max(WORTH_KEEPING));
         self.measure_afresh();
     }
 
@@ -167,8 +184,8 @@ impl PllFll {
         self.last_update = Some(update.now);
     }
 
-    /// The free-running clock does not feel a step: the first offset is the first point of the line already. A second step so
-    /// soon says that the first points were wrong.
+    /// The free-running clock does not feel a step: the first offset is the first point of the line
+    /// already. A second step so soon says that the first points were wrong.
     pub(super) fn prepare_step(&mut self, update: &ClockUpdate) {
         if matches!(self.phase, Phase::Unset | Phase::Measuring(_)) {
             self.measure_afresh();
@@ -179,16 +196,33 @@ impl PllFll {
 
     /// The state FREQ: the line through all offsets tells rate and offset.
     fn measure(&mut self, update: &ClockUpdate) -> Correction {
-        let Phase::Measuring(fit) = &mut self.phase else { return Correction::Watch };
+        let Phase::Measuring(fit) = &mut self.phase else {
+            return Correction::Watch;
+        };
         fit.push(update.now, update.free_offset, update.delay);
-        let Some(line) = fit.line(update.now) else { return Correction::Watch };
+        let Some(line) = fit.line(update.now) else {
+            return Correction::Watch;
+        };
         let known = line.slope_uncertainty <= WORTH_KEEPING;
-        let finished = fit.span() >= if known { MEASURING_TIME } else { LONGEST_MEASURING_TIME };
+        let finished = fit.span()
+            >= if known {
+                MEASURING_TIME
+            } else {
+                LONGEST_MEASURING_TIME
+            };
         self.frequency = line.slope.limited(MAXIMUM_FREQUENCY);
         self.uncertainty = line.slope_uncertainty;
-        self.doubt = if finished { self.uncertainty } else { self.uncertainty.max(fit.resolution()).min(UNKNOWN) };
+        self.doubt = if finished {
+            self.uncertainty
+        } else {
+            self.uncertainty.max(fit.resolution()).min(UNKNOWN)
+        };
         // Until the rate is known, nothing would be right for long.
-        self.poll = if finished { update.poll } else { PollInterval::MIN };
+        self.poll = if finished {
+            update.poll
+        } else {
+            PollInterval::MIN
+        };
         // The line's offset against the free-running clock, seen from our steered clock.
         let slew = update.offset + Seconds::from(line.offset - update.free_offset);
         if finished {
@@ -216,13 +250,21 @@ impl PllFll {
         }
         self.adapt_poll(update);
         let share = 1.0 - (-(interval / time_constant)).exp();
-        Correction::Steer { frequency: self.frequency, slew: update.offset * share, within: interval }
+        Correction::Steer {
+            frequency: self.frequency,
+            slew: update.offset * share,
+            within: interval,
+        }
     }
 
-    /// Offsets within the noise speak for asking less often, offsets beyond it for asking more often.
+    /// Offsets within the noise speak for asking less often, offsets beyond it for asking more
+    /// often.
     fn adapt_poll(&mut self, update: &ClockUpdate) {
-        // Its own wish, not what a source with tighter limits makes of it; but within reach of that.
-        self.poll = self.poll.min(PollInterval::clamped(update.poll.log2().saturating_add(POLL_LEAD)));
+        // Its own wish, not what a source with tighter limits makes of it; but within reach of
+        // that.
+        self.poll = self.poll.min(PollInterval::clamped(
+            update.poll.log2().saturating_add(POLL_LEAD),
+        ));
         let step = i32::from(update.poll.log2()).max(1);
         if update.offset.abs() <= update.jitter * POLL_GATE {
             self.poll_votes += step;
@@ -239,7 +281,8 @@ impl PllFll {
     }
 }
 
-/// The frequency change of the phase-locked loop (RFC 5905 §11.3): offset · interval / (4 · time constant)².
+/// The frequency change of the phase-locked loop (RFC 5905 §11.3): offset · interval / (4 · time
+/// constant)².
 fn pll(offset: Seconds, interval: Seconds, time_constant: Seconds) -> Frequency {
     let squared = (time_constant.to_f64() * 4.0).powi(2);
     Frequency::new(offset.to_f64() * interval.to_f64() / squared)
@@ -293,7 +336,11 @@ mod tests {
 
         fn update(&mut self) -> Correction {
             let correction = self.pll.update(&self.seen());
-            self.pass(if let Correction::Steer { slew, .. } = correction { slew } else { Seconds::ZERO });
+            self.pass(if let Correction::Steer { slew, .. } = correction {
+                slew
+            } else {
+                Seconds::ZERO
+            });
             correction
         }
 
@@ -327,7 +374,11 @@ mod tests {
         assert_eq!(world.pll.poll(), PollInterval::MIN);
         world.run(60);
         assert_eq!(world.pll.state(), LoopState::Synchronized);
-        assert!(world.pll.frequency_uncertainty() < doubt / 10.0, "{:?}", world.pll.frequency_uncertainty());
+        assert!(
+            world.pll.frequency_uncertainty() < doubt / 10.0,
+            "{:?}",
+            world.pll.frequency_uncertainty()
+        );
     }
 
     #[test]
@@ -348,7 +399,11 @@ mod tests {
         world.offset = -0.9;
         world.step();
         world.run(20);
-        assert!(world.pll.frequency().abs() < Frequency::new(1e-7), "{:?}", world.pll.frequency());
+        assert!(
+            world.pll.frequency().abs() < Frequency::new(1e-7),
+            "{:?}",
+            world.pll.frequency()
+        );
         assert!(world.offset.abs() < 1e-5, "{}", world.offset);
     }
 
@@ -360,7 +415,11 @@ mod tests {
         world.offset = 0.3;
         world.step();
         world.update();
-        assert!((world.pll.frequency().to_f64() - 25e-6).abs() < 1e-6, "{:?}", world.pll.frequency());
+        assert!(
+            (world.pll.frequency().to_f64() - 25e-6).abs() < 1e-6,
+            "{:?}",
+            world.pll.frequency()
+        );
     }
 
     #[test]

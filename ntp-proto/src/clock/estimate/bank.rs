@@ -3,7 +3,8 @@
 use super::hypothesis::{Hypothesis, SOURCES, Split};
 use super::law::{LAWS, Mixed, Posterior, Reading, mix, wobble};
 
-/// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per second.
+/// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per
+/// second.
 pub(super) const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
 /// A rate of which nothing is known is within this, as a standard deviation.
@@ -12,8 +13,8 @@ const ANY_RATE: f64 = 170e-6;
 const FORGETTING: f64 = 0.985;
 /// The most that one reading can say against a hypothesis, as a logarithm.
 const MOST_EVIDENCE: f64 = -15.0;
-/// A hypothesis this far behind is hopeless: it falls no further, and begins anew with what all together believe as soon as
-/// a reading refutes it.
+/// A hypothesis this far behind is hopeless: it falls no further, and begins anew with what all
+/// together believe as soon as a reading refutes it.
 const HOPELESS: f64 = -12.0;
 /// Evidence against a hypothesis that refutes it, as a logarithm.
 const REFUTED: f64 = -4.0;
@@ -58,48 +59,74 @@ impl Bank {
     fn with(rate: f64, deviation: f64, split: Split, step: usize) -> Self {
         let wander = |place: usize| LEAST_WANDER * 10_f64.powf(place as f64 / 2.0);
         // The wildest clocks may have another rate than was thought.
-        let variance = |place: usize| if place + 2 < WANDERS { deviation * deviation } else { ANY_RATE * ANY_RATE };
+        let variance = |place: usize| {
+            if place + 2 < WANDERS {
+                deviation * deviation
+            } else {
+                ANY_RATE * ANY_RATE
+            }
+        };
         let places = (0..WANDERS).step_by(step);
-        let hypotheses = places.map(|place| Hypothesis::new(wander(place), [rate, variance(place)], split));
-        Self { hypotheses: hypotheses.collect(), biases: [0.0; SOURCES] }
+        let hypotheses =
+            places.map(|place| Hypothesis::new(wander(place), [rate, variance(place)], split));
+        Self {
+            hypotheses: hypotheses.collect(),
+            biases: [0.0; SOURCES],
+        }
     }
 
     /// Takes over the beliefs of another bank, for each wander.
     pub(super) fn follow(&mut self, other: &Self) {
         self.biases = other.biases;
         let step = other.hypotheses.len().div_ceil(self.hypotheses.len());
-        for (own, other) in self.hypotheses.iter_mut().zip(other.hypotheses.iter().step_by(step)) {
+        for (own, other) in self
+            .hypotheses
+            .iter_mut()
+            .zip(other.hypotheses.iter().step_by(step))
+        {
             own.reseed(other);
             own.weight = other.weight;
         }
     }
 
     pub(super) fn begin(&mut self, offset: f64, variance: f64) {
-        self.hypotheses.iter_mut().for_each(|one| one.begin(offset, variance));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.begin(offset, variance));
     }
 
-    /// The clock has jumped to `offset`, give or take, and its rate may have changed; what else is known stays.
+    /// The clock has jumped to `offset`, give or take, and its rate may have changed; what else is
+    /// known stays.
     pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
-        self.hypotheses.iter_mut().for_each(|one| one.move_to(offset, variance, rate_variance));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.move_to(offset, variance, rate_variance));
     }
 
-    /// The clock has another offset and runs at another rate than was thought possible; each comes with its variance.
+    /// The clock has another offset and runs at another rate than was thought possible; each comes
+    /// with its variance.
     pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
-        self.hypotheses.iter_mut().for_each(|one| one.turn_to(offset, rate));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.turn_to(offset, rate));
     }
 
-    /// Nothing that was learnt of the clock counts any more: offset and rate, each with its variance, and any wander.
+    /// Nothing that was learnt of the clock counts any more: offset and rate, each with its
+    /// variance, and any wander.
     pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
         self.turn_to(offset, rate);
         self.hypotheses.iter_mut().for_each(|one| one.weight = 0.0);
     }
 
-    /// A source takes this place. In the long run its bias has the variance `lasting`, now it may have a larger one.
+    /// A source takes this place. In the long run its bias has the variance `lasting`, now it may
+    /// have a larger one.
     pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
         if let Some(bias) = self.biases.get_mut(place) {
             *bias = lasting;
         }
-        self.hypotheses.iter_mut().for_each(|one| one.admit(place, now));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.admit(place, now));
     }
 
     /// The place shows the same as another one, give or take this variance.
@@ -108,7 +135,9 @@ impl Bank {
         if let Some(bias) = self.biases.get_mut(place) {
             *bias = known + more;
         }
-        self.hypotheses.iter_mut().for_each(|one| one.double(place, of, more));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.double(place, of, more));
     }
 
     /// The place is empty again: what its source said stays in what is believed of the clock.
@@ -118,26 +147,44 @@ impl Bank {
 
     /// The bias at this place can be expected to be smaller than was thought.
     pub(super) fn narrow(&mut self, place: usize, variance: f64) {
-        let Some(known) = self.biases.get_mut(place).filter(|known| variance < **known * 0.7) else { return };
+        let Some(known) = self
+            .biases
+            .get_mut(place)
+            .filter(|known| variance < **known * 0.7)
+        else {
+            return;
+        };
         let news = 1.0 / (1.0 / variance - 1.0 / *known);
         *known = variance;
-        self.hypotheses.iter_mut().for_each(|one| one.pull(place, news));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.pull(place, news));
     }
 
-    /// `span` seconds pass. Biases only change where there are `several` sources: one alone cannot tell a change of its bias
-    /// from one of the clock.
+    /// `span` seconds pass. Biases only change where there are `several` sources: one alone cannot
+    /// tell a change of its bias from one of the clock.
     pub(super) fn predict(&mut self, span: f64, several: bool) {
         let changing = if several { self.biases } else { [0.0; SOURCES] };
-        self.hypotheses.iter_mut().for_each(|one| one.predict(span, &changing));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.predict(span, &changing));
     }
 
-    /// The effect of a reading of the source at this place, which follows `laws`; and what each law makes of it.
-    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws) -> (Outlook, Posteriors) {
+    /// The effect of a reading of the source at this place, which follows `laws`; and what each law
+    /// makes of it.
+    pub(super) fn outlook(
+        &self,
+        place: usize,
+        reading: &Reading,
+        laws: &Laws,
+    ) -> (Outlook, Posteriors) {
         let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
         let mut mixed = [Mixed::default(); WANDERS];
         let step = WANDERS.div_ceil(self.hypotheses.len());
         let slots = posteriors.iter_mut().zip(&mut mixed);
-        for ((posteriors, mixed), (one, laws)) in slots.zip(self.hypotheses.iter().zip(laws.iter().step_by(step))) {
+        for ((posteriors, mixed), (one, laws)) in
+            slots.zip(self.hypotheses.iter().zip(laws.iter().step_by(step)))
+        {
             *posteriors = one.posteriors(place, reading);
             *mixed = mix(posteriors, laws);
         }
@@ -155,23 +202,34 @@ impl Bank {
 
     fn sum_up(&self, mixed: [Mixed; WANDERS]) -> Outlook {
         let known = mixed.iter().zip(self.weights());
-        let best = known.clone().map(|(one, _)| one.evidence).fold(f64::NEG_INFINITY, f64::max);
+        let best = known
+            .clone()
+            .map(|(one, _)| one.evidence)
+            .fold(f64::NEG_INFINITY, f64::max);
         let (mut all, mut outliers) = (0.0, 0.0);
         for (one, weight) in known {
             let likelihood = weight * (one.evidence - best).exp();
             all += likelihood;
             outliers += likelihood * one.outlier;
         }
-        Outlook { mixed, evidence: best + all.ln(), outlier: outliers / all }
+        Outlook {
+            mixed,
+            evidence: best + all.ln(),
+            outlier: outliers / all,
+        }
     }
 
     /// The variance of what the server of a link may wobble by, going by the weights of its `laws`.
     pub(super) fn wobble(&self, laws: &Laws, jitter: f64) -> f64 {
-        self.weights().iter().zip(laws).map(|(weight, laws)| weight * wobble(laws, jitter)).sum()
+        self.weights()
+            .iter()
+            .zip(laws)
+            .map(|(weight, laws)| weight * wobble(laws, jitter))
+            .sum()
     }
 
-    /// Takes in a reading that waited in a queue for twice `half` seconds in both ways together. If it was wild, it says nothing
-    /// about the wander.
+    /// Takes in a reading that waited in a queue for twice `half` seconds in both ways together. If
+    /// it was wild, it says nothing about the wander.
     pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, wild: bool, half: f64) {
         for (one, mixed) in self.hypotheses.iter_mut().zip(&outlook.mixed) {
             one.absorb(place, mixed, half);
@@ -187,10 +245,22 @@ impl Bank {
         for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
             one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
         }
-        let heaviest = self.hypotheses.iter().map(|one| one.weight).fold(f64::NEG_INFINITY, f64::max);
-        self.hypotheses.iter_mut().for_each(|one| one.weight -= heaviest);
-        let refuted = |one: &Hypothesis, evidence: f64| one.weight < HOPELESS && evidence - best < REFUTED;
-        if self.hypotheses.iter().zip(evidence).any(|(one, evidence)| refuted(one, evidence)) {
+        let heaviest = self
+            .hypotheses
+            .iter()
+            .map(|one| one.weight)
+            .fold(f64::NEG_INFINITY, f64::max);
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.weight -= heaviest);
+        let refuted =
+            |one: &Hypothesis, evidence: f64| one.weight < HOPELESS && evidence - best < REFUTED;
+        if self
+            .hypotheses
+            .iter()
+            .zip(evidence)
+            .any(|(one, evidence)| refuted(one, evidence))
+        {
             let mixture = self.mixture();
             for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
                 if refuted(one, evidence) {
@@ -198,7 +268,9 @@ impl Bank {
                 }
             }
         }
-        self.hypotheses.iter_mut().for_each(|one| one.weight = one.weight.max(HOPELESS));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.weight = one.weight.max(HOPELESS));
     }
 
     fn weights(&self) -> [f64; WANDERS] {
@@ -218,7 +290,9 @@ impl Bank {
 
     /// All hypotheses take over this belief, and keep their wanders and weights.
     pub(super) fn reseed(&mut self, mixture: &Hypothesis) {
-        self.hypotheses.iter_mut().for_each(|one| one.reseed(mixture));
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.reseed(mixture));
     }
 
     fn mixture(&self) -> Hypothesis {
@@ -227,11 +301,16 @@ impl Bank {
 
     /// The offset that is believed in, in seconds.
     pub(super) fn offset(&self) -> f64 {
-        self.weighed().map(|(one, weight)| weight * one.offset()).sum()
+        self.weighed()
+            .map(|(one, weight)| weight * one.offset())
+            .sum()
     }
 
     /// The wander that is believed in: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
-        self.weighed().map(|(one, weight)| weight * one.wander().ln()).sum::<f64>().exp()
+        self.weighed()
+            .map(|(one, weight)| weight * one.wander().ln())
+            .sum::<f64>()
+            .exp()
     }
 }

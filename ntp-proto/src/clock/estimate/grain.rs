@@ -1,8 +1,9 @@
-//! The steps in which a server's clock advances, learnt from what it says: some servers claim to be far more precise than
-//! they are.
+//! The steps in which a server's clock advances, learnt from what it says: some servers claim to be
+//! far more precise than they are.
 //!
-//! Two signs give them away. Their timestamps are multiples of something; or readings contradict one another to and fro, by
-//! more than delays can explain: a clock may jump or run at another rate, but does not go back and forth.
+//! Two signs give them away. Their timestamps are multiples of something; or readings contradict
+//! one another to and fro, by more than delays can explain: a clock may jump or run at another
+//! rate, but does not go back and forth.
 
 use crate::clock::timescale::FreeTime;
 use crate::time::NtpTimestamp;
@@ -10,24 +11,24 @@ use crate::time::NtpTimestamp;
 /// The steps that are looked for, in seconds. Finer ones are jitter, and coarser ones are no clock.
 const FINEST: f64 = 0.5e-3;
 const COARSEST: f64 = 0.1;
-/// Timestamps are multiples of a step if they are as near as this, in seconds, or in steps where the time between them
-/// multiplies what the step may be wrong by.
+/// Timestamps are multiples of a step if they are as near as this, in seconds, or in steps where
+/// the time between them multiplies what the step may be wrong by.
 const NEAR: f64 = 20e-6;
 const NEAR_STEPS: f64 = 1.0 / 64.0;
 /// Timestamps in a row that must be multiples. By chance, at most one in 25 is.
 const MULTIPLES: u32 = 4;
 /// Timestamps in a row that are no multiples, after which the step is given up.
 const MISSES: u32 = 3;
-/// Readings that are looked at for contradictions, and contradictions among them that are no accident: a single reading
-/// that is wrong makes one.
+/// Readings that are looked at for contradictions, and contradictions among them that are no
+/// accident: a single reading that is wrong makes one.
 const WINDOW: usize = 32;
 const CONTRADICTIONS: usize = 3;
 /// Delays that just explain a difference do not, if the shortest one is known a little too badly.
 const SURELY: f64 = 1.5;
 /// The largest of few contradictions is smaller than the step.
 const HEADROOM: f64 = 1.2;
-/// The standard deviation of a reading in units of the median difference of two: 0.99 if it is uniformly distributed, as it is
-/// where a clock has steps, and 1.05 for a normal distribution.
+/// The standard deviation of a reading in units of the median difference of two: 0.99 if it is
+/// uniformly distributed, as it is where a clock has steps, and 1.05 for a normal distribution.
 const DEVIATION_OF_MEDIAN: f64 = 1.02;
 
 /// Steps are news if they are so many times larger than those that were known.
@@ -44,8 +45,8 @@ pub(super) struct Grain {
 }
 
 impl Grain {
-    /// Takes in a reply that left at `sent`, by the server's clock. Returns whether it shows steps that are larger than any that
-    /// were known.
+    /// Takes in a reply that left at `sent`, by the server's clock. Returns whether it shows steps
+    /// that are larger than any that were known.
     pub(super) fn observe_timestamp(&mut self, sent: NtpTimestamp) -> bool {
         self.ticks.observe(sent);
         self.grids.observe(sent);
@@ -54,8 +55,8 @@ impl Grain {
         news
     }
 
-    /// Takes in a reading, whose interval has this middle and width in seconds. The clock gains at `rate`, which may be
-    /// wrong by `tolerance`.
+    /// Takes in a reading, whose interval has this middle and width in seconds. The clock gains at
+    /// `rate`, which may be wrong by `tolerance`.
     pub(super) fn observe_reading(&mut self, point: Point, rate: f64, tolerance: f64) {
         self.swings.observe(point, rate, tolerance);
     }
@@ -66,7 +67,8 @@ impl Grain {
         self.swings.unexplained = 0.0;
     }
 
-    /// The size of the steps in seconds if timestamps show it; 0 if they do not. What only readings show may be noise.
+    /// The size of the steps in seconds if timestamps show it; 0 if they do not. What only readings
+    /// show may be noise.
     pub(super) fn certain(&self) -> f64 {
         self.ticks.size().max(self.grids.size())
     }
@@ -77,8 +79,9 @@ impl Grain {
     }
 }
 
-/// Steps that clocks are known to have, and how many timestamps in a row all of their own time, not just the time between them,
-/// must be multiples: by chance, that happens once in ten million times.
+/// Steps that clocks are known to have, and how many timestamps in a row all of their own time, not
+/// just the time between them, must be multiples: by chance, that happens once in ten million
+/// times.
 const GRIDS: [(f64, u32); 4] = [(1.0 / 64.0, 2), (0.01, 2), (1.0 / 1024.0, 3), (1e-3, 3)];
 /// Timestamps are on a grid if they are as near as this, in seconds.
 const ON_GRID: f64 = 1e-6;
@@ -93,21 +96,36 @@ struct Grids {
 impl Grids {
     fn observe(&mut self, sent: NtpTimestamp) {
         // Timestamps that follow at once say the same twice.
-        if self.last.is_some_and(|last| (sent - last).to_seconds().abs() < COARSEST) {
+        if self
+            .last
+            .is_some_and(|last| (sent - last).to_seconds().abs() < COARSEST)
+        {
             return;
         }
         self.last = Some(sent);
         let second = f64::from(sent.to_bits() as u32) / 2_f64.powi(32);
         for (hits, (step, _)) in self.hits.iter_mut().zip(GRIDS) {
             let off = (second / step - (second / step).round()).abs() * step;
-            *hits = if off <= ON_GRID { hits.saturating_add(1) } else { 0 };
+            *hits = if off <= ON_GRID {
+                hits.saturating_add(1)
+            } else {
+                0
+            };
         }
     }
 
     fn size(&self) -> f64 {
-        // Some multiples of a step are multiples of another one, too: the true one has the longest run.
-        let known = self.hits.iter().zip(GRIDS).filter(|(hits, (_, enough))| **hits >= *enough);
-        known.rev().max_by_key(|(hits, _)| **hits).map_or(0.0, |(_, (step, _))| step)
+        // Some multiples of a step are multiples of another one, too: the true one has the longest
+        // run.
+        let known = self
+            .hits
+            .iter()
+            .zip(GRIDS)
+            .filter(|(hits, (_, enough))| **hits >= *enough);
+        known
+            .rev()
+            .max_by_key(|(hits, _)| **hits)
+            .map_or(0.0, |(_, (step, _))| step)
     }
 }
 
@@ -122,14 +140,18 @@ struct Ticks {
 
 impl Ticks {
     fn observe(&mut self, sent: NtpTimestamp) {
-        let Some(last) = self.last.replace(sent) else { return };
+        let Some(last) = self.last.replace(sent) else {
+            return;
+        };
         let span = (sent - last).to_seconds().abs();
         if span < FINEST {
             return;
         }
         if self.step == 0.0 {
             self.step = span;
-        } else if (span / self.step - (span / self.step).round()).abs() <= NEAR_STEPS.max(NEAR / self.step) {
+        } else if (span / self.step - (span / self.step).round()).abs()
+            <= NEAR_STEPS.max(NEAR / self.step)
+        {
             self.multiples += 1;
             self.misses = 0;
             // The longer the span, the more precise is the step that it gives.
@@ -138,14 +160,24 @@ impl Ticks {
             self.misses += 1;
         } else {
             let step = common_measure(self.step, span);
-            // A smooth clock leaves a small remainder. A remainder that may be chance is no evidence yet.
+            // A smooth clock leaves a small remainder. A remainder that may be chance is no
+            // evidence yet.
             let step = if step < FINEST { 0.0 } else { step };
-            *self = Self { last: self.last, step, multiples: 0, misses: 0 };
+            *self = Self {
+                last: self.last,
+                step,
+                multiples: 0,
+                misses: 0,
+            };
         }
     }
 
     fn size(&self) -> f64 {
-        if self.multiples >= MULTIPLES && self.step <= COARSEST { self.step } else { 0.0 }
+        if self.multiples >= MULTIPLES && self.step <= COARSEST {
+            self.step
+        } else {
+            0.0
+        }
     }
 }
 
@@ -172,7 +204,8 @@ struct Swings {
     last: Option<Point>,
     /// The difference to the reading before that nothing explains, with its sign.
     unexplained: f64,
-    /// The smaller one of two such differences in a row with opposite signs, for the last readings; else 0.
+    /// The smaller one of two such differences in a row with opposite signs, for the last readings;
+    /// else 0.
     sizes: [f64; WINDOW],
     /// The magnitudes of all differences.
     differences: [f64; WINDOW],
@@ -181,19 +214,31 @@ struct Swings {
 
 impl Default for Swings {
     fn default() -> Self {
-        Self { last: None, unexplained: 0.0, sizes: [0.0; WINDOW], differences: [0.0; WINDOW], seen: 0 }
+        Self {
+            last: None,
+            unexplained: 0.0,
+            sizes: [0.0; WINDOW],
+            differences: [0.0; WINDOW],
+            seen: 0,
+        }
     }
 }
 
 impl Swings {
     fn observe(&mut self, point: Point, rate: f64, tolerance: f64) {
-        let Some(last) = self.last.replace(point) else { return };
+        let Some(last) = self.last.replace(point) else {
+            return;
+        };
         let span = (point.at - last.at).to_f64().max(0.0);
         let difference = point.middle - last.middle - rate * span;
         let explained = SURELY * f64::midpoint(point.width, last.width) + tolerance * span;
         let unexplained = (difference.abs() - explained).max(0.0).copysign(difference);
         let swings = unexplained * self.unexplained < 0.0;
-        let size = if swings { unexplained.abs().min(self.unexplained.abs()) } else { 0.0 };
+        let size = if swings {
+            unexplained.abs().min(self.unexplained.abs())
+        } else {
+            0.0
+        };
         let mut slots = self.sizes.iter_mut().zip(&mut self.differences);
         if let Some((slot, magnitude)) = slots.nth(self.seen % WINDOW) {
             *slot = if size <= COARSEST { size } else { 0.0 };
@@ -223,12 +268,15 @@ mod tests {
     use crate::time::{NtpDuration, Seconds};
 
     fn at(seconds: f64) -> NtpTimestamp {
-        NtpTimestamp::from_unix(1_800_000_000, 0) + NtpDuration::from_nanos((seconds * 1e9).round() as i64)
+        NtpTimestamp::from_unix(1_800_000_000, 0)
+            + NtpDuration::from_nanos((seconds * 1e9).round() as i64)
     }
 
     /// Times of requests that are no multiples of anything.
     fn times() -> impl Iterator<Item = f64> {
-        (0..40).map(|place: i32| f64::from(place) * 16.0 + (f64::from(place) * 0.618_033_988).fract() * 0.4)
+        (0..40).map(|place: i32| {
+            f64::from(place) * 16.0 + (f64::from(place) * 0.618_033_988).fract() * 0.4
+        })
     }
 
     #[test]
@@ -238,7 +286,11 @@ mod tests {
             times().for_each(|t| {
                 let _ = grain.observe_timestamp(at((t / step).floor() * step));
             });
-            assert!((grain.size() - step).abs() < 1e-6, "{step}: {}", grain.size());
+            assert!(
+                (grain.size() - step).abs() < 1e-6,
+                "{step}: {}",
+                grain.size()
+            );
         }
     }
 
@@ -246,9 +298,15 @@ mod tests {
     fn steps_that_clocks_are_known_to_have_are_found_within_three_timestamps() {
         for (step, enough) in GRIDS {
             let mut grain = Grain::default();
-            let news = times().take(3).map(|t| grain.observe_timestamp(at((t / step).floor() * step)));
+            let news = times()
+                .take(3)
+                .map(|t| grain.observe_timestamp(at((t / step).floor() * step)));
             assert_eq!(news.filter(|news| *news).count(), 1, "{step} is news once");
-            assert!((grain.certain() - step).abs() < 1e-9, "{step}: {} after {enough}", grain.certain());
+            assert!(
+                (grain.certain() - step).abs() < 1e-9,
+                "{step}: {} after {enough}",
+                grain.certain()
+            );
         }
     }
 
@@ -259,7 +317,10 @@ mod tests {
             let _ = grain.observe_timestamp(at((t * 100.0).floor() / 100.0));
         });
         for quarter in 0..8 {
-            assert!(!grain.observe_timestamp(at(1000.0 + 0.25 * f64::from(quarter))), "multiples of 1/64 s, too");
+            assert!(
+                !grain.observe_timestamp(at(1000.0 + 0.25 * f64::from(quarter))),
+                "multiples of 1/64 s, too"
+            );
         }
         assert!((grain.certain() - 0.01).abs() < 1e-9, "{}", grain.certain());
     }
@@ -289,7 +350,15 @@ mod tests {
         let mut grain = Grain::default();
         for (place, middle) in (0..).zip(middles) {
             let at = FreeTime::new(at(0.0)) + Seconds::new(16.0 * f64::from(place));
-            grain.observe_reading(Point { at, middle, width: 1e-4 }, 0.0, 1e-6);
+            grain.observe_reading(
+                Point {
+                    at,
+                    middle,
+                    width: 1e-4,
+                },
+                0.0,
+                1e-6,
+            );
         }
         grain.size()
     }
@@ -302,8 +371,14 @@ mod tests {
 
     #[test]
     fn a_jump_another_rate_and_a_single_wrong_reading_are_no_steps() {
-        assert_eq!(swing((0..40).map(|place| if place > 20 { 0.05 } else { 0.0 })), 0.0);
+        assert_eq!(
+            swing((0..40).map(|place| if place > 20 { 0.05 } else { 0.0 })),
+            0.0
+        );
         assert_eq!(swing((0..40).map(|place| 0.002 * f64::from(place))), 0.0);
-        assert_eq!(swing((0..40).map(|place| if place == 20 { 0.05 } else { 0.0 })), 0.0);
+        assert_eq!(
+            swing((0..40).map(|place| if place == 20 { 0.05 } else { 0.0 })),
+            0.0
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! One hypothesis about the oscillator, and a filter that believes it.
 //!
-//! Its state is a vector: the offset of the servers' time against the free-running clock, the rate at which that grows, and for
-//! each source a constant bias and the split of its slow queues between the two ways. A source shows the offset plus its bias;
-//! the middle of a reading that waited in a queue is off that by the split times half the wait.
+//! Its state is a vector: the offset of the servers' time against the free-running clock, the rate
+//! at which that grows, and for each source a constant bias and the split of its slow queues
+//! between the two ways. A source shows the offset plus its bias; the middle of a reading that
+//! waited in a queue is off that by the split times half the wait.
 
 use super::law::{LAWS, Mixed, Posterior, Reading};
 use super::state::State;
@@ -75,7 +76,12 @@ impl Hypothesis {
     pub(super) fn new(wander: f64, [rate, rate_variance]: [f64; 2], split: Split) -> Self {
         let mut state = State::new(2);
         state.replace(RATE, rate, rate_variance);
-        Self { wander, state, split, weight: 0.0 }
+        Self {
+            wander,
+            state,
+            split,
+            weight: 0.0,
+        }
     }
 
     /// The offset becomes known from nothing: it is `offset`, with this variance.
@@ -87,7 +93,8 @@ impl Hypothesis {
     pub(super) fn admit(&mut self, place: usize, variance: f64) {
         self.state.extend(split_of(place) + 1);
         self.state.replace(bias_of(place), 0.0, variance);
-        self.state.replace(split_of(place), self.split.mean, self.split.variance);
+        self.state
+            .replace(split_of(place), self.split.mean, self.split.variance);
     }
 
     /// The place shows the same as another one, give or take the variance `more`.
@@ -102,32 +109,46 @@ impl Hypothesis {
         0..(self.state.used() - 2) / 2
     }
 
-    /// `span` seconds pass. `biases` holds the variance that each bias has when nothing is known of it, and 0 where there is no
-    /// source or biases are not to change.
+    /// `span` seconds pass. `biases` holds the variance that each bias has when nothing is known of
+    /// it, and 0 where there is no source or biases are not to change.
     pub(super) fn predict(&mut self, span: f64, biases: &[f64; SOURCES]) {
         self.state.advance(span, self.wander);
         let kept = (-span / BIAS_MEMORY).exp();
-        for (place, variance) in biases.iter().enumerate().filter(|(_, variance)| **variance > 0.0) {
+        for (place, variance) in biases
+            .iter()
+            .enumerate()
+            .filter(|(_, variance)| **variance > 0.0)
+        {
             self.state.fade(bias_of(place), kept, 0.0, *variance);
         }
         if self.split.memory > 0.0 && self.split.memory.is_finite() {
             let kept = (-span / self.split.memory).exp();
             for place in self.places() {
-                self.state.fade(split_of(place), kept, self.split.mean, self.split.variance);
+                self.state
+                    .fade(split_of(place), kept, self.split.mean, self.split.variance);
             }
         }
     }
 
-    /// The middle that the source at this place is expected to show in a queue of twice `half` seconds: mean, variance, and the
-    /// covariance of the state with it.
+    /// The middle that the source at this place is expected to show in a queue of twice `half`
+    /// seconds: mean, variance, and the covariance of the state with it.
     fn expected(&self, place: usize, half: f64) -> (f64, f64, [f64; STATES]) {
-        let terms = [(OFFSET, 1.0), (bias_of(place), 1.0), (split_of(place), half)];
-        let known = if half == 0.0 { terms.get(..2).unwrap_or_default() } else { &terms };
+        let terms = [
+            (OFFSET, 1.0),
+            (bias_of(place), 1.0),
+            (split_of(place), half),
+        ];
+        let known = if half == 0.0 {
+            terms.get(..2).unwrap_or_default()
+        } else {
+            &terms
+        };
         let (mean, variance, column) = self.state.sum(known);
         (mean, variance.max(1e-24), column)
     }
 
-    /// The posterior of each law after a reading of the source at this place, if this hypothesis is right.
+    /// The posterior of each law after a reading of the source at this place, if this hypothesis is
+    /// right.
     pub(super) fn posteriors(&self, place: usize, reading: &Reading) -> [Posterior; LAWS] {
         let (mean, variance, _) = self.expected(place, 0.0);
         reading.posteriors(mean, variance)
@@ -139,7 +160,8 @@ impl Hypothesis {
         reading.slow(self.state.mean(split_of(place)), mean, variance, others)
     }
 
-    /// Takes in a reading of the source at this place that waited in a queue for twice `half` seconds.
+    /// Takes in a reading of the source at this place that waited in a queue for twice `half`
+    /// seconds.
     pub(super) fn absorb(&mut self, place: usize, mixed: &Mixed, half: f64) {
         let (_, variance, column) = self.expected(place, half);
         let scatter = (mixed.square - mixed.shift * mixed.shift).max(0.0);
@@ -183,7 +205,8 @@ impl Hypothesis {
     pub(super) fn reseed(&mut self, other: &Self) {
         self.state = other.state.clone();
         for place in self.places() {
-            self.state.replace(split_of(place), self.split.mean, self.split.variance);
+            self.state
+                .replace(split_of(place), self.split.mean, self.split.variance);
         }
     }
 
@@ -201,7 +224,8 @@ impl Hypothesis {
         self.state.grow(RATE, rate_variance);
     }
 
-    /// The offset and the rate are now these, with these variances, and nothing that was believed of them counts any more.
+    /// The offset and the rate are now these, with these variances, and nothing that was believed
+    /// of them counts any more.
     pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
         self.state.replace(OFFSET, offset.0, offset.1);
         self.state.replace(RATE, rate.0, rate.1);

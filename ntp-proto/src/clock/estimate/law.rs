@@ -1,19 +1,22 @@
 //! What a reading says about the clock, under each law that the delays may follow.
 //!
-//! An exchange gives two readings: `outbound` is the truth plus the delay of the request, `inbound` the truth minus that of
-//! the reply. With the base delay taken off, the truth lies between `low` and `high`. If the delays beyond the base are
-//! exponential with means J₁ (request) and J₂ (reply), the likelihood on that interval is exp(tilt · x) with tilt = 1/J₁ −
-//! 1/J₂; with equal means it is flat. If the noise is Gaussian, the middle of the interval has a normal error.
+//! An exchange gives two readings: `outbound` is the truth plus the delay of the request, `inbound`
+//! the truth minus that of the reply. With the base delay taken off, the truth lies between `low`
+//! and `high`. If the delays beyond the base are exponential with means J₁ (request) and J₂
+//! (reply), the likelihood on that interval is exp(tilt · x) with tilt = 1/J₁ − 1/J₂; with equal
+//! means it is flat. If the noise is Gaussian, the middle of the interval has a normal error.
 
 use super::normal::cut;
 use super::queue::Wait;
 
 /// Exponential laws.
 const EXPONENTIALS: usize = 5;
-/// Noise that no delay shows, as that of a server whose clock wobbles: its standard deviations in jitters.
+/// Noise that no delay shows, as that of a server whose clock wobbles: its standard deviations in
+/// jitters.
 const WOBBLES: [f64; 3] = [5.0, 25.0, 125.0];
-/// All laws that are weighed against each other: the exponential ones, a Gaussian one, one that is flat and knows the base
-/// delay only roughly, three of a wobbling server, and at last the refusal to learn anything.
+/// All laws that are weighed against each other: the exponential ones, a Gaussian one, one that is
+/// flat and knows the base delay only roughly, three of a wobbling server, and at last the refusal
+/// to learn anything.
 pub(super) const LAWS: usize = EXPONENTIALS + 6;
 /// The places of the laws of wobbling servers.
 pub(super) const WOBBLING: std::ops::Range<usize> = EXPONENTIALS + 2..EXPONENTIALS + 5;
@@ -27,18 +30,24 @@ const MEDIANS: [f64; EXPONENTIALS] = [0.839, 0.78, 0.70, 0.78, 0.70];
 
 /// The logarithm of the weight of the law that is flat where a queue is slow.
 const SOFT_BESIDE_SLOW: f64 = -4.0;
-/// The weight of the refusal to learn, as a logarithm. A lone source must be able to tell that the clock has changed: one
-/// reading in 10⁷ may be anything. Where others can testify, a reading that contradicts them rather is its source's fault
-/// than the clock's, and this weighs more than the hypotheses that are all but given up.
+/// The weight of the refusal to learn, as a logarithm. A lone source must be able to tell that the
+/// clock has changed: one reading in 10⁷ may be anything. Where others can testify, a reading that
+/// contradicts them rather is its source's fault than the clock's, and this weighs more than the
+/// hypotheses that are all but given up.
 const OUTLIER_ALONE: f64 = -17.0;
 const OUTLIER_AMONG_OTHERS: f64 = -9.0;
 
 /// The logarithm of the weight of the refusal to learn where `others` can testify, or not.
 pub(super) fn outlier_weight(others: bool) -> f64 {
-    if others { OUTLIER_AMONG_OTHERS } else { OUTLIER_ALONE }
+    if others {
+        OUTLIER_AMONG_OTHERS
+    } else {
+        OUTLIER_ALONE
+    }
 }
 
-/// Outliers lie in a range of so many standard deviations of the belief at least: a belief is no less likely at its middle.
+/// Outliers lie in a range of so many standard deviations of the belief at least: a belief is no
+/// less likely at its middle.
 const UNKNOWN_SPREAD: f64 = 2.5;
 
 /// What one exchange says, all in seconds from the origin of the estimate.
@@ -60,7 +69,8 @@ pub(super) struct Reading {
     pub(super) reach: f64,
     /// The variance of what the steps of the server's clock add; 0 if it has none.
     pub(super) coarse: f64,
-    /// The round trip took so much longer than usual that no law says anything about where in the interval the truth is.
+    /// The round trip took so much longer than usual that no law says anything about where in the
+    /// interval the truth is.
     pub(super) wild: bool,
     /// The wait in a slow queue.
     pub(super) wait: Wait,
@@ -70,12 +80,13 @@ pub(super) struct Reading {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slope {
     tilt: f64,
-    /// The logarithm of the integral, which makes the likelihood a density of the middle, given the width.
+    /// The logarithm of the integral, which makes the likelihood a density of the middle, given the
+    /// width.
     norm: f64,
 }
 
-/// The exponential laws on an interval of this width, for a link whose round trips take `median` longer than the shortest
-/// one in the middle. Seconds.
+/// The exponential laws on an interval of this width, for a link whose round trips take `median`
+/// longer than the shortest one in the middle. Seconds.
 pub(super) fn slopes(median: f64, width: f64) -> [Slope; EXPONENTIALS] {
     let mut slopes = [Slope::default(); EXPONENTIALS];
     for ((slope, ratio), share) in slopes.iter_mut().zip(RATIOS).zip(MEDIANS) {
@@ -116,7 +127,10 @@ pub(super) struct Mixed {
 
 /// Mixes the posteriors of laws with these weights.
 pub(super) fn mix<const N: usize>(posteriors: &[Posterior; N], weights: &[f64; N]) -> Mixed {
-    let best = posteriors.iter().map(|posterior| posterior.evidence).fold(f64::NEG_INFINITY, f64::max);
+    let best = posteriors
+        .iter()
+        .map(|posterior| posterior.evidence)
+        .fold(f64::NEG_INFINITY, f64::max);
     let (mut sum, mut mixed) = (0.0, Mixed::default());
     for (posterior, weight) in posteriors.iter().zip(weights) {
         let share = weight * (posterior.evidence - best).exp();
@@ -140,13 +154,21 @@ pub(super) fn mix<const N: usize>(posteriors: &[Posterior; N], weights: &[f64; N
 /// The variance of a server's wobble, as far as laws with these weights believe in one.
 pub(super) fn wobble(weights: &[f64; LAWS], jitter: f64) -> f64 {
     let believed = weights.get(WOBBLING).unwrap_or_default();
-    believed.iter().zip(WOBBLES).map(|(weight, share)| weight * (share * jitter).powi(2)).sum()
+    believed
+        .iter()
+        .zip(WOBBLES)
+        .map(|(weight, share)| weight * (share * jitter).powi(2))
+        .sum()
 }
 
 /// A flat likelihood between two ends; evidence is the density of the middle, given the width.
 fn flat((low, high): (f64, f64), mean: f64, deviation: f64) -> Posterior {
     let cut = cut((low - mean) / deviation, (high - mean) / deviation);
-    Posterior { shift: cut.mean * deviation, narrowed: cut.variance, evidence: cut.log_mass - (high - low).ln() }
+    Posterior {
+        shift: cut.mean * deviation,
+        narrowed: cut.variance,
+        evidence: cut.log_mass - (high - low).ln(),
+    }
 }
 
 impl Reading {
@@ -161,50 +183,83 @@ impl Reading {
     /// What becomes of a normal belief under each law.
     pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; LAWS] {
         let deviation = variance.sqrt();
-        let soft = flat((self.low - self.soft, self.high + self.soft), mean, deviation);
+        let soft = flat(
+            (self.low - self.soft, self.high + self.soft),
+            mean,
+            deviation,
+        );
         let outlier = self.outlier(deviation);
         if self.wild {
-            return [soft, soft, soft, soft, soft, soft, soft, soft, soft, soft, outlier];
+            return [
+                soft, soft, soft, soft, soft, soft, soft, soft, soft, soft, outlier,
+            ];
         }
         if self.coarse > 0.0 {
             let steps = self.gaussian(mean, variance, self.variance + self.coarse);
             let [little, more, most] = self.wobbling(mean, variance);
-            return [soft, steps, steps, steps, steps, steps, soft, little, more, most, outlier];
+            return [
+                soft, steps, steps, steps, steps, steps, soft, little, more, most, outlier,
+            ];
         }
         let [even, request, mostly_request, reply, mostly_reply] =
             self.slopes.map(|slope| self.tilted(mean, deviation, slope));
         let gaussian = self.gaussian(mean, variance, self.variance);
         let [little, more, most] = self.wobbling(mean, variance);
-        [even, request, mostly_request, reply, mostly_reply, gaussian, soft, little, more, most, outlier]
+        [
+            even,
+            request,
+            mostly_request,
+            reply,
+            mostly_reply,
+            gaussian,
+            soft,
+            little,
+            more,
+            most,
+            outlier,
+        ]
     }
 
-    /// The change of a normal belief about the middle if the packets have waited in a slow queue with this split. `others` can
-    /// testify against the source.
+    /// The change of a normal belief about the middle if the packets have waited in a slow queue
+    /// with this split. `others` can testify against the source.
     pub(super) fn slow(&self, split: f64, mean: f64, variance: f64, others: bool) -> Mixed {
         let slow = self.gaussian(mean, variance, self.wait.variance);
         let within = self.wait.excess + self.soft + self.wait.variance.sqrt();
         let ends = (self.middle() - within, self.middle() + within);
         let soft = flat(ends, mean - split * self.wait.half, variance.sqrt());
-        mix(&[slow, soft, self.outlier(variance.sqrt())], &[1.0, SOFT_BESIDE_SLOW.exp(), outlier_weight(others).exp()])
+        mix(
+            &[slow, soft, self.outlier(variance.sqrt())],
+            &[1.0, SOFT_BESIDE_SLOW.exp(), outlier_weight(others).exp()],
+        )
     }
 
-    /// The refusal to learn. While the state is uncertain, a reading may be anywhere and yet be no outlier.
+    /// The refusal to learn. While the state is uncertain, a reading may be anywhere and yet be no
+    /// outlier.
     fn outlier(&self, deviation: f64) -> Posterior {
-        Posterior { shift: 0.0, narrowed: 1.0, evidence: -self.reach.max(UNKNOWN_SPREAD * deviation).ln() }
+        Posterior {
+            shift: 0.0,
+            narrowed: 1.0,
+            evidence: -self.reach.max(UNKNOWN_SPREAD * deviation).ln(),
+        }
     }
 
     fn wobbling(&self, mean: f64, variance: f64) -> [Posterior; WOBBLES.len()] {
-        WOBBLES.map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2) + self.coarse))
+        WOBBLES
+            .map(|share| self.gaussian(mean, variance, (share * self.jitter).powi(2) + self.coarse))
     }
 
     fn tilted(&self, mean: f64, deviation: f64, slope: Slope) -> Posterior {
         // A normal density times exp(tilt · x) is one that is moved by tilt times its variance.
         let moved = slope.tilt * deviation;
-        let cut = cut((self.low - mean) / deviation - moved, (self.high - mean) / deviation - moved);
+        let cut = cut(
+            (self.low - mean) / deviation - moved,
+            (self.high - mean) / deviation - moved,
+        );
         Posterior {
             shift: (cut.mean + moved) * deviation,
             narrowed: cut.variance,
-            evidence: cut.log_mass + slope.tilt * (mean - self.middle()) + moved * moved / 2.0 - slope.norm,
+            evidence: cut.log_mass + slope.tilt * (mean - self.middle()) + moved * moved / 2.0
+                - slope.norm,
         }
     }
 
@@ -215,7 +270,8 @@ impl Reading {
         Posterior {
             shift: gain * surprise,
             narrowed: 1.0 - gain,
-            evidence: -0.5 * surprise * surprise / total - 0.5 * (std::f64::consts::TAU * total).ln(),
+            evidence: -0.5 * surprise * surprise / total
+                - 0.5 * (std::f64::consts::TAU * total).ln(),
         }
     }
 }
@@ -255,7 +311,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_wild_reading_only_says_that_the_truth_is_inside() {
-        let wild = Reading { wild: true, ..reading(-0.05, 0.05) };
+        let wild = Reading {
+            wild: true,
+            ..reading(-0.05, 0.05)
+        };
         for posterior in wild.posteriors(0.0, 1e-10) {
             assert!(posterior.shift.abs() < 1e-12 && (posterior.narrowed - 1.0).abs() < 1e-6);
         }
@@ -264,7 +323,12 @@ pub(super) mod tests {
     #[test]
     fn a_reading_far_off_is_best_explained_as_an_outlier() {
         let all = reading(0.010, 0.011).posteriors(0.0, 1e-8);
-        let best = all.iter().enumerate().max_by(|a, b| a.1.evidence.total_cmp(&b.1.evidence)).unwrap().0;
+        let best = all
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.evidence.total_cmp(&b.1.evidence))
+            .unwrap()
+            .0;
         assert_eq!(best, OUTLIER);
         assert_eq!(all[OUTLIER].shift, 0.0);
     }

@@ -1,5 +1,5 @@
-//! What is known about the path to one source: its shortest round trip, how much longer they usually take, and which law
-//! the delays follow.
+//! What is known about the path to one source: its shortest round trip, how much longer they
+//! usually take, and which law the delays follow.
 
 use super::bank::WANDERS;
 use super::law::{LAWS, OUTLIER, Posterior, Reading, WOBBLING, outlier_weight, slopes};
@@ -10,8 +10,9 @@ use crate::time::Seconds;
 
 /// Round trips from which the usual one is found.
 const RECENT: usize = 128;
-/// A link may have become better: of fewer round trips, the usual one is below so many times their median, or their longest
-/// if there are four only, by the law of exponential delays in all but one of fifty cases.
+/// A link may have become better: of fewer round trips, the usual one is below so many times their
+/// median, or their longest if there are four only, by the law of exponential delays in all but one
+/// of fifty cases.
 const FEWER: [(usize, f64); 2] = [(32, 1.5), (16, 2.0)];
 const FEWEST: (usize, f64) = (4, 4.0);
 /// The sum of two exponential delays of mean 1 is above this half of the time.
@@ -22,13 +23,15 @@ const WILD: f64 = 4.0;
 const FORGETTING: f64 = 0.985;
 /// No law falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -10.0;
-/// A server is believed to wobble only if nothing else explains what it says, and that for some time: else a clock that
-/// changes would be mistaken for it. The weight of that belief falls further, and grows by no more than this per reading.
+/// A server is believed to wobble only if nothing else explains what it says, and that for some
+/// time: else a clock that changes would be mistaken for it. The weight of that belief falls
+/// further, and grows by no more than this per reading.
 const LEAST_WOBBLE: f64 = -14.0;
 const WOBBLE_GAIN: f64 = 2.0;
 /// Where outliers may lie, in jitters.
 const OUTLIER_REACH: f64 = 10.0;
-/// Readings before the jitter is known; until then it is taken to be this share of the round trip at least.
+/// Readings before the jitter is known; until then it is taken to be this share of the round trip
+/// at least.
 const FEW: usize = 8;
 const FIRST_JITTER: f64 = 0.25;
 /// Wild round trips in a row that, if they are alike, make a new path.
@@ -41,7 +44,8 @@ const FAMILIAR: usize = 32;
 const CONFIRMED_WITHIN: usize = 8;
 /// Readings after which a much shorter round trip is a new path and no luck.
 const ACQUAINTED: usize = 16;
-/// The share of a server's precision by which its timestamps are typically off: most servers are better than they say.
+/// The share of a server's precision by which its timestamps are typically off: most servers are
+/// better than they say.
 const GRAIN_SHARE: f64 = 0.25;
 /// No precision is believed to be worse than this.
 const COARSEST_GRAIN: Seconds = Seconds::new(1e-3);
@@ -54,15 +58,16 @@ pub(super) struct Link {
     recent: [f64; RECENT],
     seen: usize,
     shortest: Shortest,
-    /// Logarithms of the weights of the laws, for each size of wander: what looks like noise to one looks like a changing
-    /// clock to another.
+    /// Logarithms of the weights of the laws, for each size of wander: what looks like noise to one
+    /// looks like a changing clock to another.
     weights: [[f64; LAWS]; WANDERS],
     /// The wild round trips in a row that have come last: how many, and their range.
     wild: (usize, f64, f64),
     jitter: f64,
     /// J/√n, in seconds, which is what the base delay may be wrong by but for a factor.
     blur: f64,
-    /// A round trip that was too short to be of this path, and has yet to be confirmed: its length and its number.
+    /// A round trip that was too short to be of this path, and has yet to be confirmed: its length
+    /// and its number.
     too_short: Option<(f64, usize)>,
 }
 
@@ -74,7 +79,8 @@ struct Summary {
     median: f64,
     /// The standard deviation of one way, if the noise is Gaussian.
     sigma: f64,
-    /// The least of what the median is divided by the root of the number of round trips that say so.
+    /// The least of what the median is divided by the root of the number of round trips that say
+    /// so.
     blur: f64,
 }
 
@@ -97,7 +103,8 @@ impl Link {
         self.shortest.least().max(0.0)
     }
 
-    /// The weights of the laws for each size of wander; they sum up to 1. `others` can testify against this source.
+    /// The weights of the laws for each size of wander; they sum up to 1. `others` can testify
+    /// against this source.
     pub(super) fn weights(&self, others: bool) -> [[f64; LAWS]; WANDERS] {
         let outlier = outlier_weight(others);
         self.weights.map(|mut weights| {
@@ -119,7 +126,10 @@ impl Link {
     /// A reading could not be explained: perhaps the server wobbles.
     pub(super) fn suspect_wobble(&mut self) {
         for weights in &mut self.weights {
-            let wobbling = weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));
+            let wobbling = weights
+                .iter_mut()
+                .enumerate()
+                .filter(|(law, _)| WOBBLING.contains(law));
             wobbling.for_each(|(_, weight)| *weight = (*weight + WOBBLE_GAIN).min(0.0));
         }
     }
@@ -137,7 +147,10 @@ impl Link {
     /// The server has jumped, and did not wobble.
     pub(super) fn trust(&mut self) {
         for weights in &mut self.weights {
-            let wobbling = weights.iter_mut().enumerate().filter(|(law, _)| WOBBLING.contains(law));
+            let wobbling = weights
+                .iter_mut()
+                .enumerate()
+                .filter(|(law, _)| WOBBLING.contains(law));
             wobbling.for_each(|(_, weight)| *weight = LEAST_WOBBLE);
         }
     }
@@ -147,8 +160,8 @@ impl Link {
         self.jitter
     }
 
-    /// What the base delay may still be wrong by, in seconds: all readings share that error, so that they do not average it
-    /// out.
+    /// What the base delay may still be wrong by, in seconds: all readings share that error, so
+    /// that they do not average it out.
     pub(super) fn unsure(&self) -> f64 {
         0.5 * self.blur
     }
@@ -157,10 +170,13 @@ impl Link {
         // The shortest of n round trips is itself late by about 1.25 J / √n.
         let n = self.remembered().sqrt();
         let unsure = 1.0 - (self.seen.min(FEW) as f64) / FEW as f64;
-        summary.median / (MEDIAN_OF_SUM - 1.25 / n).max(0.5) + unsure * FIRST_JITTER * summary.shortest + LEAST_JITTER
+        summary.median / (MEDIAN_OF_SUM - 1.25 / n).max(0.5)
+            + unsure * FIRST_JITTER * summary.shortest
+            + LEAST_JITTER
     }
 
-    /// Whether a round trip fits to this path: it is not shorter than any before by more than luck explains.
+    /// Whether a round trip fits to this path: it is not shorter than any before by more than luck
+    /// explains.
     pub(super) fn admits(&self, round_trip: f64) -> bool {
         round_trip >= self.shortest() - self.luck()
     }
@@ -170,15 +186,18 @@ impl Link {
         2.0 * MEDIAN_OF_SUM * self.jitter + 0.05 * self.shortest()
     }
 
-    /// A round trip is too short to be of this path. Whether another one that was alike, of the last few, confirms that there is
-    /// such a path: a single one is rather a bad timestamp.
+    /// A round trip is too short to be of this path. Whether another one that was alike, of the
+    /// last few, confirms that there is such a path: a single one is rather a bad timestamp.
     pub(super) fn confirms_shorter(&mut self, round_trip: f64) -> bool {
         if self.seen < FAMILIAR || round_trip >= self.shortest() - self.luck() {
             return true;
         }
-        let near = 2.0 * MEDIAN_OF_SUM * self.jitter + ALIKE * (self.shortest() - round_trip).max(0.0);
+        let near =
+            2.0 * MEDIAN_OF_SUM * self.jitter + ALIKE * (self.shortest() - round_trip).max(0.0);
         let before = self.too_short.replace((round_trip, self.seen));
-        before.is_some_and(|(length, seen)| (length - round_trip).abs() <= near && self.seen - seen <= CONFIRMED_WITHIN)
+        before.is_some_and(|(length, seen)| {
+            (length - round_trip).abs() <= near && self.seen - seen <= CONFIRMED_WITHIN
+        })
     }
 
     /// Whether there have been enough round trips to know the path.
@@ -186,7 +205,8 @@ impl Link {
         self.seen >= ACQUAINTED
     }
 
-    /// Whether the last round trips were all much longer than before, and alike: then they took another path.
+    /// Whether the last round trips were all much longer than before, and alike: then they took
+    /// another path.
     pub(super) fn has_another_path(&self) -> bool {
         let (count, low, high) = self.wild;
         count >= NEW_PATH && high - low < ALIKE * (low - self.shortest())
@@ -201,38 +221,70 @@ impl Link {
         self.seen.clamp(1, REMEMBERED) as f64
     }
 
-    /// Learns from an exchange and tells what it says about the clock. `outbound` and `inbound` are its readings in seconds
-    /// from the origin, at the time when the reply arrived. `steps` is the size of the steps of the server's clock, in
-    /// seconds, beyond the precision that it claims.
-    pub(super) fn read(&mut self, outbound: f64, inbound: f64, measurement: &Measurement, steps: f64) -> Reading {
+    /// Learns from an exchange and tells what it says about the clock. `outbound` and `inbound` are
+    /// its readings in seconds from the origin, at the time when the reply arrived. `steps` is the
+    /// size of the steps of the server's clock, in seconds, beyond the precision that it claims.
+    pub(super) fn read(
+        &mut self,
+        outbound: f64,
+        inbound: f64,
+        measurement: &Measurement,
+        steps: f64,
+    ) -> Reading {
         let round_trip = (outbound - inbound).max(0.0);
         self.push(round_trip);
         let summary = self.summary();
         let jitter = self.scale(&summary);
         self.jitter = jitter;
-        // If fewer round trips say that the link has become better, the base delay is known from them.
+        // If fewer round trips say that the link has become better, the base delay is known from
+        // them.
         let known = 1.0 / self.remembered().sqrt();
-        self.blur = jitter * if summary.median > 0.0 { known.min(summary.blur / summary.median) } else { known };
-        let grain = GRAIN_SHARE * measurement.root.precision.seconds().min(COARSEST_GRAIN).to_f64();
-        let early = if self.seen == 1 { summary.shortest / 2.0 } else { 0.0 };
+        self.blur = jitter
+            * if summary.median > 0.0 {
+                known.min(summary.blur / summary.median)
+            } else {
+                known
+            };
+        let grain = GRAIN_SHARE
+            * measurement
+                .root
+                .precision
+                .seconds()
+                .min(COARSEST_GRAIN)
+                .to_f64();
+        let early = if self.seen == 1 {
+            summary.shortest / 2.0
+        } else {
+            0.0
+        };
         // One that is too short by this comes from a bad timestamp, unless others confirm it.
         let early = early + self.shortest.lead(self.jitter_without_shortest());
         let slack = 0.63 * self.blur + 0.01 * jitter + grain + early + steps / 2.0;
         let base = summary.shortest / 2.0;
         let few = self.seen < FEW;
-        let wild = !few && round_trip - summary.shortest > WILD * MEDIAN_OF_SUM * jitter + 2.0 * grain;
+        let wild =
+            !few && round_trip - summary.shortest > WILD * MEDIAN_OF_SUM * jitter + 2.0 * grain;
         self.count_wild(wild, round_trip);
         let (low, high) = (inbound + base - slack, outbound - base + slack);
         Reading {
             low,
             high,
             slopes: slopes(MEDIAN_OF_SUM * jitter + 1e-9, (high - low).max(1e-12)),
-            variance: 0.5 * if few { jitter * jitter } else { summary.sigma.powi(2).max(jitter * jitter / 50.0) },
+            variance: 0.5
+                * if few {
+                    jitter * jitter
+                } else {
+                    summary.sigma.powi(2).max(jitter * jitter / 50.0)
+                },
             jitter,
             soft: 1.4 * self.blur,
             reach: (high - low).max(0.0) + OUTLIER_REACH * jitter,
             // The steps matter where they are larger than what delays do.
-            coarse: if steps > jitter { steps * steps / 12.0 } else { 0.0 },
+            coarse: if steps > jitter {
+                steps * steps / 12.0
+            } else {
+                0.0
+            },
             wild,
             wait: Wait::default(),
         }
@@ -266,27 +318,45 @@ impl Link {
         let mut last = [0.0; RECENT];
         let count = count.min(self.seen).min(RECENT);
         for (slot, back) in last.iter_mut().zip(1..=count) {
-            *slot = self.recent.get((self.seen - back) % RECENT).copied().unwrap_or_default();
+            *slot = self
+                .recent
+                .get((self.seen - back) % RECENT)
+                .copied()
+                .unwrap_or_default();
         }
         (last, count)
     }
 
     fn median_of(&self, count: usize) -> f64 {
         let (mut last, count) = self.last(count);
-        last.get_mut(..count).filter(|known| !known.is_empty()).map_or(0.0, median)
+        last.get_mut(..count)
+            .filter(|known| !known.is_empty())
+            .map_or(0.0, median)
     }
 
     fn summary(&self) -> Summary {
         let (mut sorted, count) = self.last(RECENT);
         let Some(known) = sorted.get_mut(..count).filter(|known| !known.is_empty()) else {
-            return Summary { shortest: 0.0, median: 0.0, sigma: 0.0, blur: 0.0 };
+            return Summary {
+                shortest: 0.0,
+                median: 0.0,
+                sigma: 0.0,
+                blur: 0.0,
+            };
         };
         let middle = median(known);
-        known.iter_mut().for_each(|round_trip| *round_trip = (*round_trip - middle).abs());
+        known
+            .iter_mut()
+            .for_each(|round_trip| *round_trip = (*round_trip - middle).abs());
         let deviation = median(known);
         let shortest = self.shortest();
-        // If there are only two, the longer one may have been held up: it does not make the other one doubtful.
-        let most = if count / 2 == 1 { shortest / 4.0 } else { f64::INFINITY };
+        // If there are only two, the longer one may have been held up: it does not make the other
+        // one doubtful.
+        let most = if count / 2 == 1 {
+            shortest / 4.0
+        } else {
+            f64::INFINITY
+        };
         let all = (middle - shortest).clamp(0.0, most);
         let whole = Summary {
             shortest,
@@ -300,10 +370,20 @@ impl Link {
     /// The same, if the last round trips show that the link has become better.
     fn better(&self, mut summary: Summary) -> Summary {
         let longest = self.last(FEWEST.0);
-        let longest = longest.0.iter().take(longest.1).copied().fold(0.0, f64::max);
+        let longest = longest
+            .0
+            .iter()
+            .take(longest.1)
+            .copied()
+            .fold(0.0, f64::max);
         let few = (FEWEST.0, FEWEST.1 * (longest - summary.shortest));
-        let fewer = FEWER.map(|(count, times)| (count, times * (self.median_of(count) - summary.shortest)));
-        for (count, most) in fewer.into_iter().chain([few]).filter(|(count, _)| *count < self.seen) {
+        let fewer =
+            FEWER.map(|(count, times)| (count, times * (self.median_of(count) - summary.shortest)));
+        for (count, most) in fewer
+            .into_iter()
+            .chain([few])
+            .filter(|(count, _)| *count < self.seen)
+        {
             let most = most.max(0.0);
             if most < summary.median {
                 summary.sigma *= most / summary.median;
@@ -324,20 +404,32 @@ fn median(values: &mut [f64]) -> f64 {
 fn weigh(weights: &mut [f64; LAWS], posteriors: &[Posterior; LAWS]) {
     let wobbles = |law: usize| WOBBLING.contains(&law);
     let best_of = |wobbling: bool| {
-        let own = posteriors.iter().enumerate().filter(|(law, _)| *law != OUTLIER && wobbles(*law) == wobbling);
-        own.map(|(_, posterior)| posterior.evidence).fold(f64::NEG_INFINITY, f64::max)
+        let own = posteriors
+            .iter()
+            .enumerate()
+            .filter(|(law, _)| *law != OUTLIER && wobbles(*law) == wobbling);
+        own.map(|(_, posterior)| posterior.evidence)
+            .fold(f64::NEG_INFINITY, f64::max)
     };
     let (ordinary, wobbling) = (best_of(false), best_of(true));
     // What the best law of a wobbling server gains on the others at most.
     let gain = (wobbling - ordinary).min(WOBBLE_GAIN);
     for (law, (weight, posterior)) in weights.iter_mut().zip(posteriors).enumerate() {
-        let behind = if wobbles(law) { posterior.evidence - wobbling + gain } else { posterior.evidence - ordinary };
+        let behind = if wobbles(law) {
+            posterior.evidence - wobbling + gain
+        } else {
+            posterior.evidence - ordinary
+        };
         *weight = *weight * FORGETTING + behind.max(LEAST_WEIGHT);
     }
     weights[OUTLIER] = f64::NEG_INFINITY;
     let best = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     for (law, weight) in weights.iter_mut().enumerate() {
-        *weight = (*weight - best).max(if wobbles(law) { LEAST_WOBBLE } else { LEAST_WEIGHT });
+        *weight = (*weight - best).max(if wobbles(law) {
+            LEAST_WOBBLE
+        } else {
+            LEAST_WEIGHT
+        });
     }
 }
 
@@ -351,21 +443,33 @@ mod tests {
         let mut link = Link::new();
         for excess in excesses {
             let round_trip = 0.02 + excess;
-            link.read(round_trip / 2.0, -round_trip / 2.0, &measurement(0.0, 0.0, round_trip), 0.0);
+            link.read(
+                round_trip / 2.0,
+                -round_trip / 2.0,
+                &measurement(0.0, 0.0, round_trip),
+                0.0,
+            );
         }
         link
     }
 
-    /// Excesses of exponential delays with this jitter, their sum cut to what a few hundred of them show.
+    /// Excesses of exponential delays with this jitter, their sum cut to what a few hundred of them
+    /// show.
     fn excesses(jitter: f64, count: u32) -> impl Iterator<Item = f64> {
-        let share = |place: u32| f64::from(place.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24) + 1e-3;
+        let share = |place: u32| {
+            f64::from(place.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24) + 1e-3
+        };
         (0..count).map(move |place| -jitter * (share(2 * place).ln() + share(2 * place + 1).ln()))
     }
 
     #[test]
     fn a_link_that_becomes_better_is_believed_within_sixteen_replies() {
         let before = link(excesses(1e-2, 400));
-        assert!((0.5e-2..2e-2).contains(&before.jitter()), "{}", before.jitter());
+        assert!(
+            (0.5e-2..2e-2).contains(&before.jitter()),
+            "{}",
+            before.jitter()
+        );
         let after = link(excesses(1e-2, 400).chain(excesses(1e-5, 16)));
         assert!(after.jitter() < 4e-5, "{}", after.jitter());
         assert!(after.unsure() < 1e-5, "{}", after.unsure());
@@ -373,7 +477,11 @@ mod tests {
 
     #[test]
     fn a_link_that_becomes_worse_is_believed_once_most_of_128_replies_say_so() {
-        let after = link(excesses(1e-5, 400).chain(excesses(1e-5, 8)).chain(excesses(1e-2, 70)));
+        let after = link(
+            excesses(1e-5, 400)
+                .chain(excesses(1e-5, 8))
+                .chain(excesses(1e-2, 70)),
+        );
         assert!(after.jitter() > 0.4e-2, "{}", after.jitter());
     }
 
@@ -382,7 +490,10 @@ mod tests {
         let whole = link(excesses(1e-3, 400)).jitter();
         for count in 400..464 {
             let now = link(excesses(1e-3, count)).jitter();
-            assert!((0.5..1.5).contains(&(now / whole)), "{count}: {now} {whole}");
+            assert!(
+                (0.5..1.5).contains(&(now / whole)),
+                "{count}: {now} {whole}"
+            );
         }
     }
 
@@ -391,13 +502,18 @@ mod tests {
         let normal = || excesses(1e-4, 400);
         let expected = link(normal()).shortest();
         let link = link(normal().chain([-1e-3]).chain(excesses(1e-4, 9)));
-        assert!((link.shortest() - expected).abs() < 1e-5, "{} {expected}", link.shortest());
+        assert!(
+            (link.shortest() - expected).abs() < 1e-5,
+            "{} {expected}",
+            link.shortest()
+        );
     }
 
     #[test]
     fn a_reading_whose_round_trip_is_too_short_is_widened_by_that() {
         let mut link = link(excesses(1e-4, 100));
-        // The server's last timestamp is too late by 1 ms: the truth, 0, is below the reply's reading.
+        // The server's last timestamp is too late by 1 ms: the truth, 0, is below the reply's
+        // reading.
         let reading = link.read(0.01, -0.009, &measurement(0.0, 0.0, 0.019), 0.0);
         assert!(reading.low < 0.0 && reading.high > 0.0, "{reading:?}");
         assert!(reading.width() > 1e-3);

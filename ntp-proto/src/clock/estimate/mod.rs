@@ -1,10 +1,12 @@
 //! The estimator: what time it is, how fast our clock runs, and how well both are known.
 //!
-//! It works in the free-running timescale, so that steering cannot disturb it. Each [`Bank`] holds filters for different sizes of
-//! the oscillator's wander, and [`Models`] a bank for each way in which slow queues may be split between requests and replies;
-//! each [`Link`](link::Link) knows the path to one source, and a [`Queue`](queue::Queue) the slow part of its delay; [`law`] says
-//! what a reading means; a [`Trail`] of unforeseen readings shows that the clock runs at another rate than was possible, and a
-//! [`Shift`] that it has jumped. docs/design/clock.md explains the model, the formulas and the origin of the numbers.
+//! It works in the free-running timescale, so that steering cannot disturb it. Each [`Bank`] holds
+//! filters for different sizes of the oscillator's wander, and [`Models`] a bank for each way in
+//! which slow queues may be split between requests and replies; each [`Link`](link::Link) knows the
+//! path to one source, and a [`Queue`](queue::Queue) the slow part of its delay; [`law`] says what
+//! a reading means; a [`Trail`] of unforeseen readings shows that the clock runs at another rate
+//! than was possible, and a [`Shift`] that it has jumped. docs/design/clock.md explains the model,
+//! the formulas and the origin of the numbers.
 //!
 //! [`Bank`]: bank::Bank
 
@@ -53,8 +55,8 @@ const LEAST_BIAS: f64 = 1e-6;
 const ROOT_SHARE: f64 = 0.2;
 /// Standard deviations that an error bound takes.
 const SURE: f64 = 3.0;
-/// No server is believed to wobble by more, as a standard deviation in seconds, where the rate of our clock may be what is
-/// seen.
+/// No server is believed to wobble by more, as a standard deviation in seconds, where the rate of
+/// our clock may be what is seen.
 const MOST_WOBBLE: f64 = 0.02;
 /// Readings that contradict one another must agree to this rate, beyond their widths.
 const AGREEMENT: f64 = 100e-6;
@@ -84,14 +86,26 @@ pub struct Estimate {
 
 impl Estimate {
     pub(super) fn new(known: Option<KnownFrequency>) -> Self {
-        let KnownFrequency { frequency, uncertainty } =
-            known.unwrap_or(KnownFrequency { frequency: Frequency::ZERO, uncertainty: UNKNOWN });
-        let (rate, deviation) = (frequency.limited(LARGEST_RATE).to_f64(), uncertainty.to_f64());
+        let KnownFrequency {
+            frequency,
+            uncertainty,
+        } = known.unwrap_or(KnownFrequency {
+            frequency: Frequency::ZERO,
+            uncertainty: UNKNOWN,
+        });
+        let (rate, deviation) = (
+            frequency.limited(LARGEST_RATE).to_f64(),
+            uncertainty.to_f64(),
+        );
         Self {
             bank: Models::new(rate, deviation),
             places: Places::new(),
             origin: NtpDuration::ZERO,
-            belief: Belief { rate, rate_variance: deviation * deviation, ..Belief::default() },
+            belief: Belief {
+                rate,
+                rate_variance: deviation * deviation,
+                ..Belief::default()
+            },
             at: None,
             pace: Pace::new(),
             prior: (rate, deviation),
@@ -99,10 +113,15 @@ impl Estimate {
         }
     }
 
-    /// A source is no longer asked: its places are free at once. The clock stays where it is believed to be.
+    /// A source is no longer asked: its places are free at once. The clock stays where it is
+    /// believed to be.
     pub(super) fn forget(&mut self, source: SourceId) {
-        let own: Vec<usize> =
-            self.places.indexed().filter(|(_, place)| place.source == source).map(|(index, _)| index).collect();
+        let own: Vec<usize> = self
+            .places
+            .indexed()
+            .filter(|(_, place)| place.source == source)
+            .map(|(index, _)| index)
+            .collect();
         for index in own {
             self.places.set(index, None);
             self.bank.release(index);
@@ -119,30 +138,55 @@ impl Estimate {
         (self.belief.rate.abs() - LARGEST_RATE.to_f64()).max(0.0)
     }
 
-    /// Takes in the newest measurement of a source that is believed and that is asked at the interval `poll`. Returns whether
-    /// it was news.
-    pub(super) fn learn(&mut self, source: SourceId, measurement: &Measurement, poll: PollInterval) -> bool {
-        if self.places.iter().any(|place| place.source == source && place.last == measurement.at) {
+    /// Takes in the newest measurement of a source that is believed and that is asked at the
+    /// interval `poll`. Returns whether it was news.
+    pub(super) fn learn(
+        &mut self,
+        source: SourceId,
+        measurement: &Measurement,
+        poll: PollInterval,
+    ) -> bool {
+        if self
+            .places
+            .iter()
+            .any(|place| place.source == source && place.last == measurement.at)
+        {
             return false;
         }
         if self.at.is_none() {
             self.begin(measurement);
         }
-        let span = self.at.map_or(Seconds::ZERO, |at| measurement.at - at).max(Seconds::ZERO);
+        let span = self
+            .at
+            .map_or(Seconds::ZERO, |at| measurement.at - at)
+            .max(Seconds::ZERO);
         self.places.pass(span, source, poll);
-        let Some(place) = self.place_of(source, measurement, poll) else { return false };
+        let Some(place) = self.place_of(source, measurement, poll) else {
+            return false;
+        };
         self.take(place, span.to_f64(), measurement);
         true
     }
 
-    /// The place of the path that a reply has taken: of those known from its source, the longest that is not too long.
-    fn place_of(&mut self, source: SourceId, measurement: &Measurement, poll: PollInterval) -> Option<usize> {
+    /// The place of the path that a reply has taken: of those known from its source, the longest
+    /// that is not too long.
+    fn place_of(
+        &mut self,
+        source: SourceId,
+        measurement: &Measurement,
+        poll: PollInterval,
+    ) -> Option<usize> {
         let round_trip = measurement.delay().to_f64();
-        let own = self.places.indexed().filter(|(_, place)| place.source == source);
+        let own = self
+            .places
+            .indexed()
+            .filter(|(_, place)| place.source == source);
         let length = |place: &Place| place.link.shortest();
-        let longest = |a: &(usize, &Place), b: &(usize, &Place)| length(a.1).total_cmp(&length(b.1));
+        let longest =
+            |a: &(usize, &Place), b: &(usize, &Place)| length(a.1).total_cmp(&length(b.1));
         let alone = own.clone().count() == 1;
-        let fits = |place: &Place| place.link.admits(round_trip) || (alone && !place.link.is_known());
+        let fits =
+            |place: &Place| place.link.admits(round_trip) || (alone && !place.link.is_known());
         let fitting = own.clone().filter(|(_, place)| fits(place)).max_by(longest);
         let place = Place::new(source, measurement, poll);
         match (fitting, own.min_by(longest)) {
@@ -164,18 +208,28 @@ impl Estimate {
         }
     }
 
-    /// Gives a path a place, if there is one for it. The round trip differs from that of the path before by this many seconds,
-    /// if there was one: all of that may be in one way.
-    fn settle(&mut self, place: Place, measurement: &Measurement, difference: f64, of: Option<usize>) -> Option<usize> {
-        let shorter =
-            of.and_then(|of| self.places.get(of)).is_some_and(|of| of.link.shortest() > measurement.delay().to_f64());
+    /// Gives a path a place, if there is one for it. The round trip differs from that of the path
+    /// before by this many seconds, if there was one: all of that may be in one way.
+    fn settle(
+        &mut self,
+        place: Place,
+        measurement: &Measurement,
+        difference: f64,
+        of: Option<usize>,
+    ) -> Option<usize> {
+        let shorter = of
+            .and_then(|of| self.places.get(of))
+            .is_some_and(|of| of.link.shortest() > measurement.delay().to_f64());
         let index = self.places.vacate(place.source, measurement)?;
         self.places.set(index, Some(place));
         let delay = measurement.delay().to_f64();
         let lasting = bias_variance(delay, measurement) + (delay / 4.0).powi(2);
         let now = lasting + difference * difference / 4.0;
         match of {
-            Some(of) if of != index => self.bank.admit_path([index, of], lasting, difference, shorter),
+            Some(of) if of != index => {
+                self.bank
+                    .admit_path([index, of], lasting, difference, shorter);
+            }
             _ => self.bank.admit(index, lasting, now),
         }
         Some(index)
@@ -184,30 +238,50 @@ impl Estimate {
     /// The very first measurement.
     fn begin(&mut self, measurement: &Measurement) {
         self.origin = measurement.offset();
-        self.places.iter_mut().for_each(|place| place.grain.interrupt());
+        self.places
+            .iter_mut()
+            .for_each(|place| place.grain.interrupt());
         self.at = Some(measurement.at);
-        self.bank.begin(0.0, (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14);
+        self.bank.begin(
+            0.0,
+            (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14,
+        );
     }
 
-    /// Learns from a reading of the path at this place, `span` seconds after the last reading of any.
+    /// Learns from a reading of the path at this place, `span` seconds after the last reading of
+    /// any.
     fn take(&mut self, index: usize, span: f64, measurement: &Measurement) {
         let sources = self.places.latest().count();
-        let Some(reading) = self.read(index, measurement) else { return };
+        let Some(reading) = self.read(index, measurement) else {
+            return;
+        };
         self.bank.predict(span, sources > 1);
         let paths = self.places.further_paths();
         self.bank.prepare(&reading.wait, &paths);
         self.at = Some(measurement.at);
-        let Some(place) = self.places.get_mut(index) else { return };
+        let Some(place) = self.places.get_mut(index) else {
+            return;
+        };
         let laws = place.link.weights(sources > 1);
         let outlook = self.bank.outlook(index, &reading, &laws, sources > 1);
         let foreseen = self.bank.belief(index);
         let middle = foreseen.offset + foreseen.bias;
-        // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on even if the server is
-        // believed to wobble by now: the trail may be why.
-        let wobble = 4.0 * self.bank.wobble(&laws, reading.jitter).min(MOST_WOBBLE.powi(2));
+        // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on
+        // even if the server is believed to wobble by now: the trail may be why.
+        let wobble = 4.0
+            * self
+                .bank
+                .wobble(&laws, reading.jitter)
+                .min(MOST_WOBBLE.powi(2));
         let deviation = |wobble: f64| (foreseen.shown_variance.max(0.0) + wobble).sqrt();
         let steady = deviation(if place.trail.is_none() { wobble } else { 0.0 });
-        place.trail = Trail::next(place.trail.as_ref(), measurement.at, &reading, middle, steady);
+        place.trail = Trail::next(
+            place.trail.as_ref(),
+            measurement.at,
+            &reading,
+            middle,
+            steady,
+        );
         let expected = Foreseen {
             middle,
             deviation: deviation(wobble),
@@ -216,17 +290,26 @@ impl Estimate {
             width: place.width,
         };
         let shift = place.shift.as_ref();
-        let shift = place.link.is_known().then(|| Shift::next(shift, measurement.at, &reading, expected));
+        let shift = place
+            .link
+            .is_known()
+            .then(|| Shift::next(shift, measurement.at, &reading, expected));
         place.shift = shift.flatten();
         place.width = reading.width().max(WIDTH_MEMORY * place.width);
         if self.turned(index, measurement.at) || self.shifted(index, measurement.at) {
             return;
         }
         self.suspect_shift(index, measurement.at);
-        let Some(place) = self.places.get_mut(index) else { return };
+        let Some(place) = self.places.get_mut(index) else {
+            return;
+        };
         if outlook.inexplicable {
             place.link.suspect_wobble();
-            let suspect = Suspect { at: measurement.at, middle: reading.middle(), width: reading.width() };
+            let suspect = Suspect {
+                at: measurement.at,
+                middle: reading.middle(),
+                width: reading.width(),
+            };
             self.belief = foreseen;
             return self.wonder(index, suspect);
         }
@@ -236,14 +319,23 @@ impl Estimate {
         if !reading.wild {
             place.link.weigh(&outlook.posteriors);
         }
-        self.bank.absorb(index, &outlook, &reading, (sources, &paths));
+        self.bank
+            .absorb(index, &outlook, &reading, (sources, &paths));
         let foreseen = self.belief.offset + self.belief.rate * span;
         self.belief = self.bank.belief(index);
         if !self.belief.is_finite() || self.belief.rate.abs() > NO_CLOCK {
             return self.restart();
         }
-        self.pace.observe(span, self.belief.offset - foreseen, self.belief.shown_variance);
-        let grain = self.places.latest().map(|(_, place)| place.grain.certain()).fold(f64::INFINITY, f64::min);
+        self.pace.observe(
+            span,
+            self.belief.offset - foreseen,
+            self.belief.shown_variance,
+        );
+        let grain = self
+            .places
+            .latest()
+            .map(|(_, place)| place.grain.certain())
+            .fold(f64::INFINITY, f64::min);
         self.pace.share(sources, grain);
     }
 
@@ -255,37 +347,63 @@ impl Estimate {
         let inbound = Seconds::from(measurement.inbound - self.origin).to_f64();
         let place = self.places.get_mut(index)?;
         place.last = measurement.at;
-        let news = place.grain.observe_timestamp(measurement.at.shown() + measurement.inbound);
+        let news = place
+            .grain
+            .observe_timestamp(measurement.at.shown() + measurement.inbound);
         let (known, certain) = (place.grain.size(), place.grain.certain());
         if news {
             self.misread(index, measurement, certain);
         }
         let place = self.places.get_mut(index)?;
         let mut reading = place.link.read(outbound, inbound, measurement, known);
-        let point = Point { at: measurement.at, middle: reading.middle(), width: reading.width() - known };
-        let tolerance = SURE * self.belief.rate_variance.max(0.0).sqrt().min(AGREEMENT) + LEAST_TOLERANCE;
-        place.grain.observe_reading(point, self.belief.rate, tolerance);
+        let point = Point {
+            at: measurement.at,
+            middle: reading.middle(),
+            width: reading.width() - known,
+        };
+        let tolerance =
+            SURE * self.belief.rate_variance.max(0.0).sqrt().min(AGREEMENT) + LEAST_TOLERANCE;
+        place
+            .grain
+            .observe_reading(point, self.belief.rate, tolerance);
         let unsure = place.link.unsure();
-        let variance = bias_variance(place.link.shortest(), measurement) + unsure * unsure + known * known / 4.0;
+        let variance = bias_variance(place.link.shortest(), measurement)
+            + unsure * unsure
+            + known * known / 4.0;
         self.bank.narrow(index, variance);
         let source = place.source;
         let ends = [reading.middle(), (outbound - inbound).max(0.0) / 2.0];
         let grain = measurement.root.precision.seconds().to_f64();
-        reading.wait = self.places.queue_mut(source).observe(measurement.at, ends, reading.jitter, grain);
+        reading.wait =
+            self.places
+                .queue_mut(source)
+                .observe(measurement.at, ends, reading.jitter, grain);
         Some(reading)
     }
 
-    /// The steps of a source's clock have just been found: what was learnt from it so far was no change of our clock.
+    /// The steps of a source's clock have just been found: what was learnt from it so far was no
+    /// change of our clock.
     fn misread(&mut self, index: usize, measurement: &Measurement, grain: f64) {
-        let Some(place) = self.places.get_mut(index) else { return };
+        let Some(place) = self.places.get_mut(index) else {
+            return;
+        };
         place.link.forget_laws();
         let young = !place.link.has_settled();
-        if self.places.latest().any(|(_, place)| place.grain.certain() == 0.0) {
+        if self
+            .places
+            .latest()
+            .any(|(_, place)| place.grain.certain() == 0.0)
+        {
             return;
         }
         let middle = Seconds::from(measurement.offset() - self.origin).to_f64();
-        let rate = if young { self.prior } else { (self.belief.rate, self.belief.rate_deviation()) };
-        self.bank.begin_again((middle, grain * grain), (rate.0, rate.1 * rate.1));
+        let rate = if young {
+            self.prior
+        } else {
+            (self.belief.rate, self.belief.rate_deviation())
+        };
+        self.bank
+            .begin_again((middle, grain * grain), (rate.0, rate.1 * rate.1));
         self.belief = self.bank.belief(index);
         self.at = Some(measurement.at);
         self.pace.alarm();
@@ -318,30 +436,47 @@ impl Estimate {
         Seconds::new(self.belief.offset_variance.max(0.0).sqrt())
     }
 
-    /// What the estimate may be wrong by, half the round trip to `source` aside, which bounds its bias: three standard
-    /// deviations of what the source shows, and the bias that is believed in.
+    /// What the estimate may be wrong by, half the round trip to `source` aside, which bounds its
+    /// bias: three standard deviations of what the source shows, and the bias that is believed in.
     pub(super) fn spread(&self, source: SourceId) -> Seconds {
-        let own = self.places.indexed().filter(|(_, place)| place.source == source);
+        let own = self
+            .places
+            .indexed()
+            .filter(|(_, place)| place.source == source);
         let latest = own.max_by(|a, b| (a.1.last - b.1.last).to_f64().total_cmp(&0.0));
-        let Some((index, place)) = latest else { return self.deviation() * SURE };
+        let Some((index, place)) = latest else {
+            return self.deviation() * SURE;
+        };
         let belief = self.bank.belief(index);
         let sure = belief.shown_variance.max(0.0).sqrt() * SURE;
-        let unsure = sure.max(self.bank.apart_by(belief.offset)).max(self.places.wait(source));
+        let unsure = sure
+            .max(self.bank.apart_by(belief.offset))
+            .max(self.places.wait(source));
         Seconds::new(unsure + belief.bias.abs() + place.grain.size() + self.surprise())
     }
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
-        let Some(free_offset) = self.free_offset(update.now) else { return Correction::Watch };
+        let Some(free_offset) = self.free_offset(update.now) else {
+            return Correction::Watch;
+        };
         let steered_by = update.free_offset - NtpDuration::from(update.offset);
         let offset = Seconds::from(free_offset - steered_by);
-        let jitter = self.places.iter().map(Place::noise).fold(f64::INFINITY, f64::min);
+        let jitter = self
+            .places
+            .iter()
+            .map(Place::noise)
+            .fold(f64::INFINITY, f64::min);
         if !self.puzzled {
             self.pace.consider(update.poll, self.bank.wander(), jitter);
         }
         if self.puzzled {
             return Correction::Watch;
         }
-        Correction::Steer { frequency: self.frequency(), slew: offset, within: self.pace.span(offset) }
+        Correction::Steer {
+            frequency: self.frequency(),
+            slew: offset,
+            within: self.pace.span(offset),
+        }
     }
 
     /// A large offset waits for its confirmation: it is to be asked about soon.
@@ -365,14 +500,21 @@ impl Estimate {
         } else {
             Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
         };
-        // The part of the rate beyond the largest correction is an error of the rate as much as its uncertainty.
+        // The part of the rate beyond the largest correction is an error of the rate as much as its
+        // uncertainty.
         let known = known + Frequency::new(self.uncorrected() / SURE);
-        self.at.map_or(known, |now| known.max(Frequency::new(self.apart(now) / SURE)))
+        self.at.map_or(known, |now| {
+            known.max(Frequency::new(self.apart(now) / SURE))
+        })
     }
 
     pub(super) fn poll(&self) -> PollInterval {
         // A clock that runs away is looked at as often as the limits allow.
-        if self.is_saturated() { PollInterval::MIN } else { self.pace.poll() }
+        if self.is_saturated() {
+            PollInterval::MIN
+        } else {
+            self.pace.poll()
+        }
     }
 
     pub(super) fn frequency_is_worth_keeping(&self) -> bool {
@@ -392,10 +534,11 @@ impl Estimate {
     }
 }
 
-/// The variance of a source's bias before anything is known of it: the two ways differ by a share of the shortest round
-/// trip, and the source errs by a share of what it admits.
+/// The variance of a source's bias before anything is known of it: the two ways differ by a share
+/// of the shortest round trip, and the source errs by a share of what it admits.
 fn bias_variance(shortest: f64, measurement: &Measurement) -> f64 {
-    let root = measurement.root.delay.to_f64().max(0.0) / 2.0 + measurement.root.dispersion.to_f64().max(0.0);
+    let root = measurement.root.delay.to_f64().max(0.0) / 2.0
+        + measurement.root.dispersion.to_f64().max(0.0);
     (ASYMMETRY * shortest.max(0.0) / 2.0).powi(2) + (ROOT_SHARE * root).powi(2) + LEAST_BIAS.powi(2)
 }
 

@@ -1,8 +1,9 @@
-//! Models of the slow part of the delays: a path's queue is split between requests and replies in one way or another, and a
-//! single reading does not show how. Each model has a belief of its own about the clock, and the steadiness of the clock
-//! under it, over hours, decides between them.
+//! Models of the slow part of the delays: a path's queue is split between requests and replies in
+//! one way or another, and a single reading does not show how. Each model has a belief of its own
+//! about the clock, and the steadiness of the clock under it, over hours, decides between them.
 //!
-//! While no queue is seen, all models say the same, and only the one without slow queues is carried on.
+//! While no queue is seen, all models say the same, and only the one without slow queues is carried
+//! on.
 
 use super::bank::{Bank, Laws, Outlook, Posteriors};
 use super::hypothesis::{Belief, Hypothesis, Split};
@@ -10,7 +11,8 @@ use super::law::{Reading, outlier_weight};
 use super::places::FurtherPath;
 use super::queue::Wait;
 
-/// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for each source.
+/// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for
+/// each source.
 const SLOW: usize = 4;
 /// All models: the first one has no slow queues.
 const MODELS: usize = 1 + SLOW;
@@ -21,7 +23,8 @@ const ANY_SPLIT: f64 = 0.5;
 const SPLIT_MEMORY: f64 = 5.0 * 86_400.0;
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
 const FIRST_WEIGHT: f64 = -2.0;
-/// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler model is preferred.
+/// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
+/// model is preferred.
 const PRICE: f64 = 0.15;
 /// The most that one reading can say against a model, as a logarithm.
 const MOST_EVIDENCE: f64 = -15.0;
@@ -29,15 +32,16 @@ const MOST_EVIDENCE: f64 = -15.0;
 const FADING: f64 = 0.998;
 /// No model falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -80.0;
-/// While the queue is empty, what is held against a model beyond this fades by that factor per reading of each source: the next
-/// queue may be of another kind.
+/// While the queue is empty, what is held against a model beyond this fades by that factor per
+/// reading of each source: the next queue may be of another kind.
 const OPEN: f64 = -5.0;
 const OPENING: f64 = 0.7;
-/// A model that is further behind than this takes over what all believe if a reading of an empty queue refutes it.
+/// A model that is further behind than this takes over what all believe if a reading of an empty
+/// queue refutes it.
 const HOPELESS: f64 = -12.0;
 const REFUTED: f64 = -4.0;
-/// A model weighs no less than this where it explains a reading that all others take for an outlier; e² more than an outlier
-/// does.
+/// A model weighs no less than this where it explains a reading that all others take for an
+/// outlier; e² more than an outlier does.
 const ABOVE_OUTLIERS: f64 = 4.0;
 const FURTHEST: f64 = -10.0;
 /// Readings of each source with an empty queue after which the models are one again.
@@ -72,12 +76,27 @@ pub(super) struct Outlooks {
 impl Models {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
-        let known = |mean: f64| Split { mean, variance: KNOWN_SPLIT * KNOWN_SPLIT, memory: f64::INFINITY };
-        let any = Split { mean: 0.0, variance: ANY_SPLIT * ANY_SPLIT, memory: SPLIT_MEMORY };
-        let slow = [known(0.0), known(1.0), known(-1.0), any].map(|split| Bank::slow(rate, deviation, split));
+        let known = |mean: f64| Split {
+            mean,
+            variance: KNOWN_SPLIT * KNOWN_SPLIT,
+            memory: f64::INFINITY,
+        };
+        let any = Split {
+            mean: 0.0,
+            variance: ANY_SPLIT * ANY_SPLIT,
+            memory: SPLIT_MEMORY,
+        };
+        let slow = [known(0.0), known(1.0), known(-1.0), any]
+            .map(|split| Bank::slow(rate, deviation, split));
         let mut weights = [FIRST_WEIGHT; MODELS];
         weights[0] = 0.0;
-        Self { plain: Bank::new(rate, deviation), slow, weights, apart: false, calm: 0.0 }
+        Self {
+            plain: Bank::new(rate, deviation),
+            slow,
+            weights,
+            apart: false,
+            calm: 0.0,
+        }
     }
 
     fn each(&mut self, act: impl Fn(&mut Bank)) {
@@ -112,16 +131,25 @@ impl Models {
         self.each(|bank| bank.admit(place, lasting, now));
     }
 
-    /// A source whose path is at the place `of` takes another path, at this place. Its round trip differs by `difference`
-    /// seconds, all of which may be in one way; models of slow queues take the rest for a queue of the same path. The bias of a
-    /// `shorter` path can be expected to have the variance `lasting`.
-    pub(super) fn admit_path(&mut self, [place, of]: [usize; 2], lasting: f64, difference: f64, shorter: bool) {
+    /// A source whose path is at the place `of` takes another path, at this place. Its round trip
+    /// differs by `difference` seconds, all of which may be in one way; models of slow queues take
+    /// the rest for a queue of the same path. The bias of a `shorter` path can be expected to have
+    /// the variance `lasting`.
+    pub(super) fn admit_path(
+        &mut self,
+        [place, of]: [usize; 2],
+        lasting: f64,
+        difference: f64,
+        shorter: bool,
+    ) {
         self.plain.double(place, of, difference * difference / 4.0);
         if shorter {
             self.plain.narrow(place, lasting);
         }
         if self.apart {
-            self.slow.iter_mut().for_each(|bank| bank.double(place, of, 0.0));
+            self.slow
+                .iter_mut()
+                .for_each(|bank| bank.double(place, of, 0.0));
         }
     }
 
@@ -145,8 +173,9 @@ impl Models {
         self.plain.wobble(laws, jitter)
     }
 
-    /// A reading with this wait is about to be judged. Where a queue appears, the models of slow queues begin with the belief of
-    /// the one without; `paths` are the further paths of all sources.
+    /// A reading with this wait is about to be judged. Where a queue appears, the models of slow
+    /// queues begin with the belief of the one without; `paths` are the further paths of all
+    /// sources.
     pub(super) fn prepare(&mut self, wait: &Wait, paths: &[FurtherPath]) {
         if self.apart || !wait.certain {
             return;
@@ -158,9 +187,15 @@ impl Models {
         }
     }
 
-    /// The effect of a reading of the source at this place, which follows `laws` where its queue is empty. `others` can testify
-    /// against this source.
-    pub(super) fn outlook(&self, place: usize, reading: &Reading, laws: &Laws, others: bool) -> Outlooks {
+    /// The effect of a reading of the source at this place, which follows `laws` where its queue is
+    /// empty. `others` can testify against this source.
+    pub(super) fn outlook(
+        &self,
+        place: usize,
+        reading: &Reading,
+        laws: &Laws,
+        others: bool,
+    ) -> Outlooks {
         let (plain, posteriors) = self.plain.outlook(place, reading, laws);
         let slow = self.slow.each_ref().map(|bank| {
             self.apart.then(|| match reading.wait.moving {
@@ -169,19 +204,30 @@ impl Models {
             })
         });
         let least = FURTHEST.max(outlier_weight(others) + ABOVE_OUTLIERS);
-        let all = std::iter::once(Some(&plain)).chain(slow.iter().map(Option::as_ref)).zip(self.weights);
+        let all = std::iter::once(Some(&plain))
+            .chain(slow.iter().map(Option::as_ref))
+            .zip(self.weights);
         let known = all.filter_map(|(outlook, weight)| Some((outlook?, weight.max(least))));
-        let best = known.clone().map(|(one, weight)| one.evidence + weight).fold(f64::NEG_INFINITY, f64::max);
+        let best = known
+            .clone()
+            .map(|(one, weight)| one.evidence + weight)
+            .fold(f64::NEG_INFINITY, f64::max);
         let (mut sum, mut outliers) = (0.0, 0.0);
         for (one, weight) in known {
             let likelihood = (one.evidence + weight - best).exp();
             sum += likelihood;
             outliers += likelihood * one.outlier;
         }
-        Outlooks { plain, slow, posteriors, inexplicable: outliers > 0.5 * sum }
+        Outlooks {
+            plain,
+            slow,
+            posteriors,
+            inexplicable: outliers > 0.5 * sum,
+        }
     }
 
-    /// Takes in a reading, one of so many `sources` in turn. `paths` are the further paths of all sources.
+    /// Takes in a reading, one of so many `sources` in turn. `paths` are the further paths of all
+    /// sources.
     pub(super) fn absorb(
         &mut self,
         place: usize,
@@ -200,7 +246,11 @@ impl Models {
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
             self.weigh(outlooks, &reading.wait, share, paths);
-            self.calm = if reading.wait.certain { 0.0 } else { self.calm + share };
+            self.calm = if reading.wait.certain {
+                0.0
+            } else {
+                self.calm + share
+            };
             if self.calm > CALM {
                 self.unite(paths);
             }
@@ -209,9 +259,17 @@ impl Models {
 
     /// Judges the models by a reading.
     fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64, paths: &[FurtherPath]) {
-        let price = if wait.moving { PRICE - wait.steady } else { 0.0 };
+        let price = if wait.moving {
+            PRICE - wait.steady
+        } else {
+            0.0
+        };
         let mut evidence = [outlooks.plain.evidence; MODELS];
-        for (evidence, outlook) in evidence.iter_mut().skip(1).zip(outlooks.slow.iter().flatten()) {
+        for (evidence, outlook) in evidence
+            .iter_mut()
+            .skip(1)
+            .zip(outlooks.slow.iter().flatten())
+        {
             *evidence = outlook.evidence - price;
         }
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -222,9 +280,16 @@ impl Models {
             };
             *weight += (evidence - best).max(MOST_EVIDENCE);
         }
-        let heaviest = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        self.weights.iter_mut().for_each(|weight| *weight -= heaviest);
-        let refuted = |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
+        let heaviest = self
+            .weights
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
+        self.weights
+            .iter_mut()
+            .for_each(|weight| *weight -= heaviest);
+        let refuted =
+            |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
         let all = self.weights.into_iter().zip(evidence);
         if !wait.moving && all.clone().any(refuted) {
             let mixture = self.mixture();
@@ -233,15 +298,23 @@ impl Models {
                 self.plain.reseed(&mixture);
                 paths_of_their_own(&mut self.plain, paths);
             }
-            for (bank, _) in self.slow.iter_mut().zip(all).filter(|(_, one)| refuted(*one)) {
+            for (bank, _) in self
+                .slow
+                .iter_mut()
+                .zip(all)
+                .filter(|(_, one)| refuted(*one))
+            {
                 bank.reseed(&mixture);
                 queue_on_one_path(bank, paths);
             }
         }
-        self.weights.iter_mut().for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
+        self.weights
+            .iter_mut()
+            .for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
     }
 
-    /// The queues have been empty for long: one model goes on, with what all believe. Their weights are remembered.
+    /// The queues have been empty for long: one model goes on, with what all believe. Their weights
+    /// are remembered.
     fn unite(&mut self, paths: &[FurtherPath]) {
         if self.weights[0] < REFUTED {
             let mixture = self.mixture();
@@ -255,13 +328,21 @@ impl Models {
     /// The banks that have a belief of their own, each with its share.
     fn shared(&self) -> impl Iterator<Item = (&Bank, f64)> + Clone {
         let banks = std::iter::once(&self.plain).chain(self.slow.iter().filter(|_| self.apart));
-        let sum: f64 = banks.clone().zip(self.weights).map(|(_, weight)| weight.exp()).sum();
-        banks.zip(self.weights).map(move |(bank, weight)| (bank, weight.exp() / sum))
+        let sum: f64 = banks
+            .clone()
+            .zip(self.weights)
+            .map(|(_, weight)| weight.exp())
+            .sum();
+        banks
+            .zip(self.weights)
+            .map(move |(bank, weight)| (bank, weight.exp() / sum))
     }
 
     fn mixture(&self) -> Hypothesis {
-        let all =
-            self.shared().flat_map(|(bank, share)| bank.weighed().map(move |(one, weight)| (one, weight * share)));
+        let all = self.shared().flat_map(|(bank, share)| {
+            bank.weighed()
+                .map(move |(one, weight)| (one, weight * share))
+        });
         Hypothesis::mixture(all)
     }
 
@@ -270,27 +351,44 @@ impl Models {
         self.mixture().belief(place)
     }
 
-    /// The largest distance from this offset at which a model that has not been refuted believes the clock to be, in seconds.
+    /// The largest distance from this offset at which a model that has not been refuted believes
+    /// the clock to be, in seconds.
     pub(super) fn apart_by(&self, offset: f64) -> f64 {
-        let possible = self.shared().zip(self.weights).filter(|(_, weight)| *weight > POSSIBLE);
-        possible.map(|((bank, _), _)| (bank.offset() - offset).abs()).fold(0.0, f64::max)
+        let possible = self
+            .shared()
+            .zip(self.weights)
+            .filter(|(_, weight)| *weight > POSSIBLE);
+        possible
+            .map(|((bank, _), _)| (bank.offset() - offset).abs())
+            .fold(0.0, f64::max)
     }
 
     /// The wander that is believed in: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
-        self.shared().map(|(bank, share)| share * bank.wander().ln()).sum::<f64>().exp()
+        self.shared()
+            .map(|(bank, share)| share * bank.wander().ln())
+            .sum::<f64>()
+            .exp()
     }
 }
 
-/// Without slow queues, each further path of a source has a bias of its own: that of the shortest one, give or take half of the
-/// difference.
+/// Without slow queues, each further path of a source has a bias of its own: that of the shortest
+/// one, give or take half of the difference.
 fn paths_of_their_own(bank: &mut Bank, paths: &[FurtherPath]) {
-    paths.iter().for_each(|path| bank.double(path.place, path.shortest, path.difference * path.difference / 4.0));
+    paths.iter().for_each(|path| {
+        bank.double(
+            path.place,
+            path.shortest,
+            path.difference * path.difference / 4.0,
+        );
+    });
 }
 
 /// To a model of slow queues, all paths of a source are one with a queue.
 fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
-    paths.iter().for_each(|path| bank.double(path.place, path.shortest, 0.0));
+    paths
+        .iter()
+        .for_each(|path| bank.double(path.place, path.shortest, 0.0));
 }
 
 #[cfg(test)]
@@ -300,10 +398,20 @@ mod tests {
 
     /// A reading whose middle is off the truth by the split times half its wait.
     fn waited(middle: f64, half: f64) -> Reading {
-        let wait =
-            Wait { half, excess: half, variance: 1e-10, moving: half > 0.0, certain: half > 0.0, ..Wait::default() };
+        let wait = Wait {
+            half,
+            excess: half,
+            variance: 1e-10,
+            moving: half > 0.0,
+            certain: half > 0.0,
+            ..Wait::default()
+        };
         let within = half + 1e-5;
-        Reading { wild: half > 1e-4, wait, ..reading(middle - within, middle + within) }
+        Reading {
+            wild: half > 1e-4,
+            wait,
+            ..reading(middle - within, middle + within)
+        }
     }
 
     /// The models after an hour without queues, of a clock that is right and steady.
@@ -318,7 +426,8 @@ mod tests {
     fn observe(models: &mut Models, middle: f64, half: f64) {
         let reading = waited(middle, half);
         let mut laws = [[1.0; super::super::law::LAWS]; super::super::bank::WANDERS];
-        laws.iter_mut().for_each(|laws| laws[super::super::law::OUTLIER] = 1e-7);
+        laws.iter_mut()
+            .for_each(|laws| laws[super::super::law::OUTLIER] = 1e-7);
         models.predict(64.0, false);
         models.prepare(&reading.wait, &[]);
         let outlooks = models.outlook(0, &reading, &laws, false);
@@ -352,7 +461,10 @@ mod tests {
         for half in ramp().take(8) {
             observe(&mut models, half, half);
             let belief = models.belief(0);
-            assert!(models.apart_by(belief.offset) + 3.0 * belief.offset_variance.sqrt() >= belief.offset.abs());
+            assert!(
+                models.apart_by(belief.offset) + 3.0 * belief.offset_variance.sqrt()
+                    >= belief.offset.abs()
+            );
         }
     }
 
@@ -372,7 +484,15 @@ mod tests {
         ramp().for_each(|half| observe(&mut models, half, half));
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
         let [_, alike, requests, replies, _] = models.weights;
-        assert!(requests > alike && requests > replies, "{:?}", models.weights);
-        assert!(models.weights.iter().all(|weight| *weight > 2.0 * OPEN), "{:?}", models.weights);
+        assert!(
+            requests > alike && requests > replies,
+            "{:?}",
+            models.weights
+        );
+        assert!(
+            models.weights.iter().all(|weight| *weight > 2.0 * OPEN),
+            "{:?}",
+            models.weights
+        );
     }
 }

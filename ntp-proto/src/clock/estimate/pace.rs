@@ -4,14 +4,15 @@ use crate::time::{PollInterval, Seconds};
 
 /// Averages over readings fade by this factor.
 const FADING: f64 = 0.9;
-/// A correction of the size of the error that remains is spread over a quarter of the time to the next reading; the smaller
-/// ones are against it, the longer they may take, as they hurt less than the rate that they need.
+/// A correction of the size of the error that remains is spread over a quarter of the time to the
+/// next reading; the smaller ones are against it, the longer they may take, as they hurt less than
+/// the rate that they need.
 const SPREAD: f64 = 0.35;
 /// The shortest and the longest time for a correction, in intervals between readings.
 const SHORTEST: f64 = 0.45;
 const LONGEST: f64 = 4.0;
-/// No reason to change the rate is what cannot be known anyway: where all servers' clocks have coarse steps, the longest time for
-/// a correction is this many seconds at least.
+/// No reason to change the rate is what cannot be known anyway: where all servers' clocks have
+/// coarse steps, the longest time for a correction is this many seconds at least.
 const LONGEST_COARSE: f64 = 4096.0;
 /// No correction is made in less time than this.
 const LEAST_SPAN: Seconds = Seconds::new(0.5);
@@ -19,13 +20,15 @@ const LEAST_SPAN: Seconds = Seconds::new(0.5);
 const ALARMED: f64 = 16.0;
 /// Readings before averages say something.
 const FEW: u32 = 8;
-/// The clock may wander by this many jitters between two readings of a source, where the jitter is 100 µs. The worse the
-/// link, the more microseconds a shorter interval saves: so the share falls with the fourth root of the jitter.
+/// The clock may wander by this many jitters between two readings of a source, where the jitter is
+/// 100 µs. The worse the link, the more microseconds a shorter interval saves: so the share falls
+/// with the fourth root of the jitter.
 const WANDER_SHARE: f64 = 0.3;
 const ORDINARY_JITTER: f64 = 1e-4;
 /// An interval that is longer than it should be by this factor is shortened.
 const TOO_LONG: f64 = 1.5;
-/// Readings at one interval before a longer one is tried, or the time for four times as many if most of them get lost.
+/// Readings at one interval before a longer one is tried, or the time for four times as many if
+/// most of them get lost.
 const PATIENCE: u32 = 6;
 const PATIENCE_WITH_LOSSES: f64 = 24.0;
 const FEW_LEFT: u32 = 2;
@@ -72,7 +75,8 @@ impl Pace {
         self.readings
     }
 
-    /// A reading came `span` after the one before, and moved the estimate by `correction`; a variance remains. Seconds.
+    /// A reading came `span` after the one before, and moved the estimate by `correction`; a
+    /// variance remains. Seconds.
     pub(super) fn observe(&mut self, span: f64, correction: f64, variance: f64) {
         self.readings = self.readings.saturating_add(1);
         self.since_change = self.since_change.saturating_add(1);
@@ -84,8 +88,9 @@ impl Pace {
         self.remainders = blend(self.remainders, variance);
     }
 
-    /// So many sources take part. The more there are, the better is the time known; part of that is spent on a smooth rate.
-    /// The clock of the best of them has steps of the size `grain`, in seconds: to within that, the time is not known at all.
+    /// So many sources take part. The more there are, the better is the time known; part of that is
+    /// spent on a smooth rate. The clock of the best of them has steps of the size `grain`, in
+    /// seconds: to within that, the time is not known at all.
     pub(super) fn share(&mut self, sources: usize, grain: f64) {
         self.share = (sources.max(1) as f64).sqrt();
         self.hidden = grain * grain / 12.0;
@@ -94,10 +99,19 @@ impl Pace {
     /// The time in which an offset is to be made up for.
     pub(super) fn span(&self, offset: Seconds) -> Seconds {
         let unknown = self.remainders + self.hidden;
-        let ratio = if self.corrections > 0.0 { unknown / self.corrections } else { LONGEST };
-        let coarse = if self.hidden > self.remainders { LONGEST_COARSE / self.interval.max(1.0) } else { LONGEST };
+        let ratio = if self.corrections > 0.0 {
+            unknown / self.corrections
+        } else {
+            LONGEST
+        };
+        let coarse = if self.hidden > self.remainders {
+            LONGEST_COARSE / self.interval.max(1.0)
+        } else {
+            LONGEST
+        };
         let longest = LONGEST.max(coarse);
-        let mut intervals = (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, longest * self.share);
+        let mut intervals =
+            (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, longest * self.share);
         // What has piled up beyond the ordinary is not ordinary.
         let excess = offset.to_f64().powi(2) / (self.corrections + unknown).max(1e-24);
         let early = self.readings < FEW && self.hidden == 0.0;
@@ -107,12 +121,14 @@ impl Pace {
         LEAST_SPAN.max(Seconds::new(self.interval * intervals))
     }
 
-    /// The interval at which a source should be asked, given the wander of the clock and the jitter of the best link.
+    /// The interval at which a source should be asked, given the wander of the clock and the jitter
+    /// of the best link.
     pub(super) fn poll(&self) -> PollInterval {
         self.poll
     }
 
-    /// Considers asking less or more often. `wander` is per second, `jitter` in seconds, and `now` the interval in force.
+    /// Considers asking less or more often. `wander` is per second, `jitter` in seconds, and `now`
+    /// the interval in force.
     pub(super) fn consider(&mut self, now: PollInterval, wander: f64, jitter: f64) {
         let share = WANDER_SHARE * (jitter / ORDINARY_JITTER).powf(-0.25);
         // In this time the clock wanders by that share of the jitter.
@@ -134,7 +150,8 @@ impl Pace {
 
     /// True if this interval was in force for long enough to try a longer one.
     fn is_patient(&self, now: PollInterval) -> bool {
-        let lossy = self.since_change >= FEW_LEFT && self.since >= PATIENCE_WITH_LOSSES * now.seconds().to_f64();
+        let lossy = self.since_change >= FEW_LEFT
+            && self.since >= PATIENCE_WITH_LOSSES * now.seconds().to_f64();
         self.since_change >= PATIENCE || lossy
     }
 
@@ -162,7 +179,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// A pace after readings at this interval that each moved the estimate by 100 µs, of which 1 ms is not known.
+    /// A pace after readings at this interval that each moved the estimate by 100 µs, of which 1 ms
+    /// is not known.
     fn pace(interval: f64, readings: u32) -> Pace {
         let mut pace = Pace::new();
         (0..readings).for_each(|_| pace.observe(interval, 1e-4, 1e-6));
@@ -175,7 +193,10 @@ mod tests {
         let smooth = pace.span(Seconds::new(1e-4));
         pace.share(1, 0.015_625);
         let coarse = pace.span(Seconds::new(1e-4));
-        assert!(smooth.to_f64() < 260.0 && coarse.to_f64() > 4000.0, "{smooth:?} {coarse:?}");
+        assert!(
+            smooth.to_f64() < 260.0 && coarse.to_f64() > 4000.0,
+            "{smooth:?} {coarse:?}"
+        );
     }
 
     #[test]
@@ -191,7 +212,12 @@ mod tests {
         for (readings, next) in [(2, 6), (3, 7)] {
             let mut pace = pace(640.0, readings);
             pace.consider(poll, calm, 1e-4);
-            assert_eq!(pace.poll().log2(), next, "{readings} of some {} replies", 10 * readings);
+            assert_eq!(
+                pace.poll().log2(),
+                next,
+                "{readings} of some {} replies",
+                10 * readings
+            );
         }
     }
 

@@ -1,7 +1,9 @@
-//! The sources that take part, and the paths that their replies take. There are eight places; each holds one path.
+//! The sources that take part, and the paths that their replies take. There are eight places; each
+//! holds one path.
 //!
-//! A source that has missed a few polls is silent: it testifies no longer, and its place goes to the next source that needs
-//! one. If more sources answer than there are places, those with the shortest delay have them.
+//! A source that has missed a few polls is silent: it testifies no longer, and its place goes to
+//! the next source that needs one. If more sources answer than there are places, those with the
+//! shortest delay have them.
 
 use super::grain::Grain;
 use super::hypothesis::SOURCES;
@@ -17,7 +19,8 @@ use std::collections::BTreeMap;
 
 /// A source is silent after missing this many polls in a row.
 const SILENT_AFTER: f64 = 4.0;
-/// A source whose reply is late by this much, in poll intervals, is not waited for when a change of the clock is judged.
+/// A source whose reply is late by this much, in poll intervals, is not waited for when a change of
+/// the clock is judged.
 const AWAITED: f64 = 1.5;
 /// Replies come up to this much later than the poll interval says.
 const DELIVERY: Seconds = Seconds::new(2.0);
@@ -90,12 +93,14 @@ impl Place {
         self.silence > self.poll * SILENT_AFTER
     }
 
-    /// The usual error of a reading, in seconds: what delays do, and the steps of the server's clock.
+    /// The usual error of a reading, in seconds: what delays do, and the steps of the server's
+    /// clock.
     pub(super) fn noise(&self) -> f64 {
         self.link.jitter().hypot(self.grain.size() / 2.0)
     }
 
-    /// The error that this source may have, in seconds: half the round trip, and what the server admits.
+    /// The error that this source may have, in seconds: half the round trip, and what the server
+    /// admits.
     fn distance(&self) -> f64 {
         self.link.shortest() / 2.0 + self.root
     }
@@ -111,7 +116,10 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self { slots: std::array::from_fn(|_| None), queues: BTreeMap::new() }
+        Self {
+            slots: std::array::from_fn(|_| None),
+            queues: BTreeMap::new(),
+        }
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Place> {
@@ -132,7 +140,10 @@ impl Places {
 
     /// The occupied places with their indices.
     pub(super) fn indexed(&self) -> impl Iterator<Item = (usize, &Place)> + Clone {
-        self.slots.iter().enumerate().filter_map(|(index, place)| Some((index, place.as_ref()?)))
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, place)| Some((index, place.as_ref()?)))
     }
 
     pub(super) fn set(&mut self, index: usize, place: Option<Place>) {
@@ -144,10 +155,17 @@ impl Places {
     /// All paths but the shortest of each source.
     pub(super) fn further_paths(&self) -> Vec<FurtherPath> {
         let all = self.indexed().filter_map(|(place, own)| {
-            let paths = self.indexed().filter(|(_, other)| other.source == own.source);
-            let (shortest, other) = paths.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?;
+            let paths = self
+                .indexed()
+                .filter(|(_, other)| other.source == own.source);
+            let (shortest, other) =
+                paths.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?;
             let difference = own.link.shortest() - other.link.shortest();
-            (shortest != place).then_some(FurtherPath { place, shortest, difference })
+            (shortest != place).then_some(FurtherPath {
+                place,
+                shortest,
+                difference,
+            })
         });
         all.collect()
     }
@@ -160,12 +178,14 @@ impl Places {
     /// The queue of a source, whichever path its replies take.
     pub(super) fn queue_mut(&mut self, source: SourceId) -> &mut Queue {
         let slots = &self.slots;
-        self.queues.retain(|own, _| slots.iter().flatten().any(|place| place.source == *own));
+        self.queues
+            .retain(|own, _| slots.iter().flatten().any(|place| place.source == *own));
         self.queues.entry(source).or_insert_with(Queue::new)
     }
 
-    /// `span` has passed until a reply came from `source`, which is asked at the interval `poll`. Where nothing at all was
-    /// heard for a long time, no source was silent for longer than one poll: the network was away.
+    /// `span` has passed until a reply came from `source`, which is asked at the interval `poll`.
+    /// Where nothing at all was heard for a long time, no source was silent for longer than one
+    /// poll: the network was away.
     pub(super) fn pass(&mut self, span: Seconds, source: SourceId, poll: PollInterval) {
         for place in self.iter_mut() {
             if place.source == source {
@@ -179,39 +199,51 @@ impl Places {
 
     /// For each source that is not silent, the path that its last reply has taken.
     pub(super) fn latest(&self) -> impl Iterator<Item = (usize, &Place)> + Clone {
-        self.indexed().filter(|(index, place)| !place.is_silent() && !self.is_old_path(*index, place))
+        self.indexed()
+            .filter(|(index, place)| !place.is_silent() && !self.is_old_path(*index, place))
     }
 
     /// True if another place holds a path that the same source has used since.
     fn is_old_path(&self, index: usize, place: &Place) -> bool {
         self.indexed().any(|(other, later)| {
-            later.source == place.source && (later.last - place.last, other) > (Seconds::ZERO, index)
+            later.source == place.source
+                && (later.last - place.last, other) > (Seconds::ZERO, index)
         })
     }
 
-    /// The sources that can testify about what has happened between `since` and `now`: those that were heard since, and
-    /// those whose next reply is not overdue.
+    /// The sources that can testify about what has happened between `since` and `now`: those that
+    /// were heard since, and those whose next reply is not overdue.
     pub(super) fn witnesses(&self, since: FreeTime, now: FreeTime) -> impl Iterator<Item = &Place> {
         let awaited = move |place: &Place| now - place.last <= place.poll * AWAITED + DELIVERY;
-        self.latest().map(|(_, place)| place).filter(move |place| place.last - since >= Seconds::ZERO || awaited(place))
+        self.latest()
+            .map(|(_, place)| place)
+            .filter(move |place| place.last - since >= Seconds::ZERO || awaited(place))
     }
 
-    /// A place for a path to `source` that was not known, which differs from the path before by `difference` seconds of the
-    /// round trip if there was one. In this order: an empty one, one of a silent source, one of a path that is not in use,
-    /// that of the same source, that of a source that is much further away.
+    /// A place for a path to `source` that was not known, which differs from the path before by
+    /// `difference` seconds of the round trip if there was one. In this order: an empty one, one of
+    /// a silent source, one of a path that is not in use, that of the same source, that of a source
+    /// that is much further away.
     pub(super) fn vacate(&self, source: SourceId, measurement: &Measurement) -> Option<usize> {
         if let Some(empty) = self.slots.iter().position(Option::is_none) {
             return Some(empty);
         }
-        let longest = |a: &(usize, &Place), b: &(usize, &Place)| (b.1.last - a.1.last).to_f64().total_cmp(&0.0);
+        let longest = |a: &(usize, &Place), b: &(usize, &Place)| {
+            (b.1.last - a.1.last).to_f64().total_cmp(&0.0)
+        };
         let unused = |(index, place): &(usize, &Place)| self.is_old_path(*index, place);
-        let silent = self.indexed().filter(|(_, place)| place.is_silent()).max_by(longest);
+        let silent = self
+            .indexed()
+            .filter(|(_, place)| place.is_silent())
+            .max_by(longest);
         let unused = silent.or_else(|| self.indexed().filter(unused).max_by(longest));
         let own = unused.or_else(|| self.indexed().find(|(_, place)| place.source == source));
         if let Some((index, _)) = own {
             return Some(index);
         }
-        let (index, furthest) = self.indexed().max_by(|a, b| a.1.distance().total_cmp(&b.1.distance()))?;
+        let (index, furthest) = self
+            .indexed()
+            .max_by(|a, b| a.1.distance().total_cmp(&b.1.distance()))?;
         let distance = measurement.delay().to_f64().max(0.0) / 2.0 + root_error(measurement);
         (distance < furthest.distance() * NEARER).then_some(index)
     }

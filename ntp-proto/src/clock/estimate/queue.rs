@@ -1,5 +1,6 @@
-//! The queue on the path to a source: how much longer than the shortest round trip the others take by now, beyond fast
-//! jitter, and how precise the middle of a reading is once the share of that queue has been taken off.
+//! The queue on the path to a source: how much longer than the shortest round trip the others take
+//! by now, beyond fast jitter, and how precise the middle of a reading is once the share of that
+//! queue has been taken off.
 //!
 //! Nothing here says how the queue is split between requests and replies; `models.rs` does.
 
@@ -14,8 +15,9 @@ const LEAST_SCATTER: f64 = 1e-8;
 const SPLITS: [f64; 5] = [-1.0, -0.5, 0.0, 0.5, 1.0];
 /// A median of absolute values is this share of a standard deviation.
 const MEDIAN: f64 = 1.0 / 1.4826;
-/// The variance of a middle in units of the least scatter squared. It is the same for all splits, and generous: else the
-/// split whose noise happens to be least would be preferred to the one that leaves the clock steady.
+/// The variance of a middle in units of the least scatter squared. It is the same for all splits,
+/// and generous: else the split whose noise happens to be least would be preferred to the one that
+/// leaves the clock steady.
 const GENEROUS: f64 = 5.0;
 /// The gains of the trend of round trips: of its level, and of its slope.
 const LEVEL_GAIN: f64 = 0.45;
@@ -26,22 +28,26 @@ const BREAK: f64 = 6.0;
 const USUAL: f64 = 10.0;
 /// A reading that is this many scatters off the trend has a queue of its own.
 const NEAR: f64 = 4.0;
-/// The trend is preferred to the single round trip unless the middles scatter by so much more about it.
+/// The trend is preferred to the single round trip unless the middles scatter by so much more about
+/// it.
 const WORSE: f64 = 1.1;
-/// Half of what fast jitter adds to a round trip on average, in scatters: jitters are exponential, with a mean J each way, and
-/// then the middles scatter by J/√2.
+/// Half of what fast jitter adds to a round trip on average, in scatters: jitters are exponential,
+/// with a mean J each way, and then the middles scatter by J/√2.
 const FAST_SHARE: f64 = std::f64::consts::SQRT_2;
 /// The queue is not empty if it is longer than this share of the standard deviation of a middle.
 const MOVING: f64 = 0.3;
 /// It is certainly not empty if it is longer than this.
 const CERTAIN: f64 = 1.5;
-/// The trend says so many nats less about round trips than they show: fast jitter that is not exponential is no queue.
+/// The trend says so many nats less about round trips than they show: fast jitter that is not
+/// exponential is no queue.
 const DOUBT: f64 = 1.0;
-/// The share of those nats that counts, as round trips that follow each other are not independent, and the most per reading.
+/// The share of those nats that counts, as round trips that follow each other are not independent,
+/// and the most per reading.
 const CREDIT: f64 = 0.5;
 const MOST_CREDIT: f64 = 2.0;
 
-/// A reading: its time, and its middle, half its round trip and the level of those halves in seconds.
+/// A reading: its time, and its middle, half its round trip and the level of those halves in
+/// seconds.
 #[derive(Clone, Copy, Debug)]
 struct Point {
     at: FreeTime,
@@ -59,7 +65,8 @@ pub(super) struct Queue {
     last: [Option<Point>; 2],
     /// Half the shortest round trip ever.
     empty: f64,
-    /// The trend of half the round trip, its slope per second, and the usual distance of a reading from it.
+    /// The trend of half the round trip, its slope per second, and the usual distance of a reading
+    /// from it.
     level: f64,
     slope: f64,
     usual: f64,
@@ -72,7 +79,8 @@ pub(super) struct Queue {
 pub(super) struct Wait {
     /// Half of the wait of both packets together, in seconds.
     pub(super) half: f64,
-    /// Half of the time by which the round trip is longer than the shortest one: the truth is no further from the middle.
+    /// Half of the time by which the round trip is longer than the shortest one: the truth is no
+    /// further from the middle.
     pub(super) excess: f64,
     /// The variance of the middle, once its share of the wait has been taken off.
     pub(super) variance: f64,
@@ -97,15 +105,33 @@ impl Queue {
         }
     }
 
-    /// Takes in a reading with this middle and half this round trip, of a link with this jitter and a server with this grain.
-    pub(super) fn observe(&mut self, at: FreeTime, [middle, half]: [f64; 2], jitter: f64, grain: f64) -> Wait {
+    /// Takes in a reading with this middle and half this round trip, of a link with this jitter and
+    /// a server with this grain.
+    pub(super) fn observe(
+        &mut self,
+        at: FreeTime,
+        [middle, half]: [f64; 2],
+        jitter: f64,
+        grain: f64,
+    ) -> Wait {
         self.empty = self.empty.min(half);
         self.follow(at, half);
-        self.bend(Point { at, middle, half, level: self.level });
-        let (Some(raw), Some(smooth)) = (self.scatter(1), self.scatter(2)) else { return Wait::default() };
+        self.bend(Point {
+            at,
+            middle,
+            half,
+            level: self.level,
+        });
+        let (Some(raw), Some(smooth)) = (self.scatter(1), self.scatter(2)) else {
+            return Wait::default();
+        };
         let least = raw.min(smooth);
         let near = (half - self.level).abs() <= NEAR * least;
-        let long = if near && smooth <= WORSE * raw { self.level } else { half };
+        let long = if near && smooth <= WORSE * raw {
+            self.level
+        } else {
+            half
+        };
         let wait = (long - self.empty - FAST_SHARE * least).max(0.0);
         self.wait = wait;
         let variance = GENEROUS * least * least + (grain / 4.0).powi(2);
@@ -117,11 +143,16 @@ impl Queue {
             variance,
             moving: wait > MOVING * deviation,
             certain: wait > CERTAIN * deviation,
-            steady: if near { credit.clamp(0.0, MOST_CREDIT) } else { 0.0 },
+            steady: if near {
+                credit.clamp(0.0, MOST_CREDIT)
+            } else {
+                0.0
+            },
         }
     }
 
-    /// Half of the time by which the last round trip was longer than the shortest one, fast jitter aside, in seconds.
+    /// Half of the time by which the last round trip was longer than the shortest one, fast jitter
+    /// aside, in seconds.
     pub(super) fn wait(&self) -> f64 {
         self.wait
     }
@@ -148,11 +179,16 @@ impl Queue {
     /// Compares the reading before with the line through its neighbors.
     fn bend(&mut self, point: Point) {
         if let [Some(newer), Some(older)] = self.last {
-            let (before, after) = ((newer.at - older.at).to_f64(), (point.at - newer.at).to_f64());
+            let (before, after) = (
+                (newer.at - older.at).to_f64(),
+                (point.at - newer.at).to_f64(),
+            );
             if before > 0.0 && after > 0.0 {
                 let share = before / (before + after);
                 let norm = (1.0 + share * share + (1.0 - share) * (1.0 - share)).sqrt();
-                let off = |first: f64, second: f64, third: f64| (second - first - (third - first) * share) / norm;
+                let off = |first: f64, second: f64, third: f64| {
+                    (second - first - (third - first) * share) / norm
+                };
                 if let Some(slot) = self.bends.get_mut(self.bent % BENDS) {
                     *slot = [
                         off(older.middle, newer.middle, point.middle),
@@ -166,8 +202,8 @@ impl Queue {
         self.last = [Some(point), self.last[0]];
     }
 
-    /// The standard deviation of the middles about a line, for the split with which it is least. The share of the wait is that
-    /// of each round trip (1) or of the trend (2).
+    /// The standard deviation of the middles about a line, for the split with which it is least.
+    /// The share of the wait is that of each round trip (1) or of the trend (2).
     fn scatter(&self, wait: usize) -> Option<f64> {
         if self.bent < FEW {
             return None;
@@ -179,9 +215,18 @@ impl Queue {
                 *slot = (bend[0] - split * bend.get(wait).copied().unwrap_or_default()).abs();
             }
             let sorted = sorted.get_mut(..known.len()).unwrap_or_default();
-            *sorted.select_nth_unstable_by(known.len() / 2, f64::total_cmp).1 / MEDIAN
+            *sorted
+                .select_nth_unstable_by(known.len() / 2, f64::total_cmp)
+                .1
+                / MEDIAN
         };
-        Some(SPLITS.map(of).into_iter().fold(f64::INFINITY, f64::min).max(LEAST_SCATTER))
+        Some(
+            SPLITS
+                .map(of)
+                .into_iter()
+                .fold(f64::INFINITY, f64::min)
+                .max(LEAST_SCATTER),
+        )
     }
 }
 
@@ -194,7 +239,9 @@ mod tests {
 
     /// A number between 0 and 1 that is always the same.
     fn random(place: u32) -> f64 {
-        let mut mixed = u64::from(place).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = u64::from(place)
+            .wrapping_add(1)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
@@ -204,15 +251,24 @@ mod tests {
         -(1.0 - random(place)).max(1e-9).ln()
     }
 
-    /// The waits that are found in polls of 64 s on a path of 1 ms each way, where packets wait in a queue of `length` seconds.
+    /// The waits that are found in polls of 64 s on a path of 1 ms each way, where packets wait in
+    /// a queue of `length` seconds.
     fn waits(polls: u32, length: impl Fn(u32) -> [f64; 2]) -> Vec<Wait> {
         let start = FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0));
         let mut queue = Queue::new();
         let observe = |poll: u32| {
             let [request, reply] = length(poll);
-            let (out, back) = (request + JITTER * exponential(2 * poll), reply + JITTER * exponential(2 * poll + 1));
+            let (out, back) = (
+                request + JITTER * exponential(2 * poll),
+                reply + JITTER * exponential(2 * poll + 1),
+            );
             let at = start + Seconds::new(64.0 * f64::from(poll));
-            queue.observe(at, [(out - back) / 2.0, 1e-3 + (out + back) / 2.0], JITTER, 1e-9)
+            queue.observe(
+                at,
+                [(out - back) / 2.0, 1e-3 + (out + back) / 2.0],
+                JITTER,
+                1e-9,
+            )
         };
         (0..polls).map(observe).collect()
     }
@@ -223,7 +279,11 @@ mod tests {
         // Single packets are held up.
         assert!(waits.iter().filter(|wait| wait.certain).count() < 100);
         waits.sort_by(|a, b| a.half.total_cmp(&b.half));
-        assert!(waits[1000].half < 0.2 * JITTER && waits[1900].half < 1.5 * JITTER, "{:?}", (waits[1000], waits[1900]));
+        assert!(
+            waits[1000].half < 0.2 * JITTER && waits[1900].half < 1.5 * JITTER,
+            "{:?}",
+            (waits[1000], waits[1900])
+        );
     }
 
     #[test]
@@ -232,7 +292,10 @@ mod tests {
         for shares in [[0.5, 0.5], [1.0, 0.0], [0.3, 0.7]] {
             let waits = waits(160, |poll| shares.map(|share| share * length(poll)));
             for (poll, wait) in (0..).zip(&waits).skip(110) {
-                assert!((wait.half - length(poll) / 2.0).abs() < 3.0 * JITTER, "{shares:?}, poll {poll}: {wait:?}");
+                assert!(
+                    (wait.half - length(poll) / 2.0).abs() < 3.0 * JITTER,
+                    "{shares:?}, poll {poll}: {wait:?}"
+                );
                 assert!(wait.certain && wait.moving);
             }
         }
@@ -240,9 +303,19 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_empty_again_is_known_at_once() {
-        let waits = waits(200, |poll| if (100..150).contains(&poll) { [0.02, 0.02] } else { [0.0, 0.0] });
+        let waits = waits(200, |poll| {
+            if (100..150).contains(&poll) {
+                [0.02, 0.02]
+            } else {
+                [0.0, 0.0]
+            }
+        });
         assert!(waits[100].certain && waits[149].certain);
-        assert!(waits[150..].iter().all(|wait| !wait.certain), "{:?}", waits[150]);
+        assert!(
+            waits[150..].iter().all(|wait| !wait.certain),
+            "{:?}",
+            waits[150]
+        );
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Readings in a row that are all off by the same: the lone source or our clock has jumped, even if each of them could be
-//! explained by a server that wobbles.
+//! Readings in a row that are all off by the same: the lone source or our clock has jumped, even if
+//! each of them could be explained by a server that wobbles.
 
 use super::law::Reading;
 use crate::clock::timescale::FreeTime;
 
-/// A reading is off if it is so many widths away from what was foreseen, its own and those of the readings before it: where
-/// round trips were long, what was foreseen may be wrong by as much,
+/// A reading is off if it is so many widths away from what was foreseen, its own and those of the
+/// readings before it: where round trips were long, what was foreseen may be wrong by as much,
 const WIDTHS: f64 = 2.0;
 /// and so many standard deviations.
 const DEVIATIONS: f64 = 3.0;
@@ -14,8 +14,8 @@ const READINGS: u32 = 3;
 /// and differ by no more than this share of how far they are off.
 const ALIKE: f64 = 0.1;
 
-/// The prediction from before the first reading that was off, carried on: an offset and a rate with their standard
-/// deviations, in seconds.
+/// The prediction from before the first reading that was off, carried on: an offset and a rate with
+/// their standard deviations, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Foreseen {
     pub(super) middle: f64,
@@ -40,8 +40,14 @@ pub(super) struct Shift {
 }
 
 impl Shift {
-    /// Goes on with a reading: `None` if it is near what was foreseen before the first one. `now` is what is foreseen now.
-    pub(super) fn next(shift: Option<&Self>, at: FreeTime, reading: &Reading, now: Foreseen) -> Option<Self> {
+    /// Goes on with a reading: `None` if it is near what was foreseen before the first one. `now`
+    /// is what is foreseen now.
+    pub(super) fn next(
+        shift: Option<&Self>,
+        at: FreeTime,
+        reading: &Reading,
+        now: Foreseen,
+    ) -> Option<Self> {
         if reading.wild || reading.coarse > 0.0 {
             return None;
         }
@@ -51,7 +57,8 @@ impl Shift {
 
     fn begin(at: FreeTime, reading: &Reading, foreseen: Foreseen) -> Option<Self> {
         let distance = reading.middle() - foreseen.middle;
-        let off = distance.abs() > WIDTHS * reading.width().max(foreseen.width) + DEVIATIONS * foreseen.deviation;
+        let off = distance.abs()
+            > WIDTHS * reading.width().max(foreseen.width) + DEVIATIONS * foreseen.deviation;
         off.then_some(Self {
             began: at,
             foreseen,
@@ -68,8 +75,15 @@ impl Shift {
         let deviation = self.foreseen.deviation + self.foreseen.rate_deviation * span;
         let off = distance.abs() > WIDTHS * reading.width() + DEVIATIONS * deviation;
         let (least, greatest) = (self.least.min(distance), self.greatest.max(distance));
-        let alike = least * greatest > 0.0 && greatest - least <= ALIKE * least.abs().min(greatest.abs());
-        (off && alike).then_some(Self { least, greatest, readings: self.readings + 1, last: last(reading), ..*self })
+        let alike =
+            least * greatest > 0.0 && greatest - least <= ALIKE * least.abs().min(greatest.abs());
+        (off && alike).then_some(Self {
+            least,
+            greatest,
+            readings: self.readings + 1,
+            last: last(reading),
+            ..*self
+        })
     }
 
     /// True if there are enough of them.
@@ -97,12 +111,15 @@ impl Shift {
         (self.last.0, self.last.1.powi(2))
     }
 
-    /// The rate, which was foreseen and is not changed by a jump, and its variance: it may differ by as much as the readings
-    /// do.
+    /// The rate, which was foreseen and is not changed by a jump, and its variance: it may differ
+    /// by as much as the readings do.
     pub(super) fn rate(&self, now: FreeTime) -> (f64, f64) {
         let span = (now - self.began).to_f64().max(1.0);
         let apart = (self.greatest - self.least) / span;
-        (self.foreseen.rate, self.foreseen.rate_deviation.powi(2) + apart * apart)
+        (
+            self.foreseen.rate,
+            self.foreseen.rate_deviation.powi(2) + apart * apart,
+        )
     }
 }
 
@@ -118,11 +135,23 @@ mod tests {
 
     /// True if readings, 64 s apart, are a jump, where `width` is the greatest of those before.
     fn jumps(middles: &[f64], width: f64) -> bool {
-        let foreseen = Foreseen { middle: 0.0, deviation: 1e-4, rate: 0.0, rate_deviation: 1e-8, width };
+        let foreseen = Foreseen {
+            middle: 0.0,
+            deviation: 1e-4,
+            rate: 0.0,
+            rate_deviation: 1e-8,
+            width,
+        };
         let mut shift = None;
         for (place, middle) in (0..).zip(middles) {
-            let at = FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0)) + Seconds::new(64.0 * f64::from(place));
-            shift = Shift::next(shift.as_ref(), at, &reading(middle - 1e-4, middle + 1e-4), foreseen);
+            let at = FreeTime::new(NtpTimestamp::from_unix(1_800_000_000, 0))
+                + Seconds::new(64.0 * f64::from(place));
+            shift = Shift::next(
+                shift.as_ref(),
+                at,
+                &reading(middle - 1e-4, middle + 1e-4),
+                foreseen,
+            );
         }
         shift.is_some_and(|shift| shift.is_certain())
     }

@@ -10,7 +10,11 @@ pub(super) struct State<const N: usize> {
 
 impl<const N: usize> State<N> {
     pub(super) fn new(used: usize) -> Self {
-        Self { mean: [0.0; N], covariance: [[0.0; N]; N], used: used.min(N) }
+        Self {
+            mean: [0.0; N],
+            covariance: [[0.0; N]; N],
+            used: used.min(N),
+        }
     }
 
     /// At least so many states are in use.
@@ -27,10 +31,15 @@ impl<const N: usize> State<N> {
     }
 
     pub(super) fn variance(&self, own: usize) -> f64 {
-        self.covariance.get(own).and_then(|row| row.get(own)).copied().unwrap_or_default()
+        self.covariance
+            .get(own)
+            .and_then(|row| row.get(own))
+            .copied()
+            .unwrap_or_default()
     }
 
-    /// A state becomes this, with this variance, and nothing that was believed of it counts any more.
+    /// A state becomes this, with this variance, and nothing that was believed of it counts any
+    /// more.
     pub(super) fn replace(&mut self, own: usize, mean: f64, variance: f64) {
         if let Some(entry) = self.mean.get_mut(own) {
             *entry = mean;
@@ -72,12 +81,17 @@ impl<const N: usize> State<N> {
 
     /// The variance of a state grows.
     pub(super) fn grow(&mut self, own: usize, variance: f64) {
-        if let Some(entry) = self.covariance.get_mut(own).and_then(|row| row.get_mut(own)) {
+        if let Some(entry) = self
+            .covariance
+            .get_mut(own)
+            .and_then(|row| row.get_mut(own))
+        {
             *entry += variance;
         }
     }
 
-    /// A state returns to `around`, where it has this variance; so much of what is known of it is `kept`.
+    /// A state returns to `around`, where it has this variance; so much of what is known of it is
+    /// `kept`.
     pub(super) fn fade(&mut self, own: usize, kept: f64, around: f64, variance: f64) {
         if let Some(mean) = self.mean.get_mut(own) {
             *mean = around + (*mean - around) * kept;
@@ -86,7 +100,8 @@ impl<const N: usize> State<N> {
         self.grow(own, variance * (1.0 - kept * kept));
     }
 
-    /// All covariances of a state become so much of what they were, and its variance the square of that.
+    /// All covariances of a state become so much of what they were, and its variance the square of
+    /// that.
     fn scale(&mut self, own: usize, by: f64) {
         for row in self.covariance.iter_mut().take(self.used) {
             if let Some(entry) = row.get_mut(own) {
@@ -94,15 +109,22 @@ impl<const N: usize> State<N> {
             }
         }
         if let Some(row) = self.covariance.get_mut(own) {
-            row.iter_mut().take(self.used).for_each(|entry| *entry *= by);
+            row.iter_mut()
+                .take(self.used)
+                .for_each(|entry| *entry *= by);
         }
     }
 
-    /// `span` seconds pass for the first state, whose rate is the second one, which wanders by `wander` per second.
+    /// `span` seconds pass for the first state, whose rate is the second one, which wanders by
+    /// `wander` per second.
     pub(super) fn advance(&mut self, span: f64, wander: f64) {
-        let [offset, rate, ..] = &mut self.mean[..] else { return };
+        let [offset, rate, ..] = &mut self.mean[..] else {
+            return;
+        };
         *offset += *rate * span;
-        let [offset, rate, ..] = &mut self.covariance[..] else { return };
+        let [offset, rate, ..] = &mut self.covariance[..] else {
+            return;
+        };
         for (offset, rate) in offset.iter_mut().zip(rate.iter()).take(self.used) {
             *offset += span * rate;
         }
@@ -112,8 +134,11 @@ impl<const N: usize> State<N> {
             }
         }
         let squared = wander * wander;
-        if let [[offset, mixed, ..], [mixed_too, rate, ..], ..] =
-            self.covariance.each_mut().map(|row| &mut row[..]).as_mut_slice()
+        if let [[offset, mixed, ..], [mixed_too, rate, ..], ..] = self
+            .covariance
+            .each_mut()
+            .map(|row| &mut row[..])
+            .as_mut_slice()
         {
             *offset += squared * span * span * span / 3.0;
             *mixed += squared * span * span / 2.0;
@@ -122,10 +147,14 @@ impl<const N: usize> State<N> {
         }
     }
 
-    /// A sum of states with these weights: its mean, its variance, and its covariance with each state.
+    /// A sum of states with these weights: its mean, its variance, and its covariance with each
+    /// state.
     pub(super) fn sum(&self, terms: &[(usize, f64)]) -> (f64, f64, [f64; N]) {
         let of = |row: &[f64; N]| -> f64 {
-            terms.iter().map(|(place, weight)| weight * row.get(*place).copied().unwrap_or_default()).sum()
+            terms
+                .iter()
+                .map(|(place, weight)| weight * row.get(*place).copied().unwrap_or_default())
+                .sum()
         };
         let mut column = [0.0; N];
         for (entry, row) in column.iter_mut().zip(&self.covariance).take(self.used) {
@@ -134,8 +163,8 @@ impl<const N: usize> State<N> {
         (of(&self.mean), of(&column), column)
     }
 
-    /// A quantity with this `variance` and this covariance with each state is `shift` more than expected, and its variance is now
-    /// `narrowed` times what it was.
+    /// A quantity with this `variance` and this covariance with each state is `shift` more than
+    /// expected, and its variance is now `narrowed` times what it was.
     pub(super) fn correct(&mut self, shift: f64, narrowed: f64, variance: f64, column: &[f64; N]) {
         let removed = variance * (1.0 - narrowed);
         let gains = column.map(|entry| entry / variance);
@@ -148,7 +177,13 @@ impl<const N: usize> State<N> {
             }
         }
         // After long gaps the difference of large numbers may lose what was to be left.
-        for (own, (row, gain)) in self.covariance.iter_mut().zip(gains).enumerate().take(self.used) {
+        for (own, (row, gain)) in self
+            .covariance
+            .iter_mut()
+            .zip(gains)
+            .enumerate()
+            .take(self.used)
+        {
             if let Some(entry) = row.get_mut(own) {
                 *entry = entry.max(gain * gain * variance * narrowed);
             }
@@ -166,8 +201,16 @@ impl<const N: usize> State<N> {
         }
         for (one, weight) in all {
             let mut apart = one.mean;
-            apart.iter_mut().zip(mixture.mean).for_each(|(mean, center)| *mean -= center);
-            let rows = mixture.covariance.iter_mut().zip(&one.covariance).zip(apart).take(one.used);
+            apart
+                .iter_mut()
+                .zip(mixture.mean)
+                .for_each(|(mean, center)| *mean -= center);
+            let rows = mixture
+                .covariance
+                .iter_mut()
+                .zip(&one.covariance)
+                .zip(apart)
+                .take(one.used);
             for ((row, own), left) in rows {
                 for ((sum, entry), right) in row.iter_mut().zip(own).zip(apart).take(one.used) {
                     *sum += weight * (entry + left * right);

@@ -17,7 +17,8 @@ fn noise(place: u32) -> f64 {
     f64::from(place.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
 }
 
-/// One reading every 16 s of a clock that loses 20 ppm, from 5 ms on, over a path whose jitter is some 10 µs.
+/// One reading every 16 s of a clock that loses 20 ppm, from 5 ms on, over a path whose jitter is
+/// some 10 µs.
 fn observe(estimate: &mut Estimate, source: SourceId, places: std::ops::Range<u32>, bias: f64) {
     for place in places {
         let at = f64::from(place) * 16.0;
@@ -30,14 +31,20 @@ fn observe(estimate: &mut Estimate, source: SourceId, places: std::ops::Range<u3
 
 fn offset_at(estimate: &Estimate, place: u32) -> f64 {
     let at = f64::from(place) * 16.0;
-    Seconds::from(estimate.free_offset(measurement(at, 0.0, 0.0).at).unwrap()).to_f64() - 0.005 - 20e-6 * at
+    Seconds::from(estimate.free_offset(measurement(at, 0.0, 0.0).at).unwrap()).to_f64()
+        - 0.005
+        - 20e-6 * at
 }
 
 #[test]
 fn offset_and_rate_are_found_within_a_few_readings() {
     let mut estimate = estimate();
     observe(&mut estimate, SOURCE, 0..20, 0.0);
-    assert!(offset_at(&estimate, 20).abs() < 5e-6, "{}", offset_at(&estimate, 20));
+    assert!(
+        offset_at(&estimate, 20).abs() < 5e-6,
+        "{}",
+        offset_at(&estimate, 20)
+    );
     assert!((estimate.frequency().to_f64() - 20e-6).abs() < 0.2e-6);
     assert!(estimate.frequency_is_worth_keeping());
 }
@@ -82,7 +89,11 @@ fn a_reading_that_was_held_up_changes_little() {
     // The reply took 50 ms longer, so the offset looks 25 ms too small.
     let late = measurement(at, 0.005 + 20e-6 * at - 0.025, 0.0502);
     estimate.learn(SOURCE, &late, POLL);
-    assert!(offset_at(&estimate, 40).abs() < 5e-6, "{}", offset_at(&estimate, 40));
+    assert!(
+        offset_at(&estimate, 40).abs() < 5e-6,
+        "{}",
+        offset_at(&estimate, 40)
+    );
 }
 
 #[test]
@@ -93,7 +104,11 @@ fn a_single_impossible_reading_is_not_believed_and_two_are() {
     assert!(offset_at(&estimate, 40).abs() < 1e-5);
     assert_eq!(estimate.state(), LoopState::Spike);
     observe(&mut estimate, SOURCE, 41..43, 0.050);
-    assert!((offset_at(&estimate, 42) - 0.050).abs() < 1e-4, "{}", offset_at(&estimate, 42));
+    assert!(
+        (offset_at(&estimate, 42) - 0.050).abs() < 1e-4,
+        "{}",
+        offset_at(&estimate, 42)
+    );
     assert_ne!(estimate.state(), LoopState::Spike);
 }
 
@@ -110,7 +125,11 @@ fn a_source_that_jumps_alone_does_not_move_the_clock() {
         observe(&mut estimate, sources[0], place..place + 1, 0.0);
         observe(&mut estimate, sources[1], place..place + 1, 0.0);
         observe(&mut estimate, sources[2], place..place + 1, 0.003);
-        assert!(offset_at(&estimate, place).abs() < 2e-5, "{place}: {}", offset_at(&estimate, place));
+        assert!(
+            offset_at(&estimate, place).abs() < 2e-5,
+            "{place}: {}",
+            offset_at(&estimate, place)
+        );
     }
 }
 
@@ -141,16 +160,27 @@ fn a_longer_path_both_ways_leaves_the_clock_where_it_was() {
         let offset = 0.005 + 20e-6 * at + (out - back) / 2.0;
         estimate.learn(SOURCE, &measurement(at, offset, 0.0102 + out + back), POLL);
     }
-    assert!(offset_at(&estimate, 120).abs() < 2e-5, "{}", offset_at(&estimate, 120));
+    assert!(
+        offset_at(&estimate, 120).abs() < 2e-5,
+        "{}",
+        offset_at(&estimate, 120)
+    );
     assert!(estimate.places.iter().count() == 2, "two paths");
 }
 
 #[test]
 fn a_wrong_rate_from_before_is_given_up() {
-    let known = KnownFrequency { frequency: Frequency::new(-80e-6), uncertainty: Frequency::new(1e-6) };
+    let known = KnownFrequency {
+        frequency: Frequency::new(-80e-6),
+        uncertainty: Frequency::new(1e-6),
+    };
     let mut estimate = Estimate::new(Some(known));
     observe(&mut estimate, SOURCE, 0..30, 0.0);
-    assert!((estimate.frequency().to_f64() - 20e-6).abs() < 1e-6, "{:?}", estimate.frequency());
+    assert!(
+        (estimate.frequency().to_f64() - 20e-6).abs() < 1e-6,
+        "{:?}",
+        estimate.frequency()
+    );
 }
 
 /// What no oscillator has, but a machine that is moved to another host may.
@@ -168,18 +198,39 @@ fn a_rate_that_nobody_thought_possible_is_believed_when_the_third_reading_confir
             assert!(estimate.learn(SOURCE, &measurement(at, offset, 2e-4 + out + back), POLL));
         };
         (0..3).for_each(|_| learn(&mut estimate));
-        assert!((estimate.frequency().to_f64() - 20e-6).abs() < 1e-6, "{:?}", estimate.frequency());
-        assert!(estimate.frequency_uncertainty().to_f64() * SURE > rate.abs() * 0.9, "and nobody is sure any more");
+        assert!(
+            (estimate.frequency().to_f64() - 20e-6).abs() < 1e-6,
+            "{:?}",
+            estimate.frequency()
+        );
+        assert!(
+            estimate.frequency_uncertainty().to_f64() * SURE > rate.abs() * 0.9,
+            "and nobody is sure any more"
+        );
         (0..7).for_each(|_| learn(&mut estimate));
-        assert!((estimate.frequency().to_f64() - 20e-6 - rate).abs() < 1e-6, "{:?}", estimate.frequency());
+        assert!(
+            (estimate.frequency().to_f64() - 20e-6 - rate).abs() < 1e-6,
+            "{:?}",
+            estimate.frequency()
+        );
     }
 }
 
-/// One reply of each source, at the poll number `place`; `delay` gives the round trip of each source in seconds.
-fn learn_from(estimate: &mut Estimate, place: u32, sources: std::ops::RangeInclusive<u32>, delay: impl Fn(u32) -> f64) {
+/// One reply of each source, at the poll number `place`; `delay` gives the round trip of each
+/// source in seconds.
+fn learn_from(
+    estimate: &mut Estimate,
+    place: u32,
+    sources: std::ops::RangeInclusive<u32>,
+    delay: impl Fn(u32) -> f64,
+) {
     for number in sources {
         let at = f64::from(place) * 16.0 + f64::from(number) * 0.1;
-        estimate.learn(SourceId::new(number), &measurement(at, 0.005 + 20e-6 * at, delay(number)), POLL);
+        estimate.learn(
+            SourceId::new(number),
+            &measurement(at, 0.005 + 20e-6 * at, delay(number)),
+            POLL,
+        );
     }
 }
 
@@ -194,8 +245,16 @@ fn nine_sources_are_more_than_are_used_and_do_no_harm() {
 #[test]
 fn of_more_sources_than_places_the_near_ones_are_used() {
     let mut estimate = estimate();
-    (0..20).for_each(|place| learn_from(&mut estimate, place, 1..=12, |number| if number > 8 { 2e-4 } else { 2e-2 }));
-    let near = estimate.places.iter().filter(|place| place.source.number() > 8).count();
+    (0..20).for_each(|place| {
+        learn_from(&mut estimate, place, 1..=12, |number| {
+            if number > 8 { 2e-4 } else { 2e-2 }
+        });
+    });
+    let near = estimate
+        .places
+        .iter()
+        .filter(|place| place.source.number() > 8)
+        .count();
     assert_eq!((near, estimate.places.iter().count()), (4, SOURCES));
 }
 
@@ -206,11 +265,16 @@ fn a_source_that_is_forgotten_gives_its_place_to_the_next_one() {
     for generation in 0..6 {
         let members = (1..=4).map(|member| SourceId::new(4 * generation + member));
         for place in 8 * generation..8 * (generation + 1) {
-            members.clone().for_each(|source| observe(&mut estimate, source, place..place + 1, 0.0));
+            members
+                .clone()
+                .for_each(|source| observe(&mut estimate, source, place..place + 1, 0.0));
         }
         assert_eq!(estimate.places.iter().count(), 4);
         members.for_each(|source| estimate.forget(source));
-        assert!(offset_at(&estimate, 8 * (generation + 1)).abs() < 2e-5, "the time stays known");
+        assert!(
+            offset_at(&estimate, 8 * (generation + 1)).abs() < 2e-5,
+            "the time stays known"
+        );
     }
 }
 
@@ -221,7 +285,14 @@ fn silent_sources_give_their_places_to_others_after_a_few_polls() {
         let talking = if place < 20 { 1..=8 } else { 9..=12 };
         learn_from(&mut estimate, place, talking, |_| 2e-4);
     }
-    assert_eq!(estimate.places.iter().filter(|place| place.source.number() > 8).count(), 4);
+    assert_eq!(
+        estimate
+            .places
+            .iter()
+            .filter(|place| place.source.number() > 8)
+            .count(),
+        4
+    );
 }
 
 #[test]
@@ -230,13 +301,19 @@ fn sources_that_are_silent_do_not_vote_on_a_change_of_the_rate() {
         let mut estimate = estimate();
         let sources = [1, 2, 3, 4].map(SourceId::new);
         for place in 0..40 {
-            sources.iter().for_each(|source| observe(&mut estimate, *source, place..place + 1, 0.0));
+            sources
+                .iter()
+                .for_each(|source| observe(&mut estimate, *source, place..place + 1, 0.0));
         }
         for place in 40..50_u32 {
             for source in [1, 2].map(SourceId::new) {
                 let at = f64::from(place) * 16.0;
                 let offset = 0.005 + 20e-6 * at + rate * (at - 640.0);
-                estimate.learn(source, &measurement(at, offset, 2e-4 + 1e-5 * noise(2 * place)), POLL);
+                estimate.learn(
+                    source,
+                    &measurement(at, offset, 2e-4 + 1e-5 * noise(2 * place)),
+                    POLL,
+                );
             }
         }
         let error = estimate.frequency().to_f64() - 20e-6 - rate;
@@ -244,23 +321,44 @@ fn sources_that_are_silent_do_not_vote_on_a_change_of_the_rate() {
     }
 }
 
-/// Delays that never change, and a clock that is set by a day and set right an hour later, without notice.
+/// Delays that never change, and a clock that is set by a day and set right an hour later, without
+/// notice.
 #[test]
 fn a_clock_that_is_set_far_off_and_back_is_known_again_within_a_minute() {
     let mut estimate = estimate();
     for place in 0..500_u32 {
         let at = f64::from(place) * 16.0;
-        let off = if (200..425).contains(&place) { 90_000.0 } else { 0.0 };
+        let off = if (200..425).contains(&place) {
+            90_000.0
+        } else {
+            0.0
+        };
         for number in 1..=4 {
             // The free-running clock is what was set: its readings go back, or a day ahead.
-            let shown = measurement(at - off + f64::from(number) * 0.1, 0.005 + 20e-6 * at + off, 2e-4);
+            let shown = measurement(
+                at - off + f64::from(number) * 0.1,
+                0.005 + 20e-6 * at + off,
+                2e-4,
+            );
             estimate.learn(SourceId::new(number), &shown, POLL);
         }
         let settled = !(200..204).contains(&place) && !(425..429).contains(&place) && place > 8;
         if settled {
-            let known = Seconds::from(estimate.free_offset(measurement(at - off, 0.0, 0.0).at).unwrap()).to_f64();
-            assert!((known - off - 0.005 - 20e-6 * at).abs() < 1e-3, "{place}: {known}");
-            assert!((estimate.frequency().to_f64() - 20e-6).abs() < 3e-4, "{place}: {:?}", estimate.frequency());
+            let known = Seconds::from(
+                estimate
+                    .free_offset(measurement(at - off, 0.0, 0.0).at)
+                    .unwrap(),
+            )
+            .to_f64();
+            assert!(
+                (known - off - 0.005 - 20e-6 * at).abs() < 1e-3,
+                "{place}: {known}"
+            );
+            assert!(
+                (estimate.frequency().to_f64() - 20e-6).abs() < 3e-4,
+                "{place}: {:?}",
+                estimate.frequency()
+            );
         }
     }
 }
@@ -271,12 +369,19 @@ fn a_rate_beyond_the_largest_correction_is_said_and_makes_the_bound_grow() {
     let run = |estimate: &mut Estimate, places: std::ops::Range<u32>, rate: f64| {
         for place in places {
             let at = f64::from(place) * 2.0;
-            estimate.learn(SOURCE, &measurement(at, rate * at, 2e-4 + 1e-5 * noise(place)), POLL);
+            estimate.learn(
+                SOURCE,
+                &measurement(at, rate * at, 2e-4 + 1e-5 * noise(place)),
+                POLL,
+            );
         }
     };
     run(&mut estimate, 0..12, 0.02);
     assert!(estimate.is_saturated());
-    assert_eq!((estimate.frequency(), estimate.poll()), (LARGEST_RATE, PollInterval::MIN));
+    assert_eq!(
+        (estimate.frequency(), estimate.poll()),
+        (LARGEST_RATE, PollInterval::MIN)
+    );
     assert!(estimate.believed_rate().to_f64() > 0.0199);
     let rate = estimate.frequency_uncertainty().to_f64() * SURE;
     assert!((0.01..0.0102).contains(&rate), "{rate}");
@@ -287,7 +392,11 @@ fn a_rate_beyond_the_largest_correction_is_said_and_makes_the_bound_grow() {
 fn the_second_reading_of_a_burst_corrects_a_first_one_that_was_held_up() {
     for late in [0.03, 0.3, 1.0] {
         let mut estimate = estimate();
-        estimate.learn(SOURCE, &measurement(0.0, 0.005 + late / 2.0, 2e-4 + late), POLL);
+        estimate.learn(
+            SOURCE,
+            &measurement(0.0, 0.005 + late / 2.0, 2e-4 + late),
+            POLL,
+        );
         estimate.learn(SOURCE, &measurement(2.0, 0.005, 2e-4), POLL);
         let at = measurement(2.0, 0.0, 0.0).at;
         let error = Seconds::from(estimate.free_offset(at).unwrap()).to_f64() - 0.005;
@@ -305,12 +414,21 @@ fn the_steps_of_a_coarse_clock_are_part_of_the_bound() {
         let exact = measurement(at, 0.0, 2e-4);
         let sent = (exact.at.shown() + exact.inbound).to_bits() & (u64::MAX << 26);
         let late = exact.at.shown() + exact.inbound - crate::time::NtpTimestamp::from_bits(sent);
-        let coarse = Measurement { outbound: exact.outbound - late, inbound: exact.inbound - late, ..exact };
+        let coarse = Measurement {
+            outbound: exact.outbound - late,
+            inbound: exact.inbound - late,
+            ..exact
+        };
         estimate.learn(SOURCE, &coarse, POLL);
         if place > 5 {
-            let error = Seconds::from(estimate.free_offset(exact.at).unwrap()).to_f64().abs();
+            let error = Seconds::from(estimate.free_offset(exact.at).unwrap())
+                .to_f64()
+                .abs();
             let spread = estimate.spread(SOURCE).to_f64();
-            assert!(error < spread && spread < 3.0 * step, "{place}: {error} {spread}");
+            assert!(
+                error < spread && spread < 3.0 * step,
+                "{place}: {error} {spread}"
+            );
         }
     }
 }
@@ -345,7 +463,11 @@ fn a_lone_source_that_jumps_by_what_a_wobble_would_explain_is_followed_after_thr
         (0..6).for_each(|_| place.link.suspect_wobble());
     }
     observe(&mut estimate, SOURCE, 80..83, 0.002);
-    assert!((offset_at(&estimate, 82) - 0.002).abs() < 1e-4, "{}", offset_at(&estimate, 82));
+    assert!(
+        (offset_at(&estimate, 82) - 0.002).abs() < 1e-4,
+        "{}",
+        offset_at(&estimate, 82)
+    );
     assert!(estimate.spread(SOURCE).to_f64() < 1e-3);
 }
 
@@ -356,7 +478,11 @@ fn a_much_too_short_round_trip_changes_nothing() {
     let at = 60.0 * 16.0;
     let before = offset_at(&estimate, 60);
     assert!(
-        !estimate.learn(SOURCE, &measurement(at, 0.005 + 20e-6 * at + 4e-5, 1e-4), POLL),
+        !estimate.learn(
+            SOURCE,
+            &measurement(at, 0.005 + 20e-6 * at + 4e-5, 1e-4),
+            POLL
+        ),
         "a bad timestamp is no news"
     );
     assert!((offset_at(&estimate, 60) - before).abs() < 1e-9);

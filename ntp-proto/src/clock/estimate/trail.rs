@@ -1,11 +1,12 @@
-//! Readings in a row that were far from what was foreseen. If three of them lie on a line, our clock runs at another rate than
-//! anybody thought possible: oscillators do nothing of the kind, but a machine that is moved to another host does.
+//! Readings in a row that were far from what was foreseen. If three of them lie on a line, our
+//! clock runs at another rate than anybody thought possible: oscillators do nothing of the kind,
+//! but a machine that is moved to another host does.
 
 use super::law::Reading;
 use crate::clock::timescale::FreeTime;
 
-/// A line must differ from the believed rate by this, beyond what its readings' widths allow for. What differs by less is
-/// found by the hypotheses.
+/// A line must differ from the believed rate by this, beyond what its readings' widths allow for.
+/// What differs by less is found by the hypotheses.
 const NOTABLE: f64 = 100e-6;
 /// No clock runs at such a rate. Readings that seem to show one come from a jump.
 pub(super) const NO_CLOCK: f64 = 0.1;
@@ -38,7 +39,8 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Goes on with a reading: `None` if it is near what was `foreseen`, which has this standard deviation.
+    /// Goes on with a reading: `None` if it is near what was `foreseen`, which has this standard
+    /// deviation.
     pub(super) fn next(
         trail: Option<&Self>,
         at: FreeTime,
@@ -46,15 +48,27 @@ impl Trail {
         foreseen: f64,
         deviation: f64,
     ) -> Option<Self> {
-        let last = Point { at, middle: reading.middle(), width: reading.width() };
+        let last = Point {
+            at,
+            middle: reading.middle(),
+            width: reading.width(),
+        };
         let far = (last.middle - foreseen).abs() > WIDTHS * last.width + DEVIATIONS * deviation;
-        let before = trail.map(|trail| trail.last).filter(|before| (at - before.at).to_f64() > 0.0);
-        (far && !reading.wild).then_some(Self { last, before, first: trail.and_then(|trail| trail.before) })
+        let before = trail
+            .map(|trail| trail.last)
+            .filter(|before| (at - before.at).to_f64() > 0.0);
+        (far && !reading.wild).then_some(Self {
+            last,
+            before,
+            first: trail.and_then(|trail| trail.before),
+        })
     }
 
     /// Whether there are three, on a line of another rate than is believed.
     pub(super) fn is_line(&self, believed: f64) -> bool {
-        let (Some(before), Some(first)) = (self.before, self.first) else { return false };
+        let (Some(before), Some(first)) = (self.before, self.first) else {
+            return false;
+        };
         let (late, early) = (slope(before, self.last), slope(first, before));
         let whole = slope(first, self.last);
         (late.rate - early.rate).abs() <= late.width + early.width
@@ -72,7 +86,8 @@ impl Trail {
         (self.last.middle, self.last.width.powi(2))
     }
 
-    /// The rate from the first reading to the last, and its variance. `None` if there is one reading only.
+    /// The rate from the first reading to the last, and its variance. `None` if there is one
+    /// reading only.
     pub(super) fn rate(&self) -> Option<(f64, f64)> {
         let slope = slope(self.first.or(self.before)?, self.last);
         (slope.rate.abs() < NO_CLOCK).then_some((slope.rate, slope.width.powi(2)))
@@ -81,5 +96,8 @@ impl Trail {
 
 fn slope(from: Point, to: Point) -> Slope {
     let span = (to.at - from.at).to_f64().max(f64::MIN_POSITIVE);
-    Slope { rate: (to.middle - from.middle) / span, width: (to.width + from.width) / 2.0 / span }
+    Slope {
+        rate: (to.middle - from.middle) / span,
+        width: (to.width + from.width) / 2.0 / span,
+    }
 }

@@ -1,5 +1,5 @@
-//! Handling of a reading that cannot be explained: a source has jumped, our clock has jumped, or our clock runs at another
-//! rate. The other sources decide, as far as they can testify.
+//! Handling of a reading that cannot be explained: a source has jumped, our clock has jumped, or
+//! our clock runs at another rate. The other sources decide, as far as they can testify.
 
 use super::places::{Place, Suspect};
 use super::shift::Shift;
@@ -8,12 +8,13 @@ use super::{AGREEMENT, Estimate};
 use crate::clock::timescale::FreeTime;
 use crate::time::Seconds;
 
-/// A source that seems to have jumped by more than this, in seconds, is not followed: no bias is that large.
+/// A source that seems to have jumped by more than this, in seconds, is not followed: no bias is
+/// that large.
 const LARGEST_BIAS: f64 = 1.0;
 
 impl Estimate {
-    /// A reading that cannot be explained is not believed, unless a second one agrees with it: then there was a jump, of the
-    /// source if most others saw nothing, of our clock otherwise.
+    /// A reading that cannot be explained is not believed, unless a second one agrees with it: then
+    /// there was a jump, of the source if most others saw nothing, of our clock otherwise.
     pub(super) fn wonder(&mut self, index: usize, suspect: Suspect) {
         let before = self.places.get(index).and_then(|place| place.suspect);
         self.suspect(index, Some(suspect));
@@ -33,14 +34,21 @@ impl Estimate {
             if moved.abs() > LARGEST_BIAS {
                 return;
             }
-            self.bank.admit(index, moved * moved, moved * moved + square);
+            self.bank
+                .admit(index, moved * moved, moved * moved + square);
         } else {
-            // It may have jumped, or run at another rate since it was last understood, but by no more than both readings
-            // allow for.
-            let explained = self.places.iter().map(|place| (suspect.at - place.explained).to_f64());
+            // It may have jumped, or run at another rate since it was last understood, but by no
+            // more than both readings allow for.
+            let explained = self
+                .places
+                .iter()
+                .map(|place| (suspect.at - place.explained).to_f64());
             let since = explained.fold(f64::INFINITY, f64::min).max(1.0);
-            let rate = (moved / since).abs().min(AGREEMENT + tolerance / span.max(1.0));
-            self.bank.move_to(suspect.middle, square, rate.min(NO_CLOCK).powi(2));
+            let rate = (moved / since)
+                .abs()
+                .min(AGREEMENT + tolerance / span.max(1.0));
+            self.bank
+                .move_to(suspect.middle, square, rate.min(NO_CLOCK).powi(2));
             self.pace.alarm();
         }
         self.belief = self.bank.belief(index);
@@ -49,12 +57,19 @@ impl Estimate {
         self.places.iter_mut().for_each(|place| place.shift = None);
     }
 
-    /// Resets offset and rate if the last readings of a source show that our clock runs at another rate than was thought
-    /// possible, and most others do not contradict. True if it did.
+    /// Resets offset and rate if the last readings of a source show that our clock runs at another
+    /// rate than was thought possible, and most others do not contradict. True if it did.
     pub(super) fn turned(&mut self, index: usize, now: FreeTime) -> bool {
-        let Some(own) = self.places.get(index).and_then(|place| place.trail) else { return false };
-        let (true, Some(rate)) = (own.is_line(self.belief.rate), own.rate()) else { return false };
-        let votes = self.places.witnesses(own.began(), now).map(|place| if place.trail.is_some() { 1 } else { -1 });
+        let Some(own) = self.places.get(index).and_then(|place| place.trail) else {
+            return false;
+        };
+        let (true, Some(rate)) = (own.is_line(self.belief.rate), own.rate()) else {
+            return false;
+        };
+        let votes = self
+            .places
+            .witnesses(own.began(), now)
+            .map(|place| if place.trail.is_some() { 1 } else { -1 });
         if votes.sum::<i32>() <= 0 {
             return false;
         }
@@ -63,14 +78,26 @@ impl Estimate {
         true
     }
 
-    /// Moves the offset if the last readings of a source are all off by the same, whatever could explain each of them, and most
-    /// others do not contradict. True if it did.
+    /// Moves the offset if the last readings of a source are all off by the same, whatever could
+    /// explain each of them, and most others do not contradict. True if it did.
     pub(super) fn shifted(&mut self, index: usize, now: FreeTime) -> bool {
-        let shift = self.places.get(index).and_then(|place| place.shift).filter(Shift::is_certain);
-        let Some(own) = shift.filter(|own| self.is_agreed(own, now)) else { return false };
+        let shift = self
+            .places
+            .get(index)
+            .and_then(|place| place.shift)
+            .filter(Shift::is_certain);
+        let Some(own) = shift.filter(|own| self.is_agreed(own, now)) else {
+            return false;
+        };
         // Where routes change, so does the difference between the two ways.
         let source = self.places.get(index).map(|place| place.source);
-        if self.places.iter().filter(|place| Some(place.source) == source).count() > 1 {
+        if self
+            .places
+            .iter()
+            .filter(|place| Some(place.source) == source)
+            .count()
+            > 1
+        {
             return false;
         }
         self.bank.turn_to(own.offset(), own.rate(now));
@@ -81,13 +108,20 @@ impl Estimate {
 
     /// True if more of the sources that can testify have seen something of the kind than have not.
     fn is_agreed(&self, shift: &Shift, now: FreeTime) -> bool {
-        let votes = self.places.witnesses(shift.began(), now).map(|place| if place.shift.is_some() { 1 } else { -1 });
+        let votes = self
+            .places
+            .witnesses(shift.began(), now)
+            .map(|place| if place.shift.is_some() { 1 } else { -1 });
         votes.sum::<i32>() > 0
     }
 
     /// The last reading may be the first one after a jump: it is to be asked about soon.
     pub(super) fn suspect_shift(&mut self, index: usize, now: FreeTime) {
-        let shift = self.places.get(index).and_then(|place| place.shift).filter(Shift::is_first);
+        let shift = self
+            .places
+            .get(index)
+            .and_then(|place| place.shift)
+            .filter(Shift::is_first);
         if shift.is_some_and(|own| self.is_agreed(&own, now)) {
             self.pace.hurry();
         }
@@ -105,45 +139,70 @@ impl Estimate {
         }
     }
 
-    /// The distance of the last reading from the prediction, in seconds, if nothing explains it and no source contradicts it, or if
-    /// it may be the first one after a jump of a lone source.
+    /// The distance of the last reading from the prediction, in seconds, if nothing explains it and
+    /// no source contradicts it, or if it may be the first one after a jump of a lone source.
     pub(super) fn surprise(&self) -> f64 {
-        let suspects = self.places.latest().filter_map(|(_, place)| place.suspect).filter(|_| self.puzzled);
+        let suspects = self
+            .places
+            .latest()
+            .filter_map(|(_, place)| place.suspect)
+            .filter(|_| self.puzzled);
         let suspects = suspects.map(|suspect| (suspect.middle - self.belief.offset).abs());
         let mut latest = self.places.latest();
         let lone = latest.next().filter(|_| latest.next().is_none());
-        let shift = lone.and_then(|(_, place)| place.shift).map(|shift| shift.distance());
+        let shift = lone
+            .and_then(|(_, place)| place.shift)
+            .map(|shift| shift.distance());
         suspects.chain(shift).fold(0.0, f64::max)
     }
 
-    /// The difference between the believed rate and the one that the clock seems to have, without its sign, if all sources
-    /// that can testify are far from what was foreseen; else 0.
+    /// The difference between the believed rate and the one that the clock seems to have, without
+    /// its sign, if all sources that can testify are far from what was foreseen; else 0.
     pub(super) fn apart(&self, now: FreeTime) -> f64 {
         let trails = self.places.latest().filter_map(|(_, place)| place.trail);
-        let Some(since) = trails.map(|trail| trail.began()).reduce(|a, b| if a - b < Seconds::ZERO { a } else { b })
+        let Some(since) = trails
+            .map(|trail| trail.began())
+            .reduce(|a, b| if a - b < Seconds::ZERO { a } else { b })
         else {
             return 0.0;
         };
         let apart = |place: &Place| {
-            let rate = place.trail.as_ref().and_then(Trail::rate).map(|(rate, _)| (rate - self.belief.rate).abs());
+            let rate = place
+                .trail
+                .as_ref()
+                .and_then(Trail::rate)
+                .map(|(rate, _)| (rate - self.belief.rate).abs());
             rate.or_else(|| self.first_sight(place)).unwrap_or_default()
         };
-        self.places.witnesses(since, now).map(apart).reduce(f64::min).unwrap_or_default()
+        self.places
+            .witnesses(since, now)
+            .map(apart)
+            .reduce(f64::min)
+            .unwrap_or_default()
     }
 
-    /// The change of the rate since the last reading that was explained, without its sign, if such a change can be the cause of
-    /// a reading that nothing explains.
+    /// The change of the rate since the last reading that was explained, without its sign, if such
+    /// a change can be the cause of a reading that nothing explains.
     fn first_sight(&self, place: &Place) -> Option<f64> {
         let suspect = place.suspect?;
         let span = (suspect.at - place.explained).to_f64().max(1.0);
         Some((suspect.middle - self.belief.offset).abs() / span).filter(|rate| *rate < NO_CLOCK)
     }
 
-    /// The number of other sources that have seen nothing strange since then, and the number of those that have.
+    /// The number of other sources that have seen nothing strange since then, and the number of
+    /// those that have.
     fn others(&self, index: usize, since: FreeTime) -> (usize, usize) {
-        let others = self.places.latest().filter(|(other, _)| *other != index).map(|(_, place)| place);
-        let calm = |place: &&Place| place.suspect.is_none() && place.explained - since >= Seconds::ZERO;
-        (others.clone().filter(calm).count(), others.filter(|place| place.suspect.is_some()).count())
+        let others = self
+            .places
+            .latest()
+            .filter(|(other, _)| *other != index)
+            .map(|(_, place)| place);
+        let calm =
+            |place: &&Place| place.suspect.is_none() && place.explained - since >= Seconds::ZERO;
+        (
+            others.clone().filter(calm).count(),
+            others.filter(|place| place.suspect.is_some()).count(),
+        )
     }
 
     fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {

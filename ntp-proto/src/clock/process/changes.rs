@@ -1,4 +1,5 @@
-//! Changes of our clock: those that were ordered, and those that another program or a suspend has made.
+//! Changes of our clock: those that were ordered, and those that another program or a suspend has
+//! made.
 
 use super::Clock;
 use crate::clock::command::{ClockAction, ClockChange, ClockEvent, Disturbance, Halt};
@@ -9,7 +10,8 @@ use crate::time::{NtpDuration, NtpTimestamp, Seconds};
 
 /// After the operating system has refused, this many updates pass before it is asked again.
 const UPDATES_AFTER_REFUSAL: u32 = 16;
-/// A change is looked for at least once a second, and so long after a leap second on a machine that is very busy.
+/// A change is looked for at least once a second, and so long after a leap second on a machine that
+/// is very busy.
 const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(4 << 32);
 /// A change this near to a second, at the midnight of a leap second, is the leap second.
 const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
@@ -39,27 +41,36 @@ impl Clock {
                 self.timescale.step(before, step);
                 self.discipline.handle_step();
                 self.stepping.stop_watching();
-                self.events.push_back(ClockEvent::Stepped(Seconds::from(step)));
+                self.events
+                    .push_back(ClockEvent::Stepped(Seconds::from(step)));
                 if let Some(system) = self.awaiting_step.take() {
                     self.offset = Some((Seconds::ZERO, system.updated));
-                    self.confirm(SystemVariables { reference_time: before + step, ..system });
+                    self.confirm(SystemVariables {
+                        reference_time: before + step,
+                        ..system
+                    });
                 }
             }
             ClockChange::Disturbed(disturbance) => self.handle_disturbance(disturbance),
         }
     }
 
-    /// The clock was changed by something else, by a known step if the machine's clocks show one. The rules of a start apply
-    /// until the sources confirm it.
+    /// The clock was changed by something else, by a known step if the machine's clocks show one.
+    /// The rules of a start apply until the sources confirm it.
     fn handle_disturbance(&mut self, disturbance: Disturbance) {
-        let Disturbance { before, step, suspended } = disturbance;
+        let Disturbance {
+            before,
+            step,
+            suspended,
+        } = disturbance;
         if suspended.is_zero() && self.takes_leap_second(before, step) {
             return;
         }
         self.timescale.step(before, step);
         self.moved += Seconds::from(step);
         self.awaiting_step = None;
-        self.actions.retain(|action| !matches!(action, ClockAction::Step(_)));
+        self.actions
+            .retain(|action| !matches!(action, ClockAction::Step(_)));
         self.steering.stop_slew();
         self.stepping.restart();
         self.left_synchronized = false;
@@ -74,10 +85,13 @@ impl Clock {
         self.push_unsynchronized();
     }
 
-    /// True if a change is the leap second that was announced, which comes once and at its midnight: servers' clocks make it
-    /// as well, so that nothing changes between theirs and ours.
+    /// True if a change is the leap second that was announced, which comes once and at its
+    /// midnight: servers' clocks make it as well, so that nothing changes between theirs and ours.
     fn takes_leap_second(&mut self, before: NtpTimestamp, step: NtpDuration) -> bool {
-        let Some(leap) = self.expected_leap(before).filter(|leap| self.leapt != Some(leap.midnight)) else {
+        let Some(leap) = self
+            .expected_leap(before)
+            .filter(|leap| self.leapt != Some(leap.midnight))
+        else {
             return false;
         };
         let expected = match leap.kind {
@@ -88,7 +102,8 @@ impl Clock {
         // A second that is left out is missing before the midnight.
         let due = NtpTimestamp::from_unix(leap.midnight, 0) - expected.max(NtpDuration::ZERO);
         let late = before - due;
-        let taken = (step - expected).abs() < LEAP_TOLERANCE && late > -LEAP_TOLERANCE && late < LEAP_SLACK;
+        let taken =
+            (step - expected).abs() < LEAP_TOLERANCE && late > -LEAP_TOLERANCE && late < LEAP_SLACK;
         if taken {
             self.leapt = Some(leap.midnight);
         }

@@ -1,11 +1,13 @@
-//! Sources that do not agree: asking them more often does not help, so they are asked less and less often until they do.
+//! Sources that do not agree: asking them more often does not help, so they are asked less and less
+//! often until they do.
 
 use crate::time::PollInterval;
 
 /// Replies of each source at one interval before a longer one is tried.
 const PATIENCE: usize = 8;
 
-/// Replies in a row with a majority after which it is over: where intervals are long, claims are wide, and may agree by that.
+/// Replies in a row with a majority after which it is over: where intervals are long, claims are
+/// wide, and may agree by that.
 const ENOUGH: usize = 4;
 
 /// The time without a majority.
@@ -17,13 +19,17 @@ pub(super) struct Stalemate {
 }
 
 impl Stalemate {
-    /// One of `usable` sources, which is asked at the interval `poll`, has replied, and there is no majority.
+    /// One of `usable` sources, which is asked at the interval `poll`, has replied, and there is no
+    /// majority.
     pub(super) fn handle_reply(&mut self, poll: PollInterval, usable: usize) {
         let now = *self.poll.get_or_insert(poll);
         self.agreeing = 0;
         self.replies += 1;
         if self.replies >= PATIENCE * usable.max(1) {
-            *self = Self { poll: Some(now.longer()), ..Self::default() };
+            *self = Self {
+                poll: Some(now.longer()),
+                ..Self::default()
+            };
         }
     }
 
@@ -62,8 +68,16 @@ mod tests {
         stalemate.handle_agreement();
         stalemate.handle_reply(shortest, 2);
         (1..ENOUGH).for_each(|_| stalemate.handle_agreement());
-        assert_eq!(stalemate.poll(), Some(PollInterval::clamped_const(10)), "it may be chance");
+        assert_eq!(
+            stalemate.poll(),
+            Some(PollInterval::clamped_const(10)),
+            "it may be chance"
+        );
         stalemate.handle_agreement();
-        assert_eq!(stalemate.poll(), None, "a majority is heard as often as the discipline wants");
+        assert_eq!(
+            stalemate.poll(),
+            None,
+            "a majority is heard as often as the discipline wants"
+        );
     }
 }

@@ -10,8 +10,9 @@ use crate::time::{MonoTime, Now, NtpTimestamp, Seconds};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The kernel's error bound grows by 500 ppm and ours by some 15, so that it has to be set again. In this time the two grow
-/// apart by half a second; the kernel calls its clock unsynchronized at 16 s.
+/// The kernel's error bound grows by 500 ppm and ours by some 15, so that it has to be set again.
+/// In this time the two grow apart by half a second; the kernel calls its clock unsynchronized at
+/// 16 s.
 const REFRESH: Seconds = Seconds::new(1024.0);
 
 /// An edge of the leap second is due this much after its second has begun.
@@ -44,7 +45,9 @@ impl Clock {
 
     /// Reports the error of the clock at `at`, which is about now, to the operating system.
     pub(super) fn push_status(&mut self, at: FreeTime) {
-        let Some(system) = self.system.filter(|_| self.was_synchronized) else { return self.push_unsynchronized() };
+        let Some(system) = self.system.filter(|_| self.was_synchronized) else {
+            return self.push_unsynchronized();
+        };
         let leap = self.leap_of_kernel(self.timescale.to_local(at));
         self.queue_status(ClockStatus {
             synchronized: true,
@@ -64,7 +67,8 @@ impl Clock {
 
     fn queue_status(&mut self, status: ClockStatus) {
         if self.steers {
-            self.actions.retain(|action| !matches!(action, ClockAction::SetStatus(_)));
+            self.actions
+                .retain(|action| !matches!(action, ClockAction::SetStatus(_)));
             self.actions.push_back(ClockAction::SetStatus(status));
         }
     }
@@ -77,23 +81,35 @@ impl Clock {
     pub(super) fn refresh_status(&mut self, now: Now) {
         let free = self.timescale.to_free(now.local);
         let leap = self.leap_of_kernel(now.local);
-        let stale = self.reported.is_some_and(|last| free - last.at >= REFRESH || last.leap != leap);
+        let stale = self
+            .reported
+            .is_some_and(|last| free - last.at >= REFRESH || last.leap != leap);
         if self.was_synchronized && stale {
             self.push_status(free);
         }
     }
 
-    /// The time at which [`refresh_status`](Self::refresh_status) has something to report, or the served leap bits change.
+    /// The time at which [`refresh_status`](Self::refresh_status) has something to report, or the
+    /// served leap bits change.
     pub(super) fn status_timeout(&self, now: Now) -> Option<MonoTime> {
         let free = self.timescale.to_free(now.local);
         let reported = self.reported.filter(|_| self.was_synchronized);
         let refresh = reported.map(|last| now.mono + span(REFRESH - (free - last.at)));
-        let (unix, nanos) = (leap::unix(now.local), now.local - NtpTimestamp::from_unix(leap::unix(now.local), 0));
-        let edge = self.expected_leap(now.local).and_then(|leap| leap.next_change(unix)).map(|edge| {
-            #[expect(clippy::cast_precision_loss, reason = "leap seconds are less than a few years away")]
-            let seconds = Seconds::new((edge - unix) as f64) - Seconds::from(nanos);
-            now.mono + span(seconds) + AFTER_EDGE
-        });
+        let (unix, nanos) = (
+            leap::unix(now.local),
+            now.local - NtpTimestamp::from_unix(leap::unix(now.local), 0),
+        );
+        let edge = self
+            .expected_leap(now.local)
+            .and_then(|leap| leap.next_change(unix))
+            .map(|edge| {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "leap seconds are less than a few years away"
+                )]
+                let seconds = Seconds::new((edge - unix) as f64) - Seconds::from(nanos);
+                now.mono + span(seconds) + AFTER_EDGE
+            });
         [refresh, edge].into_iter().flatten().min()
     }
 }

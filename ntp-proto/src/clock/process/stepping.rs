@@ -1,4 +1,5 @@
-//! The conditions under which an offset is corrected in one step, and the confirmations that it needs before.
+//! The conditions under which an offset is corrected in one step, and the confirmations that it
+//! needs before.
 //!
 //! | stage | an offset is stepped if it |
 //! |---|---|
@@ -11,14 +12,14 @@ use crate::clock::timescale::FreeTime;
 use crate::source::SourceId;
 use crate::time::Seconds;
 
-/// The time for which one source alone must insist on a large offset ("stepout"; RFC 5905 §11.3 says 900 s, today's
-/// implementations 300 s).
+/// The time for which one source alone must insist on a large offset ("stepout"; RFC 5905 §11.3
+/// says 900 s, today's implementations 300 s).
 const STEPOUT: Seconds = Seconds::new(300.0);
-/// At a start, an offset above this is confirmed by a second exchange before it is made up for: no oscillator and no hardware
-/// clock is that wrong without reason.
+/// At a start, an offset above this is confirmed by a second exchange before it is made up for: no
+/// oscillator and no hardware clock is that wrong without reason.
 const CONFIRMED_ABOVE: Seconds = Seconds::new(1.0);
-/// A first offset of less than so many times half the round trip that it rests on waits for a second exchange: a correction by
-/// it could leave the clock further off than it is.
+/// A first offset of less than so many times half the round trip that it rests on waits for a
+/// second exchange: a correction by it could leave the clock further off than it is.
 const VAGUE: f64 = 4.0;
 /// The first correction stays on trial for this long: a burst of six requests, and some more.
 const TRIAL: Seconds = Seconds::new(16.0);
@@ -50,7 +51,11 @@ struct Large {
 
 impl Large {
     fn is_confirmed(&self) -> bool {
-        self.witnesses.iter().filter(|(_, replies)| *replies >= BURST_REPLIES).count() >= WITNESSES
+        self.witnesses
+            .iter()
+            .filter(|(_, replies)| *replies >= BURST_REPLIES)
+            .count()
+            >= WITNESSES
     }
 }
 
@@ -61,7 +66,8 @@ pub(super) struct Case {
     pub(super) free: FreeTime,
     /// Server minus our clock.
     pub(super) offset: Seconds,
-    /// The error bound of the exchange that it rests upon most: at a start, no smaller offset is stepped.
+    /// The error bound of the exchange that it rests upon most: at a start, no smaller offset is
+    /// stepped.
     pub(super) doubt: Seconds,
     /// Sources that agree.
     pub(super) agreeing: usize,
@@ -91,7 +97,11 @@ pub(super) struct Stepping {
 
 impl Stepping {
     pub(super) const fn new() -> Self {
-        Self { stage: Stage::Starting, resumed: false, large: None }
+        Self {
+            stage: Stage::Starting,
+            resumed: false,
+            large: None,
+        }
     }
 
     /// True if the clock has not been confirmed since the start or the last disturbance.
@@ -111,7 +121,8 @@ impl Stepping {
         self.large = None;
     }
 
-    /// Better sources than those that confirmed the clock are there: the rules of a start apply once more.
+    /// Better sources than those that confirmed the clock are there: the rules of a start apply
+    /// once more.
     pub(super) fn start_anew(&mut self) {
         self.stage = Stage::Starting;
         self.large = None;
@@ -120,13 +131,21 @@ impl Stepping {
     /// The panic limits in force.
     pub(super) fn limits(&self, policy: &StepPolicy) -> StepLimits {
         let starts = !self.resumed || policy.after_disturbance != DisturbanceLimits::Running;
-        if self.stage != Stage::Running && starts { policy.startup } else { policy.running }
+        if self.stage != Stage::Running && starts {
+            policy.startup
+        } else {
+            policy.running
+        }
     }
 
     /// A truechimer has replied.
     pub(super) fn handle_reply(&mut self, source: SourceId) {
         let Some(large) = &mut self.large else { return };
-        match large.witnesses.iter_mut().find(|(known, _)| *known == source) {
+        match large
+            .witnesses
+            .iter_mut()
+            .find(|(known, _)| *known == source)
+        {
             Some((_, replies)) => *replies += 1,
             None => large.witnesses.push((source, 1)),
         }
@@ -140,8 +159,11 @@ impl Stepping {
         let again = case.exchanges > 1;
         if size <= policy.startup_threshold || (size <= case.doubt && again) {
             Decision::Slew
-        } else if !again && (size <= case.doubt * VAGUE || (size > CONFIRMED_ABOVE && case.agreeing < WITNESSES)) {
-            // Sources behind one congested link agree on what is wrong, so that only another exchange helps against delays.
+        } else if !again
+            && (size <= case.doubt * VAGUE || (size > CONFIRMED_ABOVE && case.agreeing < WITNESSES))
+        {
+            // Sources behind one congested link agree on what is wrong, so that only another
+            // exchange helps against delays.
             Decision::Hold
         } else {
             Decision::Step
@@ -155,9 +177,17 @@ impl Stepping {
         }
         let ahead = case.offset < Seconds::ZERO;
         let large = self.large.take().filter(|large| large.ahead == ahead);
-        let large = large.unwrap_or(Large { since: case.free, ahead, witnesses: Vec::new() });
+        let large = large.unwrap_or(Large {
+            since: case.free,
+            ahead,
+            witnesses: Vec::new(),
+        });
         let lasting = case.free - large.since >= STEPOUT;
-        let decision = if lasting || large.is_confirmed() { Decision::Step } else { Decision::Hold };
+        let decision = if lasting || large.is_confirmed() {
+            Decision::Step
+        } else {
+            Decision::Hold
+        };
         self.large = Some(large);
         decision
     }
@@ -171,8 +201,8 @@ impl Stepping {
         };
     }
 
-    /// True if the policy takes an offset for time that the clock has lost unseen, and two sources have confirmed it over a burst:
-    /// then the limits of a start count.
+    /// True if the policy takes an offset for time that the clock has lost unseen, and two sources
+    /// have confirmed it over a burst: then the limits of a start count.
     pub(super) fn has_lost_time(&self, offset: Seconds, policy: &StepPolicy) -> bool {
         policy.after_disturbance == DisturbanceLimits::StartupOrLostTime
             && offset > Seconds::ZERO
@@ -180,7 +210,8 @@ impl Stepping {
             && self.large.as_ref().is_some_and(Large::is_confirmed)
     }
 
-    /// The offset that was watched was stepped, or is beyond the panic limits: another one is to be confirmed anew.
+    /// The offset that was watched was stepped, or is beyond the panic limits: another one is to be
+    /// confirmed anew.
     pub(super) fn stop_watching(&mut self) {
         self.large = None;
     }
@@ -192,7 +223,9 @@ impl Stepping {
 
     /// The time after which the offset that is being watched will be stepped at the latest.
     pub(super) fn left(&self, free: FreeTime) -> Option<Seconds> {
-        self.large.as_ref().map(|large| (STEPOUT - (free - large.since)).max(Seconds::ZERO))
+        self.large
+            .as_ref()
+            .map(|large| (STEPOUT - (free - large.since)).max(Seconds::ZERO))
     }
 }
 
@@ -227,13 +260,47 @@ mod tests {
     #[test]
     fn a_first_offset_within_the_doubt_of_its_exchange_is_never_stepped() {
         let mut stepping = Stepping::new();
-        let late = Case { doubt: Seconds::new(0.5), ..case(0.0, 0.42) };
+        let late = Case {
+            doubt: Seconds::new(0.5),
+            ..case(0.0, 0.42)
+        };
         assert_eq!(decide(&mut stepping, &late), Decision::Hold);
-        assert_eq!(decide(&mut stepping, &Case { agreeing: 4, ..late }), Decision::Hold, "all behind one link");
-        assert_eq!(decide(&mut stepping, &Case { exchanges: 2, ..late }), Decision::Slew);
-        let vague = Case { agreeing: 4, ..case(0.0, 0.015) };
+        assert_eq!(
+            decide(
+                &mut stepping,
+                &Case {
+                    agreeing: 4,
+                    ..late
+                }
+            ),
+            Decision::Hold,
+            "all behind one link"
+        );
+        assert_eq!(
+            decide(
+                &mut stepping,
+                &Case {
+                    exchanges: 2,
+                    ..late
+                }
+            ),
+            Decision::Slew
+        );
+        let vague = Case {
+            agreeing: 4,
+            ..case(0.0, 0.015)
+        };
         assert_eq!(decide(&mut stepping, &vague), Decision::Hold);
-        assert_eq!(decide(&mut stepping, &Case { exchanges: 2, ..vague }), Decision::Step);
+        assert_eq!(
+            decide(
+                &mut stepping,
+                &Case {
+                    exchanges: 2,
+                    ..vague
+                }
+            ),
+            Decision::Step
+        );
     }
 
     #[test]
@@ -241,8 +308,20 @@ mod tests {
         let mut stepping = Stepping::new();
         let far = case(0.0, 300.0);
         assert_eq!(decide(&mut stepping, &far), Decision::Hold);
-        assert_eq!(decide(&mut stepping, &Case { exchanges: 2, ..far }), Decision::Step);
-        assert_eq!(decide(&mut stepping, &Case { agreeing: 2, ..far }), Decision::Step);
+        assert_eq!(
+            decide(
+                &mut stepping,
+                &Case {
+                    exchanges: 2,
+                    ..far
+                }
+            ),
+            Decision::Step
+        );
+        assert_eq!(
+            decide(&mut stepping, &Case { agreeing: 2, ..far }),
+            Decision::Step
+        );
         assert_eq!(decide(&mut stepping, &case(0.0, 0.35)), Decision::Step);
     }
 
@@ -250,14 +329,27 @@ mod tests {
     fn a_wrong_first_step_is_undone_at_once() {
         let mut stepping = Stepping::new();
         stepping.handle_correction(case(0.0, 0.0).free);
-        assert_eq!(decide(&mut stepping, &Case { exchanges: 2, ..case(2.0, -0.42) }), Decision::Step);
+        assert_eq!(
+            decide(
+                &mut stepping,
+                &Case {
+                    exchanges: 2,
+                    ..case(2.0, -0.42)
+                }
+            ),
+            Decision::Step
+        );
     }
 
     #[test]
     fn two_sources_that_agree_over_a_burst_need_not_wait() {
         let mut stepping = running();
         assert_eq!(decide(&mut stepping, &case(100.0, 300.0)), Decision::Hold);
-        for (source, step) in [(1, Decision::Hold), (2, Decision::Hold)].into_iter().cycle().take(5) {
+        for (source, step) in [(1, Decision::Hold), (2, Decision::Hold)]
+            .into_iter()
+            .cycle()
+            .take(5)
+        {
             stepping.handle_reply(SourceId::new(source));
             assert_eq!(decide(&mut stepping, &case(104.0, 300.0)), step);
         }
@@ -269,10 +361,16 @@ mod tests {
     fn one_source_alone_must_insist_for_the_stepout_whatever_it_sends() {
         let mut stepping = running();
         for at in 0..300 {
-            assert_eq!(decide(&mut stepping, &case(100.0 + f64::from(at), 300.0)), Decision::Hold);
+            assert_eq!(
+                decide(&mut stepping, &case(100.0 + f64::from(at), 300.0)),
+                Decision::Hold
+            );
             stepping.handle_reply(SourceId::new(1));
         }
-        assert_eq!(stepping.left(case(389.0, 0.0).free), Some(Seconds::new(11.0)));
+        assert_eq!(
+            stepping.left(case(389.0, 0.0).free),
+            Some(Seconds::new(11.0))
+        );
         assert_eq!(decide(&mut stepping, &case(400.0, 300.0)), Decision::Step);
     }
 
@@ -293,8 +391,15 @@ mod tests {
         assert_eq!(stepping.limits(&policy), policy.running);
         stepping.restart();
         assert_eq!(stepping.limits(&policy), policy.startup);
-        let strict = StepPolicy { after_disturbance: DisturbanceLimits::Running, ..policy };
+        let strict = StepPolicy {
+            after_disturbance: DisturbanceLimits::Running,
+            ..policy
+        };
         assert_eq!(stepping.limits(&strict), policy.running);
-        assert_eq!(Stepping::new().limits(&strict), policy.startup, "the first start is none");
+        assert_eq!(
+            Stepping::new().limits(&strict),
+            policy.startup,
+            "the first start is none"
+        );
     }
 }

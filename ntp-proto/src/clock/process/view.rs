@@ -16,12 +16,17 @@ const IDLE_POLL: PollInterval = PollInterval::clamped_const(6);
 const MEASURED: Frequency = Frequency::new(100e-6);
 
 impl Clock {
-    /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its error bound is still
-    /// within the maximum distance.
+    /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its
+    /// error bound is still within the maximum distance.
     #[must_use]
     pub fn is_synchronized(&self, free: FreeTime) -> bool {
-        let within = |system: &SystemVariables| system.root_distance_at(free) <= self.config.maximum_distance;
-        let steered = self.steers && self.awaiting_step.is_none() && self.halt.is_none() && self.disturbance.is_none();
+        let within = |system: &SystemVariables| {
+            system.root_distance_at(free) <= self.config.maximum_distance
+        };
+        let steered = self.steers
+            && self.awaiting_step.is_none()
+            && self.halt.is_none()
+            && self.disturbance.is_none();
         steered && self.system.as_ref().is_some_and(within)
     }
 
@@ -42,7 +47,11 @@ impl Clock {
     /// The rate at which servers are believed to gain against our free-running clock.
     #[must_use]
     pub fn drift(&self) -> Frequency {
-        if self.steers { self.discipline.believed_rate() } else { Frequency::ZERO }
+        if self.steers {
+            self.discipline.believed_rate()
+        } else {
+            Frequency::ZERO
+        }
     }
 
     /// The last selection.
@@ -69,7 +78,8 @@ impl Clock {
         self.steers
     }
 
-    /// The correction still to be made: server minus our clock, as far as known. `None` before the first update.
+    /// The correction still to be made: server minus our clock, as far as known. `None` before the
+    /// first update.
     #[must_use]
     pub fn remaining_offset(&self, now: Now) -> Option<Seconds> {
         let (offset, at) = self.offset?;
@@ -78,7 +88,8 @@ impl Clock {
         }
         let free = self.timescale.to_free(now.local);
         let moved = Seconds::from(
-            self.timescale.steered_by(now.local) - self.timescale.steered_by(self.timescale.to_local(at)),
+            self.timescale.steered_by(now.local)
+                - self.timescale.steered_by(self.timescale.to_local(at)),
         );
         let wanted = self.drift() * (free - at);
         Some(offset - (moved - wanted))
@@ -105,7 +116,11 @@ impl Clock {
     /// The plain rate correction in force, without any slew.
     #[must_use]
     pub fn frequency(&self) -> Frequency {
-        if self.steers { self.steering.base() } else { self.timescale.rate() }
+        if self.steers {
+            self.steering.base()
+        } else {
+            self.timescale.rate()
+        }
     }
 
     /// The standard deviation of the rate correction, where the discipline has measured it.
@@ -118,10 +133,12 @@ impl Clock {
     /// The rate correction to keep for the next start, once it is known well enough.
     #[must_use]
     pub fn frequency_worth_keeping(&self) -> Option<Frequency> {
-        (self.steers && self.discipline.frequency_is_worth_keeping()).then(|| self.discipline.frequency())
+        (self.steers && self.discipline.frequency_is_worth_keeping())
+            .then(|| self.discipline.frequency())
     }
 
-    /// The sum of all steps without their signs; `None` if there has never been one, nor a first synchronisation.
+    /// The sum of all steps without their signs; `None` if there has never been one, nor a first
+    /// synchronisation.
     #[must_use]
     pub fn accumulated_steps(&self) -> Option<Seconds> {
         self.accumulated
@@ -142,14 +159,21 @@ impl Clock {
     /// Where the discipline stands.
     #[must_use]
     pub fn loop_state(&self) -> LoopState {
-        if self.stepping.is_watching() { LoopState::Spike } else { self.discipline.state() }
+        if self.stepping.is_watching() {
+            LoopState::Spike
+        } else {
+            self.discipline.state()
+        }
     }
 
-    /// A large offset (server minus our clock) that is left alone for now, and the time after which it will be stepped unless
-    /// it goes away before. Sooner, if two sources confirm it.
+    /// A large offset (server minus our clock) that is left alone for now, and the time after which
+    /// it will be stepped unless it goes away before. Sooner, if two sources confirm it.
     #[must_use]
     pub fn watched(&self, now: Now) -> Option<(Seconds, Seconds)> {
-        let left = self.stepping.left(self.timescale.to_free(now.local)).filter(|_| self.halt.is_none())?;
+        let left = self
+            .stepping
+            .left(self.timescale.to_free(now.local))
+            .filter(|_| self.halt.is_none())?;
         Some((self.remaining_offset(now)?, left))
     }
 
@@ -159,7 +183,8 @@ impl Clock {
         self.stepping.is_watching()
     }
 
-    /// True if the rules of a start do not apply any more: the clock was confirmed by more than one exchange.
+    /// True if the rules of a start do not apply any more: the clock was confirmed by more than one
+    /// exchange.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         self.stepping.is_running()
@@ -171,21 +196,26 @@ impl Clock {
         self.held
     }
 
-    /// The last change of the clock that was not ordered by us, until the sources have confirmed the clock again.
+    /// The last change of the clock that was not ordered by us, until the sources have confirmed
+    /// the clock again.
     #[must_use]
     pub fn disturbance(&self) -> Option<&Disturbance> {
         self.disturbance.as_ref()
     }
 
-    /// The poll interval that is wanted, once something is: the discipline's, a calm one where nothing can be done but measure,
-    /// and one that grows while there is no majority.
+    /// The poll interval that is wanted, once something is: the discipline's, a calm one where
+    /// nothing can be done but measure, and one that grows while there is no majority.
     #[must_use]
     pub fn wanted_poll(&self) -> Option<PollInterval> {
         if let Some(poll) = self.stalemate.poll() {
             return Some(poll);
         }
         let idle = !self.steers || (!self.begun && self.halt.is_some());
-        if idle { self.offset.map(|_| IDLE_POLL) } else { self.begun.then(|| self.discipline.poll()) }
+        if idle {
+            self.offset.map(|_| IDLE_POLL)
+        } else {
+            self.begun.then(|| self.discipline.poll())
+        }
     }
 
     /// How finely our clock can be read.

@@ -6,7 +6,9 @@ const OFFER: [AeadAlgorithm; 2] = [AeadAlgorithm::Aes128GcmSiv, AeadAlgorithm::S
 
 /// A reply up to its cookies, as the RFC demands it.
 fn start() -> MessageWriter {
-    MessageWriter::default().critical(RecordType::NEXT_PROTOCOL, NTPV4).critical(RecordType::AEAD, &[0, 15])
+    MessageWriter::default()
+        .critical(RecordType::NEXT_PROTOCOL, NTPV4)
+        .critical(RecordType::AEAD, &[0, 15])
 }
 
 fn with_cookie() -> MessageWriter {
@@ -36,12 +38,17 @@ fn the_request_is_of_the_rfc_layout() {
 
 #[test]
 fn without_aes_gcm_siv_the_private_record_is_not_sent() {
-    assert_eq!(KeClient::new(&[AeadAlgorithm::SivCmac256]).request().len(), 16);
+    assert_eq!(
+        KeClient::new(&[AeadAlgorithm::SivCmac256]).request().len(),
+        16
+    );
 }
 
 #[test]
 fn a_good_reply_is_understood() {
-    let message = with_cookie().critical(RecordType::SERVER, b"ntp.example.org").optional(RecordType::PORT, &[4, 1]);
+    let message = with_cookie()
+        .critical(RecordType::SERVER, b"ntp.example.org")
+        .optional(RecordType::PORT, &[4, 1]);
     let reply = answer(&message.end()).unwrap();
     assert_eq!(reply.aead, AeadAlgorithm::SivCmac256);
     assert_eq!(reply.cookies.len(), 1);
@@ -55,7 +62,11 @@ fn a_reply_octet_by_octet_is_understood() {
     let mut client = KeClient::new(&OFFER);
     let message = with_cookie().end();
     let (last, first) = message.split_last().unwrap();
-    assert!(first.iter().all(|octet| client.handle_bytes(&[*octet]).unwrap().is_none()));
+    assert!(
+        first
+            .iter()
+            .all(|octet| client.handle_bytes(&[*octet]).unwrap().is_none())
+    );
     assert!(client.handle_bytes(&[*last]).unwrap().is_some());
 }
 
@@ -66,17 +77,29 @@ fn a_server_without_cookies_is_refused() {
 
 #[test]
 fn a_thousand_cookies_are_refused_and_of_forty_the_first_eight_are_kept() {
-    let many = |count| (0..count).fold(start(), |message, _| message.optional(RecordType::COOKIE, &[1; 16]));
+    let many = |count| {
+        (0..count).fold(start(), |message, _| {
+            message.optional(RecordType::COOKIE, &[1; 16])
+        })
+    };
     assert_eq!(fault(many(1000)), KeError::TooManyRecords);
     assert_eq!(answer(&many(40).end()).unwrap().cookies.len(), 8);
 }
 
 #[test]
 fn empty_and_huge_cookies_are_left_out() {
-    assert_eq!(fault(start().optional(RecordType::COOKIE, &[])), KeError::UnusableCookies { length: 0 });
+    assert_eq!(
+        fault(start().optional(RecordType::COOKIE, &[])),
+        KeError::UnusableCookies { length: 0 }
+    );
     let huge = start().optional(RecordType::COOKIE, &[1; 60_000]);
-    assert_eq!(fault(huge.clone()), KeError::UnusableCookies { length: 60_000 });
-    let mixed = huge.optional(RecordType::COOKIE, &[]).optional(RecordType::COOKIE, &[1; 100]);
+    assert_eq!(
+        fault(huge.clone()),
+        KeError::UnusableCookies { length: 60_000 }
+    );
+    let mixed = huge
+        .optional(RecordType::COOKIE, &[])
+        .optional(RecordType::COOKIE, &[1; 100]);
     assert_eq!(answer(&mixed.end()).unwrap().cookies.len(), 1);
 }
 
@@ -85,18 +108,28 @@ fn a_cookie_of_65_kib_is_refused_before_it_has_come() {
     let mut client = KeClient::new(&OFFER);
     let start = start().optional(RecordType::COOKIE, &[1; 100]).end();
     let head = [&start[..start.len() - 4], &[0, 5, 0xFF, 0xFF]].concat();
-    assert_eq!(client.handle_bytes(&head).unwrap_err(), KeError::TooLong { limit: MAX_KE_REPLY });
+    assert_eq!(
+        client.handle_bytes(&head).unwrap_err(),
+        KeError::TooLong {
+            limit: MAX_KE_REPLY
+        }
+    );
 }
 
 #[test]
 fn an_algorithm_that_was_not_offered_is_refused() {
     let chosen = |body: &[u8]| {
-        MessageWriter::default().critical(RecordType::NEXT_PROTOCOL, NTPV4).critical(RecordType::AEAD, body)
+        MessageWriter::default()
+            .critical(RecordType::NEXT_PROTOCOL, NTPV4)
+            .critical(RecordType::AEAD, body)
     };
     assert_eq!(fault(chosen(&[0, 17])), KeError::UnofferedAead(17));
     assert_eq!(fault(chosen(&[0x12, 0x34])), KeError::UnofferedAead(0x1234));
     assert_eq!(fault(chosen(&[])), KeError::NoCommonAead);
-    assert_eq!(fault(chosen(&[0, 15, 0, 30])), KeError::BadBody(RecordType::AEAD));
+    assert_eq!(
+        fault(chosen(&[0, 15, 0, 30])),
+        KeError::BadBody(RecordType::AEAD)
+    );
     assert_eq!(fault(chosen(&[15])), KeError::BadBody(RecordType::AEAD));
 }
 
@@ -106,12 +139,18 @@ fn a_protocol_that_was_not_offered_is_refused() {
     assert_eq!(fault(chosen(&[0, 1])), KeError::UnofferedProtocol(1));
     assert_eq!(fault(chosen(&[0, 0, 0, 1])), KeError::UnofferedProtocol(1));
     assert_eq!(fault(chosen(&[])), KeError::NoCommonProtocol);
-    assert_eq!(fault(chosen(&[0])), KeError::BadBody(RecordType::NEXT_PROTOCOL));
+    assert_eq!(
+        fault(chosen(&[0])),
+        KeError::BadBody(RecordType::NEXT_PROTOCOL)
+    );
 }
 
 #[test]
 fn missing_records_are_named() {
-    assert_eq!(fault(MessageWriter::default()), KeError::Missing(RecordType::NEXT_PROTOCOL));
+    assert_eq!(
+        fault(MessageWriter::default()),
+        KeError::Missing(RecordType::NEXT_PROTOCOL)
+    );
     let only = MessageWriter::default().critical(RecordType::NEXT_PROTOCOL, NTPV4);
     assert_eq!(fault(only), KeError::Missing(RecordType::AEAD));
 }
@@ -124,7 +163,9 @@ fn what_may_be_there_once_must_not_be_there_twice() {
         (RecordType::SERVER, b"a.example"),
         (RecordType::PORT, &[0, 123]),
     ] {
-        let message = MessageWriter::default().critical(kind, body).critical(kind, body);
+        let message = MessageWriter::default()
+            .critical(kind, body)
+            .critical(kind, body);
         assert_eq!(fault(message), KeError::Duplicate(kind));
     }
 }
@@ -132,36 +173,64 @@ fn what_may_be_there_once_must_not_be_there_twice() {
 #[test]
 fn an_unknown_record_is_refused_if_critical_and_ignored_if_not() {
     let unknown = RecordType::from_bits(4321);
-    assert_eq!(fault(with_cookie().critical(unknown, &[1])), KeError::UnknownCritical(unknown));
+    assert_eq!(
+        fault(with_cookie().critical(unknown, &[1])),
+        KeError::UnknownCritical(unknown)
+    );
     assert!(answer(&with_cookie().optional(unknown, &[1]).end()).is_ok());
 }
 
 #[test]
 fn errors_and_warnings_end_the_exchange() {
     let error = MessageWriter::default().critical(RecordType::ERROR, &[0, 2]);
-    assert_eq!(fault(error), KeError::ErrorRecord(KeErrorCode::InternalServerError));
-    assert_eq!(fault(with_cookie().critical(RecordType::WARNING, &[0, 7])), KeError::Warning(7));
+    assert_eq!(
+        fault(error),
+        KeError::ErrorRecord(KeErrorCode::InternalServerError)
+    );
+    assert_eq!(
+        fault(with_cookie().critical(RecordType::WARNING, &[0, 7])),
+        KeError::Warning(7)
+    );
     let odd = MessageWriter::default().critical(RecordType::ERROR, &[2]);
     assert_eq!(fault(odd), KeError::BadBody(RecordType::ERROR));
 }
 
 #[test]
 fn servers_and_ports_that_cannot_be_are_refused() {
-    let names: [&[u8]; 6] = [b"", b"a b", b"a\x1b[31m", b"a\0", "zürich.example".as_bytes(), &[b'a'; 254]];
+    let names: [&[u8]; 6] = [
+        b"",
+        b"a b",
+        b"a\x1b[31m",
+        b"a\0",
+        "zürich.example".as_bytes(),
+        &[b'a'; 254],
+    ];
     for name in names {
-        assert_eq!(fault(with_cookie().critical(RecordType::SERVER, name)), KeError::BadBody(RecordType::SERVER));
+        assert_eq!(
+            fault(with_cookie().critical(RecordType::SERVER, name)),
+            KeError::BadBody(RecordType::SERVER)
+        );
     }
     for port in [&[0u8, 0][..], &[1], &[0, 0, 123]] {
-        assert_eq!(fault(with_cookie().critical(RecordType::PORT, port)), KeError::BadBody(RecordType::PORT));
+        assert_eq!(
+            fault(with_cookie().critical(RecordType::PORT, port)),
+            KeError::BadBody(RecordType::PORT)
+        );
     }
     let address = with_cookie().critical(RecordType::SERVER, b"2001:db8::1");
-    assert_eq!(answer(&address.end()).unwrap().server.as_deref(), Some("2001:db8::1"));
+    assert_eq!(
+        answer(&address.end()).unwrap().server.as_deref(),
+        Some("2001:db8::1")
+    );
 }
 
 #[test]
 fn a_reply_without_its_end_is_truncated() {
     let message = with_cookie().end();
-    assert_eq!(answer(&message[..message.len() - 1]).unwrap_err(), KeError::Truncated);
+    assert_eq!(
+        answer(&message[..message.len() - 1]).unwrap_err(),
+        KeError::Truncated
+    );
     assert_eq!(answer(&[]).unwrap_err(), KeError::Truncated);
 }
 
@@ -181,17 +250,25 @@ fn contexts(reply: &KeReply) -> (u8, Option<u8>) {
             Ok::<_, std::convert::Infallible>(())
         })
         .unwrap();
-    (keys.primary.s2c.secret()[0], keys.alternate.map(|keys| keys.s2c.secret()[0]))
+    (
+        keys.primary.s2c.secret()[0],
+        keys.alternate.map(|keys| keys.s2c.secret()[0]),
+    )
 }
 
 #[test]
 fn without_the_echo_aes_gcm_siv_has_the_older_keys_first_and_those_of_the_rfc_to_fall_back_on() {
-    let start =
-        || MessageWriter::default().critical(RecordType::NEXT_PROTOCOL, NTPV4).critical(RecordType::AEAD, &[0, 30]);
+    let start = || {
+        MessageWriter::default()
+            .critical(RecordType::NEXT_PROTOCOL, NTPV4)
+            .critical(RecordType::AEAD, &[0, 30])
+    };
     let older = answer(&start().optional(RecordType::COOKIE, &[1; 64]).end()).unwrap();
     assert_eq!(contexts(&older), (15, Some(30)));
 
-    let echoed = start().optional(RecordType::COMPLIANT_128_GCM_SIV, &[]).optional(RecordType::COOKIE, &[1; 64]);
+    let echoed = start()
+        .optional(RecordType::COMPLIANT_128_GCM_SIV, &[])
+        .optional(RecordType::COOKIE, &[1; 64]);
     let compliant = answer(&echoed.end()).unwrap();
     assert!(compliant.compliant_128gcm);
     assert_eq!(contexts(&compliant), (30, None));
@@ -199,7 +276,12 @@ fn without_the_echo_aes_gcm_siv_has_the_older_keys_first_and_those_of_the_rfc_to
 
 #[test]
 fn the_echo_means_nothing_for_other_algorithms() {
-    let reply = answer(&with_cookie().optional(RecordType::COMPLIANT_128_GCM_SIV, &[]).end()).unwrap();
+    let reply = answer(
+        &with_cookie()
+            .optional(RecordType::COMPLIANT_128_GCM_SIV, &[])
+            .end(),
+    )
+    .unwrap();
     assert!(!reply.compliant_128gcm);
     assert_eq!(contexts(&reply), (15, None));
 }

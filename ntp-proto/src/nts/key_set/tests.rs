@@ -9,7 +9,10 @@ fn rng() -> ChaCha8Rng {
 }
 
 fn pair(algorithm: AeadAlgorithm, rng: &mut ChaCha8Rng) -> KeyPair {
-    KeyPair { c2s: AeadKey::random(algorithm, rng), s2c: AeadKey::random(algorithm, rng) }
+    KeyPair {
+        c2s: AeadKey::random(algorithm, rng),
+        s2c: AeadKey::random(algorithm, rng),
+    }
 }
 
 fn same(left: &KeyPair, right: &KeyPair) -> bool {
@@ -41,7 +44,10 @@ fn two_cookies_of_the_same_keys_have_nothing_but_the_key_id_in_common() {
     let mut rng = rng();
     let set = KeySet::new(7, 0, &mut rng);
     let keys = pair(AeadAlgorithm::SivCmac256, &mut rng);
-    let cookies = [set.seal_cookie(&keys, &mut rng), set.seal_cookie(&keys, &mut rng)];
+    let cookies = [
+        set.seal_cookie(&keys, &mut rng),
+        set.seal_cookie(&keys, &mut rng),
+    ];
     let [a, b] = cookies.each_ref().map(Vec::as_slice);
     assert_eq!(a[..4], b[..4]);
     assert!(a[4..].chunks(4).zip(b[4..].chunks(4)).all(|(a, b)| a != b));
@@ -57,7 +63,10 @@ fn a_cookie_outlives_as_many_rotations_as_the_set_keeps_keys() {
         assert!(set.open_cookie(&cookie).is_ok(), "after {now} rotations");
     }
     set.rotate(4, &mut rng);
-    assert_eq!(set.open_cookie(&cookie).unwrap_err(), CookieError::NoSuchKey);
+    assert_eq!(
+        set.open_cookie(&cookie).unwrap_err(),
+        CookieError::NoSuchKey
+    );
     assert_eq!(set.rotated_at(), 4);
     assert_eq!(set.ids().count(), 5);
 }
@@ -90,8 +99,16 @@ fn a_cookie_altered_anywhere_is_refused() {
     for place in 0..cookie.len() {
         let mut bad = cookie.clone();
         bad[place] ^= 1;
-        let expected = if place < 4 { CookieError::NoSuchKey } else { CookieError::Forged };
-        assert_eq!(set.open_cookie(&bad).unwrap_err(), expected, "octet {place}");
+        let expected = if place < 4 {
+            CookieError::NoSuchKey
+        } else {
+            CookieError::Forged
+        };
+        assert_eq!(
+            set.open_cookie(&bad).unwrap_err(),
+            expected,
+            "octet {place}"
+        );
     }
 }
 
@@ -117,21 +134,40 @@ fn a_damaged_set_is_refused() {
         let mut bad = good.to_vec();
         bad[place] ^= 4;
         assert!(KeySet::from_octets(&bad).is_err(), "octet {place}");
-        assert!(KeySet::from_octets(&good[..place]).is_err(), "cut at {place}");
+        assert!(
+            KeySet::from_octets(&good[..place]).is_err(),
+            "cut at {place}"
+        );
     }
-    assert_eq!(KeySet::from_octets(&[&good[..], &[0]].concat()).unwrap_err(), KeySetError::Damaged);
-    assert_eq!(KeySet::from_octets(b"text").unwrap_err(), KeySetError::NotAKeySet);
+    assert_eq!(
+        KeySet::from_octets(&[&good[..], &[0]].concat()).unwrap_err(),
+        KeySetError::Damaged
+    );
+    assert_eq!(
+        KeySet::from_octets(b"text").unwrap_err(),
+        KeySetError::NotAKeySet
+    );
     let mut newer = good.to_vec();
     newer[4] = 3;
-    assert_eq!(KeySet::from_octets(&newer).unwrap_err(), KeySetError::UnknownVersion(3));
+    assert_eq!(
+        KeySet::from_octets(&newer).unwrap_err(),
+        KeySetError::UnknownVersion(3)
+    );
 }
 
 #[test]
 fn a_printed_set_tells_no_secret() {
     let mut rng = rng();
-    let set = KeySet { keys: Vec::new(), old_keys: 7, rotated_at: 0 };
+    let set = KeySet {
+        keys: Vec::new(),
+        old_keys: 7,
+        rotated_at: 0,
+    };
     let master = MasterKey::new(1, &[0x5A; 32]).unwrap();
-    let set = KeySet { keys: vec![master], ..set };
+    let set = KeySet {
+        keys: vec![master],
+        ..set
+    };
     assert!(!format!("{set:?}").contains("90"));
     assert!(!format!("{:?}", pair(AeadAlgorithm::SivCmac256, &mut rng)).contains('['));
 }

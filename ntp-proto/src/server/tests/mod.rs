@@ -36,11 +36,16 @@ fn server(config: ServerConfig) -> Server {
 }
 
 fn limited(limit: RateLimit) -> ServerConfig {
-    ServerConfig { rate_limit: Some(limit), ..ServerConfig::default() }
+    ServerConfig {
+        rate_limit: Some(limit),
+        ..ServerConfig::default()
+    }
 }
 
 fn request(version: Version) -> Vec<u8> {
-    Header::request(version, PollInterval::clamped(6), ORIGIN).encode().to_vec()
+    Header::request(version, PollInterval::clamped(6), ORIGIN)
+        .encode()
+        .to_vec()
 }
 
 fn request_with(extra: &[u8]) -> Vec<u8> {
@@ -65,12 +70,18 @@ struct Outcome {
 impl Outcome {
     fn of(verdict: &Verdict<'_>) -> Self {
         match verdict {
-            Verdict::Drop(reason) => Self { kind: Err(*reason), reply: Vec::new() },
+            Verdict::Drop(reason) => Self {
+                kind: Err(*reason),
+                reply: Vec::new(),
+            },
             Verdict::Reply(reply) => {
                 let mut buffer = [0xFF; 1500];
                 let length = reply.emit(TRANSMIT, &mut buffer).unwrap();
                 assert_eq!(length, reply.len());
-                Self { kind: Ok(reply.kind()), reply: buffer[..length].to_vec() }
+                Self {
+                    kind: Ok(reply.kind()),
+                    reply: buffer[..length].to_vec(),
+                }
             }
         }
     }
@@ -82,18 +93,43 @@ fn ask(server: &mut Server, octets: &[u8], from: SocketAddr, now: MonoTime) -> O
 }
 
 /// The same, with the keys of cookies.
-fn ask_with(server: &mut Server, octets: &[u8], from: SocketAddr, now: MonoTime, keys: Option<&KeySet>) -> Outcome {
-    let snapshots = Snapshots { state: &SYNCHRONIZED, keys };
-    Outcome::of(&server.handle_request(Request { octets, from, receive: RECEIVE, now }, snapshots))
+fn ask_with(
+    server: &mut Server,
+    octets: &[u8],
+    from: SocketAddr,
+    now: MonoTime,
+    keys: Option<&KeySet>,
+) -> Outcome {
+    let snapshots = Snapshots {
+        state: &SYNCHRONIZED,
+        keys,
+    };
+    Outcome::of(&server.handle_request(
+        Request {
+            octets,
+            from,
+            receive: RECEIVE,
+            now,
+        },
+        snapshots,
+    ))
 }
 
 /// One datagram to a new server that answers everybody.
 fn ask_once(octets: &[u8]) -> Outcome {
-    ask(&mut server(ServerConfig::default()), octets, client("192.0.2.7"), MonoTime::ZERO)
+    ask(
+        &mut server(ServerConfig::default()),
+        octets,
+        client("192.0.2.7"),
+        MonoTime::ZERO,
+    )
 }
 
 fn emitted(outcome: &Outcome) -> (ReplyKind, Header) {
-    (outcome.kind.expect("a reply"), Header::decode(&outcome.reply).unwrap())
+    (
+        outcome.kind.expect("a reply"),
+        Header::decode(&outcome.reply).unwrap(),
+    )
 }
 
 fn kind(outcome: &Outcome) -> Result<ReplyKind, DropReason> {
@@ -134,13 +170,27 @@ fn no_reply_of_any_kind_is_answered_so_no_loop_can_start() {
         deny_action: FilterAction::Deny,
         ..AccessPolicy::default()
     };
-    let limit = RateLimit { burst: 1, leak_log2: 64, ..RateLimit::default() };
-    let config = ServerConfig { access: deny, ..limited(limit) };
+    let limit = RateLimit {
+        burst: 1,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
+    let config = ServerConfig {
+        access: deny,
+        ..limited(limit)
+    };
     let (mut one, mut other) = (server(config.clone()), server(config));
-    for (from, expected) in
-        [("192.0.2.8", ReplyKind::Time), ("192.0.2.8", ReplyKind::RateKiss), ("192.0.2.9", ReplyKind::DenyKiss)]
-    {
-        let (kind_of_reply, reply) = emitted(&ask(&mut one, &request(Version::V4), client(from), MonoTime::ZERO));
+    for (from, expected) in [
+        ("192.0.2.8", ReplyKind::Time),
+        ("192.0.2.8", ReplyKind::RateKiss),
+        ("192.0.2.9", ReplyKind::DenyKiss),
+    ] {
+        let (kind_of_reply, reply) = emitted(&ask(
+            &mut one,
+            &request(Version::V4),
+            client(from),
+            MonoTime::ZERO,
+        ));
         assert_eq!(kind_of_reply, expected);
         let answer_to_it = ask(&mut other, &reply.encode(), client(from), MonoTime::ZERO);
         assert_eq!(kind(&answer_to_it), Err(DropReason::NotClientMode));
@@ -150,11 +200,25 @@ fn no_reply_of_any_kind_is_answered_so_no_loop_can_start() {
 #[test]
 fn an_unsynchronised_server_says_so() {
     let octets = request(Version::V4);
-    let request = Request { octets: &octets, from: client("::1"), receive: RECEIVE, now: MonoTime::ZERO };
+    let request = Request {
+        octets: &octets,
+        from: client("::1"),
+        receive: RECEIVE,
+        now: MonoTime::ZERO,
+    };
     let mut server = server(ServerConfig::default());
-    let verdict = server.handle_request(request, Snapshots { state: &ServedState::UNSYNCHRONIZED, keys: None });
+    let verdict = server.handle_request(
+        request,
+        Snapshots {
+            state: &ServedState::UNSYNCHRONIZED,
+            keys: None,
+        },
+    );
     let (_, reply) = emitted(&Outcome::of(&verdict));
-    assert_eq!((reply.leap, reply.stratum.to_bits()), (LeapIndicator::Unsynchronized, 16));
+    assert_eq!(
+        (reply.leap, reply.stratum.to_bits()),
+        (LeapIndicator::Unsynchronized, 16)
+    );
     assert_eq!(reply.kiss(), None);
     assert!(reply.root_dispersion.to_seconds() >= Seconds::new(16.0));
 }
@@ -162,12 +226,23 @@ fn an_unsynchronised_server_says_so() {
 #[test]
 fn requests_of_absurd_sizes_are_dropped() {
     for length in [0, 1, 12, 47] {
-        assert_eq!(kind(&ask_once(&request(Version::V4)[..length])), Err(DropReason::TooShort), "{length}");
+        assert_eq!(
+            kind(&ask_once(&request(Version::V4)[..length])),
+            Err(DropReason::TooShort),
+            "{length}"
+        );
     }
     let longest = [vec![0x12, 0x34, 0x04, 0xD0], vec![0; 1228]].concat();
-    assert_eq!(kind(&ask_once(&request_with(&longest))), Ok(ReplyKind::Time));
+    assert_eq!(
+        kind(&ask_once(&request_with(&longest))),
+        Ok(ReplyKind::Time)
+    );
     for length in [1, 3, 1233, 1280 - 48 + 4, 9000, 65_507 - 48] {
-        assert_eq!(kind(&ask_once(&request_with(&vec![0; length]))), Err(DropReason::BadSize), "{length}");
+        assert_eq!(
+            kind(&ask_once(&request_with(&vec![0; length]))),
+            Err(DropReason::BadSize),
+            "{length}"
+        );
     }
 }
 
@@ -176,11 +251,18 @@ fn well_formed_fields_that_we_do_not_know_are_answered_plainly() {
     let mut octets = [0; 1280];
     let mut writer = Writer::new(&mut octets);
     writer.bytes(&request(Version::V4)).unwrap();
-    writer.extension(FieldType::from_bits(0x1234), &[1; 30]).unwrap();
-    writer.last_extension(FieldType::from_bits(0xF323), &[2; 1000]).unwrap();
+    writer
+        .extension(FieldType::from_bits(0x1234), &[1; 30])
+        .unwrap();
+    writer
+        .last_extension(FieldType::from_bits(0xF323), &[2; 1000])
+        .unwrap();
     let length = writer.written();
     let outcome = ask_once(&octets[..length]);
-    assert_eq!((kind(&outcome), outcome.reply.len()), (Ok(ReplyKind::Time), 48));
+    assert_eq!(
+        (kind(&outcome), outcome.reply.len()),
+        (Ok(ReplyKind::Time), 48)
+    );
 }
 
 #[test]
@@ -188,14 +270,26 @@ fn broken_fields_and_trailers_are_dropped() {
     for told in [0_u16, 3, 12, 17, 44, 65_535] {
         let mut field = [0; 40];
         field[2..4].copy_from_slice(&told.to_be_bytes());
-        assert_eq!(kind(&ask_once(&request_with(&field))), Err(DropReason::BadExtension), "length {told}");
+        assert_eq!(
+            kind(&ask_once(&request_with(&field))),
+            Err(DropReason::BadExtension),
+            "length {told}"
+        );
     }
     for length in [8, 12, 16] {
-        assert_eq!(kind(&ask_once(&request_with(&vec![0; length]))), Err(DropReason::BadTrailer), "{length}");
+        assert_eq!(
+            kind(&ask_once(&request_with(&vec![0; length]))),
+            Err(DropReason::BadTrailer),
+            "{length}"
+        );
     }
     for version in [Version::V1, Version::V2, Version::V3] {
         let with_a_field = [request(version), vec![1, 4, 0, 28], vec![0; 24]].concat();
-        assert_eq!(kind(&ask_once(&with_a_field)), Err(DropReason::BadTrailer), "{version:?}");
+        assert_eq!(
+            kind(&ask_once(&with_a_field)),
+            Err(DropReason::BadTrailer),
+            "{version:?}"
+        );
     }
 }
 
@@ -204,7 +298,11 @@ fn a_mac_that_nobody_can_verify_is_dropped() {
     for version in [Version::V3, Version::V4] {
         for length in [4, 20, 24] {
             let octets = [request(version), vec![0xAB; length]].concat();
-            assert_eq!(kind(&ask_once(&octets)), Err(DropReason::UnverifiableMac), "{length}");
+            assert_eq!(
+                kind(&ask_once(&octets)),
+                Err(DropReason::UnverifiableMac),
+                "{length}"
+            );
         }
     }
 }
@@ -212,8 +310,20 @@ fn a_mac_that_nobody_can_verify_is_dropped() {
 #[test]
 fn senders_that_are_not_one_host_are_dropped() {
     let mut server = server(ServerConfig::default());
-    for from in ["192.0.2.7:0", "0.0.0.0:123", "224.0.1.1:123", "255.255.255.255:123", "[ff02::101]:123", "[::]:123"] {
-        let verdict = ask(&mut server, &request(Version::V4), from.parse().unwrap(), MonoTime::ZERO);
+    for from in [
+        "192.0.2.7:0",
+        "0.0.0.0:123",
+        "224.0.1.1:123",
+        "255.255.255.255:123",
+        "[ff02::101]:123",
+        "[::]:123",
+    ] {
+        let verdict = ask(
+            &mut server,
+            &request(Version::V4),
+            from.parse().unwrap(),
+            MonoTime::ZERO,
+        );
         assert_eq!(kind(&verdict), Err(DropReason::BadSource), "{from}");
     }
 }
@@ -227,29 +337,66 @@ fn who_may_not_ask_is_kissed_or_ignored_and_deny_comes_first() {
         allow: Some(block("192.0.2.0/24")),
         allow_action: FilterAction::Ignore,
     };
-    let mut server = server(ServerConfig { access, ..ServerConfig::default() });
-    let mut ask = |from| ask(&mut server, &request(Version::V3), client(from), MonoTime::ZERO);
+    let mut server = server(ServerConfig {
+        access,
+        ..ServerConfig::default()
+    });
+    let mut ask = |from| {
+        ask(
+            &mut server,
+            &request(Version::V3),
+            client(from),
+            MonoTime::ZERO,
+        )
+    };
 
     assert_eq!(kind(&ask("192.0.2.1")), Ok(ReplyKind::Time));
     assert_eq!(kind(&ask("::ffff:192.0.2.1")), Ok(ReplyKind::Time));
     assert_eq!(kind(&ask("198.51.100.1")), Err(DropReason::Ignored));
     let (_, kiss) = emitted(&ask("::ffff:192.0.2.200"));
     assert_eq!(kiss.kiss(), Some(KissCode::Deny));
-    assert_eq!((kiss.leap, kiss.origin, kiss.version), (LeapIndicator::Unsynchronized, ORIGIN, Version::V3));
+    assert_eq!(
+        (kiss.leap, kiss.origin, kiss.version),
+        (LeapIndicator::Unsynchronized, ORIGIN, Version::V3)
+    );
 }
 
 #[test]
 fn a_rate_kiss_tells_the_limit_and_is_sent_once_per_admitted_request() {
-    let limit = RateLimit { interval: Duration::from_secs(1000), burst: 3, leak_log2: 64, ..RateLimit::default() };
+    let limit = RateLimit {
+        interval: Duration::from_secs(1000),
+        burst: 3,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
     let mut server = server(limited(limit));
-    let verdicts: Vec<_> =
-        (0..10).map(|_| ask(&mut server, &request(Version::V4), client("192.0.2.7"), MonoTime::ZERO)).collect();
+    let verdicts: Vec<_> = (0..10)
+        .map(|_| {
+            ask(
+                &mut server,
+                &request(Version::V4),
+                client("192.0.2.7"),
+                MonoTime::ZERO,
+            )
+        })
+        .collect();
 
-    assert!(verdicts[..3].iter().all(|verdict| kind(verdict) == Ok(ReplyKind::Time)));
+    assert!(
+        verdicts[..3]
+            .iter()
+            .all(|verdict| kind(verdict) == Ok(ReplyKind::Time))
+    );
     let (kind_of_reply, kiss) = emitted(&verdicts[3]);
     assert_eq!(kind_of_reply, ReplyKind::RateKiss);
-    assert_eq!((kiss.kiss(), kiss.poll, kiss.origin), (Some(KissCode::Rate), 10, ORIGIN));
-    assert!(verdicts[4..].iter().all(|verdict| kind(verdict) == Err(DropReason::RateLimited)));
+    assert_eq!(
+        (kiss.kiss(), kiss.poll, kiss.origin),
+        (Some(KissCode::Rate), 10, ORIGIN)
+    );
+    assert!(
+        verdicts[4..]
+            .iter()
+            .all(|verdict| kind(verdict) == Err(DropReason::RateLimited))
+    );
 }
 
 #[test]
@@ -257,10 +404,20 @@ fn a_client_that_means_to_ask_less_often_than_it_may_is_not_told_to_ask_more() {
     let mut octets = request(Version::V4);
     octets[2] = 14;
     for leak_log2 in [0, 64] {
-        let limit = RateLimit { interval: Duration::from_secs(1000), burst: 1, leak_log2, ..RateLimit::default() };
+        let limit = RateLimit {
+            interval: Duration::from_secs(1000),
+            burst: 1,
+            leak_log2,
+            ..RateLimit::default()
+        };
         let mut server = server(limited(limit));
         for _ in 0..2 {
-            let (_, reply) = emitted(&ask(&mut server, &octets, client("192.0.2.7"), MonoTime::ZERO));
+            let (_, reply) = emitted(&ask(
+                &mut server,
+                &octets,
+                client("192.0.2.7"),
+                MonoTime::ZERO,
+            ));
             assert_eq!(reply.poll, 14);
         }
     }
@@ -268,17 +425,36 @@ fn a_client_that_means_to_ask_less_often_than_it_may_is_not_told_to_ask_more() {
 
 #[test]
 fn a_leaked_reply_tells_the_time_and_the_limit() {
-    let limit = RateLimit { interval: Duration::from_secs(1000), burst: 1, leak_log2: 0, ..RateLimit::default() };
+    let limit = RateLimit {
+        interval: Duration::from_secs(1000),
+        burst: 1,
+        leak_log2: 0,
+        ..RateLimit::default()
+    };
     let mut server = server(limited(limit));
-    let mut ask = || emitted(&ask(&mut server, &request(Version::V4), client("192.0.2.7"), MonoTime::ZERO));
+    let mut ask = || {
+        emitted(&ask(
+            &mut server,
+            &request(Version::V4),
+            client("192.0.2.7"),
+            MonoTime::ZERO,
+        ))
+    };
     assert_eq!((ask().1.poll, ask().1.poll), (6, 10));
     let (kind, reply) = ask();
-    assert_eq!((kind, reply.stratum), (ReplyKind::TimeOverLimit, SYNCHRONIZED.stratum));
+    assert_eq!(
+        (kind, reply.stratum),
+        (ReplyKind::TimeOverLimit, SYNCHRONIZED.stratum)
+    );
 }
 
 #[test]
 fn all_ports_of_an_address_share_a_bucket() {
-    let limit = RateLimit { burst: 5, leak_log2: 64, ..RateLimit::default() };
+    let limit = RateLimit {
+        burst: 5,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
     let mut server = server(limited(limit));
     for port in 1..=u16::MAX {
         let from = SocketAddr::new("192.0.2.7".parse().unwrap(), port);
@@ -290,9 +466,20 @@ fn all_ports_of_an_address_share_a_bucket() {
 
 #[test]
 fn a_mapped_address_shares_the_bucket_of_its_ipv4_address_and_not_of_all_others() {
-    let limit = RateLimit { burst: 1, leak_log2: 64, ..RateLimit::default() };
+    let limit = RateLimit {
+        burst: 1,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
     let mut server = server(limited(limit));
-    let mut ask = |from| kind(&ask(&mut server, &request(Version::V4), client(from), MonoTime::ZERO));
+    let mut ask = |from| {
+        kind(&ask(
+            &mut server,
+            &request(Version::V4),
+            client(from),
+            MonoTime::ZERO,
+        ))
+    };
     assert_eq!(ask("192.0.2.7"), Ok(ReplyKind::Time));
     assert_eq!(ask("::ffff:192.0.2.7"), Ok(ReplyKind::RateKiss));
     assert_eq!(ask("::ffff:192.0.2.8"), Ok(ReplyKind::Time));
@@ -307,9 +494,19 @@ fn a_victim_of_a_hundredfold_spoofed_flood_is_still_served_and_hardly_ever_kisse
         let start = f64::from(poll) * 64.0;
         for spoofed in 0..100 {
             let now = at(start + f64::from(spoofed) * 0.64);
-            let _ = ask(&mut server, &request(Version::V4), SocketAddr::new(victim.ip(), 123), now);
+            let _ = ask(
+                &mut server,
+                &request(Version::V4),
+                SocketAddr::new(victim.ip(), 123),
+                now,
+            );
         }
-        match kind(&ask(&mut server, &request(Version::V4), victim, at(start + 63.99))) {
+        match kind(&ask(
+            &mut server,
+            &request(Version::V4),
+            victim,
+            at(start + 63.99),
+        )) {
             Ok(ReplyKind::Time | ReplyKind::TimeOverLimit) => served += 1,
             Ok(ReplyKind::RateKiss) => kissed += 1,
             Ok(_) | Err(_) => {}
@@ -327,10 +524,19 @@ fn kisses_keep_to_their_budgets_and_the_two_kinds_do_not_share_one() {
         deny_action: FilterAction::Deny,
         ..AccessPolicy::default()
     };
-    let limit = RateLimit { burst: 1, leak_log2: 64, ..RateLimit::default() };
-    let mut server = server(ServerConfig { access, kisses_per_second: 10, ..limited(limit) });
+    let limit = RateLimit {
+        burst: 1,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
+    let mut server = server(ServerConfig {
+        access,
+        kisses_per_second: 10,
+        ..limited(limit)
+    });
     for number in 0..10_000_u32 {
-        // Ten seconds with a thousand clients in each, who ask twice and are joined by one who may not ask.
+        // Ten seconds with a thousand clients in each, who ask twice and are joined by one who may
+        // not ask.
         let now = at(f64::from(number) / 1000.0);
         let eager = SocketAddr::new(Ipv4Addr::from_bits(0x0A00_0000 + number).into(), 123);
         for from in [eager, eager, client("198.51.100.1")] {
@@ -339,8 +545,14 @@ fn kisses_keep_to_their_budgets_and_the_two_kinds_do_not_share_one() {
     }
     let stats = server.stats();
     for (kissed, silent) in [
-        (stats.replied(ReplyKind::RateKiss), stats.dropped(DropReason::RateLimited)),
-        (stats.replied(ReplyKind::DenyKiss), stats.dropped(DropReason::Denied)),
+        (
+            stats.replied(ReplyKind::RateKiss),
+            stats.dropped(DropReason::RateLimited),
+        ),
+        (
+            stats.replied(ReplyKind::DenyKiss),
+            stats.dropped(DropReason::Denied),
+        ),
     ] {
         assert!((100..=110).contains(&kissed), "{kissed}");
         assert_eq!(kissed + silent, 10_000);
@@ -350,17 +562,36 @@ fn kisses_keep_to_their_budgets_and_the_two_kinds_do_not_share_one() {
 
 #[test]
 fn new_settings_keep_the_buckets_and_counters_that_they_do_not_change() {
-    let limit = RateLimit { burst: 1, leak_log2: 64, ..RateLimit::default() };
+    let limit = RateLimit {
+        burst: 1,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
     let mut server = server(limited(limit));
-    let ask = |server: &mut Server| kind(&ask(server, &request(Version::V4), client("192.0.2.7"), MonoTime::ZERO));
+    let ask = |server: &mut Server| {
+        kind(&ask(
+            server,
+            &request(Version::V4),
+            client("192.0.2.7"),
+            MonoTime::ZERO,
+        ))
+    };
     assert_eq!(ask(&mut server), Ok(ReplyKind::Time));
 
-    server.handle_config(Arc::new(ServerConfig { versions: VersionSet::NONE.with(Version::V4), ..limited(limit) }));
+    server.handle_config(Arc::new(ServerConfig {
+        versions: VersionSet::NONE.with(Version::V4),
+        ..limited(limit)
+    }));
     assert_eq!(ask(&mut server), Ok(ReplyKind::RateKiss));
     server.handle_config(Arc::new(limited(RateLimit { burst: 2, ..limit })));
     assert_eq!(ask(&mut server), Ok(ReplyKind::Time));
     server.handle_config(Arc::new(ServerConfig::default()));
-    assert_eq!((0..9).filter(|_| ask(&mut server) == Ok(ReplyKind::Time)).count(), 9);
+    assert_eq!(
+        (0..9)
+            .filter(|_| ask(&mut server) == Ok(ReplyKind::Time))
+            .count(),
+        9
+    );
     assert_eq!(server.stats().received(), 12);
 }
 
@@ -368,26 +599,42 @@ fn new_settings_keep_the_buckets_and_counters_that_they_do_not_change() {
 fn a_reply_does_not_go_into_a_buffer_that_is_too_short() {
     let mut server = server(ServerConfig::default());
     let octets = request(Version::V4);
-    let request = Request { octets: &octets, from: client("192.0.2.7"), receive: RECEIVE, now: MonoTime::ZERO };
-    let verdict = server.handle_request(request, Snapshots { state: &SYNCHRONIZED, keys: None });
-    let Verdict::Reply(reply) = verdict else { panic!("dropped") };
+    let request = Request {
+        octets: &octets,
+        from: client("192.0.2.7"),
+        receive: RECEIVE,
+        now: MonoTime::ZERO,
+    };
+    let verdict = server.handle_request(
+        request,
+        Snapshots {
+            state: &SYNCHRONIZED,
+            keys: None,
+        },
+    );
+    let Verdict::Reply(reply) = verdict else {
+        panic!("dropped")
+    };
     assert!(reply.emit(TRANSMIT, &mut [0; 47]).is_err());
     assert_eq!(reply.emit(TRANSMIT, &mut [0; 48]), Ok(48));
 }
 
 /// Datagrams that are requests, nearly so, or anything.
 fn datagram() -> impl Strategy<Value = Vec<u8>> {
-    let nearly = (any::<u8>(), prop::collection::vec(any::<u8>(), 0..100)).prop_map(|(first, extra)| {
-        let mut octets = request_with(&extra);
-        octets[0] = first;
-        octets
-    });
+    let nearly =
+        (any::<u8>(), prop::collection::vec(any::<u8>(), 0..100)).prop_map(|(first, extra)| {
+            let mut octets = request_with(&extra);
+            octets[0] = first;
+            octets
+        });
     let fields = prop::collection::vec((any::<u16>(), 0_usize..200), 1..6).prop_map(|fields| {
         let mut octets = [0; 1300];
         let mut writer = Writer::new(&mut octets);
         writer.bytes(&request(Version::V4)).unwrap();
         for (kind, length) in fields {
-            writer.last_extension(FieldType::from_bits(kind), &vec![0x77; length]).unwrap();
+            writer
+                .last_extension(FieldType::from_bits(kind), &vec![0x77; length])
+                .unwrap();
         }
         let length = writer.written();
         octets[..length].to_vec()

@@ -22,7 +22,11 @@ fn versions_1_to_4_are_answered_as_clients_as_peers_and_version_1_without_a_mode
             assert_eq!(kind(&outcome), expected, "mode {mode}, version {version}");
             if expected.is_ok() {
                 let reply_mode = if mode == 1 { 2 } else { 4 };
-                assert_eq!(outcome.reply[0], 0b01 << 6 | version << 3 | reply_mode, "mode {mode}, version {version}");
+                assert_eq!(
+                    outcome.reply[0],
+                    0b01 << 6 | version << 3 | reply_mode,
+                    "mode {mode}, version {version}"
+                );
                 assert_eq!(outcome.reply.len(), 48);
             }
         }
@@ -39,15 +43,27 @@ fn the_default_call_of_pythons_ntplib_is_answered() {
     let (kind, reply) = emitted(&ask_once(&octets));
 
     assert_eq!(kind, ReplyKind::Time);
-    assert_eq!((reply.version, reply.mode, reply.origin), (Version::V2, Mode::Server, ORIGIN));
-    assert_eq!((reply.stratum, reply.receive, reply.transmit), (SYNCHRONIZED.stratum, RECEIVE, TRANSMIT));
+    assert_eq!(
+        (reply.version, reply.mode, reply.origin),
+        (Version::V2, Mode::Server, ORIGIN)
+    );
+    assert_eq!(
+        (reply.stratum, reply.receive, reply.transmit),
+        (SYNCHRONIZED.stratum, RECEIVE, TRANSMIT)
+    );
 }
 
 #[test]
 fn a_peer_gets_the_same_reply_as_a_client_but_for_its_mode() {
     let (_, to_client) = emitted(&ask_once(&in_mode(3, 3)));
     let (_, to_peer) = emitted(&ask_once(&in_mode(3, 1)));
-    assert_eq!(to_peer, Header { mode: Mode::SymmetricPassive, ..to_client });
+    assert_eq!(
+        to_peer,
+        Header {
+            mode: Mode::SymmetricPassive,
+            ..to_client
+        }
+    );
 }
 
 #[test]
@@ -64,16 +80,35 @@ fn version_1_from_the_port_of_servers_may_be_a_reply_and_is_left_alone() {
 #[test]
 fn only_the_versions_of_the_configuration_are_answered() {
     for allowed in [&[4][..], &[3, 4], &[1], &[2, 5], &[1, 2, 3, 4]] {
-        let versions = allowed.iter().map(|version| Version::from_bits(*version)).collect();
-        let mut server = server(ServerConfig { versions, ..ServerConfig::default() });
+        let versions = allowed
+            .iter()
+            .map(|version| Version::from_bits(*version))
+            .collect();
+        let mut server = server(ServerConfig {
+            versions,
+            ..ServerConfig::default()
+        });
         for version in 0..8 {
             // A version that we do not speak stays unanswered even if it is in the set.
             let answered = allowed.contains(&version) && version <= 4;
-            let expected = if answered { Ok(ReplyKind::Time) } else { Err(DropReason::BadVersion) };
+            let expected = if answered {
+                Ok(ReplyKind::Time)
+            } else {
+                Err(DropReason::BadVersion)
+            };
             let modes: &[u8] = if version == 1 { &[0, 1, 3] } else { &[1, 3] };
             for mode in modes {
-                let outcome = ask(&mut server, &in_mode(version, *mode), client("::1"), MonoTime::ZERO);
-                assert_eq!(kind(&outcome), expected, "{allowed:?}: mode {mode}, version {version}");
+                let outcome = ask(
+                    &mut server,
+                    &in_mode(version, *mode),
+                    client("::1"),
+                    MonoTime::ZERO,
+                );
+                assert_eq!(
+                    kind(&outcome),
+                    expected,
+                    "{allowed:?}: mode {mode}, version {version}"
+                );
             }
         }
     }
@@ -86,8 +121,15 @@ fn access_lists_limits_and_required_nts_hold_for_peers_and_old_versions() {
         deny_action: FilterAction::Deny,
         ..AccessPolicy::default()
     };
-    let limit = RateLimit { burst: 1, leak_log2: 64, ..RateLimit::default() };
-    let config = ServerConfig { access, ..limited(limit) };
+    let limit = RateLimit {
+        burst: 1,
+        leak_log2: 64,
+        ..RateLimit::default()
+    };
+    let config = ServerConfig {
+        access,
+        ..limited(limit)
+    };
     for (version, mode) in [(1, 0), (1, 3), (2, 3), (3, 1), (4, 1)] {
         let octets = in_mode(version, mode);
         let mut served = server(config.clone());
@@ -95,15 +137,25 @@ fn access_lists_limits_and_required_nts_hold_for_peers_and_old_versions() {
         assert_eq!(ask_from("198.51.100.1"), Ok(ReplyKind::DenyKiss));
         assert_eq!(ask_from("192.0.2.7"), Ok(ReplyKind::Time));
         assert_eq!(ask_from("192.0.2.7"), Ok(ReplyKind::RateKiss));
-        let mut strict = server(ServerConfig { require_nts: Some(FilterAction::Ignore), ..ServerConfig::default() });
+        let mut strict = server(ServerConfig {
+            require_nts: Some(FilterAction::Ignore),
+            ..ServerConfig::default()
+        });
         let verdict = ask(&mut strict, &octets, client("192.0.2.7"), MonoTime::ZERO);
-        assert_eq!(kind(&verdict), Err(DropReason::NtsRequired), "mode {mode}, version {version}");
+        assert_eq!(
+            kind(&verdict),
+            Err(DropReason::NtsRequired),
+            "mode {mode}, version {version}"
+        );
     }
 }
 
 #[test]
 fn no_answer_to_any_version_and_mode_is_answered_by_another_server() {
-    let (mut one, mut other) = (server(ServerConfig::default()), server(ServerConfig::default()));
+    let (mut one, mut other) = (
+        server(ServerConfig::default()),
+        server(ServerConfig::default()),
+    );
     for version in 1..=4 {
         for mode in [0, 1, 3] {
             for port in [123, 50_123] {
@@ -111,7 +163,11 @@ fn no_answer_to_any_version_and_mode_is_answered_by_another_server() {
                 let outcome = ask(&mut one, &in_mode(version, mode), from, MonoTime::ZERO);
                 if outcome.kind.is_ok() {
                     let answer = ask(&mut other, &outcome.reply, from, MonoTime::ZERO);
-                    assert_eq!(kind(&answer), Err(DropReason::NotClientMode), "mode {mode}, version {version}");
+                    assert_eq!(
+                        kind(&answer),
+                        Err(DropReason::NotClientMode),
+                        "mode {mode}, version {version}"
+                    );
                 }
             }
         }

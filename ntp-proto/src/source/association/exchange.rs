@@ -1,4 +1,5 @@
-//! One exchange: the request that is handed out, the datagram that comes back, and the records that are kept of both.
+//! One exchange: the request that is handed out, the datagram that comes back, and the records that
+//! are kept of both.
 
 use super::refusal::Refusal;
 use crate::clock::{Stamp, Timescale};
@@ -37,8 +38,9 @@ pub struct Transmit {
     pub length: usize,
     /// To be redeemed.
     pub token: TransmitToken,
-    /// No reply is accepted after that. The socket can be closed then, or as soon as a reply has been measured; if it stays
-    /// open for some seconds more without one, the source can tell replies that come too late from silence.
+    /// No reply is accepted after that. The socket can be closed then, or as soon as a reply has
+    /// been measured; if it stays open for some seconds more without one, the source can tell
+    /// replies that come too late from silence.
     pub expires: MonoTime,
 }
 
@@ -86,7 +88,8 @@ pub(super) struct InFlight {
     pub(super) unique_id: Option<UniqueId>,
     /// True if a reply without proof says that the server cannot use our cookie.
     pub(super) refused: bool,
-    /// The mildest reply so far without a time in it. It counts only if no better one comes in time.
+    /// The mildest reply so far without a time in it. It counts only if no better one comes in
+    /// time.
     pub(super) refusal: Option<Refusal>,
     /// A better reply has until then: the next poll as it was planned, or the deadline.
     pub(super) better_until: MonoTime,
@@ -121,15 +124,16 @@ pub struct Doubt {
     pub(super) sequence: u32,
 }
 
-/// Replies to so many requests that we no longer wait for are recognized as late; to others they are [`Discard::Bogus`].
+/// Replies to so many requests that we no longer wait for are recognized as late; to others they
+/// are [`Discard::Bogus`].
 pub(super) const REMEMBERED: usize = 4;
 
-/// After so many further requests without an answer, earlier replies say nothing about the server any more; as long as the
-/// reach register remembers (RFC 5905 §9.2).
+/// After so many further requests without an answer, earlier replies say nothing about the server
+/// any more; as long as the reach register remembers (RFC 5905 §9.2).
 pub(super) const DOUBT_LASTS: u32 = 8;
 
-/// After so many further requests without a word from the network, the silence may have another cause. Routers do not report
-/// every packet (RFC 1812 §4.3.2.8).
+/// After so many further requests without a word from the network, the silence may have another
+/// cause. Routers do not report every packet (RFC 1812 §4.3.2.8).
 pub(super) const UNREACHABLE_LASTS: u32 = 3;
 
 /// The last header of a server, usable or not.

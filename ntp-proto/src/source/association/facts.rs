@@ -7,8 +7,8 @@ use crate::source::{Discard, Reach, Session, SourceId};
 use crate::time::{MonoTime, PollInterval};
 use std::net::SocketAddr;
 
-/// Error numbers of Linux that say that there is no way out for a family of addresses: `EAFNOSUPPORT`, `EADDRNOTAVAIL` and
-/// `ENETUNREACH`.
+/// Error numbers of Linux that say that there is no way out for a family of addresses:
+/// `EAFNOSUPPORT`, `EADDRNOTAVAIL` and `ENETUNREACH`.
 const NO_ROUTE: [i32; 3] = [97, 99, 101];
 
 impl Source {
@@ -30,7 +30,8 @@ impl Source {
         &self.filter
     }
 
-    /// True if the newest measurement contradicts the one before: one of the clocks may have jumped.
+    /// True if the newest measurement contradicts the one before: one of the clocks may have
+    /// jumped.
     #[must_use]
     pub fn is_surprising(&self) -> bool {
         self.surprising
@@ -90,26 +91,29 @@ impl Source {
         self.send_error
     }
 
-    /// True if the last request could not be sent because this machine has no way out for its family of addresses.
+    /// True if the last request could not be sent because this machine has no way out for its
+    /// family of addresses.
     #[must_use]
     pub fn has_no_route(&self) -> bool {
-        self.send_error.is_some_and(|error| NO_ROUTE.contains(&error))
+        self.send_error
+            .is_some_and(|error| NO_ROUTE.contains(&error))
     }
 
-    /// The cause for which requests do not arrive, as the network reported it: an operating system error number, `ECONNREFUSED`
-    /// if nothing listens at the server's port. `None` once a datagram of the server has come, or four requests have been sent
-    /// without such a message.
+    /// The cause for which requests do not arrive, as the network reported it: an operating system
+    /// error number, `ECONNREFUSED` if nothing listens at the server's port. `None` once a datagram
+    /// of the server has come, or four requests have been sent without such a message.
     #[must_use]
     pub fn unreachable(&self) -> Option<i32> {
         let (os_error, sequence) = self.unreachable?;
         (self.sequence.wrapping_sub(sequence) <= UNREACHABLE_LASTS).then_some(os_error)
     }
 
-    /// The last datagram that came for one of the last eight requests and was not believed; `None` once a later one was
-    /// measured.
+    /// The last datagram that came for one of the last eight requests and was not believed; `None`
+    /// once a later one was measured.
     #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {
-        self.doubt.filter(|doubt| self.sequence.wrapping_sub(doubt.sequence) <= DOUBT_LASTS)
+        self.doubt
+            .filter(|doubt| self.sequence.wrapping_sub(doubt.sequence) <= DOUBT_LASTS)
     }
 
     /// The keys and cookies of NTS, if its time is authenticated.
@@ -141,13 +145,15 @@ impl Source {
         &self.counters
     }
 
-    /// True if it has yet to give its first measurement since the start or the last disturbance of our clock.
+    /// True if it has yet to give its first measurement since the start or the last disturbance of
+    /// our clock.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.pending && self.demobilized.is_none()
     }
 
-    /// Whether its measurements may be used: the server has answered one of the last polls, and its last answer was usable.
+    /// Whether its measurements may be used: the server has answered one of the last polls, and its
+    /// last answer was usable.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         let heeded = matches!(self.problem, None | Some(Discard::Kiss(KissCode::Rate)));

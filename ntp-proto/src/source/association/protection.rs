@@ -10,7 +10,10 @@ impl Source {
     /// The same, protected by the keys of a session.
     #[must_use]
     pub(crate) fn with_session(self, session: Session) -> Self {
-        Self { session: Some(session), ..self }
+        Self {
+            session: Some(session),
+            ..self
+        }
     }
 
     /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
@@ -33,10 +36,16 @@ impl Source {
         self.next_poll = now + self.pacing.interval(rng.random());
     }
 
-    /// The header as the server has sealed it, where the request was protected. A NAK, which anyone who sees our request
-    /// can forge, counts only if no true reply comes until the deadline.
-    pub(super) fn authenticate(&mut self, header: Header, octets: &[u8]) -> Result<Header, Discard> {
-        let Some(session) = &mut self.session else { return Ok(header) };
+    /// The header as the server has sealed it, where the request was protected. A NAK, which anyone
+    /// who sees our request can forge, counts only if no true reply comes until the deadline.
+    pub(super) fn authenticate(
+        &mut self,
+        header: Header,
+        octets: &[u8],
+    ) -> Result<Header, Discard> {
+        let Some(session) = &mut self.session else {
+            return Ok(header);
+        };
         let request = self.in_flight.as_mut().ok_or(Discard::Bogus)?;
         let unique_id = request.unique_id.as_ref().ok_or(Discard::Unauthenticated)?;
         let opened = session.open(octets, unique_id);

@@ -1,8 +1,9 @@
 //! Replies without a time in them: kisses, servers that are not synchronised, and the like.
 //!
-//! Anyone who sees our request can forge one and have it arrive first, so that a handful of datagrams would silence a
-//! client. So a refusal counts only if no reply with time in it comes until the deadline of the exchange or the next
-//! poll. Under the seal of NTS nothing can be forged, and a refusal counts at once.
+//! Anyone who sees our request can forge one and have it arrive first, so that a handful of
+//! datagrams would silence a client. So a refusal counts only if no reply with time in it comes
+//! until the deadline of the exchange or the next poll. Under the seal of NTS nothing can be
+//! forged, and a refusal counts at once.
 
 use super::{InFlight, Source};
 use crate::packet::{Header, KissCode};
@@ -18,7 +19,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The cost of obeying it, from none to all. Of several refusals, the mildest counts, since the others may be forged.
+    /// The cost of obeying it, from none to all. Of several refusals, the mildest counts, since the
+    /// others may be forged.
     const fn severity(self) -> u8 {
         match self.discard {
             Discard::Kiss(KissCode::Deny | KissCode::Rstr) => 2,
@@ -36,22 +38,38 @@ impl InFlight {
 }
 
 impl Source {
-    /// True if a refused exchange may still bring a better reply. A poll that was brought forward, as by the first reply of
-    /// another server, would end it at once and let a forged refusal win: that poll waits.
+    /// True if a refused exchange may still bring a better reply. A poll that was brought forward,
+    /// as by the first reply of another server, would end it at once and let a forged refusal win:
+    /// that poll waits.
     pub(super) fn awaits_better(&mut self, now: MonoTime) -> bool {
-        let refused = self.in_flight.as_ref().filter(|request| request.is_refused());
-        let Some(until) = refused.map(|request| request.better_until).filter(|until| now < *until) else {
+        let refused = self
+            .in_flight
+            .as_ref()
+            .filter(|request| request.is_refused());
+        let Some(until) = refused
+            .map(|request| request.better_until)
+            .filter(|until| now < *until)
+        else {
             return false;
         };
         self.next_poll = self.next_poll.max(until);
         true
     }
 
-    /// The right server answered the right request, as far as can be seen, but there is no time in it.
+    /// The right server answered the right request, as far as can be seen, but there is no time in
+    /// it.
     pub(super) fn refuse(&mut self, discard: Discard, header: &Header, now: MonoTime) -> Discard {
-        let refusal = Refusal { discard, poll: header.poll };
-        let Some(request) = &mut self.in_flight else { return discard };
-        if request.refusal.is_none_or(|before| refusal.severity() < before.severity()) {
+        let refusal = Refusal {
+            discard,
+            poll: header.poll,
+        };
+        let Some(request) = &mut self.in_flight else {
+            return discard;
+        };
+        if request
+            .refusal
+            .is_none_or(|before| refusal.severity() < before.severity())
+        {
             request.refusal = Some(refusal);
         }
         if self.session.is_some() {
@@ -80,7 +98,9 @@ impl Source {
                 self.pacing.slow_down(refusal.poll, now);
                 self.next_poll = self.next_poll.max(now + self.pacing.interval(0.0));
             }
-            Discard::Kiss(kiss @ (KissCode::Deny | KissCode::Rstr)) => self.demobilized = Some(kiss),
+            Discard::Kiss(kiss @ (KissCode::Deny | KissCode::Rstr)) => {
+                self.demobilized = Some(kiss);
+            }
             _ => {}
         }
     }

@@ -25,9 +25,17 @@ fn local(now: MonoTime) -> NtpTimestamp {
 
 impl Bench {
     fn new() -> Self {
-        let config = SourceConfig { burst: 1, ..SourceConfig::default() };
+        let config = SourceConfig {
+            burst: 1,
+            ..SourceConfig::default()
+        };
         Self {
-            source: Source::new(SourceId::new(1), SERVER.parse().unwrap(), config, MonoTime::ZERO),
+            source: Source::new(
+                SourceId::new(1),
+                SERVER.parse().unwrap(),
+                config,
+                MonoTime::ZERO,
+            ),
             rng: ChaCha12Rng::seed_from_u64(1),
             timescale: Timescale::new(local(MonoTime::ZERO), Frequency::ZERO),
             now: MonoTime::ZERO,
@@ -37,8 +45,14 @@ impl Bench {
     fn request(&mut self) -> (Header, TransmitToken) {
         self.now = self.now.max(self.source.next_poll());
         let mut buffer = [0; 64];
-        let transmit = self.source.poll_transmit(self.now, &mut self.rng, &mut buffer).expect("a request is due");
-        (Header::decode(&buffer[..transmit.length]).unwrap(), transmit.token)
+        let transmit = self
+            .source
+            .poll_transmit(self.now, &mut self.rng, &mut buffer)
+            .expect("a request is due");
+        (
+            Header::decode(&buffer[..transmit.length]).unwrap(),
+            transmit.token,
+        )
     }
 
     /// Sends a request and redeems its token.
@@ -49,7 +63,10 @@ impl Bench {
     }
 
     fn redeem(&mut self, token: TransmitToken) -> Result<Option<Accepted>, Discard> {
-        let stamp = Stamp { at: local(self.now), origin: StampOrigin::Kernel };
+        let stamp = Stamp {
+            at: local(self.now),
+            origin: StampOrigin::Kernel,
+        };
         let context = context(&self.timescale, self.now);
         self.source.handle_transmitted(token, stamp, &context)
     }
@@ -75,8 +92,16 @@ impl Bench {
 
     fn deliver_bytes(&mut self, from: &str, bytes: &[u8]) -> Result<Accepted, Discard> {
         let arrived = self.now + Duration::from_millis(20);
-        let received = Stamp { at: local(arrived), origin: StampOrigin::Kernel };
-        let datagram = Datagram { from: from.parse().unwrap(), to: None, received, bytes };
+        let received = Stamp {
+            at: local(arrived),
+            origin: StampOrigin::Kernel,
+        };
+        let datagram = Datagram {
+            from: from.parse().unwrap(),
+            to: None,
+            received,
+            bytes,
+        };
         let context = context(&self.timescale, arrived);
         self.source.handle_datagram(&datagram, &context)
     }
@@ -111,8 +136,19 @@ impl Bench {
 }
 
 fn context(timescale: &Timescale, now: MonoTime) -> Context<'_> {
-    let ourselves = Ourselves { address: None, system: None, server: None, own_servers: NOWHERE };
-    Context { now, timescale, precision: Precision::from_log2(-25), drift: Frequency::ZERO, ourselves }
+    let ourselves = Ourselves {
+        address: None,
+        system: None,
+        server: None,
+        own_servers: NOWHERE,
+    };
+    Context {
+        now,
+        timescale,
+        precision: Precision::from_log2(-25),
+        drift: Frequency::ZERO,
+        ourselves,
+    }
 }
 
 #[test]
@@ -130,7 +166,11 @@ fn a_request_tells_nothing_about_us() {
     let mut bench = Bench::new();
     let request = bench.ask();
     assert_ne!(request.transmit, local(bench.now));
-    let blank = Header::request(Version::V4, PollInterval::clamped(request.poll), request.transmit);
+    let blank = Header::request(
+        Version::V4,
+        PollInterval::clamped(request.poll),
+        request.transmit,
+    );
     assert_eq!(request, blank);
     assert_ne!(bench.ask().transmit, request.transmit);
 }
@@ -152,10 +192,16 @@ fn a_flood_of_forgeries_changes_nothing_and_the_true_reply_still_counts() {
     let truth = bench.reply(&request);
     let (poll, next) = (bench.source.poll(), bench.source.next_poll());
     for guess in 0..10_000_u64 {
-        let forged = Header { origin: NtpTimestamp::from_bits(guess.wrapping_mul(0x9e37_79b9_7f4a_7c15)), ..truth };
+        let forged = Header {
+            origin: NtpTimestamp::from_bits(guess.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            ..truth
+        };
         assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
     }
-    assert_eq!((bench.source.poll(), bench.source.next_poll()), (poll, next));
+    assert_eq!(
+        (bench.source.poll(), bench.source.next_poll()),
+        (poll, next)
+    );
     assert!(!bench.source.reach().is_reachable());
     assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
 }
@@ -165,7 +211,11 @@ fn an_origin_of_zero_never_matches() {
     let mut bench = Bench::new();
     let unasked = Header {
         origin: NtpTimestamp::UNKNOWN,
-        ..bench.reply(&Header::request(Version::V4, PollInterval::MIN, NtpTimestamp::UNKNOWN))
+        ..bench.reply(&Header::request(
+            Version::V4,
+            PollInterval::MIN,
+            NtpTimestamp::UNKNOWN,
+        ))
     };
     assert_eq!(bench.deliver(&unasked), Err(Discard::Bogus));
     bench.ask();
@@ -178,10 +228,25 @@ fn stray_short_and_foreign_datagrams_have_no_effect() {
     let request = bench.ask();
     let truth = bench.reply(&request);
     assert_eq!(bench.deliver_bytes(SERVER, &[]), Err(Discard::Malformed));
-    assert_eq!(bench.deliver_bytes(SERVER, &[0x24]), Err(Discard::Malformed));
-    assert_eq!(bench.deliver_bytes("192.0.2.9:123", &truth.encode()), Err(Discard::WrongAddress));
-    assert_eq!(bench.deliver_bytes("192.0.2.1:124", &truth.encode()), Err(Discard::WrongAddress));
-    assert_eq!(bench.deliver(&Header { mode: Mode::Client, ..truth }), Err(Discard::NotAReply));
+    assert_eq!(
+        bench.deliver_bytes(SERVER, &[0x24]),
+        Err(Discard::Malformed)
+    );
+    assert_eq!(
+        bench.deliver_bytes("192.0.2.9:123", &truth.encode()),
+        Err(Discard::WrongAddress)
+    );
+    assert_eq!(
+        bench.deliver_bytes("192.0.2.1:124", &truth.encode()),
+        Err(Discard::WrongAddress)
+    );
+    assert_eq!(
+        bench.deliver(&Header {
+            mode: Mode::Client,
+            ..truth
+        }),
+        Err(Discard::NotAReply)
+    );
     assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
 }
 
@@ -205,7 +270,10 @@ fn a_server_that_is_slower_than_the_polls_of_a_burst_is_late_and_not_silent() {
     for request in &requests[..2] {
         let late = bench.reply(request);
         assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
-        assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::TooLate));
+        assert_eq!(
+            bench.source.doubt().map(|doubt| doubt.discard),
+            Some(Discard::TooLate)
+        );
     }
     let timely = bench.reply(&requests[2]);
     assert_eq!(bench.deliver(&timely), Ok(Accepted::Measured));
@@ -238,7 +306,12 @@ fn deny_ends_the_association_until_it_is_revived() {
         assert!(matches!(bench.kiss(code), Err(Discard::Kiss(_))));
         assert!(bench.source.demobilized().is_some());
         let later = bench.now + Duration::from_secs(1_000_000);
-        assert!(bench.source.poll_transmit(later, &mut bench.rng, &mut [0; 64]).is_none());
+        assert!(
+            bench
+                .source
+                .poll_transmit(later, &mut bench.rng, &mut [0; 64])
+                .is_none()
+        );
         bench.source.revive(SourceConfig::default(), later);
         assert_eq!(bench.exchange(), Ok(Accepted::Measured));
     }
@@ -253,14 +326,23 @@ fn a_forged_refusal_that_arrives_ahead_of_the_true_reply_does_no_harm() {
             for _ in 0..3 {
                 assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
             }
-            assert_eq!(bench.deliver(&bench.reply(&request)), Ok(Accepted::Measured));
+            assert_eq!(
+                bench.deliver(&bench.reply(&request)),
+                Ok(Accepted::Measured)
+            );
             // And what comes after the true reply is nothing but a repetition.
-            assert_eq!(bench.deliver(&bench.kiss_for(&request, code)), Err(Discard::Duplicate));
+            assert_eq!(
+                bench.deliver(&bench.kiss_for(&request, code)),
+                Err(Discard::Duplicate)
+            );
             bench.pass_deadline();
             assert_eq!(bench.source.demobilized(), None);
             assert!(!bench.source.is_rate_limited() && bench.source.is_usable());
             let wait = bench.source.next_poll().since(bench.now);
-            assert!(wait < Duration::from_secs(14), "{code:?} puts the next poll off by {wait:?}");
+            assert!(
+                wait < Duration::from_secs(14),
+                "{code:?} puts the next poll off by {wait:?}"
+            );
         }
     }
 }
@@ -274,9 +356,22 @@ fn a_poll_that_is_brought_forward_does_not_let_a_forged_refusal_win() {
         // Another server has answered meanwhile: all are to be asked at once.
         bench.source.hurry(bench.now);
         bench.source.handle_timeout(bench.now);
-        assert!(bench.source.poll_transmit(bench.now, &mut bench.rng, &mut [0; 64]).is_none(), "asked again too soon");
-        assert!(bench.source.poll_timeout().unwrap() > bench.now, "the timer would never stop firing");
-        assert_eq!(bench.deliver(&bench.reply(&request)), Ok(Accepted::Measured), "{code:?}");
+        assert!(
+            bench
+                .source
+                .poll_transmit(bench.now, &mut bench.rng, &mut [0; 64])
+                .is_none(),
+            "asked again too soon"
+        );
+        assert!(
+            bench.source.poll_timeout().unwrap() > bench.now,
+            "the timer would never stop firing"
+        );
+        assert_eq!(
+            bench.deliver(&bench.reply(&request)),
+            Ok(Accepted::Measured),
+            "{code:?}"
+        );
         assert_eq!(bench.source.demobilized(), None);
         assert!(!bench.source.is_rate_limited());
     }
@@ -287,9 +382,18 @@ fn a_forged_reply_that_cannot_be_measured_leaves_room_for_the_true_one() {
     let mut bench = Bench::new();
     let request = bench.ask();
     let truth = bench.reply(&request);
-    let faster_than_light = Header { transmit: truth.receive + NtpDuration::SECOND, ..truth };
-    assert_eq!(bench.deliver(&faster_than_light), Err(Discard::NegativeDelay));
-    let distant = Header { root_dispersion: NtpShort::from_bits(20 << 16), ..truth };
+    let faster_than_light = Header {
+        transmit: truth.receive + NtpDuration::SECOND,
+        ..truth
+    };
+    assert_eq!(
+        bench.deliver(&faster_than_light),
+        Err(Discard::NegativeDelay)
+    );
+    let distant = Header {
+        root_dispersion: NtpShort::from_bits(20 << 16),
+        ..truth
+    };
     assert_eq!(bench.deliver(&distant), Err(Discard::RootDistance));
     assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
     assert_eq!(bench.source.problem(), None);
@@ -311,13 +415,23 @@ fn of_several_refusals_the_mildest_is_obeyed() {
 fn a_true_kiss_in_a_burst_is_obeyed_before_the_next_request() {
     for (code, most_polls) in [(b"RATE", 1), (b"DENY", 0)] {
         let mut bench = Bench::new();
-        bench.source = Source::new(SourceId::new(1), SERVER.parse().unwrap(), SourceConfig::default(), MonoTime::ZERO);
+        bench.source = Source::new(
+            SourceId::new(1),
+            SERVER.parse().unwrap(),
+            SourceConfig::default(),
+            MonoTime::ZERO,
+        );
         let request = bench.ask();
         assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
         let mut polls = 0;
         for second in 0..40 {
             let now = bench.now + Duration::from_secs(second);
-            polls += usize::from(bench.source.poll_transmit(now, &mut bench.rng, &mut [0; 64]).is_some());
+            polls += usize::from(
+                bench
+                    .source
+                    .poll_transmit(now, &mut bench.rng, &mut [0; 64])
+                    .is_some(),
+            );
         }
         assert!(polls <= most_polls, "{polls} requests after {code:?}");
     }
@@ -354,7 +468,10 @@ fn rate_slows_the_association_down_and_it_relaxes_later() {
 fn an_unsynchronised_server_is_not_used_and_says_why() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    let reply = Header { leap: LeapIndicator::Unsynchronized, ..bench.reply(&request) };
+    let reply = Header {
+        leap: LeapIndicator::Unsynchronized,
+        ..bench.reply(&request)
+    };
     assert_eq!(bench.deliver(&reply), Err(Discard::Unsynchronized));
     bench.pass_deadline();
     assert_eq!(bench.source.problem(), Some(Discard::Unsynchronized));
@@ -391,30 +508,49 @@ fn a_network_error_for_an_early_request_is_not_the_cause_of_later_silence() {
 fn the_last_discarded_datagram_is_known_until_a_reply_is_believed() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    let forged = Header { origin: NtpTimestamp::from_bits(7), ..bench.reply(&request) };
+    let forged = Header {
+        origin: NtpTimestamp::from_bits(7),
+        ..bench.reply(&request)
+    };
     assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
-    assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::Bogus));
+    assert_eq!(
+        bench.source.doubt().map(|doubt| doubt.discard),
+        Some(Discard::Bogus)
+    );
 
     let reply = bench.reply(&request);
     assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
     assert_eq!(bench.deliver(&reply), Err(Discard::Duplicate));
-    assert_eq!(bench.source.doubt(), None, "a second copy says nothing against the server");
+    assert_eq!(
+        bench.source.doubt(),
+        None,
+        "a second copy says nothing against the server"
+    );
 }
 
 #[test]
 fn a_reply_of_a_later_version_is_not_taken_for_garbage() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    let reply = Header { version: Version::from_bits(5), ..bench.reply(&request) };
+    let reply = Header {
+        version: Version::from_bits(5),
+        ..bench.reply(&request)
+    };
     assert_eq!(bench.deliver(&reply), Err(Discard::UnknownVersion(5)));
-    assert_eq!(bench.source.doubt().map(|doubt| doubt.discard), Some(Discard::UnknownVersion(5)));
+    assert_eq!(
+        bench.source.doubt().map(|doubt| doubt.discard),
+        Some(Discard::UnknownVersion(5))
+    );
 }
 
 #[test]
 fn a_server_with_an_absurd_distance_is_refused() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    let reply = Header { root_dispersion: NtpShort::from_bits(20 << 16), ..bench.reply(&request) };
+    let reply = Header {
+        root_dispersion: NtpShort::from_bits(20 << 16),
+        ..bench.reply(&request)
+    };
     assert_eq!(bench.deliver(&reply), Err(Discard::RootDistance));
 }
 

@@ -1,12 +1,13 @@
-//! Polls out of turn: after a disturbance of our clock, for a confirmation, and when the network has changed.
+//! Polls out of turn: after a disturbance of our clock, for a confirmation, and when the network
+//! has changed.
 
 use super::Source;
 use crate::source::pacing::BURST_SPACING;
 use crate::time::{MonoTime, PollInterval};
 
 impl Source {
-    /// The local clock was changed by something else. Unless `samples_hold` after all, since the change is known, the server
-    /// must have its say again before it counts. It is asked at once.
+    /// The local clock was changed by something else. Unless `samples_hold` after all, since the
+    /// change is known, the server must have its say again before it counts. It is asked at once.
     pub(crate) fn handle_disturbance(&mut self, now: MonoTime, samples_hold: bool) {
         self.handle_step();
         if !samples_hold {
@@ -17,8 +18,8 @@ impl Source {
         self.ask_soon(now);
     }
 
-    /// Asks as soon as the server can mind no more than a burst, for the testimony of this source about a change that another
-    /// one shows, or for a second exchange.
+    /// Asks as soon as the server can mind no more than a burst, for the testimony of this source
+    /// about a change that another one shows, or for a second exchange.
     pub(crate) fn ask_soon(&mut self, now: MonoTime) {
         if self.demobilized.is_none() && !self.pacing.is_rate_limited() {
             let earliest = self.sent_at.map_or(now, |sent| sent + BURST_SPACING);
@@ -33,14 +34,16 @@ impl Source {
         }
     }
 
-    /// The network of this machine has changed: a server that did not answer, or could not be asked, is asked now.
+    /// The network of this machine has changed: a server that did not answer, or could not be
+    /// asked, is asked now.
     pub(crate) fn handle_network_change(&mut self, now: MonoTime) {
         if self.demobilized.is_none() && self.pacing.search_anew(now) {
             self.next_poll = self.next_poll.min(now);
         }
     }
 
-    /// The discipline wants to hear from us at this interval. If that is sooner than planned, it begins now.
+    /// The discipline wants to hear from us at this interval. If that is sooner than planned, it
+    /// begins now.
     pub(crate) fn want_poll(&mut self, poll: PollInterval, now: MonoTime) {
         let before = self.pacing.poll();
         self.pacing.want(poll);
