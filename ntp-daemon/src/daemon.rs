@@ -1,16 +1,16 @@
 //! Building all parts, running them, and ending when one of them ends.
 
-use crate::client_task::{ClientTask, Parts, Question};
-use crate::clock_choice;
-use crate::ke_servers::handshake_threads;
-use crate::ke_supervisor::{KePlan, KeResources, KeServiceBoards, KeSupervisor};
-use crate::key_ring::{KeyRing, SharedKeys};
-use crate::known_time;
-use crate::leap_file::LeapFile;
-use crate::lock::{self, Lock, Taken};
+use crate::client::known_time;
+use crate::client::leap_file::LeapFile;
+use crate::client::open_clock;
+use crate::client::task::{ClientTask, Parts, Question};
+use crate::nts::cookie_keys::{KeyRing, SharedKeys};
+use crate::nts::ke_servers::handshake_threads;
+use crate::nts::ke_supervisor::{KePlan, KeResources, KeServiceBoards, KeSupervisor};
 use crate::observe::{self, Facts, Listener};
 use crate::server::{ServerBoard, Shared, Worker, WorkerGroup, WorkerStop, processors};
-use crate::storage::Store;
+use crate::state::Store;
+use crate::state::lock::{self, Lock, Taken};
 
 use arc_swap::ArcSwap;
 use ntp_config::{Config, NtsKeServerEntry, SourceEntry, SourceKind};
@@ -102,14 +102,14 @@ impl Daemon {
     /// # Errors
     /// Says what cannot be opened and what to do.
     pub(crate) fn build(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
-        let clock = clock_choice::open(&config.clock)?;
+        let clock = open_clock::open(&config.clock)?;
         let clock_lock = if clock.kind() == ClockKind::System {
             lock::clock()?
         } else {
             None
         };
         let store = Store::open(&config.storage)?;
-        clock_choice::announce(&clock, config.clock.mode);
+        open_clock::announce(&clock, config.clock.mode);
         let served = Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED));
         let keys = key_ring(&config)?;
         let shared = Shared {

@@ -1,44 +1,25 @@
 //! The NTP client and server daemon of Truechimer.
 //!
 //! The daemon is a dull driver: everything that it knows about NTP is in `ntp-proto`. One task owns
-//! the client and the clock ([`client_task`]), plain threads own the server's sockets ([`server`]),
+//! the client and the clock ([`client`]), plain threads own the server's sockets ([`server`]),
 //! and whoever wants to know something asks the owner with a message.
 #![forbid(unsafe_code)]
 
-mod alarm;
 mod args;
-mod client_task;
-mod clock_choice;
+mod client;
 mod daemon;
 mod demo;
 mod digits;
-mod era;
-mod establish;
-mod file;
-mod ke_servers;
-mod ke_supervisor;
-mod key_ring;
-mod known_addresses;
-mod known_time;
-mod leap_file;
-mod lock;
 mod logging;
-mod logging_of_events;
-mod network;
-mod nts_sessions;
+mod nts;
 mod observe;
-mod open_ports;
 mod os_error;
-mod resolve;
-mod rivals;
 mod server;
-mod socket_pump;
-mod storage;
-mod wall_clock;
-mod writer;
+mod state;
 
 use args::{Args, Command};
 use clap::Parser;
+use client::open_clock;
 use ntp_config::{ConfigError, Loaded};
 use std::io::Write;
 use std::path::Path;
@@ -96,7 +77,7 @@ fn run(args: &Args) -> ExitCode {
     tracing::info!(
         "Truechimer ntp-daemon {} starts; configuration: {from}; clock: {}",
         env!("CARGO_PKG_VERSION"),
-        clock_choice::in_words(loaded.config.clock.mode)
+        open_clock::in_words(loaded.config.clock.mode)
     );
     for warning in &loaded.warnings {
         tracing::warn!("{}; {}", warning.message(), warning.help());

@@ -6,7 +6,7 @@ mod display;
 mod reference;
 
 use crate::args::DemoOptions;
-use crate::client_task::Question;
+use crate::client::task::Question;
 use crate::daemon::{Daemon, DaemonError, runtime, stop_signal};
 use display::Display;
 use ntp_config::LogLevel;

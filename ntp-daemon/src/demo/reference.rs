@@ -3,9 +3,9 @@
 
 use super::DemoError;
 use crate::daemon::{DaemonError, secrets, seed};
-use crate::file;
-use crate::ke_servers::{KeService, KeServiceError, RunningKeService};
+use crate::nts::ke_servers::{KeService, KeServiceError, RunningKeService};
 use crate::server::{Shared, WorkerGroup, WorkerStop};
+use crate::state::file;
 use arc_swap::ArcSwap;
 use ntp_config::{NtsKeServerEntry, ServerEntry};
 use ntp_ke::server::KePool;

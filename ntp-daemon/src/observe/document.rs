@@ -1,10 +1,10 @@
 //! The whole document, as of now.
 
 use super::{nts, sources, system};
-use crate::ke_supervisor::KeServiceBoards;
-use crate::key_ring::KeyFacts;
+use crate::client::rivals::Rivalry;
+use crate::nts::cookie_keys::KeyFacts;
+use crate::nts::ke_supervisor::KeServiceBoards;
 use crate::os_error;
-use crate::rivals::Rivalry;
 use crate::server::ServerBoard;
 use arc_swap::ArcSwap;
 use ntp_config::{ClockMode as Requested, SourceEntry};

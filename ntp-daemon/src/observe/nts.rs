@@ -1,8 +1,8 @@
 //! NTS: keys and cookies of sources, our own key establishment, the keys of our cookies.
 
 use super::document::{Facts, unix_date};
-use crate::ke_servers::KeServiceBoard;
-use crate::key_ring::KeyFacts;
+use crate::nts::cookie_keys::KeyFacts;
+use crate::nts::ke_servers::KeServiceBoard;
 use ntp_ke::server::KeBoard;
 use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,

@@ -1,6 +1,6 @@
 //! The Unix socket that hands the document to whoever connects. It never reads.
 
-use crate::client_task::Question;
+use crate::client::task::Question;
 use ntp_observe::write_document;
 use std::fs::{self, Permissions};
 use std::io;

@@ -2,7 +2,7 @@
 
 use super::document::{Facts, date, obstacle, unix_date};
 use super::nts;
-use crate::rivals::Program;
+use crate::client::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};

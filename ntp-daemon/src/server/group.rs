@@ -1,9 +1,9 @@
 //! All workers of one listening address.
 
-use super::board::ServerBoard;
 use super::coalescing::Coalescing;
-use super::departure::Departure;
-use super::tally::Tally;
+use super::counters::Tally;
+use super::status::ServerBoard;
+use super::transmit_latency::Departure;
 use super::worker::{Shared, Worker};
 use ntp_config::ServerEntry;
 use ntp_proto::server::{SealingTimes, Server};

@@ -1,13 +1,13 @@
 //! The server role: plain worker threads that own their sockets and read snapshots.
 
-mod board;
+mod affinity;
 mod coalescing;
-mod departure;
+mod counters;
 mod group;
-mod placement;
-mod tally;
+mod status;
+mod transmit_latency;
 mod worker;
 
-pub(crate) use board::ServerBoard;
 pub(crate) use group::{WorkerGroup, processors};
+pub(crate) use status::ServerBoard;
 pub(crate) use worker::{Shared, Worker, WorkerStop};

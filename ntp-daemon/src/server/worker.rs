@@ -1,10 +1,10 @@
 //! One thread, one socket: receives batches, judges, stamps last, sends batches.
 
+use super::affinity;
 use super::coalescing::Coalescing;
-use super::departure::Departure;
-use super::placement;
-use super::tally::{Tally, WorkerReport};
-use crate::key_ring::SharedKeys;
+use super::counters::{Tally, WorkerReport};
+use super::transmit_latency::Departure;
+use crate::nts::cookie_keys::SharedKeys;
 use arc_swap::ArcSwap;
 use ntp_os_clock::{ClockReader, monotonic_now};
 use ntp_proto::server::{
@@ -104,7 +104,7 @@ impl Worker {
     }
 
     fn run(&mut self, stop: &WorkerStop) -> io::Result<()> {
-        placement::settle(self.processor);
+        affinity::settle(self.processor);
         let mut requests = ReceiveBatch::new(BATCH, MAX_REQUEST_LENGTH + 4);
         let mut replies = SendBatch::new(BATCH, MAX_REQUEST_LENGTH);
         while !stop.is_stopped() {

@@ -5,7 +5,7 @@
 //! file only the latest content matters, and what has not been written yet is replaced by it, so
 //! that nothing queues up.
 
-use crate::file;
+use super::file;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -118,12 +118,12 @@ impl Writer {
     }
 
     /// Waits until everything is written, at most so long. Where the time is a simulator's (see
-    /// [`crate::alarm`]), a limit would mean nothing, and there is none.
+    /// [`crate::client::timer`]), a limit would mean nothing, and there is none.
     pub(crate) fn finish(self, patience: Duration) {
         self.shared.waiting().closed = true;
         self.shared.news.notify_one();
         let Some(ended) = &self.ended else { return };
-        let outcome = if crate::alarm::is_simulated() {
+        let outcome = if crate::client::timer::is_simulated() {
             ended.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
             ended.recv_timeout(patience)

@@ -1,8 +1,8 @@
 //! The keys that seal our cookies: loaded at start, rotated in time, stored before they are used,
 //! shown to the workers as a snapshot.
 
-use crate::file;
-use crate::wall_clock::unix_now;
+use crate::state::file;
+use crate::state::wall_clock::unix_now;
 use arc_swap::ArcSwap;
 use ntp_config::{Keyset, Storage};
 use ntp_proto::nts::{KeySet, KeySetError};

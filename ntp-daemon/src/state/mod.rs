@@ -2,10 +2,15 @@
 //! of all steps, the addresses that names were last found to have, and the keys and cookies of our
 //! sources.
 
-use crate::file;
-use crate::known_addresses::KnownAddresses;
-use crate::lock::{self, Lock, Taken};
-use crate::writer::Writer;
+pub(crate) mod file;
+mod known_addresses;
+pub(crate) mod lock;
+pub(crate) mod wall_clock;
+mod writer;
+
+use self::known_addresses::KnownAddresses;
+use self::lock::{Lock, Taken};
+use self::writer::Writer;
 use ntp_config::{SourceEntry, Storage};
 use ntp_proto::clock::LARGEST_RATE;
 use ntp_proto::pool::GroupId;
@@ -180,7 +185,7 @@ impl Store {
         );
     }
 
-    /// Keeps the keys and cookies of our sources, in the form of [`crate::nts_sessions`].
+    /// Keeps the keys and cookies of our sources, in the form of [`crate::nts::session_file`].
     pub(crate) fn keep_nts_sessions(&self, octets: Vec<u8>) {
         if let (Some(writer), Some(path)) = (&self.writer, &self.nts_sessions) {
             writer.replace(

@@ -1,7 +1,7 @@
 //! The file of leap seconds: read at the start, each day and when asked to, and handed to the
 //! client.
 
-use crate::wall_clock::unix_now;
+use crate::state::wall_clock::unix_now;
 use ntp_config::parse_leap_seconds;
 use ntp_observe::Date;
 use ntp_proto::clock::LeapTable;

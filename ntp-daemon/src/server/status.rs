@@ -1,6 +1,6 @@
 //! What the workers of one listening address show of themselves.
 
-use super::tally::{Tally, WorkerReport};
+use super::counters::{Tally, WorkerReport};
 use ntp_observe::{ClientTable, ServerFacts};
 use ntp_proto::server::{DropReason, RateLimit, ReplyKind};
 use std::sync::Arc;

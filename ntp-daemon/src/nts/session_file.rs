@@ -4,8 +4,8 @@
 //! They are written when the daemon ends and removed when it starts: a cookie must not be used
 //! twice, and after a crash nobody would know which have been.
 
-use crate::file;
-use crate::wall_clock::unix_now;
+use crate::state::file;
+use crate::state::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
 use ntp_config::{SourceEntry, SourceKind, Trust};
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair};

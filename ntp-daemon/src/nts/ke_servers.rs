@@ -1,6 +1,6 @@
 //! Our own key establishment: one listening address, opened and served.
 
-use crate::key_ring::SharedKeys;
+use super::cookie_keys::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
 use ntp_ke::server::{
     CertificateStore, KeBindError, KeBoard, KeListener, KePool, KeServerHandle, KeStartError,

@@ -1,16 +1,17 @@
 //! The one owner of the client and of the clock.
 
-use crate::alarm::{Alarm, SetNotice};
-use crate::establish::{self, Established};
-use crate::known_time::{built, unix_seconds};
-use crate::network::{self, Network};
+use super::key_establishment::{self, Established};
+use super::known_time::{built, unix_seconds};
+use super::network::{self, Network};
+use super::request_ports::Inbound;
+use super::request_ports::OpenPorts;
+use super::resolve::{self, Resolved};
+use super::rivals::Rivalry;
+use super::timer::{Alarm, SetNotice};
+use super::{event_log, known_time, open_clock};
+use crate::nts::session_file;
 use crate::observe::{self, Facts};
-use crate::open_ports::OpenPorts;
-use crate::resolve::{self, Resolved};
-use crate::rivals::Rivalry;
-use crate::socket_pump::Inbound;
-use crate::storage::Store;
-use crate::{clock_choice, known_time, logging_of_events, nts_sessions};
+use crate::state::Store;
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
@@ -58,7 +59,7 @@ pub(crate) struct ClientTask {
     store: Store,
     facts: Facts,
     served: Arc<ArcSwap<ServedState>>,
-    watching: logging_of_events::Watching,
+    watching: event_log::Watching,
     alarm: Alarm,
     ports: OpenPorts,
     network: Network,
@@ -90,10 +91,10 @@ impl ClientTask {
         let known = known_time::at_start(&mut clock, kept.map(|kept| kept.last_known_unix_s));
         client.unproven_since = known.unproven_since;
         if let Some(path) = store.nts_sessions() {
-            client.sessions = nts_sessions::take(path, &facts.sources);
+            client.sessions = session_file::take(path, &facts.sources);
         }
         let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
-        let initial = clock_choice::initial(&clock, store.frequency(), accumulated, known.assumed);
+        let initial = open_clock::initial(&clock, store.frequency(), accumulated, known.assumed);
         let reader = clock.reader();
         let now = Now {
             mono: monotonic_now(),
@@ -115,7 +116,7 @@ impl ClientTask {
             store,
             facts,
             served,
-            watching: logging_of_events::Watching::default(),
+            watching: event_log::Watching::default(),
             alarm: Alarm::new(),
             _stamping: keep_stamping(),
             resolved: mpsc::channel(INBOX),
@@ -177,7 +178,7 @@ impl ClientTask {
         self.obey();
         self.keep();
         if let Some(sessions) =
-            nts_sessions::to_octets(&self.facts.sources, &self.client.sessions(monotonic_now()))
+            session_file::to_octets(&self.facts.sources, &self.client.sessions(monotonic_now()))
         {
             self.store.keep_nts_sessions(sessions);
         }
@@ -283,11 +284,11 @@ impl ClientTask {
             Ok(Some(Accepted::Measured)) => {
                 // The request has its answer; its port is closed.
                 self.ports.close(source);
-                logging_of_events::log_exchange(source, &self.client, &self.facts, now);
+                event_log::log_exchange(source, &self.client, &self.facts, now);
             }
             Ok(_) => {}
             Err(discard) => {
-                logging_of_events::log_discard(source, discard, &self.client, &self.facts);
+                event_log::log_discard(source, discard, &self.client, &self.facts);
             }
         }
     }
@@ -318,7 +319,7 @@ impl ClientTask {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            logging_of_events::log(&event, &self.client, &self.facts, self.now());
+            event_log::log(&event, &self.client, &self.facts, self.now());
             match event {
                 Event::Resolve { group, host, port } => {
                     resolve::start(group, host, port, self.resolved.0.clone());
@@ -327,13 +328,18 @@ impl ClientTask {
                     let local = self.reader.now();
                     let moved = self.set_forward + self.client.clock().unauthenticated_steps();
                     let unmoved = unix_seconds(local - NtpDuration::from(moved));
-                    let time = establish::Time {
+                    let time = key_establishment::Time {
                         now: unix_seconds(local),
                         unmoved,
                         since,
                     };
                     if let Some(source) = self.facts.sources.get(group.place()) {
-                        establish::start(group, &source.kind, time, self.established.0.clone());
+                        key_establishment::start(
+                            group,
+                            &source.kind,
+                            time,
+                            self.established.0.clone(),
+                        );
                     }
                 }
                 Event::SourceRemoved { id, .. } => self.ports.close(id),

@@ -1,6 +1,9 @@
 //! The ports of requests: one request, one socket, one random port (RFC 9109).
 
-use crate::socket_pump::{Inbound, Pump, Waiting, noticed};
+mod port;
+
+pub(crate) use self::port::Inbound;
+use self::port::{Pump, Waiting, noticed};
 use ntp_os_clock::ClockReader;
 use ntp_proto::clock::{Stamp, StampOrigin};
 use ntp_proto::source::{SourceId, Transmit, TransmitToken};
@@ -238,8 +241,8 @@ fn open(to: SocketAddr) -> io::Result<Socket> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::open_clock;
     use super::*;
-    use crate::clock_choice;
     use ntp_os_clock::{Clock, monotonic_now};
     use ntp_proto::client::{Client, ClientConfig};
     use ntp_proto::clock::ClockConfig;
@@ -279,7 +282,7 @@ mod tests {
             certain_since: None,
             plausible_until: None,
         };
-        let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
+        let initial = open_clock::initial(&clock, None, None, Seconds::ZERO);
         let mut client = Client::new(config, &initial, [7; 32], now);
         for (place, server) in servers.iter().enumerate() {
             client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));

@@ -5,7 +5,7 @@
 //! file holds the number of the process. It is readable by its owner only, since every user who can
 //! open it can lock it.
 
-use crate::file;
+use super::file;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -44,7 +44,7 @@ pub(crate) enum Taken {
 /// If another daemon steers it.
 pub(crate) fn clock() -> Result<Option<Lock>, Taken> {
     // Each simulated machine has a clock of its own.
-    if crate::alarm::is_simulated() {
+    if crate::client::timer::is_simulated() {
         return Ok(None);
     }
     let path = Path::new(CLOCK);

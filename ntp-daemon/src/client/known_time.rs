@@ -1,7 +1,7 @@
 //! The time as far as it is known before any source has been heard, and how far that is believed.
 
+use super::era;
 use crate::digits::signed;
-use crate::era;
 use ntp_observe::Date;
 use ntp_os_clock::Clock;
 use ntp_proto::time::{NtpTimestamp, Seconds};

@@ -1,8 +1,8 @@
 //! Keeps key establishment going: an address that cannot be served is reported and tried again,
 //! while time is served all the same.
 
-use crate::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeService};
-use crate::key_ring::SharedKeys;
+use super::cookie_keys::SharedKeys;
+use super::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeService};
 use arc_swap::ArcSwap;
 use ntp_config::NtsKeServerEntry;
 use ntp_ke::server::KePool;
