@@ -7,14 +7,19 @@
 
 mod args;
 mod client;
+mod context;
 mod daemon;
 mod demo;
 mod digits;
+mod lifecycle;
 mod logging;
 mod nts;
 mod observe;
 mod os_error;
+mod random;
 mod server;
+mod signals;
+mod simulated_time;
 mod state;
 
 use args::{Args, Command};

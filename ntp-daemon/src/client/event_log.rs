@@ -1,8 +1,8 @@
 //! The log of the client: transitions with their reason, and at `debug` each exchange with its
 //! numbers.
 
+use crate::context::DaemonContext;
 use crate::digits::{behind, ppm, signed, span};
-use crate::observe::Facts;
 use crate::os_error;
 use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
 use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, StampOrigin, Standing};
@@ -15,17 +15,17 @@ use std::net::SocketAddr;
 const MOST_ADDRESSES: usize = 4;
 
 /// Writes an event into the log.
-pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
+pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: Now) {
     match event {
         Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
         Event::Unresolved { group, error } => {
             tracing::warn!(
-                name = %facts.name_of(*group),
+                name = %context.name_of(*group),
                 "the name cannot be looked up and will be tried again: {error}"
             );
         }
         Event::LastKnownAddresses { group, addresses } => tracing::warn!(
-            name = %facts.name_of(*group),
+            name = %context.name_of(*group),
             addresses,
             "the resolver does not help; the addresses that the name had in an earlier run are used until it does"
         ),
@@ -37,7 +37,7 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
                 .collect();
             let more = refused.len().saturating_sub(MOST_ADDRESSES);
             tracing::warn!(
-                name = %facts.name_of(*group),
+                name = %context.name_of(*group),
                 "the name leads to addresses that no server can have, which are not used: {}{}",
                 list.join(", "),
                 if more > 0 { format!(" and {more} more") } else { String::new() }
@@ -51,25 +51,25 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
             algorithm,
             cookies,
         } => {
-            tracing::info!(name = %facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
+            tracing::info!(name = %context.name_of(*group), %algorithm, cookies, "keys for NTS established");
         }
         Event::NotEstablished { group, failure } => tracing::warn!(
-            name = %facts.name_of(*group),
+            name = %context.name_of(*group),
             stage = %failure.stage,
             "no keys for NTS, which will be tried again: {}",
             failure.message
         ),
         Event::SameServer { group, rival } => tracing::warn!(
-            name = %facts.name_of(*group),
+            name = %context.name_of(*group),
             "this source leads to the same server as {}, and one clock counts once: it is not used; name another server",
-            facts.name_of(*rival)
+            context.name_of(*rival)
         ),
         Event::TimeDoubted => tracing::warn!(
             "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
              state file, is doubted, and certificates are judged as at a first start"
         ),
         Event::SourceAdded { address, group, .. } => {
-            tracing::info!(%address, name = %facts.name_of(*group), "new source");
+            tracing::info!(%address, name = %context.name_of(*group), "new source");
         }
         Event::SourceRemoved {
             address, reason, ..
@@ -90,8 +90,8 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
         Event::SourceChanged {
             address, from, to, ..
         } => log_source(*address, from.as_ref(), to, client),
-        Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, facts, now),
-        Event::Clock(event) => log_clock(event, client, facts),
+        Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, context, now),
+        Event::Clock(event) => log_clock(event, client, context),
     }
 }
 
@@ -216,7 +216,7 @@ fn discard_in_words(discard: Discard) -> String {
 }
 
 /// Writes an exchange into the log, with its numbers.
-pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now: Now) {
+pub(crate) fn log_exchange(source: SourceId, client: &Client, context: &DaemonContext, now: Now) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
@@ -233,7 +233,7 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now
         stamp_in_words(newest.received_by)
     );
     tracing::debug!(
-        server = %name(member, facts),
+        server = %name(member, context),
         offset = %signed(offset),
         delay = %span(newest.delay()),
         dispersion = %span(newest.dispersion),
@@ -248,12 +248,17 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now
 }
 
 /// Writes into the log that a datagram was not believed.
-pub(crate) fn log_discard(source: SourceId, discard: Discard, client: &Client, facts: &Facts) {
+pub(crate) fn log_discard(
+    source: SourceId,
+    discard: Discard,
+    client: &Client,
+    context: &DaemonContext,
+) {
     let Some(member) = member(client, source) else {
         return;
     };
     tracing::debug!(
-        server = %name(member, facts), reason = discard.word(),
+        server = %name(member, context), reason = discard.word(),
         "replies were not believed: {}", discard_in_words(discard)
     );
 }
@@ -273,9 +278,9 @@ fn member(client: &Client, source: SourceId) -> Option<&Member> {
 }
 
 /// A source as people know it: its name, with the address where that says more.
-fn name(member: &Member, facts: &Facts) -> String {
+fn name(member: &Member, context: &DaemonContext) -> String {
     let (name, address) = (
-        facts.name_of(member.group()),
+        context.name_of(member.group()),
         member.source().address().to_string(),
     );
     if name == address {
@@ -286,7 +291,7 @@ fn name(member: &Member, facts: &Facts) -> String {
 }
 
 /// The clock is right: by whom, and how well.
-fn log_synchronized(client: &Client, facts: &Facts, now: Now) {
+fn log_synchronized(client: &Client, context: &DaemonContext, now: Now) {
     let clock = client.clock();
     let free = clock.timescale().to_free(now.local);
     let bound = clock
@@ -307,7 +312,7 @@ fn log_synchronized(client: &Client, facts: &Facts, now: Now) {
         );
     };
     let peer = member(client, peer)
-        .map(|member| name(member, facts))
+        .map(|member| name(member, context))
         .unwrap_or_default();
     let agreement = match usable {
         1 => "the only usable source".to_owned(),
@@ -362,12 +367,12 @@ fn log_doubt(address: SocketAddr, doubt: Doubt) {
     }
 }
 
-fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
+fn log_clock(event: &ClockEvent, client: &Client, context: &DaemonContext) {
     match event {
         ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
         ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
         ClockEvent::Resumed => tracing::info!("the clock is being corrected again"),
-        ClockEvent::Stepped(step) if facts.warn_on_jump => {
+        ClockEvent::Stepped(step) if context.warn_on_jump => {
             tracing::warn!(step = %signed(*step), "the clock was stepped");
         }
         ClockEvent::Stepped(step) => tracing::info!(step = %signed(*step), "the clock was stepped"),

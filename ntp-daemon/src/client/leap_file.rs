@@ -1,5 +1,4 @@
-//! The file of leap seconds: read at the start, each day and when asked to, and handed to the
-//! client.
+//! The file of leap seconds: read at the start, each day and on reload, and handed to the client.
 
 use crate::state::wall_clock::unix_now;
 use ntp_config::parse_leap_seconds;
@@ -13,24 +12,25 @@ use tokio::sync::{mpsc, watch};
 /// The interval between two reads of the file: it changes twice a year, half a year ahead.
 const INTERVAL: Duration = Duration::from_secs(86_400);
 
-/// Reader of the file of leap seconds.
+/// The reader of the file.
 #[derive(Debug)]
 pub(crate) struct LeapFile {
     path: PathBuf,
     tables: mpsc::Sender<Arc<LeapTable>>,
     /// The last message that was logged about it.
-    said: Option<String>,
+    logged: Option<String>,
 }
 
 impl LeapFile {
-    /// Reads the file for the first time, if there is one, and gives what it holds to the receiver.
+    /// Reads the file for the first time, if one is configured. The receiver gets each table that is
+    /// read.
     pub(crate) fn open(path: Option<PathBuf>) -> (Option<Self>, mpsc::Receiver<Arc<LeapTable>>) {
         let (tables, receiver) = mpsc::channel(1);
         let file = path.map(|path| {
             let mut file = Self {
                 path,
                 tables,
-                said: None,
+                logged: None,
             };
             if let Some(table) = file.judge(read(&file.path)) {
                 // There is room for one.
@@ -41,19 +41,19 @@ impl LeapFile {
         (file, receiver)
     }
 
-    /// Reads it again each day and whenever `reloads` says so, until the client is gone.
+    /// Reads the file again each day and at each of `reloads`, as long as the client takes tables.
     pub(crate) async fn run(mut self, mut reloads: watch::Receiver<()>) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 changed = reloads.changed() => match changed {
                     Ok(()) => {}
-                    Err(_) => return,
+                    Err(_) => std::future::pending().await,
                 },
             }
             let path = self.path.clone();
             let Ok(found) = tokio::task::spawn_blocking(move || read(&path)).await else {
-                return;
+                continue;
             };
             if let Some(table) = self.judge(found)
                 && self.tables.send(table).await.is_err()
@@ -63,17 +63,17 @@ impl LeapFile {
         }
     }
 
-    /// Says once what the file is worth. A table from before stays in use until it expires.
+    /// Logs a change of the file's state. The table before stays in use until it expires.
     fn judge(&mut self, found: Result<LeapTable, String>) -> Option<Arc<LeapTable>> {
         let path = self.path.display();
         let table = match found {
             Ok(table) => table,
             Err(error) => {
                 let text = format!(
-                    "the leap seconds in {path} cannot be used: {error}; the sources are asked for them. Correct \
+                    "the leap seconds in {path} cannot be used: {error}; the leap seconds of the sources count instead. Correct \
                      `leap-seconds-file`, or reinstall the time zone data of this system"
                 );
-                self.say(text, true);
+                self.log(text, true);
                 return None;
             }
         };
@@ -81,18 +81,18 @@ impl LeapFile {
         let expired = !table.is_valid_at(i64::try_from(unix_now()).unwrap_or(i64::MAX));
         let text = if expired {
             format!(
-                "the leap seconds in {path} have expired at {until}, so that the sources are asked for them; update the time \
-                 zone data of this system"
+                "the leap seconds in {path} have expired at {until}, so the leap seconds of the sources count instead; update the \
+                 time zone data of this system"
             )
         } else {
             format!("the leap seconds are those of {path}, until {until}")
         };
-        self.say(text, expired);
+        self.log(text, expired);
         Some(Arc::new(table))
     }
 
-    fn say(&mut self, text: String, doubtful: bool) {
-        if self.said.as_ref() == Some(&text) {
+    fn log(&mut self, text: String, doubtful: bool) {
+        if self.logged.as_ref() == Some(&text) {
             return;
         }
         if doubtful {
@@ -100,7 +100,7 @@ impl LeapFile {
         } else {
             tracing::info!("{text}");
         }
-        self.said = Some(text);
+        self.logged = Some(text);
     }
 }
 

@@ -1,7 +1,8 @@
 //! The client role: one task owns the associations and the clock.
 
-pub(crate) mod era;
+mod era;
 mod event_log;
+pub(crate) mod handle;
 mod key_establishment;
 pub(crate) mod known_time;
 pub(crate) mod leap_file;
@@ -11,4 +12,4 @@ mod request_ports;
 mod resolve;
 pub(crate) mod rivals;
 pub(crate) mod task;
-pub(crate) mod timer;
+mod timer;

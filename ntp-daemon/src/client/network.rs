@@ -1,7 +1,7 @@
 //! The machine's network: changes as the kernel reports them, and the addresses at which our own
 //! server answers.
 
-use crate::server::ServerBoard;
+use crate::server::ServerStatus;
 use ntp_proto::source::OwnServers;
 use ntp_udp::{NetworkWatch, interface_addresses};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep_until};
 
-/// A router whose routes change all the time wakes us no more often than this.
+/// The shortest interval between two reports, for routers whose routes change all the time.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Waits for the network to change.
@@ -69,15 +69,15 @@ fn watched(watch: NetworkWatch) -> std::io::Result<AsyncFd<NetworkWatch>> {
 
 /// The addresses at which our own server answers. A packet to ourselves goes over the loopback
 /// interface, so that a server tied to another interface never gets it.
-pub(crate) fn own_servers(boards: &[ServerBoard]) -> OwnServers {
-    let reached = boards.iter().filter(|board| {
-        board
+pub(crate) fn own_servers(servers: &[ServerStatus]) -> OwnServers {
+    let reached = servers.iter().filter(|server| {
+        server
             .interface
             .as_deref()
             .is_none_or(|interface| interface == "lo")
     });
     let listens: Vec<SocketAddr> = reached
-        .filter_map(|board| board.listen.parse().ok())
+        .filter_map(|server| server.listen.parse().ok())
         .collect();
     let interfaces = if listens.is_empty() {
         Vec::new()
@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn a_server_on_every_address_is_ours_at_those_of_the_interfaces() {
-        let board = |listen: &str| ServerBoard {
+        let server = |listen: &str| ServerStatus {
             listen: listen.into(),
             interface: None,
             receive_buffer: None,
             rate_limit: None,
-            tallies: Vec::new(),
+            counters: Vec::new(),
         };
-        let own = own_servers(&[board("0.0.0.0:1123")]);
+        let own = own_servers(&[server("0.0.0.0:1123")]);
         for ip in interface_addresses()
             .unwrap_or_default()
             .into_iter()
@@ -110,9 +110,9 @@ mod tests {
             assert!(!own.contain(SocketAddr::new(ip, 123), None), "{ip}");
         }
         assert_eq!(own_servers(&[]), OwnServers::NONE);
-        let tied = ServerBoard {
+        let tied = ServerStatus {
             interface: Some("eth0".into()),
-            ..board("0.0.0.0:1123")
+            ..server("0.0.0.0:1123")
         };
         assert_eq!(
             own_servers(&[tied]),

@@ -1,19 +1,21 @@
-//! The one owner of the client and of the clock.
+//! The client task: the one owner of the associations and of the clock.
 
 use super::key_establishment::{self, Established};
 use super::known_time::{built, unix_seconds};
 use super::network::{self, Network};
-use super::request_ports::Inbound;
-use super::request_ports::OpenPorts;
+use super::open_clock::OpenClock;
+use super::request_ports::{Inbound, RequestPorts, keep_stamping};
 use super::resolve::{self, Resolved};
 use super::rivals::Rivalry;
-use super::timer::{Alarm, SetNotice};
+use super::timer::{SetNotice, WakeTimer};
 use super::{event_log, known_time, open_clock};
+use crate::context::DaemonContext;
+use crate::lifecycle::StopSignal;
 use crate::nts::session_file;
-use crate::observe::{self, Facts};
+use crate::observe::{self, DocumentRequest};
 use crate::state::Store;
+use crate::state::lock::Lock;
 use arc_swap::ArcSwap;
-use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTable};
@@ -21,55 +23,66 @@ use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::server::ServedState;
 use ntp_proto::source::{Accepted, Datagram};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, Seconds};
-use ntp_udp::{BindOptions, Socket};
-use std::net::{Ipv4Addr, SocketAddr};
+use ntp_udp::Socket;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-/// How often the files are written while nothing happens (the interval of chrony's drift file).
-const KEEPING_INTERVAL: Duration = Duration::from_secs(3600);
+/// The interval at which the files are written while nothing happens (that of chrony's drift file).
+const SAVE_INTERVAL: Duration = Duration::from_secs(3600);
 /// The least error of the clock, from a rate that another program has set, that counts as a
-/// disturbance.
-const LEAST_HARM: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
-/// Answers of look-ups and the like that wait for the client.
-const INBOX: usize = 64;
+/// disturbance: 1/4000 s.
+const LEAST_DISTURBANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 4000);
+/// The limit of results of one kind that wait for the task.
+const WAITING_RESULTS: usize = 64;
 
-/// What others can ask of the owner.
-pub(crate) type Question = oneshot::Sender<Document>;
-
-/// What the task is made of.
+/// The parts that the task takes over.
 pub(crate) struct Parts {
     pub(crate) client: ClientConfig,
-    pub(crate) clock: Clock,
+    pub(crate) clock: OpenClock,
     pub(crate) store: Store,
-    pub(crate) facts: Facts,
+    pub(crate) context: DaemonContext,
     pub(crate) served: Arc<ArcSwap<ServedState>>,
-    /// The leap seconds whenever their file has been read.
+    /// The leap seconds, each time their file has been read.
     pub(crate) leap_tables: mpsc::Receiver<Arc<LeapTable>>,
+}
+
+/// Results that tasks in the background send to the client task.
+struct Results<T> {
+    sender: mpsc::Sender<T>,
+    receiver: mpsc::Receiver<T>,
+}
+
+impl<T> Results<T> {
+    fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING_RESULTS);
+        Self { sender, receiver }
+    }
 }
 
 /// The task, ready to run.
 pub(crate) struct ClientTask {
     client: Client,
     clock: Clock,
+    /// Released when the clock has been left in order.
+    _clock_lock: Option<Lock>,
     monitor: ClockMonitor,
     notice: SetNotice,
     reader: ClockReader,
     store: Store,
-    facts: Facts,
+    context: DaemonContext,
     served: Arc<ArcSwap<ServedState>>,
     watching: event_log::Watching,
-    alarm: Alarm,
-    ports: OpenPorts,
+    timer: WakeTimer,
+    ports: RequestPorts,
     network: Network,
     /// See [`keep_stamping`].
     _stamping: Option<Socket>,
-    resolved: (mpsc::Sender<Resolved>, mpsc::Receiver<Resolved>),
-    established: (mpsc::Sender<Established>, mpsc::Receiver<Established>),
+    resolved: Results<Resolved>,
+    established: Results<Established>,
     leap_tables: mpsc::Receiver<Arc<LeapTable>>,
-    next_keeping: MonoTime,
-    frequency_kept: bool,
+    next_save: MonoTime,
+    frequency_saved: bool,
     /// See [`KnownTime::set_forward`](known_time::KnownTime::set_forward).
     set_forward: Seconds,
 }
@@ -79,9 +92,9 @@ impl ClientTask {
     pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> Self {
         let Parts {
             mut client,
-            mut clock,
+            clock: OpenClock { mut clock, lock },
             mut store,
-            facts,
+            context,
             served,
             leap_tables,
         } = parts;
@@ -91,7 +104,7 @@ impl ClientTask {
         let known = known_time::at_start(&mut clock, kept.map(|kept| kept.last_known_unix_s));
         client.unproven_since = known.unproven_since;
         if let Some(path) = store.nts_sessions() {
-            client.sessions = session_file::take(path, &facts.sources);
+            client.sessions = session_file::take(path, &context.sources);
         }
         let accumulated = kept.map(|kept| Seconds::new(kept.accumulated_steps_s));
         let initial = open_clock::initial(&clock, store.frequency(), accumulated, known.assumed);
@@ -101,8 +114,8 @@ impl ClientTask {
             local: reader.now(),
         };
         let mut client = Client::new(client, &initial, seed, now);
-        client.handle_own_servers(network::own_servers(&facts.servers));
-        for (group, addresses) in store.known_addresses(&facts.sources) {
+        client.handle_own_servers(network::own_servers(&context.servers.load()));
+        for (group, addresses) in store.known_addresses(&context.sources) {
             client.remember(group, &addresses);
         }
         Self {
@@ -110,20 +123,21 @@ impl ClientTask {
             monitor: ClockMonitor::new(&clock),
             notice: SetNotice::new(),
             clock,
-            ports: OpenPorts::new(reader.clone()),
+            _clock_lock: lock,
+            ports: RequestPorts::new(reader.clone()),
             network: Network::watch(),
             reader,
             store,
-            facts,
+            context,
             served,
             watching: event_log::Watching::default(),
-            alarm: Alarm::new(),
+            timer: WakeTimer::new(),
             _stamping: keep_stamping(),
-            resolved: mpsc::channel(INBOX),
-            established: mpsc::channel(INBOX),
+            resolved: Results::new(),
+            established: Results::new(),
             leap_tables,
-            next_keeping: now.mono + KEEPING_INTERVAL,
-            frequency_kept: false,
+            next_save: now.mono + SAVE_INTERVAL,
+            frequency_saved: false,
             set_forward: known.set_forward,
         }
     }
@@ -135,58 +149,54 @@ impl ClientTask {
         }
     }
 
-    /// Runs until `stop` says so; then leaves the plain frequency in force and the files written.
+    /// Runs until `stop` resolves; then leaves the plain frequency in force and the files written.
     pub(crate) async fn run(
         mut self,
-        mut questions: mpsc::Receiver<Question>,
-        mut stop: oneshot::Receiver<()>,
+        mut requests: mpsc::Receiver<DocumentRequest>,
+        mut stop: StopSignal,
     ) {
         loop {
-            self.look_at_the_clock();
-            self.drain();
+            self.check_clock();
+            self.process_output();
             let due = self.due();
             tokio::select! {
                 biased;
                 _ = &mut stop => break,
-                // Before what comes in, so that no flood holds up what is due.
-                () = self.alarm.reached(due) => self.handle_timeout(),
-                // The clock is looked at first in every round, so nothing else is to be done here.
+                // Before incoming datagrams, so that no flood holds up what is due.
+                () = self.timer.reached(due) => self.handle_timeout(),
+                // The next round begins with a check of the clock.
                 () = self.notice.noticed() => {}
-                inbound = self.ports.next() => self.take(inbound),
+                inbound = self.ports.next() => self.handle_inbound(inbound),
                 () = self.network.changed() => self.handle_network_change(),
-                Some(resolved) = self.resolved.1.recv() => {
-                    let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
-                    if let (Ok(found), Some(source)) = (outcome.as_ref(), self.facts.sources.get(resolved.group.place())) {
-                        self.store.note_addresses(source, found);
-                    }
-                    self.client.handle_resolved(self.now(), resolved.group, outcome);
-                }
-                Some(established) = self.established.1.recv() => {
+                Some(resolved) = self.resolved.receiver.recv() => self.handle_resolved(&resolved),
+                Some(established) = self.established.receiver.recv() => {
                     self.client.handle_established(self.now(), established.group, established.outcome);
                 }
                 Some(table) = self.leap_tables.recv() => self.client.handle_leap_table(self.now(), Some(table)),
-                Some(question) = questions.recv() => {
-                    // Who asked may have gone meanwhile.
-                    let _ = question.send(observe::document(&self.client, &self.clock, &self.facts, self.now()));
+                Some(request) = requests.recv() => {
+                    let document = observe::document(&self.client, &self.clock, &self.context, self.now());
+                    // The reader may have gone.
+                    let _ = request.send(document);
                 }
             }
-            self.keep_if_due();
+            self.save_if_due();
         }
-        // It may have been set in the same moment, and must not be kept as right.
-        self.look_at_the_clock();
+        // It may have been set in this moment, and must not be saved as right.
+        self.check_clock();
         self.client.handle_shutdown(self.now());
-        self.obey();
-        self.keep();
-        if let Some(sessions) =
-            session_file::to_octets(&self.facts.sources, &self.client.sessions(monotonic_now()))
-        {
+        self.process_actions();
+        self.save();
+        if let Some(sessions) = session_file::to_octets(
+            &self.context.sources,
+            &self.client.sessions(monotonic_now()),
+        ) {
             self.store.keep_nts_sessions(sessions);
         }
         // The clock is in order: from here on, a disk may take its time.
         self.store.finish();
     }
 
-    /// When something is due.
+    /// The next time at which something is due.
     fn due(&self) -> MonoTime {
         let next = [
             self.client.poll_timeout(self.now()),
@@ -194,27 +204,27 @@ impl ClientTask {
         ];
         next.into_iter()
             .flatten()
-            .fold(self.next_keeping, MonoTime::min)
+            .fold(self.next_save, MonoTime::min)
     }
 
-    /// Another program may have set the clock or its rate, or the machine may have been suspended.
-    fn look_at_the_clock(&mut self) {
-        self.look_for_rivals();
+    /// Checks whether another program has set the clock or its rate, or the machine was suspended.
+    fn check_clock(&mut self) {
+        self.check_interference();
         if let Some(disturbance) = self.monitor.check(&self.clock) {
             self.client
                 .handle_clock_change(monotonic_now(), ClockChange::Disturbed(disturbance));
         }
     }
 
-    /// Checks for another program that steers the clock as well, and gives the client the error
-    /// that it has made and the rate at which the clock runs in fact.
-    fn look_for_rivals(&mut self) {
+    /// Checks whether another program steers the clock as well. If so, the client learns the error
+    /// that it has caused and the rate at which the clock runs.
+    fn check_interference(&mut self) {
         let Ok(Some(found)) = self.clock.interference() else {
             return;
         };
         let (mono, at) = (monotonic_now(), self.clock.now());
-        Rivalry::note(&mut self.facts.rivalry, mono, found);
-        if found.moved.abs() >= LEAST_HARM {
+        Rivalry::note(&mut self.context.rivalry, mono, found);
+        if found.moved.abs() >= LEAST_DISTURBANCE {
             let disturbance = Disturbance {
                 before: at - found.moved,
                 step: found.moved,
@@ -232,8 +242,18 @@ impl ClientTask {
         );
     }
 
+    fn handle_resolved(&mut self, resolved: &Resolved) {
+        let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
+        let source = self.context.sources.get(resolved.group.place());
+        if let (Ok(found), Some(source)) = (outcome.as_ref(), source) {
+            self.store.note_addresses(source, found);
+        }
+        self.client
+            .handle_resolved(self.now(), resolved.group, outcome);
+    }
+
     fn handle_timeout(&mut self) {
-        self.look_at_the_clock();
+        self.check_clock();
         let now = self.now();
         self.client.handle_timeout(now);
         self.ports.handle_timeout(now.mono);
@@ -243,13 +263,13 @@ impl ClientTask {
     fn handle_network_change(&mut self) {
         tracing::debug!("the network of this machine has changed");
         self.client
-            .handle_own_servers(network::own_servers(&self.facts.servers));
+            .handle_own_servers(network::own_servers(&self.context.servers.load()));
         self.client.handle_network_change(self.now());
     }
 
-    fn take(&mut self, inbound: Inbound) {
-        // A measurement is of no use where the clock did not go as we think.
-        self.look_at_the_clock();
+    fn handle_inbound(&mut self, inbound: Inbound) {
+        // A measurement is of no use if the clock did not run as we think.
+        self.check_clock();
         let now = self.now();
         let (source, outcome) = match inbound {
             Inbound::Unreachable(source, os_error) => {
@@ -282,47 +302,49 @@ impl ClientTask {
         };
         match outcome {
             Ok(Some(Accepted::Measured)) => {
-                // The request has its answer; its port is closed.
+                // The request has been answered.
                 self.ports.close(source);
-                event_log::log_exchange(source, &self.client, &self.facts, now);
+                event_log::log_exchange(source, &self.client, &self.context, now);
             }
             Ok(_) => {}
             Err(discard) => {
-                event_log::log_discard(source, discard, &self.client, &self.facts);
+                event_log::log_discard(source, discard, &self.client, &self.context);
             }
         }
     }
 
-    /// Does all that the client wants done.
-    fn drain(&mut self) {
+    /// Carries out what the client has queued: clock actions, events, requests.
+    fn process_output(&mut self) {
         let mut buffer = [0; MAX_PROTECTED_REQUEST];
-        self.obey();
+        self.process_actions();
         while let Some(transmit) = self.client.poll_transmit(self.now(), &mut buffer) {
             let bytes = buffer.get(..transmit.length).unwrap_or_default();
-            match self.ports.launch(transmit, bytes) {
-                Ok(told) => told.into_iter().for_each(|inbound| self.take(inbound)),
+            match self.ports.send(transmit, bytes) {
+                Ok(reported) => reported
+                    .into_iter()
+                    .for_each(|inbound| self.handle_inbound(inbound)),
                 Err(failure) => {
                     self.client
                         .handle_send_failed(self.now(), failure.token, failure.os_error);
                 }
             }
-            self.obey();
+            self.process_actions();
         }
         self.served
             .store(Arc::new(self.client.served_state(self.now())));
     }
 
-    fn obey(&mut self) {
+    fn process_actions(&mut self) {
         while let Some(action) = self.client.poll_action() {
-            if let Some(change) = self.act(action) {
+            if let Some(change) = self.apply(action) {
                 self.client.handle_clock_change(monotonic_now(), change);
             }
         }
         while let Some(event) = self.client.poll_event() {
-            event_log::log(&event, &self.client, &self.facts, self.now());
+            event_log::log(&event, &self.client, &self.context, self.now());
             match event {
                 Event::Resolve { group, host, port } => {
-                    resolve::start(group, host, port, self.resolved.0.clone());
+                    resolve::start(group, host, port, self.resolved.sender.clone());
                 }
                 Event::Establish { group, since, .. } => {
                     let local = self.reader.now();
@@ -333,17 +355,17 @@ impl ClientTask {
                         unmoved,
                         since,
                     };
-                    if let Some(source) = self.facts.sources.get(group.place()) {
+                    if let Some(source) = self.context.sources.get(group.place()) {
                         key_establishment::start(
                             group,
                             &source.kind,
                             time,
-                            self.established.0.clone(),
+                            self.established.sender.clone(),
                         );
                     }
                 }
                 Event::SourceRemoved { id, .. } => self.ports.close(id),
-                Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
+                Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.save(),
                 Event::Clock(_)
                 | Event::Unresolved { .. }
                 | Event::LastKnownAddresses { .. }
@@ -359,7 +381,7 @@ impl ClientTask {
         self.watching.log(&self.client, self.now());
     }
 
-    fn act(&mut self, action: ClockAction) -> Option<ClockChange> {
+    fn apply(&mut self, action: ClockAction) -> Option<ClockChange> {
         let outcome = match action {
             ClockAction::Step(step) => {
                 let before = self.clock.now();
@@ -369,7 +391,7 @@ impl ClientTask {
                 })
             }
             ClockAction::SetFrequency(frequency) => {
-                self.look_for_rivals();
+                self.check_interference();
                 let applied = self.clock.set_frequency(frequency);
                 applied.map(|frequency| {
                     Some(ClockChange::FrequencySet {
@@ -382,39 +404,39 @@ impl ClientTask {
         };
         match outcome {
             Ok(change) => {
-                self.facts.clock_error = None;
+                self.context.clock_error = None;
                 change
             }
             Err(error) => {
-                if self.facts.clock_error.is_none() {
+                if self.context.clock_error.is_none() {
                     tracing::error!("{error}");
                 }
-                self.facts.clock_error = Some(error.to_string());
+                self.context.clock_error = Some(error.to_string());
                 Some(ClockChange::Failed)
             }
         }
     }
 
-    fn keep_if_due(&mut self) {
-        let learned =
-            !self.frequency_kept && self.client.clock().frequency_worth_keeping().is_some();
-        if learned || monotonic_now() >= self.next_keeping {
-            self.look_at_the_clock();
-            self.keep();
+    fn save_if_due(&mut self) {
+        let worth_saving =
+            !self.frequency_saved && self.client.clock().frequency_worth_keeping().is_some();
+        if worth_saving || monotonic_now() >= self.next_save {
+            self.check_clock();
+            self.save();
         }
     }
 
-    /// Hands over what is to be in the files.
-    fn keep(&mut self) {
-        self.next_keeping = monotonic_now() + KEEPING_INTERVAL;
+    /// Hands the content of the files to the writer.
+    fn save(&mut self) {
+        self.next_save = monotonic_now() + SAVE_INTERVAL;
         let clock = self.client.clock();
         if let Some(frequency) = clock.frequency_worth_keeping() {
             self.store.keep_frequency(frequency);
-            self.frequency_kept = true;
+            self.frequency_saved = true;
         }
         self.store.keep_addresses();
         let free = clock.timescale().to_free(self.reader.now());
-        // A time that nobody has confirmed must not become the lower limit of the next start.
+        // An unconfirmed time must not become the lower limit of the next start.
         if let Some(accumulated) = clock
             .accumulated_steps()
             .filter(|_| clock.is_synchronized(free))
@@ -423,15 +445,4 @@ impl ClientTask {
                 .keep_state(unix_seconds(self.reader.now()), accumulated);
         }
     }
-}
-
-/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first
-/// socket has asked, and ends with the last: without this one, the first reply to each request
-/// could lack its timestamp.
-fn keep_stamping() -> Option<Socket> {
-    Socket::bind(&BindOptions::client(SocketAddr::from((
-        Ipv4Addr::LOCALHOST,
-        0,
-    ))))
-    .ok()
 }

@@ -1,13 +1,14 @@
 //! The one timer of the client task.
 //!
-//! The runtime's own timers stand in a wheel of six levels, which wakes the process at each level
-//! that a long sleep passes: about once more for every wait. A timer of the kernel's wakes it when
-//! something is due, to the microsecond, and also when that came to pass while the machine slept.
+//! The runtime's own timers are kept in a wheel of six levels, which wakes the process at each level
+//! that a long sleep passes: about once more for every wait. A kernel timer wakes it when something
+//! is due, to the microsecond, and also if that time passed while the machine was suspended.
 //!
 //! A simulator that is preloaded into the program replaces waiting in `epoll_wait` and may know no
-//! timerfd, which would then go by the real time. With `LD_PRELOAD` in the environment, the
+//! timerfd, which would then go by real time. Under [simulated time](crate::simulated_time), the
 //! runtime's timers are used.
 
+use crate::simulated_time::is_simulated;
 use ntp_os_clock::{ClockSetNotice, Timer, monotonic_now};
 use ntp_proto::time::MonoTime;
 use std::io;
@@ -16,23 +17,16 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// True if time may be a simulator's, which passes while nothing happens and stands still while
-/// something does.
-pub(crate) fn is_simulated() -> bool {
-    std::env::var_os("LD_PRELOAD").is_some()
-}
-
-/// Waits for one time after another, and asks the kernel only when the time is another one than
-/// before.
-pub(crate) struct Alarm {
-    /// `None` where the system has no such timers or may be a simulated one; then the runtime's do.
+/// Waits for one time after another; calls the kernel only when the time changes.
+pub(crate) struct WakeTimer {
+    /// `None` where the kernel has no such timers or time is simulated: then the runtime's are used.
     timer: Option<AsyncFd<Timer>>,
-    /// What the timer is set to, unless that has passed.
+    /// The time that the timer is set to, unless that has passed.
     set: Option<MonoTime>,
 }
 
-impl Alarm {
-    /// Needs a runtime around it.
+impl WakeTimer {
+    /// A timer that is not set. Must be called within a runtime.
     pub(crate) fn new() -> Self {
         Self {
             timer: (!is_simulated())
@@ -42,8 +36,7 @@ impl Alarm {
         }
     }
 
-    /// Resolves when it is `due`, at once if that is past. If it is dropped before, nothing is
-    /// lost.
+    /// Resolves at `due`, or at once if that is past. Cancel safe.
     pub(crate) async fn reached(&mut self, due: MonoTime) {
         loop {
             match self.armed(due) {
@@ -79,7 +72,7 @@ pub(crate) struct SetNotice(Option<AsyncFd<ClockSetNotice>>);
 const LOOKING_INTERVAL: Duration = Duration::from_secs(1);
 
 impl SetNotice {
-    /// Needs a runtime around it.
+    /// Must be called within a runtime.
     pub(crate) fn new() -> Self {
         Self(
             (!is_simulated())
@@ -88,7 +81,7 @@ impl SetNotice {
         )
     }
 
-    /// Resolves when the clock may have been set. If it is dropped before, nothing is lost.
+    /// Resolves when the clock may have been set. Cancel safe.
     pub(crate) async fn noticed(&mut self) {
         let Some(notice) = &self.0 else {
             return tokio::time::sleep(LOOKING_INTERVAL).await;
@@ -127,16 +120,16 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(300);
 
     /// Runs a test with either kind of timer.
-    fn with_both(test: impl AsyncFn(Alarm)) {
+    fn with_both(test: impl AsyncFn(WakeTimer)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async {
-            let alarm = Alarm::new();
-            assert!(alarm.timer.is_some());
-            test(alarm).await;
-            test(Alarm {
+            let timer = WakeTimer::new();
+            assert!(timer.timer.is_some());
+            test(timer).await;
+            test(WakeTimer {
                 timer: None,
                 set: None,
             })
@@ -144,21 +137,21 @@ mod tests {
         });
     }
 
-    /// Sets the alarm to `due` and gives up at once. Returns whether it was set, which it is not if
+    /// Sets the timer to `due` and gives up at once. Returns whether it was set, which it is not if
     /// `due` has passed already.
-    async fn give_up(alarm: &mut Alarm, due: MonoTime) -> bool {
-        let mut reached = pin!(alarm.reached(due));
+    async fn give_up(timer: &mut WakeTimer, due: MonoTime) -> bool {
+        let mut reached = pin!(timer.reached(due));
         poll_fn(|context| Poll::Ready(reached.as_mut().poll(context).is_pending())).await
     }
 
-    /// Sets the alarm to a time soon, which passes while no task waits for it. A machine may be so
-    /// busy that the time passes before the alarm is set: then a later one is tried, so that how
+    /// Sets the timer to a time soon, which passes while no task waits for it. A machine may be so
+    /// busy that the time passes before the timer is set: then a later one is tried, so that how
     /// busy it is decides nothing.
-    async fn missed(alarm: &mut Alarm) -> MonoTime {
+    async fn missed(timer: &mut WakeTimer) -> MonoTime {
         let mut span = SOON;
         loop {
             let due = monotonic_now() + span;
-            if give_up(alarm, due).await {
+            if give_up(timer, due).await {
                 while monotonic_now() < due {
                     tokio::time::sleep(SOON).await;
                 }
@@ -168,64 +161,64 @@ mod tests {
         }
     }
 
-    async fn reached(alarm: &mut Alarm, due: MonoTime) {
-        tokio::time::timeout(PATIENCE, alarm.reached(due))
+    async fn reached(timer: &mut WakeTimer, due: MonoTime) {
+        tokio::time::timeout(PATIENCE, timer.reached(due))
             .await
             .unwrap();
         assert!(monotonic_now() >= due, "never too early");
     }
 
     #[test]
-    fn an_alarm_rings_when_it_is_due_again_and_again() {
-        with_both(async |mut alarm| {
+    fn a_timer_resolves_when_it_is_due_again_and_again() {
+        with_both(async |mut timer| {
             for _ in 0..3 {
-                reached(&mut alarm, monotonic_now() + SOON).await;
+                reached(&mut timer, monotonic_now() + SOON).await;
             }
         });
     }
 
     #[test]
-    fn an_alarm_in_the_past_rings_at_once_and_as_often_as_it_is_asked() {
-        with_both(async |mut alarm| {
+    fn a_timer_in_the_past_resolves_at_once_each_time() {
+        with_both(async |mut timer| {
             let past = monotonic_now();
             for _ in 0..3 {
-                reached(&mut alarm, past).await;
+                reached(&mut timer, past).await;
             }
-            reached(&mut alarm, MonoTime::ZERO).await;
+            reached(&mut timer, MonoTime::ZERO).await;
         });
     }
 
     #[test]
-    fn an_alarm_set_to_an_earlier_time_rings_earlier() {
-        with_both(async |mut alarm| {
+    fn a_timer_set_to_an_earlier_time_resolves_earlier() {
+        with_both(async |mut timer| {
             let now = monotonic_now();
-            assert!(give_up(&mut alarm, now + LATE).await, "it is not due yet");
-            reached(&mut alarm, now + SOON).await;
+            assert!(give_up(&mut timer, now + LATE).await, "it is not due yet");
+            reached(&mut timer, now + SOON).await;
         });
     }
 
     #[test]
-    fn an_alarm_set_to_a_later_time_does_not_ring_at_the_earlier_one() {
-        with_both(async |mut alarm| {
-            missed(&mut alarm).await;
-            reached(&mut alarm, monotonic_now() + SOON).await;
+    fn a_timer_set_to_a_later_time_does_not_resolve_at_the_earlier_one() {
+        with_both(async |mut timer| {
+            missed(&mut timer).await;
+            reached(&mut timer, monotonic_now() + SOON).await;
         });
     }
 
     #[test]
     fn waiting_again_for_the_same_time_loses_nothing() {
-        with_both(async |mut alarm| {
-            let due = missed(&mut alarm).await;
-            reached(&mut alarm, due).await;
+        with_both(async |mut timer| {
+            let due = missed(&mut timer).await;
+            reached(&mut timer, due).await;
         });
     }
 
     #[test]
     fn others_have_their_turn_even_if_something_is_always_due() {
-        with_both(async |mut alarm| {
+        with_both(async |mut timer| {
             let others = tokio::spawn(tokio::time::sleep(SOON));
             while !others.is_finished() {
-                alarm.reached(MonoTime::ZERO).await;
+                timer.reached(MonoTime::ZERO).await;
             }
         });
     }

@@ -6,8 +6,8 @@ mod display;
 mod reference;
 
 use crate::args::DemoOptions;
-use crate::client::task::Question;
-use crate::daemon::{Daemon, DaemonError, runtime, stop_signal};
+use crate::daemon::{Daemon, DaemonError, listen_to_signals, runtime};
+use crate::observe::DocumentRequest;
 use display::Display;
 use ntp_config::LogLevel;
 use ntp_observe::Document;
@@ -78,7 +78,7 @@ impl Drop for Folder {
 /// Returns whether the clock was right at the end.
 async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
     let (reload, reloads) = watch::channel(());
-    let stop = stop_signal(reload)?;
+    let stop = listen_to_signals(reload)?;
     let folder = Folder::create()?;
     let reference = Reference::start(&folder.0)?;
     let file = folder.0.join("ntp.toml");
@@ -94,22 +94,18 @@ async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
     )
     .map_err(|error| DemoError::SetUp(error.to_string()))?;
     let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
-    let daemon = Daemon::build(loaded.config, Some(file.clone()))?;
+    let daemon = Daemon::open(loaded.config, Some(file.clone()))?;
     let mut display = Display::new();
     display.introduce(options, &reference.ke_address().to_string(), &file, metrics)?;
-    let questions = daemon.questions();
-    let (end, ended) = oneshot::channel::<()>();
-    let running = tokio::spawn(daemon.run(async move { drop(ended.await) }, reloads));
+    let mut daemon = daemon.start(&reloads).await?;
+    let requests = daemon.document_requests();
     let outcome = tokio::select! {
-        outcome = watch(&mut display, &questions, options.end_after) => outcome,
-        () = stop => last_document(&questions).await.map(|document| is_right(&document)),
+        outcome = watch(&mut display, &requests, options.end_after) => outcome,
+        () = stop => last_document(&requests).await.map(|document| is_right(&document)),
+        ended = daemon.wait(std::future::pending()) => Err(ended.err().map_or_else(gone, DemoError::from)),
     };
-    drop(end);
-    let daemon_outcome = running
-        .await
-        .map_err(|error| DemoError::SetUp(error.to_string()))?;
+    daemon.shut_down().await;
     drop(reference);
-    daemon_outcome?;
     let right = outcome?;
     display.conclude(right)?;
     Ok(right)
@@ -118,12 +114,12 @@ async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
 /// Shows the state until the time is over.
 async fn watch(
     display: &mut Display,
-    questions: &mpsc::Sender<Question>,
+    requests: &mpsc::Sender<DocumentRequest>,
     end_after: Option<Duration>,
 ) -> Result<bool, DemoError> {
     let start = Instant::now();
     loop {
-        let document = last_document(questions).await?;
+        let document = last_document(requests).await?;
         display.show(start.elapsed(), &document)?;
         if end_after.is_some_and(|limit| start.elapsed() >= limit) {
             return Ok(is_right(&document));
@@ -135,11 +131,14 @@ async fn watch(
     }
 }
 
-async fn last_document(questions: &mpsc::Sender<Question>) -> Result<Document, DemoError> {
-    let (ask, answer) = oneshot::channel();
-    let gone = || DemoError::SetUp("the client has ended".into());
-    questions.send(ask).await.map_err(|_| gone())?;
-    answer.await.map_err(|_| gone())
+async fn last_document(requests: &mpsc::Sender<DocumentRequest>) -> Result<Document, DemoError> {
+    let (request, document) = oneshot::channel();
+    requests.send(request).await.map_err(|_| gone())?;
+    document.await.map_err(|_| gone())
+}
+
+fn gone() -> DemoError {
+    DemoError::SetUp("the client has ended".into())
 }
 
 /// Right means: the daemon says so, and it is true.

@@ -2,9 +2,11 @@
 //! key establishment for NTS with a certificate that is made for the occasion.
 
 use super::DemoError;
-use crate::daemon::{DaemonError, secrets, seed};
+use crate::daemon::DaemonError;
+use crate::lifecycle::EndReports;
 use crate::nts::ke_servers::{KeService, KeServiceError, RunningKeService};
-use crate::server::{Shared, WorkerGroup, WorkerStop};
+use crate::random::{seed, seeds};
+use crate::server::{RunningGroup, Shared, WorkerGroup};
 use crate::state::file;
 use arc_swap::ArcSwap;
 use ntp_config::{NtsKeServerEntry, ServerEntry};
@@ -24,15 +26,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 /// A running reference server; it ends when dropped.
 pub(super) struct Reference {
     ke_address: SocketAddr,
     key_establishment: Option<(RunningKeService, KePool)>,
-    stop: WorkerStop,
-    thread: Option<JoinHandle<()>>,
+    server: Option<RunningGroup>,
 }
 
 impl Reference {
@@ -61,24 +61,23 @@ impl Reference {
             coalescing: Duration::ZERO,
         };
         let served = Arc::new(ArcSwap::from_pointee(state));
-        let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed(seed()?));
+        let keys = KeySet::new(
+            1,
+            0,
+            &mut ChaCha12Rng::from_seed(seed().map_err(DaemonError::from)?),
+        );
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let shared = Shared {
             reader: clock.reader(),
             served,
             keys: Some(Arc::clone(&keys)),
         };
-        let WorkerGroup {
-            mut workers,
-            board: server,
-        } = WorkerGroup::open(&entry, false, &shared, secrets()?).map_err(DaemonError::from)?;
-        let worker = workers
-            .pop()
-            .ok_or_else(|| DemoError::SetUp("no worker".into()))?;
-        let served = server
-            .listen
-            .parse()
-            .map_err(|_| DemoError::SetUp("no address".into()))?;
+        let mut seeds = seeds().map_err(DaemonError::from)?;
+        let group =
+            WorkerGroup::open(&entry, false, &shared, &mut seeds).map_err(DaemonError::from)?;
+        let served = group
+            .address()
+            .ok_or_else(|| DemoError::SetUp("no address".into()))?;
         let failed = |error: KeServiceError| DemoError::SetUp(error.to_string());
         let service =
             KeService::open(&key_establishment(folder)?, false, &[served]).map_err(failed)?;
@@ -87,15 +86,14 @@ impl Reference {
         let (running, _) = service
             .start(&pool, keys)
             .map_err(|error| failed(error.into()))?;
-        let stop = WorkerStop::default();
-        let thread = worker
-            .start(stop.clone(), drop)
+        let (reports, _) = EndReports::new();
+        let server = group
+            .start(&reports)
             .map_err(|error| DemoError::SetUp(error.to_string()))?;
         Ok(Self {
             ke_address,
             key_establishment: Some((running, pool)),
-            stop,
-            thread: Some(thread),
+            server: Some(server),
         })
     }
 
@@ -171,9 +169,8 @@ impl Drop for Reference {
             running.stop();
             pool.stop();
         }
-        self.stop.stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(server) = self.server.take() {
+            server.shut_down();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The keys that seal our cookies: loaded at start, rotated in time, stored before they are used,
-//! shown to the workers as a snapshot.
+//! The keys that seal NTS cookies: loaded at the start, rotated in time, stored before they are
+//! used, and handed to the workers as a snapshot.
 
 use crate::state::file;
 use crate::state::wall_clock::unix_now;
@@ -18,13 +18,13 @@ use zeroize::Zeroizing;
 /// The snapshot that workers and key establishment read.
 pub(crate) type SharedKeys = Arc<ArcSwap<KeySet>>;
 
-/// What can be told about the keys.
+/// The status of the keys, for the observation document.
 #[derive(Clone, Debug)]
-pub(crate) struct KeyFacts {
+pub(crate) struct CookieKeyStatus {
     pub(crate) current_id: u32,
     pub(crate) count: usize,
     pub(crate) rotated: Instant,
-    /// How old the current key was when it was loaded.
+    /// The age of the current key when it was loaded.
     pub(crate) age_before: Duration,
     pub(crate) next_rotation: Instant,
     pub(crate) stored: bool,
@@ -32,18 +32,18 @@ pub(crate) struct KeyFacts {
 }
 
 /// The owner of the keys.
-pub(crate) struct KeyRing {
+pub(crate) struct CookieKeys {
     keys: SharedKeys,
     path: Option<PathBuf>,
     interval: Duration,
     old_keys: u8,
     rng: ChaCha12Rng,
-    facts: Arc<ArcSwap<KeyFacts>>,
+    status: Arc<ArcSwap<CookieKeyStatus>>,
 }
 
-impl KeyRing {
-    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once. If
-    /// the keys cannot be stored, they work all the same, until the next start.
+impl CookieKeys {
+    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once. Keys
+    /// that cannot be stored work until the next start.
     pub(crate) fn open(settings: &Keyset, storage: &Storage, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let path = settings
@@ -64,7 +64,7 @@ impl KeyRing {
             keys.rotate(now, &mut rng);
         }
         let age = if due { Duration::ZERO } else { age };
-        let facts = KeyFacts {
+        let status = CookieKeyStatus {
             current_id: keys.current_id(),
             count: keys.ids().count(),
             rotated: Instant::now(),
@@ -73,20 +73,20 @@ impl KeyRing {
             stored: false,
             storage_error: None,
         };
-        let mut ring = Self {
+        let mut keeper = Self {
             keys: Arc::new(ArcSwap::from_pointee(keys)),
             path,
             interval: settings.key_rotation_interval,
             old_keys,
             rng,
-            facts: Arc::new(ArcSwap::from_pointee(facts)),
+            status: Arc::new(ArcSwap::from_pointee(status)),
         };
         if due || fresh {
-            ring.store();
+            keeper.store();
         } else {
-            ring.note(|facts| facts.stored = true);
+            keeper.note(|status| status.stored = true);
         }
-        ring
+        keeper
     }
 
     /// The snapshot for workers.
@@ -94,18 +94,18 @@ impl KeyRing {
         Arc::clone(&self.keys)
     }
 
-    /// What can be told.
-    pub(crate) fn facts(&self) -> Arc<ArcSwap<KeyFacts>> {
-        Arc::clone(&self.facts)
+    /// The status of the keys, now and later.
+    pub(crate) fn status(&self) -> Arc<ArcSwap<CookieKeyStatus>> {
+        Arc::clone(&self.status)
     }
 
-    /// Rotates in time, for ever, and reads the keys again whenever `reload` says so.
-    pub(crate) async fn run(mut self, mut reload: tokio::sync::watch::Receiver<()>) {
+    /// Rotates the keys in time and reads them again at each of `reloads`; never returns.
+    pub(crate) async fn run(mut self, mut reloads: tokio::sync::watch::Receiver<()>) {
         loop {
-            let next = self.facts.load().next_rotation;
+            let next = self.status.load().next_rotation;
             tokio::select! {
                 () = tokio::time::sleep_until(next) => self.rotate().await,
-                changed = reload.changed() => match changed {
+                changed = reloads.changed() => match changed {
                     Ok(()) => self.reload().await,
                     Err(_) => std::future::pending().await,
                 },
@@ -120,12 +120,12 @@ impl KeyRing {
         // The key that seals from now on has been in the file all along, as the next one.
         self.store_elsewhere().await;
         tracing::info!(
-            key = format!("{:08x}", self.facts.load().current_id),
-            "the keys of NTS cookies have rotated"
+            key = format!("{:08x}", self.status.load().current_id),
+            "the NTS cookie keys have rotated"
         );
     }
 
-    /// Takes the keys of the file, if somebody has put others there.
+    /// Adopts the keys of the file, if they have been replaced.
     async fn reload(&mut self) {
         let Some(path) = self.path.clone() else {
             return;
@@ -137,7 +137,7 @@ impl KeyRing {
             Ok(Some(Ok(keys))) => keys,
             Ok(Some(Err(error))) => {
                 return tracing::error!(
-                    "the keys of NTS cookies in {} cannot be used: {error}; those from before stay in use",
+                    "the NTS cookie keys in {} cannot be used: {error}; the keys in use stay",
                     path.display()
                 );
             }
@@ -148,26 +148,26 @@ impl KeyRing {
         }
         let age = Duration::from_secs(unix_now().saturating_sub(keys.rotated_at()));
         self.adopt(keys, age.min(self.interval));
-        tracing::info!("the keys of NTS cookies were read again");
+        tracing::info!("the NTS cookie keys have been read again");
     }
 
     fn adopt(&mut self, keys: KeySet, age: Duration) {
         let next_rotation = Instant::now() + self.interval.saturating_sub(age);
         let (current_id, count) = (keys.current_id(), keys.ids().count());
         self.keys.store(Arc::new(keys));
-        self.note(|facts| {
-            *facts = KeyFacts {
+        self.note(|status| {
+            *status = CookieKeyStatus {
                 current_id,
                 count,
                 rotated: Instant::now(),
                 age_before: age,
                 next_rotation,
-                ..facts.clone()
+                ..status.clone()
             };
         });
     }
 
-    /// Stores the keys on a thread where a slow disk holds nothing up.
+    /// Stores the keys on another thread, so that a slow disk holds nothing up.
     async fn store_elsewhere(&mut self) {
         let Some(path) = self.path.clone() else {
             return;
@@ -190,21 +190,21 @@ impl KeyRing {
         let error = written.err().map(|error| error.to_string());
         if let Some(error) = &error {
             tracing::error!(
-                "cannot store the keys of NTS cookies in {}: {error}. After a restart, all clients will have to establish \
+                "cannot store the NTS cookie keys in {}: {error}. After a restart, all clients will have to establish \
                  new keys; make the file writable for this user, or set [keyset] key-storage-path",
                 path.display()
             );
         }
-        self.note(|facts| {
-            facts.stored = error.is_none();
-            facts.storage_error = error;
+        self.note(|status| {
+            status.stored = error.is_none();
+            status.storage_error = error;
         });
     }
 
-    fn note(&self, change: impl FnOnce(&mut KeyFacts)) {
-        let mut facts = (**self.facts.load()).clone();
-        change(&mut facts);
-        self.facts.store(Arc::new(facts));
+    fn note(&self, change: impl FnOnce(&mut CookieKeyStatus)) {
+        let mut status = (**self.status.load()).clone();
+        change(&mut status);
+        self.status.store(Arc::new(status));
     }
 }
 
@@ -224,7 +224,7 @@ fn read_keys(path: &Path) -> Option<Result<KeySet, KeySetError>> {
     Some(KeySet::from_octets(&octets))
 }
 
-/// The same at the start, when broken keys are put aside to make room for new ones.
+/// The keys in a file at the start; broken ones are put aside to make room for new ones.
 fn load(path: &Path) -> Option<KeySet> {
     match read_keys(path)? {
         Ok(keys) => Some(keys),
@@ -247,16 +247,16 @@ mod tests {
         }
     }
 
-    fn ring(settings: &Keyset) -> KeyRing {
-        KeyRing::open(settings, &Storage { directory: None }, [3; 32])
+    fn open(settings: &Keyset) -> CookieKeys {
+        CookieKeys::open(settings, &Storage { directory: None }, [3; 32])
     }
 
     #[tokio::test]
     async fn keys_survive_a_restart_and_only_their_owner_can_read_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper").join("keys");
-        let first = ring(&settings(&path)).shared().load_full();
-        let second = ring(&settings(&path)).shared().load_full();
+        let first = open(&settings(&path)).shared().load_full();
+        let second = open(&settings(&path)).shared().load_full();
         assert!(first.ids().eq(second.ids()));
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -265,13 +265,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rotation_keeps_old_cookies_of_use_and_is_stored_at_once() {
+    async fn after_a_rotation_old_cookies_still_open_and_the_keys_are_stored() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(&folder.path().join("keys"));
-        let mut ring = ring(&settings);
-        let before = ring.shared().load().current_id();
-        ring.rotate().await;
-        let keys = ring.shared().load_full();
+        let mut keeper = open(&settings);
+        let before = keeper.shared().load().current_id();
+        keeper.rotate().await;
+        let keys = keeper.shared().load_full();
         assert_ne!(keys.current_id(), before);
         assert!(keys.ids().any(|id| id == before));
         assert!(
@@ -287,17 +287,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         std::fs::write(&path, "no keys at all").unwrap();
-        let ring = ring(&settings(&path));
-        assert!(ring.facts().load().stored);
+        let keeper = open(&settings(&path));
+        assert!(keeper.status().load().stored);
         assert!(folder.path().join("keys.broken").exists());
     }
 
     #[tokio::test]
     async fn keys_that_cannot_be_stored_work_and_the_facts_say_so() {
         let folder = tempfile::tempdir().unwrap();
-        let ring = ring(&settings(folder.path()));
-        assert!(!ring.facts().load().stored);
-        assert!(ring.facts().load().storage_error.is_some());
+        let keeper = open(&settings(folder.path()));
+        assert!(!keeper.status().load().stored);
+        assert!(keeper.status().load().storage_error.is_some());
     }
 
     #[tokio::test]
@@ -311,26 +311,32 @@ mod tests {
         );
         old.keep(7);
         std::fs::write(&path, &*old.to_octets()).unwrap();
-        let ring = ring(&settings(&path));
-        assert_ne!(ring.shared().load().current_id(), old.current_id());
-        assert!(ring.shared().load().ids().any(|id| id == old.current_id()));
+        let keeper = open(&settings(&path));
+        assert_ne!(keeper.shared().load().current_id(), old.current_id());
+        assert!(
+            keeper
+                .shared()
+                .load()
+                .ids()
+                .any(|id| id == old.current_id())
+        );
     }
 
     #[tokio::test]
-    async fn other_keys_in_the_file_are_taken_when_told_to() {
+    async fn replaced_keys_in_the_file_are_adopted_on_reload() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let mut ring = ring(&settings(&path));
+        let mut keeper = open(&settings(&path));
         let other = KeySet::new(7, unix_now(), &mut ChaCha12Rng::from_seed([9; 32]));
         std::fs::write(&path, &*other.to_octets()).unwrap();
-        ring.reload().await;
-        assert_eq!(ring.shared().load().current_id(), other.current_id());
+        keeper.reload().await;
+        assert_eq!(keeper.shared().load().current_id(), other.current_id());
         std::fs::write(&path, "broken").unwrap();
-        ring.reload().await;
+        keeper.reload().await;
         assert_eq!(
-            ring.shared().load().current_id(),
+            keeper.shared().load().current_id(),
             other.current_id(),
-            "what is broken changes nothing"
+            "broken keys are not adopted"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Our own key establishment: one listening address, opened and served.
+//! One of our NTS-KE servers: its listening address, opened and served.
 
 use super::cookie_keys::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// The most threads that handshakes get unless the file says otherwise.
+/// The limit of handshake threads where the configuration does not set their number.
 const MOST_THREADS: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
 
-/// Why key establishment cannot be served.
+/// An error that keeps an NTS-KE server from starting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeServiceError {
     #[error(transparent)]
@@ -25,7 +25,7 @@ pub(crate) enum KeServiceError {
     Start(#[from] KeStartError),
 }
 
-/// One listening address, ready to be served.
+/// An NTS-KE server that can be started.
 pub(crate) struct KeService {
     listener: KeListener,
     certificates: Arc<CertificateStore>,
@@ -33,16 +33,16 @@ pub(crate) struct KeService {
     limit: usize,
 }
 
-/// One listening address that is served.
+/// An NTS-KE server that runs.
 pub(crate) struct RunningKeService {
     handle: KeServerHandle,
     certificates: Arc<CertificateStore>,
 }
 
-/// What a listening address shows.
+/// The status of one NTS-KE server.
 #[derive(Clone, Debug)]
-pub(crate) enum KeServiceBoard {
-    /// Clients get keys there.
+pub(crate) enum KeServiceStatus {
+    /// It serves clients.
     Running {
         /// The state and the counters of the server.
         board: KeBoard,
@@ -55,13 +55,13 @@ pub(crate) enum KeServiceBoard {
         listen: SocketAddr,
         /// The limit of simultaneous connections.
         connection_limit: usize,
-        /// The cause for which it could not start, in a sentence.
+        /// The error that keeps it from starting, in words.
         error: String,
     },
 }
 
-impl KeServiceBoard {
-    /// The cause for which it could not start, if it could not.
+impl KeServiceStatus {
+    /// The error that keeps it from starting, in words.
     pub(crate) fn error(&self) -> Option<&str> {
         match self {
             Self::Running { .. } => None,
@@ -75,7 +75,7 @@ impl KeService {
     /// time.
     ///
     /// # Errors
-    /// Says what cannot be had and what to do.
+    /// If the certificate cannot be used or the address cannot be bound; with the remedy.
     pub(crate) fn open(
         entry: &NtsKeServerEntry,
         dual_stack: bool,
@@ -99,7 +99,7 @@ impl KeService {
         })
     }
 
-    /// The address and port, the latter as the system chose it if it was to.
+    /// The address and port; if port 0 was asked for, the one that the system chose.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.listener.address()
     }
@@ -107,17 +107,17 @@ impl KeService {
     /// Serves clients from now on, on the threads of the pool.
     ///
     /// # Errors
-    /// Says what the system refuses.
+    /// If the operating system provides no thread.
     pub(crate) fn start(
         self,
         pool: &KePool,
         keys: SharedKeys,
-    ) -> Result<(RunningKeService, KeServiceBoard), KeStartError> {
+    ) -> Result<(RunningKeService, KeServiceStatus), KeStartError> {
         let handle = self
             .listener
             .start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
-        tracing::info!(address = %handle.board().address(), "serving key establishment for NTS");
-        let board = KeServiceBoard::Running {
+        tracing::info!(address = %handle.board().address(), "serving NTS key establishment");
+        let status = KeServiceStatus::Running {
             board: handle.board(),
             connection_limit: self.limit,
         };
@@ -126,7 +126,7 @@ impl KeService {
                 handle,
                 certificates: self.certificates,
             },
-            board,
+            status,
         ))
     }
 }
@@ -144,8 +144,8 @@ impl RunningKeService {
     }
 }
 
-/// How many threads handshakes get where the file does not say it: half of the processors, so that
-/// even a flood of handshakes leaves the other half to replies, and no more than eight, which do
+/// The number of handshake threads where the configuration does not set it: half of the processors,
+/// so that even a flood of handshakes leaves the other half to replies, and at most eight, which do
 /// tens of thousands of handshakes a second.
 pub(crate) fn handshake_threads(processors: usize) -> NonZeroUsize {
     NonZeroUsize::new(processors / 2)
@@ -153,7 +153,7 @@ pub(crate) fn handshake_threads(processors: usize) -> NonZeroUsize {
         .min(MOST_THREADS)
 }
 
-/// The port to tell to clients where they would not find us by themselves: that of the only server.
+/// The NTP port that clients are sent: that of our only server, unless it is the default.
 fn only_port(served: &[SocketAddr]) -> Option<u16> {
     let first = served.first()?.port();
     (first != NTP_PORT && served.iter().all(|address| address.port() == first)).then_some(first)
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_a_port_only_where_they_would_not_guess_it() {
+    fn clients_are_sent_a_port_only_if_it_is_not_the_default() {
         let served = |ports: &[u16]| -> Vec<SocketAddr> {
             ports
                 .iter()

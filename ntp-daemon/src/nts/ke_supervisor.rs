@@ -1,55 +1,54 @@
-//! Keeps key establishment going: an address that cannot be served is reported and tried again,
+//! Supervises our NTS-KE servers: an address that cannot be served is reported and tried again,
 //! while time is served all the same.
 
 use super::cookie_keys::SharedKeys;
-use super::ke_servers::{KeService, KeServiceBoard, KeServiceError, RunningKeService};
+use super::ke_servers::{
+    KeService, KeServiceError, KeServiceStatus, RunningKeService, handshake_threads,
+};
+use crate::lifecycle::{EndReports, EndWatch, Part, StopSignal};
+use crate::server::{is_dual_stack, processors};
 use arc_swap::ArcSwap;
-use ntp_config::NtsKeServerEntry;
+use ntp_config::{Config, NtsKeServerEntry};
 use ntp_ke::server::KePool;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-/// The time from one attempt to start key establishment to the next.
+/// The interval between two attempts to start an NTS-KE server.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// The state and the counters of all listening addresses, in the order of the configuration.
-pub(crate) type KeServiceBoards = Arc<ArcSwap<Vec<KeServiceBoard>>>;
+/// The status of all NTS-KE servers, in the order of the configuration.
+pub(crate) type KeServiceStatuses = Arc<ArcSwap<Vec<KeServiceStatus>>>;
 
-/// One `[[nts-ke-server]]`, with all that is needed to serve it.
+/// One `[[nts-ke-server]]`, with everything that is needed to serve it.
 #[derive(Clone, Debug)]
-pub(crate) struct KePlan {
-    pub(crate) entry: NtsKeServerEntry,
+struct KePlan {
+    entry: NtsKeServerEntry,
     /// True if a socket at `[::]` serves IPv4 as well.
-    pub(crate) dual_stack: bool,
+    dual_stack: bool,
     /// The addresses at which we serve time.
-    pub(crate) served: Arc<[SocketAddr]>,
+    served: Arc<[SocketAddr]>,
 }
 
-/// One listening address and how it is.
+/// One NTS-KE server and its status.
 struct Slot {
     plan: KePlan,
     running: Option<RunningKeService>,
-    board: KeServiceBoard,
+    status: KeServiceStatus,
 }
 
-/// The resources that all of them share.
-pub(crate) struct KeResources {
-    /// The number of threads that run handshakes.
-    pub(crate) threads: NonZeroUsize,
-    pub(crate) keys: SharedKeys,
-    /// Called when a thread ends.
-    pub(crate) ended: Arc<dyn Fn() + Send + Sync>,
-}
-
-/// All listening addresses of key establishment.
+/// All NTS-KE servers of the configuration, and the threads that run their handshakes.
 pub(crate) struct KeSupervisor {
     slots: Vec<Slot>,
-    resources: KeResources,
+    keys: SharedKeys,
+    /// The number of threads that run handshakes.
+    threads: NonZeroUsize,
     pool: Option<KePool>,
-    boards: KeServiceBoards,
+    statuses: KeServiceStatuses,
+    /// Reports the end of a thread.
+    watch: EndWatch,
 }
 
 impl KePlan {
@@ -57,8 +56,8 @@ impl KePlan {
         KeService::open(&self.entry, self.dual_stack, &self.served)
     }
 
-    fn waiting(&self, error: String) -> KeServiceBoard {
-        KeServiceBoard::Waiting {
+    fn waiting(&self, error: String) -> KeServiceStatus {
+        KeServiceStatus::Waiting {
             listen: self.entry.listen,
             connection_limit: self.entry.concurrent_connections,
             error,
@@ -67,19 +66,38 @@ impl KePlan {
 }
 
 impl KeSupervisor {
-    /// Starts all servers that can be started. The others are logged and shown, and tried again by
-    /// [`run`](Self::run).
-    pub(crate) fn start(plans: Vec<KePlan>, resources: KeResources) -> Self {
-        let slots = plans.into_iter().map(|plan| Slot {
-            board: plan.waiting(String::new()),
-            plan,
-            running: None,
-        });
+    /// Starts all servers that can be started, with these cookie keys. The others are logged, shown
+    /// in the status, and tried again by [`run`](Self::run). `served` are the addresses at which we
+    /// serve time.
+    pub(crate) fn start(
+        config: &Config,
+        served: &Arc<[SocketAddr]>,
+        keys: SharedKeys,
+        reports: &EndReports,
+    ) -> Self {
+        let all = &config.nts_ke_servers;
+        let slot = |entry: &NtsKeServerEntry| {
+            let plan = KePlan {
+                entry: entry.clone(),
+                dual_stack: is_dual_stack(entry.listen, all.iter().map(|other| other.listen)),
+                served: Arc::clone(served),
+            };
+            Slot {
+                status: plan.waiting(String::new()),
+                plan,
+                running: None,
+            }
+        };
         let mut supervisor = Self {
-            slots: slots.collect(),
-            resources,
+            slots: all.iter().map(slot).collect(),
+            keys,
+            threads: config
+                .nts_ke
+                .handshake_threads
+                .unwrap_or_else(|| handshake_threads(processors())),
             pool: None,
-            boards: KeServiceBoards::default(),
+            statuses: KeServiceStatuses::default(),
+            watch: reports.watch(Part::NtsKeServer),
         };
         for place in 0..supervisor.slots.len() {
             let opened = supervisor.slots.get(place).map(|slot| slot.plan.open());
@@ -87,22 +105,18 @@ impl KeSupervisor {
                 .into_iter()
                 .for_each(|opened| supervisor.settle(place, opened));
         }
-        supervisor.show();
+        supervisor.publish();
         supervisor
     }
 
-    /// The state and the counters of the addresses, now and later.
-    pub(crate) fn boards(&self) -> KeServiceBoards {
-        Arc::clone(&self.boards)
+    /// The status of the servers, now and later.
+    pub(crate) fn statuses(&self) -> KeServiceStatuses {
+        Arc::clone(&self.statuses)
     }
 
-    /// Tries again what does not run, and reads certificates again at each of `reloads`, until
+    /// Retries the servers that do not run, and reads certificates again at each of `reloads`, until
     /// `stop` resolves; then ends all threads and waits for them.
-    pub(crate) async fn run(
-        mut self,
-        mut reloads: watch::Receiver<()>,
-        mut stop: oneshot::Receiver<()>,
-    ) {
+    pub(crate) async fn run(mut self, mut reloads: watch::Receiver<()>, mut stop: StopSignal) {
         loop {
             let complete = self.slots.iter().all(|slot| slot.running.is_some());
             let retry = async {
@@ -115,10 +129,11 @@ impl KeSupervisor {
             tokio::select! {
                 _ = &mut stop => break,
                 () = retry => {}
-                Ok(()) = reloads.changed() => self.slots.iter().filter_map(|slot| slot.running.as_ref()).for_each(RunningKeService::reload),
+                Ok(()) = reloads.changed() => self.reload(),
             }
             self.try_again().await;
         }
+        self.watch.expect_end();
         self.slots
             .into_iter()
             .filter_map(|slot| slot.running)
@@ -128,33 +143,37 @@ impl KeSupervisor {
         }
     }
 
+    fn reload(&self) {
+        let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
+        running.for_each(RunningKeService::reload);
+    }
+
     async fn try_again(&mut self) {
         for place in 0..self.slots.len() {
             let Some(slot) = self.slots.get(place).filter(|slot| slot.running.is_none()) else {
                 continue;
             };
             let plan = slot.plan.clone();
-            // Reading files must not hold up the client. A fault of this program is said where it
-            // happens.
+            // Reading files must not hold up the client. A panic is reported when it happens.
             let opened = tokio::task::spawn_blocking(move || plan.open()).await;
             opened
                 .into_iter()
                 .for_each(|opened| self.settle(place, opened));
-            self.show();
+            self.publish();
         }
     }
 
-    /// Serves what has been opened, or says why it cannot be.
+    /// Starts a server that has been opened, or logs the error.
     fn settle(&mut self, place: usize, opened: Result<KeService, KeServiceError>) {
         let started = opened.and_then(|service| {
             let pool = match self.pool.take() {
                 Some(pool) => pool,
                 None => {
-                    let ended = Arc::clone(&self.resources.ended);
-                    KePool::start(self.resources.threads, move || ended())?
+                    let watch = self.watch.clone();
+                    KePool::start(self.threads, move || watch.report(None))?
                 }
             };
-            let started = service.start(&pool, Arc::clone(&self.resources.keys));
+            let started = service.start(&pool, Arc::clone(&self.keys));
             self.pool = Some(pool);
             Ok(started?)
         });
@@ -162,25 +181,25 @@ impl KeSupervisor {
             return;
         };
         match started {
-            Ok((running, board)) => (slot.running, slot.board) = (Some(running), board),
+            Ok((running, status)) => (slot.running, slot.status) = (Some(running), status),
             Err(error) => {
-                let board = slot.plan.waiting(error.to_string());
-                if slot.board.error() != board.error() {
+                let status = slot.plan.waiting(error.to_string());
+                if slot.status.error() != status.error() {
                     tracing::error!(
-                        "key establishment for NTS on {} cannot start: {error}. Everything else goes on, and it is tried again \
-                         every {} s",
+                        "the NTS-KE server on {} cannot start: {error}. Everything else goes on, and it is tried \
+                         again every {} s",
                         slot.plan.entry.listen,
                         RETRY.as_secs()
                     );
                 }
-                slot.board = board;
+                slot.status = status;
             }
         }
     }
 
-    fn show(&self) {
-        self.boards.store(Arc::new(
-            self.slots.iter().map(|slot| slot.board.clone()).collect(),
+    fn publish(&self) {
+        self.statuses.store(Arc::new(
+            self.slots.iter().map(|slot| slot.status.clone()).collect(),
         ));
     }
 }

@@ -1,8 +1,9 @@
 //! NTS: keys and cookies of sources, our own key establishment, the keys of our cookies.
 
-use super::document::{Facts, unix_date};
-use crate::nts::cookie_keys::KeyFacts;
-use crate::nts::ke_servers::KeServiceBoard;
+use super::dates::unix_date;
+use crate::context::DaemonContext;
+use crate::nts::cookie_keys::CookieKeyStatus;
+use crate::nts::ke_servers::KeServiceStatus;
 use ntp_ke::server::KeBoard;
 use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
@@ -21,7 +22,7 @@ const SLOW: Duration = Duration::from_secs(5);
 pub(super) fn of_source(
     group: &Group,
     member: Option<&Member>,
-    facts: &Facts,
+    context: &DaemonContext,
     now: Now,
 ) -> Option<NtsFacts> {
     if !group.is_nts() {
@@ -39,7 +40,7 @@ pub(super) fn of_source(
             ago_s: now.mono.since(at).as_secs_f64(),
         });
     Some(NtsFacts {
-        ke_server: facts.name_of(group.id()),
+        ke_server: context.name_of(group.id()),
         ke_state: if group.is_asking() {
             NtsKeState::Establishing
         } else if establishment.is_failing() {
@@ -129,13 +130,13 @@ fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
 }
 
 /// One address at which we hand out keys, or are to.
-pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
+pub(super) fn ke_server(service: &KeServiceStatus) -> NtsKeServerFacts {
     match service {
-        KeServiceBoard::Running {
+        KeServiceStatus::Running {
             board,
             connection_limit,
         } => running(board, *connection_limit),
-        KeServiceBoard::Waiting {
+        KeServiceStatus::Waiting {
             listen,
             connection_limit,
             error,
@@ -183,20 +184,20 @@ fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
 }
 
 /// The keys of our own cookies.
-pub(super) fn keyset(facts: &KeyFacts) -> KeysetFacts {
+pub(super) fn keyset(status: &CookieKeyStatus) -> KeysetFacts {
     let now = tokio::time::Instant::now();
     KeysetFacts {
-        current_key_id: format!("{:08x}", facts.current_id),
-        key_count: count(facts.count),
-        key_age_s: (facts.age_before + now.duration_since(facts.rotated)).as_secs_f64(),
+        current_key_id: format!("{:08x}", status.current_id),
+        key_count: count(status.count),
+        key_age_s: (status.age_before + now.duration_since(status.rotated)).as_secs_f64(),
         next_rotation_in_s: Some(
-            facts
+            status
                 .next_rotation
                 .saturating_duration_since(now)
                 .as_secs_f64(),
         ),
-        stored: facts.stored,
-        storage_error: facts.storage_error.clone(),
+        stored: status.stored,
+        storage_error: status.storage_error.clone(),
     }
 }
 

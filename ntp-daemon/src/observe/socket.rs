@@ -1,7 +1,7 @@
-//! The Unix socket that hands the document to whoever connects. It never reads.
+//! The Unix socket that hands the document to every program that connects. It never reads.
 
-use crate::client::task::Question;
-use ntp_observe::write_document;
+use crate::lifecycle::{EndReports, Part, TaskHandle};
+use ntp_observe::{Document, write_document};
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -12,12 +12,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// Readers at the same time; more wait their turn.
+/// A request for a document to the client task, which answers into the channel.
+pub(crate) type DocumentRequest = oneshot::Sender<Document>;
+
+/// The limit of simultaneous readers; more wait their turn.
 const READERS: usize = 16;
 /// The time for one reader.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// A socket that is removed when its owner goes.
+/// A listening socket, whose file is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: UnixListener,
@@ -35,13 +38,13 @@ impl Listener {
     /// is replaced.
     ///
     /// # Errors
-    /// If another daemon listens there, something else lies there, or the folder cannot be written.
+    /// If another daemon listens there, the path is not a socket, or the folder cannot be written.
     pub(crate) fn bind(path: &Path, permissions: u32) -> io::Result<Self> {
         clear(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
-        // Made in a folder that nobody else can enter and moved into place with its final mode: at
-        // no time can it be opened by somebody who should not.
+        // Made in a folder that is closed to others, and moved into place with its final mode: at no
+        // time can another user open it who should not.
         let private = folder.join(format!(".observe.{}", std::process::id()));
         let _ = fs::remove_dir_all(&private);
         fs::create_dir(&private)?;
@@ -63,14 +66,14 @@ impl Listener {
     }
 }
 
-/// Removes a socket that nobody listens at any more.
+/// Removes a socket at which no daemon listens any more.
 fn clear(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            "something that is not a socket lies there",
+            "a file that is not a socket is in the way",
         )),
         Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
             Ok(_) => Err(io::Error::new(
@@ -82,8 +85,16 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Hands out documents for ever.
-pub(crate) async fn serve(listener: Listener, questions: mpsc::Sender<Question>) {
+/// Starts to hand out documents, which the client task provides at `requests`.
+pub(crate) fn start(
+    listener: Listener,
+    requests: mpsc::Sender<DocumentRequest>,
+    reports: &EndReports,
+) -> TaskHandle {
+    reports.spawn(Part::ObservationSocket, serve(listener, requests))
+}
+
+async fn serve(listener: Listener, requests: mpsc::Sender<DocumentRequest>) {
     let seats = Arc::new(Semaphore::new(READERS));
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
@@ -91,9 +102,9 @@ pub(crate) async fn serve(listener: Listener, questions: mpsc::Sender<Question>)
         };
         match listener.socket.accept().await {
             Ok((reader, _)) => {
-                let questions = questions.clone();
+                let requests = requests.clone();
                 tokio::spawn(async move {
-                    let _ = tokio::time::timeout(DEADLINE, answer(reader, &questions)).await;
+                    let _ = tokio::time::timeout(DEADLINE, answer(reader, &requests)).await;
                     drop(seat);
                 });
             }
@@ -103,10 +114,13 @@ pub(crate) async fn serve(listener: Listener, questions: mpsc::Sender<Question>)
     }
 }
 
-async fn answer(mut reader: UnixStream, questions: &mpsc::Sender<Question>) -> io::Result<()> {
-    let (ask, answer) = oneshot::channel();
-    let asked = questions.send(ask).await;
-    if let (Ok(()), Ok(document)) = (asked, answer.await) {
+async fn answer(
+    mut reader: UnixStream,
+    requests: &mpsc::Sender<DocumentRequest>,
+) -> io::Result<()> {
+    let (request, document) = oneshot::channel();
+    let requested = requests.send(request).await;
+    if let (Ok(()), Ok(document)) = (requested, document.await) {
         reader.write_all(&write_document(&document)).await?;
         reader.shutdown().await?;
     }

@@ -1,8 +1,9 @@
 //! The associations, one by one, and the names that have none yet.
 
-use super::document::{Facts, date, unix_date};
+use super::dates::{date, unix_date};
 use super::nts;
 use super::system::leap;
+use crate::context::DaemonContext;
 use crate::os_error;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 /// In the order of the configuration, the members of a pool together, and a line for each name
 /// without an address.
-pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts> {
+pub(super) fn facts(client: &Client, context: &DaemonContext, now: Now) -> Vec<SourceFacts> {
     let mut all = Vec::new();
     for group in client.groups() {
         let members: Vec<&Member> = client
@@ -27,17 +28,17 @@ pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts
         all.extend(
             members
                 .iter()
-                .map(|member| of_member(client, group, member, facts, now)),
+                .map(|member| of_member(client, group, member, context, now)),
         );
         if members.is_empty() || (missing && group.failure().is_some()) {
-            all.push(of_missing(group, facts, now));
+            all.push(of_missing(group, context, now));
         }
     }
     all
 }
 
-fn mode_of(group: GroupId, facts: &Facts) -> String {
-    match facts.sources.get(group.place()).map(|entry| &entry.kind) {
+fn mode_of(group: GroupId, context: &DaemonContext) -> String {
+    match context.sources.get(group.place()).map(|entry| &entry.kind) {
         Some(SourceKind::Pool { .. }) => "pool",
         Some(SourceKind::Nts { .. }) => "nts",
         Some(SourceKind::Server { .. }) | None => "server",
@@ -45,14 +46,14 @@ fn mode_of(group: GroupId, facts: &Facts) -> String {
     .to_owned()
 }
 
-fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
+fn of_missing(group: &Group, context: &DaemonContext, now: Now) -> SourceFacts {
     let next_try = group.retry_at().map(|at| at.since(now.mono).as_secs_f64());
     let retry_in_s = group.failure().and(next_try);
     let reason = match group.failure() {
         _ if group.rival().is_some() => SourceReason::SameServer {
             source: group
                 .rival()
-                .map(|rival| facts.name_of(rival))
+                .map(|rival| context.name_of(rival))
                 .unwrap_or_default(),
         },
         _ if group.is_nts() => nts::why_missing(group, now.mono),
@@ -66,13 +67,13 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
         },
     };
     SourceFacts {
-        name: facts.name_of(group.id()),
-        mode: mode_of(group.id(), facts),
+        name: context.name_of(group.id()),
+        mode: mode_of(group.id(), context),
         state: SourceState::Unresolved,
         reason,
         retry_in_s,
         refused_addresses: refused_addresses(group),
-        nts: nts::of_source(group, None, facts, now),
+        nts: nts::of_source(group, None, context, now),
         ..SourceFacts::default()
     }
 }
@@ -81,7 +82,7 @@ fn of_member(
     client: &Client,
     group: &Group,
     member: &Member,
-    facts: &Facts,
+    context: &DaemonContext,
     now: Now,
 ) -> SourceFacts {
     let source = member.source();
@@ -105,9 +106,9 @@ fn of_member(
     let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
     SourceFacts {
         id: source.id().number().into(),
-        name: facts.name_of(member.group()),
+        name: context.name_of(member.group()),
         address: Some(source.address().to_string()),
-        mode: mode_of(member.group(), facts),
+        mode: mode_of(member.group(), context),
         state,
         reason,
         notes: notes(member)
@@ -157,7 +158,7 @@ fn of_member(
         refused_addresses: refused_addresses(group),
         answered_from: answered_from(source),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
-        nts: nts::of_source(group, Some(member), facts, now),
+        nts: nts::of_source(group, Some(member), context, now),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The state of the system, and why it is so.
 
-use super::document::{Facts, date, obstacle, unix_date};
+use super::clock::obstacle;
+use super::dates::{date, unix_date};
 use super::nts;
 use crate::client::rivals::Program;
+use crate::context::DaemonContext;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
@@ -28,7 +30,7 @@ const RIVALRY_SHOWN: Duration = Duration::from_secs(3600);
 pub(super) fn facts(
     client: &Client,
     clock: &Clock,
-    facts: &Facts,
+    context: &DaemonContext,
     now: Now,
     known: usize,
 ) -> SystemFacts {
@@ -39,10 +41,10 @@ pub(super) fn facts(
     let offset = process.remaining_offset(now);
     let system = process.system();
     let bound = system.map(|system| system.root_distance_at(free));
-    let all = known_reasons(client, clock, facts, now, known);
+    let all = known_reasons(client, clock, context, now, known);
     let watched = process.watched(now);
     let mut warnings = warnings(client, now, synchronized);
-    warnings.extend(rivalry(facts, now).filter(|_| synchronized));
+    warnings.extend(rivalry(context, now).filter(|_| synchronized));
     SystemFacts {
         synchronized,
         stratum: served.stratum.to_bits(),
@@ -162,7 +164,7 @@ fn reference(client: &Client, served: &ServedState) -> String {
 fn known_reasons(
     client: &Client,
     clock: &Clock,
-    facts: &Facts,
+    context: &DaemonContext,
     now: Now,
     known: usize,
 ) -> Vec<SystemReason> {
@@ -192,7 +194,7 @@ fn known_reasons(
         }
         Some(Halt::ClockRefused) => {
             reasons.push(SystemReason::ClockSetError {
-                error: facts.clock_error.clone().unwrap_or_default(),
+                error: context.clock_error.clone().unwrap_or_default(),
             });
         }
         // The correction that is needed has the opposite sign of the clock's error.
@@ -220,9 +222,9 @@ fn known_reasons(
             left_s: left.to_f64(),
         });
     }
-    reasons.extend(selection_reason(client, facts, known, now));
+    reasons.extend(selection_reason(client, context, known, now));
     if !process.steers() {
-        reasons.push(match obstacle(clock, facts) {
+        reasons.push(match obstacle(clock, context) {
             Some(ntp_observe::SteeringObstacle::AsConfigured) | None => SystemReason::MeasuringOnly,
             Some(cause) => SystemReason::ClockNotSteerable { cause },
         });
@@ -249,7 +251,7 @@ fn known_reasons(
         }
     }
     if !process.is_synchronized(free) {
-        reasons.extend(rivalry(facts, now));
+        reasons.extend(rivalry(context, now));
     }
     if reasons.is_empty() && !process.is_synchronized(free) {
         reasons.push(SystemReason::WaitingForSamples);
@@ -258,8 +260,8 @@ fn known_reasons(
 }
 
 /// Another program that has steered the clock a short while ago.
-fn rivalry(facts: &Facts, now: Now) -> Option<SystemReason> {
-    let rivalry = facts
+fn rivalry(context: &DaemonContext, now: Now) -> Option<SystemReason> {
+    let rivalry = context
         .rivalry
         .as_ref()
         .filter(|rivalry| now.mono.since(rivalry.last) < RIVALRY_SHOWN)?;
@@ -284,11 +286,15 @@ fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
 }
 
 /// The first attempt to get keys that has gone without an answer for some seconds.
-fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<SystemReason> {
+fn silent_key_establishment(
+    client: &Client,
+    context: &DaemonContext,
+    now: Now,
+) -> Option<SystemReason> {
     client.groups().iter().find_map(|group| {
         let waited_s = nts::silent_for(group, now.mono)?;
         Some(SystemReason::KeyEstablishmentSilent {
-            ke_server: facts.name_of(group.id()),
+            ke_server: context.name_of(group.id()),
             waited_s,
         })
     })
@@ -296,7 +302,7 @@ fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<
 
 fn selection_reason(
     client: &Client,
-    facts: &Facts,
+    context: &DaemonContext,
     known: usize,
     now: Now,
 ) -> Option<SystemReason> {
@@ -326,7 +332,7 @@ fn selection_reason(
                 }
             })
         }
-        Outcome::NobodyUsable => Some(none_usable(client, facts, known, now)),
+        Outcome::NobodyUsable => Some(none_usable(client, context, known, now)),
         Outcome::NoMajority {
             usable,
             agreeing,
@@ -360,7 +366,7 @@ fn selection_reason(
     }
 }
 
-fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> SystemReason {
+fn none_usable(client: &Client, context: &DaemonContext, known: usize, now: Now) -> SystemReason {
     let (members, groups) = (client.members().count(), client.groups());
     let silent = client
         .members()
@@ -370,7 +376,7 @@ fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> System
     if groups.is_empty() {
         SystemReason::NoSourcesConfigured
     } else if hope && silent && members == 0 {
-        silent_key_establishment(client, facts, now).unwrap_or(SystemReason::Starting)
+        silent_key_establishment(client, context, now).unwrap_or(SystemReason::Starting)
     } else if hope && silent {
         SystemReason::WaitingForFirstReplies {
             asked: count(known),

@@ -1,11 +1,11 @@
-//! Where a worker runs and how exactly it sleeps.
+//! The processor that a worker runs on, and the precision of its sleeps.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity, set_current_timer_slack};
 use std::num::NonZeroU64;
 
-/// Prepares the calling thread. `processor` counts those that this process may use; beyond the
-/// last, the count starts again. A system that refuses is none the worse.
-pub(super) fn settle(processor: Option<usize>) {
+/// Prepares the calling thread. `processor` is an index into the processors that this process may
+/// use, and wraps around. A refusal of the system is logged, and nothing else.
+pub(super) fn apply(processor: Option<usize>) {
     // A sleep of 100 µs is not to become one of 150 µs.
     let _ = set_current_timer_slack(NonZeroU64::new(1));
     let Some(processor) = processor else { return };

@@ -1,17 +1,17 @@
-//! Waiting a little after a batch that was not full, so that one wake-up serves several packets.
+//! A short wait after a batch that was not full, so that one wake-up serves several packets.
 //!
-//! A wake-up costs a server several times what a packet costs. Under a steady load it pays to let
-//! packets gather; as their receive timestamps are the kernel's and the transmit timestamps are
-//! taken at the end, the wait lies between the two, and no client's measurement suffers. Below some
-//! rate nothing would gather, and nobody waits.
+//! A wake-up costs several times as much as a packet. Under a steady load it pays to let packets
+//! gather: their receive timestamps are the kernel's and the transmit timestamps are taken at the
+//! end, so the wait lies between the two and no client's measurement suffers. Below some rate
+//! nothing would gather, and the worker does not wait.
 
 use ntp_proto::time::MonoTime;
 use std::time::Duration;
 
-/// From this many packets per second on it pays to wait.
+/// The rate from which it pays to wait, in packets per second.
 const WORTHWHILE: f64 = 10_000.0;
 
-/// Over how long the rate is measured, at least.
+/// The shortest time over which the rate is measured.
 const WINDOW: Duration = Duration::from_millis(2);
 
 /// Decides about one worker's waits.
@@ -34,8 +34,8 @@ impl Coalescing {
         }
     }
 
-    /// How long to wait after a batch of `count` packets that was taken at `now`, if at all. A
-    /// `full` batch tells that there is more to be had at once.
+    /// The wait after a batch of `count` packets that was taken at `now`, if there is one. After a
+    /// `full` batch more packets are queued already.
     pub(super) fn after(&mut self, count: usize, full: bool, now: MonoTime) -> Option<Duration> {
         if self.limit.is_zero() {
             return None;
@@ -57,7 +57,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_micros(100);
 
-    /// Whether a worker waits at the end of a second of this many single packets.
+    /// True if a worker waits at the end of a second with this many single packets.
     fn waits(per_second: u32) -> bool {
         let mut coalescing = Coalescing::new(LIMIT);
         let spacing = Duration::from_secs(1) / per_second;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_full_batch_nobody_waits() {
+    fn after_a_full_batch_there_is_no_wait() {
         let mut coalescing = Coalescing::new(LIMIT);
         for n in 0..100 {
             assert_eq!(coalescing.after(64, true, MonoTime::ZERO + LIMIT * n), None);

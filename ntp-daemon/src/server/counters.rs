@@ -1,6 +1,5 @@
-//! A worker's counters where others can read them. The worker writes them once per batch, to a
-//! cache line that is its own, without locks and without waiting for anybody; readers may see a
-//! batch half counted.
+//! A worker's counters. The worker writes them once per batch into cache lines of its own, without
+//! locks; readers may see a batch half counted.
 
 use ntp_proto::server::ServerStats;
 use std::ops::AddAssign;
@@ -9,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The counters beside those of the server.
 const OWN: usize = 5;
 
-/// What has happened to one worker, or to several.
+/// The counts of one worker, or the sums over several.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WorkerReport {
     pub(crate) stats: ServerStats,
@@ -31,17 +30,17 @@ impl AddAssign for WorkerReport {
     }
 }
 
-/// The report of one worker, in the open.
+/// The counts of one worker, for readers on other threads.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Tally {
+pub(crate) struct WorkerCounters {
     stats: [AtomicU64; ServerStats::COUNTERS],
     own: [AtomicU64; OWN],
 }
 
-impl Tally {
-    /// Replaces what is shown.
-    pub(super) fn show(&self, report: &WorkerReport) {
+impl WorkerCounters {
+    /// Replaces the counts.
+    pub(super) fn publish(&self, report: &WorkerReport) {
         let own = [
             report.send_errors,
             report.receive_errors,
@@ -49,17 +48,17 @@ impl Tally {
             report.missing_stamps,
             report.clients,
         ];
-        let shown = self.stats.iter().chain(&self.own);
-        for (place, count) in shown.zip(report.stats.counts().into_iter().chain(own)) {
+        let places = self.stats.iter().chain(&self.own);
+        for (place, count) in places.zip(report.stats.counts().into_iter().chain(own)) {
             place.store(count, Ordering::Relaxed);
         }
     }
 
-    /// What is shown.
+    /// The counts as last published.
     pub(crate) fn read(&self) -> WorkerReport {
         let mut counts = [0; ServerStats::COUNTERS];
-        for (count, shown) in counts.iter_mut().zip(&self.stats) {
-            *count = shown.load(Ordering::Relaxed);
+        for (count, place) in counts.iter_mut().zip(&self.stats) {
+            *count = place.load(Ordering::Relaxed);
         }
         let [
             send_errors,
@@ -70,7 +69,7 @@ impl Tally {
         ] = self
             .own
             .each_ref()
-            .map(|shown| shown.load(Ordering::Relaxed));
+            .map(|place| place.load(Ordering::Relaxed));
         let stats = ServerStats::from_counts(counts);
         WorkerReport {
             stats,
@@ -88,17 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_can_be_read() {
-        let tally = Tally::default();
+    fn published_counts_can_be_read_and_added() {
+        let counters = WorkerCounters::default();
         let report = WorkerReport {
             send_errors: 1,
             clients: 7,
             missing_stamps: 3,
             ..WorkerReport::default()
         };
-        tally.show(&report);
-        let mut both = tally.read();
-        both += tally.read();
+        counters.publish(&report);
+        let mut both = counters.read();
+        both += counters.read();
         assert_eq!(
             (
                 both.send_errors,

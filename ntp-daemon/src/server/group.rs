@@ -1,19 +1,30 @@
-//! All workers of one listening address.
+//! All workers of one listening address, which start and end together.
 
 use super::coalescing::Coalescing;
-use super::counters::Tally;
-use super::status::ServerBoard;
-use super::transmit_latency::Departure;
-use super::worker::{Shared, Worker};
+use super::counters::WorkerCounters;
+use super::status::ServerStatus;
+use super::transmit_latency::TransmitLatency;
+use super::worker::{Shared, Worker, WorkerShutdown};
+use crate::lifecycle::{EndReports, EndWatch, Part};
 use ntp_config::ServerEntry;
 use ntp_proto::server::{SealingTimes, Server};
 use ntp_udp::{BindError, BindOptions, Socket, StampCounters};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
-/// The workers of one listening address, ready to be started, and what they show.
+/// The workers of one listening address, ready to be started, and their status.
 pub(crate) struct WorkerGroup {
     pub(crate) workers: Vec<Worker>,
-    pub(crate) board: ServerBoard,
+    pub(crate) status: ServerStatus,
+}
+
+/// The workers of one listening address at work. If this is dropped, they end as well.
+pub(crate) struct RunningGroup {
+    watch: EndWatch,
+    shutdown: WorkerShutdown,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl WorkerGroup {
@@ -21,7 +32,7 @@ impl WorkerGroup {
     /// gives each worker's server a secret of its own.
     ///
     /// # Errors
-    /// Says what was tried and what to do.
+    /// If a socket cannot be bound; the error contains the remedy.
     pub(crate) fn open(
         entry: &ServerEntry,
         dual_stack: bool,
@@ -29,8 +40,8 @@ impl WorkerGroup {
         mut seed: impl FnMut() -> [u8; 32],
     ) -> Result<Self, BindError> {
         let sockets = open_sockets(entry, dual_stack)?;
-        let tallies: Vec<Arc<Tally>> = sockets.iter().map(|_| Arc::default()).collect();
-        let board = ServerBoard {
+        let counters: Vec<Arc<WorkerCounters>> = sockets.iter().map(|_| Arc::default()).collect();
+        let status = ServerStatus {
             listen: sockets
                 .first()
                 .map(|socket| socket.local_address().to_string())
@@ -41,31 +52,77 @@ impl WorkerGroup {
                 .filter_map(|socket| socket.granted_receive_buffer().ok())
                 .min(),
             rate_limit: entry.config.rate_limit,
-            tallies: tallies.clone(),
+            counters: counters.clone(),
         };
         let config = Arc::new(entry.config.clone());
         let workers =
             sockets
                 .into_iter()
-                .zip(tallies)
+                .zip(counters)
                 .enumerate()
-                .map(|(place, (socket, tally))| Worker {
+                .map(|(place, (socket, counters))| Worker {
                     socket: Arc::new(socket),
                     server: Server::new(Arc::clone(&config), seed()),
                     shared: shared.clone(),
-                    tally,
+                    counters,
                     coalescing: Coalescing::new(entry.coalescing),
                     processor: entry.pin_threads.then_some(place),
                     stamps: StampCounters::default(),
                     sealing: SealingTimes::new(),
-                    departure: Departure::default(),
+                    transmit_latency: TransmitLatency::default(),
                     send_errors: 0,
                     receive_errors: 0,
                 });
         Ok(Self {
             workers: workers.collect(),
-            board,
+            status,
         })
+    }
+
+    /// The address and port at which the group listens.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let worker = self.workers.first()?;
+        Some(worker.socket.local_address())
+    }
+
+    /// Starts the threads. One that ends by itself is reported.
+    ///
+    /// # Errors
+    /// If the operating system provides no thread; then none of the group runs.
+    pub(crate) fn start(self, reports: &EndReports) -> io::Result<RunningGroup> {
+        let mut running = RunningGroup {
+            watch: reports.watch(Part::Server),
+            shutdown: WorkerShutdown::default(),
+            threads: Vec::new(),
+        };
+        for worker in self.workers {
+            let thread = worker.start(running.shutdown.clone(), running.watch.guard())?;
+            running.threads.push(thread);
+        }
+        Ok(running)
+    }
+}
+
+impl RunningGroup {
+    /// Ends the threads and waits for them. They finish their batch first, which takes milliseconds;
+    /// a worker that pauses after an error takes 50 ms.
+    pub(crate) fn shut_down(mut self) {
+        self.stop();
+        for thread in self.threads.drain(..) {
+            // A panic was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+
+    fn stop(&self) {
+        self.watch.expect_end();
+        self.shutdown.request();
+    }
+}
+
+impl Drop for RunningGroup {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -76,8 +133,7 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         dual_stack,
         ..BindOptions::server(entry.listen)
     };
-    // A socket that does not share its port finds out whether somebody else has it; sharing would
-    // hide that.
+    // The first socket does not share its port, so that another program at the same port is noticed.
     let (first, options) = match Socket::bind(&options) {
         Err(error) if error.is_for_want_of_the_address() => {
             tracing::warn!(
@@ -117,7 +173,15 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
     Ok(sockets)
 }
 
-/// How many processors this process may use.
+/// True if a socket at `listen` serves IPv4 as well: one at `[::]` does, unless `all` has an IPv4
+/// socket at the same port.
+pub(crate) fn is_dual_stack(listen: SocketAddr, all: impl Iterator<Item = SocketAddr>) -> bool {
+    let mut rivals = all.filter(|other| other.is_ipv4() && other.port() == listen.port());
+    listen.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        && (listen.port() == 0 || rivals.next().is_none())
+}
+
+/// The number of processors that this process may use.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -8,6 +8,6 @@ mod status;
 mod transmit_latency;
 mod worker;
 
-pub(crate) use group::{WorkerGroup, processors};
-pub(crate) use status::ServerBoard;
-pub(crate) use worker::{Shared, Worker, WorkerStop};
+pub(crate) use group::{RunningGroup, WorkerGroup, is_dual_stack, processors};
+pub(crate) use status::{ServerStatus, ServerStatuses};
+pub(crate) use worker::Shared;

@@ -1,27 +1,31 @@
-//! What the workers of one listening address show of themselves.
+//! The status of one listening address, for the observation document.
 
-use super::counters::{Tally, WorkerReport};
+use super::counters::{WorkerCounters, WorkerReport};
+use arc_swap::ArcSwap;
 use ntp_observe::{ClientTable, ServerFacts};
 use ntp_proto::server::{DropReason, RateLimit, ReplyKind};
 use std::sync::Arc;
 
-/// The board of one listening address.
+/// The status of all listening addresses, in the order of the configuration.
+pub(crate) type ServerStatuses = Arc<ArcSwap<Vec<ServerStatus>>>;
+
+/// The status of one listening address; the counters go on counting.
 #[derive(Clone, Debug)]
-pub(crate) struct ServerBoard {
+pub(crate) struct ServerStatus {
     pub(crate) listen: String,
     pub(crate) interface: Option<String>,
-    /// What the kernel has granted each socket, in octets.
+    /// The receive buffer that the kernel has granted each socket, in octets.
     pub(crate) receive_buffer: Option<usize>,
     pub(crate) rate_limit: Option<RateLimit>,
-    pub(crate) tallies: Vec<Arc<Tally>>,
+    pub(crate) counters: Vec<Arc<WorkerCounters>>,
 }
 
-impl ServerBoard {
-    /// What stands on the board.
+impl ServerStatus {
+    /// The status as of now, summed over all workers.
     pub(crate) fn facts(&self) -> ServerFacts {
         let mut report = WorkerReport::default();
-        for tally in &self.tallies {
-            report += tally.read();
+        for counters in &self.counters {
+            report += counters.read();
         }
         let stats = report.stats;
         let shown_apart = [
@@ -62,9 +66,9 @@ impl ServerBoard {
             receive_timestamps_kernel: report.kernel_stamps,
             receive_timestamps_daemon: report.missing_stamps,
             receive_buffer_bytes: self.receive_buffer.map(|octets| octets as u64),
-            workers: self.tallies.len() as u64,
+            workers: self.counters.len() as u64,
             clients: self.rate_limit.map(|limit| ClientTable {
-                size: (limit.table_size() * self.tallies.len()) as u64,
+                size: (limit.table_size() * self.counters.len()) as u64,
                 used: report.clients,
             }),
             nts_answered: stats.replied(ReplyKind::NtsTime),

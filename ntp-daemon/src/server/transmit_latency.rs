@@ -1,32 +1,31 @@
-//! When the replies of a batch leave: each some time after its timestamp was taken, as those behind
-//! it have to be made first, and those before it go first.
+//! The time from a reply's transmit timestamp until the reply leaves: the rest of its batch is made
+//! after it, and the replies before it are sent first.
 //!
-//! What making and sending took for the last batches tells what it will take this time, so that a
-//! timestamp can say when its reply leaves rather than when it was made. Without that, the time
-//! that is served under load would be late by tens of microseconds.
+//! The durations of the last batches predict those of the next, so that the transmit timestamp is
+//! the time at which the reply leaves. Otherwise the served time would be late by tens of
+//! microseconds under load.
 
 use ntp_proto::time::NtpDuration;
 
-/// The share of a difference that is learnt at once is one of so many.
+/// The averages move by this fraction of a difference, as a divisor.
 const SLOWNESS: i64 = 16;
 
-/// More than this for one reply, in 2⁻³² s, tells of a pause and not of work: 30 µs.
+/// The longest duration for one reply that counts, in 2⁻³² s: 30 µs. Above it, the thread paused.
 const MOST: i64 = 128_849;
 
-/// A reply leaves somewhere in the midst of the call that sends it, and the kernel has more to do
-/// afterwards.
+/// A reply leaves in the middle of the call that sends it: divisor of that call's duration.
 const SHARE_BEFORE_LEAVING: i64 = 2;
 
-/// What is known of one worker's batches.
+/// The averages of one worker, each for one reply, in 2⁻³² s.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Departure {
+pub(super) struct TransmitLatency {
     making: i64,
     sending: i64,
 }
 
-impl Departure {
-    /// How long after now a reply will leave: `before` replies of its batch go first, and `behind`
-    /// requests have yet to be looked at.
+impl TransmitLatency {
+    /// The time from now until a reply leaves: `before` replies of its batch go first, and `behind`
+    /// requests are still to be judged.
     pub(super) fn after(&self, before: usize, behind: usize) -> NtpDuration {
         let count = |replies: usize| i64::try_from(replies).unwrap_or(i64::MAX);
         let own = self.sending / SHARE_BEFORE_LEAVING;
@@ -36,18 +35,18 @@ impl Departure {
         NtpDuration::from_bits(bits)
     }
 
-    /// It took `making` to look at so many requests, and `sending` to send so many replies.
-    pub(super) fn learn(
+    /// A batch took `making` for this number of requests, and `sending` for this number of replies.
+    pub(super) fn record(
         &mut self,
         (making, requests): (NtpDuration, usize),
         (sending, replies): (NtpDuration, usize),
     ) {
-        learn(&mut self.making, making, requests);
-        learn(&mut self.sending, sending, replies);
+        average(&mut self.making, making, requests);
+        average(&mut self.sending, sending, replies);
     }
 }
 
-fn learn(known: &mut i64, took: NtpDuration, count: usize) {
+fn average(known: &mut i64, took: NtpDuration, count: usize) {
     let Some(each) = i64::try_from(count)
         .ok()
         .and_then(|count| took.to_bits().checked_div(count))
@@ -63,15 +62,15 @@ fn learn(known: &mut i64, took: NtpDuration, count: usize) {
 mod tests {
     use super::*;
 
-    fn taught() -> Departure {
-        let mut departure = Departure::default();
+    fn trained() -> TransmitLatency {
+        let mut transmit_latency = TransmitLatency::default();
         for _ in 0..200 {
-            departure.learn(
+            transmit_latency.record(
                 (NtpDuration::from_nanos(6_400), 64),
                 (NtpDuration::from_nanos(128_000), 64),
             );
         }
-        departure
+        transmit_latency
     }
 
     fn nanos(duration: NtpDuration) -> i64 {
@@ -79,38 +78,38 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_allowed_for_at_first() {
-        assert_eq!(Departure::default().after(63, 0), NtpDuration::ZERO);
+    fn without_a_batch_the_latency_is_zero() {
+        assert_eq!(TransmitLatency::default().after(63, 0), NtpDuration::ZERO);
     }
 
     #[test]
     fn the_last_reply_of_a_batch_leaves_when_all_others_have() {
-        let departure = taught();
+        let transmit_latency = trained();
         // 2 µs for each that is sent before, half of that for itself, 100 ns for each that is made
         // after.
         assert!(
-            (nanos(departure.after(63, 0)) - 127_000).abs() < 3_000,
-            "{departure:?}"
+            (nanos(transmit_latency.after(63, 0)) - 127_000).abs() < 3_000,
+            "{transmit_latency:?}"
         );
         assert!(
-            (nanos(departure.after(0, 63)) - 7_300).abs() < 500,
-            "{departure:?}"
+            (nanos(transmit_latency.after(0, 63)) - 7_300).abs() < 500,
+            "{transmit_latency:?}"
         );
         assert!(
-            (nanos(departure.after(0, 0)) - 1_000).abs() < 50,
-            "{departure:?}"
+            (nanos(transmit_latency.after(0, 0)) - 1_000).abs() < 50,
+            "{transmit_latency:?}"
         );
     }
 
     #[test]
-    fn pauses_and_jumps_of_the_clock_teach_nothing() {
-        let mut departure = taught();
-        let before = departure.after(10, 10);
-        departure.learn(
+    fn pauses_and_steps_of_the_clock_are_not_recorded() {
+        let mut transmit_latency = trained();
+        let before = transmit_latency.after(10, 10);
+        transmit_latency.record(
             (NtpDuration::from_seconds(1.0), 1),
             (NtpDuration::from_seconds(-1.0), 1),
         );
-        departure.learn((NtpDuration::ZERO, 0), (NtpDuration::ZERO, 0));
-        assert_eq!(departure.after(10, 10), before);
+        transmit_latency.record((NtpDuration::ZERO, 0), (NtpDuration::ZERO, 0));
+        assert_eq!(transmit_latency.after(10, 10), before);
     }
 }

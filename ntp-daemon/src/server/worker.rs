@@ -1,9 +1,10 @@
-//! One thread, one socket: receives batches, judges, stamps last, sends batches.
+//! A worker: one thread with one socket, which receives batches, judges them, and sends batches.
 
 use super::affinity;
 use super::coalescing::Coalescing;
-use super::counters::{Tally, WorkerReport};
-use super::transmit_latency::Departure;
+use super::counters::{WorkerCounters, WorkerReport};
+use super::transmit_latency::TransmitLatency;
+use crate::lifecycle::EndGuard;
 use crate::nts::cookie_keys::SharedKeys;
 use arc_swap::ArcSwap;
 use ntp_os_clock::{ClockReader, monotonic_now};
@@ -15,53 +16,54 @@ use ntp_proto::time::NtpDuration;
 use ntp_udp::{ReceiveBatch, SendBatch, Socket, StampCounters};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Datagrams taken from the kernel at once.
 const BATCH: usize = 64;
-/// EBADF and ENOTSOCK: error numbers that no waiting mends.
+/// EBADF and ENOTSOCK: errors that do not pass.
 const DEAD_SOCKET: [i32; 2] = [9, 88];
 /// The pause after an error that passes.
 const RECOVERY: Duration = Duration::from_millis(50);
 
-/// Ends workers.
+/// Ends the workers of a group.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct WorkerStop(Arc<Stopping>);
+pub(super) struct WorkerShutdown(Arc<ShutdownState>);
 
 #[derive(Debug, Default)]
-struct Stopping {
-    stopped: AtomicBool,
+struct ShutdownState {
+    requested: AtomicBool,
     sockets: Mutex<Vec<Arc<Socket>>>,
 }
 
-impl WorkerStop {
-    /// Tells all workers to end, and wakes those that wait for requests.
-    pub(crate) fn stop(&self) {
-        self.0.stopped.store(true, Ordering::Relaxed);
-        let sockets = self
-            .0
-            .sockets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        sockets.iter().for_each(|socket| socket.stop_receiving());
+impl WorkerShutdown {
+    /// Asks all workers to end, and wakes those that wait for requests.
+    pub(super) fn request(&self) {
+        self.0.requested.store(true, Ordering::Relaxed);
+        self.sockets()
+            .iter()
+            .for_each(|socket| socket.stop_receiving());
     }
 
-    fn is_stopped(&self) -> bool {
-        self.0.stopped.load(Ordering::Relaxed)
+    fn is_requested(&self) -> bool {
+        self.0.requested.load(Ordering::Relaxed)
     }
 
-    fn will_wake(&self, socket: &Arc<Socket>) {
+    /// Registers the socket at which a worker will wait.
+    fn register(&self, socket: &Arc<Socket>) {
+        self.sockets().push(Arc::clone(socket));
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, Vec<Arc<Socket>>> {
         self.0
             .sockets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(socket));
     }
 }
 
-/// What workers read and others replace.
+/// The snapshots that workers read.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) reader: ClockReader,
@@ -75,43 +77,43 @@ pub(crate) struct Worker {
     pub(super) socket: Arc<Socket>,
     pub(super) server: Server,
     pub(super) shared: Shared,
-    pub(super) tally: Arc<Tally>,
+    pub(super) counters: Arc<WorkerCounters>,
     pub(super) coalescing: Coalescing,
-    /// Which of the processors that we may use is to be this worker's alone.
+    /// The processor that the thread is tied to, as an index into those that we may use.
     pub(super) processor: Option<usize>,
     pub(super) stamps: StampCounters,
     pub(super) sealing: SealingTimes,
-    pub(super) departure: Departure,
+    pub(super) transmit_latency: TransmitLatency,
     pub(super) send_errors: u64,
     pub(super) receive_errors: u64,
 }
 
 impl Worker {
-    /// Starts the thread. It ends when told to, or with the error of its socket; `ended` is called
-    /// in both cases.
+    /// Starts the thread. It ends when `shutdown` is requested, or with the error of its socket;
+    /// `guard` reports the end.
     ///
     /// # Errors
-    /// If the system gives no thread.
-    pub(crate) fn start(
+    /// If the operating system provides no thread.
+    pub(super) fn start(
         mut self,
-        stop: WorkerStop,
-        ended: impl FnOnce(io::Result<()>) + Send + 'static,
+        shutdown: WorkerShutdown,
+        guard: EndGuard,
     ) -> io::Result<JoinHandle<()>> {
-        stop.will_wake(&self.socket);
+        shutdown.register(&self.socket);
         std::thread::Builder::new()
             .name("ntp-server".into())
-            .spawn(move || ended(self.run(&stop)))
+            .spawn(move || guard.end(self.run(&shutdown)))
     }
 
-    fn run(&mut self, stop: &WorkerStop) -> io::Result<()> {
-        affinity::settle(self.processor);
+    fn run(&mut self, shutdown: &WorkerShutdown) -> io::Result<()> {
+        affinity::apply(self.processor);
         let mut requests = ReceiveBatch::new(BATCH, MAX_REQUEST_LENGTH + 4);
         let mut replies = SendBatch::new(BATCH, MAX_REQUEST_LENGTH);
-        while !stop.is_stopped() {
+        while !shutdown.is_requested() {
             match self.socket.receive_batch(&mut requests) {
                 Ok(_) => {
                     self.answer(&requests, &mut replies);
-                    self.show();
+                    self.publish();
                     let full = requests.len() == BATCH;
                     if let Some(wait) = self.coalescing.after(requests.len(), full, monotonic_now())
                     {
@@ -130,7 +132,7 @@ impl Worker {
                     // Anything else, such as a lack of memory or a network that is down, passes.
                     _ => {
                         self.receive_errors += 1;
-                        self.show();
+                        self.publish();
                         std::thread::sleep(RECOVERY);
                     }
                 },
@@ -182,7 +184,9 @@ impl Worker {
             replies.clear();
             for (place, (to, from)) in senders.into_iter().flatten().enumerate() {
                 if let Some(Verdict::Reply(reply)) = verdicts.next() {
-                    let wait = self.departure.after(replies.len(), judged - place - 1);
+                    let wait = self
+                        .transmit_latency
+                        .after(replies.len(), judged - place - 1);
                     // A batch of replies is never longer than the batch of their requests.
                     let _ = replies.push(to, from, |room| {
                         stamped(reply, reader, wait, &mut self.sealing, room)
@@ -192,13 +196,13 @@ impl Worker {
             let made = reader.now();
             self.send_errors += self.socket.send_batch(replies).failed as u64;
             let sent = reader.now();
-            self.departure
-                .learn((made - begun, judged), (sent - made, replies.len()));
+            self.transmit_latency
+                .record((made - begun, judged), (sent - made, replies.len()));
         }
     }
 
-    fn show(&self) {
-        self.tally.show(&WorkerReport {
+    fn publish(&self) {
+        self.counters.publish(&WorkerReport {
             stats: *self.server.stats(),
             send_errors: self.send_errors,
             receive_errors: self.receive_errors,
@@ -209,8 +213,7 @@ impl Worker {
     }
 }
 
-/// Writes a reply that says when it will leave, which is `wait` after it is ready, and tells its
-/// length.
+/// Writes a reply whose transmit timestamp is `wait` after it is ready; returns its length.
 fn stamped(
     reply: PendingReply<'_>,
     reader: &ClockReader,

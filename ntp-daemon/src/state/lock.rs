@@ -6,6 +6,7 @@
 //! open it can lock it.
 
 use super::file;
+use crate::simulated_time::is_simulated;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -24,7 +25,7 @@ pub(crate) struct Lock {
 
 /// The lock that another daemon has.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Taken {
+pub(crate) enum LockHeld {
     #[error(
         "the system's clock is steered by another ntp-daemon already: process {0}. Only one can steer it: stop that one first, \
          or set [clock] mode = \"none\" here"
@@ -42,24 +43,24 @@ pub(crate) enum Taken {
 ///
 /// # Errors
 /// If another daemon steers it.
-pub(crate) fn clock() -> Result<Option<Lock>, Taken> {
+pub(crate) fn clock() -> Result<Option<Lock>, LockHeld> {
     // Each simulated machine has a clock of its own.
-    if crate::client::timer::is_simulated() {
+    if is_simulated() {
         return Ok(None);
     }
     let path = Path::new(CLOCK);
     if let Some(folder) = path.parent() {
         let _ = DirBuilder::new().recursive(true).mode(0o755).create(folder);
     }
-    lock(path).map_err(Taken::Clock)
+    lock(path).map_err(LockHeld::Clock)
 }
 
 /// The right to write into a folder of kept files.
 ///
 /// # Errors
 /// If another daemon does.
-pub(crate) fn storage(folder: &Path) -> Result<Option<Lock>, Taken> {
-    lock(&folder.join(STORAGE)).map_err(|process| Taken::Storage {
+pub(crate) fn storage(folder: &Path) -> Result<Option<Lock>, LockHeld> {
+    lock(&folder.join(STORAGE)).map_err(|process| LockHeld::Storage {
         folder: folder.to_owned(),
         process,
     })
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_taken_names_the_process_and_both_ways_out() {
-        let text = Taken::Clock("4711".into()).to_string();
+        let text = LockHeld::Clock("4711".into()).to_string();
         for word in ["process 4711", "stop that one", "mode = \"none\""] {
             assert!(text.contains(word), "{text}");
         }

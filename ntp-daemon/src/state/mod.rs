@@ -9,7 +9,7 @@ pub(crate) mod wall_clock;
 mod writer;
 
 use self::known_addresses::KnownAddresses;
-use self::lock::{Lock, Taken};
+use self::lock::{Lock, LockHeld};
 use self::writer::Writer;
 use ntp_config::{SourceEntry, Storage};
 use ntp_proto::clock::LARGEST_RATE;
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// If another daemon keeps its files there.
-    pub(crate) fn open(settings: &Storage) -> Result<Self, Taken> {
+    pub(crate) fn open(settings: &Storage) -> Result<Self, LockHeld> {
         let usable = settings.directory.as_deref().is_some_and(|directory| match prepare(directory) {
             Ok(()) => true,
             Err(error) => {

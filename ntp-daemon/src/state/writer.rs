@@ -6,6 +6,7 @@
 //! that nothing queues up.
 
 use super::file;
+use crate::simulated_time::is_simulated;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -118,12 +119,12 @@ impl Writer {
     }
 
     /// Waits until everything is written, at most so long. Where the time is a simulator's (see
-    /// [`crate::client::timer`]), a limit would mean nothing, and there is none.
+    /// [`crate::simulated_time`]), a limit would mean nothing, and there is none.
     pub(crate) fn finish(self, patience: Duration) {
         self.shared.waiting().closed = true;
         self.shared.news.notify_one();
         let Some(ended) = &self.ended else { return };
-        let outcome = if crate::client::timer::is_simulated() {
+        let outcome = if is_simulated() {
             ended.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
             ended.recv_timeout(patience)

@@ -3,7 +3,7 @@
 mod port;
 
 pub(crate) use self::port::Inbound;
-use self::port::{Pump, Waiting, noticed};
+use self::port::{RequestPort, Unstamped, read_error_queue};
 use ntp_os_clock::ClockReader;
 use ntp_proto::clock::{Stamp, StampOrigin};
 use ntp_proto::source::{SourceId, Transmit, TransmitToken};
@@ -19,15 +19,15 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// The port of a request without a reply is closed this long after its deadline: a late reply is of
-/// no use, but it tells a slow server or network from a silent one.
+/// The time from the deadline of a request without a reply until its port is closed: a late reply
+/// is of no use, but it distinguishes a slow server or network from a silent one.
 const LINGERING: Duration = Duration::from_secs(5);
-/// So many ports one source has at most, that of the last request included. Requests may be a
-/// second apart.
+/// The limit of ports of one source, that of the last request included. Requests may be a second
+/// apart.
 const PORTS_OF_A_SOURCE: usize = 4;
-/// So many ports at most are open for late replies only, whatever the number of sources.
+/// The limit of ports that are open for late replies only, for any number of sources.
 const LATE_PORTS: usize = 32;
-/// Ports for late replies take one in so many of the descriptors that the process may have: other
+/// The share of the process's descriptors that ports for late replies may take, as a divisor: other
 /// parts of the daemon need them, too.
 const DESCRIPTORS_FOR_ONE: u64 = 16;
 
@@ -38,30 +38,29 @@ pub(crate) struct SendFailure {
     pub(crate) os_error: i32,
 }
 
-/// The ports of all requests that have no reply. A source that answers has one at most.
-pub(crate) struct OpenPorts {
+/// The ports of all requests without a reply. A source that answers has one at most.
+pub(crate) struct RequestPorts {
     reader: ClockReader,
-    /// Whose turn it is comes first.
+    /// The port that is read next comes first.
     ports: Vec<OpenPort>,
-    /// So many may be open for late replies only.
+    /// The limit of ports that are open for late replies only.
     most_late: usize,
 }
 
-/// The next thing that comes in at a port, which the port goes with; nothing if the port is of no
-/// use any more.
-type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
+/// The next input at a port, together with the port; `None` if the port is of no use any more.
+type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, RequestPort)>> + Send>>;
 
 struct OpenPort {
     source: SourceId,
     /// The deadline of its request.
     expires: MonoTime,
-    /// There is a later request to the same source.
+    /// True if there is a later request to the same source.
     superseded: bool,
     arrival: Arrival,
 }
 
 impl OpenPort {
-    /// A reply that comes now is too late.
+    /// True if a reply that comes now is too late.
     fn is_late(&self, now: MonoTime) -> bool {
         self.superseded || self.expires < now
     }
@@ -71,8 +70,8 @@ impl OpenPort {
     }
 }
 
-impl OpenPorts {
-    /// `reader` tells when something comes in or leaves, where the kernel does not.
+impl RequestPorts {
+    /// `reader` gives the time of datagrams for which the kernel gives none.
     pub(crate) fn new(reader: ClockReader) -> Self {
         Self {
             reader,
@@ -82,12 +81,12 @@ impl OpenPorts {
     }
 
     /// Sends a request and listens for its reply; the ports of requests to the same source before
-    /// stay open for a while, as their replies may come late. Returns what is known about it
-    /// already, most often when it left.
+    /// stay open for a while, as their replies may come late. Returns what is known already,
+    /// most often the transmit timestamp.
     ///
     /// # Errors
-    /// Nothing was sent.
-    pub(crate) fn launch(
+    /// If nothing was sent.
+    pub(crate) fn send(
         &mut self,
         transmit: Transmit,
         bytes: &[u8],
@@ -116,52 +115,51 @@ impl OpenPorts {
             Ok(sent) => sent,
             Err(error) => return Err(failed(token, error)),
         };
-        let mut waiting = Some(Waiting {
+        let mut waiting = Some(Unstamped {
             token,
             id,
             fallback,
         });
-        // Mostly the timestamp is there as soon as the request has left. Taken before the socket is
+        // Mostly the timestamp is there as soon as the request has left. Read before the socket is
         // watched, it causes no wake-up.
-        let told = noticed(&socket, source, &mut waiting, &self.reader);
+        let reported = read_error_queue(&socket, source, &mut waiting, &self.reader);
         match watched(socket) {
             Ok(socket) => {
-                let pump = Pump::new(source, socket, self.reader.clone(), waiting);
-                let arrival = Box::pin(pump.next());
+                let port = RequestPort::new(source, socket, self.reader.clone(), waiting);
+                let arrival = Box::pin(port.next());
                 self.ports.push(OpenPort {
                     source,
                     expires,
                     superseded: false,
                     arrival,
                 });
-                Ok(told)
+                Ok(reported)
             }
-            Err(error) => match (waiting, told) {
-                (Some(Waiting { token, .. }), _) | (None, Some(Inbound::Transmitted(token, _))) => {
-                    Err(failed(token, error))
-                }
-                (None, told) => Ok(told),
+            Err(error) => match (waiting, reported) {
+                (Some(Unstamped { token, .. }), _)
+                | (None, Some(Inbound::Transmitted(token, _))) => Err(failed(token, error)),
+                (None, reported) => Ok(reported),
             },
         }
     }
 
-    /// The next thing that comes in at any port. If this is dropped before, nothing is lost.
+    /// The next input at any port. Cancel safe.
     pub(crate) async fn next(&mut self) -> Inbound {
         poll_fn(|context| self.poll(context)).await
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Inbound> {
         let mut place = 0;
-        while let Some(port) = self.ports.get_mut(place) {
-            match port.arrival.as_mut().poll(context) {
+        while let Some(open) = self.ports.get_mut(place) {
+            match open.arrival.as_mut().poll(context) {
                 Poll::Pending => place += 1,
                 Poll::Ready(arrived) => {
-                    let port = self.ports.remove(place);
-                    if let Some((inbound, pump)) = arrived {
-                        // Last of all, so that no flood at one port keeps others waiting.
+                    let open = self.ports.remove(place);
+                    if let Some((inbound, port)) = arrived {
+                        // To the end of the list, so that no flood at one port keeps others waiting.
                         self.ports.push(OpenPort {
-                            arrival: Box::pin(pump.next()),
-                            ..port
+                            arrival: Box::pin(port.next()),
+                            ..open
                         });
                         return Poll::Ready(inbound);
                     }
@@ -171,8 +169,8 @@ impl OpenPorts {
         Poll::Pending
     }
 
-    /// A further request to a source: its other ports wait for late replies from now on, and only a
-    /// few may.
+    /// Prepares for a further request to a source: its other ports wait for late replies from now on,
+    /// and only a few may.
     fn make_room(&mut self, source: SourceId) {
         self.ports
             .iter_mut()
@@ -182,7 +180,7 @@ impl OpenPorts {
         self.close_oldest(self.most_late, |port| port.superseded);
     }
 
-    /// Closes the oldest ports of this kind, until there are `most` of them.
+    /// Closes the oldest ports of a kind, until there are `most` of them.
     fn close_oldest(&mut self, most: usize, kind: impl Fn(&OpenPort) -> bool) {
         let ours = |ports: &[OpenPort]| ports.iter().filter(|port| kind(port)).count();
         while ours(&self.ports) > most {
@@ -199,13 +197,13 @@ impl OpenPorts {
         self.ports.retain(|port| port.source != source);
     }
 
-    /// Closes the ports whose time is over.
+    /// Closes the ports that have waited long enough.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
         self.ports.retain(|port| port.closes() > now);
         self.close_oldest(self.most_late, |port| port.is_late(now));
     }
 
-    /// When [`Self::handle_timeout`] wants to be called.
+    /// The time at which [`Self::handle_timeout`] is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
         self.ports.iter().map(OpenPort::closes).min()
     }
@@ -219,7 +217,7 @@ fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
 }
 
-/// The number of ports that may be open for late replies only.
+/// The limit of ports that are open for late replies only, by the limit of descriptors.
 fn most_late() -> usize {
     let share = getrlimit(Resource::Nofile)
         .current
@@ -239,6 +237,17 @@ fn open(to: SocketAddr) -> io::Result<Socket> {
     Socket::bind(&BindOptions::client(SocketAddr::new(any, 0))).map_err(|error| error.error)
 }
 
+/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first
+/// socket has asked, and ends with the last: without this one, the first reply to each request
+/// could lack its timestamp.
+pub(crate) fn keep_stamping() -> Option<Socket> {
+    Socket::bind(&BindOptions::client(SocketAddr::from((
+        Ipv4Addr::LOCALHOST,
+        0,
+    ))))
+    .ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::open_clock;
@@ -251,7 +260,7 @@ mod tests {
     use ntp_proto::time::{Now, NtpDuration, Seconds};
     use std::net::UdpSocket;
 
-    /// For what needs no waiting.
+    /// The limit for what needs no waiting.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn server() -> UdpSocket {
@@ -297,20 +306,20 @@ mod tests {
         (requests, reader)
     }
 
-    /// Sends these requests; returns the ports with the reports that came at once.
-    fn launched(
+    /// Sends these requests; returns the ports with the input that came at once.
+    fn sent(
         requests: Vec<(Transmit, Vec<u8>)>,
         reader: ClockReader,
-    ) -> (OpenPorts, Vec<Inbound>) {
-        let mut ports = OpenPorts::new(reader);
-        let told = requests
+    ) -> (RequestPorts, Vec<Inbound>) {
+        let mut ports = RequestPorts::new(reader);
+        let reported = requests
             .into_iter()
-            .filter_map(|(transmit, bytes)| ports.launch(transmit, &bytes).unwrap());
-        let told = told.collect();
-        (ports, told)
+            .filter_map(|(transmit, bytes)| ports.send(transmit, &bytes).unwrap());
+        let reported = reported.collect();
+        (ports, reported)
     }
 
-    async fn next(ports: &mut OpenPorts) -> Inbound {
+    async fn next(ports: &mut RequestPorts) -> Inbound {
         tokio::time::timeout(PATIENCE, ports.next()).await.unwrap()
     }
 
@@ -331,15 +340,15 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let server = server();
             let (requests, reader) = requests(&[server.local_addr().unwrap()]);
-            let (mut ports, mut told) = launched(requests, reader);
+            let (mut ports, mut reported) = sent(requests, reader);
             let mut request = [0; 64];
             let (length, client) = server.recv_from(&mut request).unwrap();
             server.send_to(&request[..length], client).unwrap();
 
-            let transmitted = if told.is_empty() {
+            let transmitted = if reported.is_empty() {
                 next(&mut ports).await
             } else {
-                told.remove(0)
+                reported.remove(0)
             };
             let Inbound::Transmitted(_, sent) = transmitted else {
                 panic!("{transmitted:?}")
@@ -372,7 +381,7 @@ mod tests {
             let closed = server().local_addr().unwrap();
             let (requests, reader) = requests(&[closed]);
             let source = requests[0].0.source;
-            let (mut ports, mut arrived) = launched(requests, reader);
+            let (mut ports, mut arrived) = sent(requests, reader);
             while !matches!(arrived.last(), Some(Inbound::Unreachable(one, _)) if *one == source) {
                 arrived.push(next(&mut ports).await);
             }
@@ -388,7 +397,7 @@ mod tests {
                     .each_ref()
                     .map(|server| server.local_addr().unwrap()),
             );
-            let (mut ports, _) = launched(requests, reader);
+            let (mut ports, _) = sent(requests, reader);
             for (server, datagrams) in servers.iter().zip([50, 50, 1]) {
                 let client = server.recv_from(&mut [0; 64]).unwrap().1;
                 for _ in 0..datagrams {
@@ -396,15 +405,15 @@ mod tests {
                 }
             }
             // Three turns of three ports; loopback delivers before a send returns.
-            let mut heard = Vec::new();
-            while heard.len() < 9 {
+            let mut received = Vec::new();
+            while received.len() < 9 {
                 if let Inbound::Datagram { from, .. } = next(&mut ports).await {
-                    heard.push(from);
+                    received.push(from);
                 }
             }
             assert!(
-                heard.contains(&servers[2].local_addr().unwrap()),
-                "{heard:?}"
+                received.contains(&servers[2].local_addr().unwrap()),
+                "{received:?}"
             );
         });
     }
@@ -415,12 +424,12 @@ mod tests {
             let server = server();
             let (requests, reader) = requests(&[server.local_addr().unwrap()]);
             let expires = requests[0].0.expires;
-            let (mut ports, _) = launched(requests, reader);
+            let (mut ports, _) = sent(requests, reader);
             let closes = ports.poll_timeout().unwrap();
             assert_eq!(
                 closes,
                 expires + LINGERING,
-                "a reply that comes too late is heard as well"
+                "a reply that comes too late is received as well"
             );
             ports.handle_timeout(expires);
             assert_eq!(ports.poll_timeout(), Some(closes));
@@ -430,17 +439,17 @@ mod tests {
     }
 
     #[test]
-    fn a_late_reply_is_heard_after_further_requests_and_the_ports_stay_few() {
+    fn a_late_reply_is_received_after_further_requests_and_the_ports_stay_few() {
         with_runtime(async || {
             let server = server();
             let address = server.local_addr().unwrap();
             let ask = || requests(&[address]);
             let (first, reader) = ask();
             let asked = first[0].0.source;
-            let (mut ports, _) = launched(first, reader);
+            let (mut ports, _) = sent(first, reader);
             for number in 2..=PORTS_OF_A_SOURCE + 2 {
                 let (transmit, bytes) = ask().0.remove(0);
-                let _ = ports.launch(transmit, &bytes).unwrap();
+                let _ = ports.send(transmit, &bytes).unwrap();
                 assert_eq!(ports.ports.len(), number.min(PORTS_OF_A_SOURCE));
             }
 
@@ -471,11 +480,11 @@ mod tests {
                 .collect();
             let ask = || requests(&addresses);
             let (first, reader) = ask();
-            let (mut ports, _) = launched(first, reader);
+            let (mut ports, _) = sent(first, reader);
             let second = ask().0;
             let expires = second[0].0.expires;
             for (transmit, bytes) in second {
-                let _ = ports.launch(transmit, &bytes).unwrap();
+                let _ = ports.send(transmit, &bytes).unwrap();
             }
             ports.handle_timeout(expires);
             assert_eq!(

@@ -1,4 +1,4 @@
-//! One port of a request: carries back what comes in, with the time at which it did.
+//! The port of one request: hands over its input, with the time of each datagram.
 
 use ntp_os_clock::ClockReader;
 use ntp_proto::clock::{Stamp, StampOrigin};
@@ -11,12 +11,12 @@ use tokio::io::unix::AsyncFd;
 /// Longer replies are cut off and then fail to decode.
 const BUFFER: usize = 1280;
 
-/// What came in for a request.
+/// The input for a request.
 #[derive(Debug)]
 pub(crate) enum Inbound {
-    /// The request left.
+    /// The request has left, at this time.
     Transmitted(TransmitToken, Stamp),
-    /// A datagram came.
+    /// A datagram has arrived.
     Datagram {
         source: SourceId,
         from: SocketAddr,
@@ -24,37 +24,43 @@ pub(crate) enum Inbound {
         received: Stamp,
         bytes: Box<[u8]>,
     },
-    /// The network says that the request did not arrive, with the operating system's error number
-    /// for the reason.
+    /// The network reports that the request did not arrive, with the operating system's error
+    /// number.
     Unreachable(SourceId, i32),
 }
 
-/// A token that waits for the kernel's transmit timestamp.
-pub(crate) struct Waiting {
+/// A request that waits for the kernel's transmit timestamp.
+pub(crate) struct Unstamped {
     pub(crate) token: TransmitToken,
     pub(crate) id: SendId,
-    /// When we called the system, in case that the kernel does not tell.
+    /// The time at which the request was handed to the kernel, in case it reports none.
     pub(crate) fallback: Stamp,
 }
 
-/// Takes in what comes at one port.
-pub(crate) struct Pump {
+/// Reads one port.
+pub(crate) struct RequestPort {
     source: SourceId,
     socket: AsyncFd<Socket>,
     reader: ClockReader,
-    waiting: Option<Waiting>,
-    /// What came in and has to let something else pass.
+    waiting: Option<Unstamped>,
+    /// A datagram that is handed over after its request's timestamp.
     held: Option<Inbound>,
-    /// Whether there may be something in the error queue, and in the queue of datagrams.
-    unread: (bool, bool),
+    unread: Unread,
 }
 
-impl Pump {
+/// The queues of the socket that may contain something.
+#[derive(Clone, Copy)]
+struct Unread {
+    errors: bool,
+    datagrams: bool,
+}
+
+impl RequestPort {
     pub(crate) const fn new(
         source: SourceId,
         socket: AsyncFd<Socket>,
         reader: ClockReader,
-        waiting: Option<Waiting>,
+        waiting: Option<Unstamped>,
     ) -> Self {
         Self {
             source,
@@ -62,11 +68,14 @@ impl Pump {
             reader,
             waiting,
             held: None,
-            unread: (false, false),
+            unread: Unread {
+                errors: false,
+                datagrams: false,
+            },
         }
     }
 
-    /// Waits for something to come in.
+    /// Waits for input.
     pub(crate) async fn next(mut self) -> Option<(Inbound, Self)> {
         loop {
             if let Some(inbound) = self.take() {
@@ -78,12 +87,15 @@ impl Pump {
                 .await
                 .ok()?;
             // A timestamp that we wait for comes first.
-            self.unread = (ready.ready().is_error() || self.waiting.is_some(), true);
+            self.unread = Unread {
+                errors: ready.ready().is_error() || self.waiting.is_some(),
+                datagrams: true,
+            };
             ready.clear_ready();
         }
     }
 
-    /// What has come in.
+    /// The next input that is there already.
     fn take(&mut self) -> Option<Inbound> {
         let Self {
             source,
@@ -96,20 +108,20 @@ impl Pump {
         if held.is_some() {
             return held.take();
         }
-        if unread.0 {
-            let told = noticed(socket.get_ref(), *source, waiting, reader);
-            if told.is_some() {
-                return told;
+        if unread.errors {
+            let reported = read_error_queue(socket.get_ref(), *source, waiting, reader);
+            if reported.is_some() {
+                return reported;
             }
-            unread.0 = false;
+            unread.errors = false;
         }
-        if unread.1 {
+        if unread.datagrams {
             let datagram = received(socket.get_ref(), *source, reader);
-            unread.1 = datagram.is_some();
-            // If the kernel has not told when the request left and a reply is here, it will not
+            unread.datagrams = datagram.is_some();
+            // If the kernel has not reported when the request left and a reply is here, it will not
             // tell any more.
             return match waiting.take_if(|_| datagram.is_some()) {
-                Some(Waiting {
+                Some(Unstamped {
                     token, fallback, ..
                 }) => {
                     *held = datagram;
@@ -122,11 +134,11 @@ impl Pump {
     }
 }
 
-/// What the error queue tells us.
-pub(crate) fn noticed(
+/// The next report of the socket's error queue.
+pub(crate) fn read_error_queue(
     socket: &Socket,
     source: SourceId,
-    waiting: &mut Option<Waiting>,
+    waiting: &mut Option<Unstamped>,
     reader: &ClockReader,
 ) -> Option<Inbound> {
     while let Ok(Some(notice)) = socket.notice() {
@@ -138,7 +150,7 @@ pub(crate) fn noticed(
                 ));
             }
             Notice::Transmitted(stamp) => {
-                if let Some(Waiting { token, .. }) =
+                if let Some(Unstamped { token, .. }) =
                     waiting.take_if(|waiting| waiting.id == stamp.id)
                 {
                     return Some(Inbound::Transmitted(
@@ -165,7 +177,7 @@ fn received(socket: &Socket, source: SourceId, reader: &ClockReader) -> Option<I
     })
 }
 
-/// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
+/// A kernel timestamp in the time of our clock; our own reading where it is missing.
 fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
     match stamp {
         None => Stamp {
