@@ -1,8 +1,10 @@
-//! Keys and cookies of NTS that our sources have been granted, kept over a restart so that it needs
-//! no handshake.
+//! The NTS keys and cookies of our sources, kept over a restart so that it needs no handshake.
 //!
 //! They are written when the daemon ends and removed when it starts: a cookie must not be used
-//! twice, and after a crash nobody would know which have been.
+//! twice, and after a crash it would be unknown which have been.
+//!
+//! The file is a JSON document with a `schema` number. A file of another schema is removed like any
+//! other, and new keys are established: nothing is lost but one handshake for each source.
 
 use crate::state::file;
 use crate::state::wall_clock::unix_now;
@@ -17,8 +19,14 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// The version of the file.
-const SCHEMA: u32 = 1;
+/// The version of the file. Until schema 1, `trust` was a text that depended on the build.
+const SCHEMA: u32 = 2;
+
+/// The part of the file that every schema has.
+#[derive(Deserialize)]
+struct AnySchema {
+    schema: u32,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -30,8 +38,8 @@ struct Kept {
 #[derive(Serialize, Deserialize)]
 struct KeptSession {
     ke_server: String,
-    /// What the server's certificate was held to; with other demands the keys are not to be used.
-    trust: String,
+    /// The demands that the server's certificate met; with others the keys are not used.
+    trust: TrustFingerprint,
     address: SocketAddr,
     aead: u16,
     primary: KeptPair,
@@ -40,6 +48,40 @@ struct KeptSession {
     not_before_unix_s: i64,
     not_after_unix_s: i64,
     age_s: u64,
+}
+
+/// The demands of a source on key establishment, in a form that can be stored and compared.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct TrustFingerprint {
+    /// The files of authorities, in the order of the configuration.
+    certificate_authorities: Vec<String>,
+    system_authorities: bool,
+    /// SHA-256 digests, in hexadecimal digits.
+    pinned_keys: Vec<String>,
+    /// The offered algorithms by their numbers (IANA registry of AEAD algorithms), the preferred one first.
+    aead_algorithms: Vec<u16>,
+}
+
+impl TrustFingerprint {
+    fn new(trust: &Trust) -> Self {
+        let files = trust.certificate_authorities.iter();
+        Self {
+            certificate_authorities: files
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect(),
+            system_authorities: trust.system_authorities,
+            pinned_keys: trust
+                .pinned_keys
+                .iter()
+                .map(|digest| HEXLOWER.encode(digest))
+                .collect(),
+            aead_algorithms: trust
+                .aead_algorithms
+                .iter()
+                .map(|algorithm| algorithm.id())
+                .collect(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,7 +128,7 @@ impl KeptSession {
         };
         Some(Self {
             ke_server: address.to_string(),
-            trust: describe(trust),
+            trust: TrustFingerprint::new(trust),
             address: *granted.addresses.first()?,
             aead: granted.keys.primary.algorithm().id(),
             primary: KeptPair::new(&granted.keys.primary),
@@ -129,43 +171,29 @@ impl KeptSession {
     }
 }
 
-/// What a source demands of certificates, in a form that can be compared.
-fn describe(trust: &Trust) -> String {
-    format!("{trust:?}")
-}
-
-/// Takes what an earlier run has kept for these sources; then the file is gone.
+/// Takes the sessions that an earlier run has kept for these sources, and removes the file.
 pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Granted)> {
     let Some(text) = file::read(path).map(Zeroizing::new) else {
         return Vec::new();
     };
     if let Err(error) = file::remove(path) {
-        // Using the cookies now and again at the next start would tell observers that both are the
-        // same client.
+        // A cookie that is used now and again at the next start would show observers that both are
+        // the same client.
         tracing::warn!(
             "cannot remove {}: {error}; new keys are established instead",
             path.display()
         );
         return Vec::new();
     }
-    let kept: Kept = match serde_json::from_slice(&text) {
-        Ok(kept) => kept,
-        Err(error) => {
-            tracing::warn!(
-                "the kept keys of NTS cannot be read ({error}); new ones are established"
-            );
-            return Vec::new();
-        }
-    };
-    if kept.schema != SCHEMA {
+    let Some(kept) = parse(&text) else {
         return Vec::new();
-    }
+    };
     let since_saved = unix_now().saturating_sub(kept.saved_unix_s);
     let of = |(place, entry): (usize, &SourceEntry)| {
         let SourceKind::Nts { address, trust } = &entry.kind else {
             return None;
         };
-        let (name, trust) = (address.to_string(), describe(trust));
+        let (name, trust) = (address.to_string(), TrustFingerprint::new(trust));
         let session = kept
             .sessions
             .iter()
@@ -175,7 +203,22 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Grante
     sources.iter().enumerate().filter_map(of).collect()
 }
 
-/// These as a file for the next start; `None` if there are none.
+/// The content of the file; `None` if it cannot be used. A file of another schema is no error.
+fn parse(text: &[u8]) -> Option<Kept> {
+    let kept = serde_json::from_slice(text).and_then(|AnySchema { schema }| {
+        (schema == SCHEMA)
+            .then(|| serde_json::from_slice(text))
+            .transpose()
+    });
+    kept.unwrap_or_else(|error| {
+        tracing::warn!(
+            "the stored NTS keys of the sources cannot be read ({error}); new keys are established"
+        );
+        None
+    })
+}
+
+/// The sessions as a file for the next start; `None` if there are none.
 pub(crate) fn to_octets(
     sources: &[SourceEntry],
     sessions: &[(GroupId, Granted)],
@@ -188,8 +231,9 @@ pub(crate) fn to_octets(
         saved_unix_s: unix_now(),
         sessions: sessions.iter().filter_map(of).collect(),
     };
-    (!kept.sessions.is_empty())
-        .then(|| serde_json::to_vec(&kept).expect("invariant: digits can be written as JSON"))
+    (!kept.sessions.is_empty()).then(|| {
+        serde_json::to_vec(&kept).expect("invariant: text and numbers can be written as JSON")
+    })
 }
 
 #[cfg(test)]
@@ -243,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_comes_back_once_and_nobody_else_can_read_it() {
+    fn kept_sessions_come_back_once_and_only_their_owner_can_read_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         let sources = [
@@ -298,12 +342,25 @@ mod tests {
         for text in [
             "",
             "{",
-            "{\"schema\":1,\"saved_unix_s\":0,\"sessions\":[{}]}",
-            "{\"schema\":2}",
+            "{\"schema\":2,\"saved_unix_s\":0,\"sessions\":[{}]}",
+            "{\"schema\":3}",
         ] {
             std::fs::write(&path, text).unwrap();
             assert!(take(&path, &[source("a.example", Trust::default())]).is_empty());
             assert!(!path.exists());
         }
+    }
+
+    #[test]
+    fn a_file_of_schema_1_is_replaced_without_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let text = r#"{"schema":1,"saved_unix_s":0,"sessions":[{"ke_server":"a.example:4460",
+            "trust":"Trust { system_authorities: true }","address":"192.0.2.1:123"}]}"#;
+        std::fs::write(&path, text).unwrap();
+        assert!(parse(text.as_bytes()).is_none());
+        let sources = [source("a.example", Trust::default())];
+        assert!(take(&path, &sources).is_empty());
+        assert!(!path.exists());
     }
 }
