@@ -45,7 +45,7 @@ build() {
     local program arguments=()
     for program in "$@"; do arguments+=(--bin "$program"); done
     echo "building (profile dist, as it ships) …" >&2
-    cargo build --profile dist --quiet --locked -p ntp-daemon -p test-binaries "${arguments[@]}"
+    cargo build --profile dist --quiet --locked -p ntp-daemon -p ntp-load -p test-binaries "${arguments[@]}"
 }
 target=${CARGO_TARGET_DIR:-$PWD/target}
 ours=$target/dist

@@ -17,7 +17,7 @@
 //! | `checks` | what can only be seen from several sections together |
 //! | `diagnostic` | errors and warnings |
 //! | `leap_seconds` | the text of the file that `leap-seconds-file` names |
-//! | [`text`] | single values of a command line |
+//! | [`text`], `span` | single values of a command line |
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -35,6 +35,7 @@ mod leap_seconds;
 mod load;
 mod raw;
 mod section;
+mod span;
 mod suggest;
 pub mod text;
 
@@ -49,3 +50,4 @@ pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};
 pub use load::{Loaded, for_pools, load, parse_str};
 /// Part of [`Trust`].
 pub use ntp_proto::nts::AeadAlgorithm;
+pub use span::parse_span;

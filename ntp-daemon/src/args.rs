@@ -1,11 +1,11 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use ntp_config::LogLevel;
+use ntp_config::{LogLevel, parse_span};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Keeps the clock right with NTP, and serves time to others.
+/// Synchronizes the clock with NTP, and serves time to others.
 #[derive(Parser, Debug)]
 #[command(
     name = "ntp-daemon",
@@ -17,13 +17,13 @@ pub(crate) struct Args {
     /// The configuration file [default: /etc/truechimer/ntp.toml]
     #[arg(short, long, value_name = "FILE", conflicts_with = "pool")]
     pub(crate) config: Option<PathBuf>,
-    /// Take the time from these pools, without any configuration file
+    /// Use these pools as sources, without a configuration file
     #[arg(short, long, value_name = "NAME", num_args = 1..)]
     pub(crate) pool: Vec<String>,
-    /// How much to log: error, warn, info, debug or trace
+    /// The log level: error, warn, info, debug or trace
     #[arg(short, long, value_name = "LEVEL", global = true)]
     pub(crate) log_level: Option<LogLevel>,
-    /// Only check the configuration
+    /// Check the configuration and exit
     #[arg(long)]
     pub(crate) check: bool,
     #[command(subcommand)]
@@ -32,20 +32,20 @@ pub(crate) struct Args {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show a reference server and a client with a wrong virtual clock on this machine, without
-    /// root or internet
+    /// Show a client with a wrong virtual clock that follows a reference server, both on this
+    /// machine, without root or internet
     Demo(DemoOptions),
 }
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct DemoOptions {
     /// End after this time, with success only if the clock has become right
-    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
     pub(crate) end_after: Option<Duration>,
-    /// How far the virtual clock is off at the start, in seconds
+    /// The offset of the virtual clock at the start, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = -0.35, allow_negative_numbers = true)]
     pub(crate) offset: f64,
-    /// How much too fast the virtual clock runs, in parts per million
+    /// The frequency error of the virtual clock, in parts per million; positive: it runs fast
     #[arg(
         long,
         value_name = "PPM",
@@ -53,25 +53,6 @@ pub(crate) struct DemoOptions {
         allow_negative_numbers = true
     )]
     pub(crate) drift: f64,
-}
-
-/// A time span as people write it: `90`, `60s`, `5m`, `1h`, `500ms`.
-fn span(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let seconds = match unit {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("write it like 60s, 5m or 1h".into()),
-    };
-    let number: f64 = number
-        .parse()
-        .map_err(|_| "write it like 60s, 5m or 1h".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -82,17 +63,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn spans_are_read_as_people_write_them() {
-        assert_eq!(span("60s"), Ok(Duration::from_secs(60)));
-        assert_eq!(span("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(span("1.5m"), Ok(Duration::from_secs(90)));
-        assert_eq!(span("250ms"), Ok(Duration::from_millis(250)));
-        assert!(span("soon").is_err());
-        assert!(span("1e999h").is_err());
-        assert!(span("-5s").is_err());
     }
 
     #[test]

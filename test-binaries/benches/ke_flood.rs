@@ -22,8 +22,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use ntp_os_clock::yield_to_all;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use test_binaries::harness::{Daemon, NtsAddresses, NtsLoopback};
-use test_binaries::{Asker, HandshakeFlood};
+use test_support::{Asker, Daemon, HandshakeFlood, NtsAddresses, NtsLoopback};
 
 /// A reply that has not come by then is counted as lost.
 const PATIENCE: Duration = Duration::from_secs(1);

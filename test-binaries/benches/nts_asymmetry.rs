@@ -16,8 +16,8 @@ use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpDuration, NtpTimestamp, PollInterval};
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
-use test_binaries::NtsSession;
-use test_binaries::harness::{Daemon, DaemonConfig, NtsAddresses, NtsLoopback};
+use test_support::NtsSession;
+use test_support::{Daemon, DaemonConfig, NtsAddresses, NtsLoopback};
 
 /// How long a reply may take.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Telling on standard output what happens, without drowning anybody in it.
+//! Lines on standard output, at most one a second.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// The shortest time between two lines.
 const SPACING: Duration = Duration::from_secs(1);
 
-/// Writes at most one line a second, and how many it left out.
+/// Writes at most one line a second, with the number of lines that were left out.
 #[derive(Debug, Default)]
 pub struct Announcer {
     last: Option<Instant>,
@@ -15,8 +15,8 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Tells `line` now, or counts it as left out.
-    pub fn tell(&mut self, line: impl Display) {
+    /// Writes `line` now, or counts it as left out.
+    pub fn announce(&mut self, line: impl Display) {
         let now = Instant::now();
         if self
             .last
@@ -26,7 +26,7 @@ impl Announcer {
             return;
         }
         self.last = Some(now);
-        // Who has closed our output does not want to read it.
+        // A reader that has closed our output does not want the line.
         let _ = match std::mem::take(&mut self.left_out) {
             0 => writeln!(io::stdout(), "{line}"),
             more => writeln!(
@@ -36,7 +36,7 @@ impl Announcer {
         };
     }
 
-    /// Tells where the server listens: always the first line, so that a script can wait for it.
+    /// Writes the address of the server: always the first line, so that a script can wait for it.
     pub fn listening(address: impl Display) {
         let _ = writeln!(io::stdout(), "listening on {address}");
     }

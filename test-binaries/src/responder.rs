@@ -1,4 +1,4 @@
-//! A small NTP server: it reads requests, and somebody else decides what is sent back, and when.
+//! A small NTP server: it reads requests, and a function makes the replies, at once or delayed.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,29 +7,29 @@ use std::time::{Duration, Instant};
 
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::time::NtpTimestamp;
-use ntp_udp::{BindError, BindOptions, Socket, SourceAddress};
+use ntp_udp::{BindOptions, Socket, SourceAddress};
 
-use crate::Request;
+use crate::{Announcer, Request, ServerOptions};
 
 /// The largest request that is read whole.
 const LARGEST_REQUEST: usize = 2048;
 
-/// The most replies that wait for their time to be sent; more are dropped.
+/// The limit of delayed replies; more are dropped.
 const MOST_WAITING: usize = 1024;
 
 /// One datagram to send back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// How long to hold it back.
+    /// The delay before it is sent.
     pub after: Duration,
-    /// Its octets.
+    /// The datagram.
     pub octets: Vec<u8>,
     /// True if it comes from another port than the one that was asked.
     pub elsewhere: bool,
 }
 
 impl Outgoing {
-    /// To be sent at once.
+    /// A datagram that is sent at once.
     #[must_use]
     pub fn now(octets: impl Into<Vec<u8>>) -> Self {
         Self {
@@ -49,48 +49,45 @@ struct Waiting {
     octets: Vec<u8>,
 }
 
-/// The server.
+/// A server that listens.
 #[derive(Debug)]
 pub struct Responder {
     socket: Socket,
+    options: ServerOptions,
     clock: ClockReader,
     waiting: VecDeque<Waiting>,
 }
 
 impl Responder {
-    /// Listens on `address`; port 0 is any free one.
+    /// Listens where `options` say, and announces the address.
     ///
     /// # Errors
-    /// Says what was tried and what may help.
-    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+    /// If the address cannot be bound; in words, with the remedy.
+    pub fn start(options: ServerOptions) -> Result<Self, String> {
         let socket = Socket::bind(&BindOptions {
             reuse_port: false,
-            ..BindOptions::server(address)
-        })?;
-        Ok(Self {
-            socket,
+            ..BindOptions::server(options.listen)
+        });
+        let responder = Self {
+            socket: socket.map_err(|error| error.to_string())?,
+            options,
             clock: Clock::measuring().reader(),
             waiting: VecDeque::new(),
-        })
+        };
+        Announcer::listening(responder.socket.local_address());
+        Ok(responder)
     }
 
-    /// Where it listens.
-    #[must_use]
-    pub const fn local_address(&self) -> SocketAddr {
-        self.socket.local_address()
-    }
-
-    /// Serves for `span`, or until the process is ended. `answer` gets each request, and a clock
-    /// for its reply.
+    /// Serves for the time that the options say. `answer` gets each request, and a clock for its
+    /// reply.
     ///
     /// # Errors
-    /// Those of receiving; what cannot be sent is lost, as on any network.
+    /// Those of receiving; a reply that cannot be sent is lost, as on any network.
     pub fn serve(
         &mut self,
-        span: Option<Duration>,
         mut answer: impl FnMut(&Request, &ClockReader) -> Vec<Outgoing>,
     ) -> io::Result<()> {
-        let end = span.map(|span| Instant::now() + span);
+        let end = self.options.end();
         let mut buffer = [0; LARGEST_REQUEST];
         while end.is_none_or(|end| Instant::now() < end) {
             self.send_what_is_due();
@@ -135,7 +132,7 @@ impl Responder {
             elsewhere,
         } = outgoing;
         if elsewhere {
-            let other = SocketAddr::new(self.local_address().ip(), 0);
+            let other = SocketAddr::new(self.socket.local_address().ip(), 0);
             let _ = std::net::UdpSocket::bind(other).and_then(|socket| socket.send_to(&octets, to));
         } else if after.is_zero() {
             let _ = self.socket.send_from(&octets, to, from);

@@ -1,22 +1,21 @@
-//! The least that an NTP server can cost: it receives batches with kernel receive timestamps, swaps
-//! the fields, reads the clock, and sends batches. It looks at nothing else, and so is the floor
-//! that real servers are measured against.
+//! The least cost of an NTP server: it receives batches with kernel receive timestamps, swaps the
+//! fields, reads the clock, and sends batches. It checks nothing else, and so is the floor that real
+//! servers are measured against.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::time::NtpTimestamp;
 use ntp_udp::{BindOptions, MAX_BATCH, ReceiveBatch, Received, SendBatch, Socket};
-use test_binaries::{Announcer, seconds};
+use test_binaries::{Announcer, ServerOptions};
 
-/// The longest datagram that is sent back whole.
+/// The longest datagram that is sent back whole, in octets.
 const LONGEST: usize = 1280;
-/// How long it waits for requests before it looks whether its time is over.
+/// The time of one wait for requests, after which the end of the run is checked.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Version 4, mode 4 (server), no warning; stratum 1, poll 2⁶ s, precision 2⁻²⁰ s.
 const FIRST_WORD: [u8; 4] = [0x24, 1, 6, 0xEC];
@@ -26,25 +25,21 @@ const FIRST_WORD: [u8; 4] = [0x24, 1, 6, 0xEC];
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Address and port to listen on; port 0 is any free one
-    #[arg(short, long, value_name = "ADDRESS", default_value = "127.0.0.1:1123")]
-    listen: SocketAddr,
-    /// End after so many seconds instead of running until SIGTERM
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
-    span: Option<Duration>,
+    #[command(flatten)]
+    server: ServerOptions,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let options = BindOptions {
         reuse_port: false,
-        ..BindOptions::server(args.listen)
+        ..BindOptions::server(args.server.listen)
     };
     let socket = Socket::bind(&options).map_err(|error| error.to_string())?;
     socket.set_read_timeout(Some(PATIENCE))?;
     Announcer::listening(socket.local_address());
     let clock = Clock::measuring().reader();
-    let end = args.span.map(|span| Instant::now() + span);
+    let end = args.server.end();
     let (mut requests, mut replies) = (
         ReceiveBatch::new(MAX_BATCH, LONGEST),
         SendBatch::new(MAX_BATCH, LONGEST),
@@ -75,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes the reply into `room` and tells its length; what is no NTP packet comes back as nothing.
+/// Writes the reply into `room` and returns its length; 0 for what is not an NTP packet.
 fn echo(octets: &[u8], received: &Received, clock: &ClockReader, room: &mut [u8]) -> usize {
     let Some(room) = room.get_mut(..octets.len()) else {
         return 0;

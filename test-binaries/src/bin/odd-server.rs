@@ -2,26 +2,25 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use ntp_config::parse_span;
 use ntp_os_clock::ClockReader;
 use ntp_proto::packet::{Header, KissCode, LeapIndicator, ReferenceId, Stratum, Version};
 use ntp_proto::time::{NtpDuration, NtpShort, NtpTimestamp};
-use test_binaries::{Announcer, Outgoing, Request, Responder, seconds};
+use test_binaries::{Announcer, Outgoing, Request, Responder, ServerOptions};
 
-/// Answer NTP requests in an odd way, to see what a client makes of it.
+/// Answer NTP requests in an odd way, to test clients.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Address and port to listen on; port 0 is any free one
-    #[arg(short, long, value_name = "ADDRESS", default_value = "127.0.0.1:1123")]
-    listen: SocketAddr,
-    /// What to do with a request
+    #[command(flatten)]
+    server: ServerOptions,
+    /// The way of answering
     #[arg(short, long, default_value = "honest")]
-    behaviour: Behaviour,
-    /// Tell a time that is wrong by so many seconds; positive: ahead
+    behavior: Behavior,
+    /// The error of the served time in seconds; positive: ahead
     #[arg(
         long,
         value_name = "SECONDS",
@@ -29,38 +28,35 @@ struct Args {
         allow_negative_numbers = true
     )]
     offset: f64,
-    /// The stratum to tell
+    /// The stratum of the replies
     #[arg(long, default_value_t = 1)]
     stratum: u8,
-    /// How late a late reply is
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "20")]
+    /// The delay of a late reply
+    #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "20")]
     delay: Duration,
     /// Send an honest reply after the odd one
     #[arg(long)]
     then_honest: bool,
-    /// End after so many seconds instead of running until SIGTERM
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
-    span: Option<Duration>,
 }
 
 /// The ways of misbehaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Behaviour {
-    /// Tell the time (as wrong as `--offset` says)
+enum Behavior {
+    /// Serve the time, with the error that `--offset` sets
     Honest,
-    /// Say nothing
+    /// Do not answer
     Silent,
-    /// Say that the server's own clock is not synchronised
-    Unsynchronised,
-    /// Answer with an origin that nobody sent, as a forger would who cannot see the request
+    /// Report that the server is not synchronized
+    Unsynchronized,
+    /// Answer with a wrong origin timestamp, like a forger who cannot see the request
     WrongOrigin,
     /// Send each reply three times
     Duplicate,
     /// Hold each reply back for `--delay`
     Late,
-    /// Send a reply that ends in its middle
+    /// Send a truncated reply
     Short,
-    /// Send what is no NTP packet at all
+    /// Send datagrams that are not NTP packets
     Garbage,
     /// Leave the receive and transmit timestamps empty
     NoTimestamps,
@@ -68,9 +64,9 @@ enum Behaviour {
     OtherPort,
     /// Answer in version 5 of the protocol
     Version5,
-    /// Say that the server's own clock may be wrong by 20 s
+    /// Report a root dispersion of 20 s
     RootDistance,
-    /// Say that the server follows its client
+    /// Report the client as the server's reference
     Loop,
     /// Send a DENY kiss
     KissDeny,
@@ -78,15 +74,15 @@ enum Behaviour {
     KissRstr,
     /// Send a RATE kiss
     KissRate,
-    /// Send a DENY kiss to a request that nobody sent, as a forger would who cannot see the request
+    /// Send a DENY kiss with a wrong origin timestamp, like a forger who cannot see the request
     ForgedKiss,
 }
 
 impl Args {
     fn answer(&self, request: &Request, clock: &ClockReader) -> Vec<Outgoing> {
         let honest = self.honest(request, clock);
-        let mut replies = odd(self.behaviour, &honest, request);
-        if self.behaviour == Behaviour::Late {
+        let mut replies = odd(self.behavior, &honest, request);
+        if self.behavior == Behavior::Late {
             replies
                 .iter_mut()
                 .for_each(|reply| reply.after = self.delay);
@@ -97,58 +93,58 @@ impl Args {
         replies
     }
 
-    /// What the options `--offset` and `--stratum` make of the true time.
+    /// The reply with the options `--offset` and `--stratum` applied.
     fn honest(&self, request: &Request, clock: &ClockReader) -> Header {
-        let lie = NtpDuration::from_seconds(self.offset);
-        let told = request.true_time(clock.now());
+        let error = NtpDuration::from_seconds(self.offset);
+        let reply = request.true_time(clock.now());
         Header {
             stratum: Stratum::from_bits(self.stratum),
-            reference_time: told.reference_time + lie,
-            receive: told.receive + lie,
-            transmit: told.transmit + lie,
-            ..told
+            reference_time: reply.reference_time + error,
+            receive: reply.receive + error,
+            transmit: reply.transmit + error,
+            ..reply
         }
     }
 }
 
-fn odd(behaviour: Behaviour, honest: &Header, request: &Request) -> Vec<Outgoing> {
+fn odd(behavior: Behavior, honest: &Header, request: &Request) -> Vec<Outgoing> {
     let forged_origin = NtpTimestamp::from_bits(!honest.origin.to_bits());
     let kiss = |code| request.kiss(code, honest.transmit);
-    let header = match behaviour {
-        Behaviour::Silent => return Vec::new(),
-        Behaviour::Short => return vec![Outgoing::now(&honest.encode()[..30])],
-        Behaviour::Garbage => return vec![Outgoing::now(vec![0xFF; 300]), Outgoing::now(*b"?")],
-        Behaviour::Duplicate => return vec![Outgoing::now(honest.encode()); 3],
-        Behaviour::Honest | Behaviour::Late => *honest,
-        Behaviour::Unsynchronised => Header {
+    let header = match behavior {
+        Behavior::Silent => return Vec::new(),
+        Behavior::Short => return vec![Outgoing::now(&honest.encode()[..30])],
+        Behavior::Garbage => return vec![Outgoing::now(vec![0xFF; 300]), Outgoing::now(*b"?")],
+        Behavior::Duplicate => return vec![Outgoing::now(honest.encode()); 3],
+        Behavior::Honest | Behavior::Late => *honest,
+        Behavior::Unsynchronized => Header {
             leap: LeapIndicator::Unsynchronized,
             stratum: Stratum::UNSYNCHRONIZED,
             ..*honest
         },
-        Behaviour::WrongOrigin => Header {
+        Behavior::WrongOrigin => Header {
             origin: forged_origin,
             ..*honest
         },
-        Behaviour::NoTimestamps => Header {
+        Behavior::NoTimestamps => Header {
             receive: NtpTimestamp::UNKNOWN,
             transmit: NtpTimestamp::UNKNOWN,
             ..*honest
         },
-        Behaviour::OtherPort => {
+        Behavior::OtherPort => {
             return vec![Outgoing {
                 elsewhere: true,
                 ..Outgoing::now(honest.encode())
             }];
         }
-        Behaviour::Version5 => Header {
+        Behavior::Version5 => Header {
             version: Version::from_bits(5),
             ..*honest
         },
-        Behaviour::RootDistance => Header {
+        Behavior::RootDistance => Header {
             root_dispersion: NtpShort::from_bits(20 << 16),
             ..*honest
         },
-        Behaviour::Loop => {
+        Behavior::Loop => {
             let reference_id = ReferenceId::from_address(request.from.ip());
             Header {
                 stratum: Stratum::from_bits(2),
@@ -156,10 +152,10 @@ fn odd(behaviour: Behaviour, honest: &Header, request: &Request) -> Vec<Outgoing
                 ..*honest
             }
         }
-        Behaviour::KissDeny => kiss(KissCode::Deny),
-        Behaviour::KissRstr => kiss(KissCode::Rstr),
-        Behaviour::KissRate => kiss(KissCode::Rate),
-        Behaviour::ForgedKiss => Header {
+        Behavior::KissDeny => kiss(KissCode::Deny),
+        Behavior::KissRstr => kiss(KissCode::Rstr),
+        Behavior::KissRate => kiss(KissCode::Rate),
+        Behavior::ForgedKiss => Header {
             origin: forged_origin,
             ..kiss(KissCode::Deny)
         },
@@ -169,11 +165,10 @@ fn odd(behaviour: Behaviour, honest: &Header, request: &Request) -> Vec<Outgoing
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let mut responder = Responder::bind(args.listen).map_err(|error| error.to_string())?;
-    Announcer::listening(responder.local_address());
+    let mut responder = Responder::start(args.server)?;
     let mut announcer = Announcer::default();
-    responder.serve(args.span, |request, clock| {
-        announcer.tell(format_args!("{}: {:?}", request.from, args.behaviour));
+    responder.serve(|request, clock| {
+        announcer.announce(format_args!("{}: {:?}", request.from, args.behavior));
         args.answer(request, clock)
     })?;
     Ok(())

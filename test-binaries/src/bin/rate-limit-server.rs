@@ -1,37 +1,32 @@
-//! An NTP server that bears one request of each address in 32 s and answers others with a RATE
+//! An NTP server that accepts one request of each address in 32 s and answers others with a RATE
 //! kiss, which forces the poll interval of a client up to 32 s.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ntp_proto::packet::{Header, KissCode};
 use ntp_proto::time::PollInterval;
-use test_binaries::{Announcer, Outgoing, Responder, seconds};
+use test_binaries::{Announcer, Outgoing, Responder, ServerOptions};
 
-/// The most addresses that are remembered; whoever comes on top of them is not limited.
+/// The limit of addresses that are remembered; further ones are not rate limited.
 const MOST_CLIENTS: usize = 100_000;
 
-/// Tell the time to each address once in 32 s, and answer requests that come earlier with a RATE
-/// kiss.
+/// Serve the time to each address once in 32 s, and answer earlier requests with a RATE kiss.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Address and port to listen on; port 0 is any free one
-    #[arg(short, long, value_name = "ADDRESS", default_value = "127.0.0.1:1123")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    server: ServerOptions,
     /// The poll interval to force clients to, as a power of two of seconds: 5 is 32 s
     #[arg(long, value_name = "LOG2_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(i8).range(1..=17))]
     poll: i8,
-    /// End after so many seconds instead of running until SIGTERM
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
-    span: Option<Duration>,
 }
 
-/// When each address asked last, whatever it was answered.
+/// The time of the last request of each address, whatever the answer.
 #[derive(Debug)]
 struct Visits {
     spacing: Duration,
@@ -39,7 +34,7 @@ struct Visits {
 }
 
 impl Visits {
-    /// A request that the network delivered half a second early is let pass.
+    /// A request that the network delivers half a second early is accepted.
     fn new(poll: PollInterval) -> Self {
         Self {
             spacing: poll.duration() - Duration::from_millis(500),
@@ -47,7 +42,7 @@ impl Visits {
         }
     }
 
-    /// How long ago the address asked before, if that is too short a time.
+    /// The time since the last request of the address, if that is too short.
     fn too_soon(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
         if self.last.len() >= MOST_CLIENTS {
             self.last
@@ -64,13 +59,12 @@ impl Visits {
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let poll = PollInterval::clamped(args.poll);
-    let mut responder = Responder::bind(args.listen).map_err(|error| error.to_string())?;
-    Announcer::listening(responder.local_address());
+    let mut responder = Responder::start(args.server)?;
     let (mut visits, mut announcer) = (Visits::new(poll), Announcer::default());
-    responder.serve(args.span, |request, clock| {
+    responder.serve(|request, clock| {
         let reply = if let Some(ago) = visits.too_soon(request.from.ip(), Instant::now()) {
-            announcer.tell(format_args!(
-                "{}: RATE, it asked {:.1} s ago",
+            announcer.announce(format_args!(
+                "{}: RATE, the last request was {:.1} s ago",
                 request.from,
                 ago.as_secs_f64()
             ));
@@ -79,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 ..request.kiss(KissCode::Rate, clock.now())
             }
         } else {
-            announcer.tell(format_args!("{}: the time", request.from));
+            announcer.announce(format_args!("{}: the time", request.from));
             request.true_time(clock.now())
         };
         vec![Outgoing::now(reply.encode())]
@@ -92,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_patient_are_told_the_time() {
+    fn only_requests_with_enough_spacing_are_answered() {
         let mut visits = Visits::new(PollInterval::clamped(5));
         let (client, other): (IpAddr, IpAddr) =
             ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
-use test_binaries::harness::{Ended, Peers, Running, Skip, folder, run};
+use test_support::{Ended, Peers, Running, Skip, folder, run};
 
 /// A running chronyd, which leaves the machine's clock alone (`-x`).
 #[derive(Debug)]

@@ -1,14 +1,13 @@
 //! Our client takes the time from chronyd over a cable between two network namespaces.
 
-use test_binaries::harness::{Daemon, DaemonConfig, Network, Peers, Side};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, Network, Peers, Side, or_skip};
 
 use crate::SOON;
 use crate::chrony::Chronyd;
 
 /// A clock 0.35 s ahead and 40 ppm too fast is right within seconds, and the cause of the trouble
 /// is known.
-fn a_wrong_clock_becomes_right(source: &str) -> Result<(), test_binaries::harness::Skip> {
+fn a_wrong_clock_becomes_right(source: &str) -> Result<(), test_support::Skip> {
     let peers = Peers::find()?;
     let network = Network::new()?;
     let _chronyd = Chronyd::serve(&peers, Some(network.namespace(Side::Server)))?;

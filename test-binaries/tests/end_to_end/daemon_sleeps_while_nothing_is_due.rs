@@ -4,8 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, wake_ups};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, OddServer, or_skip, wake_ups};
 
 use crate::{PROMPTLY, SOON};
 

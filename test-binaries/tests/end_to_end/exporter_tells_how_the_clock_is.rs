@@ -4,10 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::Value;
-use test_binaries::harness::{
-    Daemon, DaemonConfig, OddServer, Running, Skip, binary, confined, until,
+use test_support::{
+    Daemon, DaemonConfig, OddServer, Running, Skip, binary, confined, or_skip, until,
 };
-use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
 

@@ -5,8 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, folder};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, OddServer, folder, or_skip};
 
 use crate::SOON;
 

@@ -4,8 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ntp_observe::{SourceReason, SourceState};
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, Peers, source_at, until};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, OddServer, Peers, or_skip, source_at, until};
 
 use crate::chrony::Chronyd;
 use crate::{PROMPTLY, SOON};

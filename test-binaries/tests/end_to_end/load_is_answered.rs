@@ -4,10 +4,7 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use test_binaries::harness::{
-    Authority, Daemon, DaemonConfig, Skip, binary, confined, folder, run,
-};
-use test_binaries::or_skip;
+use test_support::{Authority, Daemon, DaemonConfig, Skip, binary, confined, folder, or_skip, run};
 
 use crate::PROMPTLY;
 
@@ -44,7 +41,7 @@ fn server(more: &str) -> Result<(Daemon, SocketAddr), Skip> {
 /// Everything that was sent has come back as it should.
 fn assert_all_good(document: &Value, count: u64) {
     let load = &document["load"];
-    assert_eq!(document["schema"], 1);
+    assert_eq!(document["schema"], 2);
     assert!(load["sent"].as_u64() >= Some(count), "{document:#}");
     assert_eq!(load["answered"], load["sent"], "{document:#}");
     assert_eq!(load["lost"], 0, "{document:#}");

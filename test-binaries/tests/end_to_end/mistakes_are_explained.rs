@@ -3,8 +3,7 @@
 use std::net::UdpSocket;
 
 use ntp_observe::SourceReason;
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, binary, confined, folder, run};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, OddServer, binary, confined, folder, or_skip, run};
 
 use crate::{PROMPTLY, SOON};
 

@@ -5,10 +5,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ntp_observe::{Document, SourceFacts, SourceReason, SourceState, SystemReason};
-use test_binaries::harness::{
-    Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder,
+use test_support::{
+    Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder, or_skip,
 };
-use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
 

@@ -7,10 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use ntp_observe::Document;
-use test_binaries::harness::{
-    CertificateFiles, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, Skip, until,
+use test_support::{
+    CertificateFiles, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, Skip, or_skip, until,
 };
-use test_binaries::or_skip;
 
 use crate::PROMPTLY;
 

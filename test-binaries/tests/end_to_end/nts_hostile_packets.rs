@@ -11,8 +11,7 @@ use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
-use test_binaries::harness::{Daemon, NtsAddresses, NtsLoopback, folder, until};
-use test_binaries::{Asker, NtsSession, or_skip};
+use test_support::{Asker, Daemon, NtsAddresses, NtsLoopback, NtsSession, folder, or_skip, until};
 
 use crate::PROMPTLY;
 

@@ -5,8 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use ntp_observe::{NtsKeState, SourceFacts, SourceReason};
-use test_binaries::harness::{Authority, Daemon, DaemonConfig, OddServer, folder, source_at};
-use test_binaries::or_skip;
+use test_support::{Authority, Daemon, DaemonConfig, OddServer, folder, or_skip, source_at};
 
 use crate::SOON;
 

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use test_binaries::harness::{Daemon, Footprint, NtsAddresses, NtsLoopback, until};
-use test_binaries::loopback::{connect_from, member};
-use test_binaries::{Asker, HandshakeFlood, or_skip};
+use test_support::loopback::{connect_from, member};
+use test_support::{Asker, HandshakeFlood, or_skip};
+use test_support::{Daemon, Footprint, NtsAddresses, NtsLoopback, until};
 
 use crate::{PROMPTLY, SOON};
 

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ntp_observe::{SourceReason, SystemReason};
-use test_binaries::harness::{Authority, Daemon, DaemonConfig, Network, Side, Skip, folder, until};
-use test_binaries::or_skip;
+use test_support::{Authority, Daemon, DaemonConfig, Network, Side, Skip, folder, or_skip, until};
 
 use crate::{PROMPTLY, SOON};
 

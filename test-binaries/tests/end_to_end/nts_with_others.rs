@@ -3,11 +3,10 @@
 
 use ntp_observe::NtsKeState;
 use tempfile::TempDir;
-use test_binaries::harness::{
+use test_support::{
     Authority, CertificateFiles, Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, folder,
-    until,
+    or_skip, until,
 };
-use test_binaries::or_skip;
 
 use crate::SOON;
 use crate::chrony::Chronyd;

@@ -4,8 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use ntp_observe::{SourceReason, SourceState};
-use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, source_at};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, or_skip, source_at};
 
 use crate::SOON;
 
@@ -16,7 +15,7 @@ const USELESS: [(&str, &str); 6] = [
     ("short", "malformed"),
     ("garbage", "malformed"),
     ("no-timestamps", "invalid-timestamps"),
-    ("unsynchronised", "server-unsynchronized"),
+    ("unsynchronized", "server-unsynchronized"),
 ];
 
 #[test]
@@ -96,7 +95,7 @@ fn a_server_that_follows_us_is_not_followed() {
         namespace,
         "192.0.2.2:1123",
         "odd-server",
-        &["--behaviour", "loop"]
+        &["--behavior", "loop"]
     ));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start_at(&network, Side::Client, &config));

@@ -4,8 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use ntp_proto::packet::{Header, LeapIndicator, Mode, Version};
-use test_binaries::harness::{Daemon, DaemonConfig, until};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, or_skip, until};
 
 use crate::{PROMPTLY, SOON};
 

@@ -2,11 +2,10 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use test_binaries::harness::{
+use test_support::{
     Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, announce_skip, confined_in, folder,
-    run, until,
+    or_skip, run, until,
 };
-use test_binaries::or_skip;
 
 use crate::chrony::{Chronyd, offset_by_chronyd};
 use crate::{PROMPTLY, SOON};

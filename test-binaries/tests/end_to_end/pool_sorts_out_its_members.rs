@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use ntp_observe::{Document, SourceFacts, SourceReason, SourceState};
-use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, Skip};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, Skip, or_skip};
 
 use crate::SOON;
 
@@ -53,7 +52,7 @@ fn is_used(state: &Document, ip: &str) -> bool {
 fn the_liar_is_named_and_the_dead_one_replaced() {
     let network = or_skip!(Network::new());
     // Nobody listens at the dead one, and its silence is not told by ICMP either.
-    let _dead = or_skip!(serve(&network, DEAD, &["--behaviour", "silent"]));
+    let _dead = or_skip!(serve(&network, DEAD, &["--behavior", "silent"]));
     let _liar = or_skip!(serve(&network, LIAR, &["--offset", "0.3"]));
     let _honest = HONEST.map(|ip| serve(&network, ip, &[]));
     let _spare = or_skip!(serve(&network, SPARE, &[]));

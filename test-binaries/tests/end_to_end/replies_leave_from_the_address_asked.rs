@@ -4,8 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use ntp_proto::packet::{Header, Mode, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
-use test_binaries::harness::{Daemon, DaemonConfig};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, or_skip};
 
 use crate::PROMPTLY;
 

@@ -3,11 +3,10 @@
 
 use serde_json::Value;
 use tempfile::TempDir;
-use test_binaries::harness::{
+use test_support::{
     Authority, CertificateFiles, Daemon, DaemonConfig, Ended, Network, Peers, Side, Skip, binary,
-    confined_in, folder, run, until,
+    confined_in, folder, or_skip, run, until,
 };
-use test_binaries::or_skip;
 
 use crate::PROMPTLY;
 use crate::chrony::Chronyd;

@@ -5,8 +5,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use ntp_observe::{SourceReason, SystemReason};
-use test_binaries::harness::{Daemon, DaemonConfig, Ended, Network, OddServer, Side, until};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, Ended, Network, OddServer, Side, or_skip, until};
 
 use crate::SOON;
 
@@ -28,7 +27,7 @@ fn wait_for_first_line(daemon: &Daemon, expected: &str) -> Ended {
 /// Behaviours, and the first line that each must lead to.
 const CAUSES: [(&str, &str); 9] = [
     (
-        "unsynchronised",
+        "unsynchronized",
         "the only source says that its own clock is not synchronised",
     ),
     (
@@ -78,7 +77,7 @@ fn each_kind_of_useless_reply_is_named_in_the_first_line() {
 
 #[test]
 fn a_cause_of_all_sources_is_reported_once() {
-    let servers = [(); 4].map(|()| OddServer::behaving("unsynchronised", &[]));
+    let servers = [(); 4].map(|()| OddServer::behaving("unsynchronized", &[]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers.iter().fold(
         DaemonConfig::with_virtual_clock(0.0, 0.0),
@@ -227,7 +226,7 @@ fn a_large_offset_of_a_single_source_is_shown_with_the_time_that_is_left() {
     });
     std::thread::sleep(TRIAL);
     server.process().kill();
-    let arguments = ["--behaviour", "honest", "--offset", "300"];
+    let arguments = ["--behavior", "honest", "--offset", "300"];
     let _jumped = or_skip!(OddServer::start_on(
         None,
         &address.to_string(),

@@ -3,8 +3,7 @@
 //! tests over many seeds, this is about the system calls: units, flags, and that nothing waits or
 //! reads a clock in a way that a preloaded simulator does not see.
 
-use test_binaries::harness::{Moment, SimulatedKernel, Skip, folder};
-use test_binaries::or_skip;
+use test_support::{Moment, SimulatedKernel, Skip, folder, or_skip};
 
 /// `STA_UNSYNC` and `STA_INS` of adjtimex(2).
 const UNSYNCHRONIZED: i64 = 0x40;

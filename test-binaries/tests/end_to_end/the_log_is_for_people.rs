@@ -6,8 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer, binary, confined, folder, until};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, OddServer, binary, confined, folder, or_skip, until};
 
 use crate::{PROMPTLY, SOON};
 
@@ -45,7 +44,7 @@ fn assert_for_people(log: &str) {
 fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchronised_to() {
     let server = or_skip!(OddServer::behaving("honest", &["--offset", "0.3"]));
     let refusing = or_skip!(OddServer::behaving("kiss-deny", &[]));
-    let useless = or_skip!(OddServer::behaving("unsynchronised", &[]));
+    let useless = or_skip!(OddServer::behaving("unsynchronized", &[]));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0)
         .and_source(server.address())
         .and_source(refusing.address())

@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ntp_observe::SourceReason;
-use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, source_at, until};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, or_skip, source_at, until};
 
 use crate::{PROMPTLY, SOON};
 

@@ -1,8 +1,7 @@
 //! What the daemon does without the right to set the machine's clock.
 
 use ntp_observe::{ClockMode, SteeringObstacle};
-use test_binaries::harness::{Daemon, DaemonConfig, OddServer};
-use test_binaries::or_skip;
+use test_support::{Daemon, DaemonConfig, OddServer, or_skip};
 
 use crate::{PROMPTLY, SOON};
 

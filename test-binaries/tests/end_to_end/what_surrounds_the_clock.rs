@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
-use test_binaries::harness::{
+use test_support::{
     Daemon, DaemonConfig, Moment, OddServer, Rival, Running, SimulatedKernel, binary, confined,
-    folder,
+    folder, or_skip,
 };
-use test_binaries::or_skip;
 
 use crate::{PROMPTLY, SOON};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Skip, confined_in};
+use crate::{Skip, confined_in};
 
 /// The variable that names the folder into which `.ci/fetch-peers` unpacked it.
 const VARIABLE: &str = "TRUECHIMER_PEERS";

@@ -60,7 +60,7 @@ fn slept(status: String) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::{Running, until};
+    use crate::{Running, until};
     use std::process::Command;
     use std::time::Duration;
 

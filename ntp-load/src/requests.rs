@@ -164,7 +164,7 @@ impl RequestSet {
         let is_synchronized =
             header.leap != LeapIndicator::Unsynchronized && header.stratum.is_synchronized();
         if !is_synchronized && !self.lenient {
-            return Verdict::Unsynchronised;
+            return Verdict::Unsynchronized;
         }
         if header.receive.is_unknown() || header.transmit.is_unknown() {
             return Verdict::Malformed;
@@ -249,12 +249,12 @@ mod tests {
         let leap = LeapIndicator::Unsynchronized;
         assert_eq!(
             judge_plain(&Header { leap, ..reply() }),
-            Verdict::Unsynchronised
+            Verdict::Unsynchronized
         );
         let stratum = Stratum::UNSYNCHRONIZED;
         assert_eq!(
             judge_plain(&Header { stratum, ..reply() }),
-            Verdict::Unsynchronised
+            Verdict::Unsynchronized
         );
         let lenient = RequestSet::plain().lenient(true);
         assert_eq!(

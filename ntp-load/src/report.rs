@@ -1,10 +1,10 @@
-//! What a run tells: a document for programs and a table for people. Units are in the names.
+//! The report of a run: a document for programs and a table for people. Units are in the names.
 
 use super::generator::{Generator, Pace};
 use super::histogram::Histogram;
 use super::probe::ServedTime;
 use super::samples::Samples;
-use super::tally::Tally;
+use super::tally::{OtherReplies, Tally};
 use super::usage::Spent;
 use serde::Serialize;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The number of the document's layout. It rises when a field changes its meaning or goes; new ones
 /// may come without.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The document.
 #[derive(Clone, Debug, Serialize)]
@@ -78,8 +78,8 @@ pub struct LoadReport {
     pub sent_per_s: f64,
     /// `answered` by `duration_s`.
     pub answered_per_s: f64,
-    /// Whatever came and was not a good reply.
-    pub others: Others,
+    /// Datagrams that were not good replies.
+    pub others: OtherReplies,
     /// From the call that sent a request to the kernel's timestamp of its reply.
     pub latency_us: Option<Percentiles>,
     /// How late the generator was itself, in an open loop.
@@ -96,27 +96,6 @@ pub struct LoadReport {
     /// Wake-ups of the server by `answered`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_wakeups_per_answer: Option<f64>,
-}
-
-/// Replies that are not good ones, by their kinds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Others {
-    /// Kisses RATE.
-    pub kisses_rate: u64,
-    /// Kisses DENY and RSTR.
-    pub kisses_deny: u64,
-    /// Kisses NTSN.
-    pub kisses_nts_nak: u64,
-    /// Other kisses.
-    pub kisses_other: u64,
-    /// From a server that is not synchronised.
-    pub unsynchronised: u64,
-    /// No replies, or without timestamps.
-    pub malformed: u64,
-    /// Late, doubled, or to what was never sent.
-    pub unexpected: u64,
-    /// Not authenticated though they should be.
-    pub forged: u64,
 }
 
 /// Percentiles in microseconds.
@@ -254,16 +233,7 @@ impl LoadReport {
             lost_ratio: lost as f64 / sent.max(1) as f64,
             sent_per_s: sent as f64 / seconds,
             answered_per_s: answered as f64 / seconds,
-            others: Others {
-                kisses_rate: both(|tally| tally.kisses_rate),
-                kisses_deny: both(|tally| tally.kisses_deny),
-                kisses_nts_nak: both(|tally| tally.kisses_nts_nak),
-                kisses_other: both(|tally| tally.kisses_other),
-                unsynchronised: both(|tally| tally.unsynchronised),
-                malformed: both(|tally| tally.malformed),
-                unexpected: both(|tally| tally.unexpected),
-                forged: both(|tally| tally.forged),
-            },
+            others: tally.others + probe.others,
             latency_us: Percentiles::of(&tally.latency),
             lateness_us: pacer.and_then(|pacer| Percentiles::of(pacer.lateness())),
             skipped: pacer.map_or(0, super::pacing::Pacer::skipped),
@@ -359,8 +329,8 @@ impl fmt::Display for LoadReport {
                 format!("{} looked at", self.authenticated),
             )?;
         }
-        if self.others != Others::default() {
-            line(f, "other replies", format!("{:?}", self.others))?;
+        if self.others != OtherReplies::default() {
+            line(f, "other replies", self.others)?;
         }
         percentiles(f, "latency", self.latency_us)?;
         percentiles(f, "generator late", self.lateness_us)?;

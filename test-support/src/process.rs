@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{folder, until};
+use crate::{folder, until};
 
 /// A program that ends at the latest when this value is dropped; if the test fails, its output is
 /// shown.

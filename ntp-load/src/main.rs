@@ -1,5 +1,4 @@
-//! A bounded load for NTP servers of one's own: how much they answer, how right, and what it costs
-//! them.
+//! A bounded load for one's own NTP servers: their answers, their errors and their costs.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write as _};
@@ -9,23 +8,23 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use ntp_proto::nts::AeadAlgorithm;
-use rand::rngs::ChaCha12Rng;
-use rand::{Rng as _, SeedableRng as _};
-use test_binaries::load::{
+use ntp_config::parse_span;
+use ntp_load::{
     AddressRange, Authority, Establisher, Generator, Group, HandshakeReport, Histogram, LoadReport,
     MOST_REQUESTS, MachineUsage, Pace, Percentiles, Plan, Report, RequestSet, SCHEMA, Session,
     Shape, Snapshot, Spent, check_span, check_target, fetch_cookies, is_in_a_namespace_of_its_own,
 };
-use test_binaries::seconds;
+use ntp_proto::nts::AeadAlgorithm;
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng as _, SeedableRng as _};
 
 /// How many protected requests the probe has.
 const PROBE_COOKIES: usize = 64;
 
-/// Ask an NTP server very often, for a short time, and tell how it fared.
+/// Send many requests to an NTP server for a short time, and report its answers and costs.
 ///
-/// Without --rate, so many requests as --window says are always on their way; with it, they are
-/// sent by the clock whatever comes back. The server must be on this machine's loopback, or in a
+/// Without --rate, --window requests are always in flight; with it, requests are sent at that rate,
+/// answered or not. The server must be on this machine's loopback, or in a
 /// network namespace made for the purpose.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -33,7 +32,7 @@ struct Args {
     /// The server's address and port
     target: SocketAddr,
     /// How long to ask, at most 120 s
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_span)]
     span: Duration,
     /// How many requests, or handshakes with --ke-only, at most
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_REQUESTS))]
@@ -54,7 +53,7 @@ struct Args {
     #[arg(long, value_name = "BLOCK")]
     from: Option<AddressRange>,
     /// After this time without a reply, a request is lost
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0.25")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_span, default_value = "0.25")]
     patience: Duration,
     /// Measure the error of the served time by so many requests a second beside the load
     #[arg(long, value_name = "PER_SECOND", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2000))]
@@ -125,7 +124,7 @@ fn algorithm(text: &str) -> Result<AeadAlgorithm, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match run(&args).and_then(|report| tell(&report, args.json)) {
+    match run(&args).and_then(|report| print(&report, args.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
@@ -134,7 +133,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn tell(report: &Report, json: bool) -> Result<(), String> {
+fn print(report: &Report, json: bool) -> Result<(), String> {
     let text = if json {
         serde_json::to_string(report).map_err(|error| error.to_string())? + "\n"
     } else {

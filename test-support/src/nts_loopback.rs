@@ -6,8 +6,8 @@ use std::time::Duration;
 use ntp_proto::nts::AeadAlgorithm;
 use tempfile::TempDir;
 
-use super::{Authority, CertificateFiles, Daemon, DaemonConfig, folder};
 use crate::NtsClient;
+use crate::{Authority, CertificateFiles, Daemon, DaemonConfig, folder};
 
 /// How long a busy machine may take to start a daemon.
 const START_PATIENCE: Duration = Duration::from_secs(20);

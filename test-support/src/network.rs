@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{geteuid, getpid};
 
-use super::Skip;
+use crate::Skip;
 
 /// One end of a [`Network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

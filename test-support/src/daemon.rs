@@ -8,7 +8,7 @@ use std::time::Duration;
 use ntp_observe::{Document, SourceFacts, fetch, write_document};
 use tempfile::TempDir;
 
-use super::{
+use crate::{
     Ended, Footprint, Network, Running, Side, Skip, binary, confined, confined_in, folder, run,
     until,
 };

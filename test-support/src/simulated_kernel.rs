@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Running, Skip, binary, confined, folder, run};
+use crate::{Running, Skip, binary, confined, folder, run};
 
 /// How long a busy machine may take for a day of simulated time.
 const PATIENCE: Duration = Duration::from_secs(900);

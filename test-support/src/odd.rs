@@ -1,14 +1,14 @@
-//! Our odd servers at work.
+//! The odd servers of `test-binaries` at work.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Running, Skip, binary, confined_in};
+use crate::{Running, Skip, binary, confined_in};
 
 /// How long a busy machine may take to start a small program.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
-/// One of this package's servers.
+/// One of the servers of `test-binaries`.
 #[derive(Debug)]
 pub struct OddServer {
     process: Running,
@@ -24,12 +24,12 @@ impl OddServer {
         Self::start_on(None, "127.0.0.1:0", program, arguments)
     }
 
-    /// Starts `odd-server` with a `--behaviour` on any free port of 127.0.0.1.
+    /// Starts `odd-server` with a `--behavior` on any free port of 127.0.0.1.
     ///
     /// # Errors
     /// When it cannot be kept from the machine's clock.
-    pub fn behaving(behaviour: &str, more: &[&str]) -> Result<Self, Skip> {
-        let arguments: Vec<&str> = ["--behaviour", behaviour]
+    pub fn behaving(behavior: &str, more: &[&str]) -> Result<Self, Skip> {
+        let arguments: Vec<&str> = ["--behavior", behavior]
             .iter()
             .chain(more)
             .copied()

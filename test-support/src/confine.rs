@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::Skip;
+use crate::Skip;
 
 /// Takes CAP_SYS_TIME away, for good.
 const SETPRIV: [&str; 4] = [

@@ -1,20 +1,22 @@
-//! A bounded load generator for NTP servers: what `ntp-load` is made of.
+//! A bounded load generator for NTP servers.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `bounds` | how long, how much, and against whom: a load is never let loose by mistake |
+//! | `bounds` | the limits of a run: its time, its size and its targets |
 //! | `address_range` | many client addresses out of one block |
-//! | `pacing` | when an open loop sends, and how late it was itself |
-//! | `slots` | which requests are on their way |
-//! | `requests` | what is sent, and what a reply to it must be |
-//! | `establish`, `cookies` | keys and many cookies from the server under test |
+//! | `pacing` | the schedule of an open loop, and its own lateness |
+//! | `slots` | the requests in flight |
+//! | `requests` | the requests, and the test of their replies |
+//! | `establish`, `cookies` | NTS keys and many cookies from the server under test |
 //! | `ports`, `generator` | the loop |
-//! | `probe` | how wrong the served time is, by the kernel's timestamps of both sides |
+//! | `tally` | counts of replies by their kind |
+//! | `probe` | the error of the served time, by the kernel's timestamps of both sides |
 //! | `histogram`, `samples` | percentiles |
-//! | `usage` | what a process has cost, from /proc |
+//! | `usage` | processor time and memory of a process, from /proc |
 //! | `report` | the document and the table |
 //!
-//! Nothing is allocated per packet, and one thread does all.
+//! Nothing is allocated per packet, and one thread does everything.
+#![forbid(unsafe_code)]
 
 mod address_range;
 mod bounds;
@@ -41,9 +43,8 @@ pub use establish::{Authority, Establisher, Group, Session};
 pub use generator::{Generator, Pace, Plan};
 pub use histogram::Histogram;
 pub use report::{
-    HandshakeReport, LoadReport, Others, Percentiles, Report, SCHEMA, ServedTimeReport, Shape,
-    Spread,
+    HandshakeReport, LoadReport, Percentiles, Report, SCHEMA, ServedTimeReport, Shape, Spread,
 };
 pub use requests::RequestSet;
-pub use tally::Tally;
+pub use tally::{OtherReplies, Tally};
 pub use usage::{MachineUsage, Memory, Snapshot, Spent, ThreadSpent};
