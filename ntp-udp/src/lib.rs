@@ -57,6 +57,7 @@ mod network_watch;
 mod notice;
 mod receive_batch;
 mod send_batch;
+mod slots;
 mod socket;
 mod stamp;
 mod steering;
