@@ -17,11 +17,11 @@ pub enum Clock {
     System(SystemClock),
     /// A clock of this process alone.
     Virtual(VirtualClock),
-    /// The system's clock, looked at only.
+    /// The system's clock, measured and never steered.
     MeasureOnly(MeasuringClock),
 }
 
-/// Which clock is steered; displayed as the configuration names it.
+/// The kind of clock that is steered; displayed as the configuration names it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ClockKind {
     /// "system": the system's clock.
@@ -50,14 +50,14 @@ impl fmt::Display for ClockKind {
     }
 }
 
-/// The system clock without steering, and why.
+/// The system clock without steering, and the reason.
 #[derive(Debug, Default)]
 pub struct MeasuringClock {
     obstacle: Option<ClockError>,
 }
 
 impl MeasuringClock {
-    /// What kept us from steering; `None` if nobody wanted to.
+    /// The error that prevents steering; `None` if steering was not asked for.
     #[must_use]
     pub const fn obstacle(&self) -> Option<&ClockError> {
         self.obstacle.as_ref()
@@ -65,7 +65,7 @@ impl MeasuringClock {
 }
 
 impl Clock {
-    /// The system's clock; nothing is touched yet.
+    /// The system's clock, which is not changed yet.
     ///
     /// # Errors
     /// If this process may not steer it.
@@ -88,7 +88,7 @@ impl Clock {
     }
 
     /// The system's clock, steered if this process may; otherwise only measured, and
-    /// [`Clock::obstacle`] says why. The caller must say so loudly.
+    /// [`Clock::obstacle`] has the reason. The caller must report it.
     #[must_use]
     pub fn auto() -> Self {
         Self::system().unwrap_or_else(|error| {
@@ -98,7 +98,7 @@ impl Clock {
         })
     }
 
-    /// Which clock is steered.
+    /// The kind of clock that is steered.
     #[must_use]
     pub const fn kind(&self) -> ClockKind {
         match self {
@@ -108,13 +108,13 @@ impl Clock {
         }
     }
 
-    /// Whether steering has any effect; if not, every steering call is refused.
+    /// True if the clock can be steered; otherwise every steering call is refused.
     #[must_use]
     pub const fn steers(&self) -> bool {
         !matches!(self, Self::MeasureOnly(_))
     }
 
-    /// What kept [`Clock::auto`] from steering.
+    /// The error that keeps [`Clock::auto`] from steering.
     #[must_use]
     pub const fn obstacle(&self) -> Option<&ClockError> {
         match self {
@@ -138,7 +138,7 @@ impl Clock {
         self.reader().now()
     }
 
-    /// A reader for whoever needs the time only.
+    /// A reader for parts that need only the time.
     #[must_use]
     pub fn reader(&self) -> ClockReader {
         match self {
@@ -147,7 +147,7 @@ impl Clock {
         }
     }
 
-    /// How finely the clock can be read, measured now in a few microseconds (at worst some
+    /// The precision of the clock (RFC 5905 §7.3), measured now in a few microseconds (at worst some
     /// milliseconds).
     #[must_use]
     pub fn precision(&self) -> Precision {
@@ -156,7 +156,7 @@ impl Clock {
     }
 
     /// Adds `by` to the clock. Afterwards [`Clock::set_status`] must follow: the kernel takes a
-    /// clock that was stepped for unsynchronised.
+    /// clock that was stepped for unsynchronized.
     ///
     /// # Errors
     /// If the clock is only measured, or the kernel refuses.
@@ -195,8 +195,8 @@ impl Clock {
         }
     }
 
-    /// From now on the clock runs faster by `frequency` than it would by itself. Returns what was
-    /// really applied, after rounding and within ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
+    /// From now on the clock runs faster by `frequency` than it would by itself. Returns the
+    /// frequency that was applied, after rounding and within ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
     ///
     /// # Errors
     /// If the clock is only measured, `frequency` is not a number, or the kernel refuses.
@@ -208,7 +208,7 @@ impl Clock {
         }
     }
 
-    /// The steering applied now, by whomever: for the system clock the kernel is asked.
+    /// The steering in force, by any program: for the system clock it is read from the kernel.
     ///
     /// # Errors
     /// If the kernel refuses the request, as it may in a sandbox.
@@ -252,7 +252,7 @@ impl Clock {
         }
     }
 
-    /// Tells the kernel (a virtual clock: notes) how good the clock is.
+    /// Sets the kernel's status of the clock; a virtual clock records it.
     ///
     /// # Errors
     /// If the clock is only measured, or the kernel refuses.

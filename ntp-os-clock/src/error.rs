@@ -1,10 +1,10 @@
-//! What can go wrong with a clock.
+//! Errors of clocks.
 
 use ntp_proto::time::{Frequency, NtpDuration, Seconds};
 use std::fmt;
 use std::io;
 
-/// What we were doing when the kernel refused.
+/// The operation that the kernel refused.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockAttempt {
     /// Reading the clock of this name (as in clock_gettime(2)).
@@ -13,13 +13,13 @@ pub enum ClockAttempt {
     ReadState,
     /// Asking whether we may steer the system clock.
     AskPermission,
-    /// Turning off the kernel's own phase-locked loop and a pending `adjtime` of somebody else.
+    /// Turning off the kernel's own phase-locked loop and a pending `adjtime` of another program.
     TakeOver,
-    /// Moving the system clock by so much.
+    /// Stepping the system clock by this span.
     Step(NtpDuration),
-    /// Making the system clock run faster by so much.
+    /// Making the system clock run faster by this rate.
     SetFrequency(Frequency),
-    /// Telling the kernel how good its clock is.
+    /// Setting the kernel's status of the clock.
     SetStatus,
 }
 
@@ -43,8 +43,7 @@ impl fmt::Display for ClockAttempt {
     }
 }
 
-/// Why a clock did not do what it was asked for. The step, rate or status that was asked for is not
-/// applied then.
+/// An error of a clock. The step, rate or status that was asked for has not been applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
     /// The process lacks the right to steer the system clock.
@@ -53,18 +52,18 @@ pub enum ClockError {
          in a container `--cap-add SYS_TIME`), or set mode = \"virtual\" or mode = \"none\" in [clock]"
     )]
     NotPermitted {
-        /// What we were doing.
+        /// The operation.
         attempt: ClockAttempt,
     },
     /// The kernel refused for another reason.
     #[error("could not {attempt}: {source}")]
     Refused {
-        /// What we were doing.
+        /// The operation.
         attempt: ClockAttempt,
         /// The kernel's answer.
         source: io::Error,
     },
-    /// This clock is only looked at.
+    /// This clock is only measured.
     #[error("the clock is only measured, not steered")]
     MeasuringOnly,
     /// The frequency is not a number, or for a virtual clock's own error, too large.
@@ -76,7 +75,7 @@ pub enum ClockError {
 }
 
 impl ClockError {
-    /// From the kernel's answer to an attempt.
+    /// Classifies the kernel's answer to an operation.
     pub(crate) fn from_os(attempt: ClockAttempt, source: io::Error) -> Self {
         // A sandbox may answer EACCES where the kernel says EPERM.
         if source.kind() == io::ErrorKind::PermissionDenied {
@@ -86,7 +85,7 @@ impl ClockError {
         }
     }
 
-    /// Whether the cause is a missing right, which only the operator can grant.
+    /// True if a permission is missing, which only the operator can grant.
     #[must_use]
     pub const fn is_missing_permission(&self) -> bool {
         matches!(self, Self::NotPermitted { .. })

@@ -1,6 +1,6 @@
 //! Other programs that steer the clock: the rate in force is compared with the one that was
-//! ordered, and the clock with the raw counter, which no program steers, for the error that they
-//! have made meanwhile.
+//! ordered, and the clock with the raw counter, which no program steers, to find the error that they
+//! have caused.
 
 use crate::kernel::{KernelRate, LOOP_BITS};
 use crate::sys::{KernelClock, read_clock};
@@ -11,7 +11,7 @@ use ntp_proto::time::{Frequency, NtpDuration};
 pub struct Interference {
     /// The frequency that we had set.
     pub ordered: Frequency,
-    /// The one found.
+    /// The frequency that was found.
     pub found: Frequency,
     /// True if the kernel's own loop was switched on, which pulls the clock as well.
     pub kernel_loop: bool,

@@ -1,4 +1,4 @@
-//! How the kernel writes frequencies, spans and status: adjtimex(2) and the interface of RFC 1589.
+//! The kernel's units of frequency, time and status: adjtimex(2) and the interface of RFC 1589.
 
 use libc::{c_int, c_long};
 use ntp_proto::clock::ClockStatus;
@@ -119,7 +119,7 @@ pub(crate) fn error_micros(error: Seconds) -> c_long {
     whole
 }
 
-/// The TAI − UTC that the kernel is to be told, if it takes it.
+/// The TAI − UTC for the kernel, if it is in the range that the kernel takes.
 pub(crate) fn tai_seconds(status: &ClockStatus) -> Option<c_long> {
     let offset = status
         .tai_offset
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use ntp_proto::time::NtpTimestamp;
 
-    /// Rate, and what the kernel must be told for it with a USER_HZ of 100.
+    /// A rate, and the kernel's representation of it with a USER_HZ of 100.
     const TABLE: &[(f64, c_long, c_long)] = &[
         (0.0, 0, 10_000),
         (1e-6, 65_536, 10_000),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn status_bits_tell_leap_and_synchronisation_and_nothing_else() {
+    fn status_bits_carry_leap_and_synchronization_and_nothing_else() {
         use LeapIndicator::{Delete, Insert, NoWarning, Unsynchronized};
         let table = [
             (true, NoWarning, 0),
@@ -248,9 +248,9 @@ mod tests {
             (false, Unsynchronized, libc::STA_UNSYNC),
         ];
         for (synchronized, leap, bits) in table {
-            let told = status_bits(&status(synchronized, leap));
-            assert_eq!(told, bits, "for {synchronized} and {leap:?}");
-            assert_eq!(told & LOOP_BITS, 0);
+            let bits_set = status_bits(&status(synchronized, leap));
+            assert_eq!(bits_set, bits, "for {synchronized} and {leap:?}");
+            assert_eq!(bits_set & LOOP_BITS, 0);
         }
     }
 
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_tai_offset_that_makes_no_sense_is_kept_from_the_kernel() {
-        for (offset, told) in [
+        for (offset, expected) in [
             (Some(37), Some(37)),
             (Some(0), Some(0)),
             (Some(-1), None),
@@ -283,7 +283,7 @@ mod tests {
                     tai_offset: offset,
                     ..ClockStatus::UNSYNCHRONIZED
                 }),
-                told
+                expected
             );
         }
         assert_eq!(tai_seconds(&ClockStatus::UNSYNCHRONIZED), None);

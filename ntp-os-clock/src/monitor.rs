@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-/// Clocks are read as often as this at most, to find readings that nothing has interrupted.
+/// The limit of attempts to read the clocks without an interruption in between.
 const ATTEMPTS: usize = 5;
 /// Readings further apart than this, in nanoseconds, say nothing about a small step.
 const WIDEST: i64 = 100_000;
@@ -92,7 +92,7 @@ fn read_once(is_virtual: bool) -> io::Result<Option<MachineTime>> {
 pub struct ClockSetNotice(File);
 
 impl ClockSetNotice {
-    /// Notices what happens from now on.
+    /// A descriptor that notices changes from now on.
     ///
     /// # Errors
     /// Those of `timerfd_create` and `timerfd_settime`.

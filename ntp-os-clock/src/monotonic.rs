@@ -17,9 +17,9 @@ pub fn monotonic_now() -> MonoTime {
     ))
 }
 
-/// How long the machine has been suspended since boot. An increase tells that it slept in between,
-/// and that what we knew about the clocks is stale; `None` where the system cannot tell. Changes
-/// below a few microseconds are noise.
+/// The time that the machine has been suspended since boot. An increase means that it was suspended
+/// in between, and that earlier knowledge about the clocks is stale; `None` where the system does
+/// not report it. Changes below a few microseconds are noise.
 #[must_use]
 pub fn suspended_time() -> Option<Duration> {
     let without = read_clock(KernelClock::Monotonic).ok()?;
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn time_in_suspend_does_not_grow_while_awake() {
         let (Some(before), Some(after)) = (suspended_time(), suspended_time()) else {
-            println!("skipped: this system does not tell of suspends");
+            println!("skipped: this system does not report suspends");
             return;
         };
         assert!(after.abs_diff(before) < Duration::from_secs(5));

@@ -1,15 +1,14 @@
-//! How finely a clock can be read.
+//! The precision of a clock.
 
 use ntp_proto::time::{NtpDuration, NtpTimestamp, Precision, Seconds};
 
-/// After so many reads we give up; enough to see a clock advance that only ticks once per
-/// millisecond.
+/// The limit of reads; enough to see a clock advance that ticks only once per millisecond.
 const MOST_READS: usize = 20_000;
 
-/// So many advances are enough to find the shortest.
+/// The number of advances that suffices to find the shortest.
 const ENOUGH_ADVANCES: usize = 32;
 
-/// What we claim for a clock that never advanced while we looked: a millisecond.
+/// The precision of a clock that never advanced during the reads: a millisecond.
 const UNKNOWN: Precision = Precision::from_log2(-10);
 
 /// The shortest advance between two successive reads: the larger of the clock's resolution and the

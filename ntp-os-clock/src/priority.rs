@@ -1,4 +1,7 @@
-//! How little of a processor a thread asks for.
+//! The scheduling policy of threads that must not delay others, such as those of TLS handshakes.
+//!
+//! It has nothing to do with clocks. It is here because the system call needs unsafe code, which is
+//! confined to `src/sys.rs` of this crate and of `ntp-udp`.
 
 use crate::sys;
 use std::io;
@@ -9,7 +12,7 @@ use std::io;
 /// Threads that it starts inherit this.
 ///
 /// # Errors
-/// What the system says, as where a filter of system calls forbids it.
+/// Those of the system call, as where a filter of system calls forbids it.
 pub fn yield_to_all() -> io::Result<()> {
     sys::run_when_idle()
 }
@@ -26,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_yields_has_the_policy_idle_and_nobody_else_does() {
+    fn a_thread_that_yields_has_the_policy_idle_and_no_other_does() {
         let before = policy();
         std::thread::spawn(|| {
             yield_to_all().unwrap();

@@ -1,4 +1,4 @@
-//! Reading a clock from anywhere.
+//! Reading a clock from any thread.
 
 use crate::sys::{KernelClock, read_clock};
 use crate::timeline::Timeline;
@@ -6,11 +6,11 @@ use arc_swap::ArcSwap;
 use ntp_proto::time::NtpTimestamp;
 use std::sync::Arc;
 
-/// Of so many paired readings, the one with the least uncertainty is taken.
+/// The number of paired readings of which the most certain one is used.
 const PAIRINGS: usize = 3;
 
-/// Tells the time of a [`Clock`](crate::Clock): cheap to clone, lock-free, for use in every thread.
-/// It follows what the owner does to the clock.
+/// Reads the time of a [`Clock`](crate::Clock): cheap to clone, lock-free, for use in every thread.
+/// It follows every step and rate that the owner sets.
 #[derive(Clone, Debug)]
 pub struct ClockReader(Timescale);
 
@@ -21,12 +21,12 @@ enum Timescale {
 }
 
 impl ClockReader {
-    /// Of the system clock.
+    /// A reader of the system clock.
     pub(crate) const fn realtime() -> Self {
         Self(Timescale::Realtime)
     }
 
-    /// Of a virtual clock.
+    /// A reader of a virtual clock.
     pub(crate) const fn of_timeline(timeline: Arc<ArcSwap<Timeline>>) -> Self {
         Self(Timescale::Virtual(timeline))
     }
@@ -43,7 +43,7 @@ impl ClockReader {
         }
     }
 
-    /// What our clock showed at an instant that the kernel stamped with CLOCK_REALTIME, at most
+    /// The reading of our clock at an instant that the kernel stamped with CLOCK_REALTIME, at most
     /// some seconds ago: a packet's timestamp. For the system clock that is the stamp itself.
     ///
     /// # Panics
@@ -74,13 +74,13 @@ pub(crate) fn realtime_unix_seconds() -> i64 {
         .div_euclid(1_000_000_000)
 }
 
-/// The raw counter, in nanoseconds. Whoever makes a virtual clock has seen that it is there.
+/// The raw counter, in nanoseconds. It exists, or the virtual clock could not have been made.
 pub(crate) fn raw_now() -> i64 {
     read_clock(KernelClock::MonotonicRaw)
         .expect("invariant: the raw clock was there when the virtual clock began")
 }
 
-/// From nanoseconds of Unix time.
+/// A timestamp from nanoseconds of Unix time.
 fn from_unix_nanos(nanos: i64) -> NtpTimestamp {
     #[expect(clippy::cast_possible_truncation, reason = "a remainder of 10⁹")]
     let rest = nanos.rem_euclid(1_000_000_000) as u32;
@@ -106,12 +106,12 @@ pub(crate) struct Pairing {
     pub(crate) raw: i64,
     /// Nanoseconds of Unix time.
     pub(crate) real: i64,
-    /// How long reading both took, in nanoseconds: the instant lies somewhere in it.
+    /// The duration of both readings, in nanoseconds: the instant lies somewhere in it.
     width: i64,
 }
 
 impl Pairing {
-    /// The best of a few.
+    /// The most certain one of a few pairings.
     pub(crate) fn now() -> Self {
         let first = Self::once();
         (1..PAIRINGS)
@@ -137,7 +137,7 @@ impl Pairing {
         }
     }
 
-    /// Where the raw counter was when CLOCK_REALTIME showed `stamp`.
+    /// The raw counter when CLOCK_REALTIME showed `stamp`.
     fn raw_at(&self, stamp: NtpTimestamp) -> i64 {
         self.raw
             .saturating_sub((self.real_time() - stamp).to_nanos())

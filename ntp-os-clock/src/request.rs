@@ -1,4 +1,4 @@
-//! What the kernel is asked for: requests to clock_adjtime(2), built apart from the call.
+//! Requests to clock_adjtime(2), built apart from the call.
 
 use crate::kernel::{self, KernelRate, LOOP_BITS};
 use crate::sys::reading_request;
@@ -12,7 +12,7 @@ pub(crate) fn permission() -> timex {
     with_modes(libc::ADJ_TICK)
 }
 
-/// Adds a span and so many eras of NTP to the clock.
+/// Adds a span and a number of NTP eras to the clock.
 pub(crate) fn step(by: NtpDuration, eras: i64) -> timex {
     let (seconds, nanos) = kernel::step_parts(by);
     let seconds = seconds.saturating_add(eras.saturating_mul(kernel::ERA));
@@ -31,7 +31,7 @@ pub(crate) fn frequency(rate: KernelRate) -> timex {
     request
 }
 
-/// Tells the kernel how good its clock is.
+/// Sets the kernel's status of the clock.
 pub(crate) fn status(status: &ClockStatus) -> timex {
     let mut request = with_modes(libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR);
     request.status = kernel::status_bits(status);
@@ -44,9 +44,9 @@ pub(crate) fn status(status: &ClockStatus) -> timex {
     request
 }
 
-/// Turns off whatever pulls the clock besides us, given the kernel's state: its loops, what is left
-/// of their last correction, and a pending adjtime(3). Frequency, leap bits and the unsynchronised
-/// bit stay as they are.
+/// Turns off everything else that steers the clock, given the kernel's state: its loops, the rest of
+/// their last correction, and a pending adjtime(3). Frequency, leap bits and the unsynchronized bit
+/// stay as they are.
 pub(crate) fn take_over(state: &timex) -> Vec<timex> {
     let kept = state.status & (libc::STA_INS | libc::STA_DEL | libc::STA_UNSYNC);
     let mut requests = Vec::new();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_nobody_steers_is_taken_over_without_a_change_of_status() {
+    fn a_clock_that_no_program_steers_is_taken_over_without_a_change_of_status() {
         for status in [0, libc::STA_UNSYNC, libc::STA_NANO | libc::STA_INS] {
             assert_eq!(taking_over(status, 0), [(libc::ADJ_OFFSET_SINGLESHOT, 0)]);
         }

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 pub(crate) enum KernelClock {
     /// The system's time of day, which we may steer.
     Realtime,
-    /// The hardware counter as it runs by itself, steered by nobody.
+    /// The hardware counter as it runs by itself, never steered.
     MonotonicRaw,
     /// Time since boot without suspends.
     Monotonic,
@@ -71,7 +71,7 @@ pub(crate) fn adjust_realtime(request: &mut libc::timex) -> io::Result<()> {
     // SAFETY: the kernel reads and writes one `timex` at the address, which comes from an exclusive
     // reference.
     let state = unsafe { libc::clock_adjtime(libc::CLOCK_REALTIME, &raw mut *request) };
-    // Any other value tells the state of the leap second, not a failure.
+    // Any other value is the state of the leap second, not a failure.
     if state == -1 {
         Err(io::Error::last_os_error())
     } else {
@@ -84,7 +84,7 @@ pub(crate) fn adjust_realtime(request: &mut libc::timex) -> io::Result<()> {
 pub(crate) fn user_hz() -> libc::c_long {
     // SAFETY: `sysconf` takes a plain number and touches no memory of ours.
     let hz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    // Every architecture but one has had 100 for ever; a simulator that knows nothing of it answers
+    // Every architecture but one has always had 100; a simulator that does not know it answers
     // -1.
     if hz > 0 { hz } else { 100 }
 }
@@ -96,7 +96,7 @@ pub(crate) fn open_timer(clock: KernelClock) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel has just opened this descriptor for us, and nobody else knows it.
+    // SAFETY: the kernel has just opened this descriptor for us, and no other code knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

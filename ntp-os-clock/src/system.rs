@@ -9,7 +9,7 @@ use crate::sys;
 use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 
-/// Whether this process may steer the system clock. Nothing is changed: the kernel is asked for a
+/// Checks whether this process may steer the system clock. Nothing is changed: the kernel is asked for a
 /// tick of zero, and it checks the right before the range, so it answers EPERM without the right
 /// and EINVAL with it.
 ///
@@ -27,7 +27,7 @@ pub fn steering_permission() -> Result<(), ClockError> {
 
 /// The system's clock, CLOCK_REALTIME. There should be one owner on the whole machine.
 ///
-/// The first steering call turns off the kernel's own loops, so that nobody else pulls. Dropping
+/// The first steering call turns off the kernel's own loops, so that no other loop steers. Dropping
 /// this changes nothing: the clock runs on at the frequency last set.
 #[derive(Debug)]
 pub struct SystemClock {
@@ -63,7 +63,7 @@ impl SystemClock {
     }
 
     /// Adds `by` to the clock, rounded down to a nanosecond. The kernel then takes the clock for
-    /// unsynchronised, so [`SystemClock::set_status`] must follow.
+    /// unsynchronized, so [`SystemClock::set_status`] must follow.
     ///
     /// # Errors
     /// If the kernel refuses: without the right, or when the new time is before 1970 or beyond
@@ -141,7 +141,7 @@ impl SystemClock {
         Ok(KernelRate::without_tick(kernel_state()?.freq, self.user_hz).frequency(self.user_hz))
     }
 
-    /// The frequency applied now, by whomever.
+    /// The frequency in force, set by any program.
     ///
     /// # Errors
     /// If the kernel refuses to report its state.
@@ -149,7 +149,7 @@ impl SystemClock {
         applied_frequency()
     }
 
-    /// Tells the kernel how good the clock is.
+    /// Sets the kernel's status of the clock.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -158,7 +158,7 @@ impl SystemClock {
         adjust(&mut request::status(status), ClockAttempt::SetStatus)
     }
 
-    /// Makes us the only one who pulls the clock.
+    /// Makes this process the only one that steers the clock.
     fn take_over(&mut self) -> Result<(), ClockError> {
         if self.taken_over {
             return Ok(());
@@ -171,7 +171,7 @@ impl SystemClock {
     }
 }
 
-/// The frequency of the system clock as the kernel tells it.
+/// The frequency of the system clock as the kernel reports it.
 pub(crate) fn applied_frequency() -> Result<Frequency, ClockError> {
     Ok(kernel_frequency(&kernel_state()?, sys::user_hz()))
 }
@@ -181,7 +181,7 @@ pub(crate) fn is_left_synchronized() -> bool {
     kernel_state().is_ok_and(|state| state.status & libc::STA_UNSYNC == 0)
 }
 
-/// All that the kernel tells of the system clock.
+/// All that the kernel reports about the system clock.
 fn kernel_state() -> Result<libc::timex, ClockError> {
     let mut state = sys::reading_request();
     adjust(&mut state, ClockAttempt::ReadState)?;
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// What a steering call could have changed.
+    /// The state that a steering call could have changed.
     fn frequency_tick_and_status() -> Option<(libc::c_long, libc::c_long, libc::c_int)> {
         let state = kernel_state().ok()?;
         Some((state.freq, state.tick, state.status))
@@ -242,7 +242,7 @@ mod tests {
             Ok(frequency) => {
                 assert!(frequency.abs() <= crate::FREQUENCY_LIMIT + Frequency::new(500e-6));
             }
-            Err(error) => println!("skipped: this system does not tell its frequency: {error}"),
+            Err(error) => println!("skipped: this system does not report its frequency: {error}"),
         }
     }
 

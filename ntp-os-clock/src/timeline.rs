@@ -3,21 +3,21 @@
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 use std::collections::VecDeque;
 
-/// Below the nanosecond we keep so many bits, for times and rates alike. A rate is then exact to
+/// The bits below the nanosecond, for times and rates alike. A rate is then exact to
 /// 10⁻¹⁸: a hundredth of a nanosecond in four months.
 const FRACTION_BITS: u32 = 60;
 
-/// So many changes are remembered, for stamps that were taken before them.
+/// The number of changes that are remembered, for stamps that were taken before them.
 const REMEMBERED: usize = 16;
 
 /// A span of time in which the clock ran at one rate.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    /// Where it begins, in nanoseconds of the raw counter.
+    /// Its beginning, in nanoseconds of the raw counter.
     raw: i64,
-    /// What the clock showed there: Unix time in units of 2⁻⁶⁰ ns.
+    /// The time shown at the beginning: Unix time in units of 2⁻⁶⁰ ns.
     shown: i128,
-    /// How much faster than the raw counter it runs, in units of 2⁻⁶⁰.
+    /// The rate against the raw counter in units of 2⁻⁶⁰; positive: faster.
     gain: i64,
 }
 

@@ -55,7 +55,7 @@ mod tests {
     use std::fs::File;
     use std::io::{ErrorKind, Read};
 
-    /// Whether the timer has gone off; reading makes it forget that.
+    /// True if the timer has expired; reading clears that.
     fn has_gone_off(timer: &Timer) -> bool {
         let mut file = File::from(timer.0.try_clone().unwrap());
         match file.read(&mut [0; 8]) {

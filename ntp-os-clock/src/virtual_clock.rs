@@ -1,5 +1,5 @@
-//! A software clock on top of the raw counter: everybody may steer it, and only this process sees
-//! it.
+//! A software clock on top of the raw counter: no permission is needed to steer it, and only this
+//! process sees it.
 
 use crate::error::{ClockAttempt, ClockError};
 use crate::kernel::FREQUENCY_LIMIT;
@@ -11,13 +11,13 @@ use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp, Seconds};
 use std::sync::Arc;
 
-/// How wrong a virtual clock is by itself.
+/// The initial error of a virtual clock.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct VirtualSettings {
-    /// How far it is ahead of the real clock at the beginning; negative: behind.
+    /// Its initial offset from the real clock; positive: ahead.
     pub offset: Seconds,
-    /// By how much it runs faster than the raw counter while nobody steers it. The owner cannot see
-    /// it.
+    /// Its rate against the raw counter while it is not steered; positive: fast. The owner cannot
+    /// see it.
     pub frequency: Frequency,
 }
 
@@ -106,7 +106,7 @@ impl VirtualClock {
         self.steering
     }
 
-    /// Notes the status; there is nobody to be told.
+    /// Records the status.
     pub const fn set_status(&mut self, status: &ClockStatus) {
         self.status = *status;
     }
@@ -117,7 +117,7 @@ impl VirtualClock {
         &self.status
     }
 
-    /// How far the clock is ahead of CLOCK_REALTIME now. For demonstrations and tests only: a clock
+    /// The offset of the clock from CLOCK_REALTIME now; positive: ahead. For demonstrations and tests only: a clock
     /// that knew this would need no server.
     #[must_use]
     pub fn true_offset(&self) -> Seconds {
@@ -143,8 +143,8 @@ mod tests {
         VirtualClock::new(settings).unwrap()
     }
 
-    /// The clock's rate against the raw counter, from its own timeline, so that no machine is too
-    /// busy to tell.
+    /// The clock's rate against the raw counter, from its own timeline, which does not depend on
+    /// how busy the machine is.
     fn gain(clock: &VirtualClock) -> f64 {
         let timeline = clock.timeline.load();
         let (from, to) = (raw_now(), raw_now() + 1_000_000_000_000);

@@ -34,7 +34,7 @@ impl ControlBuffer {
         ControlMessages(self.bytes.get(..length).unwrap_or(&self.bytes))
     }
 
-    /// Writes one message behind the first `at` bytes and tells where the next may begin.
+    /// Writes one message behind the first `at` bytes; returns the place of the next one.
     pub(crate) fn write(
         &mut self,
         mut at: usize,
@@ -58,12 +58,12 @@ impl ControlBuffer {
         end
     }
 
-    /// For the kernel to write to.
+    /// The place that the kernel writes to.
     pub(crate) const fn as_mut_ptr(&mut self) -> *mut u8 {
         self.bytes.as_mut_ptr()
     }
 
-    /// For the kernel to read from.
+    /// The place that the kernel reads from.
     pub(crate) const fn as_ptr(&self) -> *const u8 {
         self.bytes.as_ptr()
     }
@@ -76,7 +76,7 @@ pub(crate) struct RawMessage<'a> {
     payload: &'a [u8],
 }
 
-/// The control messages in a buffer, one after the other; what is cut short ends the walk.
+/// The control messages in a buffer, one after the other; a truncated one ends the iteration.
 pub(crate) struct ControlMessages<'a>(&'a [u8]);
 
 impl<'a> Iterator for ControlMessages<'a> {
@@ -97,23 +97,23 @@ impl<'a> Iterator for ControlMessages<'a> {
     }
 }
 
-/// What a control message tells us.
+/// The content of a control message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum ControlData {
     /// The software timestamp of a datagram, read from the system clock.
     Time(NtpTimestamp),
-    /// Where a datagram arrived.
+    /// The address at which a datagram arrived.
     Arrival(Arrival),
-    /// What an entry of the error queue is about.
+    /// An entry of the error queue.
     Error(ExtendedError),
 }
 
-/// Where a datagram arrived (`in_pktinfo`, `in6_pktinfo`).
+/// The address at which a datagram arrived (`in_pktinfo`, `in6_pktinfo`).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
     /// The destination address in the header of the datagram.
     pub(crate) address: IpAddr,
-    /// The address of ours that a reply should come from.
+    /// Our address from which a reply should be sent.
     pub(crate) local: IpAddr,
     /// The index of the interface.
     pub(crate) interface: u32,
@@ -124,7 +124,7 @@ pub(crate) struct Arrival {
 pub(crate) struct ExtendedError {
     /// The error number, `ENOMSG` for timestamps.
     pub(crate) error: u32,
-    /// Who made the entry (`SO_EE_ORIGIN_…`).
+    /// The origin of the entry (`SO_EE_ORIGIN_…`).
     pub(crate) origin: u8,
     /// For timestamps the point in the datagram's way, 0 being "handed to the driver".
     pub(crate) info: u32,
@@ -133,14 +133,18 @@ pub(crate) struct ExtendedError {
 }
 
 impl RawMessage<'_> {
-    /// What the message tells, if it is of a kind that we know and whole.
-    pub(crate) fn told(&self) -> Option<Told> {
+    /// The content of the message, if it is complete and of a known kind.
+    pub(crate) fn data(&self) -> Option<ControlData> {
         match (self.level, self.kind) {
-            (libc::SOL_SOCKET, SCM_TIMESTAMPING) => software_time(self.payload).map(Told::Time),
-            (libc::SOL_IP, libc::IP_PKTINFO) => arrival_v4(self.payload).map(Told::Arrival),
-            (libc::SOL_IPV6, libc::IPV6_PKTINFO) => arrival_v6(self.payload).map(Told::Arrival),
+            (libc::SOL_SOCKET, SCM_TIMESTAMPING) => {
+                software_time(self.payload).map(ControlData::Time)
+            }
+            (libc::SOL_IP, libc::IP_PKTINFO) => arrival_v4(self.payload).map(ControlData::Arrival),
+            (libc::SOL_IPV6, libc::IPV6_PKTINFO) => {
+                arrival_v6(self.payload).map(ControlData::Arrival)
+            }
             (libc::SOL_IP, libc::IP_RECVERR) | (libc::SOL_IPV6, libc::IPV6_RECVERR) => {
-                extended_error(self.payload).map(Told::Error)
+                extended_error(self.payload).map(ControlData::Error)
             }
             _ => None,
         }
@@ -218,9 +222,9 @@ mod tests {
         let payload = [7, 0, 0, 0, 127, 0, 0, 2, 224, 0, 1, 1];
 
         let length = buffer.write(0, (libc::SOL_IP, libc::IP_PKTINFO), &payload);
-        let told: Vec<_> = buffer
+        let read: Vec<_> = buffer
             .messages(length)
-            .filter_map(|message| message.told())
+            .filter_map(|message| message.data())
             .collect();
 
         let arrival = Arrival {
@@ -228,11 +232,11 @@ mod tests {
             local: Ipv4Addr::new(127, 0, 0, 2).into(),
             interface: u32::from_ne_bytes([7, 0, 0, 0]),
         };
-        assert_eq!(told, [Told::Arrival(arrival)]);
+        assert_eq!(read, [ControlData::Arrival(arrival)]);
     }
 
     #[test]
-    fn a_message_that_lies_about_its_length_ends_the_walk() {
+    fn a_message_with_a_wrong_length_ends_the_iteration() {
         for lie in [0, HEADER - 1, HEADER + 13, usize::MAX] {
             let mut buffer = ControlBuffer::EMPTY;
             let length = HEADER + 12;
@@ -243,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cut_short_tells_nothing() {
+    fn a_truncated_message_has_no_content() {
         for (level, kind, whole) in [
             (libc::SOL_IP, libc::IP_PKTINFO, 12),
             (libc::SOL_IPV6, libc::IPV6_PKTINFO, 20),
@@ -256,7 +260,7 @@ mod tests {
                     kind,
                     payload: &payload
                 }
-                .told()
+                .data()
                 .is_some()
             );
             for cut in 0..whole {
@@ -266,7 +270,7 @@ mod tests {
                         kind,
                         payload: &payload[..cut]
                     }
-                    .told()
+                    .data()
                     .is_none()
                 );
             }

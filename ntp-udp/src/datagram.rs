@@ -1,11 +1,11 @@
-//! What goes along with the bytes of a datagram: whence, where to, when.
+//! The data beside the bytes of a datagram: its source, its destination, its timestamp.
 
-use crate::control::{Arrival, Told};
+use crate::control::{Arrival, ControlData};
 use crate::stamp::Stamp;
 use crate::sys::Envelope;
 use std::net::{IpAddr, SocketAddr};
 
-/// What the kernel writes along with a received datagram about its way to us.
+/// The address and interface at which a datagram arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// The destination address in the datagram's header, which may be a multicast or broadcast
@@ -17,8 +17,8 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// What a reply to the datagram should leave from; none where only the kernel can choose, as
-    /// for IPv6 multicast.
+    /// The address from which a reply should leave; `None` where only the kernel can choose, as for
+    /// IPv6 multicast.
     #[must_use]
     pub const fn reply_source(&self) -> Option<SourceAddress> {
         // The interface is left to the routing table, which may well lead back by another one; but
@@ -37,7 +37,7 @@ impl Destination {
     }
 }
 
-/// What a datagram shall leave from.
+/// The address and interface from which a datagram is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceAddress {
     /// One of our own addresses, of the socket's family.
@@ -46,31 +46,30 @@ pub struct SourceAddress {
     pub interface: u32,
 }
 
-/// All about a received datagram except its bytes.
+/// A received datagram except its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// How many bytes of the buffer it fills.
+    /// Its length in the buffer, in bytes.
     pub length: usize,
-    /// Whence it came; for link-local addresses with the interface as scope.
+    /// Its source; for link-local addresses with the interface as scope.
     pub from: SocketAddr,
-    /// Where it was sent to; only known on sockets bound to a wildcard address.
+    /// Its destination; only known on sockets bound to a wildcard address.
     pub destination: Option<Destination>,
-    /// When it arrived; none if the kernel took no timestamp, and the caller has to read its own
-    /// clock.
+    /// The time of its arrival; `None` if the kernel took no timestamp, and the caller has to read
+    /// its own clock.
     pub stamp: Option<Stamp>,
-    /// Whether it was longer than the buffer, so that its end is lost.
+    /// True if it was longer than the buffer, so that its end is lost.
     pub truncated: bool,
 }
 
 impl Received {
-    /// What the kernel told about a datagram; none if it came from an address of neither IPv4 nor
-    /// IPv6.
+    /// The kernel's data about a datagram; `None` if its source is neither IPv4 nor IPv6.
     pub(crate) fn read(envelope: &Envelope) -> Option<Self> {
         let (mut stamp, mut destination) = (None, None);
-        for told in envelope.told() {
-            match told {
-                Told::Time(time) => stamp = Some(Stamp::kernel(time)),
-                Told::Arrival(Arrival {
+        for data in envelope.control_data() {
+            match data {
+                ControlData::Time(time) => stamp = Some(Stamp::kernel(time)),
+                ControlData::Arrival(Arrival {
                     address,
                     local,
                     interface,
@@ -81,7 +80,7 @@ impl Received {
                         local,
                     });
                 }
-                Told::Error(_) => {}
+                ControlData::Error(_) => {}
             }
         }
         let (length, truncated) = (envelope.length, envelope.is_truncated());

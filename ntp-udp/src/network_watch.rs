@@ -21,9 +21,9 @@ const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 /// The flag of a link that carries packets (`IFF_RUNNING`).
 const RUNNING: u32 = 0x40;
-/// Longer datagrams than this are cut off; messages come in pages.
+/// The longest datagram that is read whole; messages come in pages.
 const BUFFER: usize = 8192;
-/// So many datagrams are read at once at most.
+/// The limit of datagrams that are read at once.
 const MOST_AT_ONCE: usize = 256;
 
 /// The addresses of all interfaces.
@@ -54,7 +54,7 @@ impl NetworkWatch {
     }
 
     /// Reads all that the kernel has reported. Returns whether a link, an address or a route has
-    /// come up; what goes away, or only changes its counters, is no news.
+    /// come up; one that goes away, or only changes its counters, does not count.
     ///
     /// # Errors
     /// Those of `recv`, except that there is nothing more.

@@ -1,6 +1,6 @@
-//! What the kernel tells us about datagrams that we sent, by way of the socket's error queue.
+//! The kernel's reports about sent datagrams, from the socket's error queue.
 
-use crate::control::{ExtendedError, Told};
+use crate::control::{ControlData, ExtendedError};
 use crate::stamp::Stamp;
 use crate::sys::Envelope;
 use std::collections::VecDeque;
@@ -12,32 +12,32 @@ use std::sync::{Mutex, PoisonError};
 /// The point in a datagram's way at which it is handed to the driver (`linux/errqueue.h`).
 const SCM_TSTAMP_SND: u32 = 0;
 
-/// The most notices kept over restarts of the kernel's count, for a caller that does not fetch
+/// The limit of notices kept over restarts of the kernel's count, for a caller that does not fetch
 /// them.
 const MAX_KEPT: usize = 256;
 
-/// Which datagram of its socket a transmit timestamp belongs to.
+/// The number of a sent datagram of a socket, which its transmit timestamp carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SendId(u32);
 
-/// When a datagram left.
+/// The transmit timestamp of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransmitStamp {
     /// The datagram, as [`crate::Socket::send`] named it.
     pub id: SendId,
-    /// When it was handed to the network card.
+    /// The time at which it was handed to the network card.
     pub stamp: Stamp,
 }
 
-/// A datagram could not be delivered, or so says whoever sent the ICMP message.
+/// A datagram could not be delivered, according to an ICMP message.
 ///
-/// Anybody can forge one: good for telling an operator why there are no replies, and for nothing
-/// else.
+/// Such a message can be forged: it is good for showing an operator why there are no replies, and
+/// for nothing else.
 #[derive(Debug)]
 pub struct Unreachable {
-    /// Where the datagram was sent.
+    /// The destination of the datagram.
     pub destination: SocketAddr,
-    /// What is said to be the matter, `ECONNREFUSED` for a closed port for example.
+    /// The reported error, for example `ECONNREFUSED` for a closed port.
     pub error: io::Error,
 }
 
@@ -50,9 +50,9 @@ pub enum Notice {
     Unreachable(Unreachable),
 }
 
-/// Gives out [`SendId`]s and finds them again in what the kernel reports.
+/// Gives out [`SendId`]s and finds them in the kernel's reports.
 ///
-/// Since Linux 6.13 we tell the kernel the number of each datagram. Before, the kernel counts the
+/// Since Linux 6.13 we give the kernel the number of each datagram. Before, the kernel counts the
 /// datagrams of a socket from 0; and whether a failed send takes a number depends on where in the
 /// kernel it fails. So after a failure the kernel's count is put back to 0, and `base` remembers
 /// which of our numbers that 0 stands for.
@@ -61,18 +61,18 @@ pub(crate) struct Numbering {
     next: AtomicU32,
     base: AtomicU32,
     naming: AtomicU8,
-    /// What was in the error queue when the count was put back, in terms of the old count.
+    /// The entries of the error queue when the count was put back, in terms of the old count.
     kept: Mutex<VecDeque<Notice>>,
 }
 
-/// Whether the kernel lets us number the datagrams.
+/// The party that numbers the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {
     /// No send has succeeded yet.
     Untried,
-    /// It does.
+    /// We do: the kernel accepts our numbers.
     Ours,
-    /// It does not and counts by itself.
+    /// The kernel does, as it accepts none.
     Kernels,
 }
 
@@ -82,7 +82,7 @@ impl Numbering {
         SendId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Who numbers the datagrams.
+    /// The party that numbers the datagrams.
     pub(crate) fn naming(&self) -> Naming {
         match self.naming.load(Ordering::Relaxed) {
             0 => Naming::Untried,
@@ -91,7 +91,7 @@ impl Numbering {
         }
     }
 
-    /// A send has shown who numbers the datagrams.
+    /// Records the party that numbers the datagrams, as a send has shown.
     pub(crate) fn learn(&self, naming: Naming) {
         self.naming.store(naming as u8, Ordering::Relaxed);
     }
@@ -131,20 +131,20 @@ impl Numbering {
 }
 
 impl SendId {
-    /// As the kernel is told it.
+    /// The number as the kernel gets it.
     pub(crate) const fn to_bits(self) -> u32 {
         self.0
     }
 }
 
-/// What an entry of the error queue says, if it is of a kind that we know.
+/// The notice in an entry of the error queue, if it is of a known kind.
 pub(crate) fn interpret(envelope: &Envelope, numbering: &Numbering) -> Option<Notice> {
     let (mut time, mut error) = (None, None);
-    for told in envelope.told() {
-        match told {
-            Told::Time(stamp) => time = Some(stamp),
-            Told::Error(entry) => error = Some(entry),
-            Told::Arrival(_) => {}
+    for data in envelope.control_data() {
+        match data {
+            ControlData::Time(stamp) => time = Some(stamp),
+            ControlData::Error(entry) => error = Some(entry),
+            ControlData::Arrival(_) => {}
         }
     }
     match error? {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_that_nobody_fetches_do_not_pile_up() {
+    fn notices_that_are_not_fetched_do_not_pile_up() {
         let numbering = Numbering::default();
         let refusal = || Unreachable {
             destination: SocketAddr::from(([192, 0, 2, 1], 123)),

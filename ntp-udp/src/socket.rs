@@ -11,22 +11,22 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-/// How often a call is repeated that an ICMP error ended in place of its own outcome.
+/// The limit of repetitions of a call that an ICMP error ended in place of its own outcome.
 ///
-/// The kernel hands such an error to whichever call comes next. One repetition is enough unless
-/// more errors arrive meanwhile, and somebody may be forging them as fast as they can.
+/// The kernel hands such an error to the next call, whatever that is. One repetition is enough
+/// unless more errors arrive meanwhile, which an attacker may forge at any rate.
 const REPETITIONS: usize = 8;
 
-/// The most entries of the error queue that one call passes over, so that a flood of them cannot
-/// hold the caller.
+/// The limit of entries of the error queue that one call skips, so that a flood of them cannot hold
+/// the caller.
 const MAX_PASSED_OVER: usize = 64;
 
-/// Which timestamps the kernel agreed to take.
+/// The timestamps that the kernel agreed to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamping {
-    /// When datagrams arrive.
+    /// True for receive timestamps.
     pub receive: bool,
-    /// When datagrams leave.
+    /// True for transmit timestamps.
     pub transmit: bool,
 }
 
@@ -48,7 +48,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Says what was tried and what may help. That the kernel offers no timestamps or less room
+    /// If the socket cannot be bound; with the remedy. A kernel that offers no timestamps or less room
     /// than asked for is no error: see [`Self::stamping`] and [`Self::granted_receive_buffer`].
     pub fn bind(options: &BindOptions) -> Result<Self, BindError> {
         let refused = |step| {
@@ -91,13 +91,13 @@ impl Socket {
         self.local
     }
 
-    /// Which timestamps the kernel agreed to take. Even then single ones may be missing.
+    /// The timestamps that the kernel agreed to take. Even then single ones may be missing.
     #[must_use]
     pub const fn stamping(&self) -> Stamping {
         self.stamping
     }
 
-    /// How much the kernel holds for us, in bytes of its own bookkeeping: about twice the
+    /// The receive buffer that the kernel granted, in bytes of its own bookkeeping: about twice the
     /// datagrams' own size.
     ///
     /// # Errors
@@ -108,8 +108,8 @@ impl Socket {
         Ok(usize::try_from(bytes).unwrap_or(0))
     }
 
-    /// How long a receive on a blocking socket waits before it ends with
-    /// [`io::ErrorKind::WouldBlock`]; `None` is for ever. Rounded up to a whole microsecond, and at
+    /// Sets the time after which a receive on a blocking socket ends with
+    /// [`io::ErrorKind::WouldBlock`]; `None` means no limit. Rounded up to a whole microsecond, and at
     /// least one.
     ///
     /// # Errors
@@ -141,13 +141,14 @@ impl Socket {
         )
     }
 
-    /// Wakes whoever waits in a receive, from any thread, and lets nobody wait any more: receives
-    /// end with nothing at all.
+    /// Wakes all threads that wait in a receive, and ends every later receive at once, without a
+    /// datagram. Can be called from any thread.
     pub fn stop_receiving(&self) {
         sys::stop_receiving(self.as_fd());
     }
 
-    /// Receives one datagram; what does not fit into `buffer` is lost, and said to be.
+    /// Receives one datagram; the part that does not fit into `buffer` is lost, which
+    /// [`Received::truncated`] shows.
     ///
     /// # Errors
     ///
@@ -192,10 +193,10 @@ impl Socket {
         })
     }
 
-    /// The oldest entry of the error queue that tells us something. Never waits.
+    /// The oldest known entry of the error queue. Never waits.
     ///
-    /// When it returns `None`, the queue is empty or has been so often passed over that the caller
-    /// should see to its other work first. While it is not empty, `poll` reports `POLLERR`. The
+    /// When it returns `None`, the queue is empty, or so many unknown entries were skipped that the
+    /// caller should do its other work first. While it is not empty, `poll` reports `POLLERR`. The
     /// entries take room from received datagrams, so it has to be emptied regularly.
     ///
     /// # Errors
@@ -230,13 +231,13 @@ impl Socket {
         Ok(None)
     }
 
-    /// Whether datagrams need numbers at all.
+    /// True if datagrams need numbers.
     pub(crate) const fn takes_transmit_stamps(&self) -> bool {
         self.stamping.transmit
     }
 
-    /// Sends by `call`, which is told whether to number the datagrams for the kernel, and keeps the
-    /// numbering in step whatever comes of it.
+    /// Sends by `call`, whose argument is true if it is to number the datagrams for the kernel, and
+    /// keeps the numbering in step in every case.
     pub(crate) fn numbered<T>(&self, mut call: impl FnMut(bool) -> io::Result<T>) -> io::Result<T> {
         loop {
             let naming = self.numbering.naming();
@@ -274,8 +275,8 @@ impl Socket {
         if !self.stamping.transmit || self.numbering.naming() == Naming::Ours {
             return;
         }
-        // Without new timestamps in between, what is in the error queue can be told from what comes
-        // later.
+        // Without new timestamps in between, the entries of the error queue can be distinguished from
+        // later ones.
         ask_for_stamps(self.as_fd(), false);
         let left: Vec<Notice> = std::iter::from_fn(|| self.queued_notice().ok()?)
             .take(MAX_PASSED_OVER)
@@ -284,7 +285,7 @@ impl Socket {
         self.numbering.restarted(left.into_iter());
     }
 
-    /// Receives by `call`, unless ICMP errors arrive faster than we can look past them.
+    /// Receives by `call`, unless ICMP errors arrive faster than they can be skipped.
     pub(crate) fn received<T>(&self, call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         let outcome = self.past_icmp(call);
         let is_icmp = self.report_unreachable && outcome.as_ref().is_err_and(is_from_icmp);
@@ -325,7 +326,7 @@ impl AsRawFd for Socket {
     }
 }
 
-/// Sets what the socket cannot do without.
+/// Sets the options that the socket needs.
 fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
     let v6 = options.address.is_ipv6();
     let on = |level, name| sys::set_option(fd, level, name, 1);
@@ -427,7 +428,7 @@ fn scoped(options: &BindOptions) -> SocketAddr {
     address
 }
 
-/// Whether an error is among those that the kernel makes of an ICMP message.
+/// True if the kernel may have made an error of an ICMP message.
 fn is_from_icmp(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -460,7 +461,7 @@ mod tests {
         client
     }
 
-    /// Whether the kernel of this machine takes transmit timestamps; says so if not.
+    /// True if the kernel of this machine takes transmit timestamps; prints a line if not.
     fn stamps_transmits(client: &Socket) -> bool {
         if !client.stamping().transmit {
             println!("skipped: the kernel takes no transmit timestamps");

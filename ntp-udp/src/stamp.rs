@@ -1,15 +1,14 @@
-//! Timestamps that say where they come from.
+//! Timestamps with their origin.
 
 pub use ntp_proto::clock::StampOrigin;
 use ntp_proto::time::NtpTimestamp;
 
-/// A point in time by the clock of whoever took it; `ntp_proto::clock::Stamp` is one brought to our
-/// clock.
+/// A timestamp by the clock that took it; that of `ntp-proto` is one converted to our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The time that the clock of `origin` showed.
     pub at: NtpTimestamp,
-    /// Who read which clock.
+    /// The clock, and the party that read it.
     pub origin: StampOrigin,
 }
 
@@ -33,8 +32,8 @@ impl Stamp {
     }
 }
 
-/// How many timestamps the kernel delivered and how many it owed; plain numbers for the owner of a
-/// socket to keep.
+/// Counts of the timestamps that the kernel delivered and of those it did not; the owner of a socket
+/// keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StampCounters {
     /// Timestamps that the kernel took.

@@ -1,4 +1,4 @@
-//! Which of several sockets at one port a datagram goes to.
+//! The choice among several sockets at one port for each datagram.
 //!
 //! By itself the kernel takes a hash over both addresses and both ports. A client that uses a new
 //! port for each request, as it should (RFC 9109), then meets another worker each time, none of

@@ -1,7 +1,7 @@
 //! The calls into the C library, each behind a safe function; no policy.
 
 use crate::address::RawAddress;
-use crate::control::{ControlBuffer, RawMessage, Told};
+use crate::control::{ControlBuffer, ControlData, RawMessage};
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::io;
 use std::mem::MaybeUninit;
@@ -16,7 +16,7 @@ pub const MAX_BATCH: usize = 64;
 /// 6.13).
 const SCM_TS_OPT_ID: c_int = 81;
 
-/// All about one datagram except its bytes.
+/// One datagram except its bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Envelope {
     name: RawAddress,
@@ -26,7 +26,7 @@ pub(crate) struct Envelope {
     /// The control messages without the number of the datagram, which comes last.
     unnumbered_length: usize,
     flags: c_int,
-    /// How many bytes were received or shall be sent.
+    /// The number of bytes that were received or are to be sent.
     pub(crate) length: usize,
 }
 
@@ -66,24 +66,24 @@ impl Envelope {
         });
     }
 
-    /// Whence a received datagram came, or where one in the error queue was sent.
+    /// The source of a received datagram, or the destination of one in the error queue.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.name.decode(self.name_length)
     }
 
-    /// What the control messages that came with it tell.
-    pub(crate) fn told(&self) -> impl Iterator<Item = Told> {
+    /// The content of its control messages.
+    pub(crate) fn control_data(&self) -> impl Iterator<Item = ControlData> {
         self.control
             .messages(self.control_length)
-            .filter_map(|message: RawMessage<'_>| message.told())
+            .filter_map(|message: RawMessage<'_>| message.data())
     }
 
-    /// Whether the datagram was longer than the buffer.
+    /// True if the datagram was longer than the buffer.
     pub(crate) const fn is_truncated(&self) -> bool {
         self.flags & libc::MSG_TRUNC != 0
     }
 
-    /// Takes over what the kernel wrote about a received datagram.
+    /// Takes over the kernel's data about a received datagram.
     fn note(&mut self, header: &libc::msghdr, length: usize) {
         self.name_length = header.msg_namelen as usize;
         // Its type differs between C libraries.
@@ -134,7 +134,7 @@ const fn headers() -> [MaybeUninit<libc::mmsghdr>; MAX_BATCH] {
     [const { MaybeUninit::uninit() }; MAX_BATCH]
 }
 
-/// Room for the vectors of a batch, likewise.
+/// Room for the vectors of a batch; only those in use are ever written.
 const fn vectors() -> [MaybeUninit<libc::iovec>; MAX_BATCH] {
     [const { MaybeUninit::uninit() }; MAX_BATCH]
 }
@@ -247,8 +247,8 @@ pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], envelope: &Envelope) -> io::
     checked(status).map(|_| ())
 }
 
-/// Sends up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and tells
-/// how many went before the first that failed; an error is that of the first. Does not repeat what
+/// Sends up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and returns
+/// the number sent before the first that failed; an error is that of the first. Does not repeat what
 /// a signal interrupted.
 pub(crate) fn send_many(
     fd: BorrowedFd<'_>,
@@ -296,7 +296,7 @@ pub(crate) fn open(family: c_int, blocking: bool) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: `fd` has just been opened by us, and nobody else knows it.
+    // SAFETY: `fd` has just been opened by us, and no other code knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -365,7 +365,7 @@ pub(crate) fn set_text_option(
     set_bytes(fd, level, name, value.as_bytes())
 }
 
-/// Sets how long a blocking receive waits, in seconds and microseconds; both zero wait for ever.
+/// Sets the limit of a blocking receive, in seconds and microseconds; both zero mean no limit.
 pub(crate) fn set_receive_timeout(fd: BorrowedFd<'_>, seconds: u64, micros: u32) -> io::Result<()> {
     let value = libc::timeval {
         tv_sec: libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX),

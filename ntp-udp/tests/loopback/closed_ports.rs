@@ -42,7 +42,7 @@ fn survives_a_closed_port(address: &str) {
 
     let mut refusals = 0;
     while refusals < 6 {
-        match notice(&client).expect("each refusal is told") {
+        match notice(&client).expect("each refusal is reported") {
             Notice::Transmitted(_) => {}
             Notice::Unreachable(unreachable) => {
                 assert_eq!(unreachable.destination, closed);

@@ -20,7 +20,7 @@ const SILENCE: Duration = Duration::from_millis(200);
 const V4: &str = "127.0.0.1:0";
 const V6: &str = "[::1]:0";
 
-/// A blocking socket that does not wait for ever.
+/// A blocking socket with a limit to its waits.
 fn patient(options: &BindOptions) -> Result<Socket, BindError> {
     let socket = Socket::bind(&BindOptions {
         blocking: true,

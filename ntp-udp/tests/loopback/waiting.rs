@@ -34,7 +34,7 @@ fn a_non_blocking_socket_does_not_wait() {
 }
 
 #[test]
-fn whoever_waits_can_be_woken_for_good() {
+fn a_waiting_receive_can_be_woken_for_good() {
     let socket = std::sync::Arc::new(
         Socket::bind(&BindOptions::server("127.0.0.1:0".parse().unwrap())).unwrap(),
     );
