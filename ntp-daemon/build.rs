@@ -1,4 +1,4 @@
-//! Tells the program when it was built: no clock may start before that.
+//! Compiles the time of the build into the program: no clock may start before that.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,8 +1,19 @@
 //! The NTP client and server daemon of Truechimer.
 //!
-//! The daemon is a dull driver: everything that it knows about NTP is in `ntp-proto`. One task owns
-//! the client and the clock ([`client`]), plain threads own the server's sockets ([`server`]),
-//! and whoever wants to know something asks the owner with a message.
+//! The daemon is a dull driver: all knowledge of NTP is in `ntp-proto`. One task owns the
+//! associations and the clock ([`client`]), plain threads own the server's sockets ([`server`]), and
+//! other parts ask the owner with a message.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`daemon`], [`lifecycle`] | the parts as a whole: open, start, wait, shut down |
+//! | [`client`] | the client task with the clock, and what it waits for |
+//! | [`server`] | the worker threads of each listening address |
+//! | [`nts`] | NTS-KE servers, cookie keys, stored sessions |
+//! | [`state`] | the files that survive a restart |
+//! | [`observe`], [`context`] | the document for `ntp-ctl` and the exporter |
+//! | [`logging`], [`digits`], [`os_error`] | the form of the log |
+//! | [`demo`] | the demonstration |
 #![forbid(unsafe_code)]
 
 mod args;
@@ -30,7 +41,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The configuration is wrong (EX_CONFIG of sysexits.h, as ntpd-rs has it).
+/// The exit code for a wrong configuration: EX_CONFIG of sysexits.h, as in ntpd-rs.
 const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
@@ -45,25 +56,23 @@ fn run(args: &Args) -> ExitCode {
     let mut loaded = match load(args) {
         Ok(loaded) => loaded,
         Err(error) => {
-            complain(&error.to_string());
+            print(&error.to_string());
             return ExitCode::from(EXIT_CONFIG);
         }
     };
     if args.check {
         for warning in &loaded.warnings {
-            complain(&warning.to_string());
+            print(&warning.to_string());
         }
         let found = ntp_check::findings(&loaded.config);
-        found
-            .iter()
-            .for_each(|finding| complain(&finding.to_string()));
+        found.iter().for_each(|finding| print(&finding.to_string()));
         if found.iter().any(ntp_check::Finding::is_error) {
-            complain(
-                "the configuration is valid, but a part of the daemon cannot work with it on this machine",
+            print(
+                "the configuration is valid, but a part of the daemon cannot run with it on this machine",
             );
             return ExitCode::from(EXIT_CONFIG);
         }
-        complain("the configuration is valid");
+        print("the configuration is valid");
         return ExitCode::SUCCESS;
     }
     if let Some(level) = args.log_level {
@@ -108,7 +117,7 @@ fn load(args: &Args) -> Result<Loaded, ConfigError> {
     }
 }
 
-/// Says something before the log is there. If even that fails, there is nobody to tell.
-fn complain(text: &str) {
+/// Writes to standard error before the log is there. A failure cannot be reported anywhere.
+fn print(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
 }

@@ -1,4 +1,4 @@
-//! The log of the client: transitions with their reason, and at `debug` each exchange with its
+//! The log of the client: transitions with their reasons, and at `debug` each exchange with its
 //! numbers.
 
 use crate::context::DaemonContext;
@@ -11,7 +11,7 @@ use ntp_proto::source::{Discard, SourceId};
 use ntp_proto::time::{Now, Seconds};
 use std::net::SocketAddr;
 
-/// Addresses that one line of the log names.
+/// The limit of addresses in one line of the log.
 const MOST_ADDRESSES: usize = 4;
 
 /// Writes an event into the log.
@@ -27,10 +27,10 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
         Event::LastKnownAddresses { group, addresses } => tracing::warn!(
             name = %context.name_of(*group),
             addresses,
-            "the resolver does not help; the addresses that the name had in an earlier run are used until it does"
+            "the name cannot be looked up; the addresses that the name had in an earlier run are used until it can"
         ),
         Event::AddressesRefused { group, refused } => {
-            // The resolver decides how many there are.
+            // Their number is up to the resolver.
             let shown = refused.iter().take(MOST_ADDRESSES);
             let list: Vec<_> = shown
                 .map(|refused| format!("{} ({})", refused.address, refused.fault.word()))
@@ -38,35 +38,35 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
             let more = refused.len().saturating_sub(MOST_ADDRESSES);
             tracing::warn!(
                 name = %context.name_of(*group),
-                "the name leads to addresses that no server can have, which are not used: {}{}",
+                "the name resolves to addresses that no server can have, which are not used: {}{}",
                 list.join(", "),
                 if more > 0 { format!(" and {more} more") } else { String::new() }
             );
         }
         Event::Establish { host, port, .. } => {
-            tracing::debug!(%host, port, "establishing keys for NTS");
+            tracing::debug!(%host, port, "establishing NTS keys");
         }
         Event::Established {
             group,
             algorithm,
             cookies,
         } => {
-            tracing::info!(name = %context.name_of(*group), %algorithm, cookies, "keys for NTS established");
+            tracing::info!(name = %context.name_of(*group), %algorithm, cookies, "NTS keys established");
         }
         Event::NotEstablished { group, failure } => tracing::warn!(
             name = %context.name_of(*group),
             stage = %failure.stage,
-            "no keys for NTS, which will be tried again: {}",
+            "NTS key establishment failed and will be tried again: {}",
             failure.message
         ),
         Event::SameServer { group, rival } => tracing::warn!(
             name = %context.name_of(*group),
-            "this source leads to the same server as {}, and one clock counts once: it is not used; name another server",
+            "this source leads to the same server as {}, and one clock counts once: it is not used; configure another server",
             context.name_of(*rival)
         ),
         Event::TimeDoubted => tracing::warn!(
             "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
-             state file, is doubted, and certificates are judged as at a first start"
+             state file, may be wrong, and certificates are judged as at a first start"
         ),
         Event::SourceAdded { address, group, .. } => {
             tracing::info!(%address, name = %context.name_of(*group), "new source");
@@ -74,18 +74,18 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
         Event::SourceRemoved {
             address, reason, ..
         } => {
-            let why = match reason {
-                Removal::Useless => "it brought nothing of use",
+            let reason = match reason {
+                Removal::Useless => "it gave no usable replies",
                 Removal::NoRoute => {
-                    "there is no way to its kind of addresses from here, and another address has one"
+                    "this machine has no route to its address family, and another address is reachable"
                 }
                 Removal::Falseticker => "it kept contradicting the majority",
-                Removal::Denied => "it denied us",
+                Removal::Denied => "it refused to serve us",
                 Removal::Moved => "its name has another address",
                 Removal::Authenticated => "a source with NTS has the same server",
                 Removal::Certificate => "its certificate is not valid now that the time is known",
             };
-            tracing::info!(%address, "source replaced: {why}");
+            tracing::info!(%address, "source replaced: {reason}");
         }
         Event::SourceChanged {
             address, from, to, ..
@@ -116,7 +116,7 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
         SourceState::Judged(Standing::Unwitnessed(doubt)) => log_doubt(address, *doubt),
         SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
             %address, distance = %span(*distance), limit = %span(*limit),
-            "the source could be wrong by more than is accepted"
+            "the error bound of the source exceeds the limit"
         ),
         SourceState::Judged(Standing::NoMajority) => log_no_majority(address, client),
         SourceState::Unreachable { unanswered } => {
@@ -166,12 +166,12 @@ fn log_no_majority(address: SocketAddr, client: &Client) {
 
 fn standing_in_words(standing: &Standing) -> &'static str {
     match standing {
-        Standing::SystemPeer => "is the best one",
+        Standing::SystemPeer => "is the system peer",
         Standing::Combined => "is used",
         Standing::Outlier => "is kept in reserve",
         Standing::WaitingForQuorum => "waits for others to agree",
         Standing::Falseticker { .. } => "contradicts the majority",
-        Standing::TooDistant { .. } => "could be wrong by too much",
+        Standing::TooDistant { .. } => "has too large an error bound",
         Standing::NoMajority => "finds no majority",
         Standing::ContradictsAuthenticated { .. } => "contradicts those with NTS",
         Standing::NotAuthenticated => "has no NTS, and is only measured",
@@ -190,24 +190,22 @@ fn letters(kiss: KissCode) -> String {
 /// The reason to discard a datagram, in words.
 fn discard_in_words(discard: Discard) -> String {
     let words = match discard {
-        Discard::WrongAddress => "they come from another address or port than was asked",
-        Discard::Malformed => "they are no NTP packets",
-        Discard::UnknownVersion(version) => return format!("they are of version {version} of NTP"),
-        Discard::NotAReply => "they are no replies of a server (mode 4)",
+        Discard::WrongAddress => "they come from another address or port than the request went to",
+        Discard::Malformed => "they are not NTP packets",
+        Discard::UnknownVersion(version) => return format!("they are of NTP version {version}"),
+        Discard::NotAReply => "they are not server replies (mode 4)",
         Discard::Duplicate => "they repeat an earlier reply",
-        Discard::Bogus => "they answer something that was not asked",
+        Discard::Bogus => "they do not match a request",
         Discard::TooLate => "they come too late",
         Discard::Unauthenticated => "they are not authenticated",
         Discard::Forged => "their authentication is wrong",
         Discard::Nak => "the server does not know our keys (NTSN)",
         Discard::Kiss(kiss) => return format!("they are a kiss of death ({})", letters(kiss)),
         Discard::InvalidTimestamps => "timestamps are missing or run backwards",
-        Discard::Unsynchronized => "the server says that its own clock is not synchronised",
-        Discard::RootDistance => "the server says that its own clock may be wrong by 16 s or more",
-        Discard::NegativeDelay => {
-            "they come back sooner than the server says to have worked on them"
-        }
-        Discard::Loop => "the server takes its time from us",
+        Discard::Unsynchronized => "the server reports that it is not synchronized",
+        Discard::RootDistance => "the server reports a root distance of 16 s or more",
+        Discard::NegativeDelay => "they come back sooner than the server's own processing time",
+        Discard::Loop => "the server synchronizes to us",
         Discard::CertificateTime => {
             "they show a time at which the server's own certificate is not valid"
         }
@@ -247,7 +245,7 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, context: &DaemonCo
     );
 }
 
-/// Writes into the log that a datagram was not believed.
+/// Writes into the log that a datagram was discarded.
 pub(crate) fn log_discard(
     source: SourceId,
     discard: Discard,
@@ -259,7 +257,7 @@ pub(crate) fn log_discard(
     };
     tracing::debug!(
         server = %name(member, context), reason = discard.word(),
-        "replies were not believed: {}", discard_in_words(discard)
+        "a datagram was discarded: {}", discard_in_words(discard)
     );
 }
 
@@ -277,7 +275,7 @@ fn member(client: &Client, source: SourceId) -> Option<&Member> {
         .find(|member| member.source().id() == source)
 }
 
-/// A source as people know it: its name, with the address where that says more.
+/// The name of a source, with its address where that adds something.
 fn name(member: &Member, context: &DaemonContext) -> String {
     let (name, address) = (
         context.name_of(member.group()),
@@ -290,7 +288,7 @@ fn name(member: &Member, context: &DaemonContext) -> String {
     }
 }
 
-/// The clock is right: by whom, and how well.
+/// Logs the source and the error bound of a clock that is synchronized.
 fn log_synchronized(client: &Client, context: &DaemonContext, now: Now) {
     let clock = client.clock();
     let free = clock.timescale().to_free(now.local);
@@ -308,7 +306,7 @@ fn log_synchronized(client: &Client, context: &DaemonContext, now: Now) {
     } = clock.selection().outcome
     else {
         return tracing::info!(
-            "the clock is synchronised, right to within {bound}; stratum {stratum}"
+            "the clock is synchronized, right to within {bound}; stratum {stratum}"
         );
     };
     let peer = member(client, peer)
@@ -319,14 +317,14 @@ fn log_synchronized(client: &Client, context: &DaemonContext, now: Now) {
         usable => format!("{agreeing} of {usable} usable sources agree"),
     };
     tracing::info!(
-        "the clock is synchronised to {peer}, right to within {bound}; stratum {stratum}, {agreement}"
+        "the clock is synchronized to {peer}, right to within {bound}; stratum {stratum}, {agreement}"
     );
 }
 
-/// True once the log has said that a large offset is being watched.
+/// Remembers whether the log has reported that a large offset is being watched.
 #[derive(Debug, Default)]
 pub(crate) struct Watching {
-    said: bool,
+    logged: bool,
 }
 
 impl Watching {
@@ -335,15 +333,15 @@ impl Watching {
     pub(crate) fn log(&mut self, client: &Client, now: Now) {
         let clock = client.clock();
         match clock.watched(now) {
-            Some((offset, left)) if !self.said => {
-                self.said = true;
+            Some((offset, left)) if !self.logged => {
+                self.logged = true;
                 tracing::warn!(
                     "the clock is {}; it will be set in {} unless that goes away",
                     behind(offset),
                     span(left)
                 );
             }
-            None if std::mem::take(&mut self.said) && clock.halted().is_none() => {
+            None if std::mem::take(&mut self.logged) && clock.halted().is_none() => {
                 tracing::info!("no large offset is watched any more");
             }
             _ => {}
@@ -355,7 +353,7 @@ fn log_doubt(address: SocketAddr, doubt: Doubt) {
     match doubt {
         Doubt::CertificateUnproven => tracing::warn!(
             %address,
-            "the clock was never right, so that the certificate of this source cannot be judged, and no other source agrees \
+            "the clock was never known to be right, so the certificate of this source cannot be judged, and no other source agrees \
              with it: the clock is left alone. Add a source, set the clock by hand and restart, or allow it with \
              first-time-from = \"single\" in [synchronization]"
         ),
@@ -369,8 +367,8 @@ fn log_doubt(address: SocketAddr, doubt: Doubt) {
 
 fn log_clock(event: &ClockEvent, client: &Client, context: &DaemonContext) {
     match event {
-        ClockEvent::Synchronized => tracing::info!("the clock is synchronised"),
-        ClockEvent::Lost => tracing::warn!("the clock is no longer synchronised"),
+        ClockEvent::Synchronized => tracing::info!("the clock is synchronized"),
+        ClockEvent::Lost => tracing::warn!("the clock is no longer synchronized"),
         ClockEvent::Resumed => tracing::info!("the clock is being corrected again"),
         ClockEvent::Stepped(step) if context.warn_on_jump => {
             tracing::warn!(step = %signed(*step), "the clock was stepped");
@@ -381,7 +379,7 @@ fn log_clock(event: &ClockEvent, client: &Client, context: &DaemonContext) {
             suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
             "the machine was suspended; the clock is confirmed again"
         ),
-        // Setting the clock is the other program's business then.
+        // Then the other program is in charge of the clock.
         ClockEvent::Disturbed(disturbance)
             if !client.clock().steers() || client.groups().is_empty() =>
         {

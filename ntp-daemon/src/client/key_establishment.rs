@@ -1,4 +1,4 @@
-//! Establishing keys for sources with NTS in the background.
+//! NTS key establishment for sources, in the background.
 
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
@@ -8,19 +8,19 @@ use ntp_proto::source::{Granted, Validity};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The time for everything, from the look-up to the last record. Key establishment is far rarer
-/// than polls, and a slow way must not look like none.
+/// The limit for one establishment, from the look-up to the last record. Key establishment is far
+/// rarer than polls, and a slow network must not look like a dead one.
 const DEADLINE: Duration = Duration::from_secs(16);
 
-/// What is known of the time when certificates are judged.
+/// The time as far as it is known, for the judgement of certificates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time {
-    /// What our clock shows, in Unix seconds.
+    /// The time by our clock, in Unix seconds.
     pub(crate) now: i64,
     /// Our clock as it would be had neither the last known time nor sources without NTS moved it,
     /// in Unix seconds.
     pub(crate) unmoved: i64,
-    /// If the clock has never been right: what has passed for sure, in Unix seconds.
+    /// If the clock has never been right: the latest time that has certainly passed, in Unix seconds.
     pub(crate) since: Option<i64>,
 }
 
@@ -33,22 +33,22 @@ impl Time {
         }
     }
 
-    /// Says whether a certificate was believed only because the time is not known. If what moved
-    /// the clock was wrong, the clock as it was may have been right.
+    /// True if a certificate was accepted only because the time is not known. If the step that moved
+    /// the clock was wrong, the clock before it may have been right.
     fn is_provisional(self, validity: Validity) -> bool {
         self.since.is_some() && !validity.contains(self.now) && !validity.contains(self.unmoved)
     }
 }
 
-/// What an establishment has brought.
+/// The outcome of an establishment.
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) group: GroupId,
     pub(crate) outcome: Result<Granted, EstablishFailure>,
 }
 
-/// Asks the server of an entry with NTS for keys, and reports to `results`. Each entry has one
-/// establishment on its way at most, as the client waits for the result before it asks again.
+/// Establishes keys with the NTS-KE server of a source, and sends the outcome to `results`. Each
+/// source has one establishment in progress at most, as the client waits for the outcome.
 pub(crate) fn start(
     group: GroupId,
     kind: &SourceKind,
@@ -83,7 +83,7 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
     tracing::debug!(
         server = %address, peer = %established.peer, ntp = %established.ntp_server,
         key_exchange = %established.tls.key_exchange, cipher_suite = %established.tls.cipher_suite,
-        took = %span(established.took), "keys for NTS"
+        took = %span(established.took), "NTS keys established"
     );
     Ok(Granted {
         addresses: established.addresses,

@@ -1,4 +1,4 @@
-//! The time as far as it is known before any source has been heard, and how far that is believed.
+//! The time as far as it is known before the first reply, and its plausibility.
 
 use super::era;
 use crate::digits::signed;
@@ -9,9 +9,8 @@ use ntp_proto::time::{NtpTimestamp, Seconds};
 /// The time of this program's build, in Unix seconds.
 const BUILT: &str = env!("TRUECHIMER_BUILD_UNIX_SECONDS");
 
-/// For so many seconds after the build a time is plausible that is vouched for by nothing but one
-/// clock, one file or one source without NTS: fifteen years, the range that systemd accepts from
-/// the hardware clock.
+/// The time after the build, in seconds, within which the time of a single clock, file or source
+/// without NTS is plausible: fifteen years, the range that systemd accepts from the hardware clock.
 const PLAUSIBLE_FOR: i64 = 15 * 31_557_600;
 
 /// The time as far as it is known at the start.
@@ -19,7 +18,7 @@ const PLAUSIBLE_FOR: i64 = 15 * 31_557_600;
 pub(crate) struct KnownTime {
     /// The step that took our clock forward to the last known time; zero or positive.
     pub(crate) set_forward: Seconds,
-    /// The part of our clock's reading that is a mere assumption: it may go back so far without a
+    /// The part of our clock's reading that is an assumption: the clock may go back by it without a
     /// panic.
     pub(crate) assumed: Seconds,
     /// If our clock cannot judge certificates, a time that has passed as far as is known, in Unix
@@ -42,15 +41,15 @@ pub(crate) fn unix_seconds(at: NtpTimestamp) -> i64 {
     at.to_unix_near(built()).0
 }
 
-/// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs what is
-/// not believed.
+/// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs a time that
+/// is not plausible.
 fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Judgement {
     let last_known = last_known.filter(|kept| {
         let plausible = *kept <= until;
         if !plausible {
             tracing::warn!(
                 "the last known time in the state file, {}, is implausible (this program was built on {}); it is not used, and \
-                 will be replaced once the clock is synchronised",
+                 will be replaced once the clock is synchronized",
                 Date::from_unix(*kept, 0),
                 Date::from_unix(built, 0)
             );
@@ -74,16 +73,16 @@ fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Jud
     }
 }
 
-/// The worth of our clock at the start.
+/// The plausibility of our clock at the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Judgement {
-    /// It goes on from where it was right.
+    /// It shows a time after one at which it was right.
     Plausible,
     /// It may be right; nothing is known from earlier runs.
     Unproven,
     /// It shows a time before one that has passed.
     Behind { earliest: i64 },
-    /// It shows a time that is too late to be true.
+    /// It shows a time too far in the future.
     Implausible { earliest: i64 },
 }
 
@@ -132,8 +131,8 @@ fn set_to(clock: &mut Clock, earliest: i64, shown: i64) -> Seconds {
     match era::set_to(clock, earliest, built()) {
         Ok(()) if step < Seconds::ZERO => tracing::warn!(
             step = %signed(step),
-            "the clock showed a time more than 68 years after this program was built, which no packet of NTP distinguishes from \
-             one 136 years before, and was set back to the last known time; the sources will correct it"
+            "the clock showed a time more than 68 years after this program was built, which NTP packets cannot distinguish from \
+             one 136 years before; it was set back to the last known time; the sources will correct it"
         ),
         Ok(()) => tracing::warn!(
             step = %signed(step),

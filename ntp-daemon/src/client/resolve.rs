@@ -1,22 +1,23 @@
-//! Looking names up, without ever holding anything else up.
+//! Looking names up in the background.
 
 use ntp_proto::pool::GroupId;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The resolver of the system has its own time-outs; this one is for when it hangs.
+/// The limit for one look-up. The resolver of the system has its own time-outs; this one is for a
+/// resolver that hangs.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What a look-up has brought.
+/// The outcome of a look-up.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) group: GroupId,
     pub(crate) outcome: Result<Vec<SocketAddr>, String>,
 }
 
-/// Looks a host up in the background and reports to `results`. Each entry has one look-up on its
-/// way at most, as the client waits for the result before it asks again.
+/// Looks a host up in the background and sends the outcome to `results`. Each source has one look-up
+/// in progress at most, as the client waits for the outcome.
 pub(crate) fn start(group: GroupId, host: String, port: u16, results: mpsc::Sender<Resolved>) {
     tokio::spawn(async move {
         let outcome =

@@ -1,4 +1,4 @@
-//! Other programs that steer the same clock: which they may be, and what they did.
+//! Other programs that steer the same clock: their interference, and the running suspects.
 
 use crate::digits::{ppm, signed};
 use ntp_os_clock::Interference;
@@ -42,11 +42,10 @@ pub(crate) struct Rivalry {
 }
 
 impl Rivalry {
-    /// Takes in one more observation; the first one, and each with other suspects, goes into the
-    /// log.
+    /// Records one more observation; the first one, and each with other suspects, is logged.
     pub(crate) fn note(rivalry: &mut Option<Self>, now: MonoTime, latest: Interference) {
         let count = rivalry.as_ref().map_or(0, |known| known.count) + 1;
-        // Looking through all processes is not worth it each time.
+        // A search through all processes each time would cost too much.
         let suspects = match &*rivalry {
             Some(known) if known.count % 16 != 0 => known.suspects.clone(),
             _ => suspects(Path::new("/proc")),
@@ -74,7 +73,7 @@ impl Rivalry {
 
 fn names(suspects: &[Program]) -> String {
     if suspects.is_empty() {
-        return "none of those known runs under its usual name here".into();
+        return "no known time service runs here under its usual name".into();
     }
     let each: Vec<_> = suspects
         .iter()
@@ -83,7 +82,7 @@ fn names(suspects: &[Program]) -> String {
     format!("perhaps {}", each.join(" or "))
 }
 
-/// The known programs that run, ours excepted. Processes that cannot be read are left out.
+/// The known programs that run, except this one. Processes that cannot be read are left out.
 fn suspects(processes: &Path) -> Vec<Program> {
     let Ok(entries) = fs::read_dir(processes) else {
         return Vec::new();

@@ -18,7 +18,7 @@ const WIDTH: usize = 80;
 /// 1.6.
 const BAR: usize = 44;
 
-/// Where and how the demonstration is shown.
+/// The view of the demonstration: live, or a row now and then.
 pub(super) struct Display {
     live: bool,
     drawn: bool,
@@ -105,7 +105,7 @@ fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16
         "Truechimer demonstration. Everything is on this machine, whose own clock is".into(),
         "left alone.".into(),
         String::new(),
-        format!("  reference server  has keys for authenticated time (NTS) at {server}"),
+        format!("  reference server  serves authenticated time (NTS), NTS-KE at {server}"),
         format!("  client            has a virtual clock, {offset} off, {drift:+} ppm too fast"),
         String::new(),
         "The true error is how far that clock is off, which the client cannot see. The".into(),
@@ -171,7 +171,7 @@ fn row(cells: &[&str; 7]) -> String {
     line.trim_end().to_owned()
 }
 
-/// The numbers as people read them.
+/// The numbers in the form for people.
 struct View {
     verdict: &'static str,
     error: String,
@@ -197,7 +197,7 @@ impl View {
             .and_then(|source| source.nts.as_ref());
         Self {
             verdict: if document.system.synchronized {
-                "synchronised"
+                "synchronized"
             } else {
                 "not yet"
             },

@@ -1,6 +1,6 @@
 //! The demonstration: a reference server and a client with a wrong virtual clock, on this machine's
 //! loopback interface, on free ports, without any privilege. The time is authenticated by NTS. Both
-//! are the very parts that the daemon is made of.
+//! consist of the parts of the daemon itself.
 
 mod display;
 mod reference;
@@ -20,10 +20,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// A clock this close to the truth counts as right.
 const RIGHT_WITHIN_S: f64 = 0.001;
-/// How often the display is renewed.
+/// The interval at which the display is renewed.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Why the demonstration fails.
+/// An error that ends the demonstration.
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
     #[error(transparent)]
@@ -37,7 +37,7 @@ enum DemoError {
 /// Runs the demonstration.
 pub(crate) fn run(options: &DemoOptions, level: Option<LogLevel>) -> ExitCode {
     let settings = ntp_config::Observability {
-        // The display tells the story; the log is for what goes wrong.
+        // The display shows the progress; the log is for errors.
         log_level: level.unwrap_or(LogLevel::Error),
         ..ntp_config::Observability::default()
     };
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &DemoOptions, level: Option<LogLevel>) -> ExitCode {
     }
 }
 
-/// A folder of our own that goes when the demonstration ends.
+/// A folder that is removed when the demonstration ends.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -75,7 +75,7 @@ impl Drop for Folder {
     }
 }
 
-/// Returns whether the clock was right at the end.
+/// Runs the demonstration; returns true if the clock was right at the end.
 async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
     let (reload, reloads) = watch::channel(());
     let stop = listen_to_signals(reload)?;
@@ -141,7 +141,7 @@ fn gone() -> DemoError {
     DemoError::SetUp("the client has ended".into())
 }
 
-/// Right means: the daemon says so, and it is true.
+/// True if the daemon reports the clock as synchronized, and it is.
 fn is_right(document: &Document) -> bool {
     let error = document
         .clock

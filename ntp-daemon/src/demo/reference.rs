@@ -1,5 +1,5 @@
 //! The reference server of the demonstration: a server worker that trusts this machine's clock, and
-//! key establishment for NTS with a certificate that is made for the occasion.
+//! an NTS-KE server with a certificate that is made for the occasion.
 
 use super::DemoError;
 use crate::daemon::DaemonError;
@@ -97,13 +97,13 @@ impl Reference {
         })
     }
 
-    /// Where keys can be had.
+    /// The address of its NTS-KE server.
     pub(super) fn ke_address(&self) -> SocketAddr {
         self.ke_address
     }
 }
 
-/// Key establishment with an authority and a certificate of its own, for two days.
+/// An NTS-KE server with an authority and a certificate of its own, valid for two days.
 fn key_establishment(folder: &Path) -> Result<NtsKeServerEntry, DemoError> {
     let failed = |error: rcgen::Error| DemoError::SetUp(error.to_string());
     let mut authority = CertificateParams::default();

@@ -1,4 +1,4 @@
-//! NTS: keys and cookies of sources, our own key establishment, the keys of our cookies.
+//! NTS: keys and cookies of sources, our NTS-KE servers, the keys of our cookies.
 
 use super::dates::unix_date;
 use crate::context::DaemonContext;
@@ -14,11 +14,10 @@ use ntp_proto::pool::Group;
 use ntp_proto::time::{MonoTime, Now};
 use std::time::Duration;
 
-/// Key establishment that lasts longer is not just beginning; it is given up after 16 s.
+/// The time after which key establishment without an answer is shown; it fails after 16 s.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// The keys of an entry and of its association, if it has one already; `None` for an entry without
-/// NTS.
+/// The NTS state of a source and of its association, if it has one; `None` for a source without NTS.
 pub(super) fn of_source(
     group: &Group,
     member: Option<&Member>,
@@ -68,7 +67,7 @@ pub(super) fn of_source(
     })
 }
 
-/// Why an entry with NTS has no association.
+/// The reason for which a source with NTS has no association.
 pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
     let silent = || silent_for(group, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
     failure(group, now)
@@ -76,13 +75,13 @@ pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
         .unwrap_or(SourceReason::NtsEstablishing)
 }
 
-/// For how many seconds key establishment has gone without an answer, once it is worth a word.
+/// The seconds that key establishment has had no answer, once that is long enough to be shown.
 pub(super) fn silent_for(group: &Group, now: MonoTime) -> Option<f64> {
     let waited = now.since(group.asking_since().filter(|_| group.is_nts())?);
     (waited >= SLOW).then_some(waited.as_secs_f64())
 }
 
-/// What keeps an association with NTS from being of use, if it is that.
+/// The reason for which an association with NTS is of no use, if NTS is the cause.
 pub(super) fn useless(member: &Member) -> Option<SourceReason> {
     let source = member.source();
     let session = source.session()?;
@@ -103,7 +102,7 @@ pub(super) fn useless(member: &Member) -> Option<SourceReason> {
     }
 }
 
-/// What is to be known beside that.
+/// Further remarks about an association with NTS.
 pub(super) fn notes(group: &Group, member: &Member, now: MonoTime) -> Vec<SourceReason> {
     let wanted = member
         .source()
@@ -129,7 +128,7 @@ fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
     group.retry_at().map(|at| at.since(now).as_secs_f64())
 }
 
-/// One address at which we hand out keys, or are to.
+/// One of our NTS-KE servers.
 pub(super) fn ke_server(service: &KeServiceStatus) -> NtsKeServerFacts {
     match service {
         KeServiceStatus::Running {
@@ -151,7 +150,7 @@ pub(super) fn ke_server(service: &KeServiceStatus) -> NtsKeServerFacts {
 
 fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
     let (stats, status) = (board.stats(), board.certificate());
-    let otherwise = [
+    let others = [
         ("over-limit-total", stats.over_limit_total),
         ("over-limit-client", stats.over_limit_client),
         ("no-alpn", stats.no_alpn),
@@ -162,7 +161,7 @@ fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
     let refused = stats
         .refused
         .into_iter()
-        .chain(otherwise)
+        .chain(others)
         .filter(|(_, count)| *count > 0);
     NtsKeServerFacts {
         listen_address: board.address().to_string(),

@@ -1,4 +1,4 @@
-//! The associations, one by one, and the names that have none yet.
+//! The associations, and the names that have none yet.
 
 use super::dates::{date, unix_date};
 use super::nts;
@@ -87,7 +87,7 @@ fn of_member(
 ) -> SourceFacts {
     let source = member.source();
     let (state, reason) = state_and_reason(client, member);
-    let reason = nts::useless(member).unwrap_or_else(|| more_telling(reason, member));
+    let reason = nts::useless(member).unwrap_or_else(|| network_reason(reason, member));
     let opinion = client.opinion_of(member, now);
     let heard = source.heard();
     let header = heard.map(|heard| heard.header);
@@ -169,7 +169,7 @@ fn refused_addresses(group: &Group) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The two ways of the exchange that counts, brought to what our clock shows now.
+/// The one-way delays of the exchange that counts, against our clock as it is now.
 fn one_way(filtered: &Filtered, offset: Seconds) -> OneWay {
     let half = filtered.best.delay() * 0.5;
     // T2 − T1 contains the offset, T4 − T3 its negative.
@@ -218,8 +218,8 @@ fn unreachable(os_error: i32) -> SourceReason {
     }
 }
 
-/// If a server is silent and the network has reported a cause, that is the reason.
-fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
+/// The cause that the network reported, if there is one and the server is silent.
+fn network_reason(reason: SourceReason, member: &Member) -> SourceReason {
     let silent = matches!(
         reason,
         SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. }
@@ -231,7 +231,7 @@ fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
         .map_or(reason, unreachable)
 }
 
-/// The version of the last reply, even if we do not speak it.
+/// The version of the last reply, even if it is not supported.
 fn version(source: &Source) -> Option<u8> {
     match source.doubt().map(|doubt| doubt.discard) {
         Some(Discard::UnknownVersion(version)) => Some(version),

@@ -1,4 +1,4 @@
-//! The state of the system, and why it is so.
+//! The state of the system, with the reasons for it.
 
 use super::clock::obstacle;
 use super::dates::{date, unix_date};
@@ -19,11 +19,11 @@ use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// Sources below which a liar cannot be outvoted.
+/// The number of sources from which a falseticker can be outvoted.
 const ENOUGH_TO_OUTVOTE: usize = 3;
-/// Without news for this many poll intervals, somebody should know.
+/// The number of poll intervals without an update after which a warning is due.
 const STALE_AFTER_POLLS: f64 = 8.0;
-/// For how long another program that has steered the clock is shown.
+/// The time for which another program that has steered the clock is shown.
 const RIVALRY_SHOWN: Duration = Duration::from_secs(3600);
 
 /// `known` is the number of all sources, those without an address included.
@@ -55,7 +55,7 @@ pub(super) fn facts(
         last_update_ago_s: system.map(|system| (free - system.updated).to_f64().max(0.0)),
         offset_s: offset.map(Seconds::to_f64),
         jitter_s: offset.map(|_| process.jitter().to_f64()),
-        // What is corrected runs the other way than what corrects it.
+        // The error of the clock has the opposite sign of its correction.
         frequency_ratio: process
             .frequency_uncertainty()
             .map(|_| -process.frequency().to_f64()),
@@ -160,7 +160,7 @@ fn reference(client: &Client, served: &ServedState) -> String {
     )
 }
 
-/// What keeps the clock from being corrected now, the most important first.
+/// The reasons for which the clock is not corrected now, the most important first.
 fn known_reasons(
     client: &Client,
     clock: &Clock,
@@ -175,7 +175,7 @@ fn known_reasons(
         stratum: process.config().local_stratum.to_bits(),
     };
     if local && client.groups().is_empty() {
-        // Nothing is missing: this is what the configuration asks for.
+        // Nothing is missing: the configuration asks for this.
         return vec![own_clock];
     }
     let mut reasons = Vec::new();
@@ -238,7 +238,7 @@ fn known_reasons(
     if let Some(system) = process.system().filter(|_| process.steers() && !reported) {
         let limit = process.config().maximum_distance;
         if system.root_distance_at(system.updated) > limit {
-            // It was too far off when it was measured: age is not what is the matter.
+            // It was too far off when it was measured, so its age is not the reason.
             let distance_s = system.root_distance_at(free).to_f64();
             reasons.push(SystemReason::DistanceTooLarge {
                 distance_s,
@@ -285,7 +285,7 @@ fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
     }
 }
 
-/// The first attempt to get keys that has gone without an answer for some seconds.
+/// The first NTS key establishment that has had no answer for some seconds.
 fn silent_key_establishment(
     client: &Client,
     context: &DaemonContext,
@@ -388,7 +388,7 @@ fn none_usable(client: &Client, context: &DaemonContext, known: usize, now: Now)
     }
 }
 
-/// The interval at which the clock is looked at: that of the source that is asked most often.
+/// The shortest poll interval of all associations.
 fn shortest_poll(client: &Client) -> PollInterval {
     client
         .members()
@@ -397,7 +397,7 @@ fn shortest_poll(client: &Client) -> PollInterval {
         .unwrap_or(PollInterval::MAX)
 }
 
-/// What is not as it should be although the clock may be right.
+/// The warnings that hold even if the clock is right.
 fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
     let mut warnings = Vec::new();
     let wanted: usize = client.groups().iter().map(Group::wanted).sum();
@@ -425,7 +425,7 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
     warnings
 }
 
-/// Time with NTS is wanted first, and the time in use comes without it.
+/// The warning that the time in use comes without NTS although NTS is preferred.
 fn unauthenticated(client: &Client) -> Option<SystemReason> {
     let preferred = client.clock().config().authentication == Authentication::Prefer;
     let with_nts = client

@@ -68,7 +68,7 @@ impl WorkerShutdown {
 pub(crate) struct Shared {
     pub(crate) reader: ClockReader,
     pub(crate) served: Arc<ArcSwap<ServedState>>,
-    /// The keys of NTS cookies, if this server has any.
+    /// The NTS cookie keys, if this server has any.
     pub(crate) keys: Option<SharedKeys>,
 }
 

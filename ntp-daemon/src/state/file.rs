@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What others must not read.
+/// The permission bits of a file that others must not read.
 pub(crate) const SECRET: u32 = 0o600;
-/// What everybody may read.
+/// The permission bits of a file that all users may read.
 pub(crate) const PUBLIC: u32 = 0o644;
 
 /// Replaces a file by one with this content and these permission bits, from its first octet on.
@@ -17,7 +17,7 @@ pub(crate) const PUBLIC: u32 = 0o644;
 /// Those of the operating system; then the old file is still there.
 pub(crate) fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let beside = beside(path, "new");
-    // What a write that died has left may have other permissions.
+    // An interrupted write may have left it with other permissions.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -42,7 +42,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// The change of a name itself must survive a power cut, too.
+/// Makes the change of a name durable, so that it survives a power cut.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
@@ -50,7 +50,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The content of a file, `None` if there is none or it cannot be read, which is told.
+/// The content of a file; `None` if there is none, or it cannot be read, which is logged.
 pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     match ntp_ke::read_regular_file(path) {
         Ok(content) => Some(content),
@@ -63,18 +63,18 @@ pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     }
 }
 
-/// Puts a broken file aside, so that somebody can look at it.
-pub(crate) fn put_aside(path: &Path, why: &str) {
+/// Puts a broken file aside, so that the administrator can inspect it.
+pub(crate) fn put_aside(path: &Path, reason: &str) {
     let aside = beside(path, "broken");
     tracing::warn!(
-        "{} cannot be used ({why}); it is put aside as {}",
+        "{} cannot be used ({reason}); it is put aside as {}",
         path.display(),
         aside.display()
     );
     let _ = fs::rename(path, aside);
 }
 
-/// Makes a secret file unreadable for others, and says so if it was not.
+/// Makes a secret file unreadable for others, and logs a warning if it was not.
 pub(crate) fn protect(path: &Path) {
     let Ok(mode) = fs::metadata(path).map(|metadata| metadata.permissions().mode()) else {
         return;
@@ -84,12 +84,12 @@ pub(crate) fn protect(path: &Path) {
     }
     let outcome = fs::set_permissions(path, fs::Permissions::from_mode(SECRET));
     let now = if outcome.is_ok() {
-        "now only their owner can"
+        "now only the owner can"
     } else {
-        "make it so that only their owner can"
+        "change its mode to 600"
     };
     tracing::warn!(
-        "others than the owner could read the keys in {}; {now}",
+        "other users could read the keys in {}; {now}",
         path.display()
     );
 }

@@ -1,4 +1,4 @@
-//! The last known addresses of names, kept over a restart for a start at which DNS is dead.
+//! The last known addresses of names, kept over a restart for a start without DNS.
 
 use ntp_config::{SourceEntry, SourceKind};
 use ntp_proto::pool::{AddressFault, GroupId};
@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// The version of the file.
 const SCHEMA: u32 = 1;
-/// No more addresses of one name are kept.
+/// The limit of addresses that are kept for one name.
 const MOST: usize = 16;
 
 #[derive(Serialize, Deserialize)]
@@ -25,8 +25,8 @@ pub(crate) struct KnownAddresses {
 }
 
 impl KnownAddresses {
-    /// From the content of the file, without names that no source has any more. `Err` says why it
-    /// is of no use.
+    /// Reads the content of the file, without names that no source has any more. `Err` contains the
+    /// reason for which it cannot be used.
     pub(crate) fn from_octets(octets: &[u8], sources: &[SourceEntry]) -> Result<Self, String> {
         let kept: Kept = serde_json::from_slice(octets).map_err(|error| error.to_string())?;
         if kept.schema != SCHEMA {
@@ -43,7 +43,7 @@ impl KnownAddresses {
         })
     }
 
-    /// For the file, if something has changed since the last time.
+    /// The content of the file, if it has changed since the last call.
     pub(crate) fn take_octets(&mut self) -> Option<Vec<u8>> {
         if !std::mem::take(&mut self.changed) {
             return None;
@@ -74,7 +74,8 @@ impl KnownAddresses {
         sources.iter().enumerate().filter_map(of).collect()
     }
 
-    /// A look-up for a source has brought these. Those that no server can have are not kept.
+    /// Records the addresses that a look-up for a source has found, without those that no server can
+    /// have.
     pub(crate) fn note(&mut self, source: &SourceEntry, found: &[SocketAddr]) {
         let Some(host) = host(source) else { return };
         let mut addresses: Vec<IpAddr> = found
@@ -92,7 +93,7 @@ impl KnownAddresses {
     }
 }
 
-/// The name of a source that is looked up by us; with NTS that is up to key establishment.
+/// The name that is looked up for a source; with NTS, key establishment does that.
 fn host(source: &SourceEntry) -> Option<&String> {
     let named = matches!(
         source.kind,
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_no_obstacle_and_says_why() {
+    fn a_broken_file_is_refused_with_a_reason() {
         for text in [
             "",
             "{",

@@ -1,9 +1,8 @@
-//! Locks that keep a second daemon from what the first one holds: the system's clock, and the
-//! folder of kept files.
+//! Locks that keep a second daemon from the system's clock and from the folder of stored files.
 //!
-//! A lock is one on a file, which the kernel gives up when the process ends in whatever way. The
-//! file holds the number of the process. It is readable by its owner only, since every user who can
-//! open it can lock it.
+//! A lock is held on a file; the kernel releases it when the process ends in any way. The file
+//! contains the number of the process. Only its owner can read it, since every user who can open it
+//! can lock it.
 
 use super::file;
 use crate::simulated_time::is_simulated;
@@ -14,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// The lock of the system's clock: one for the whole machine, whatever the configuration.
 const CLOCK: &str = "/run/truechimer/clock.lock";
-/// The name of the lock of a folder of kept files.
+/// The name of the lock in a folder of stored files.
 const STORAGE: &str = "lock";
 
 /// A lock that is held as long as this lives.
@@ -27,19 +26,19 @@ pub(crate) struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockHeld {
     #[error(
-        "the system's clock is steered by another ntp-daemon already: process {0}. Only one can steer it: stop that one first, \
-         or set [clock] mode = \"none\" here"
+        "another ntp-daemon steers the system clock already: process {0}. Only one can: stop that one \
+         first, or set [clock] mode = \"none\" here"
     )]
     Clock(String),
     #[error(
-        "another ntp-daemon keeps its files in {folder} already: process {process}. Stop that one first, or set [storage] \
+        "another ntp-daemon stores its files in {folder} already: process {process}. Stop that one first, or set [storage] \
          directory to a folder of its own, or to \"none\""
     )]
     Storage { folder: PathBuf, process: String },
 }
 
-/// The right to steer the system's clock. `None` where the lock cannot be had for another reason
-/// than another daemon: then the daemon starts without it.
+/// Locks the system's clock. `None` where locking fails for another reason than another daemon:
+/// then the daemon starts without it.
 ///
 /// # Errors
 /// If another daemon steers it.
@@ -55,10 +54,10 @@ pub(crate) fn clock() -> Result<Option<Lock>, LockHeld> {
     lock(path).map_err(LockHeld::Clock)
 }
 
-/// The right to write into a folder of kept files.
+/// Locks a folder of stored files.
 ///
 /// # Errors
-/// If another daemon does.
+/// If another daemon has locked it.
 pub(crate) fn storage(folder: &Path) -> Result<Option<Lock>, LockHeld> {
     lock(&folder.join(STORAGE)).map_err(|process| LockHeld::Storage {
         folder: folder.to_owned(),
@@ -66,7 +65,7 @@ pub(crate) fn storage(folder: &Path) -> Result<Option<Lock>, LockHeld> {
     })
 }
 
-/// Locks a file, or says which process has.
+/// Locks a file. `Err` contains the number of the process that has locked it.
 fn lock(path: &Path) -> Result<Option<Lock>, String> {
     let opened = OpenOptions::new()
         .read(true)
@@ -124,12 +123,12 @@ mod tests {
         drop(first);
         assert!(
             storage(folder.path()).unwrap().is_some(),
-            "when the first has ended, the next one may"
+            "once the first has ended, the next one can"
         );
     }
 
     #[test]
-    fn a_lock_that_cannot_be_had_keeps_no_daemon_from_starting() {
+    fn a_lock_that_cannot_be_made_keeps_no_daemon_from_starting() {
         assert!(lock(Path::new("/nowhere/at/all")).unwrap().is_none());
     }
 

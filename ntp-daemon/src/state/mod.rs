@@ -1,6 +1,5 @@
 //! The files that survive a restart: the frequency of the clock, the last known time with the sum
-//! of all steps, the addresses that names were last found to have, and the keys and cookies of our
-//! sources.
+//! of all steps, the last known addresses of names, and the NTS sessions of our sources.
 
 pub(crate) mod file;
 mod known_addresses;
@@ -39,15 +38,15 @@ pub(crate) struct KeptState {
     pub(crate) accumulated_steps_s: f64,
 }
 
-/// No sum of steps comes near this: three thousand years.
+/// The limit of a plausible sum of steps: three thousand years.
 const MOST_STEPS_S: f64 = 1e11;
 
-/// The time that the end of the daemon waits for a disk.
+/// The longest time that the end of the daemon waits for the disk.
 const LAST_WRITES: Duration = Duration::from_secs(30);
 
 /// The consequence of a file that cannot be written.
 const NOT_KEPT: &str =
-    "the frequency and the last known time are not kept; what was written before is still there";
+    "the frequency and the last known time are not stored; the file from before is still there";
 
 /// The folder of kept files; without one, nothing is kept. A thread of its own writes them, so that
 /// no disk holds up the clock.
@@ -63,7 +62,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Prepares the folder. If that fails, the daemon works without it and says so.
+    /// Prepares the folder. If that fails, the daemon works without it and logs a warning.
     ///
     /// # Errors
     /// If another daemon keeps its files there.
@@ -72,7 +71,7 @@ impl Store {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(
-                    "cannot write to {}: {error}. The frequency and the last known time will not be kept over a restart; \
+                    "cannot write to {}: {error}. The frequency and the last known time will not survive a restart; \
                      make the folder writable for this user, or set [storage] directory",
                     directory.display()
                 );
@@ -95,7 +94,7 @@ impl Store {
         })
     }
 
-    /// Where the keys and cookies of our sources are kept.
+    /// The file of the NTS sessions of our sources.
     pub(crate) fn nts_sessions(&self) -> Option<&Path> {
         self.nts_sessions.as_deref()
     }
@@ -114,7 +113,7 @@ impl Store {
         sane.then(|| Frequency::new(drift.frequency_ratio))
     }
 
-    /// The rest from the last run.
+    /// The last known time and the sum of steps from the last run.
     pub(crate) fn state(&self) -> Option<KeptState> {
         let state: KeptState = read(self.state.as_deref()?)?;
         let sane = (0.0..MOST_STEPS_S).contains(&state.accumulated_steps_s);
@@ -138,17 +137,17 @@ impl Store {
         match file::read(path).map(|octets| KnownAddresses::from_octets(&octets, sources)) {
             None => {}
             Some(Ok(known)) => self.known_addresses = known,
-            Some(Err(why)) => file::put_aside(path, &why),
+            Some(Err(reason)) => file::put_aside(path, &reason),
         }
         self.known_addresses.of_sources(sources)
     }
 
-    /// A look-up for a source has brought these addresses.
+    /// Records the addresses that a look-up for a source has found.
     pub(crate) fn note_addresses(&mut self, source: &SourceEntry, found: &[SocketAddr]) {
         self.known_addresses.note(source, found);
     }
 
-    /// Keeps the addresses of names, if there is news.
+    /// Stores the addresses of names, if they have changed.
     pub(crate) fn keep_addresses(&mut self) {
         let (Some(writer), Some(path)) = (&self.writer, &self.addresses) else {
             return;
@@ -164,7 +163,7 @@ impl Store {
         );
     }
 
-    /// Keeps the frequency.
+    /// Stores the frequency.
     pub(crate) fn keep_frequency(&self, frequency: Frequency) {
         self.write(
             self.drift.as_deref(),
@@ -174,7 +173,7 @@ impl Store {
         );
     }
 
-    /// Keeps the rest.
+    /// Stores the last known time and the sum of steps.
     pub(crate) fn keep_state(&self, last_known_unix_s: i64, accumulated: Seconds) {
         self.write(
             self.state.as_deref(),
@@ -185,14 +184,14 @@ impl Store {
         );
     }
 
-    /// Keeps the keys and cookies of our sources, in the form of [`crate::nts::session_file`].
+    /// Stores the NTS sessions of our sources, in the form of [`crate::nts::session_file`].
     pub(crate) fn keep_nts_sessions(&self, octets: Vec<u8>) {
         if let (Some(writer), Some(path)) = (&self.writer, &self.nts_sessions) {
             writer.replace(
                 path,
                 file::SECRET,
                 octets,
-                "the next start establishes new keys for NTS",
+                "the next start establishes new NTS keys",
             );
         }
     }
@@ -217,7 +216,7 @@ impl Store {
 
 fn prepare(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
-    // Finds out now rather than in an hour.
+    // A failure shows now rather than in an hour.
     let probe = directory.join(format!(".probe.{}", std::process::id()));
     File::create(&probe)?;
     fs::remove_file(probe)

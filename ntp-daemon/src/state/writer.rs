@@ -1,9 +1,9 @@
-//! One thread that writes files, so that a slow disk holds nothing else up.
+//! A thread that writes files, so that a slow disk holds nothing else up.
 //!
-//! Making a file durable takes as long as the disk takes, which may be seconds. The thread that
-//! ends slews must not wait for that: at 9 %, three seconds more are a quarter of a second. Of each
-//! file only the latest content matters, and what has not been written yet is replaced by it, so
-//! that nothing queues up.
+//! Making a file durable may take seconds. The thread that ends slews must not wait for that: at
+//! 9 %, a slew that lasts three seconds too long is off by a quarter of a second. Of each file only
+//! the latest content matters; it replaces content that has not been written yet, so that nothing
+//! queues up.
 
 use super::file;
 use crate::simulated_time::is_simulated;
@@ -26,7 +26,7 @@ struct Content {
 #[derive(Default)]
 struct Waiting {
     files: BTreeMap<PathBuf, Content>,
-    /// Nothing more will come.
+    /// True if nothing more will come.
     closed: bool,
 }
 
@@ -62,12 +62,12 @@ impl Shared {
 /// A function that writes a file; tests put a slow disk in its place.
 type Write = fn(&Path, u32, &[u8]) -> io::Result<()>;
 
-/// The thread that writes. If this is dropped, the thread writes its queue, and no other waits for
+/// The handle of the thread. If this is dropped, the thread writes its queue and nothing waits for
 /// it; see [`Writer::finish`].
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// Says so when the thread has ended; `None` where there is no thread and everything is written
-    /// at once.
+    /// Closed when the thread has ended; `None` where there is no thread and everything is written at
+    /// once.
     ended: Option<mpsc::Receiver<()>>,
     write: Write,
 }
@@ -90,7 +90,7 @@ impl Writer {
                 write_all(&of_thread, write);
             });
         let ended = started.map(|_| ended).inspect_err(|error| {
-            tracing::warn!("there is no thread to write files with ({error}); a slow disk will hold up the clock");
+            tracing::warn!("cannot start the thread that writes files ({error}); a slow disk will hold up the clock");
         });
         Self {
             shared,
@@ -100,8 +100,8 @@ impl Writer {
     }
 
     /// Replaces a file soon, as [`file::replace`] does. Content for the same file that has not been
-    /// written yet is forgotten. If it fails, the log says so, and ends with `otherwise`; the next
-    /// failures of that file are not logged.
+    /// written yet is dropped. The first failure of a file is logged, with `otherwise` at the end of
+    /// the message.
     pub(crate) fn replace(&self, path: &Path, mode: u32, octets: Vec<u8>, otherwise: &'static str) {
         let content = Content {
             mode,
@@ -110,7 +110,7 @@ impl Writer {
         };
         if self.ended.is_none() {
             if let Err(error) = (self.write)(path, content.mode, &content.octets) {
-                complain(path, &error, otherwise);
+                log_failure(path, &error, otherwise);
             }
             return;
         }
@@ -118,8 +118,8 @@ impl Writer {
         self.shared.news.notify_one();
     }
 
-    /// Waits until everything is written, at most so long. Where the time is a simulator's (see
-    /// [`crate::simulated_time`]), a limit would mean nothing, and there is none.
+    /// Waits until everything is written, at most for `patience`. Under
+    /// [simulated time](crate::simulated_time) a limit would mean nothing, and there is none.
     pub(crate) fn finish(self, patience: Duration) {
         self.shared.waiting().closed = true;
         self.shared.news.notify_one();
@@ -131,7 +131,7 @@ impl Writer {
         };
         if matches!(outcome, Err(RecvTimeoutError::Timeout)) {
             tracing::error!(
-                "the disk has not taken the last state of the clock within {} s; the files from before are still there",
+                "the last state of the clock could not be written within {} s; the files from before are still there",
                 patience.as_secs()
             );
         }
@@ -146,21 +146,21 @@ impl Drop for Writer {
 }
 
 fn write_all(shared: &Shared, write: Write) {
-    // Those that could not be written the last time.
+    // The files that could not be written the last time.
     let mut failed: BTreeMap<PathBuf, ()> = BTreeMap::new();
     while let Some((path, content)) = shared.next() {
         match write(&path, content.mode, &content.octets) {
             Ok(()) => drop(failed.remove(&path)),
             Err(error) => {
                 if failed.insert(path.clone(), ()).is_none() {
-                    complain(&path, &error, content.otherwise);
+                    log_failure(&path, &error, content.otherwise);
                 }
             }
         }
     }
 }
 
-fn complain(path: &Path, error: &io::Error, otherwise: &str) {
+fn log_failure(path: &Path, error: &io::Error, otherwise: &str) {
     tracing::warn!("cannot write {}: {error}; {otherwise}", path.display());
 }
 
