@@ -16,13 +16,13 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// How many addresses there are.
+    /// The number of addresses.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether they are of the same family as `other`.
+    /// True if they are of the same family as `other`.
     #[must_use]
     pub const fn is_of_the_family_of(&self, other: IpAddr) -> bool {
         self.first.is_ipv4() == other.is_ipv4()

@@ -1,5 +1,4 @@
-//! How long, how much, and against whom. A load that anybody could aim at anybody would be a
-//! weapon.
+//! The limits of a run: its time, its size and its targets. A load without them would be a weapon.
 
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +14,7 @@ pub const MOST_REQUESTS: u64 = 100_000_000;
 /// Refuses runs that are too long, or that would end at once.
 ///
 /// # Errors
-/// Says what to write instead.
+/// If the run is too long or empty; with the remedy.
 pub fn check_span(span: Duration) -> Result<(), String> {
     if span.is_zero() || span > LONGEST_RUN {
         return Err(format!(
@@ -26,11 +25,11 @@ pub fn check_span(span: Duration) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses targets that are not this machine's own. `in_a_namespace` is whether we run in a network
-/// namespace apart from the machine's, `owned` whether the user vouches for the network.
+/// Refuses targets that are not this machine's own. `in_a_namespace` is true in a network
+/// namespace apart from the machine's, `owned` if the user answers for the network.
 ///
 /// # Errors
-/// Says what to do instead.
+/// If the target is not this machine's own; with the remedy.
 pub fn check_target(target: IpAddr, in_a_namespace: bool, owned: bool) -> Result<(), String> {
     if target.to_canonical().is_loopback()
         || in_a_namespace && is_private(target.to_canonical())
@@ -44,7 +43,7 @@ pub fn check_target(target: IpAddr, in_a_namespace: bool, owned: bool) -> Result
     ))
 }
 
-/// Addresses that lead nowhere outside of a network that somebody has made for himself.
+/// True for addresses that are only used in private networks.
 const fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -57,7 +56,7 @@ const fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Whether this process is in a network namespace that `ip netns` has made, or at least in another
+/// True if this process is in a network namespace that `ip netns` has made, or at least in another
 /// one than the first process of the machine. If that cannot be seen, it is not.
 #[must_use]
 pub fn is_in_a_namespace_of_its_own() -> bool {
@@ -72,7 +71,7 @@ pub fn is_in_a_namespace_of_its_own() -> bool {
         || identity(Path::new("/proc/1/ns/net")).is_some_and(|first| first != ours)
 }
 
-/// What tells a namespace from others.
+/// The identity of a namespace.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path)
         .ok()

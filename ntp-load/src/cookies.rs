@@ -14,17 +14,17 @@ use rand::CryptoRng;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// How long a reply is waited for.
+/// The limit for one reply.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often one exchange is tried.
+/// The limit of attempts of one exchange.
 const ATTEMPTS: usize = 3;
 
 /// Asks `target` for cookies until there are `wanted` in all, evenly for each session. Each cookie
 /// comes with the number of its session; no two are the same.
 ///
 /// # Errors
-/// Says what the server answered in place of cookies.
+/// If the server answers with something else than cookies.
 pub fn fetch_cookies(
     target: SocketAddr,
     sessions: &mut [Session],

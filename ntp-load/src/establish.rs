@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 /// The name of the protocol within TLS (RFC 8915 §4).
 const ALPN: &[u8] = b"ntske/1";
 
-/// How long each step of an establishment may take.
+/// The limit for each step of an establishment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whom the certificates of the server under test must come from.
+/// The authority that must have issued the certificate of the server under test.
 #[derive(Clone, Debug)]
 pub struct Authority(Arc<RootCertStore>);
 
@@ -28,7 +28,7 @@ impl Authority {
     /// Reads certificates (PEM).
     ///
     /// # Errors
-    /// Says what is wrong with the file.
+    /// If the file cannot be read or holds no certificate.
     pub fn read(path: &Path) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| {
             format!(
@@ -53,7 +53,7 @@ impl Authority {
 /// The key exchange of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// What the server likes best of what clients of today offer, the hybrid of X25519 and ML-KEM
+    /// The server's choice among the groups that clients of today offer, the hybrid of X25519 and ML-KEM
     /// first.
     Any,
     /// X25519 and nothing else, which every server has.
@@ -81,7 +81,7 @@ pub struct Session {
     pub cookies: CookieJar,
     /// The cipher suite and the group of the key exchange.
     pub tls: String,
-    /// How long it took.
+    /// The duration of the establishment.
     pub took: Duration,
 }
 
@@ -90,7 +90,7 @@ impl Establisher {
     /// for.
     ///
     /// # Errors
-    /// If the name can be nobody's.
+    /// If the name is not a valid server name.
     pub fn new(
         address: SocketAddr,
         name: &str,
@@ -123,7 +123,7 @@ impl Establisher {
     /// Establishes keys once.
     ///
     /// # Errors
-    /// Says what failed.
+    /// Names the step that failed.
     pub fn establish(&self) -> Result<Session, String> {
         let start = Instant::now();
         let failed = |doing: &str, error: &dyn std::fmt::Display| {

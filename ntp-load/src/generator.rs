@@ -22,36 +22,36 @@ const LONGEST_REST: Duration = Duration::from_millis(2);
 /// A sleep ends about so much too late.
 const OVERSLEEP: Duration = Duration::from_micros(150);
 
-/// When requests are sent.
+/// The pace of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// A reply, or the end of the patience with it, lets the next request go: so many are always on
     /// their way.
     Closed {
-        /// How many.
+        /// The number of requests in flight.
         window: u64,
     },
     /// By the clock, whatever comes back.
     Open {
         /// Requests a second.
         rate: f64,
-        /// How many are sent together.
+        /// The number of requests that are sent together.
         burst: u64,
     },
 }
 
-/// What a run shall be.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The server.
     pub target: SocketAddr,
-    /// When requests are sent.
+    /// The pace of requests.
     pub pace: Pace,
     /// For how long.
     pub span: Duration,
-    /// How many at most.
+    /// The limit of requests.
     pub count: u64,
-    /// How many source ports.
+    /// The number of source ports.
     pub ports: usize,
     /// The source addresses, if not the system's choice.
     pub range: Option<AddressRange>,
@@ -80,7 +80,7 @@ impl Generator {
     /// Opens the sockets. Nothing is sent yet. `seed` makes the transmit timestamps unpredictable.
     ///
     /// # Errors
-    /// Says what the system refused.
+    /// If the system refuses a socket.
     pub fn new(plan: Plan, requests: RequestSet, seed: u64) -> Result<Self, String> {
         let (wished, pacer) = match plan.pace {
             Pace::Closed { window } => (window as f64 * 2.0, None),
@@ -107,7 +107,7 @@ impl Generator {
     /// Adds a probe of the served time with requests of its own, `rate` a second.
     ///
     /// # Errors
-    /// Says what the system refused.
+    /// If the system refuses a socket.
     pub fn with_probe(
         mut self,
         rate: u32,
@@ -159,13 +159,13 @@ impl Generator {
             .max(self.last_reply.unwrap_or_default())
     }
 
-    /// What came back.
+    /// The counts of replies.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// How many requests were given up, without those of the probe.
+    /// The number of requests that were given up, without those of the probe.
     #[must_use]
     pub const fn lost(&self) -> u64 {
         self.slots.lost()
@@ -181,7 +181,7 @@ impl Generator {
         self.pacer.as_ref()
     }
 
-    /// What the probe has had back, and how many of its requests are lost.
+    /// The replies to the probe, and the number of its requests that are lost.
     pub(super) fn probed(&self) -> Option<(&Tally, u64, &ServedTime)> {
         self.probe
             .as_ref()

@@ -36,7 +36,7 @@ impl Histogram {
         self.max = self.max.max(value);
     }
 
-    /// How many values there are.
+    /// The number of values.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
@@ -108,10 +108,10 @@ mod tests {
             (0.99, 990_000.0),
             (1.0, 1_000_000.0),
         ] {
-            let told = histogram.quantile(share).unwrap() as f64;
+            let found = histogram.quantile(share).unwrap() as f64;
             assert!(
-                (told / right - 1.0).abs() < 0.01,
-                "{share}: {told} in place of {right}"
+                (found / right - 1.0).abs() < 0.01,
+                "{share}: {found} in place of {right}"
             );
         }
         assert_eq!(histogram.max(), 1_000_000);

@@ -18,7 +18,7 @@ use ntp_proto::nts::AeadAlgorithm;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, SeedableRng as _};
 
-/// How many protected requests the probe has.
+/// The number of protected requests for the probe.
 const PROBE_COOKIES: usize = 64;
 
 /// Send many requests to an NTP server for a short time, and report its answers and costs.
@@ -31,29 +31,29 @@ const PROBE_COOKIES: usize = 64;
 struct Args {
     /// The server's address and port
     target: SocketAddr,
-    /// How long to ask, at most 120 s
-    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_span)]
+    /// The duration of the run, at most 120 s
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
     span: Duration,
-    /// How many requests, or handshakes with --ke-only, at most
+    /// The limit of requests, or of handshakes with --ke-only
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_REQUESTS))]
     count: u64,
     /// Requests a second
     #[arg(long, value_name = "PER_SECOND", conflicts_with = "window", value_parser = rate)]
     rate: Option<f64>,
-    /// How many requests with --rate are sent together
+    /// The number of requests that are sent together with --rate
     #[arg(long, default_value_t = 1, requires = "rate", value_parser = clap::value_parser!(u64).range(1..=64))]
     burst: u64,
-    /// How many requests are on their way at a time
+    /// The number of requests in flight without --rate
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=16_384))]
     window: u64,
-    /// How many source ports
+    /// The number of source ports
     #[arg(long, default_value_t = 16)]
     sources: usize,
     /// The block of source addresses, which take turns, such as 127.1.0.0/16
     #[arg(long, value_name = "BLOCK")]
     from: Option<AddressRange>,
     /// After this time without a reply, a request is lost
-    #[arg(long, value_name = "SECONDS", value_parser = parse_span, default_value = "0.25")]
+    #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "0.25")]
     patience: Duration,
     /// Measure the error of the served time by so many requests a second beside the load
     #[arg(long, value_name = "PER_SECOND", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2000))]
@@ -62,7 +62,7 @@ struct Args {
     /// descendants
     #[arg(long)]
     pid: Option<u32>,
-    /// Ask with NTS: keys and cookies are had at this address of the server
+    /// Use NTS, with keys and cookies from this address of the server
     #[arg(long, value_name = "ADDRESS", requires = "ca")]
     ke: Option<SocketAddr>,
     /// The name in the server's certificate; its address, if there is none
@@ -77,16 +77,16 @@ struct Args {
     /// The key exchange of TLS
     #[arg(long, value_enum, default_value = "any")]
     group: GroupName,
-    /// How many handshakes give the cookies for a load with NTS
+    /// The number of handshakes that give the cookies for a load with NTS
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1000))]
     sessions: u64,
-    /// How many cookies, each of which is used again and again: this is for loads only
+    /// The number of cookies; each is used many times, which only a load may do
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1024..=65_536))]
     cookies: u64,
     /// Verify the authenticator of one reply in so many
     #[arg(long, value_name = "REPLIES", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
     verify_every: u64,
-    /// Count replies of a server that is not synchronised as good ones
+    /// Count replies of a server that is not synchronized as good ones
     #[arg(long)]
     lenient: bool,
     /// Measure handshakes of key establishment, one after another, and nothing else
@@ -102,7 +102,7 @@ struct Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum GroupName {
-    /// What clients of today offer, the hybrid of X25519 and ML-KEM first
+    /// The groups that clients of today offer, the hybrid of X25519 and ML-KEM first
     Any,
     /// X25519 only
     X25519,
@@ -111,14 +111,14 @@ enum GroupName {
 fn rate(text: &str) -> Result<f64, String> {
     let rate: Option<f64> = text.parse().ok().filter(|rate| (0.1..=2e6).contains(rate));
     rate.ok_or_else(|| {
-        format!("`{text}` is no rate: write a number from 0.1 to 2000000, in requests a second")
+        format!("`{text}` is not a rate: write a number from 0.1 to 2000000, in requests a second")
     })
 }
 
 fn algorithm(text: &str) -> Result<AeadAlgorithm, String> {
     let found = text.parse().ok().and_then(AeadAlgorithm::from_id);
     found.ok_or_else(|| {
-        format!("`{text}` is no AEAD algorithm of NTS that is known here: choose 15, 16, 17 or 30")
+        format!("`{text}` is not a supported AEAD algorithm of NTS: choose 15, 16, 17 or 30")
     })
 }
 
@@ -158,7 +158,7 @@ fn run(args: &Args) -> Result<Report, String> {
     }
 }
 
-/// What server, generator and machine spend while something runs.
+/// Measures the costs of server, generator and machine during a run.
 struct Meter {
     server: Option<(u32, Snapshot)>,
     generator: Snapshot,
@@ -178,7 +178,8 @@ impl Meter {
         })
     }
 
-    /// What the server spent, the generator, and how many processors others kept busy.
+    /// The costs of the server and of the generator, and the number of processors that others kept
+    /// busy.
     fn stop(&self) -> Result<(Option<Spent>, Spent, f64), String> {
         let server = match &self.server {
             Some((process, before)) => Some(Snapshot::take(*process)?.since(before)),

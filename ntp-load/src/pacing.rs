@@ -1,9 +1,9 @@
-//! When an open loop sends, and how late it was itself.
+//! The schedule of an open loop, and its own lateness.
 
 use super::histogram::Histogram;
 use std::time::Duration;
 
-/// What is further behind than this is left out: a generator that was held up must not make up for
+/// A burst that is further behind than this is left out: a generator that was held up must not make up for
 /// it by a flood.
 const MOST_BEHIND: Duration = Duration::from_millis(1);
 
@@ -13,7 +13,7 @@ pub(super) struct Pacer {
     /// The time between two bursts, in nanoseconds.
     spacing: f64,
     burst: u64,
-    /// How many of the planned bursts are over: sent or left out.
+    /// The number of planned bursts that are over: sent or left out.
     done: u64,
     lateness: Histogram,
     skipped: u64,
@@ -32,7 +32,7 @@ impl Pacer {
         }
     }
 
-    /// How many requests are to be sent `since` the start, at most about `most`, in whole bursts.
+    /// The number of requests that are to be sent `since` the start, at most about `most`, in whole bursts.
     /// Those count as sent.
     pub(super) fn take_due(&mut self, since: Duration, most: u64) -> u64 {
         let now = since.as_nanos() as f64;
@@ -47,17 +47,17 @@ impl Pacer {
         bursts * self.burst
     }
 
-    /// How long it is until the next burst.
+    /// The time until the next burst.
     pub(super) fn until_next(&self, since: Duration) -> Duration {
         Duration::from_nanos((self.done as f64 * self.spacing) as u64).saturating_sub(since)
     }
 
-    /// How late the bursts were sent, in nanoseconds.
+    /// The lateness of the bursts, in nanoseconds.
     pub(super) const fn lateness(&self) -> &Histogram {
         &self.lateness
     }
 
-    /// How many requests were left out because their time was long over.
+    /// The number of requests that were left out because their time was long over.
     pub(super) const fn skipped(&self) -> u64 {
         self.skipped
     }

@@ -1,4 +1,4 @@
-//! How wrong the served time is: few requests beside the load, with the kernel's timestamps at both
+//! The error of the served time: few requests beside the load, with the kernel's timestamps at both
 //! ends.
 //!
 //! Server and generator read the same clock, so that every difference is an error: of the request's
@@ -31,7 +31,7 @@ pub(super) struct Probe {
     errors: ServedTime,
 }
 
-/// What is known of one exchange.
+/// The timestamps of one exchange.
 #[derive(Clone, Copy, Debug, Default)]
 struct Exchange {
     id: Option<SendId>,
@@ -49,7 +49,7 @@ struct Reply {
 /// The errors of the served time, each in nanoseconds.
 #[derive(Clone, Debug)]
 pub(super) struct ServedTime {
-    /// What a client takes for its offset: ((T2 − T1) − (T4 − T3)) / 2.
+    /// The offset that a client would measure: ((T2 − T1) − (T4 − T3)) / 2.
     pub(super) offset: Samples,
     /// T2 − T1.
     pub(super) request: Samples,
@@ -225,12 +225,12 @@ impl Probe {
         self.slots.expire(now, patience);
     }
 
-    /// How many requests were given up.
+    /// The number of requests that were given up.
     pub(super) const fn lost(&self) -> u64 {
         self.slots.lost()
     }
 
-    /// How many are waited for.
+    /// The number of requests in flight.
     pub(super) const fn in_flight(&self) -> u64 {
         self.slots.in_flight()
     }

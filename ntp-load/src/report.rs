@@ -27,40 +27,40 @@ pub struct Report {
     /// Handshakes of key establishment, if they were what was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<HandshakeReport>,
-    /// What the server has spent, if its process was named.
+    /// The costs of the server, if its process was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<Spent>,
-    /// What the generator has spent.
+    /// The costs of the generator.
     pub generator: Spent,
-    /// How many processors were busy with neither of them.
+    /// The number of processors that were busy with neither of them.
     pub other_busy_processors: f64,
 }
 
-/// How the load was made.
+/// The shape of a load.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shape {
     /// `plain`, or `nts` and the number of the algorithm.
     pub protocol: String,
     /// The length of a request.
     pub request_octets: usize,
-    /// How many requests were always on their way, in a closed loop.
+    /// The number of requests in flight, in a closed loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,
     /// Requests a second that were wanted, in an open loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted_per_s: Option<f64>,
-    /// How many source ports there were.
+    /// The number of source ports.
     pub source_ports: usize,
-    /// How many source addresses took turns; 1 is the system's choice.
+    /// The number of source addresses that took turns; 1 is the system's choice.
     pub source_addresses: u64,
 }
 
 /// A load and what came of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoadReport {
-    /// How it was made.
+    /// The shape of the load.
     pub shape: Shape,
-    /// How long it lasted.
+    /// The duration of the load.
     pub duration_s: f64,
     /// Requests, with those of the probe.
     pub sent: u64,
@@ -82,12 +82,12 @@ pub struct LoadReport {
     pub others: OtherReplies,
     /// From the call that sent a request to the kernel's timestamp of its reply.
     pub latency_us: Option<Percentiles>,
-    /// How late the generator was itself, in an open loop.
+    /// The lateness of the generator itself, in an open loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness_us: Option<Percentiles>,
     /// Requests that were left out because the generator was far too late.
     pub skipped: u64,
-    /// How wrong the served time was, if there was a probe.
+    /// The error of the served time, if there was a probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served_time: Option<ServedTimeReport>,
     /// Processor time of the server by `answered`.
@@ -128,13 +128,13 @@ impl Percentiles {
     }
 }
 
-/// How wrong the served time was, by a client that reads the same clock. Signs: positive means that
+/// The error of the served time, by a client that reads the same clock. Signs: positive means that
 /// the server's timestamps are late.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ServedTimeReport {
-    /// How many exchanges were measured.
+    /// The number of measured exchanges.
     pub samples: usize,
-    /// What a client takes for its offset.
+    /// The offset that a client would measure.
     pub offset_us: Spread,
     /// From the request's transmit timestamp to the server's receive timestamp.
     pub request_us: Spread,
@@ -142,7 +142,7 @@ pub struct ServedTimeReport {
     pub reply_us: Spread,
 }
 
-/// How signed values are spread.
+/// The spread of signed values.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Spread {
     /// 1 % are not above.
@@ -186,18 +186,18 @@ impl ServedTimeReport {
 /// Handshakes one after another.
 #[derive(Clone, Debug, Serialize)]
 pub struct HandshakeReport {
-    /// How long they took in all.
+    /// The duration of all handshakes.
     pub duration_s: f64,
-    /// How many gave keys and cookies.
+    /// The number of handshakes that gave keys and cookies.
     pub established: u64,
-    /// How many failed.
+    /// The number of handshakes that failed.
     pub failed: u64,
-    /// Why the last one failed.
+    /// The error of the last one that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The group of the key exchange and the cipher suite.
     pub tls: String,
-    /// How long one took.
+    /// The duration of one handshake.
     pub latency_us: Option<Percentiles>,
     /// Processor time of the server for each that gave keys.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,7 +205,7 @@ pub struct HandshakeReport {
 }
 
 impl LoadReport {
-    /// What a generator has seen.
+    /// The report of a generator's run.
     #[must_use]
     pub fn new(
         shape: Shape,
@@ -246,7 +246,7 @@ impl LoadReport {
 }
 
 impl Shape {
-    /// How a generator makes its load.
+    /// The shape of a generator's load.
     #[must_use]
     pub fn new(generator: &Generator, protocol: String, request_octets: usize) -> Self {
         let plan = generator.plan();

@@ -1,4 +1,4 @@
-//! What is sent, and what a reply to it must be.
+//! The requests, and the test of their replies.
 
 use super::establish::Session;
 use super::slots::Slots;
@@ -10,7 +10,7 @@ use ntp_proto::packet::{HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Ve
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::CryptoRng;
 
-/// The poll interval that requests tell: 2⁶ s, as most clients do.
+/// The poll interval in requests: 2⁶ s, as in those of most clients.
 const POLL: PollInterval = PollInterval::new(6).expect("invariant: it is in range");
 
 /// The longest request and the longest reply that fit into a batch.
@@ -19,7 +19,7 @@ pub(super) const LONGEST_DATAGRAM: usize = 1280;
 /// The requests of a run.
 pub struct RequestSet {
     kind: Kind,
-    /// Whether a server that is not synchronised tells the time as well.
+    /// True if replies of a server that is not synchronized are good as well.
     lenient: bool,
 }
 
@@ -54,7 +54,7 @@ impl RequestSet {
         }
     }
 
-    /// The same, where the replies of a server that is not synchronised are good ones if `lenient`:
+    /// The same, where the replies of a server that is not synchronized are good ones if `lenient`:
     /// some never are without a source.
     #[must_use]
     pub fn lenient(self, lenient: bool) -> Self {
@@ -127,7 +127,7 @@ impl RequestSet {
         }
     }
 
-    /// Writes the request of this place and timestamp, and tells how long it is.
+    /// Writes the request of this place and timestamp, and returns its length.
     pub(super) fn write(&self, place: usize, origin: u64, room: &mut [u8]) -> usize {
         let plain;
         let octets: &[u8] = match &self.kind {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_synchronised_server_tells_the_time() {
+    fn only_a_synchronized_server_gives_good_replies() {
         assert_eq!(judge_plain(&reply()), Verdict::Time);
         let leap = LeapIndicator::Unsynchronized;
         assert_eq!(

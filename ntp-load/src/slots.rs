@@ -1,4 +1,4 @@
-//! Which requests are on their way.
+//! The requests in flight.
 
 use ntp_proto::time::{NtpDuration, NtpTimestamp};
 
@@ -19,9 +19,9 @@ struct Slot {
 pub(super) struct Slots {
     ring: Box<[Slot]>,
     seed: u64,
-    /// How many were sent.
+    /// The number of requests that were sent.
     issued: u64,
-    /// How many of them are over, counted from the first on.
+    /// The number of them that are over, counted from the first on.
     settled: u64,
     in_flight: u64,
     lost: u64,
@@ -32,7 +32,7 @@ pub(super) struct Slots {
 pub(super) struct Answered {
     /// Its place in the ring.
     pub(super) place: usize,
-    /// When it was sent.
+    /// The time at which it was sent.
     pub(super) sent: NtpTimestamp,
 }
 
@@ -108,12 +108,12 @@ impl Slots {
         }
     }
 
-    /// How many are waited for.
+    /// The number of requests in flight.
     pub(super) const fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
-    /// How many were given up.
+    /// The number of requests that were given up.
     pub(super) const fn lost(&self) -> u64 {
         self.lost
     }

@@ -1,11 +1,11 @@
-//! What a process has cost, from /proc: its own time and that of all its threads and descendants.
+//! The costs of a process, from /proc: its own time and that of all its threads and descendants.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// What was known of a process and its descendants at some instant.
+/// The counters of a process and its descendants at some instant.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     at: Instant,
@@ -33,17 +33,17 @@ pub struct Memory {
     pub anonymous_kib: u64,
 }
 
-/// What was spent between two snapshots.
+/// The difference between two snapshots.
 #[derive(Clone, Debug, Serialize)]
 pub struct Spent {
     /// Processor time of all threads: precise while they live, to some hundredths of a second with
     /// those that have ended.
     pub cpu_s: f64,
-    /// Which share of it was spent in user space, by the kernel's coarse count.
+    /// The share of it that was spent in user space, by the kernel's coarse count.
     pub user_ratio: f64,
-    /// How often threads waited for something, and so were woken.
+    /// The number of times that threads waited, and so were woken.
     pub voluntary_switches: u64,
-    /// How often others took the processor away.
+    /// The number of times that threads lost their processor to others.
     pub involuntary_switches: u64,
     /// The memory at the start.
     pub memory_before: Memory,
@@ -53,7 +53,7 @@ pub struct Spent {
     pub threads: Vec<ThreadSpent>,
 }
 
-/// What one thread has spent.
+/// The difference for one thread.
 #[derive(Clone, Debug, Serialize)]
 pub struct ThreadSpent {
     /// Its name.
@@ -62,9 +62,9 @@ pub struct ThreadSpent {
     pub thread: u32,
     /// Its processor time.
     pub cpu_s: f64,
-    /// How often it waited.
+    /// The number of times that it waited.
     pub voluntary_switches: u64,
-    /// How often it was made to wait.
+    /// The number of times that it lost its processor.
     pub involuntary_switches: u64,
 }
 
@@ -119,7 +119,7 @@ impl Snapshot {
         }
     }
 
-    /// What was spent since an earlier snapshot of the same process.
+    /// The difference from an earlier snapshot of the same process.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Spent {
         let threads: Vec<ThreadSpent> = self
@@ -154,7 +154,7 @@ impl Snapshot {
         }
     }
 
-    /// How long ago an earlier snapshot was taken.
+    /// The time since an earlier snapshot.
     #[must_use]
     pub fn elapsed_since(&self, earlier: &Self) -> Duration {
         self.at.duration_since(earlier.at)
@@ -184,7 +184,7 @@ impl Thread {
     }
 }
 
-/// How busy all processors have been since the machine was started.
+/// The busy time of all processors since the machine was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MachineUsage {
     busy: u64,
@@ -193,7 +193,7 @@ pub struct MachineUsage {
 }
 
 impl MachineUsage {
-    /// Now.
+    /// The usage as of now.
     #[must_use]
     pub fn take() -> Self {
         Self::parse(&read("/proc/stat"))
@@ -221,7 +221,7 @@ impl MachineUsage {
         }
     }
 
-    /// How many processors were busy on average since `earlier`, also with what another machine
+    /// The number of processors that were busy on average since `earlier`, also with what another machine
     /// took from this one.
     #[must_use]
     pub fn busy_processors_since(&self, earlier: &Self) -> f64 {
@@ -263,7 +263,7 @@ fn family(process: u32) -> Vec<u32> {
     family
 }
 
-/// What /proc/PID/stat tells.
+/// The fields of /proc/PID/stat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
@@ -286,7 +286,7 @@ impl Stat {
 }
 
 fn read(path: &str) -> String {
-    // What ends while it is looked at has nothing to tell.
+    // A process that ends meanwhile is left out.
     fs::read_to_string(path).unwrap_or_default()
 }
 

@@ -181,7 +181,7 @@ pub(crate) fn is_left_synchronized() -> bool {
     kernel_state().is_ok_and(|state| state.status & libc::STA_UNSYNC == 0)
 }
 
-/// All that the kernel reports about the system clock.
+/// The kernel's report of the system clock.
 fn kernel_state() -> Result<libc::timex, ClockError> {
     let mut state = sys::reading_request();
     adjust(&mut state, ClockAttempt::ReadState)?;

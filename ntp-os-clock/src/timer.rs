@@ -10,8 +10,8 @@ use std::time::Duration;
 /// A descriptor that becomes readable at a time that was set, and stays so until the next one is
 /// set: it need not be read.
 ///
-/// Where the kernel can do that, a time that passes while the machine sleeps is due as soon as it
-/// wakes up.
+/// If the kernel supports it, a time that passes during a suspend is due as soon as the machine
+/// resumes.
 #[derive(Debug)]
 pub struct Timer(OwnedFd);
 

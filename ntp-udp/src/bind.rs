@@ -1,4 +1,4 @@
-//! How a socket shall be opened, and what to do when that fails.
+//! The options for opening a socket, and the error if that fails.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 /// Room for the datagrams of a burst while a server worker is busy, in bytes.
 const SERVER_RECEIVE_BUFFER: usize = 4 << 20;
 
-/// How a socket shall be opened.
+/// The options for opening a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindOptions {
     /// The address and port. An IPv6 socket takes no IPv4 traffic, so that both families can share
@@ -15,23 +15,23 @@ pub struct BindOptions {
     pub address: SocketAddr,
     /// The only interface to receive from and send over, by name.
     pub interface: Option<String>,
-    /// Whether several sockets of this user may share the address and port and the datagrams among
+    /// True if several sockets of this user may share the address and port and the datagrams among
     /// them.
     pub reuse_port: bool,
-    /// Whether the kernel shall report when each datagram left, see [`crate::Socket::notice`].
+    /// True if the kernel is to report when each datagram left, see [`crate::Socket::notice`].
     pub transmit_stamps: bool,
-    /// Whether ICMP errors shall be reported by [`crate::Socket::notice`]. Never do they fail a
+    /// True if ICMP errors are reported by [`crate::Socket::notice`]. They never fail a
     /// send or receive.
     pub report_unreachable: bool,
-    /// Whether a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then
+    /// True if a socket bound to `[::]` also takes IPv4 datagrams, whose addresses are then
     /// IPv4-mapped ones. Where another socket serves IPv4 at the same port, it must not.
     pub dual_stack: bool,
     /// Allows an address that no interface has yet (`IP_FREEBIND`); datagrams come as soon as one
     /// has it.
     pub freely: bool,
-    /// Whether calls wait, or return [`io::ErrorKind::WouldBlock`].
+    /// True if calls wait; otherwise they return [`io::ErrorKind::WouldBlock`].
     pub blocking: bool,
-    /// How much the kernel shall hold for us, in bytes; see
+    /// The wanted size of the receive buffer, in bytes; see
     /// [`crate::Socket::granted_receive_buffer`].
     pub receive_buffer: Option<usize>,
 }
@@ -70,7 +70,7 @@ impl BindOptions {
     }
 }
 
-/// What was being done when opening a socket failed.
+/// The step at which opening a socket failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindStep {
     /// Opening a socket of the address family.
@@ -86,13 +86,13 @@ pub enum BindStep {
 /// A socket could not be opened; the text says what was tried and what may help.
 #[derive(Debug)]
 pub struct BindError {
-    /// What was being done.
+    /// The step that failed.
     pub step: BindStep,
     /// The address that was asked for.
     pub address: SocketAddr,
     /// The interface that was asked for.
     pub interface: Option<String>,
-    /// What the system said.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
@@ -103,7 +103,7 @@ impl BindError {
         self.step == BindStep::Bind && self.error.raw_os_error() == Some(libc::EADDRNOTAVAIL)
     }
 
-    /// What the operator can do about it, where we know.
+    /// The remedy, where one is known.
     fn advice(&self) -> Option<String> {
         let port = self.address.port();
         let advice = match (self.error.raw_os_error()?, self.step) {
@@ -140,7 +140,7 @@ impl BindError {
     }
 }
 
-/// Whether an address means something on one interface only.
+/// True if an address is valid on one interface only.
 fn is_link_local(address: SocketAddr) -> bool {
     matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local())
 }

@@ -1,4 +1,4 @@
-//! What a flood of handshakes does to replies: `bench/ke-flood`.
+//! The effect of a flood of handshakes on replies: `bench/ke-flood`.
 //!
 //! The server has processor 0. The flood and the asker share processor 1, where the asker goes
 //! first in real time, so that what is measured is the server's delay and not the asker's own. With
@@ -27,7 +27,7 @@ use test_support::{Asker, Daemon, HandshakeFlood, NtsAddresses, NtsLoopback};
 /// A reply that has not come by then is counted as lost.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where the server runs, and where the load does.
+/// The processors of the server and of the load.
 const PROCESSORS: [usize; 2] = [0, 1];
 
 /// Set where the asker has its priority already.
@@ -36,28 +36,28 @@ const FIRST: &str = "KE_FLOOD_FIRST";
 /// Measure how long replies take while key establishment is flooded.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many rounds of each kind
+    /// The number of rounds of each kind
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// How many seconds each of them lasts
+    /// The duration of each of them in seconds
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// How many connections the flood has at a time
+    /// The number of simultaneous connections of the flood
     #[arg(long, default_value_t = 4)]
     connections: usize,
     /// Let server, flood and asker share all processors
     #[arg(long)]
     shared: bool,
-    /// Keep both processors from ever falling asleep, with threads that run when nobody else wants
+    /// Keep both processors from ever falling asleep, with threads that run when no other wants
     /// to
     #[arg(long)]
     awake: bool,
-    /// What `cargo bench` adds
+    /// Added by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// How long exchanges took in a round, in microseconds.
+/// The durations of exchanges in a round, in microseconds.
 struct Round {
     asked: usize,
     lost: usize,
@@ -131,7 +131,7 @@ fn settle(processor: usize) {
     sched_setaffinity(None, &only).expect("there are two processors; with one, try --shared");
 }
 
-/// A thread that uses up what nobody else wants of a processor, until this program ends.
+/// A thread that uses the idle time of a processor, until this program ends.
 fn keep_awake(processor: usize) {
     std::thread::spawn(move || {
         settle(processor);

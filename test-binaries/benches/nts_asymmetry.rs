@@ -1,4 +1,4 @@
-//! Whether the sealing of replies shows as an offset: `bench/nts-asymmetry`.
+//! The effect of sealing on the offset: `bench/nts-asymmetry`.
 //!
 //! Client and server read the same clock, so that every offset is an error of measurement. A reply
 //! carries the time at which it was begun, and is sealed afterwards: the way back then seems longer
@@ -19,22 +19,22 @@ use ntp_udp::{BindOptions, Notice, SendId, Socket};
 use test_support::NtsSession;
 use test_support::{Daemon, DaemonConfig, NtsAddresses, NtsLoopback};
 
-/// How long a reply may take.
+/// The limit for a reply.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Measure the offset between two readers of the same clock, plain and with NTS.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How many rounds
+    /// The number of rounds
     #[arg(long, default_value_t = 11)]
     rounds: usize,
-    /// How many exchanges of each kind in a round
+    /// The number of exchanges of each kind in a round
     #[arg(long, default_value_t = 1000)]
     exchanges: usize,
     /// The pause after each exchange in microseconds
     #[arg(long, default_value_t = 200)]
     pause: u64,
-    /// What `cargo bench` adds
+    /// Added by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }

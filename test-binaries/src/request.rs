@@ -5,17 +5,17 @@ use std::net::SocketAddr;
 use ntp_proto::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum, Version};
 use ntp_proto::time::{NtpDuration, NtpShort, NtpTimestamp, Precision};
 
-/// What these servers call their reference clock.
+/// The reference identifier of these servers.
 const REFERENCE: ReferenceId = ReferenceId::from_letters(*b"TEST");
 
 /// A request of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// What the client wrote.
+    /// The header of the request.
     pub header: Header,
     /// The client.
     pub from: SocketAddr,
-    /// When the request arrived, by the system's clock.
+    /// The time at which the request arrived, by the system's clock.
     pub arrived: NtpTimestamp,
 }
 
@@ -53,7 +53,7 @@ impl Request {
         }
     }
 
-    /// A kiss-o'-death (RFC 5905 §7.4): of stratum 0, and not synchronised.
+    /// A kiss-o'-death (RFC 5905 §7.4): of stratum 0, and not synchronized.
     #[must_use]
     pub fn kiss(&self, code: KissCode, now: NtpTimestamp) -> Header {
         Header {

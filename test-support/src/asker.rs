@@ -48,7 +48,7 @@ impl Asker {
         )
     }
 
-    /// How long a plain exchange takes; `None` without a reply that tells the time.
+    /// The duration of a plain exchange; `None` without a reply that has the time.
     pub fn plain(&mut self) -> Option<Duration> {
         let header = self.header();
         self.exchange(&header.encode(), |reply| {
@@ -58,8 +58,7 @@ impl Asker {
         })
     }
 
-    /// How long an exchange with NTS takes; `None` without a reply that is authentic and tells the
-    /// time.
+    /// The duration of an exchange with NTS; `None` without an authentic reply that has the time.
     pub fn protected(&mut self, session: &mut NtsSession) -> Option<Duration> {
         let header = self.header();
         let (request, unique_id) = session.request(&header);

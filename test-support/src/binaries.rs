@@ -1,4 +1,4 @@
-//! Where the programs of this workspace are.
+//! The programs of this workspace.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

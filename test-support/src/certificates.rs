@@ -4,7 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How long certificates are valid from now on, and have been.
+/// The time for which certificates are valid before and after now.
 const VALID_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// An authority whose certificate lies in a folder as `ca.pem`.
@@ -13,7 +13,7 @@ pub struct Authority {
     folder: PathBuf,
 }
 
-/// Where a certificate and its key lie.
+/// The files of a certificate and its key.
 #[derive(Clone, Debug)]
 pub struct CertificateFiles {
     /// The certificate chain (PEM).

@@ -17,7 +17,7 @@ const SETPRIV: [&str; 4] = [
 /// CAP_SYS_TIME in the sets of /proc/self/status (capabilities(7)).
 const SYS_TIME: u64 = 1 << 25;
 
-/// How a program is kept from the machine's clock.
+/// The means that keep a program from the machine's clock.
 #[derive(Clone, Debug)]
 enum Means {
     /// By dropping the right first.
@@ -50,7 +50,7 @@ fn means() -> &'static Means {
     })
 }
 
-/// Whether this process may set the clock, or become able to by executing something.
+/// True if this process may set the clock, or could after executing another program.
 fn has_the_right() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let set = |name: &str| {
@@ -69,7 +69,7 @@ fn has_the_right() -> bool {
 /// named.
 ///
 /// # Errors
-/// When that cannot be warranted.
+/// If that cannot be guaranteed.
 pub fn confined_in(namespace: Option<&str>, program: impl AsRef<OsStr>) -> Result<Command, Skip> {
     let mut words: Vec<&OsStr> = match means() {
         Means::Setpriv => SETPRIV.iter().chain(&["--"]).map(OsStr::new).collect(),
@@ -89,7 +89,7 @@ pub fn confined_in(namespace: Option<&str>, program: impl AsRef<OsStr>) -> Resul
 /// A command for `program` that cannot touch the machine's clock.
 ///
 /// # Errors
-/// When that cannot be warranted.
+/// If that cannot be guaranteed.
 pub fn confined(program: impl AsRef<OsStr>) -> Result<Command, Skip> {
     confined_in(None, program)
 }

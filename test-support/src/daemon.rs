@@ -13,7 +13,7 @@ use crate::{
     until,
 };
 
-/// How long a busy machine may take to answer.
+/// The limit for an answer on a busy machine.
 const FETCH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The configuration of a daemon, section by section.
@@ -92,7 +92,7 @@ impl Daemon {
     /// Starts a daemon.
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     pub fn start(config: &DaemonConfig) -> Result<Self, Skip> {
         Self::start_in(None, folder(), config)
     }
@@ -100,7 +100,7 @@ impl Daemon {
     /// Starts a daemon at one end of a network.
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     pub fn start_at(network: &Network, side: Side, config: &DaemonConfig) -> Result<Self, Skip> {
         Self::start_in(Some(network.namespace(side)), folder(), config)
     }
@@ -108,7 +108,7 @@ impl Daemon {
     /// Starts a daemon with a folder that another one has left, see [`Self::into_folder`].
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     pub fn start_again(folder: TempDir, config: &DaemonConfig) -> Result<Self, Skip> {
         Self::start_in(None, folder, config)
     }
@@ -116,7 +116,7 @@ impl Daemon {
     /// Starts a daemon at one end of a network with a folder that another one has left.
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     pub fn start_again_at(
         network: &Network,
         side: Side,
@@ -147,7 +147,7 @@ impl Daemon {
         &mut self.process
     }
 
-    /// What it takes up of the system.
+    /// Its memory and descriptors.
     #[must_use]
     pub fn footprint(&self) -> Footprint {
         Footprint::of(self.process.id())
@@ -238,16 +238,16 @@ impl Daemon {
             .map(|server| server.listen_address.parse());
         addresses
             .collect::<Result<_, _>>()
-            .expect("the daemon tells addresses with their ports")
+            .expect("the daemon shows addresses with their ports")
     }
 
-    /// Waits until its clock is synchronised and right by `within` seconds.
+    /// Waits until its clock is synchronized and right by `within` seconds.
     ///
     /// # Panics
     /// If that does not happen in time, or the daemon ends before.
     pub fn wait_until_right(&mut self, within: f64, patience: Duration) -> Document {
         self.wait_until(
-            &format!("synchronised and right within {within} s"),
+            &format!("synchronized and right within {within} s"),
             patience,
             |state| {
                 state.system.synchronized

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 /// A temporary folder with a short path, as paths of sockets have to be, that is removed in the
-/// end. Nobody else may enter it, which chronyd demands of the folder of its socket.
+/// end. Only its owner may enter it, which chronyd demands of the folder of its socket.
 ///
 /// # Panics
 /// If there is no room for temporary files.

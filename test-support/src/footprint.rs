@@ -1,9 +1,9 @@
-//! What a process takes up of the system.
+//! The memory, descriptors and wake-ups of a process.
 
 /// File descriptors and memory of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Footprint {
-    /// How many file descriptors are open.
+    /// The number of open file descriptors.
     pub descriptors: usize,
     /// The memory that is not shared with files, in KiB: what the process itself has asked for and
     /// used.
@@ -14,7 +14,7 @@ impl Footprint {
     /// That of a running process.
     ///
     /// # Panics
-    /// If it does not run, or /proc does not tell.
+    /// If it does not run, or /proc lacks the number.
     #[must_use]
     pub fn of(process: u32) -> Self {
         let folder = format!("/proc/{process}");
@@ -28,15 +28,15 @@ impl Footprint {
         let memory = memory.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
         Self {
             descriptors,
-            memory_kib: memory.expect("/proc tells how much memory is used"),
+            memory_kib: memory.expect("/proc shows the memory in use"),
         }
     }
 }
 
-/// How often the threads of a running process have gone to sleep so far, and so woken up.
+/// The number of times that the threads of a running process have slept so far, and so woken up.
 ///
 /// # Panics
-/// If it does not run, or /proc does not tell.
+/// If it does not run, or /proc lacks the number.
 #[must_use]
 pub fn wake_ups(process: u32) -> u64 {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
@@ -47,14 +47,14 @@ pub fn wake_ups(process: u32) -> u64 {
         .sum()
 }
 
-/// As the status of a thread tells.
+/// The count in the status of a thread.
 #[expect(clippy::needless_pass_by_value, reason = "it maps over what was read")]
 fn slept(status: String) -> u64 {
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
     line.and_then(|count| count.trim().parse().ok())
-        .expect("/proc tells how often a thread has slept")
+        .expect("/proc shows how often a thread has slept")
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
     /// Of another process: the threads of this one come and go with the tests, and their counts
     /// with them.
     #[test]
-    fn whoever_sleeps_wakes_up() {
+    fn a_process_that_sleeps_wakes_up() {
         let mut sleeper = Command::new("sh");
         sleeper.args([
             "-c",

@@ -13,13 +13,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::loopback::{connect_from, member};
 
-/// What the server may take to answer, however busy it is.
+/// The limit for an answer of the server, however busy it is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The pause after a connection that was refused, lest refusals be all that is measured.
+/// The pause after a connection that was refused, so that not only refusals are measured.
 const BREATH: Duration = Duration::from_millis(5);
 
-/// Threads that flood a server until they are told to stop.
+/// Threads that flood a server until they are stopped.
 #[derive(Debug)]
 pub struct HandshakeFlood {
     shared: Arc<Shared>,
@@ -34,7 +34,7 @@ struct Shared {
     refused: AtomicU32,
 }
 
-/// What became of a flood.
+/// The outcome of a flood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Flooded {
     /// Handshakes that the server has answered, with a signature each.
@@ -108,7 +108,7 @@ impl Shared {
     }
 }
 
-/// The first message of a client of NTS. That it believes nobody comes to no effect, as it never
+/// The first message of an NTS client. It trusts no authority, which has no effect, as it never
 /// reads an answer.
 fn client_hello() -> Vec<u8> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many addresses the crowd has.
+/// The number of addresses of the crowd.
 const CROWD: u32 = 250 * 250;
 
-/// How long a connection within this machine may take.
+/// The limit for a connection within this machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The address of a member of the crowd.
@@ -25,7 +25,7 @@ pub fn member(number: u32) -> Ipv4Addr {
 /// that the port is free again at once.
 ///
 /// # Errors
-/// Those of the system, also when nobody has answered after five seconds.
+/// Those of the system, also if there is no answer in time.
 pub fn connect_from(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.bind(&SocketAddr::from((from, 0)).into())?;

@@ -14,9 +14,9 @@ use crate::Skip;
 /// One end of a [`Network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Where the client runs: 192.0.2.1 and 2001:db8::1.
+    /// The side of the client: 192.0.2.1 and 2001:db8::1.
     Client,
-    /// Where servers run: 192.0.2.2 and 2001:db8::2, and whatever is added.
+    /// The side of the servers: 192.0.2.2 and 2001:db8::2, and the addresses that are added.
     Server,
 }
 
@@ -186,7 +186,7 @@ impl Drop for Network {
     }
 }
 
-/// What `ip netns exec` shows in place of files in /etc (ip-netns(8)).
+/// The files that `ip netns exec` shows in place of those in /etc (ip-netns(8)).
 fn etc_of(namespace: &str) -> PathBuf {
     PathBuf::from("/etc/netns").join(namespace)
 }
@@ -198,12 +198,18 @@ fn ip(arguments: &[&str]) -> Result<(), String> {
         .output();
     let output =
         output.map_err(|error| format!("network namespaces need `ip` (iproute2): {error}"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    let refusal = || format!("`ip {}` was refused: {}", arguments.join(" "), told.trim());
+    let message = String::from_utf8_lossy(&output.stderr);
+    let refusal = || {
+        format!(
+            "`ip {}` was refused: {}",
+            arguments.join(" "),
+            message.trim()
+        )
+    };
     output.status.success().then_some(()).ok_or_else(refusal)
 }
 
-/// Whether this machine lets us make namespaces and enter them.
+/// True if this machine permits us to make namespaces and enter them.
 fn supported() -> Result<(), Skip> {
     static SUPPORTED: OnceLock<Result<(), Skip>> = OnceLock::new();
     let probe = || {

@@ -1,4 +1,4 @@
-//! A client that asks for keys once, and for the time whenever it is told to.
+//! A client that establishes NTS keys once, and asks for the time on demand.
 //!
 //! Key establishment is that of `ntp-ke`, which tests against other people's servers have shown to
 //! be right.
@@ -17,10 +17,10 @@ use ntp_proto::packet::Header;
 use rand::rngs::{ChaCha12Rng, SysRng};
 use rand::{SeedableRng, TryRng as _};
 
-/// How long an establishment may take.
+/// The limit for an establishment.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Somebody who believes one authority.
+/// An NTS client that trusts one authority.
 pub struct NtsClient {
     connector: Connector,
     runtime: tokio::runtime::Runtime,
@@ -52,7 +52,7 @@ impl NtsClient {
     /// Asks a server for keys and cookies.
     ///
     /// # Errors
-    /// Says at which stage it failed, and why.
+    /// Names the stage at which it failed, and the reason.
     pub fn establish(&self, server: SocketAddr) -> Result<Established, Box<Failure>> {
         let target = HostPort {
             host: server.ip().to_string(),
@@ -75,7 +75,7 @@ impl NtsClient {
     /// The same, ready to ask for the time.
     ///
     /// # Errors
-    /// Says at which stage it failed, and why.
+    /// Names the stage at which it failed, and the reason.
     pub fn session(&self, server: SocketAddr) -> Result<NtsSession, Box<Failure>> {
         self.establish(server).map(NtsSession::new)
     }
@@ -136,7 +136,7 @@ impl NtsSession {
     /// Opens a reply, and keeps its cookies.
     ///
     /// # Errors
-    /// Says why it is none.
+    /// Names the reason for which it is not.
     pub fn open(&mut self, octets: &[u8], unique_id: &UniqueId) -> Result<Header, ResponseRefusal> {
         let Response { header, cookies } =
             open_response(octets, unique_id, &self.keys.s2c)?.into_value();

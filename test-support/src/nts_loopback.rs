@@ -1,4 +1,4 @@
-//! A server of time and keys of ours on the loopback device, and whoever believes it.
+//! A daemon that serves time and NTS keys on the loopback interface, and its clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use tempfile::TempDir;
 use crate::NtsClient;
 use crate::{Authority, CertificateFiles, Daemon, DaemonConfig, folder};
 
-/// How long a busy machine may take to start a daemon.
+/// The limit for the start of a daemon on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// An authority, and a certificate of 127.0.0.1.
 pub struct NtsLoopback {
-    /// Who signs.
+    /// The authority that signs the certificate.
     pub authority: Authority,
-    /// What the server shows.
+    /// The certificate of the server.
     pub certificate: CertificateFiles,
     /// Holds their files.
     _folder: TempDir,
 }
 
-/// Where a daemon serves.
+/// The addresses at which a daemon serves.
 #[derive(Clone, Copy, Debug)]
 pub struct NtsAddresses {
-    /// The time.
+    /// The address of its NTP server.
     pub time: SocketAddr,
-    /// Keys.
+    /// The address of its NTS-KE server.
     pub keys: SocketAddr,
 }
 
@@ -93,7 +93,7 @@ impl NtsAddresses {
         });
         let address = |text: &str| {
             text.parse()
-                .expect("the daemon tells addresses with their ports")
+                .expect("the daemon shows addresses with their ports")
         };
         Self {
             time: address(&state.servers[0].listen_address),

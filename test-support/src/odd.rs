@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{Running, Skip, binary, confined_in};
 
-/// How long a busy machine may take to start a small program.
+/// The limit for the start of a small program on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// One of the servers of `test-binaries`.
@@ -19,7 +19,7 @@ impl OddServer {
     /// Starts `program` on any free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     pub fn start(program: &str, arguments: &[&str]) -> Result<Self, Skip> {
         Self::start_on(None, "127.0.0.1:0", program, arguments)
     }
@@ -27,7 +27,7 @@ impl OddServer {
     /// Starts `odd-server` with a `--behavior` on any free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     pub fn behaving(behavior: &str, more: &[&str]) -> Result<Self, Skip> {
         let arguments: Vec<&str> = ["--behavior", behavior]
             .iter()
@@ -40,7 +40,7 @@ impl OddServer {
     /// Starts `program` on an address, in a network namespace if one is named.
     ///
     /// # Errors
-    /// When it cannot be kept from the machine's clock.
+    /// If it cannot be kept from the machine's clock.
     ///
     /// # Panics
     /// If it does not say where it listens.
@@ -61,13 +61,13 @@ impl OddServer {
         })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// All that it has told so far.
+    /// Its output so far.
     #[must_use]
     pub fn output(&self) -> String {
         self.process.output()

@@ -12,7 +12,7 @@ const VARIABLE: &str = "TRUECHIMER_PEERS";
 #[derive(Clone, Debug)]
 pub struct Peers {
     root: PathBuf,
-    /// What starts programs that are made for a newer C library than the machine's.
+    /// The loader for programs that are made for a newer C library than the machine's.
     loader: Option<PathBuf>,
 }
 
@@ -20,7 +20,7 @@ impl Peers {
     /// The folder that `TRUECHIMER_PEERS` names.
     ///
     /// # Errors
-    /// When it is not set.
+    /// If it is not set.
     pub fn find() -> Result<Self, Skip> {
         let root = std::env::var_os(VARIABLE).map(PathBuf::from);
         let missing = || {
@@ -36,7 +36,7 @@ impl Peers {
     /// The folder of programs that stand in the way of others of the same name.
     ///
     /// # Errors
-    /// When it is not there.
+    /// If it is not there.
     pub fn apart(&self, folder: &str) -> Result<Self, Skip> {
         Ok(Self {
             root: self.path(folder)?,
@@ -47,7 +47,7 @@ impl Peers {
     /// The folder of programs of a newer Debian, with their own C library.
     ///
     /// # Errors
-    /// When it is not there.
+    /// If it is not there.
     pub fn newer(&self) -> Result<Self, Skip> {
         let newer = self.apart("newer")?;
         let is_loader = |path: &PathBuf| {
@@ -73,7 +73,7 @@ impl Peers {
     /// `usr/sbin/chronyd`.
     ///
     /// # Errors
-    /// When it is not there.
+    /// If it is not there.
     pub fn command(&self, namespace: Option<&str>, program: &str) -> Result<Command, Skip> {
         let libraries =
             std::env::join_paths(self.libraries()).map_err(|error| Skip(error.to_string()))?;
@@ -94,7 +94,7 @@ impl Peers {
     /// named.
     ///
     /// # Errors
-    /// When Python is not there.
+    /// If Python is not there.
     pub fn python(&self, namespace: Option<&str>) -> Result<Command, Skip> {
         // Debian's own, as the modules are made for it.
         let python = Path::new("/usr/bin/python3");
@@ -111,7 +111,7 @@ impl Peers {
     /// The path of something below the folder.
     ///
     /// # Errors
-    /// When it is not there.
+    /// If it is not there.
     pub fn path(&self, below: &str) -> Result<PathBuf, Skip> {
         let path = self.root.join(below);
         let missing = || {

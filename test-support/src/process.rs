@@ -49,7 +49,7 @@ impl Running {
         }
     }
 
-    /// All that it has written so far.
+    /// Its output so far.
     #[must_use]
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.output).unwrap_or_default()).into_owned()
@@ -75,7 +75,7 @@ impl Running {
             .unwrap_or_else(|| panic!("{} never wrote `{words}`", self.name))
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
     }
@@ -154,10 +154,10 @@ impl Drop for Running {
     }
 }
 
-/// What is left of a program that has ended.
+/// The result of a program that has ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: String,

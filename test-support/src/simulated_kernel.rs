@@ -1,4 +1,4 @@
-//! A kernel that is not there, for programs as they are released: `preload/kernel.c`.
+//! A simulated kernel for programs as they are released: `preload/kernel.c`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::{Running, Skip, binary, confined, folder, run};
 
-/// How long a busy machine may take for a day of simulated time.
+/// The limit for a day of simulated time on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/kernel.c");
@@ -16,13 +16,13 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/kernel.c");
 /// The clock and the network that a daemon is to be given.
 #[derive(Clone, Debug)]
 pub struct SimulatedKernel {
-    /// Where true time begins, in seconds of Unix time.
+    /// The begin of true time, in seconds of Unix time.
     pub epoch: i64,
     /// By how much the clock is fast at the start, in seconds.
     pub offset: f64,
     /// By how much it runs too fast, in ppm.
     pub drift: f64,
-    /// How its rate wanders, in 1/s per square root of a second.
+    /// The wander of its rate, in 1/s per square root of a second.
     pub wander: f64,
     /// The mean of what is added to the delay each way, in seconds.
     pub jitter: f64,
@@ -34,7 +34,7 @@ pub struct SimulatedKernel {
     pub suspend: Vec<(u32, u32, f64)>,
     /// The end of the first day, in seconds of true time.
     pub midnight: u32,
-    /// Whether the first day ends with a leap second.
+    /// True if the first day ends with a leap second.
     pub leap: bool,
     /// The rate that a program before has left in the kernel, in ppm.
     pub found: f64,
@@ -46,9 +46,9 @@ pub struct SimulatedKernel {
     pub announce: bool,
     /// The time from which servers do not answer any more, in seconds of true time.
     pub silent: Option<u32>,
-    /// What chance is made from.
+    /// The seed of all random numbers.
     pub seed: u32,
-    /// How long the daemon runs, in seconds.
+    /// The run time of the daemon, in seconds.
     pub seconds: u32,
 }
 

@@ -232,7 +232,7 @@ impl View {
         }
     }
 
-    /// On a terminal.
+    /// The numbers as the live view on a terminal.
     fn picture(&self, elapsed: Duration) -> [String; LIVE_LINES] {
         let Self {
             verdict,
@@ -264,7 +264,7 @@ impl View {
         ]
     }
 
-    /// Elsewhere.
+    /// The numbers as one row, without a terminal.
     fn row(&self, elapsed: Duration) -> String {
         let time = format!("{:.1} s", elapsed.as_secs_f64());
         let cookies = self

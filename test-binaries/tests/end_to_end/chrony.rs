@@ -35,7 +35,7 @@ impl Chronyd {
         })
     }
 
-    /// A server of stratum 1 that tells everybody the machine's time.
+    /// A server of stratum 1 that serves the machine's time to all clients.
     pub(crate) fn serve(peers: &Peers, namespace: Option<&str>) -> Result<Self, Skip> {
         Self::start(peers, namespace, "local stratum 1\nallow all\nport 123\n")
     }
@@ -53,7 +53,7 @@ impl Chronyd {
         )
     }
 
-    /// What chronyc answers, as comma-separated values.
+    /// The answer of chronyc, as comma-separated values.
     pub(crate) fn chronyc(&self, command: &str) -> Ended {
         let mut chronyc = self
             .peers
@@ -75,7 +75,7 @@ impl Chronyd {
         (fields.len() >= 8).then_some(fields)
     }
 
-    /// All that it has logged so far.
+    /// Its log so far.
     pub(crate) fn output(&self) -> String {
         self.process.output()
     }
@@ -107,14 +107,14 @@ pub(crate) fn offset_by_chronyd(peers: &Peers, server: SocketAddr) -> Result<f64
         ));
     let ended = run(command);
     let words = "System clock wrong by ";
-    let told = format!("{}{}", ended.stdout, ended.stderr);
-    let offset = told
+    let output = format!("{}{}", ended.stdout, ended.stderr);
+    let offset = output
         .split_once(words)
         .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
     Ok(offset.unwrap_or_else(|| panic!("chronyd did not say `{words}`: {ended}")))
 }
 
-/// The name of whoever runs this, to whom the folder of its socket has to belong.
+/// The name of the user of this process, who must own the folder of its socket.
 fn user() -> String {
     let mut id = Command::new("id");
     id.arg("-un");

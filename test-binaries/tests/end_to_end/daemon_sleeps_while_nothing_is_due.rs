@@ -15,7 +15,7 @@ const CALM: Duration = Duration::from_secs(1);
 /// transmit timestamp. A tick would come far more often than that.
 const FOR_EACH_REQUEST: u64 = 3;
 
-/// What the system may do for reasons of its own.
+/// The wake-ups that the system may cause by itself.
 const UNEXPLAINED: u64 = 2;
 
 #[test]
@@ -48,7 +48,7 @@ fn a_client_wakes_up_to_ask_and_for_the_reply_and_not_in_between() {
 }
 
 #[test]
-fn a_server_that_nobody_asks_sleeps() {
+fn a_server_without_clients_sleeps() {
     let config = DaemonConfig::with_clock_mode("none").and_server("127.0.0.1:0");
     let mut daemon = or_skip!(Daemon::start(
         &config.and("[synchronization]\nlocal-stratum = 8")

@@ -91,7 +91,7 @@ fn metrics_and_readiness_follow_the_daemon() {
     assert_eq!(
         http(&address, "/metrics").expect("the exporter answers").0,
         200,
-        "an outage is told as a metric"
+        "an outage is reported as a metric"
     );
     assert_eq!(exporter.terminate(PROMPTLY).code(), Some(0));
 }

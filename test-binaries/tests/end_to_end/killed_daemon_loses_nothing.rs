@@ -23,7 +23,7 @@ fn kept(file: &Path) -> Value {
     })
 }
 
-/// When a file was written last; `None` while there is none.
+/// The time at which a file was last written; `None` while there is none.
 fn changed(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file)
         .and_then(|data| data.modified())

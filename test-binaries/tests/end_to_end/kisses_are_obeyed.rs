@@ -1,4 +1,4 @@
-//! Kisses of death: a client that is told to go away goes, and one that is told to slow down does.
+//! Kiss codes: a client demobilizes on DENY, and slows down on RATE.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn our_client_goes_when_it_is_denied() {
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(address);
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until("the source is demobilised", PROMPTLY, |state| {
+    let state = daemon.wait_until("the source is demobilized", PROMPTLY, |state| {
         state
             .sources
             .iter()
@@ -30,7 +30,7 @@ fn our_client_goes_when_it_is_denied() {
     assert_eq!(before.reason, SourceReason::KissDeny);
     assert!(
         before.retry_in_s.is_some_and(|retry| retry > 600.0),
-        "one forged packet must not end it for ever"
+        "one forged packet must not end it"
     );
     sleep(Duration::from_secs(5));
     let state = daemon.state().expect("the daemon still runs");
@@ -53,7 +53,7 @@ fn chronyd_does_not_follow_a_server_that_denies() {
     sleep(Duration::from_secs(6));
 
     // chronyd 4.3 knows no DENY: it goes on asking, and takes the reply for that of a server that
-    // is not synchronised.
+    // is not synchronized.
     let source = chronyd.source().expect("chronyd answers");
     assert_eq!(&source[1], "?", "{source:?}");
     let tracking = chronyd.chronyc("tracking");
@@ -61,7 +61,7 @@ fn chronyd_does_not_follow_a_server_that_denies() {
 }
 
 #[test]
-fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
+fn our_client_slows_down_on_a_rate_kiss_and_stays_synchronized() {
     let server = or_skip!(OddServer::start("rate-limit-server", &[]));
     let address = server.address();
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0).and(&format!(
@@ -95,7 +95,7 @@ fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
     assert_eq!(
         source.discards.get("kiss"),
         Some(&1),
-        "it was told once: {:?}",
+        "it got one kiss: {:?}",
         source.discards
     );
     assert!(state.system.synchronized, "{:?}", state.system.reasons);
@@ -108,7 +108,7 @@ fn our_client_slows_down_when_it_is_told_to_and_stays_synchronised() {
 }
 
 #[test]
-fn chronyd_slows_down_when_it_is_told_to() {
+fn chronyd_slows_down_on_a_rate_kiss() {
     let peers = or_skip!(Peers::find());
     let server = or_skip!(OddServer::start("rate-limit-server", &[]));
     // chronyd 4.3 ends its burst and then waits for four of its poll intervals, here 32 s, once for
@@ -120,21 +120,21 @@ fn chronyd_slows_down_when_it_is_told_to() {
     ));
 
     let served_again = until(SOON, || {
-        let told = server.output();
-        (told.matches(": the time").count() == 2).then_some(told)
+        let output = server.output();
+        (output.matches(": the time").count() == 2).then_some(output)
     });
 
-    let told =
+    let output =
         served_again.unwrap_or_else(|| panic!("it was not patient enough: {}", server.output()));
     assert_eq!(
-        told.matches(": RATE").count(),
+        output.matches(": RATE").count(),
         1,
-        "one kiss was enough: {told}"
+        "one kiss was enough: {output}"
     );
 }
 
 #[test]
-fn chronyd_that_asks_too_often_is_told_so_and_still_served() {
+fn chronyd_that_asks_too_often_gets_kisses_and_is_still_served() {
     let peers = or_skip!(Peers::find());
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0)
         .and("[synchronization]\nlocal-stratum = 1\n")
@@ -146,7 +146,7 @@ fn chronyd_that_asks_too_often_is_told_so_and_still_served() {
     let chronyd = or_skip!(Chronyd::ask(&peers, address, "minpoll -3 maxpoll -3"));
 
     let state = daemon.wait_until(
-        "it has sent a kiss and told the time afterwards",
+        "it has sent a kiss and served the time afterwards",
         SOON,
         |state| {
             let server = &state.servers[0];

@@ -56,7 +56,7 @@ fn every_reply_to_a_plain_load_is_good() {
     let (daemon, address) = or_skip!(server(""));
     let process = daemon
         .state()
-        .expect("the daemon tells its state")
+        .expect("the daemon shows its state")
         .daemon
         .pid
         .to_string();
@@ -114,7 +114,7 @@ fn every_reply_to_a_load_with_nts_is_authentic() {
     let (daemon, address) = or_skip!(server(&section));
     let ke = daemon
         .state()
-        .expect("the daemon tells its state")
+        .expect("the daemon shows its state")
         .nts_ke_servers[0]
         .listen_address
         .clone();

@@ -1,4 +1,4 @@
-//! Whole programs against one another and against independent implementations. One file tells one
+//! Whole programs against one another and against independent implementations. One file shows one
 //! thing; all are one executable, so that they run at the same time.
 
 mod chrony;
@@ -34,5 +34,5 @@ use std::time::Duration;
 /// The limit for actions that need no waiting, on a busy machine. An idle one never comes near it.
 const PROMPTLY: Duration = Duration::from_secs(120);
 
-/// How long it may take until a clock is right, which takes some seconds on an idle machine.
+/// The limit until a clock is right, which takes some seconds on an idle machine.
 const SOON: Duration = Duration::from_secs(240);

@@ -1,4 +1,4 @@
-//! What a new user does wrong: each message says what happened and what to do.
+//! Mistakes of new users: each message says what happened and what to do.
 
 use std::net::UdpSocket;
 
@@ -8,7 +8,7 @@ use test_support::{Daemon, DaemonConfig, OddServer, binary, confined, folder, or
 use crate::{PROMPTLY, SOON};
 
 #[test]
-fn a_port_in_use_is_told_with_what_may_use_it() {
+fn a_port_in_use_is_ended_with_what_may_use_it() {
     let occupier = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = occupier.local_addr().unwrap();
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_server(address);
@@ -41,16 +41,16 @@ fn a_misspelled_key_is_shown_with_its_line_and_a_better_one() {
             "--check"
         });
 
-        let told = run(command);
+        let ended = run(command);
 
         assert!(
-            told.status.code().is_some_and(|code| code != 0),
-            "{program}: {told}"
+            ended.status.code().is_some_and(|code| code != 0),
+            "{program}: {ended}"
         );
-        let text = format!("{}{}", told.stdout, told.stderr);
+        let text = format!("{}{}", ended.stdout, ended.stderr);
         assert!(
             text.contains("ntp.toml:3") && text.contains("`address`"),
-            "{program}: {told}"
+            "{program}: {ended}"
         );
     }
 }
@@ -60,21 +60,21 @@ fn a_missing_file_is_named() {
     let mut command = or_skip!(confined(binary("ntp-daemon")));
     command.args(["-c", "/nowhere/ntp.toml"]);
 
-    let told = run(command);
+    let ended = run(command);
 
-    assert!(!told.status.success());
-    assert!(told.stderr.contains("/nowhere/ntp.toml"), "{told}");
+    assert!(!ended.status.success());
+    assert!(ended.stderr.contains("/nowhere/ntp.toml"), "{ended}");
 }
 
 #[test]
-fn a_name_without_an_address_is_told_and_tried_again() {
+fn a_name_without_an_address_is_ended_and_tried_again() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
     let config = DaemonConfig::with_virtual_clock(0.2, 0.0)
         .and("[[source]]\nmode = \"server\"\naddress = \"no-such-host.invalid\"\n")
         .and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until("the name is told to be unknown", SOON, |state| {
+    let state = daemon.wait_until("the name is reported as unknown", SOON, |state| {
         state
             .sources
             .iter()

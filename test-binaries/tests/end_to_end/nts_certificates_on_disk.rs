@@ -1,4 +1,4 @@
-//! The certificate of our server of keys: renewed on disk, broken on disk, and not there in the
+//! The certificate of our NTS-KE server: renewed on disk, broken on disk, and not there in the
 //! first place.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -13,7 +13,7 @@ use test_support::{
 
 use crate::PROMPTLY;
 
-/// How long it may take until a change of the files is seen without a signal: they are looked at
+/// The limit until a change of the files is seen without a signal: they are looked at
 /// every two seconds, and have to be still for two looks. On an idle machine that is four seconds
 /// at most.
 const NOTICED: Duration = Duration::from_secs(120);
@@ -42,7 +42,7 @@ fn error(state: &Document) -> Option<&str> {
 }
 
 #[test]
-fn a_renewed_certificate_is_shown_without_anybody_telling() {
+fn a_renewed_certificate_is_shown_without_a_signal() {
     let scene = NtsLoopback::new();
     let mut daemon = or_skip!(Daemon::start(&scene.server("")));
     let addresses = NtsAddresses::of(&mut daemon);
@@ -53,7 +53,7 @@ fn a_renewed_certificate_is_shown_without_anybody_telling() {
     let changed = until(NOTICED, || {
         (shown(&scene, addresses) != first).then_some(())
     });
-    assert!(changed.is_some(), "the old certificate is shown for ever");
+    assert!(changed.is_some(), "the old certificate is still shown");
     assert_eq!(error(&daemon.state().unwrap()), None);
 }
 
@@ -88,21 +88,21 @@ fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
     let stranger = scene.authority.sign("stranger", &["127.0.0.1"]);
     std::fs::copy(stranger.key, &key).unwrap();
     daemon.process().hang_up();
-    let state = daemon.wait_until("the mismatch is told", NOTICED, |state| {
+    let state = daemon.wait_until("the mismatch is reported", NOTICED, |state| {
         error(state).is_some()
     });
-    let told = error(&state).unwrap();
+    let text = error(&state).unwrap();
     assert!(
-        told.contains(&key_name) && told.contains("renewed together"),
-        "{told}"
+        text.contains(&key_name) && text.contains("renewed together"),
+        "{text}"
     );
     assert_eq!(shown(&scene, addresses), first);
 
     std::fs::write(&chain, "-----BEGIN CERTIFICATE-----\nno\n").unwrap();
     let broken = |state: &Document| {
-        error(state).is_some_and(|told| told.contains("not a certificate chain"))
+        error(state).is_some_and(|text| text.contains("not a certificate chain"))
     };
-    let state = daemon.wait_until("the broken file is told", NOTICED, broken);
+    let state = daemon.wait_until("the broken file is reported", NOTICED, broken);
     assert!(
         error(&state).unwrap().contains(&chain_name),
         "{:?}",
@@ -111,8 +111,8 @@ fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
     assert_eq!(shown(&scene, addresses), first);
 
     std::fs::remove_file(&chain).unwrap();
-    let gone = |state: &Document| error(state).is_some_and(|told| told.contains("cannot read"));
-    daemon.wait_until("the missing file is told", NOTICED, gone);
+    let gone = |state: &Document| error(state).is_some_and(|text| text.contains("cannot read"));
+    daemon.wait_until("the missing file is reported", NOTICED, gone);
     assert_eq!(shown(&scene, addresses), first);
 
     std::fs::write(&chain, good).unwrap();

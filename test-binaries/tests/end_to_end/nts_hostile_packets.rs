@@ -15,13 +15,13 @@ use test_support::{Asker, Daemon, NtsAddresses, NtsLoopback, NtsSession, folder,
 
 use crate::PROMPTLY;
 
-/// How many packets there are of each kind; each of them is sent twice.
+/// The number of packets of each kind; each of them is sent twice.
 const EACH: u64 = 500;
 
-/// How much memory all of them may add once some of each kind have been seen, in KiB.
+/// The limit of memory that all of them may add once some of each kind have been seen, in KiB.
 const GROWTH_KIB: u64 = 512;
 
-/// How many are sent before the replies are read, so that no buffer runs over.
+/// The number that are sent before the replies are read, so that no buffer runs over.
 const AT_ONCE: usize = 20;
 
 const UNIQUE_ID: u16 = 0x0104;
@@ -29,7 +29,7 @@ const COOKIE: u16 = 0x0204;
 const PLACEHOLDER: u16 = 0x0304;
 const AUTHENTICATOR: u16 = 0x0404;
 
-/// Somebody who has got keys like everybody else, twice.
+/// A client that has established keys twice, like any other.
 struct Attacker {
     session: NtsSession,
     other: NtsSession,
@@ -53,11 +53,11 @@ impl Draft {
         self.field_of(kind, value.len() + 4, value)
     }
 
-    /// A field that tells another length than it has.
-    fn field_of(mut self, kind: u16, told: usize, value: &[u8]) -> Self {
+    /// A field whose length is wrong.
+    fn field_of(mut self, kind: u16, stated: usize, value: &[u8]) -> Self {
         self.0.extend_from_slice(&kind.to_be_bytes());
         self.0
-            .extend_from_slice(&u16::try_from(told).expect("16 bits").to_be_bytes());
+            .extend_from_slice(&u16::try_from(stated).expect("16 bits").to_be_bytes());
         self.0.extend_from_slice(value);
         self
     }
@@ -135,7 +135,7 @@ impl Attacker {
 /// A way to make a packet.
 type Make = fn(&mut Attacker, u64) -> Draft;
 
-/// What is sent.
+/// A packet to send.
 const KINDS: [(&str, Make); 24] = [
     (
         "placeholders much shorter than the cookie, and sealed",
@@ -172,8 +172,8 @@ const KINDS: [(&str, Make); 24] = [
         it.seal(draft)
     }),
     ("a field longer than the packet", |it, number| {
-        let told = [0xffff, 0xfffc, 1280, 64][it.rng.random_range(0..4)];
-        let draft = it.begun(number).field_of(PLACEHOLDER, told, &[0; 12]);
+        let stated = [0xffff, 0xfffc, 1280, 64][it.rng.random_range(0..4)];
+        let draft = it.begun(number).field_of(PLACEHOLDER, stated, &[0; 12]);
         it.seal(draft)
     }),
     ("a field of part of a word", |it, number| {
@@ -302,7 +302,7 @@ impl Exchange {
         }
     }
 
-    /// Sends packets whose numbers are their places, each twice, as whoever replays them would.
+    /// Sends packets whose numbers are their places, each twice, like a replay.
     fn send(&mut self, packets: &[(&'static str, Vec<u8>)]) {
         for packet in packets.chunks(AT_ONCE) {
             for (_, octets) in packet.iter().chain(packet) {
@@ -340,7 +340,7 @@ impl Exchange {
     }
 }
 
-/// So many packets of each kind, in turns; the place of each is its number.
+/// Packets of each kind, in turns; the place of each is its number.
 fn packets(attacker: &mut Attacker, each: u64) -> Vec<(&'static str, Vec<u8>)> {
     let all = (0..each).flat_map(|_| KINDS).enumerate();
     all.map(|(number, (kind, make))| (kind, make(attacker, number as u64).0))
@@ -420,7 +420,7 @@ fn hostile_packets_bring_nothing_longer_back_and_leave_nothing_behind() {
     }
 }
 
-/// How octets may stand in a log: as they are, in hexadecimal, as lists of numbers of either kind.
+/// The forms in which octets may appear in a log: as they are, in hexadecimal, as lists of numbers of either kind.
 fn appearances(octets: &[u8]) -> [String; 4] {
     let joined = |text: fn(&u8) -> String, between: &str| {
         octets.iter().map(text).collect::<Vec<_>>().join(between)
@@ -449,7 +449,7 @@ fn not_even_a_part_of_a_secret_is_logged_at_any_level() {
     exchange.send(&packets(&mut attacker, 5));
     daemon.process().wait_for_line("have rotated", PROMPTLY);
     let log = daemon.process().output();
-    assert!(log.contains("DEBUG"), "the log tells much: {log}");
+    assert!(log.contains("DEBUG"), "the log has debug lines: {log}");
 
     let stored = std::fs::read(keys_file).expect("the keys are stored");
     let certified = std::fs::read_to_string(&scene.certificate.key).unwrap();
@@ -459,7 +459,7 @@ fn not_even_a_part_of_a_secret_is_logged_at_any_level() {
         session.s2c.secret(),
         stored.get(15..).expect("keys follow the head"),
     ];
-    // The id of a key, which is told, has four octets.
+    // The id of a key, which is shown, has four octets.
     let parts = secrets
         .iter()
         .flat_map(|secret| secret.windows(8))

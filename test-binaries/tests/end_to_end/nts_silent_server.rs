@@ -1,4 +1,4 @@
-//! A server of keys that accepts connections and says nothing: one source less, and nothing worse
+//! An NTS-KE server that accepts connections and says nothing: one source less, and nothing worse
 //! (security class 9).
 
 use std::net::{TcpListener, TcpStream};
@@ -55,7 +55,7 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
         "{waiting:?}"
     );
 
-    let state = daemon.wait_until("the silence is told", SOON, |state| {
+    let state = daemon.wait_until("the silence is reported", SOON, |state| {
         matches!(
             with_nts(&state.sources).reason,
             SourceReason::NtsKeFailed { .. }

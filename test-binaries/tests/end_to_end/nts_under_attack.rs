@@ -1,4 +1,4 @@
-//! Those who take up our key establishment: nobody who only wants the time notices.
+//! Attacks on our NTS-KE server, which clients that only want the time do not notice.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,23 +13,23 @@ use test_support::{Daemon, Footprint, NtsAddresses, NtsLoopback, until};
 
 use crate::{PROMPTLY, SOON};
 
-/// How many connections the server allows, in total and to each address.
+/// The limits of connections of the server, in total and to each address.
 const LIMIT: usize = 200;
 const PER_ADDRESS: u32 = 4;
 
-/// How many there are who send nothing: more than are allowed.
+/// The number of those that send nothing: more than are allowed.
 const IDLE: u32 = 320;
 
-/// How many there are who send an octet each second.
+/// The number of those that send an octet each second.
 const SLOW: u32 = 8;
 
 /// The deadline of a connection: long enough to open all others on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How much memory a round of the attack may add once the same round has been seen before, in KiB.
+/// The limit of memory that a round of the attack may add once the same round has been seen before, in KiB.
 const GROWTH_KIB: u64 = 1024;
 
-/// How much memory the first round may take, in KiB: some 40 KiB for each connection that is
+/// The limit of memory that the first round may take, in KiB: some 40 KiB for each connection that is
 /// allowed.
 const FIRST_GROWTH_KIB: u64 = 8192;
 
@@ -43,7 +43,7 @@ const HANDSHAKES: u32 = 400;
 /// The number of requests of each kind.
 const ASKED: u32 = 60;
 
-/// Connections that stay open until somebody ends them.
+/// Connections that stay open until the test ends them.
 struct Siege {
     idle: Vec<TcpStream>,
     stop: Arc<AtomicBool>,
@@ -58,8 +58,8 @@ impl Siege {
             .collect();
         assert_eq!(slow.len(), SLOW as usize);
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
-        let slow = std::thread::spawn(move || octet_by_octet(slow, &told));
+        let stopped = Arc::clone(&stop);
+        let slow = std::thread::spawn(move || octet_by_octet(slow, &stopped));
         let from = |number| member(SLOW + number / PER_ADDRESS);
         let idle = (0..IDLE)
             .filter_map(|number| connect_from(from(number), server).ok())
@@ -71,7 +71,7 @@ impl Siege {
         }
     }
 
-    /// How many of the idle ones have not been closed by the server.
+    /// The number of idle ones that the server has not closed.
     fn standing(&self) -> usize {
         let open = |mut stream: &TcpStream| {
             let _ = stream.set_nonblocking(true);
@@ -112,7 +112,7 @@ fn endure_a_siege(daemon: &mut Daemon, scene: &NtsLoopback, addresses: NtsAddres
     let client = scene.client();
     let mut session = client.session(keys).unwrap();
     let mut asker = Asker::new(time, REPLY).unwrap();
-    let quiet = daemon.wait_until("nobody is connected", PROMPTLY, |state| {
+    let quiet = daemon.wait_until("no connection is open", PROMPTLY, |state| {
         state.nts_ke_servers[0].open_connections == 0
     });
     let timed_out = |state: &ntp_observe::Document| {
@@ -193,7 +193,7 @@ fn idle_and_slow_connections_take_neither_time_nor_keys_from_others_for_long() {
     let mut daemon = or_skip!(Daemon::start(&config.with_log_level("info")));
     let addresses = NtsAddresses::of(&mut daemon);
     let _ = scene.client().session(addresses.keys).unwrap();
-    daemon.wait_until("nobody is connected", PROMPTLY, |state| {
+    daemon.wait_until("no connection is open", PROMPTLY, |state| {
         state.nts_ke_servers[0].open_connections == 0
     });
     let before = daemon.footprint();

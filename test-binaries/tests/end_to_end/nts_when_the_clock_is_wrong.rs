@@ -106,7 +106,7 @@ fn one_server_alone_does_not_and_the_reason_is_told() {
     let names = ["one.example"];
     let scene = or_skip!(scene(&names));
     let mut client = or_skip!(client(&scene, &names));
-    let state = client.wait_until("the reason is told", SOON, |state| {
+    let state = client.wait_until("the reason is reported", SOON, |state| {
         state
             .sources
             .first()

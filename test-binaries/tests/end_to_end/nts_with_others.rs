@@ -117,7 +117,7 @@ fn we_follow_chronyd(
     we_follow(&scene, aead)
 }
 
-/// What `chronyc authdata` says of the only source.
+/// The output of `chronyc authdata` for the only source.
 #[derive(Debug, PartialEq, Eq)]
 struct AuthData {
     mode: String,
@@ -154,7 +154,7 @@ fn selected(chronyd: &Chronyd) {
     );
 }
 
-/// How many valid replies chronyd has had, and how many requests it has sent.
+/// The number of valid replies that chronyd has had, and of requests that it has sent.
 fn valid_and_sent(chronyd: &Chronyd) -> (u64, u64) {
     let answer = chronyd.chronyc("ntpdata");
     let fields: Vec<&str> = answer
@@ -164,7 +164,7 @@ fn valid_and_sent(chronyd: &Chronyd) -> (u64, u64) {
         .unwrap_or_default()
         .split(',')
         .collect();
-    // Two words or letters tell who took the timestamps; requests sent, replies received and valid
+    // Two words or letters show who took the timestamps; requests sent, replies received and valid
     // ones follow.
     let is_origin = |field: &&str| ["D", "K", "H", "Daemon", "Kernel", "Hardware"].contains(field);
     let stamps = fields
@@ -253,7 +253,7 @@ fn rotation_of_keys_and_a_restart_cost_a_newer_chronyd_no_poll() {
     or_skip!(rotation_and_restart_cost_chronyd_nothing(Peers::newer));
 }
 
-/// Our client of our restless server, synchronised, asking every four seconds.
+/// Our client of our restless server, synchronized, asking every four seconds.
 fn ours_of_ours(scene: &Scene) -> Result<(Daemon, Daemon), Skip> {
     let mut server = Daemon::start_at(&scene.network, Side::Server, &restless(scene))?;
     server.wait_until_serving(SOON);

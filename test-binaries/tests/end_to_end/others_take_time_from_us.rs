@@ -10,10 +10,10 @@ use test_support::{
 use crate::chrony::{Chronyd, offset_by_chronyd};
 use crate::{PROMPTLY, SOON};
 
-/// How far the served clock is ahead of the machine's, so that nobody can guess it.
+/// The offset of the served clock from the machine's, so that no client can be right by chance.
 const AHEAD: f64 = 0.25;
 
-/// What no client on the same machine should be wrong by, however busy it is.
+/// The largest error of a client on the same machine, however busy that is.
 const TOLERANCE: f64 = 0.05;
 
 fn config() -> DaemonConfig {
@@ -158,11 +158,11 @@ fn ntpdig_measures_our_offset() {
             .args(["--json", "-t", "10", family, address]);
         let ended = run(ntpdig);
 
-        let told: serde_json::Value =
+        let report: serde_json::Value =
             serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended}"));
-        assert_ahead(told["offset"].as_f64().unwrap(), "ntpdig");
-        assert_eq!(told["stratum"], 1, "{ended}");
-        assert_eq!(told["leap"], "no-leap", "{ended}");
+        assert_ahead(report["offset"].as_f64().unwrap(), "ntpdig");
+        assert_eq!(report["stratum"], 1, "{ended}");
+        assert_eq!(report["leap"], "no-leap", "{ended}");
     }
 }
 

@@ -51,7 +51,7 @@ fn is_used(state: &Document, ip: &str) -> bool {
 #[test]
 fn the_liar_is_named_and_the_dead_one_replaced() {
     let network = or_skip!(Network::new());
-    // Nobody listens at the dead one, and its silence is not told by ICMP either.
+    // Nothing listens at the dead one, and no ICMP message reports that.
     let _dead = or_skip!(serve(&network, DEAD, &["--behavior", "silent"]));
     let _liar = or_skip!(serve(&network, LIAR, &["--offset", "0.3"]));
     let _honest = HONEST.map(|ip| serve(&network, ip, &[]));

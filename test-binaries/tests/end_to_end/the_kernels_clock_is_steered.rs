@@ -1,5 +1,5 @@
 //! The daemon as it is released, steering the system's clock through the kernel's interface: a
-//! simulated kernel, as nobody may touch the real one. Beside the discipline, which the simulator
+//! simulated kernel, as no test may touch the real one. Beside the discipline, which the simulator
 //! tests over many seeds, this is about the system calls: units, flags, and that nothing waits or
 //! reads a clock in a way that a preloaded simulator does not see.
 
@@ -65,7 +65,7 @@ fn a_wrong_clock_is_stepped_once_and_then_kept_within_a_fraction_of_the_jitter()
                 .map(|moment| moment.error.abs());
             errors.fold(0.0, f64::max)
         };
-        // Until the second poll, nobody can know how fast the clock runs: 20 ppm are 1.3 ms in 64
+        // Until the second poll, the rate of the clock cannot be known: 20 ppm are 1.3 ms in 64
         // s.
         assert!(worst(0) < 2e-3, "seed {seed}: {} s", worst(0));
         assert!(worst(300) < 0.2e-3, "seed {seed}: {} s", worst(300));
@@ -76,7 +76,7 @@ fn a_wrong_clock_is_stepped_once_and_then_kept_within_a_fraction_of_the_jitter()
             assert_eq!(moment.status & UNSYNCHRONIZED, 0, "seed {seed}: {moment:?}");
             assert!(
                 moment.error.abs() <= moment.bound,
-                "the kernel is told a bound that holds: {moment:?}"
+                "the kernel gets a bound that holds: {moment:?}"
             );
             assert!(
                 moment.at < 300 || moment.rate_error.abs() < 3e-6,
@@ -130,7 +130,7 @@ fn a_leap_second_is_the_kernels_to_insert() {
     assert_eq!(
         last.status & INSERTS,
         0,
-        "and told that it is over: {last:?}"
+        "and the end is reported to it: {last:?}"
     );
 }
 

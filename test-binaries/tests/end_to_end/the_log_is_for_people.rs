@@ -1,4 +1,4 @@
-//! The log of a daemon: who it is, to whom its clock is synchronised and how well, in numbers and
+//! The log of a daemon: who it is, to whom its clock is synchronized and how well, in numbers and
 //! words for people.
 
 use std::fs::File;
@@ -41,7 +41,7 @@ fn assert_for_people(log: &str) {
 }
 
 #[test]
-fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchronised_to() {
+fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchronized_to() {
     let server = or_skip!(OddServer::behaving("honest", &["--offset", "0.3"]));
     let refusing = or_skip!(OddServer::behaving("kiss-deny", &[]));
     let useless = or_skip!(OddServer::behaving("unsynchronized", &[]));
@@ -50,7 +50,7 @@ fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchron
         .and_source(refusing.address())
         .and_source(useless.address());
     let mut daemon = or_skip!(Daemon::start(&config));
-    daemon.wait_until("it is synchronised", SOON, |state| {
+    daemon.wait_until("it is synchronized", SOON, |state| {
         state.system.synchronized
     });
     daemon
@@ -70,7 +70,7 @@ fn a_log_begins_with_the_program_and_names_the_server_that_the_clock_is_synchron
     );
     assert!(first.contains("clock: a virtual one"), "{log}");
     let synchronized = format!(
-        "the clock is synchronised to {}, right to within ",
+        "the clock is synchronized to {}, right to within ",
         server.address()
     );
     assert!(

@@ -211,6 +211,6 @@ fn a_server_that_lists_itself_takes_no_time_from_itself() {
         !daemon
             .process()
             .output()
-            .contains("the clock is synchronised")
+            .contains("the clock is synchronized")
     );
 }

@@ -1,4 +1,4 @@
-//! What the daemon does without the right to set the machine's clock.
+//! The daemon without the right to set the machine's clock.
 
 use ntp_observe::{ClockMode, SteeringObstacle};
 use test_support::{Daemon, DaemonConfig, OddServer, or_skip};
@@ -32,7 +32,7 @@ fn without_the_right_the_clock_is_only_measured_and_everybody_is_told() {
     );
     assert!(
         !state.system.synchronized,
-        "a clock that nobody steers is not ours to call right"
+        "a clock that is not steered is not called synchronized"
     );
     let log = daemon.process().output();
     assert!(

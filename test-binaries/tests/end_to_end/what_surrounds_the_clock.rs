@@ -50,7 +50,7 @@ fn worst(moments: &[Moment], span: impl std::ops::RangeBounds<u32>) -> f64 {
 fn a_disk_that_takes_three_seconds_leaves_the_end_of_a_slew_on_time() {
     let storage = folder();
     // 0.1 s are slewed at 9 %, in a good second. The state is kept as soon as the clock is
-    // synchronised. On the thread that ends the slew, four times three seconds more at that rate
+    // synchronized. On the thread that ends the slew, four times three seconds more at that rate
     // would be an error of 0.4 s and more.
     let kernel = SimulatedKernel {
         offset: 0.1,

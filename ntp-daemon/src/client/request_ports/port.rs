@@ -118,8 +118,8 @@ impl RequestPort {
         if unread.datagrams {
             let datagram = received(socket.get_ref(), *source, reader);
             unread.datagrams = datagram.is_some();
-            // If the kernel has not reported when the request left and a reply is here, it will not
-            // tell any more.
+            // If a reply is here and the kernel has not reported when the request left, it never
+            // will.
             return match waiting.take_if(|_| datagram.is_some()) {
                 Some(Unstamped {
                     token, fallback, ..
