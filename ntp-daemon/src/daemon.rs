@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use ntp_config::{Config, SourceEntry, SourceKind};
 use ntp_os_clock::monotonic_now;
 use ntp_proto::client::ClientConfig;
+use ntp_proto::clock::ClockConfig;
 use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
@@ -154,16 +155,8 @@ impl Daemon {
             rivalry: None,
             sources: config.sources,
         };
-        let client = ClientConfig {
-            groups: context.sources.iter().map(group).collect(),
-            clock: config.synchronization.settings,
-            sessions: Vec::new(),
-            unproven_since: None,
-            certain_since: Some(known_time::built()),
-            plausible_until: Some(known_time::plausible_until()),
-        };
         let parts = Parts {
-            client,
+            client: client_config(&context.sources, config.synchronization.settings),
             clock,
             store,
             context,
@@ -321,6 +314,18 @@ fn open_observation_socket(config: &Config) -> Result<Option<Listener>, DaemonEr
             path: path.to_owned(),
             error,
         }),
+    }
+}
+
+/// The configuration of the client, without what earlier runs have left.
+fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
+    ClientConfig {
+        groups: sources.iter().map(group).collect(),
+        clock,
+        sessions: Vec::new(),
+        unproven_since: None,
+        certain_since: Some(known_time::built()),
+        plausible_until: Some(known_time::plausible_until()),
     }
 }
 

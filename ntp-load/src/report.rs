@@ -287,23 +287,28 @@ impl fmt::Display for Report {
     }
 }
 
-impl fmt::Display for LoadReport {
+impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shape = &self.shape;
-        let pace = match (shape.window, shape.wanted_per_s) {
+        let pace = match (self.window, self.wanted_per_s) {
             (Some(window), _) => format!("{window} on their way"),
             (None, wanted) => format!("{:.0}/s wanted", wanted.unwrap_or(0.0)),
         };
-        let (ports, addresses) = (shape.source_ports, shape.source_addresses);
-        let octets = shape.request_octets;
+        let (ports, addresses) = (self.source_ports, self.source_addresses);
+        let octets = self.request_octets;
         line(
             f,
             "load",
             format!(
                 "{} of {octets} octets, {pace}, {ports} ports, {addresses} addresses",
-                shape.protocol
+                self.protocol
             ),
-        )?;
+        )
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shape.fmt(f)?;
         line(
             f,
             "sent",

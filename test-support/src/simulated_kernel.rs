@@ -128,6 +128,17 @@ impl SimulatedKernel {
             .arg(file)
             .env("LD_PRELOAD", library)
             .env("KERNEL_LOG", &log);
+        self.configure(&mut command);
+        let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
+        let status = daemon.wait(PATIENCE);
+        let said = daemon.output();
+        assert!(status.success(), "{status}\n{said}");
+        let log = std::fs::read_to_string(log).expect("the library has written it");
+        Ok((log.lines().map(moment).collect(), said))
+    }
+
+    /// Hands the settings to the library, in environment variables.
+    fn configure(&self, command: &mut Command) {
         let settings = [
             ("EPOCH", self.epoch.to_string()),
             ("OFFSET", self.offset.to_string()),
@@ -170,12 +181,6 @@ impl SimulatedKernel {
             self.silent
                 .map(|second| ("KERNEL_SILENT", second.to_string())),
         );
-        let mut daemon = Running::start("ntp-daemon on a simulated kernel", command);
-        let status = daemon.wait(PATIENCE);
-        let said = daemon.output();
-        assert!(status.success(), "{status}\n{said}");
-        let log = std::fs::read_to_string(log).expect("the library has written it");
-        Ok((log.lines().map(moment).collect(), said))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::os_error;
 use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
 use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, StampOrigin, Standing};
 use ntp_proto::packet::KissCode;
+use ntp_proto::pool::RefusedAddress;
 use ntp_proto::source::{Discard, SourceId};
 use ntp_proto::time::{Now, Seconds};
 use std::net::SocketAddr;
@@ -30,18 +31,7 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
             "the name cannot be looked up; the addresses that the name had in an earlier run are used until it can"
         ),
         Event::AddressesRefused { group, refused } => {
-            // Their number is up to the resolver.
-            let shown = refused.iter().take(MOST_ADDRESSES);
-            let list: Vec<_> = shown
-                .map(|refused| format!("{} ({})", refused.address, refused.fault.word()))
-                .collect();
-            let more = refused.len().saturating_sub(MOST_ADDRESSES);
-            tracing::warn!(
-                name = %context.name_of(*group),
-                "the name resolves to addresses that no server can have, which are not used: {}{}",
-                list.join(", "),
-                if more > 0 { format!(" and {more} more") } else { String::new() }
-            );
+            log_refused_addresses(&context.name_of(*group), refused);
         }
         Event::Establish { host, port, .. } => {
             tracing::debug!(%host, port, "establishing NTS keys");
@@ -74,17 +64,7 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
         Event::SourceRemoved {
             address, reason, ..
         } => {
-            let reason = match reason {
-                Removal::Useless => "it gave no usable replies",
-                Removal::NoRoute => {
-                    "this machine has no route to its address family, and another address is reachable"
-                }
-                Removal::Falseticker => "it kept contradicting the majority",
-                Removal::Denied => "it refused to serve us",
-                Removal::Moved => "its name has another address",
-                Removal::Authenticated => "a source with NTS has the same server",
-                Removal::Certificate => "its certificate is not valid now that the time is known",
-            };
+            let reason = removal_in_words(reason);
             tracing::info!(%address, "source replaced: {reason}");
         }
         Event::SourceChanged {
@@ -92,6 +72,36 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
         } => log_source(*address, from.as_ref(), to, client),
         Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, context, now),
         Event::Clock(event) => log_clock(event, client, context),
+    }
+}
+
+fn log_refused_addresses(name: &str, refused: &[RefusedAddress]) {
+    // Their number is up to the resolver.
+    let shown = refused.iter().take(MOST_ADDRESSES);
+    let list: Vec<_> = shown
+        .map(|refused| format!("{} ({})", refused.address, refused.fault.word()))
+        .collect();
+    let more = refused.len().saturating_sub(MOST_ADDRESSES);
+    tracing::warn!(
+        %name,
+        "the name resolves to addresses that no server can have, which are not used: {}{}",
+        list.join(", "),
+        if more > 0 { format!(" and {more} more") } else { String::new() }
+    );
+}
+
+/// The reason for which a source was replaced, in words.
+fn removal_in_words(reason: &Removal) -> &'static str {
+    match reason {
+        Removal::Useless => "it gave no usable replies",
+        Removal::NoRoute => {
+            "this machine has no route to its address family, and another address is reachable"
+        }
+        Removal::Falseticker => "it kept contradicting the majority",
+        Removal::Denied => "it refused to serve us",
+        Removal::Moved => "its name has another address",
+        Removal::Authenticated => "a source with NTS has the same server",
+        Removal::Certificate => "its certificate is not valid now that the time is known",
     }
 }
 

@@ -88,22 +88,8 @@ fn of_member(
     let source = member.source();
     let (state, reason) = state_and_reason(client, member);
     let reason = nts::useless(member).unwrap_or_else(|| network_reason(reason, member));
-    let opinion = client.opinion_of(member, now);
     let heard = source.heard();
     let header = heard.map(|heard| heard.header);
-    let counters = source.counters();
-    let filtered = opinion.map(|(_, filtered)| filtered);
-    let best = filtered.map(|filtered| filtered.best);
-    let refused = header.map(|header| {
-        (
-            header.root_delay.to_seconds(),
-            header.root_dispersion.to_seconds(),
-        )
-    });
-    let root = best
-        .map(|best| (best.root.delay, best.root.dispersion))
-        .or(refused);
-    let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
     SourceFacts {
         id: source.id().number().into(),
         name: context.name_of(member.group()),
@@ -126,14 +112,6 @@ fn of_member(
         poll_s: Some(source.poll().seconds().to_f64()),
         reach: source.reach().bits(),
         unanswered_polls: source.unanswered(),
-        offset_s: opinion.map(|(offset, _)| offset.to_f64()),
-        delay_s: best.map(|best| best.delay().to_f64()),
-        dispersion_s: filtered.map(|filtered| filtered.dispersion.to_f64()),
-        jitter_s: filtered.map(|filtered| filtered.jitter.to_f64()),
-        root_delay_s: root.map(|(delay, _)| delay.to_f64()),
-        root_dispersion_s: root.map(|(_, dispersion)| dispersion.to_f64()),
-        error_bound_s: distance.map(Seconds::to_f64),
-        one_way: opinion.map(|(offset, filtered)| one_way(&filtered, offset)),
         last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
         next_poll_in_s: source
             .demobilized()
@@ -143,6 +121,38 @@ fn of_member(
             .revive_at()
             .map(|at| at.since(now.mono).as_secs_f64()),
         rate_limited: source.is_rate_limited(),
+        refused_addresses: refused_addresses(group),
+        answered_from: answered_from(source),
+        nts: nts::of_source(group, Some(member), context, now),
+        ..measured(client, member, now)
+    }
+}
+
+/// The measurements and the counters of an association; the other fields are left empty.
+fn measured(client: &Client, member: &Member, now: Now) -> SourceFacts {
+    let opinion = client.opinion_of(member, now);
+    let filtered = opinion.map(|(_, filtered)| filtered);
+    let best = filtered.map(|filtered| filtered.best);
+    let refused = member.source().heard().map(|heard| {
+        (
+            heard.header.root_delay.to_seconds(),
+            heard.header.root_dispersion.to_seconds(),
+        )
+    });
+    let root = best
+        .map(|best| (best.root.delay, best.root.dispersion))
+        .or(refused);
+    let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
+    let counters = member.source().counters();
+    SourceFacts {
+        offset_s: opinion.map(|(offset, _)| offset.to_f64()),
+        delay_s: best.map(|best| best.delay().to_f64()),
+        dispersion_s: filtered.map(|filtered| filtered.dispersion.to_f64()),
+        jitter_s: filtered.map(|filtered| filtered.jitter.to_f64()),
+        root_delay_s: root.map(|(delay, _)| delay.to_f64()),
+        root_dispersion_s: root.map(|(_, dispersion)| dispersion.to_f64()),
+        error_bound_s: distance.map(Seconds::to_f64),
+        one_way: opinion.map(|(offset, filtered)| one_way(&filtered, offset)),
         packets: PacketCounts {
             sent: counters.sent,
             received: counters.received,
@@ -155,10 +165,8 @@ fn of_member(
             .filter(|(_, count)| *count > 0)
             .map(|(word, n)| (word.to_owned(), n))
             .collect(),
-        refused_addresses: refused_addresses(group),
-        answered_from: answered_from(source),
         timestamps: timestamps(counters.transmit_stamps, counters.receive_stamps),
-        nts: nts::of_source(group, Some(member), context, now),
+        ..SourceFacts::default()
     }
 }
 

@@ -179,33 +179,7 @@ fn known_reasons(
         return vec![own_clock];
     }
     let mut reasons = Vec::new();
-    match process.halted() {
-        Some(Halt::Panic { offset, limit }) => {
-            reasons.push(SystemReason::PanicThreshold {
-                offset_s: offset.to_f64(),
-                limit_s: limit.to_f64(),
-            });
-        }
-        Some(Halt::AccumulatedSteps { sum, limit }) => {
-            reasons.push(SystemReason::AccumulatedStepsExceeded {
-                sum_s: sum.to_f64(),
-                limit_s: limit.to_f64(),
-            });
-        }
-        Some(Halt::ClockRefused) => {
-            reasons.push(SystemReason::ClockSetError {
-                error: context.clock_error.clone().unwrap_or_default(),
-            });
-        }
-        // The correction that is needed has the opposite sign of the clock's error.
-        Some(Halt::RateBeyondLimit { needed, limit }) => {
-            reasons.push(SystemReason::RateBeyondLimit {
-                frequency_ratio: -needed.to_f64(),
-                limit_ratio: limit.to_f64(),
-            });
-        }
-        None => {}
-    }
+    reasons.extend(process.halted().map(|halt| halt_reason(halt, context)));
     // Without sources there is nothing to confirm the clock: it is right as it was set.
     if let Some(disturbance) = process
         .disturbance()
@@ -235,20 +209,8 @@ fn known_reasons(
     // An offset that is reported already makes the error bound large.
     let reported =
         process.halted().is_some() || process.disturbance().is_some() || process.is_watching();
-    if let Some(system) = process.system().filter(|_| process.steers() && !reported) {
-        let limit = process.config().maximum_distance;
-        if system.root_distance_at(system.updated) > limit {
-            // It was too far off when it was measured, so its age is not the reason.
-            let distance_s = system.root_distance_at(free).to_f64();
-            reasons.push(SystemReason::DistanceTooLarge {
-                distance_s,
-                limit_s: limit.to_f64(),
-            });
-        } else if system.root_distance_at(free) > limit {
-            reasons.push(SystemReason::LastUpdateTooOld {
-                age_s: (free - system.updated).to_f64(),
-            });
-        }
+    if process.steers() && !reported {
+        reasons.extend(distance_reason(process, now));
     }
     if !process.is_synchronized(free) {
         reasons.extend(rivalry(context, now));
@@ -257,6 +219,46 @@ fn known_reasons(
         reasons.push(SystemReason::WaitingForSamples);
     }
     reasons
+}
+
+/// The reason for which the clock is left alone.
+fn halt_reason(halt: Halt, context: &DaemonContext) -> SystemReason {
+    match halt {
+        Halt::Panic { offset, limit } => SystemReason::PanicThreshold {
+            offset_s: offset.to_f64(),
+            limit_s: limit.to_f64(),
+        },
+        Halt::AccumulatedSteps { sum, limit } => SystemReason::AccumulatedStepsExceeded {
+            sum_s: sum.to_f64(),
+            limit_s: limit.to_f64(),
+        },
+        Halt::ClockRefused => SystemReason::ClockSetError {
+            error: context.clock_error.clone().unwrap_or_default(),
+        },
+        // The correction that is needed has the opposite sign of the clock's error.
+        Halt::RateBeyondLimit { needed, limit } => SystemReason::RateBeyondLimit {
+            frequency_ratio: -needed.to_f64(),
+            limit_ratio: limit.to_f64(),
+        },
+    }
+}
+
+/// The reason for which the error bound of the clock exceeds the limit, if it does.
+fn distance_reason(process: &ClockProcess, now: Now) -> Option<SystemReason> {
+    let free = process.timescale().to_free(now.local);
+    let system = process.system()?;
+    let limit = process.config().maximum_distance;
+    if system.root_distance_at(system.updated) > limit {
+        // It was too far off when it was measured, so its age is not the reason.
+        Some(SystemReason::DistanceTooLarge {
+            distance_s: system.root_distance_at(free).to_f64(),
+            limit_s: limit.to_f64(),
+        })
+    } else {
+        (system.root_distance_at(free) > limit).then(|| SystemReason::LastUpdateTooOld {
+            age_s: (free - system.updated).to_f64(),
+        })
+    }
 }
 
 /// Another program that has steered the clock a short while ago.
@@ -345,25 +347,28 @@ fn selection_reason(
             usable,
             agreeing,
             needed,
-        } => {
-            let split = |member: &&ntp_proto::client::Member| {
-                matches!(
-                    client.state_of(member),
-                    SourceState::Judged(Standing::NoMajority)
-                )
-            };
-            Some(SystemReason::NoMajority {
-                usable: count(usable),
-                agreeing: count(agreeing),
-                needed: count(needed),
-                disagreeing: client
-                    .members()
-                    .filter(split)
-                    .map(|member| member.source().id().number().into())
-                    .collect(),
-            })
-        }
+        } => Some(SystemReason::NoMajority {
+            usable: count(usable),
+            agreeing: count(agreeing),
+            needed: count(needed),
+            disagreeing: disagreeing(client),
+        }),
     }
+}
+
+/// The numbers of the sources that contradict one another.
+fn disagreeing(client: &Client) -> Vec<u64> {
+    let split = |member: &&ntp_proto::client::Member| {
+        matches!(
+            client.state_of(member),
+            SourceState::Judged(Standing::NoMajority)
+        )
+    };
+    client
+        .members()
+        .filter(split)
+        .map(|member| member.source().id().number().into())
+        .collect()
 }
 
 fn none_usable(client: &Client, context: &DaemonContext, known: usize, now: Now) -> SystemReason {

@@ -4,6 +4,7 @@ use super::counters::{WorkerCounters, WorkerReport};
 use arc_swap::ArcSwap;
 use ntp_observe::{ClientTable, ServerFacts};
 use ntp_proto::server::{DropReason, RateLimit, ReplyKind};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The status of all listening addresses, in the order of the configuration.
@@ -28,13 +29,6 @@ impl ServerStatus {
             report += counters.read();
         }
         let stats = report.stats;
-        let shown_apart = [
-            DropReason::Denied,
-            DropReason::Ignored,
-            DropReason::RateLimited,
-        ]
-        .map(DropReason::word);
-        let kinds = ReplyKind::ALL.map(ReplyKind::word);
         let kisses = stats.replied(ReplyKind::RateKiss) + stats.replied(ReplyKind::DenyKiss);
         ServerFacts {
             listen_address: self.listen.clone(),
@@ -53,15 +47,7 @@ impl ServerStatus {
             rate_limited: stats.replied(ReplyKind::RateKiss)
                 + stats.dropped(DropReason::RateLimited),
             kisses_sent: kisses,
-            dropped: stats
-                .iter()
-                .filter(|(word, _)| !shown_apart.contains(word) && !kinds.contains(word))
-                .map(|(word, count)| (word.to_owned(), count))
-                .chain(
-                    (report.receive_errors > 0)
-                        .then(|| ("receive-error".to_owned(), report.receive_errors)),
-                )
-                .collect(),
+            dropped: dropped(&report),
             send_errors: report.send_errors,
             receive_timestamps_kernel: report.kernel_stamps,
             receive_timestamps_daemon: report.missing_stamps,
@@ -85,4 +71,24 @@ impl ServerStatus {
                 .collect(),
         }
     }
+}
+
+/// The requests without a reply by their reason, without those that have counts of their own.
+fn dropped(report: &WorkerReport) -> BTreeMap<String, u64> {
+    let shown_apart = [
+        DropReason::Denied,
+        DropReason::Ignored,
+        DropReason::RateLimited,
+    ]
+    .map(DropReason::word);
+    let kinds = ReplyKind::ALL.map(ReplyKind::word);
+    let receive_errors =
+        (report.receive_errors > 0).then(|| ("receive-error".to_owned(), report.receive_errors));
+    report
+        .stats
+        .iter()
+        .filter(|(word, _)| !shown_apart.contains(word) && !kinds.contains(word))
+        .map(|(word, count)| (word.to_owned(), count))
+        .chain(receive_errors)
+        .collect()
 }
