@@ -126,3 +126,34 @@ async fn answer(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_shut_down_is_removed_and_can_be_replaced() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("observe");
+            let (reports, mut ends) = EndReports::new();
+            let (requests, _documents) = mpsc::channel(1);
+            for _ in 0..2 {
+                let listener = Listener::bind(&path, 0o600).unwrap();
+                let running = start(listener, requests.clone(), &reports);
+                assert!(UnixStream::connect(&path).await.is_ok());
+                assert!(
+                    Listener::bind(&path, 0o600).is_err(),
+                    "another daemon listens there"
+                );
+                running.shut_down().await;
+                assert!(!path.exists());
+            }
+            assert!(ends.try_recv().is_err());
+        });
+    }
+}

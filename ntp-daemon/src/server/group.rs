@@ -185,3 +185,71 @@ pub(crate) fn is_dual_stack(listen: SocketAddr, all: impl Iterator<Item = Socket
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntp_os_clock::Clock;
+    use ntp_proto::server::{ServedState, ServerConfig};
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    fn entry(listen: SocketAddr) -> ServerEntry {
+        ServerEntry {
+            listen,
+            interface: None,
+            config: ServerConfig::default(),
+            worker_threads: Some(2),
+            pin_threads: false,
+            coalescing: Duration::ZERO,
+        }
+    }
+
+    fn open(listen: SocketAddr) -> WorkerGroup {
+        let shared = Shared {
+            reader: Clock::measuring().reader(),
+            served: Arc::new(arc_swap::ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED)),
+            keys: None,
+        };
+        WorkerGroup::open(&entry(listen), false, &shared, || [7; 32]).unwrap()
+    }
+
+    /// True if a request to the address is answered.
+    fn is_served(address: SocketAddr) -> bool {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        client.connect(address).unwrap();
+        let mut request = [0; 48];
+        request[0] = 0x23;
+        let sent = client.send(&request);
+        sent.and_then(|_| client.recv(&mut request)).is_ok()
+    }
+
+    #[test]
+    fn a_group_that_is_shut_down_frees_its_address_for_the_next_one_and_reports_nothing() {
+        let (reports, mut ends) = EndReports::new();
+        let first = open(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = first.address().unwrap();
+        let first = first.start(&reports).unwrap();
+        assert!(is_served(address));
+        first.shut_down();
+        assert!(!is_served(address), "the port is closed");
+
+        let second = open(address).start(&reports).unwrap();
+        assert!(is_served(address));
+        second.shut_down();
+        assert!(ends.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_socket_at_every_address_serves_ipv4_unless_another_does() {
+        let any: SocketAddr = "[::]:123".parse().unwrap();
+        let v4: SocketAddr = "0.0.0.0:123".parse().unwrap();
+        let elsewhere: SocketAddr = "0.0.0.0:1123".parse().unwrap();
+        assert!(is_dual_stack(any, [any, elsewhere].into_iter()));
+        assert!(!is_dual_stack(any, [any, v4].into_iter()));
+        assert!(!is_dual_stack(v4, [v4].into_iter()));
+    }
+}
