@@ -100,8 +100,8 @@ pub(crate) fn listen_to_signals(
     })
 }
 
-/// All parts, opened and not yet started. Only the NTS-KE servers run already: clients of theirs
-/// need nothing of the other parts.
+/// All parts, opened and not yet started. Only the NTS-KE servers run already: their clients do not
+/// need the other parts.
 pub(crate) struct Daemon {
     client: ClientTask,
     servers: Vec<WorkerGroup>,
@@ -175,7 +175,7 @@ impl Daemon {
         })
     }
 
-    /// Starts all parts. What can change without a restart is read again at each of `reloads`.
+    /// Starts all parts. Certificates, keys and leap seconds are read again at each of `reloads`.
     ///
     /// # Errors
     /// If the operating system provides no thread; then no part runs.

@@ -267,7 +267,7 @@ pub(crate) fn log_discard(
     };
     tracing::debug!(
         server = %name(member, context), reason = discard.word(),
-        "a datagram was discarded: {}", discard_in_words(discard)
+        "replies were discarded: {}", discard_in_words(discard)
     );
 }
 
@@ -352,7 +352,7 @@ impl Watching {
                 );
             }
             None if std::mem::take(&mut self.logged) && clock.halted().is_none() => {
-                tracing::info!("no large offset is watched any more");
+                tracing::info!("the large offset has gone; it is no longer watched");
             }
             _ => {}
         }
@@ -387,7 +387,7 @@ fn log_clock(event: &ClockEvent, client: &Client, context: &DaemonContext) {
         ClockEvent::Halted(halt) => log_halt(halt),
         ClockEvent::Disturbed(disturbance) if !disturbance.suspended.is_zero() => tracing::info!(
             suspended = %span(Seconds::new(disturbance.suspended.as_secs_f64())),
-            "the machine was suspended; the clock is confirmed again"
+            "the machine was suspended; the sources have to confirm the clock"
         ),
         // Then the other program is in charge of the clock.
         ClockEvent::Disturbed(disturbance)
@@ -397,7 +397,7 @@ fn log_clock(event: &ClockEvent, client: &Client, context: &DaemonContext) {
         }
         ClockEvent::Disturbed(disturbance) => tracing::warn!(
             step = %signed(disturbance.step),
-            "another program has set the clock; it is confirmed again. If another time service runs here, stop one of the two"
+            "another program has set the clock; the sources have to confirm it. If another time service runs here, stop one of the two"
         ),
     }
 }

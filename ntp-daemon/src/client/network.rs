@@ -33,8 +33,7 @@ impl Network {
         }
     }
 
-    /// Returns when a link, an address or a route has come up. If this is dropped before, nothing
-    /// is lost.
+    /// Returns when a link, an address or a route has come up. Cancel safe.
     pub(crate) async fn changed(&mut self) {
         while let Some(watch) = &mut self.watch {
             sleep_until(self.quiet_until).await;

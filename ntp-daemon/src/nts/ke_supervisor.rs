@@ -1,5 +1,5 @@
 //! Supervises our NTS-KE servers: an address that cannot be served is reported and tried again,
-//! while time is served all the same.
+//! while time is served independently of that.
 
 use super::cookie_keys::SharedKeys;
 use super::ke_servers::{

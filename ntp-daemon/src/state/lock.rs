@@ -16,7 +16,7 @@ const CLOCK: &str = "/run/truechimer/clock.lock";
 /// The name of the lock in a folder of stored files.
 const STORAGE: &str = "lock";
 
-/// A lock that is held as long as this lives.
+/// A lock, which is released on drop.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
