@@ -142,15 +142,34 @@ impl Models {
         difference: f64,
         shorter: bool,
     ) {
-        self.plain.double(place, of, difference * difference / 4.0);
+        let more = difference * difference / 4.0;
         if shorter {
-            self.plain.narrow(place, lasting);
+            self.plain.shorten([place, of], more, lasting);
+        } else {
+            self.plain.double(place, of, more);
         }
         if self.apart {
             self.slow
                 .iter_mut()
                 .for_each(|bank| bank.double(place, of, 0.0));
         }
+    }
+
+    /// The shortest round trip of the source at this place has become less by twice `fall`
+    /// seconds: so much longer than was thought its readings had waited in a queue. Its bias can be
+    /// expected to have the variance `lasting`.
+    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64, paths: &[FurtherPath]) {
+        if self.apart && fall > 0.0 {
+            for bank in &mut self.slow {
+                bank.lower(place, fall, lasting);
+                queue_on_one_path(bank, paths);
+            }
+        }
+    }
+
+    /// See [`Bank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
+    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
+        self.plain.renew(place, more, lasting);
     }
 
     /// See [`Bank::release`].
