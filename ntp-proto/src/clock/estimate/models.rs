@@ -13,14 +13,14 @@ use super::queue::Wait;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for
 /// each source.
-const SLOW: usize = 4;
+const SLOW: usize = 5;
 /// All models: the first one has no slow queues.
 const MODELS: usize = 1 + SLOW;
 /// A split that the model knows has this standard deviation.
 const KNOWN_SPLIT: f64 = 0.003;
 /// A split that it does not know, and the time in which it is forgotten, in seconds: five days.
 const ANY_SPLIT: f64 = 0.5;
-const SPLIT_MEMORY: f64 = 5.0 * 86_400.0;
+const SPLIT_MEMORY: [f64; 2] = [200.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
 const FIRST_WEIGHT: f64 = -2.0;
 /// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
@@ -81,12 +81,12 @@ impl Models {
             variance: KNOWN_SPLIT * KNOWN_SPLIT,
             memory: f64::INFINITY,
         };
-        let any = Split {
+        let [long, short] = SPLIT_MEMORY.map(|memory| Split {
             mean: 0.0,
             variance: ANY_SPLIT * ANY_SPLIT,
-            memory: SPLIT_MEMORY,
-        };
-        let slow = [known(0.0), known(1.0), known(-1.0), any]
+            memory,
+        });
+        let slow = [known(0.0), known(1.0), known(-1.0), long, short]
             .map(|split| Bank::slow(rate, deviation, split));
         let mut weights = [FIRST_WEIGHT; MODELS];
         weights[0] = 0.0;
@@ -502,7 +502,7 @@ mod tests {
         let mut models = acquainted();
         ramp().for_each(|half| observe(&mut models, half, half));
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
-        let [_, alike, requests, replies, _] = models.weights;
+        let [_, alike, requests, replies, ..] = models.weights;
         assert!(
             requests > alike && requests > replies,
             "{:?}",
