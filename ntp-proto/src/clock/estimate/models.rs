@@ -22,7 +22,7 @@ const KNOWN_SPLIT: f64 = 0.003;
 const ANY_SPLIT: f64 = 0.5;
 const SPLIT_MEMORY: [f64; 2] = [200.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
-const FIRST_WEIGHT: f64 = -2.0;
+const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 /// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
@@ -34,7 +34,7 @@ const FADING: f64 = 0.998;
 const LEAST_WEIGHT: f64 = -80.0;
 /// While the queue is empty, what is held against a model beyond this fades by that factor per
 /// reading of each source: the next queue may be of another kind.
-const OPEN: f64 = -5.0;
+const OPEN: f64 = -3.0;
 const OPENING: f64 = 0.7;
 /// A model that is further behind than this takes over what all believe if a reading of an empty
 /// queue refutes it.
@@ -88,12 +88,10 @@ impl Models {
         });
         let slow = [known(0.0), known(1.0), known(-1.0), long, short]
             .map(|split| Bank::slow(rate, deviation, split));
-        let mut weights = [FIRST_WEIGHT; MODELS];
-        weights[0] = 0.0;
         Self {
             plain: Bank::new(rate, deviation),
             slow,
-            weights,
+            weights: FIRST_WEIGHTS,
             apart: false,
             calm: 0.0,
         }
@@ -292,10 +290,13 @@ impl Models {
             *evidence = outlook.evidence - price;
         }
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (weight, evidence) in self.weights.iter_mut().zip(evidence) {
+        for ((weight, evidence), first) in
+            self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
+        {
+            let open = OPEN + first;
             *weight = match wait.moving {
-                true => *weight * FADING.powf(share),
-                false => weight.max(OPEN + (*weight - OPEN) * OPENING.powf(share)),
+                true => first + (*weight - first) * FADING.powf(share),
+                false => weight.max(open + (*weight - open) * OPENING.powf(share)),
             };
             *weight += (evidence - best).max(MOST_EVIDENCE);
         }
