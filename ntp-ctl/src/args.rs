@@ -9,12 +9,12 @@ use crate::probe::{NtsArgs, QueryArgs};
 /// Exit codes as `--help` shows them.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  the clock is synchronised, or served as it is because local-stratum asks for it and no
+  0  the clock is synchronized, or served as it is because local-stratum asks for it and no
      source is configured; the configuration is valid; the server has given its time
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached
-  4  the clock is not synchronised";
+  4  the clock is not synchronized";
 
 /// Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a
 /// daemon.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Is the clock synchronised, and if not, why not? Then the clock and the sources
+    /// Is the clock synchronized, and if not, why not? Then the clock and the sources
     Status {
         /// All there is: reasons of every source, error bounds, steps, the daemon, and what it
         /// serves
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     },
     /// Ask an NTP server for the time, without a daemon
     Query(QueryArgs),
-    /// Ask a server for keys of NTS and then for authenticated time, without a daemon
+    /// Test NTS with a server: key establishment, then authenticated time; without a daemon
     Nts(NtsArgs),
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
     let path = match socket(args) {
         Ok(path) => path,
         Err(error) => {
-            let advice = "mend the configuration file, or name the socket with --socket";
+            let advice = "fix the configuration file (`ntp-ctl validate` checks it), or name the \
+                          socket with --socket";
             return fail(
                 args,
                 Failure::new("bad-configuration", format!("{error}\n{advice}")),

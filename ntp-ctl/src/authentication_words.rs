@@ -11,49 +11,65 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
     match reason {
         SystemReason::WaitingForAuthenticated { plain } => Words::new(
             format!(
-                "{} {}, and a source with NTS, which goes first, is waited for",
+                "{} {}; waiting for a source with NTS, which takes precedence",
                 count(u64::from(*plain), "plain source"),
                 if *plain == 1 { "answers" } else { "answer" }
             ),
-            "wait: ten seconds after the first answer at a start, and later after eight polls without an answer, plain sources \
-             set the clock",
+            "wait: ten seconds after the first answer at a start, and later after eight polls \
+             without an answer, plain sources set the clock",
         ),
         SystemReason::NoAuthenticatedSource { plain } => Words::new(
             format!(
-                "no source with NTS can be used, and [synchronization] authentication = \"require\" keeps {} from setting the \
-                 clock",
+                "no source with NTS can be used, and [synchronization] authentication = \
+                 \"require\" keeps {} from setting the clock",
                 count(u64::from(*plain), "plain source")
             ),
-            "see the reasons beside the sources with NTS; authentication = \"prefer\" would let plain sources stand in",
+            "see the reasons beside the sources with NTS; [synchronization] authentication = \
+             \"prefer\" allows plain sources",
         ),
         SystemReason::CertificateUnproven { source } => Words::new(
             format!(
-                "the clock was never right, and {} alone may not set it, as its certificate cannot be judged without the time",
+                "the clock has never been synchronized, and {} alone may not set it: its \
+                 certificate cannot be checked without the time",
                 name(*source, document)
             ),
-            "add a source that agrees with it; or set the clock by hand (date -s) and restart the daemon; or, if this source is \
-             to be trusted alone, set [synchronization] first-time-from = \"single\"",
+            "add a source that agrees with it; or set the clock by hand (date -s) and restart the \
+             daemon; or, if this source is to be trusted alone, set [synchronization] \
+             first-time-from = \"single\"",
         ),
-        SystemReason::ImplausibleTime { source, claimed, limit } => Words::new(
+        SystemReason::ImplausibleTime {
+            source,
+            claimed,
+            limit,
+        } => Words::new(
             format!(
-                "{} claims a time that is not believed of one plain source alone: {claimed} (the limit is {limit})",
+                "{} reports {claimed}, later than one plain source alone may set (the limit is \
+                 {limit})",
                 name(*source, document)
             ),
-            "add a source that agrees with it, or one with NTS; if the time is true, this program is very old: use a newer release",
+            "add a source that agrees with it, or one with NTS; if the time is true, this program \
+             is very old: use a newer release",
         ),
         SystemReason::Unauthenticated { with_nts } => Words::new(
             match with_nts {
-                1 => "the time is not authenticated: the source with NTS cannot be used, and plain ones set the clock"
-                    .to_owned(),
+                1 => {
+                    "the time is not authenticated: the source with NTS cannot be used, and plain \
+                     ones set the clock"
+                        .to_owned()
+                }
                 number => format!(
-                    "the time is not authenticated: none of {number} sources with NTS can be used, and plain ones set the clock"
+                    "the time is not authenticated: none of {number} sources with NTS can be used, \
+                     and plain ones set the clock"
                 ),
             },
-            "see the reasons beside the sources with NTS; authentication = \"require\" in [synchronization] would rather leave \
-             the clock alone",
+            "see the reasons beside the sources with NTS; [synchronization] authentication = \
+             \"require\" leaves the clock alone instead",
         ),
-        SystemReason::KeyEstablishmentSilent { ke_server, waited_s } => Words::new(
-            format!("key establishment with {ke_server} has had no answer for {waited_s:.0} s"),
+        SystemReason::KeyEstablishmentSilent {
+            ke_server,
+            waited_s,
+        } => Words::new(
+            format!("the NTS-KE server {ke_server} has not answered for {waited_s:.0} s"),
             format!(
                 "is the server up, and does every firewall let TCP port {} through?",
                 ke_server.rsplit_once(':').map_or("4460", |(_, port)| port)
@@ -72,8 +88,8 @@ pub(crate) fn source(reason: &SourceReason) -> Words {
             authenticated,
         } => Words::new(
             format!(
-                "contradicts {} with NTS: it says that our clock is {}, which is {} outside what they allow; not \
-                 being authenticated, it is not used",
+                "contradicts {} with NTS: it says that our clock is {}, which is {} outside what \
+                 they allow; without authentication it is not used",
                 count(u64::from(*authenticated), "source"),
                 behind(*offset_s),
                 seconds(*by_s)
@@ -81,20 +97,21 @@ pub(crate) fn source(reason: &SourceReason) -> Words {
             "remove it if it stays so",
         ),
         SourceReason::NotAuthenticated => Words::plain(
-            "it has no NTS, and [synchronization] authentication = \"require\" lets no such source set the clock; it is only \
-             measured",
+            "it has no NTS, and [synchronization] authentication = \"require\" lets no such source \
+             set the clock; it is only measured",
         ),
         SourceReason::WaitingForAuthenticated => {
-            Words::plain("it has no NTS, and stands in only if no source with NTS answers")
+            Words::plain("it has no NTS, and is used only if no source with NTS answers")
         }
         SourceReason::ImplausibleTime { claimed, limit } => Words::new(
             format!(
-                "it claims {claimed}, which is not believed of one plain source alone (the limit is {limit})"
+                "it reports {claimed}, later than one plain source alone may set (the limit is \
+                 {limit})"
             ),
             "add a source that agrees with it, or one with NTS",
         ),
         SourceReason::SameServer { source } => Words::new(
-            format!("leads to the same server as {source}, and one clock counts once"),
+            format!("leads to the same server as {source}, and one server counts once"),
             "name another server",
         ),
         other => source_words::unknown(other.code()),
@@ -127,7 +144,7 @@ mod tests {
         for (reason, what, remedy) in [
             (
                 SystemReason::WaitingForAuthenticated { plain: 1 },
-                "1 plain source answers, and",
+                "1 plain source answers; waiting for",
                 "ten seconds",
             ),
             (
@@ -137,7 +154,7 @@ mod tests {
             ),
             (
                 SystemReason::CertificateUnproven { source: 7 },
-                "never right, and nts.example.org:4460 alone may not set it",
+                "and nts.example.org:4460 alone may not set it",
                 "first-time-from = \"single\"",
             ),
             (
@@ -159,7 +176,7 @@ mod tests {
                     ke_server: "nts.example.org:4461".into(),
                     waited_s: 6.0,
                 },
-                "with nts.example.org:4461 has had no answer for 6 s",
+                "the NTS-KE server nts.example.org:4461 has not answered for 6 s",
                 "TCP port 4461",
             ),
         ] {
@@ -189,7 +206,7 @@ mod tests {
                 "contradicts 1 source with NTS",
             ),
             (SourceReason::NotAuthenticated, "\"require\""),
-            (SourceReason::WaitingForAuthenticated, "stands in only if"),
+            (SourceReason::WaitingForAuthenticated, "is used only if"),
             (
                 SourceReason::ImplausibleTime {
                     claimed: date(2_500_000_000),

@@ -107,14 +107,14 @@ fn reference_line(document: &Document, room: usize) -> String {
         (Some(leader), Some(_)) => label(leader),
         (None, Some(id)) => id.clone(),
         (_, None) => {
-            return "none; replies to clients say that the clock is not synchronised".to_owned();
+            return "none; replies to clients say that the clock is not synchronized".to_owned();
         }
     };
     let leap = match &system.leap {
         Leap::None => "",
         Leap::Insert => "; a leap second will be inserted",
         Leap::Delete => "; a leap second will be left out",
-        Leap::Unsynchronized => "; announced as not synchronised",
+        Leap::Unsynchronized => "; announced as not synchronized",
         Leap::Other(_) => "; an unknown leap announcement",
     };
     let rest = format!(", stratum {}{leap}", system.stratum);

@@ -56,7 +56,7 @@ fn server_facts(source: &SourceFacts) -> String {
         None | Some(Leap::None) => String::new(),
         Some(Leap::Insert) => ", announces a leap second".to_owned(),
         Some(Leap::Delete) => ", announces a missing second".to_owned(),
-        Some(Leap::Unsynchronized) => ", not synchronised".to_owned(),
+        Some(Leap::Unsynchronized) => ", not synchronized".to_owned(),
         Some(Leap::Other(word)) => format!(", leap {word}"),
     };
     let from = source
@@ -121,8 +121,8 @@ fn packet_facts(source: &SourceFacts) -> String {
 
 fn timestamp_facts(timestamps: &TimestampCounts) -> String {
     format!(
-        "sent: {} by the card, {} by the kernel, {} by the daemon; received: {} by the card, {} by the kernel, {} by the \
-         daemon",
+        "sent: {} by the card, {} by the kernel, {} by the daemon; received: {} by the card, {} by \
+         the kernel, {} by the daemon",
         timestamps.transmit_hardware,
         timestamps.transmit_kernel,
         timestamps.transmit_daemon,

@@ -149,8 +149,8 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         | SourceReason::NoAddressesLeft { .. } => unreached(&source.reason),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
         SourceReason::ServerUnsynchronized => Predicate::new(
-            "says that its own clock is not synchronised",
-            "say that their clocks are not synchronised",
+            "says that its own clock is not synchronized",
+            "say that their clocks are not synchronized",
         ),
         SourceReason::StratumTooHigh { stratum, limit } => Predicate::new(
             format!("is at stratum {stratum}, and the limit is {limit}"),
@@ -260,8 +260,8 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             "answer from another address or port",
         ),
         "malformed" => Predicate::new(
-            "answers with what is no NTP packet",
-            "answer with what is no NTP packet",
+            "answers with what is not an NTP packet",
+            "answer with what is not an NTP packet",
         ),
         "unknown-version" => Predicate::new(
             match source.version {
@@ -271,10 +271,13 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             "answer in another NTP version than 1 to 4",
         ),
         "not-a-reply" => Predicate::new(
-            "sends NTP packets, but no replies",
-            "send NTP packets, but no replies",
+            "sends NTP packets that are not replies",
+            "send NTP packets that are not replies",
         ),
-        "bogus-origin" => Predicate::new("answers what was not asked", "answer what was not asked"),
+        "bogus-origin" => Predicate::new(
+            "sends replies that match no request",
+            "send replies that match no request",
+        ),
         "too-late" => Predicate::new("answers too late", "answer too late"),
         "invalid-timestamps" => Predicate::new(
             "answers without valid timestamps",
@@ -292,24 +295,24 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             "answer with impossible timestamps",
         ),
         "certificate-time" => Predicate::new(
-            "shows a time that its certificate denies",
-            "show a time that their certificates deny",
+            "reports a time that its certificate denies",
+            "report a time that their certificates deny",
         ),
         "nts-unauthenticated" => Predicate::new(
             "answers without authentication",
             "answer without authentication",
         ),
         "nts-nak" => Predicate::new(
-            "answers with a kiss of NTS (NTSN)",
-            "answer with a kiss of NTS (NTSN)",
+            "answers with an NTS NAK (NTSN)",
+            "answer with an NTS NAK (NTSN)",
         ),
         "nts-forged" => Predicate::new(
-            "answers with wrong authentication",
-            "answer with wrong authentication",
+            "answers with an invalid authenticator",
+            "answer with an invalid authenticator",
         ),
         _ => Predicate::new(
-            "answers with what cannot be used",
-            "answer with what cannot be used",
+            "sends replies that cannot be used",
+            "send replies that cannot be used",
         ),
     }
 }
@@ -317,33 +320,31 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
 /// There are no keys, or they are of no use.
 fn authentication(reason: &SourceReason) -> Option<Predicate> {
     Some(match reason {
-        SourceReason::NtsEstablishing => {
-            Predicate::new("waits for keys (NTS)", "wait for keys (NTS)")
-        }
+        SourceReason::NtsEstablishing => Predicate::new("waits for NTS keys", "wait for NTS keys"),
         SourceReason::NtsKeSilent { .. } => Predicate::new(
-            "gives no keys (NTS): key establishment gets no answer",
-            "give no keys (NTS): key establishment gets no answer",
+            "gives no NTS keys: NTS-KE gets no answer",
+            "give no NTS keys: NTS-KE gets no answer",
         ),
         SourceReason::NtsKeFailed { stage, .. } => {
             let why = match stage.as_str() {
                 "dns" => ": name not resolved",
                 "tcp" => ": no connection",
-                "tls" => ": no secure connection",
-                "certificate" => ": certificate not believed",
-                "alpn" => ": not a server of keys",
-                "records" => ": none granted",
+                "tls" => ": no TLS connection",
+                "certificate" => ": certificate not trusted",
+                "alpn" => ": NTS-KE not offered",
+                "records" => ": NTS-KE refused",
                 "ntp-address" => ": NTP server not found",
                 _ => "",
             };
             Predicate::new(
-                format!("gives no keys (NTS){why}"),
-                format!("give no keys (NTS){why}"),
+                format!("gives no NTS keys{why}"),
+                format!("give no NTS keys{why}"),
             )
         }
         SourceReason::NtsKeysRefused => Predicate::denying(
-            "does not know our keys any more (NTSN)",
-            "do not know our keys any more (NTSN)",
-            "knows our keys any more (NTSN)",
+            "no longer accepts our cookies (NTSN)",
+            "no longer accept our cookies (NTSN)",
+            "accepts our cookies any longer (NTSN)",
         ),
         SourceReason::NtsOutOfCookies => Predicate::new(
             "leaves requests with NTS unanswered",
@@ -354,8 +355,8 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
             "answer without authentication",
         ),
         SourceReason::NtsCertificateTime => Predicate::new(
-            "may not set a clock that was never right",
-            "may not set a clock that was never right",
+            "may not set a clock that was never set",
+            "may not set a clock that was never set",
         ),
         _ => return None,
     })

@@ -20,7 +20,7 @@
 //! | `units` | numbers for people |
 //! | `probe` | asking a server without a daemon: `query` and `nts` |
 //! | `validate` | checking a configuration file, and what it needs of this machine |
-//! | `terminal` | width, colour, and output that cannot harm a terminal |
+//! | `terminal` | width, color, and output that cannot harm a terminal |
 #![forbid(unsafe_code)]
 
 mod args;
@@ -52,14 +52,14 @@ use args::{Args, Command};
 /// How the program ends. Usage errors end it with 2, which is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The clock is synchronised, or served as it is on purpose; the configuration is valid; the
+    /// The clock is synchronized, or served as it is on purpose; the configuration is valid; the
     /// server has given its time.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,
     /// The daemon could not be reached.
     Unreachable,
-    /// The daemon says that the clock is not synchronised.
+    /// The daemon says that the clock is not synchronized.
     NotSynchronized,
 }
 

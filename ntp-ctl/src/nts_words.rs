@@ -6,7 +6,8 @@ use crate::source_words::{again, unknown};
 use crate::words::Words;
 
 /// Why a source with NTS may stay silent where one without is heard.
-pub(crate) const LONGER: &str = "Packets with NTS are longer than others, and some networks drop them: does another network let them through?";
+pub(crate) const LONGER: &str = "NTS packets are longer than plain ones, and some networks drop \
+                                 them: does another network let them through?";
 
 /// The pattern of the reasons that have to do with NTS itself. A `match` that uses it stays
 /// exhaustive.
@@ -27,12 +28,12 @@ pub(crate) use nts_reason;
 pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::NtsEstablishing => Words::plain(format!(
-            "keys for authenticated time are being fetched from {}",
+            "NTS key establishment with {} is in progress",
             ke_server(source)
         )),
         SourceReason::NtsKeSilent { waited_s } => Words::new(
             format!(
-                "key establishment with {} has had no answer for {waited_s:.0} s",
+                "the NTS-KE server {} has not answered for {waited_s:.0} s",
                 ke_server(source)
             ),
             format!(
@@ -47,21 +48,22 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
             retry_in_s,
         } => failure([stage, word, message], source, *retry_in_s),
         SourceReason::NtsKeysRefused => Words::plain(
-            "the server does not know our keys any more, as happens when it has lost its own, and new ones are being \
-             fetched",
+            "the server no longer accepts our cookies (NTSN), as after the loss of its own keys; \
+             new keys are being fetched",
         ),
         SourceReason::NtsOutOfCookies => Words::new(
-            "no cookie is left, because requests went unanswered, and new ones are being fetched",
+            "no NTS cookie is left, because requests went unanswered; new ones are being fetched",
             format!("does a firewall let UDP port 123 through? {LONGER}"),
         ),
         SourceReason::NtsUnauthenticatedReply => Words::new(
-            "replies come without authentication, and are not believed",
-            "does the server know NTS, and does something on the way answer in its place?",
+            "replies arrive without NTS authentication and are discarded",
+            "does the server support NTS, or does something on the path answer in its place?",
         ),
         SourceReason::NtsCertificateTime => Words::new(
-            "the clock was never right, so that its certificate cannot be judged, and no other source agrees with it: alone \
-             it may not set the clock",
-            "add a source, set the clock by hand, or allow it with [synchronization] first-time-from = \"single\"",
+            "the clock has never been synchronized, so the certificate of this source cannot be \
+             checked, and no other source agrees with it: alone it may not set the clock",
+            "add a source, set the clock by hand, or allow it with [synchronization] \
+             first-time-from = \"single\"",
         ),
         other => unknown(other.code()),
     }
@@ -88,14 +90,14 @@ pub(crate) fn untold_failure(source: &SourceFacts) -> Option<Words> {
 /// What came to nothing, in words.
 fn stage(stage: &str) -> String {
     match stage {
-        "dns" => "the name of the server of keys cannot be resolved",
-        "tcp" => "the server of keys cannot be reached",
-        "tls" => "no secure connection with the server of keys can be made",
-        "certificate" => "the certificate of the server of keys is not believed",
-        "alpn" => "the server is none of keys for NTS",
-        "records" => "the server of keys gives us none",
-        "ntp-address" => "the NTP server that goes with the keys cannot be found",
-        other => return format!("it failed at the stage `{other}`"),
+        "dns" => "the name of the NTS-KE server cannot be resolved",
+        "tcp" => "the NTS-KE server cannot be reached",
+        "tls" => "no TLS connection to the NTS-KE server can be made",
+        "certificate" => "the certificate of the NTS-KE server is not trusted",
+        "alpn" => "the server does not offer NTS key establishment (NTS-KE)",
+        "records" => "the NTS-KE server refused",
+        "ntp-address" => "the NTP server that the NTS-KE server names cannot be found",
+        other => return format!("NTS key establishment failed at the stage `{other}`"),
     }
     .to_owned()
 }
@@ -103,9 +105,9 @@ fn stage(stage: &str) -> String {
 fn failure([at, word, message]: [&str; 3], source: &SourceFacts, retry_in_s: Option<f64>) -> Words {
     let message = if message.is_empty() { word } else { message };
     let kept = if source.nts.as_ref().is_some_and(has_keys) {
-        "no new keys"
+        "no new NTS keys"
     } else {
-        "no keys"
+        "no NTS keys"
     };
     let what = format!("{kept}{}: {}", again(retry_in_s), stage(at));
     Words {
@@ -124,7 +126,7 @@ fn has_keys(nts: &NtsFacts) -> bool {
 fn remedy(stage: &str, word: &str, source: &SourceFacts) -> Option<String> {
     let remedy = match (stage, word) {
         (_, "no-authorities") => {
-            "see that the daemon can read the files of `certificate-authority`"
+            "make the files of `certificate-authority` readable for the daemon"
         }
         ("tcp", "timed-out" | "unreachable" | "connection-reset" | "network-error") => {
             let port = ke_port(source);
@@ -133,13 +135,14 @@ fn remedy(stage: &str, word: &str, source: &SourceFacts) -> Option<String> {
             ));
         }
         ("tls" | "alpn" | "records", "timed-out" | "connection-reset" | "connection-closed") => {
-            "does something on the way meddle with TLS, or has the server too much to do?"
+            "is the server overloaded, or does something on the path interfere with TLS?"
         }
         ("certificate", "certificate-wrong-name") => {
-            "write the name that is in the certificate as the `address` of the source"
+            "set the `address` of the source to a name in the certificate"
         }
         ("certificate", "pinned-key-mismatch") => {
-            "has the server got a new key? If the operator says so, write its hash into `pinned-keys`"
+            "does the server have a new key? If its operator confirms it, add the hash to \
+             `pinned-keys`; `ntp-ctl nts` shows it"
         }
         (
             "certificate",
@@ -148,12 +151,12 @@ fn remedy(stage: &str, word: &str, source: &SourceFacts) -> Option<String> {
             return None;
         }
         ("certificate" | "tls", "tls-alert" | "tls-error") | ("certificate", _) => {
-            "tell the operator of the server, or use another server"
+            "inform the server's operator, or use another server"
         }
         ("records", "no-common-aead") => {
-            "offer more of the `aead-algorithms`; every server has AES-SIV-CMAC-256"
+            "add to `aead-algorithms`; every NTS server supports AES-SIV-CMAC-256"
         }
-        ("records" | "ntp-address", _) => "tell the operator of the server, or use another server",
+        ("records" | "ntp-address", _) => "inform the server's operator, or use another server",
         _ => return None,
     };
     Some(remedy.to_owned())
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_failure_says_the_stage_and_what_to_do_where_the_message_does_not() {
-        const TELL: &str = "tell the operator";
+        const INFORM: &str = "inform the server's operator";
         for (stage, word, what, remedy) in [
             ("dns", "name-not-resolved", "cannot be resolved", ""),
             ("tcp", "connection-refused", "cannot be reached", ""),
@@ -204,59 +207,74 @@ mod tests {
                 "cannot be reached",
                 "does every firewall let TCP port 4461 through?",
             ),
-            ("tls", "not-tls", "no secure connection", ""),
+            ("tls", "not-tls", "no TLS connection", ""),
             (
                 "tls",
                 "timed-out",
-                "no secure connection",
-                "meddle with TLS",
+                "no TLS connection",
+                "interfere with TLS",
             ),
-            ("tls", "tls-alert", "no secure connection", TELL),
+            ("tls", "tls-alert", "no TLS connection", INFORM),
             (
                 "certificate",
                 "certificate-not-yet-valid",
-                "is not believed",
+                "is not trusted",
                 "",
             ),
-            ("certificate", "certificate-expired", "is not believed", ""),
+            ("certificate", "certificate-expired", "is not trusted", ""),
             (
                 "certificate",
                 "certificate-wrong-name",
-                "is not believed",
+                "is not trusted",
                 "`address`",
             ),
             (
                 "certificate",
                 "pinned-key-mismatch",
-                "is not believed",
+                "is not trusted",
                 "`pinned-keys`",
             ),
             (
                 "certificate",
                 "certificate-malformed",
-                "is not believed",
-                TELL,
+                "is not trusted",
+                INFORM,
             ),
             (
                 "certificate",
                 "no-authorities",
-                "is not believed",
+                "is not trusted",
                 "`certificate-authority`",
             ),
-            ("alpn", "no-alpn", "none of keys for NTS", ""),
+            (
+                "alpn",
+                "no-alpn",
+                "does not offer NTS key establishment",
+                "",
+            ),
             (
                 "records",
                 "no-common-aead",
-                "gives us none",
+                "the NTS-KE server refused",
                 "AES-SIV-CMAC-256",
             ),
-            ("records", "error-record", "gives us none", TELL),
-            ("ntp-address", "name-not-resolved", "cannot be found", TELL),
+            (
+                "records",
+                "error-record",
+                "the NTS-KE server refused",
+                INFORM,
+            ),
+            (
+                "ntp-address",
+                "name-not-resolved",
+                "cannot be found",
+                INFORM,
+            ),
             ("quantum", "entangled", "at the stage `quantum`", ""),
         ] {
             let told = sentence(&failed(stage, word));
             assert!(
-                told.starts_with("no keys, next try in 1 min 4 s: ") && told.contains(what),
+                told.starts_with("no NTS keys, next try in 1 min 4 s: ") && told.contains(what),
                 "{stage} {word}: {told}"
             );
             let (_, added) = told.split_once(" (so it says)").unwrap();
@@ -272,20 +290,21 @@ mod tests {
         for (reason, part) in [
             (
                 SourceReason::NtsEstablishing,
-                "being fetched from nts.example.org:4461",
+                "establishment with nts.example.org:4461 is in progress",
             ),
             (
                 SourceReason::NtsKeSilent { waited_s: 7.0 },
-                "with nts.example.org:4461 has had no answer for 7 s; is the server up, and does every firewall let TCP port 4461",
+                "the NTS-KE server nts.example.org:4461 has not answered for 7 s; is the server \
+                 up, and does every firewall let TCP port 4461",
             ),
             (
                 SourceReason::NtsKeysRefused,
-                "does not know our keys any more",
+                "no longer accepts our cookies",
             ),
-            (SourceReason::NtsOutOfCookies, "Packets with NTS are longer"),
+            (SourceReason::NtsOutOfCookies, "NTS packets are longer"),
             (
                 SourceReason::NtsUnauthenticatedReply,
-                "without authentication, and are not believed",
+                "without NTS authentication and are discarded",
             ),
             (
                 SourceReason::NtsCertificateTime,
@@ -331,12 +350,12 @@ mod tests {
         let told = sentence(&source);
         assert!(
             told.starts_with(
-                "agrees, and counts in the mean. Also: no new keys: the server of keys cannot"
+                "agrees, and counts in the mean. Also: no new NTS keys: the NTS-KE server cannot"
             ),
             "{told}"
         );
 
         source.notes = vec![failed("tcp", "timeout").reason];
-        assert_eq!(sentence(&source).matches("no new keys").count(), 1);
+        assert_eq!(sentence(&source).matches("no new NTS keys").count(), 1);
     }
 }

@@ -142,7 +142,7 @@ pub(crate) fn synchronized() -> Document {
     }
 }
 
-/// Not synchronised for one reason.
+/// Not synchronized for one reason.
 pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
     Document {
         daemon: daemon(),
@@ -240,8 +240,8 @@ pub(crate) fn ke_error() -> NtsKeErrorFacts {
         stage: "tcp".into(),
         word: "connection-refused".into(),
         message:
-            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a firewall says so; \
-                  is the port right?"
+            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a \
+             firewall says so; is the port right?"
                 .into(),
         ago_s: 12.0,
     }

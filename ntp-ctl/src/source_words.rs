@@ -105,7 +105,7 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::IntervalDisagrees { .. }
         | SourceReason::WaitingForMajority
         | SourceReason::WaitingForQuorum { .. }
-        | SourceReason::TooFewSamples { .. } => judgement(reason),
+        | SourceReason::TooFewSamples { .. } => judgment(reason),
         SourceReason::ContradictsAuthenticated { .. }
         | SourceReason::NotAuthenticated
         | SourceReason::WaitingForAuthenticated
@@ -138,7 +138,7 @@ pub(crate) fn unknown(code: &str) -> Words {
     ))
 }
 
-fn judgement(reason: &SourceReason) -> Words {
+fn judgment(reason: &SourceReason) -> Words {
     match reason {
         SourceReason::IntervalDisagrees {
             offset_s,
@@ -146,7 +146,8 @@ fn judgement(reason: &SourceReason) -> Words {
             majority,
         } => Words::new(
             format!(
-                "contradicts {} that agree: it says that our clock is {}, which is {} outside what they allow",
+                "contradicts {} that agree: it says that our clock is {}, which is {} outside what \
+                 they allow",
                 count(u64::from(*majority), "source"),
                 behind(*offset_s),
                 seconds(by_s.abs())
@@ -157,12 +158,12 @@ fn judgement(reason: &SourceReason) -> Words {
             Words::plain("answers, but the sources contradict one another and no majority agrees")
         }
         SourceReason::WaitingForQuorum { agreeing, needed } => Words::plain(format!(
-            "good, but only {} {} and it takes {needed}",
+            "usable, but only {} {} and it takes {needed}",
             count(u64::from(*agreeing), "source"),
             if *agreeing == 1 { "agrees" } else { "agree" }
         )),
         SourceReason::TooFewSamples { have, need } => Words::plain(format!(
-            "has given {} of the {need} it takes to judge it",
+            "has given {} of the {need} needed",
             count(u64::from(*have), "sample")
         )),
         other => unknown(other.code()),
@@ -176,34 +177,50 @@ pub(crate) fn has_answered(source: &SourceFacts) -> bool {
 
 fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
-        SourceReason::NoReplyYet { sent: 0 } => Words::plain("the first request is about to be sent"),
+        SourceReason::NoReplyYet { sent: 0 } => {
+            Words::plain("the first request is about to be sent")
+        }
         SourceReason::NoReplyYet { sent } => Words::new(
             "no reply yet",
             format!(
-                "if it stays so: is the address right, and does a firewall let UDP port 123 through?{}",
+                "if it stays so: is the address right, and does a firewall let UDP port 123 \
+                 through? `ntp-ctl query` with its name tests it{}",
                 longer(source)
             ),
         )
         .with_detail(Some(format!("{} sent", count(*sent, "request")))),
         SourceReason::NoReply { unanswered } => Words::new(
-            if has_answered(source) { "no reply any more" } else { "no reply" },
-            format!("is the server up, and does a firewall let UDP port 123 through?{}", longer(source)),
+            if has_answered(source) {
+                "no longer replies"
+            } else {
+                "no reply"
+            },
+            format!(
+                "is the server up, and does a firewall let UDP port 123 through? `ntp-ctl query` \
+                 with its name tests it{}",
+                longer(source)
+            ),
         )
         .with_detail(Some(format!(
             "{} without one{}",
             count(u64::from(*unanswered), "request"),
-            source.last_reply_ago_s.map(|ago| format!(", the last reply came {} ago", span(ago))).unwrap_or_default()
+            source
+                .last_reply_ago_s
+                .map(|ago| format!(", the last reply came {} ago", span(ago)))
+                .unwrap_or_default()
         ))),
         SourceReason::PortUnreachable => Words::new(
-            "the network says that nothing listens at this port (ICMP port unreachable)",
+            "the network reports that nothing listens at this port (ICMP port unreachable)",
             "does an NTP server run at this address and port?",
         ),
         SourceReason::Unreachable { cause, error } => Words::new(
-            "the network says that requests do not arrive",
+            "the network reports that requests do not arrive",
             match cause {
-                NetworkCause::Prohibited => "which firewall on the way forbids UDP port 123?",
+                NetworkCause::Prohibited => "which firewall on the path forbids UDP port 123?",
                 NetworkCause::HostUnreachable => "is the address right, and is the host up?",
-                NetworkCause::NoRoute | NetworkCause::Other(_) => "is there a route to this address?",
+                NetworkCause::NoRoute | NetworkCause::Other(_) => {
+                    "is there a route to this address (`ip route get`)?"
+                }
             },
         )
         .with_detail(Some(error.clone())),
@@ -211,8 +228,11 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::SendFailed { cause, error } => Words::new(
             "the request cannot be sent",
             match cause {
-                NetworkCause::Prohibited => "does a firewall or a sandbox of this machine forbid UDP to port 123?",
-                _ => "is the network up, and is there a route to this address?",
+                NetworkCause::Prohibited => {
+                    "does a firewall (`nft list ruleset`) or a sandbox of this machine forbid UDP \
+                     to port 123?"
+                }
+                _ => "is the network up, and is there a route to this address (`ip route get`)?",
             },
         )
         .with_detail(Some(error.clone())),
@@ -226,46 +246,68 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
     const PORT: &str = "is the port right?";
     match last {
         "wrong-address" => Words::new(
-            "replies come from another address or port than the one that is asked, and are not believed",
-            "name the address that answers, or have the server answer from the address that is asked",
+            "replies come from another address or port than the one that is asked, and are \
+             discarded",
+            "name the address that answers, or have the server answer from the address that is \
+             asked",
         )
-        .with_detail(source.answered_from.as_deref().map(|from| format!("from {from}"))),
-        "malformed" => Words::new("what comes back is no NTP packet", PORT),
+        .with_detail(
+            source
+                .answered_from
+                .as_deref()
+                .map(|from| format!("from {from}")),
+        ),
+        "malformed" => Words::new("what comes back is not an NTP packet", PORT),
         "unknown-version" => Words::new(
             match source.version {
-                Some(version) => format!("replies come in NTP version {version}, and only 1 to 4 are understood"),
-                None => "replies come in an unknown version of NTP, and only 1 to 4 are understood".to_owned(),
+                Some(version) => {
+                    format!("replies come in NTP version {version}, and only 1 to 4 are understood")
+                }
+                None => "replies come in an unknown version of NTP, and only 1 to 4 are understood"
+                    .to_owned(),
             },
             "update the server, or use another one",
         ),
-        "not-a-reply" => Words::new("NTP packets come back that are no replies of a server (mode 4)", PORT),
+        "not-a-reply" => Words::new(
+            "the NTP packets that come back are not server replies (mode 4)",
+            PORT,
+        ),
         "bogus-origin" => Words::new(
-            "replies come to something that was not asked: their origin timestamp is not ours",
-            "the server or something on the way is broken, or replies are forged; use another server",
+            "replies do not match our requests: their origin timestamp is not ours",
+            "the server or something on the path is broken, or replies are forged; use another \
+             server",
         ),
         "too-late" => Words::new(
             "replies come too late to be used",
-            "use a server that is nearer, or find out what holds the packets up",
+            "use a server that is nearer, or find out what delays the packets",
         ),
-        "invalid-timestamps" => Words::new("replies come with timestamps that are missing or run backwards", OPERATOR),
-        "root-distance" => Words::new("the server says that its own clock may be wrong by 16 s or more", OPERATOR)
-            .with_detail(root(source)),
+        "invalid-timestamps" => Words::new(
+            "the timestamps of the replies are missing or run backwards",
+            OPERATOR,
+        ),
+        "root-distance" => Words::new(
+            "the server says that its own clock may be wrong by 16 s or more",
+            OPERATOR,
+        )
+        .with_detail(root(source)),
         "negative-delay" => Words::new(
-            "replies come back sooner than the server says to have worked on them",
-            "the server's timestamps are wrong, or a clock was set meanwhile; use another server if it stays so",
+            "the round trip is shorter than the server's stated processing time",
+            "the server's timestamps are wrong, or a clock was set meanwhile; use another server \
+             if it stays so",
         ),
         "certificate-time" => Words::new(
-            "the server shows a time at which its own certificate is not valid, and no other source has confirmed the time",
+            "the server reports a time at which its own certificate is not valid, and no other \
+             source has confirmed the time",
             "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
         ),
         "nts-unauthenticated" => nts_words::reason(&SourceReason::NtsUnauthenticatedReply, source),
         "nts-nak" => Words::new(
-            "replies are a kiss of NTS (NTSN), although requests are sent without NTS",
+            "replies are NTS NAKs (kiss code NTSN), although requests are sent without NTS",
             "the server is broken, or replies are forged; use another server",
         ),
         "nts-forged" => Words::new(
-            "the authentication of the replies does not fit our keys, and they are not believed",
-            "does the server share its keys with its server of key establishment? Ask the operator",
+            "the authenticators of the replies do not verify with our keys, and they are discarded",
+            "does the NTP server share its keys with its NTS-KE server? Ask the operator",
         ),
         other => Words::new(
             format!("replies come, but none passes the tests; the last one failed `{other}`"),
@@ -300,7 +342,7 @@ fn longer(source: &SourceFacts) -> String {
 fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::ServerUnsynchronized => Words::new(
-            "the server says that its own clock is not synchronised",
+            "the server says that its own clock is not synchronized",
             "wait, or ask the operator, or use another server",
         )
         .with_detail(claims(source)),
@@ -317,12 +359,12 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
                 seconds(*distance_s),
                 seconds(*limit_s)
             ),
-            "use a server that is nearer or better, or raise [synchronization] maximum-root-distance",
+            "use a server that is nearer or better, or raise [synchronization] \
+             maximum-root-distance",
         ),
-        SourceReason::SynchronizationLoop => Words::new(
-            "the server takes its time from us",
-            "it cannot be followed while it does; use another server",
-        ),
+        SourceReason::SynchronizationLoop => {
+            Words::new("the server takes its time from us", "use another server")
+        }
         other => unknown(other.code()),
     }
 }
@@ -347,7 +389,7 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
     match reason {
         SourceReason::KissDeny | SourceReason::KissRstr => Words::new(
             format!(
-                "the server refuses to serve us (kiss of death {}) and is not asked any more",
+                "the server refuses to serve us (kiss code {}) and is no longer asked",
                 if *reason == SourceReason::KissDeny {
                     "DENY"
                 } else {
@@ -359,13 +401,13 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::RateLimited { poll_s } => {
             let every = format!("it is asked every {}", poll(*poll_s));
             if source.packets.valid == 0 {
-                let what = "the server says only that it is asked too often";
-                let remedy = "ask less often (poll-interval-limits), or use another server: others behind the same \
-                              address count as well";
+                let what = "the server replies only that it is asked too often";
+                let remedy = "ask less often (poll-interval-limits), or use another server: others \
+                              behind the same address count as well";
                 return Words::new(what, remedy).with_detail(Some(format!("RATE; {every}")));
             }
             Words::plain(format!(
-                "the server wants to be asked less often (RATE): {every}"
+                "the server asks for fewer requests (kiss code RATE): {every}"
             ))
         }
         other => unknown(other.code()),
@@ -377,11 +419,11 @@ fn name(reason: &SourceReason) -> Words {
         SourceReason::Resolving => Words::plain("its name is being resolved"),
         SourceReason::NameNotResolved { error, retry_in_s } => Words::new(
             "its name cannot be resolved",
-            "is the name right, and does DNS work on this machine?",
+            "is the name right, and does DNS work on this machine (`getent hosts` with the name)?",
         )
         .with_detail(Some(format!("{error}{}", again(*retry_in_s)))),
         SourceReason::NoAddressesLeft { retry_in_s } => Words::plain(format!(
-            "its name has no address left that is not in use, refused or ignored{}",
+            "every address of its name is in use, refused or ignored{}",
             again(*retry_in_s)
         )),
         other => unknown(other.code()),
@@ -461,8 +503,8 @@ mod tests {
 
         assert_eq!(
             sentence(&source),
-            "agrees, and counts in the mean. Also: the server wants to be asked less often (RATE): it is asked every \
-             128 s"
+            "agrees, and counts in the mean. Also: the server asks for fewer requests (kiss code \
+             RATE): it is asked every 128 s"
         );
     }
 

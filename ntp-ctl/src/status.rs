@@ -168,7 +168,7 @@ fn with_nts(server: &ServerFacts) -> String {
         .nts_refused
         .iter()
         .map(|(word, number)| (*number, word.as_str()));
-    let naks = (server.nts_naks_sent, "NTS NAKs for cookies of no use");
+    let naks = (server.nts_naks_sent, "NTS NAKs for unusable cookies");
     for (number, what) in std::iter::once(naks)
         .chain(refused)
         .filter(|(number, _)| *number > 0)

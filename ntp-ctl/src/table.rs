@@ -175,13 +175,13 @@ pub(crate) fn sources(sources: &[SourceFacts], width: usize) -> String {
 /// What the columns mean.
 pub(crate) fn legend(sources: &[SourceFacts], width: usize) -> String {
     let nts = if any_nts(sources) {
-        "NTS: time that is authenticated, and cookies left to ask for it. "
+        "NTS: cookies left for authenticated requests. "
     } else {
         ""
     };
     let text = format!(
-        "{nts}St: stratum. Reach: the last eight polls in octal, 377 = all answered. Offset: + means that our clock is \
-         behind. Bound: how far the offset may be wrong.",
+        "{nts}St: stratum. Reach: the last eight polls in octal, 377 = all answered. Offset: + \
+         means that our clock is behind. Bound: how far the offset may be wrong.",
     );
     wrap("", &text, width)
 }

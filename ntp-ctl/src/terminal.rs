@@ -1,4 +1,4 @@
-//! Width, colour, and output that cannot harm a terminal.
+//! Width, color, and output that cannot harm a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -36,8 +36,8 @@ pub(crate) fn print_page(page: &str, good: bool) {
         return print(&page);
     }
     let (verdict, rest) = page.split_once('\n').unwrap_or((&page, ""));
-    let colour = if good { "\u{1b}[1;32m" } else { "\u{1b}[1;31m" };
-    print(&format!("{colour}{verdict}\u{1b}[0m\n{rest}"));
+    let color = if good { "\u{1b}[1;32m" } else { "\u{1b}[1;31m" };
+    print(&format!("{color}{verdict}\u{1b}[0m\n{rest}"));
 }
 
 /// Writes to the standard output. A reader that has gone away (`| head`) wants no complaint; of a
@@ -79,7 +79,12 @@ const REPLACEMENT: char = '\u{fffd}';
 /// without a mark of their own.
 fn is_harmful(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
 }
 
 /// The same document with texts that stay on their line and in their place.
@@ -227,10 +232,10 @@ mod tests {
     #[test]
     fn a_name_in_a_document_cannot_begin_a_line() {
         let mut document = Document::default();
-        document.daemon.config_path = Some("a\nSynchronised\u{2028}".into());
+        document.daemon.config_path = Some("a\nSynchronized\u{2028}".into());
         assert_eq!(
             harmless_document(&document).daemon.config_path.unwrap(),
-            "a\u{fffd}Synchronised\u{fffd}"
+            "a\u{fffd}Synchronized\u{fffd}"
         );
     }
 }

@@ -89,10 +89,12 @@ fn checked(loaded: &Loaded, found: &[Finding], fine: bool) -> Value {
         .iter()
         .map(|error| format!("{}; {}", error.message, error.help))
         .collect();
+    let doubts = doubts.into_iter().map(doubt);
+    let warnings: Vec<Value> = loaded.warnings.iter().map(warning).chain(doubts).collect();
     json!({
         "valid": fine,
         "files": loaded.files,
-        "warnings": loaded.warnings.iter().map(warning).chain(doubts.into_iter().map(doubt)).collect::<Vec<_>>(),
+        "warnings": warnings,
         "error": (!fine).then(|| json!({ "message": problems.join("\n"), "problems": problems })),
     })
 }

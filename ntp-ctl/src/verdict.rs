@@ -25,10 +25,10 @@ fn sentence(document: &Document) -> String {
             )
         }
         (false, [reason, ..]) => format!(
-            "NOT synchronised: {}.",
+            "NOT synchronized: {}.",
             words::system(reason, document).what
         ),
-        (false, []) => "NOT synchronised: the daemon gives no reason.".to_owned(),
+        (false, []) => "NOT synchronized: the daemon gives no reason.".to_owned(),
     }
 }
 
@@ -46,9 +46,9 @@ fn synchronized(document: &Document) -> String {
         (agreeing, known) => format!("{agreeing} of {known} sources agree"),
     };
     if document.clock.mode == ClockMode::Virtual {
-        format!("Synchronised (virtual clock): {bound} ({agreement}).")
+        format!("Synchronized (virtual clock): {bound} ({agreement}).")
     } else {
-        format!("Synchronised: the clock is {bound} ({agreement}).")
+        format!("Synchronized: the clock is {bound} ({agreement}).")
     }
 }
 

@@ -55,7 +55,7 @@ impl Words {
     }
 }
 
-/// Why the clock is not synchronised, or what to be warned of.
+/// Why the clock is not synchronized, or what to be warned of.
 pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
     match reason {
         SystemReason::Starting
@@ -104,15 +104,15 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
     match reason {
         SystemReason::NoSourcesConfigured => Words::new(
             "no source is configured",
-            "name at least one in the configuration file, in a section [[source]] with mode and address (three or more \
-             are best), or start the daemon with -p pool.ntp.org",
+            "name at least one in the configuration file, in a section [[source]] with mode and \
+             address (three or more are best), or start the daemon with -p pool.ntp.org",
         ),
         SystemReason::WaitingForQuorum { answered, pending } => Words::new(
             match (answered, answered + pending) {
                 (1, all) => format!("1 of {all} sources has answered so far"),
                 (answered, all) => format!("{answered} of {all} sources have answered so far"),
             },
-            "wait: ten seconds after the first answer, those that are there decide",
+            "wait: ten seconds after the first answer, the sources that have answered decide",
         ),
         SystemReason::WaitingForFirstReplies { asked } => {
             headline::of(document).unwrap_or_else(|| {
@@ -132,7 +132,7 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
         _ => headline::of(document).unwrap_or_else(|| {
             Words::new(
                 "the daemon has just started",
-                "wait a few seconds and ask again",
+                "wait a few seconds and run `ntp-ctl status` again",
             )
         }),
     }
@@ -141,33 +141,47 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
 fn selection(reason: &SystemReason, document: &Document) -> Words {
     match reason {
         SystemReason::NoMajority { usable: 0 | 1, .. } => Words::new(
-            "what the only usable source says is not possible",
+            "the only usable source reports an impossible time",
             "see the reasons below the table, and use another source",
         ),
-        SystemReason::NoMajority { usable, agreeing, needed, disagreeing } => Words::new(
+        SystemReason::NoMajority {
+            usable,
+            agreeing,
+            needed,
+            disagreeing,
+        } => Words::new(
             match agreeing {
                 0 | 1 => format!("the {usable} usable sources contradict one another"),
-                agreeing => format!("the sources contradict one another: only {agreeing} of {usable} agree"),
+                agreeing => {
+                    format!("the sources contradict one another: only {agreeing} of {usable} agree")
+                }
             },
-            "find out which one is wrong and remove it, or add sources until the right ones are the majority (with four, \
-             a single one that is wrong is outvoted)",
+            "find out which one is wrong (`ntp-ctl sources`) and remove it, or add sources until \
+             the right ones are the majority (with four, a single one that is wrong is outvoted)",
         )
-        .with_detail(Some(format!("it takes {needed} that agree{}", outside(*agreeing, disagreeing, document)))),
+        .with_detail(Some(format!(
+            "it takes {needed} that agree{}",
+            outside(*agreeing, disagreeing, document)
+        ))),
         SystemReason::TooFewAgreeing { agreeing, needed } => Words::new(
             match agreeing {
                 1 => format!("only 1 source can be used, and it takes {needed} that agree"),
                 number => format!("only {number} sources agree, and it takes {needed}"),
             },
-            "add sources, fix those that are not used, or lower [synchronization] minimum-agreeing-sources",
+            "add sources, fix those that are not used, or lower [synchronization] \
+             minimum-agreeing-sources",
         ),
-        SystemReason::FewSources { count: 1 } => {
-            Words::new("1 source alone cannot be checked", "configure three, better four")
-        }
-        SystemReason::FewSources { count } => {
-            Words::new(format!("{count} sources cannot outvote each other"), "configure three, better four")
-        }
+        SystemReason::FewSources { count: 1 } => Words::new(
+            "1 source alone cannot be checked",
+            "configure three, better four",
+        ),
+        SystemReason::FewSources { count } => Words::new(
+            format!("{count} sources cannot outvote each other"),
+            "configure three, better four",
+        ),
         SystemReason::LocalClock { stratum } => Words::plain(format!(
-            "this machine's own clock is served at stratum {stratum} meanwhile, as local-stratum asks for"
+            "this machine's own clock is served at stratum {stratum} meanwhile, as local-stratum \
+             configures"
         )),
         SystemReason::NoSourceUsable { known } => headline::of(document).unwrap_or_else(|| {
             Words::new(
@@ -211,14 +225,11 @@ fn ageing(reason: &SystemReason) -> Words {
                 seconds(*distance_s),
                 seconds(*limit_s)
             ),
-            "use sources that are nearer or better; see the error bounds of the sources",
+            "use sources that are nearer or better; `ntp-ctl sources` shows their error bounds",
         ),
         SystemReason::LastUpdateTooOld { age_s } => Words::new(
-            format!(
-                "the last measurement that could be used was {} ago",
-                span(*age_s)
-            ),
-            "see the reasons below the table: has the network gone?",
+            format!("the last usable measurement was {} ago", span(*age_s)),
+            "see the reasons below the table: is the network down?",
         ),
         other => unknown(other.code()),
     }
@@ -229,42 +240,67 @@ fn correction(reason: &SystemReason) -> Words {
         SystemReason::ClockNotSteerable { cause } => obstacle(cause),
         SystemReason::MeasuringOnly => Words::new(
             "the daemon only measures and leaves the clock alone",
-            "this is what [clock] mode = \"none\" asks for; to have the clock steered, set mode = \"system\"",
+            "this is what [clock] mode = \"none\" means; to have the clock steered, set mode = \
+             \"system\"",
         ),
         SystemReason::PanicThreshold { offset_s, limit_s } => Words::new(
-            format!("the clock is {}; the limit is {}", behind(*offset_s), seconds(*limit_s)),
-            "make sure that the sources are right; then set the clock by hand, or raise [synchronization] \
-             single-step-panic-threshold or startup-step-panic-threshold, and restart the daemon",
+            format!(
+                "the clock is {}; the limit is {}",
+                behind(*offset_s),
+                seconds(*limit_s)
+            ),
+            "check the sources (`ntp-ctl sources`); then set the clock by hand (`date -s`), or \
+             raise [synchronization] single-step-panic-threshold or startup-step-panic-threshold, \
+             and restart the daemon",
         )
-        .with_detail(Some("the daemon does not correct more than that on its own".to_owned())),
+        .with_detail(Some(
+            "the daemon does not correct more than that on its own".to_owned(),
+        )),
         SystemReason::AccumulatedStepsExceeded { sum_s, limit_s } => Words::new(
-            format!("all steps would add up to {}; the limit is {}", seconds(*sum_s), seconds(*limit_s)),
+            format!(
+                "all steps would add up to {}; the limit is {}",
+                seconds(*sum_s),
+                seconds(*limit_s)
+            ),
             "find out why the clock has to be stepped so often; then raise [synchronization] \
              accumulated-step-panic-threshold and restart the daemon",
         ),
         SystemReason::LargeOffsetWatched { offset_s, left_s } => Words::new(
-            format!("the clock is {}; it will be set in {} unless that goes away", behind(*offset_s), seconds(*left_s)),
-            "wait; if the clock is right and the sources are wrong, remove them or stop the daemon before that",
+            format!(
+                "the clock is {}; it will be set in {} unless that goes away",
+                behind(*offset_s),
+                seconds(*left_s)
+            ),
+            "wait; if the clock is right and the sources are wrong, remove them or stop the daemon \
+             before that",
         ),
         SystemReason::ClockDisturbed { .. }
         | SystemReason::ClockMovedByOther { .. }
         | SystemReason::ClockSteeredByOther { .. } => disturbed(reason),
-        SystemReason::RateBeyondLimit { frequency_ratio, limit_ratio } => Words::new(
+        SystemReason::RateBeyondLimit {
+            frequency_ratio,
+            limit_ratio,
+        } => Words::new(
             format!(
                 "the clock's rate is off by {}, more than can be corrected",
                 percent(frequency_ratio.abs())
             ),
-            "look for another clock source (/sys/devices/system/clocksource/clocksource0/available_clocksource), or have \
-             the machine repaired: its error grows all the time",
+            "look for another clock source \
+             (/sys/devices/system/clocksource/clocksource0/available_clocksource), or have the \
+             machine repaired: its error grows all the time",
         )
         .with_detail(Some(format!(
             "left alone, it runs {}; the limit is {}",
-            if *frequency_ratio < 0.0 { "slow" } else { "fast" },
+            if *frequency_ratio < 0.0 {
+                "slow"
+            } else {
+                "fast"
+            },
             percent(*limit_ratio)
         ))),
         SystemReason::ClockSetError { error } => Words::new(
             "the operating system refused to set the clock",
-            "see that the daemon has the capability CAP_SYS_TIME",
+            "give the daemon the capability CAP_SYS_TIME",
         )
         .with_detail(some(error)),
         other => unknown(other.code()),
@@ -286,15 +322,16 @@ fn disturbed(reason: &SystemReason) -> Words {
                 "the clock was set by {} from outside; being confirmed",
                 signed_seconds(*by_s)
             ),
-            "wait some seconds; if it happens again, let only one program set the clock: look for another NTP daemon, a VM \
-             tool or a cron job",
+            "wait some seconds; if it happens again, let only one program set the clock: look for \
+             another NTP daemon, a VM tool or a cron job",
         ),
         SystemReason::ClockMovedByOther { by_s } => Words::new(
             format!(
                 "something else moved the clock by {}",
                 signed_seconds(*by_s)
             ),
-            "let only one program set the clock: look for another NTP daemon, a VM tool or a cron job",
+            "let only one program set the clock: look for another NTP daemon, a VM tool or a cron \
+             job",
         ),
         SystemReason::ClockSteeredByOther {
             found_ratio,
@@ -309,7 +346,8 @@ fn disturbed(reason: &SystemReason) -> Words {
                     several.join(" or ")
                 ),
             },
-            "stop the other program: only one can steer the clock",
+            "stop the other program (`systemctl disable --now` with its unit): only one can steer \
+             the clock",
         )
         .with_detail(Some(format!(
             "it ran at {}, which this daemon had not set",
@@ -332,7 +370,8 @@ pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Words {
         ),
         SteeringObstacle::NotPermitted { error } => Words::new(
             "the daemon may not set the clock",
-            "give the daemon the capability CAP_SYS_TIME (a container needs --cap-add SYS_TIME), or run it on the host",
+            "give the daemon the capability CAP_SYS_TIME (a container needs --cap-add SYS_TIME), \
+             or run it on the host",
         )
         .with_detail(some(error)),
         SteeringObstacle::NotSupported { error } => Words::new(
@@ -340,10 +379,11 @@ pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Words {
             "set [clock] mode = \"virtual\" to serve the time without it",
         )
         .with_detail(some(error)),
-        SteeringObstacle::Failed { error } => {
-            Words::new("setting the clock failed", "see the daemon's log, fix the cause and restart it")
-                .with_detail(some(error))
-        }
+        SteeringObstacle::Failed { error } => Words::new(
+            "setting the clock failed",
+            "see the daemon's log, fix the cause and restart the daemon",
+        )
+        .with_detail(some(error)),
         SteeringObstacle::Unknown { code } => unknown(code),
     }
 }

@@ -76,7 +76,7 @@ async fn ask(socket: &Path) -> Result<Document, FetchError> {
 /// Whether the machine can be relied on for the time.
 fn ready(fetched: Result<Document, FetchError>) -> Answer {
     match fetched {
-        Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronised\n"),
+        Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronized\n"),
         Ok(document) if document.system.is_healthy() => plain(
             StatusCode::OK,
             "serving this machine's own clock, as configured\n",
@@ -90,7 +90,7 @@ fn ready(fetched: Result<Document, FetchError>) -> Answer {
                 .collect();
             plain(
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!("not synchronised: {}\n", codes.join(", ")),
+                format!("not synchronized: {}\n", codes.join(", ")),
             )
         }
         Err(error) => plain(

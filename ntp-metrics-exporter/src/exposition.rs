@@ -97,17 +97,17 @@ impl Page<'_> {
         )
     }
 
-    /// Why the clock is not synchronised, and what else is not as it should be.
+    /// Why the clock is not synchronized, and what else is not as it should be.
     fn reasons(&mut self, document: &Document) -> fmt::Result {
         let system = &document.system;
         self.gauges(
             "ntp_system_reason",
-            "1 for each reason why the clock is not synchronised.",
+            "1 for each reason why the clock is not synchronized.",
             codes(&system.reasons).map(|code| (vec![("reason", code)], 1.0)),
         )?;
         self.gauges(
             "ntp_system_warning",
-            "1 for each thing that is not as it should be although the clock may be synchronised.",
+            "1 for each thing that is not as it should be although the clock may be synchronized.",
             codes(&system.warnings).map(|code| (vec![("reason", code)], 1.0)),
         )
     }
@@ -120,14 +120,14 @@ impl Page<'_> {
             .zip(&ids)
             .map(|(source, id)| source_labels(source, id))
             .collect();
-        let labelled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals)
+        let labeled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals)
             .into_iter()
             .zip(sources)
             .collect();
         self.gauges(
             "ntp_source_state",
             "1, with the state of the source and the reason for it.",
-            labelled.iter().map(|(labels, source)| {
+            labeled.iter().map(|(labels, source)| {
                 (
                     with(
                         labels,
@@ -141,15 +141,15 @@ impl Page<'_> {
             }),
         )?;
         for metric in SOURCE {
-            self.gauge_of(metric, &labelled)?;
+            self.gauge_of(metric, &labeled)?;
         }
         for metric in SOURCE_COUNTERS {
-            self.counter_of(metric, &labelled)?;
+            self.counter_of(metric, &labeled)?;
         }
         self.counters(
             "ntp_source_discarded_packets",
             "Replies thrown away, by the test that they failed.",
-            labelled.iter().flat_map(|(labels, source)| {
+            labeled.iter().flat_map(|(labels, source)| {
                 source
                     .discards
                     .iter()
@@ -159,7 +159,7 @@ impl Page<'_> {
         self.counters(
             "ntp_source_timestamps",
             "Our timestamps, by who made them.",
-            labelled.iter().flat_map(|(labels, source)| {
+            labeled.iter().flat_map(|(labels, source)| {
                 timestamps(&source.timestamps).map(move |(direction, origin, number)| {
                     (
                         with(labels, &[("direction", direction), ("origin", origin)]),
@@ -168,26 +168,26 @@ impl Page<'_> {
                 })
             }),
         )?;
-        self.nts_of_sources(&labelled)
+        self.nts_of_sources(&labeled)
     }
 
     fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {
         let ordinals = ordinals(servers.len());
         let labels = servers.iter().map(server_labels).collect();
-        let labelled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals)
+        let labeled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals)
             .into_iter()
             .zip(servers)
             .collect();
         for metric in SERVER {
-            self.gauge_of(metric, &labelled)?;
+            self.gauge_of(metric, &labeled)?;
         }
         for metric in SERVER_COUNTERS {
-            self.counter_of(metric, &labelled)?;
+            self.counter_of(metric, &labeled)?;
         }
         self.counters(
             "ntp_server_dropped_packets",
             "Datagrams thrown away, by the test that they failed.",
-            labelled.iter().flat_map(|(labels, server)| {
+            labeled.iter().flat_map(|(labels, server)| {
                 server
                     .dropped
                     .iter()
@@ -196,9 +196,10 @@ impl Page<'_> {
         )?;
         self.counters(
             "ntp_server_nts_unusable_cookies",
-            "Cookies of NTS that could not be opened, by the cause: no such key (too old, or of another server), forged, a length \
-             that none of ours has, or a content of another version.",
-            labelled.iter().flat_map(|(labels, server)| {
+            "Cookies of NTS that could not be opened, by the cause: no such key (too old, or of \
+             another server), forged, a length that none of ours has, or a content of another \
+             version.",
+            labeled.iter().flat_map(|(labels, server)| {
                 let causes = server.nts_cookies_refused.iter();
                 causes.map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
             }),
@@ -206,7 +207,7 @@ impl Page<'_> {
         self.counters(
             "ntp_server_receive_timestamps",
             "Receive timestamps of requests, by who made them.",
-            labelled.iter().flat_map(|(labels, server)| {
+            labeled.iter().flat_map(|(labels, server)| {
                 [
                     ("kernel", server.receive_timestamps_kernel),
                     ("daemon", server.receive_timestamps_daemon),
@@ -429,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_metrics_say_whether_and_how_well_the_clock_is_synchronised() {
+    fn our_own_metrics_say_whether_and_how_well_the_clock_is_synchronized() {
         let lines = lines(&samples::synchronized());
 
         for line in [
@@ -495,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_of_an_unsynchronised_clock_is_shown_once() {
+    fn every_reason_of_an_unsynchronized_clock_is_shown_once() {
         let mut document = Document::default();
         let reason = SystemReason::TooFewAgreeing {
             agreeing: 1,

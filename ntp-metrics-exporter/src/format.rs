@@ -134,12 +134,13 @@ mod tests {
 
     #[test]
     fn a_page_in_the_plain_format_names_families_as_their_series_and_has_no_end_mark() {
-        let openmetrics = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1.5\n\
-                           # HELP b Events.\n# TYPE b counter\nb_total{x=\"# 1\"} 2\n# HELP c Facts.\n# TYPE c info\n\
-                           c_info{v=\"1\"} 1\n# EOF\n";
-        let plain = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\na_seconds 1.5\n# HELP b_total Events.\n\
-                     # TYPE b_total counter\nb_total{x=\"# 1\"} 2\n# HELP c_info Facts.\n# TYPE c_info gauge\n\
-                     c_info{v=\"1\"} 1\n";
+        let openmetrics = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\n# UNIT a_seconds \
+                           seconds\na_seconds 1.5\n# HELP b Events.\n# TYPE b \
+                           counter\nb_total{x=\"# 1\"} 2\n# HELP c Facts.\n# TYPE c \
+                           info\nc_info{v=\"1\"} 1\n# EOF\n";
+        let plain = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\na_seconds 1.5\n# HELP \
+                     b_total Events.\n# TYPE b_total counter\nb_total{x=\"# 1\"} 2\n# HELP c_info \
+                     Facts.\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n";
         assert_eq!(Format::Plain.page(openmetrics.into()), plain);
         assert_eq!(Format::OpenMetrics.page(openmetrics.into()), openmetrics);
     }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `/metrics` | the metrics, as OpenMetrics or in the plain text format 0.0.4 by the `Accept` header; always 200, with `ntp_up 0` when the daemon cannot be reached |
 //! | `/healthz` | 200 as long as the exporter runs |
-//! | `/readyz` | 200 when the clock is synchronised, or served unsynchronised because no source is configured and `local-stratum` is; otherwise 503 with the reason |
+//! | `/readyz` | 200 when the clock is synchronized, or served unsynchronized because no source is configured and `local-stratum` is; otherwise 503 with the reason |
 //!
 //! # Module map
 //! | module | concept |
@@ -46,8 +46,8 @@ enum StartError {
     #[error("{0}")]
     Config(#[from] ntp_config::ConfigError),
     #[error(
-        "cannot listen on {address}: {error}; is another exporter running? Choose another address with --listen or \
-         `[observability] metrics-exporter-listen`"
+        "cannot listen on {address}: {error}; is another exporter running? Choose another address \
+         with --listen or `[observability] metrics-exporter-listen`"
     )]
     Listen {
         address: SocketAddr,
@@ -145,8 +145,9 @@ mod tests {
     fn the_command_line_goes_before_the_configuration() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ntp.toml");
-        let text = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n[observability]\n\
-                    observation-path = \"/run/x.sock\"\nmetrics-exporter-listen = \"127.0.0.1:1234\"\n";
+        let text = "[[source]]\nmode = \"server\"\naddress = \
+                    \"192.0.2.1\"\n[observability]\nobservation-path = \
+                    \"/run/x.sock\"\nmetrics-exporter-listen = \"127.0.0.1:1234\"\n";
         std::fs::write(&file, text).unwrap();
         let file = file.display().to_string();
 

@@ -6,7 +6,7 @@ use ntp_observe::{
     SourceState, SystemFacts, SystemReason, TimestampCounts,
 };
 
-/// A synchronised daemon with one good source, one without an address, and one listening address.
+/// A synchronized daemon with one good source, one without an address, and one listening address.
 pub(crate) fn synchronized() -> Document {
     Document {
         daemon: DaemonFacts {

@@ -145,7 +145,7 @@ pub enum SteeringObstacle {
 /// What the kernel says about the machine's clock (`adjtimex`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KernelFacts {
-    /// Whether the kernel holds its clock for synchronised (`STA_UNSYNC` is off).
+    /// Whether the kernel holds its clock for synchronized (`STA_UNSYNC` is off).
     pub synchronized: bool,
     /// The correction that the kernel applies to the clock's rate; positive makes the clock run
     /// faster.
@@ -170,8 +170,8 @@ pub fn write_document(document: &Document) -> Vec<u8> {
 /// The document in `text`. The schema is looked at before anything else.
 ///
 /// # Errors
-/// [`FetchError::UnknownSchema`] for a schema other than [`SCHEMA`], [`FetchError::BadJson`] when the text is not a
-/// document.
+/// [`FetchError::UnknownSchema`] for a schema other than [`SCHEMA`], [`FetchError::BadJson`] when
+/// the text is not a document.
 pub fn read_document(text: &[u8]) -> Result<Document, FetchError> {
     #[derive(Deserialize)]
     struct SchemaOnly {
@@ -236,7 +236,7 @@ mod tests {
             sources: vec![SourceFacts::default()],
             ..Document::default()
         });
-        text["colour"] = json!("green");
+        text["color"] = json!("green");
         text["clock"]["mode"] = json!("atomic");
         text["clock"]["obstacle"] = json!({"code": "in-a-box", "depth": 3});
         text["system"]["reasons"] = json!([{"code": "full-moon", "phase": 1.0}]);
@@ -367,8 +367,8 @@ mod tests {
         );
         assert_eq!(
             refusal.to_string(),
-            "this program reads schema 1, but the daemon speaks schema 2: use the program of the same release as the \
-             daemon"
+            "this program reads schema 1, but the daemon speaks schema 2: use the program of the \
+             same release as the daemon"
         );
     }
 

@@ -17,8 +17,9 @@ pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 pub enum FetchError {
     /// There is nothing at the path.
     #[error(
-        "there is no socket at {path}: the daemon is not running, or its `[observability] observation-path` is another \
-         one (name the daemon's configuration with -c, or the socket with -s)"
+        "there is no socket at {path}: the daemon is not running, or its `[observability] \
+         observation-path` is another one; start it (`ntp-daemon -c FILE`), or name its \
+         configuration with -c, or the socket with -s"
     )]
     NoSocket {
         /// The path that was tried.
@@ -26,23 +27,26 @@ pub enum FetchError {
     },
     /// We may not open the socket.
     #[error(
-        "no permission to open {path}: let this user into its directory, or widen the daemon's `[observability] \
-         observation-permissions`"
+        "no permission to open {path}: let this user into its directory, or widen the daemon's \
+         `[observability] observation-permissions`"
     )]
     Permission {
         /// The path that was tried.
         path: PathBuf,
     },
     /// There is a socket and nobody listens to it.
-    #[error("nobody listens at {path}: the daemon that made this socket has ended; start it again")]
+    #[error(
+        "no daemon listens at {path}: the one that made this socket has ended; start the daemon \
+         again"
+    )]
     Stale {
         /// The path that was tried.
         path: PathBuf,
     },
     /// The whole document did not come in time.
     #[error(
-        "the daemon did not send its whole state through {path} within {seconds} s: it is busy or stuck; try again, then \
-         look at its log",
+        "the daemon did not send its whole state through {path} within {seconds} s: it is busy or \
+         stuck; try again, then look at its log",
         seconds = timeout.as_secs_f64()
     )]
     TimedOut {
@@ -53,7 +57,8 @@ pub enum FetchError {
     },
     /// More than [`MAX_DOCUMENT_BYTES`].
     #[error(
-        "{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an ntp-daemon?"
+        "{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an \
+         ntp-daemon (`observation-path`)?"
     )]
     TooLarge {
         /// The path that was tried.
@@ -61,8 +66,8 @@ pub enum FetchError {
     },
     /// The daemon speaks another version of the document.
     #[error(
-        "this program reads schema {SCHEMA}, but the daemon speaks schema {daemon}: use the program of the same release \
-         as the daemon"
+        "this program reads schema {SCHEMA}, but the daemon speaks schema {daemon}: use the \
+         program of the same release as the daemon"
     )]
     UnknownSchema {
         /// The daemon's version.
@@ -70,7 +75,8 @@ pub enum FetchError {
     },
     /// What came is not a document.
     #[error(
-        "what the socket sent is not a state document ({0}): is this the observation socket of an ntp-daemon?"
+        "what the socket sent is not a state document ({0}): is this the observation socket of an \
+         ntp-daemon (`observation-path`)?"
     )]
     BadJson(#[from] serde_json::Error),
     /// Anything else that the operating system says.

@@ -137,7 +137,7 @@ pub struct KeysetFacts {
     /// The number that names the key in use, in eight hexadecimal digits. It tells nothing about
     /// the key itself.
     pub current_key_id: String,
-    /// How many keys open cookies.
+    /// How many keys are accepted in cookies.
     pub key_count: u32,
     /// How long the key in use has been in use.
     pub key_age_s: f64,

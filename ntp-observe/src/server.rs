@@ -16,7 +16,7 @@ pub struct ServerFacts {
     pub received: u64,
     /// Requests answered with the time.
     pub answered: u64,
-    /// Requests refused by the access rules with a kiss of death.
+    /// Requests refused by the access rules with a kiss-o'-death packet.
     pub denied: u64,
     /// Requests that the access rules leave without an answer.
     pub ignored: u64,

@@ -7,9 +7,9 @@ use crate::{Date, SteeringObstacle};
 /// The system's variables (RFC 5905 §11.2) and the verdict about them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SystemFacts {
-    /// Whether the clock is synchronised now. If not, `reasons` says why.
+    /// Whether the clock is synchronized now. If not, `reasons` says why.
     pub synchronized: bool,
-    /// Our stratum; 16 while the clock is not synchronised.
+    /// Our stratum; 16 while the clock is not synchronized.
     pub stratum: u8,
     /// The leap indicator that we announce.
     pub leap: Leap,
@@ -58,10 +58,10 @@ pub struct SystemFacts {
     pub discipline: DisciplineFacts,
     /// How many sources there are, and how many take part.
     pub source_counts: SourceCounts,
-    /// Why the clock is not synchronised, the most important first; empty when it is.
+    /// Why the clock is not synchronized, the most important first; empty when it is.
     #[serde(default)]
     pub reasons: Vec<SystemReason>,
-    /// What is not as it should be although the clock may be synchronised.
+    /// What is not as it should be although the clock may be synchronized.
     #[serde(default)]
     pub warnings: Vec<SystemReason>,
 }
@@ -108,7 +108,7 @@ pub enum Leap {
     Insert,
     /// The last minute of the day has 59 seconds.
     Delete,
-    /// The clock is not synchronised.
+    /// The clock is not synchronized.
     #[default]
     Unsynchronized,
     /// A word of a newer daemon.
@@ -130,7 +130,7 @@ impl Leap {
     }
 }
 
-/// Why the clock is not synchronised, or what else the operator should know.
+/// Why the clock is not synchronized, or what else the operator should know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum SystemReason {
@@ -273,7 +273,7 @@ pub enum SystemReason {
         /// How many sources there are.
         count: u32,
     },
-    /// The error bound is too large to call the clock synchronised.
+    /// The error bound is too large to call the clock synchronized.
     DistanceTooLarge {
         /// The root distance (RFC 5905 §11.2.3, LAMBDA).
         distance_s: f64,

@@ -16,7 +16,8 @@ pub struct Measured {
     pub offset_s: f64,
     /// The round trip of that sample.
     pub delay_s: f64,
-    /// How much the offsets of the samples differ from it (RFC 5905 §10); `null` with a single one.
+    /// The jitter: how much the offsets of the samples differ from it (RFC 5905 §10); `null` with
+    /// a single sample.
     pub jitter_s: Option<f64>,
     /// How far the offset may be wrong: the root distance (RFC 5905 §11.1 Λ).
     pub error_bound_s: f64,

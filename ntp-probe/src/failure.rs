@@ -108,18 +108,19 @@ const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static 
                 CertificateFault::NotYetValid { .. } | CertificateFault::Expired { .. },
             ),
         ) => Some(
-            "compare this machine's clock with a watch: if it is wrong, set it; if it is right, tell the server's operator",
+            "compare this machine's clock with a watch: if it is wrong, set it; if it is right, \
+             inform the server's operator",
         ),
         (_, Cause::Certificate(CertificateFault::WrongName { .. })) => {
-            Some("ask for the server by a name that is in its certificate")
+            Some("use a name of the server that is in its certificate")
         }
         (Stage::Dns | Stage::NtpAddress, Cause::TimedOut { .. }) => {
-            Some("does DNS work on this machine?")
+            Some("does DNS work on this machine (`getent hosts` with the name)?")
         }
-        (Stage::Tcp, Cause::TimedOut { .. } | Cause::Unreachable(_)) => {
-            Some("is the host right, and does every firewall on the way let this TCP port through?")
-        }
-        (_, Cause::TimedOut { .. }) => Some("try again with a longer time-out"),
+        (Stage::Tcp, Cause::TimedOut { .. } | Cause::Unreachable(_)) => Some(
+            "is the host right, and does every firewall on the path let this TCP port through?",
+        ),
+        (_, Cause::TimedOut { .. }) => Some("try again with a longer --timeout"),
         _ => None,
     }
 }

@@ -105,43 +105,48 @@ impl Trouble {
         match self {
             Self::NotSent(error) => (
                 format!("the request to {at} cannot be sent ({error})"),
-                Some("is there a route to this address?"),
+                Some("is there a route to this address (`ip route get`)?"),
             ),
             Self::Silence => (
                 format!("no reply comes from {at}"),
                 Some(
-                    "is it an NTP server, and does every firewall on the way let this UDP port through?",
+                    "is it an NTP server, and does every firewall on the path let this UDP port \
+                     through?",
                 ),
             ),
             Self::PortUnreachable => (
                 format!(
-                    "no reply comes from {at}, and the network says that nobody listens there (ICMP port unreachable)"
+                    "no reply comes from {at}, and the network reports that nothing listens there \
+                     (ICMP port unreachable)"
                 ),
                 Some("does an NTP server run at this address and port?"),
             ),
             Self::Unreachable(error) => (
-                format!("no reply comes from {at}, and the network says why: {error}"),
-                Some("is the address right, and is there a route to it?"),
+                format!("no reply comes from {at}; the network reports: {error}"),
+                Some("is the address right, and is there a route to it (`ip route get`)?"),
             ),
             Self::NtsSilence {
                 plain_answers: true,
             } => (
                 format!(
-                    "keys were established, but {at} answers plain NTP only: requests with NTS, or the replies, get lost"
+                    "keys were established, but {at} answers plain NTP only: requests with NTS, or \
+                     the replies, get lost"
                 ),
                 Some(
-                    "some networks drop NTP packets longer than 48 octets: try from another network, and tell the operator of this one",
+                    "some networks drop NTP packets longer than 48 octets: try from another \
+                     network, and inform the operator of this one",
                 ),
             ),
             Self::NtsSilence {
                 plain_answers: false,
             } => (
                 format!(
-                    "keys were established, but no UDP replies come from {at}, neither with NTS nor without"
+                    "keys were established, but no UDP replies come from {at}, neither with NTS \
+                     nor without"
                 ),
                 Some(
-                    "port 123 may be blocked on the way; otherwise ask the server's operator whether its NTP service \
-                     runs there",
+                    "port 123 may be blocked on the path; otherwise ask the server's operator \
+                     whether its NTP service runs there",
                 ),
             ),
             Self::Doubtful(doubt) => doubtful(doubt, at),
@@ -149,9 +154,9 @@ impl Trouble {
             Self::Useless(discard, header) => useless(*discard, header, at),
             Self::NoCookies => (
                 format!(
-                    "{at} answers, but gives no new cookies, so that nothing more can be asked"
+                    "{at} answers, but sends no new cookies, so no further request is possible"
                 ),
-                Some("tell the server's operator"),
+                Some("inform the server's operator"),
             ),
         }
     }
@@ -178,15 +183,15 @@ fn kissed(kiss: KissCode, at: SocketAddr) -> Words {
     let kiss_code = letters(kiss);
     match kiss {
         KissCode::Rate => (
-            format!("{at} says that it is asked too often (kiss of death {kiss_code})"),
+            format!("{at} says that it is asked too often (kiss code {kiss_code})"),
             Some("wait some minutes; other clients behind the same address count as well"),
         ),
         KissCode::Ntsn => (
-            format!("{at} does not know our cookie (kiss of death {kiss_code})"),
+            format!("{at} does not accept our cookie (kiss code {kiss_code})"),
             None,
         ),
         _ => (
-            format!("{at} refuses to serve us (kiss of death {kiss_code})"),
+            format!("{at} refuses to serve us (kiss code {kiss_code})"),
             Some("ask its operator, or use another server"),
         ),
     }
@@ -206,31 +211,33 @@ fn useless(discard: Discard, header: &Header, at: SocketAddr) -> Words {
             );
             (
                 format!(
-                    "{at} answers, but says that its own clock is not synchronised ({leap}stratum {stratum}, {reference})"
+                    "{at} answers, but says that its own clock is not synchronized ({leap}stratum \
+                     {stratum}, {reference})"
                 ),
-                Some("wait, or tell its operator, or use another server"),
+                Some("wait, or inform its operator, or use another server"),
             )
         }
         Discard::InvalidTimestamps => (
             format!("{at} answers with timestamps that are missing or run backwards"),
-            Some("tell its operator, or use another server"),
+            Some("inform its operator, or use another server"),
         ),
         Discard::RootDistance => (
             format!("{at} answers, but says that its own clock may be wrong by 16 s or more"),
-            Some("tell its operator, or use another server"),
+            Some("inform its operator, or use another server"),
         ),
         Discard::NegativeDelay => (
-            format!("the reply of {at} came back sooner than it says to have worked on it"),
+            format!("the round trip to {at} is shorter than the server's stated processing time"),
             Some(
-                "one of the clocks was set meanwhile, or the server's timestamps are wrong: ask again",
+                "one of the clocks was set meanwhile, or the server's timestamps are wrong: try \
+                 again",
             ),
         ),
         Discard::Loop => (
             format!("{at} takes its time from this machine"),
-            Some("it cannot tell anything new; use another server"),
+            Some("use another server"),
         ),
         other => (
-            format!("the reply of {at} is of no use ({})", other.word()),
+            format!("the reply of {at} cannot be used ({})", other.word()),
             None,
         ),
     }
@@ -239,13 +246,14 @@ fn useless(discard: Discard, header: &Header, at: SocketAddr) -> Words {
 fn doubtful(doubt: &Doubt, at: SocketAddr) -> Words {
     let kiss = doubt
         .kiss
-        .map(|kiss| format!(", and say {} (a kiss of death)", letters(kiss)))
+        .map(|kiss| format!(", with the kiss code {}", letters(kiss)))
         .unwrap_or_default();
     match doubt.discard {
         Discard::WrongAddress => (
             format!("{at} does not answer, but another address does"),
             Some(
-                "the server must answer from the address that is asked; a host with several addresses may need to be told",
+                "the server must answer from the address that is asked; on a host with several \
+                 addresses this has to be configured",
             ),
         ),
         Discard::Malformed => (
@@ -253,35 +261,43 @@ fn doubtful(doubt: &Doubt, at: SocketAddr) -> Words {
             Some("is the port right?"),
         ),
         Discard::NotAReply => (
-            format!("{at} sends NTP packets, but no replies (mode 4)"),
+            format!("the NTP packets from {at} are not server replies (mode 4)"),
             Some("is the port right?"),
         ),
         Discard::Bogus => (
             format!(
-                "replies come from {at}, but to something that was not asked (their origin timestamp is not ours)"
+                "replies come from {at}, but do not match our request (their origin timestamp is \
+                 not ours)"
             ),
-            Some("the server or something on the way is broken, or somebody forges replies"),
+            Some("the server or something on the path is broken, or replies are forged"),
         ),
         Discard::Unauthenticated => (
             format!(
-                "keys were established, but the replies of {at} come without authentication{kiss}"
+                "keys were established, but the replies of {at} arrive without NTS \
+                 authentication{kiss}"
             ),
             Some(
-                "the NTP server does not do NTS, or something on the way answers in its place; tell the server's operator",
+                "the NTP server does not support NTS, or something on the path answers in its \
+                 place; inform the server's operator",
             ),
         ),
         Discard::Forged => (
             format!(
-                "keys were established, but the authenticator in the replies of {at} does not fit them"
+                "keys were established, but the authenticator in the replies of {at} does not \
+                 verify with them"
             ),
             Some(
-                "the NTP server has other keys than key establishment has granted; tell the server's operator",
+                "the NTP server and the NTS-KE server do not share their keys; inform the server's \
+                 operator",
             ),
         ),
         Discard::Nak => (
-            format!("{at} does not know the cookie that key establishment has just given (NTSN)"),
+            format!(
+                "{at} does not accept the cookie that key establishment has just granted (NTSN)"
+            ),
             Some(
-                "the NTP server and the server of key establishment do not share their keys; tell their operator",
+                "the NTP server and the NTS-KE server do not share their keys; inform their \
+                 operator",
             ),
         ),
         other => (
@@ -373,7 +389,7 @@ mod tests {
         assert!(
             failure
                 .message
-                .ends_with("come without authentication, and say DENY (a kiss of death)"),
+                .ends_with("arrive without NTS authentication, with the kiss code DENY"),
             "{failure:?}"
         );
     }

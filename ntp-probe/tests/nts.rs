@@ -165,7 +165,7 @@ async fn a_certificate_for_another_name_is_told_by_its_names() {
 
     assert_eq!(word, "certificate-wrong-name");
     assert!(
-        sentence.contains("it is for elsewhere.example; ask for the server by a name"),
+        sentence.contains("it is for elsewhere.example; use a name of the server"),
         "{sentence}"
     );
 }
@@ -248,7 +248,7 @@ async fn keys_without_any_udp_reply_hint_at_a_blocked_port() {
 }
 
 #[tokio::test]
-async fn a_network_that_drops_long_packets_is_recognised() {
+async fn a_network_that_drops_long_packets_is_recognized() {
     let authority = Authority::new();
     let ntp = TimeService {
         longest_request: 48,
@@ -272,7 +272,7 @@ async fn replies_without_authentication_are_not_believed() {
     let (_, word, sentence) = failure(&report);
     assert_eq!(word, "nts-unauthenticated");
     assert!(
-        sentence.contains("come without authentication"),
+        sentence.contains("arrive without NTS authentication"),
         "{sentence}"
     );
     assert_eq!(
@@ -293,7 +293,7 @@ async fn a_server_that_does_not_know_its_cookie_is_said_to_have_just_given_it() 
 
     let (_, word, sentence) = failure(&report);
     assert_eq!(word, "nts-nak");
-    assert!(sentence.contains("has just given (NTSN)"), "{sentence}");
+    assert!(sentence.contains("has just granted (NTSN)"), "{sentence}");
     assert_eq!(report.samples.len(), 1);
 }
 

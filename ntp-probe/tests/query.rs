@@ -209,7 +209,7 @@ async fn a_kiss_ends_the_series_at_once() {
 
     let (word, sentence) = failure(&report);
     assert_eq!(word, "kiss-deny");
-    assert!(sentence.contains("kiss of death DENY"), "{sentence}");
+    assert!(sentence.contains("kiss code DENY"), "{sentence}");
     assert_eq!(words(&report), ["kiss-deny"]);
 }
 
@@ -234,7 +234,7 @@ async fn a_server_that_is_asked_too_often_keeps_what_it_has_told() {
 }
 
 #[tokio::test]
-async fn an_unsynchronised_server_is_no_source_but_its_facts_are_shown() {
+async fn an_unsynchronized_server_is_no_source_but_its_facts_are_shown() {
     let report = asked(
         TimeService {
             state: ServedState::UNSYNCHRONIZED,

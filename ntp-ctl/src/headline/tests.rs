@@ -143,8 +143,8 @@ fn replies() -> Vec<(SourceReason, [String; 3])> {
     vec![
         of_all(
             SourceReason::ServerUnsynchronized,
-            "says that its own clock is not synchronised",
-            "say that their clocks are not synchronised",
+            "says that its own clock is not synchronized",
+            "say that their clocks are not synchronized",
         ),
         of_all(
             refused("wrong-address"),
@@ -158,8 +158,8 @@ fn replies() -> Vec<(SourceReason, [String; 3])> {
         ),
         of_all(
             refused("nts-nak"),
-            "answers with a kiss of NTS (NTSN)",
-            "answer with a kiss of NTS (NTSN)",
+            "answers with an NTS NAK (NTSN)",
+            "answer with an NTS NAK (NTSN)",
         ),
         of_all(
             refused("invalid-timestamps"),
@@ -214,13 +214,13 @@ fn names_and_keys() -> Vec<(SourceReason, [String; 3])> {
         ),
         of_all(
             no_keys("ntp-address"),
-            "gives no keys (NTS): NTP server not found",
-            "give no keys (NTS): NTP server not found",
+            "gives no NTS keys: NTP server not found",
+            "give no NTS keys: NTP server not found",
         ),
         of_all(
             no_keys("certificate"),
-            "gives no keys (NTS): certificate not believed",
-            "give no keys (NTS): certificate not believed",
+            "gives no NTS keys: certificate not trusted",
+            "give no NTS keys: certificate not trusted",
         ),
     ]
 }
@@ -231,7 +231,7 @@ fn a_cause_that_all_sources_share_is_the_first_line() {
         for (number, expected) in [1, 2, 12].into_iter().zip(expected) {
             assert_eq!(
                 first_line(&all(number, &reason)),
-                format!("NOT synchronised: {expected}.")
+                format!("NOT synchronized: {expected}.")
             );
         }
     }
@@ -396,7 +396,7 @@ fn a_source_that_has_never_answered_is_not_one_that_does_not_answer_any_more() {
         }
         assert_eq!(
             first_line(&document),
-            format!("NOT synchronised: {expected}.")
+            format!("NOT synchronized: {expected}.")
         );
         let page = render(&document, Page::Status { verbose: true }, 80);
         assert!(!page.contains("any more"), "{page}");
@@ -409,13 +409,13 @@ fn different_causes_are_counted_where_there_is_room() {
     document.sources[2].reason = SourceReason::KissDeny;
     assert_eq!(
         first_line(&document),
-        "NOT synchronised: none of 3 sources can be used, for different reasons."
+        "NOT synchronized: none of 3 sources can be used, for different reasons."
     );
     document.sources[0].reason = SourceReason::KissDeny;
     document.sources[1].reason = refused("too-late");
     assert_eq!(
         first_line(&document),
-        "NOT synchronised: none of 3 sources can be used, for different reasons."
+        "NOT synchronized: none of 3 sources can be used, for different reasons."
     );
     document.sources.truncate(2);
     document.sources[0].reason = refused("too-late");

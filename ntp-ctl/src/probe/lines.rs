@@ -93,7 +93,7 @@ fn server_line(server: &ServerFacts) -> String {
         Leap::None => "no leap second announced",
         Leap::Insert => "announces a minute of 61 s",
         Leap::Delete => "announces a minute of 59 s",
-        Leap::Unsynchronized => "NOT synchronised",
+        Leap::Unsynchronized => "NOT synchronized",
         Leap::Other(word) => word,
     };
     format!(

@@ -56,7 +56,7 @@ fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
             Some(report)
         }
         Err(error) => {
-            terminal::complain(&format!("cannot wait for replies: {error}"));
+            terminal::complain(&format!("cannot start the I/O runtime: {error}"));
             None
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn page(report: &NtsReport, width: usize) -> String {
     text.push('\n');
     text.push_str(&fact("Asked", &report.target, width));
     let clock = format!(
-        "{} (this machine's: certificates are judged by it)",
+        "{} (this machine's; certificates are checked against it)",
         lines::whole(report.clock)
     );
     text.push_str(&fact("Clock", &clock, width));
@@ -62,7 +62,7 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     if failure.code == "certificate-unknown-issuer" {
         text.push_str(&wrap(
             "  What to do: ",
-            "if that authority is to be believed, name its file with --ca.",
+            "to trust that authority, name its file with --ca.",
             width,
         ));
     }
@@ -87,15 +87,16 @@ fn remarks(report: &NtsReport, width: usize) -> String {
     let mut text = String::new();
     if let Some(keys) = report.keys.as_ref().filter(|keys| keys.remaining_s < SOON) {
         let warning = format!(
-            "the certificate ends in {}, at {}; it should be renewed now.",
+            "the certificate expires in {}, at {}; the operator should renew it now.",
             left(keys.remaining_s),
             keys.valid_until
         );
         text.push_str(&wrap("  Warning: ", &warning, width));
     }
     if report.exporter_untold {
-        let note = "the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, but does not say so in key \
-                    establishment, as others do; so the first request was in vain.";
+        let note = "the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, but does \
+                    not announce it in key establishment, as others do; so the first request \
+                    failed.";
         text.push_str(&wrap("  Note: ", note, width));
     }
     text
@@ -103,9 +104,9 @@ fn remarks(report: &NtsReport, width: usize) -> String {
 
 fn establishment(keys: &KeyFacts, new_cookies: usize, width: usize) -> String {
     let named = if keys.ntp_server_is_another {
-        "named by the server of keys"
+        "named by the NTS-KE server"
     } else {
-        "the host that gave the keys"
+        "the host of the NTS-KE server"
     };
     let server = format!(
         "{} at UDP port {}, {named} ({})",
@@ -121,7 +122,7 @@ fn establishment(keys: &KeyFacts, new_cookies: usize, width: usize) -> String {
     );
     [
         (
-            "Keys from",
+            "NTS-KE",
             format!("{} in {}", keys.address, seconds(keys.took_s)),
         ),
         (

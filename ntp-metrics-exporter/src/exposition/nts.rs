@@ -9,25 +9,26 @@ use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};
 
 impl Page<'_> {
     /// How sources come by their keys. Series without NTS are left out.
-    pub(super) fn nts_of_sources(
-        &mut self,
-        labelled: &[(Labels<'_>, &SourceFacts)],
-    ) -> fmt::Result {
-        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> = labelled
+    pub(super) fn nts_of_sources(&mut self, labeled: &[(Labels<'_>, &SourceFacts)]) -> fmt::Result {
+        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> = labeled
             .iter()
             .filter_map(|(labels, source)| Some((labels, source.nts.as_ref()?)))
             .collect();
         self.gauges(
             "ntp_source_nts_ke_state",
-            "1, with how far key establishment with the source is, and the algorithm of the keys in use.",
+            "1, with the state of key establishment with the source, and the algorithm of the keys \
+             in use.",
             with_nts.iter().map(|(labels, nts)| {
                 let aead = nts.aead.as_deref().unwrap_or_default();
-                (with(labels, &[("state", nts.ke_state.word()), ("aead", aead)]), 1.0)
+                (
+                    with(labels, &[("state", nts.ke_state.word()), ("aead", aead)]),
+                    1.0,
+                )
             }),
         )?;
         self.counters(
             "ntp_source_nts_ke",
-            "How often keys were asked for, by what came of it: success, or the reason of the failure.",
+            "Key establishments with the source, by result: success, or the reason of the failure.",
             with_nts.iter().flat_map(|(labels, nts)| {
                 results(("success", nts.ke_successes), &nts.ke_failures)
                     .map(|(result, number)| (with(labels, &[("result", result)]), number))
@@ -42,20 +43,21 @@ impl Page<'_> {
             .iter()
             .map(|server| vec![("listen_address", server.listen_address.as_str())])
             .collect();
-        let labelled: Vec<(Labels<'_>, &NtsKeServerFacts)> = distinct(labels, &ordinals)
+        let labeled: Vec<(Labels<'_>, &NtsKeServerFacts)> = distinct(labels, &ordinals)
             .into_iter()
             .zip(servers)
             .collect();
         for metric in NTS_KE_SERVER {
-            self.gauge_of(metric, &labelled)?;
+            self.gauge_of(metric, &labeled)?;
         }
         for metric in NTS_KE_SERVER_COUNTERS {
-            self.counter_of(metric, &labelled)?;
+            self.counter_of(metric, &labeled)?;
         }
         self.counters(
             "ntp_nts_ke_server_handshakes",
-            "Connections that have ended, by what came of them: granted, or the reason of the refusal.",
-            labelled.iter().flat_map(|(labels, server)| {
+            "Connections of the NTS-KE server that have ended, by result: granted, or the reason \
+             of the refusal.",
+            labeled.iter().flat_map(|(labels, server)| {
                 results(("granted", server.granted), &server.refused)
                     .map(|(result, number)| (with(labels, &[("result", result)]), number))
             }),

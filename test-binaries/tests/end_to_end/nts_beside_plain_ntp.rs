@@ -131,7 +131,7 @@ fn keys_that_do_not_come_are_reported_after_five_seconds_and_not_called_a_start(
     let page = status(&client);
     assert!(
         page.starts_with(&format!(
-            "NOT synchronised: key establishment with {keys} has had no answer"
+            "NOT synchronized: the NTS-KE server {keys} has not answered"
         )),
         "{page}"
     );

@@ -87,12 +87,12 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
     let page = daemon.ctl(&["sources"]);
     let text = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        text.contains("no secure connection with the server of keys can be made"),
+        text.contains("no TLS connection to the NTS-KE server can be made"),
         "{page}"
     );
     assert!(
         text.contains(
-            "does something on the way meddle with TLS, or has the server too much to do?"
+            "is the server overloaded, or does something on the path interfere with TLS?"
         ),
         "{page}"
     );
