@@ -128,14 +128,14 @@ fn an_absent_daemon_is_exit_code_three_with_what_to_do() {
 
 #[test]
 fn a_daemon_of_another_schema_is_refused_in_one_sentence() {
-    let daemon = Daemon::sending(br#"{"schema": 2}"#.to_vec());
+    let daemon = Daemon::sending(br#"{"schema": 3}"#.to_vec());
 
     let output = ctl(&["-s", &daemon.socket(), "status"]);
 
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
     assert!(
-        text(&output.stderr).contains("reads schema 1, but the daemon speaks schema 2"),
+        text(&output.stderr).contains("reads schema 2, but the daemon speaks schema 3"),
         "{output:?}"
     );
 }
@@ -160,7 +160,7 @@ fn sources_as_json_carry_the_schema() {
 
     assert_eq!(
         json(&output),
-        serde_json::json!({ "schema": 1, "sources": [] })
+        serde_json::json!({ "schema": 2, "sources": [] })
     );
 }
 

@@ -359,15 +359,15 @@ mod tests {
 
     #[test]
     fn another_schema_is_refused_before_the_rest_is_looked_at() {
-        let refusal = read_document(br#"{"schema": 2, "system": "quite different"}"#).unwrap_err();
+        let refusal = read_document(br#"{"schema": 3, "system": "quite different"}"#).unwrap_err();
 
         assert!(
-            matches!(refusal, FetchError::UnknownSchema { daemon: 2 }),
+            matches!(refusal, FetchError::UnknownSchema { daemon: 3 }),
             "{refusal:?}"
         );
         assert_eq!(
             refusal.to_string(),
-            "this program reads schema 1, but the daemon speaks schema 2: use the program of the \
+            "this program reads schema 2, but the daemon speaks schema 3: use the program of the \
              same release as the daemon"
         );
     }

@@ -56,7 +56,7 @@ pub use source::{
 pub use system::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 
 /// The version of the document that this crate writes and reads.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Where the daemon listens unless its configuration says otherwise (`[observability]
 /// observation-path`).
