@@ -4,16 +4,9 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ntp_observe::{Date, Leap};
 use ntp_probe::{Failure, Measured, Sample, ServerFacts};
 
+use crate::pages::{fact, stopped};
 use crate::terminal::wrap;
 use crate::units::{UNKNOWN, behind, known, seconds, signed_seconds};
-
-/// Where the text of a fact begins.
-const FACT_COLUMN: usize = 13;
-
-/// A named fact, hanging below its beginning.
-pub(super) fn fact(name: &str, text: &str, width: usize) -> String {
-    wrap(&format!("{name:<FACT_COLUMN$}"), text, width)
-}
 
 /// How our clock stands, and how far that may be wrong.
 pub(super) fn offset(measured: &Measured) -> String {
@@ -35,15 +28,6 @@ pub(super) fn remedy(failure: &Failure, width: usize) -> String {
     remedy
         .map(|remedy| wrap("  What to do: ", &stopped(remedy), width))
         .unwrap_or_default()
-}
-
-/// The sentence with the sign that ends it.
-pub(super) fn stopped(sentence: &str) -> String {
-    if sentence.ends_with('?') {
-        sentence.to_owned()
-    } else {
-        format!("{sentence}.")
-    }
 }
 
 /// What was measured, and what the server says about itself.

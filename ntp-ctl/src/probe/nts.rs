@@ -2,10 +2,10 @@
 
 use ntp_probe::{Certificate, KeyFacts, NtsReport};
 
-use super::lines::{self, fact};
+use super::lines;
+use crate::pages::{fact, fit, stopped};
 use crate::terminal::wrap;
 use crate::units::{count, seconds, span};
-use crate::verdict::fit;
 
 /// Certificates that end sooner than this deserve a warning, in seconds.
 const SOON: i64 = 14 * DAY;
@@ -57,7 +57,7 @@ fn verdict(report: &NtsReport, width: usize) -> String {
         }
         Err(failure) => failure,
     };
-    let sentence = format!("NTS does NOT work: {}", lines::stopped(&failure.message));
+    let sentence = format!("NTS does NOT work: {}", stopped(&failure.message));
     let mut text = format!("{}{}", fit(&sentence, width), lines::remedy(failure, width));
     if failure.code == "certificate-unknown-issuer" {
         text.push_str(&wrap(

@@ -3,8 +3,8 @@
 
 use ntp_observe::{Document, Leap, NetworkCause, SourceFacts, SourceReason, SystemReason};
 
+use crate::pages::status::{Page, render};
 use crate::samples;
-use crate::status::{Page, render};
 
 fn refused(last: &str) -> SourceReason {
     SourceReason::RepliesDiscarded {

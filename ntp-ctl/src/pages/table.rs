@@ -3,8 +3,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ntp_observe::SourceFacts;
 
-use crate::nts;
-use crate::source_words::{self, host, label};
+use crate::messages::source_name::{self, host, label};
+use crate::pages::nts;
 use crate::terminal::{columns, shorten, wrap};
 use crate::units::{UNKNOWN, known, poll, seconds, signed_seconds};
 
@@ -133,7 +133,7 @@ fn layout(sources: &[SourceFacts], width: usize) -> (Vec<Column>, usize) {
 fn short_name(source: &SourceFacts) -> String {
     match host(source) {
         Some(address) if source.mode == "pool" => address.to_owned(),
-        _ => source_words::bare_name(source).to_owned(),
+        _ => source_name::bare_name(source).to_owned(),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use ntp_observe::{Document, ServerFacts};
 
-use crate::source_words::{is_fine, label, rest_of_sentence, sentence};
+use crate::messages::headline;
+use crate::messages::source::{is_fine, rest_of_sentence, sentence};
+use crate::messages::source_name::label;
+use crate::pages::{clock, details, nts, table, verdict};
 use crate::terminal::{harmless_document, shorten, wrap};
 use crate::units::count;
-use crate::{clock, details, headline, nts, table, verdict};
 
 /// Which page is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

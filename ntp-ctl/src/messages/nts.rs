@@ -2,8 +2,7 @@
 
 use ntp_observe::{NtsFacts, NtsKeState, SourceFacts, SourceReason};
 
-use crate::source_words::{again, unknown};
-use crate::words::Words;
+use crate::messages::{Message, next_try};
 
 /// Why a source with NTS may stay silent where one without is heard.
 pub(crate) const LONGER: &str = "NTS packets are longer than plain ones, and some networks drop \
@@ -25,13 +24,13 @@ macro_rules! nts_reason {
 pub(crate) use nts_reason;
 
 /// One of the reasons in words.
-pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
+pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
-        SourceReason::NtsEstablishing => Words::plain(format!(
+        SourceReason::NtsEstablishing => Message::plain(format!(
             "NTS key establishment with {} is in progress",
             ke_server(source)
         )),
-        SourceReason::NtsKeSilent { waited_s } => Words::new(
+        SourceReason::NtsKeSilent { waited_s } => Message::new(
             format!(
                 "the NTS-KE server {} has not answered for {waited_s:.0} s",
                 ke_server(source)
@@ -47,30 +46,30 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
             message,
             retry_in_s,
         } => failure([stage, word, message], source, *retry_in_s),
-        SourceReason::NtsKeysRefused => Words::plain(
+        SourceReason::NtsKeysRefused => Message::plain(
             "the server no longer accepts our cookies (NTSN), as after the loss of its own keys; \
              new keys are being fetched",
         ),
-        SourceReason::NtsOutOfCookies => Words::new(
+        SourceReason::NtsOutOfCookies => Message::new(
             "no NTS cookie is left, because requests went unanswered; new ones are being fetched",
             format!("does a firewall let UDP port 123 through? {LONGER}"),
         ),
-        SourceReason::NtsUnauthenticatedReply => Words::new(
+        SourceReason::NtsUnauthenticatedReply => Message::new(
             "replies arrive without NTS authentication and are discarded",
             "does the server support NTS, or does something on the path answer in its place?",
         ),
-        SourceReason::NtsCertificateTime => Words::new(
+        SourceReason::NtsCertificateTime => Message::new(
             "the clock has never been synchronized, so the certificate of this source cannot be \
              checked, and no other source agrees with it: alone it may not set the clock",
             "add a source, set the clock by hand, or allow it with [synchronization] \
              first-time-from = \"single\"",
         ),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
 /// A failed key establishment that no reason and no note tells of.
-pub(crate) fn untold_failure(source: &SourceFacts) -> Option<Words> {
+pub(crate) fn untold_failure(source: &SourceFacts) -> Option<Message> {
     let nts = source
         .nts
         .as_ref()
@@ -102,16 +101,20 @@ fn stage(stage: &str) -> String {
     .to_owned()
 }
 
-fn failure([at, word, message]: [&str; 3], source: &SourceFacts, retry_in_s: Option<f64>) -> Words {
+fn failure(
+    [at, word, message]: [&str; 3],
+    source: &SourceFacts,
+    retry_in_s: Option<f64>,
+) -> Message {
     let message = if message.is_empty() { word } else { message };
     let kept = if source.nts.as_ref().is_some_and(has_keys) {
         "no new NTS keys"
     } else {
         "no NTS keys"
     };
-    let what = format!("{kept}{}: {}", again(retry_in_s), stage(at));
-    Words {
-        what,
+    let cause = format!("{kept}{}: {}", next_try(retry_in_s), stage(at));
+    Message {
+        cause,
         detail: Some(message.to_owned()),
         remedy: remedy(at, word, source),
     }
@@ -179,8 +182,8 @@ fn ke_port(source: &SourceFacts) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::source::sentence;
     use crate::samples;
-    use crate::source_words::sentence;
 
     fn failed(stage: &str, word: &str) -> SourceFacts {
         let reason = SourceReason::NtsKeFailed {

@@ -487,7 +487,7 @@ combined ntp4.example.org  2 64 s   377 12.3 ms -123 µs 45.6 µs 8.30 ms
 ";
     assert_eq!(page, expected);
     assert!(
-        include_str!("../../../README.md").contains(expected),
+        include_str!("../../../../README.md").contains(expected),
         "the README shows this page"
     );
 }

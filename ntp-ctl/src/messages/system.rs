@@ -1,62 +1,12 @@
-//! Reasons of the system and of the clock, in sentences with a remedy. Text for people is made here
-//! and nowhere else.
+//! Reasons of the system and of the clock, in sentences with a remedy.
 
 use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
+use crate::messages::{Message, authentication, headline, source_name};
 use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};
-use crate::{authentication_words, headline, source_words};
-
-/// A reason in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Words {
-    /// What is the matter: a sentence without a capital letter and without a full stop.
-    pub(crate) what: String,
-    /// The part that is too long for the first line, or too special to be said of several: without
-    /// a capital letter as well.
-    pub(crate) detail: Option<String>,
-    /// What the operator can do, in the same form; `None` when there is nothing to be done.
-    pub(crate) remedy: Option<String>,
-}
-
-impl Words {
-    pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            detail: None,
-            remedy: Some(remedy.into()),
-        }
-    }
-
-    pub(crate) fn plain(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            detail: None,
-            remedy: None,
-        }
-    }
-
-    pub(crate) fn with_detail(self, detail: Option<String>) -> Self {
-        Self { detail, ..self }
-    }
-
-    /// All in one sentence.
-    pub(crate) fn whole(&self) -> String {
-        let detail = self
-            .detail
-            .as_deref()
-            .map(|detail| format!(" ({detail})"))
-            .unwrap_or_default();
-        let remedy = self
-            .remedy
-            .as_deref()
-            .map(|remedy| format!("; {remedy}"))
-            .unwrap_or_default();
-        format!("{}{detail}{remedy}", self.what)
-    }
-}
 
 /// Why the clock is not synchronized, or what to be warned of.
-pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
+pub(crate) fn reason(reason: &SystemReason, document: &Document) -> Message {
     match reason {
         SystemReason::Starting
         | SystemReason::NoSourcesConfigured
@@ -68,9 +18,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::CertificateUnproven { .. }
         | SystemReason::ImplausibleTime { .. }
         | SystemReason::Unauthenticated { .. }
-        | SystemReason::KeyEstablishmentSilent { .. } => {
-            authentication_words::system(reason, document)
-        }
+        | SystemReason::KeyEstablishmentSilent { .. } => authentication::system(reason, document),
         SystemReason::NoSourceUsable { .. }
         | SystemReason::NoMajority { .. }
         | SystemReason::TooFewAgreeing { .. }
@@ -89,25 +37,18 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         | SystemReason::ClockSetError { .. }
         | SystemReason::ClockMovedByOther { .. }
         | SystemReason::ClockSteeredByOther { .. } => correction(reason),
-        SystemReason::Unknown { code } => unknown(code),
+        SystemReason::Unknown { code } => Message::unknown(code),
     }
 }
 
-pub(crate) fn unknown(code: &str) -> Words {
-    Words::new(
-        format!("`{code}` (a reason that this ntp-ctl does not know)"),
-        "use the ntp-ctl of the same release as the daemon",
-    )
-}
-
-fn beginning(reason: &SystemReason, document: &Document) -> Words {
+fn beginning(reason: &SystemReason, document: &Document) -> Message {
     match reason {
-        SystemReason::NoSourcesConfigured => Words::new(
+        SystemReason::NoSourcesConfigured => Message::new(
             "no source is configured",
             "name at least one in the configuration file, in a section [[source]] with mode and \
              address (three or more are best), or start the daemon with -p pool.ntp.org",
         ),
-        SystemReason::WaitingForQuorum { answered, pending } => Words::new(
+        SystemReason::WaitingForQuorum { answered, pending } => Message::new(
             match (answered, answered + pending) {
                 (1, all) => format!("1 of {all} sources has answered so far"),
                 (answered, all) => format!("{answered} of {all} sources have answered so far"),
@@ -116,7 +57,7 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
         ),
         SystemReason::WaitingForFirstReplies { asked } => {
             headline::of(document).unwrap_or_else(|| {
-                Words::new(
+                Message::new(
                     match asked {
                         1 => "the only source has not answered yet".to_owned(),
                         number => format!("none of {number} sources has answered yet"),
@@ -125,12 +66,12 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
                 )
             })
         }
-        SystemReason::WaitingForSamples => Words::new(
+        SystemReason::WaitingForSamples => Message::new(
             "the sources have not given enough samples yet",
             "wait for a few more polls",
         ),
         _ => headline::of(document).unwrap_or_else(|| {
-            Words::new(
+            Message::new(
                 "the daemon has just started",
                 "wait a few seconds and run `ntp-ctl status` again",
             )
@@ -138,9 +79,9 @@ fn beginning(reason: &SystemReason, document: &Document) -> Words {
     }
 }
 
-fn selection(reason: &SystemReason, document: &Document) -> Words {
+fn selection(reason: &SystemReason, document: &Document) -> Message {
     match reason {
-        SystemReason::NoMajority { usable: 0 | 1, .. } => Words::new(
+        SystemReason::NoMajority { usable: 0 | 1, .. } => Message::new(
             "the only usable source reports an impossible time",
             "see the reasons below the table, and use another source",
         ),
@@ -149,7 +90,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
             agreeing,
             needed,
             disagreeing,
-        } => Words::new(
+        } => Message::new(
             match agreeing {
                 0 | 1 => format!("the {usable} usable sources contradict one another"),
                 agreeing => {
@@ -163,7 +104,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
             "it takes {needed} that agree{}",
             outside(*agreeing, disagreeing, document)
         ))),
-        SystemReason::TooFewAgreeing { agreeing, needed } => Words::new(
+        SystemReason::TooFewAgreeing { agreeing, needed } => Message::new(
             match agreeing {
                 1 => format!("only 1 source can be used, and it takes {needed} that agree"),
                 number => format!("only {number} sources agree, and it takes {needed}"),
@@ -171,20 +112,20 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
             "add sources, fix those that are not used, or lower [synchronization] \
              minimum-agreeing-sources",
         ),
-        SystemReason::FewSources { count: 1 } => Words::new(
+        SystemReason::FewSources { count: 1 } => Message::new(
             "1 source alone cannot be checked",
             "configure three, better four",
         ),
-        SystemReason::FewSources { count } => Words::new(
+        SystemReason::FewSources { count } => Message::new(
             format!("{count} sources cannot outvote each other"),
             "configure three, better four",
         ),
-        SystemReason::LocalClock { stratum } => Words::plain(format!(
+        SystemReason::LocalClock { stratum } => Message::plain(format!(
             "this machine's own clock is served at stratum {stratum} meanwhile, as local-stratum \
              configures"
         )),
         SystemReason::NoSourceUsable { known } => headline::of(document).unwrap_or_else(|| {
-            Words::new(
+            Message::new(
                 match known {
                     1 => "the only source cannot be used".to_owned(),
                     number => format!("none of {} can be used", count((*number).into(), "source")),
@@ -192,7 +133,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Words {
                 "see the reasons below the table",
             )
         }),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
@@ -205,7 +146,7 @@ fn outside(agreeing: u32, disagreeing: &[u64], document: &Document) -> String {
         .sources
         .iter()
         .filter(|source| disagreeing.contains(&source.id))
-        .map(source_words::label)
+        .map(source_name::label)
         .collect();
     if names.is_empty() {
         String::new()
@@ -214,12 +155,12 @@ fn outside(agreeing: u32, disagreeing: &[u64], document: &Document) -> String {
     }
 }
 
-fn ageing(reason: &SystemReason) -> Words {
+fn ageing(reason: &SystemReason) -> Message {
     match reason {
         SystemReason::DistanceTooLarge {
             distance_s,
             limit_s,
-        } => Words::new(
+        } => Message::new(
             format!(
                 "the clock may be wrong by {}, and the limit is {}",
                 seconds(*distance_s),
@@ -227,23 +168,23 @@ fn ageing(reason: &SystemReason) -> Words {
             ),
             "use sources that are nearer or better; `ntp-ctl sources` shows their error bounds",
         ),
-        SystemReason::LastUpdateTooOld { age_s } => Words::new(
+        SystemReason::LastUpdateTooOld { age_s } => Message::new(
             format!("the last usable measurement was {} ago", span(*age_s)),
             "see the reasons below the table: is the network down?",
         ),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
-fn correction(reason: &SystemReason) -> Words {
+fn correction(reason: &SystemReason) -> Message {
     match reason {
         SystemReason::ClockNotSteerable { cause } => obstacle(cause),
-        SystemReason::MeasuringOnly => Words::new(
+        SystemReason::MeasuringOnly => Message::new(
             "the daemon only measures and leaves the clock alone",
             "this is what [clock] mode = \"none\" means; to have the clock steered, set mode = \
              \"system\"",
         ),
-        SystemReason::PanicThreshold { offset_s, limit_s } => Words::new(
+        SystemReason::PanicThreshold { offset_s, limit_s } => Message::new(
             format!(
                 "the clock is {}; the limit is {}",
                 behind(*offset_s),
@@ -256,7 +197,7 @@ fn correction(reason: &SystemReason) -> Words {
         .with_detail(Some(
             "the daemon does not correct more than that on its own".to_owned(),
         )),
-        SystemReason::AccumulatedStepsExceeded { sum_s, limit_s } => Words::new(
+        SystemReason::AccumulatedStepsExceeded { sum_s, limit_s } => Message::new(
             format!(
                 "all steps would add up to {}; the limit is {}",
                 seconds(*sum_s),
@@ -265,7 +206,7 @@ fn correction(reason: &SystemReason) -> Words {
             "find out why the clock has to be stepped so often; then raise [synchronization] \
              accumulated-step-panic-threshold and restart the daemon",
         ),
-        SystemReason::LargeOffsetWatched { offset_s, left_s } => Words::new(
+        SystemReason::LargeOffsetWatched { offset_s, left_s } => Message::new(
             format!(
                 "the clock is {}; it will be set in {} unless that goes away",
                 behind(*offset_s),
@@ -280,7 +221,7 @@ fn correction(reason: &SystemReason) -> Words {
         SystemReason::RateBeyondLimit {
             frequency_ratio,
             limit_ratio,
-        } => Words::new(
+        } => Message::new(
             format!(
                 "the clock's rate is off by {}, more than can be corrected",
                 percent(frequency_ratio.abs())
@@ -298,26 +239,26 @@ fn correction(reason: &SystemReason) -> Words {
             },
             percent(*limit_ratio)
         ))),
-        SystemReason::ClockSetError { error } => Words::new(
+        SystemReason::ClockSetError { error } => Message::new(
             "the operating system refused to set the clock",
             "give the daemon the capability CAP_SYS_TIME",
         )
         .with_detail(some(error)),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
 /// Something other than the daemon has changed the clock.
-fn disturbed(reason: &SystemReason) -> Words {
+fn disturbed(reason: &SystemReason) -> Message {
     match reason {
-        SystemReason::ClockDisturbed { suspended_s, .. } if *suspended_s > 0.0 => Words::new(
+        SystemReason::ClockDisturbed { suspended_s, .. } if *suspended_s > 0.0 => Message::new(
             format!(
                 "the machine slept for {}; the clock is being confirmed",
                 span(*suspended_s)
             ),
             "wait some seconds for the sources to answer",
         ),
-        SystemReason::ClockDisturbed { by_s, .. } => Words::new(
+        SystemReason::ClockDisturbed { by_s, .. } => Message::new(
             format!(
                 "the clock was set by {} from outside; being confirmed",
                 signed_seconds(*by_s)
@@ -325,7 +266,7 @@ fn disturbed(reason: &SystemReason) -> Words {
             "wait some seconds; if it happens again, let only one program set the clock: look for \
              another NTP daemon, a VM tool or a cron job",
         ),
-        SystemReason::ClockMovedByOther { by_s } => Words::new(
+        SystemReason::ClockMovedByOther { by_s } => Message::new(
             format!(
                 "something else moved the clock by {}",
                 signed_seconds(*by_s)
@@ -337,7 +278,7 @@ fn disturbed(reason: &SystemReason) -> Words {
             found_ratio,
             suspects,
             ..
-        } => Words::new(
+        } => Message::new(
             match suspects.as_slice() {
                 [] => "another program steers the clock too".to_owned(),
                 [one] => format!("another program steers the clock too, perhaps {one}"),
@@ -353,7 +294,7 @@ fn disturbed(reason: &SystemReason) -> Words {
             "it ran at {}, which this daemon had not set",
             ppm(*found_ratio)
         ))),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
@@ -362,39 +303,39 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// Why the machine's clock is not steered.
-pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Words {
+pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Message {
     match obstacle {
-        SteeringObstacle::AsConfigured => Words::new(
+        SteeringObstacle::AsConfigured => Message::new(
             "the daemon leaves the machine's clock alone, as configured",
             "to have it steered, set [clock] mode = \"system\"",
         ),
-        SteeringObstacle::NotPermitted { error } => Words::new(
+        SteeringObstacle::NotPermitted { error } => Message::new(
             "the daemon may not set the clock",
             "give the daemon the capability CAP_SYS_TIME (a container needs --cap-add SYS_TIME), \
              or run it on the host",
         )
         .with_detail(some(error)),
-        SteeringObstacle::NotSupported { error } => Words::new(
+        SteeringObstacle::NotSupported { error } => Message::new(
             "this system has no way to steer its clock",
             "set [clock] mode = \"virtual\" to serve the time without it",
         )
         .with_detail(some(error)),
-        SteeringObstacle::Failed { error } => Words::new(
+        SteeringObstacle::Failed { error } => Message::new(
             "setting the clock failed",
             "see the daemon's log, fix the cause and restart the daemon",
         )
         .with_detail(some(error)),
-        SteeringObstacle::Unknown { code } => unknown(code),
+        SteeringObstacle::Unknown { code } => Message::unknown(code),
     }
 }
 
 /// The loud line for a clock that is not what people think it is; `None` when the machine's clock
 /// is steered, or left alone on purpose.
-pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Words> {
-    let cause = clock
+pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Message> {
+    let obstacle = clock
         .obstacle
         .as_ref()
-        .filter(|cause| **cause != SteeringObstacle::AsConfigured)?;
+        .filter(|obstacle| **obstacle != SteeringObstacle::AsConfigured)?;
     let what = match (&clock.mode, clock.steering) {
         (ClockMode::System | ClockMode::Auto, true) => return None,
         (ClockMode::Virtual, _) => {
@@ -402,13 +343,13 @@ pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Words> {
         }
         (_, _) => "THE CLOCK IS NOT STEERED: the daemon only measures",
     };
-    let Words {
-        what: why,
+    let Message {
+        cause: why,
         detail,
         remedy,
-    } = obstacle(cause);
-    Some(Words {
-        what: what.to_owned(),
+    } = self::obstacle(obstacle);
+    Some(Message {
+        cause: what.to_owned(),
         detail: Some(detail.unwrap_or(why)),
         remedy,
     })

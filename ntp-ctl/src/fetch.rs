@@ -7,7 +7,7 @@ use ntp_observe::{DEFAULT_OBSERVATION_PATH, Document, FetchError, SCHEMA};
 use serde_json::json;
 
 use crate::args::Args;
-use crate::status::{Page, render};
+use crate::pages::status::{Page, render};
 use crate::{Outcome, terminal};
 
 /// How long the daemon may take to send its state.

@@ -2,14 +2,14 @@
 
 use ntp_observe::{Document, SourceReason, SystemReason};
 
-use crate::source_words;
+use crate::messages::Message;
+use crate::messages::source_name::label_of;
 use crate::units::{behind, count, seconds};
-use crate::words::{Words, unknown};
 
 /// A reason of the system.
-pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
+pub(crate) fn system(reason: &SystemReason, document: &Document) -> Message {
     match reason {
-        SystemReason::WaitingForAuthenticated { plain } => Words::new(
+        SystemReason::WaitingForAuthenticated { plain } => Message::new(
             format!(
                 "{} {}; waiting for a source with NTS, which takes precedence",
                 count(u64::from(*plain), "plain source"),
@@ -18,7 +18,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
             "wait: ten seconds after the first answer at a start, and later after eight polls \
              without an answer, plain sources set the clock",
         ),
-        SystemReason::NoAuthenticatedSource { plain } => Words::new(
+        SystemReason::NoAuthenticatedSource { plain } => Message::new(
             format!(
                 "no source with NTS can be used, and [synchronization] authentication = \
                  \"require\" keeps {} from setting the clock",
@@ -27,11 +27,11 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
             "see the reasons beside the sources with NTS; [synchronization] authentication = \
              \"prefer\" allows plain sources",
         ),
-        SystemReason::CertificateUnproven { source } => Words::new(
+        SystemReason::CertificateUnproven { source } => Message::new(
             format!(
                 "the clock has never been synchronized, and {} alone may not set it: its \
                  certificate cannot be checked without the time",
-                name(*source, document)
+                label_of(*source, document)
             ),
             "add a source that agrees with it; or set the clock by hand (date -s) and restart the \
              daemon; or, if this source is to be trusted alone, set [synchronization] \
@@ -41,16 +41,16 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
             source,
             claimed,
             limit,
-        } => Words::new(
+        } => Message::new(
             format!(
                 "{} reports {claimed}, later than one plain source alone may set (the limit is \
                  {limit})",
-                name(*source, document)
+                label_of(*source, document)
             ),
             "add a source that agrees with it, or one with NTS; if the time is true, this program \
              is very old: use a newer release",
         ),
-        SystemReason::Unauthenticated { with_nts } => Words::new(
+        SystemReason::Unauthenticated { with_nts } => Message::new(
             match with_nts {
                 1 => {
                     "the time is not authenticated: the source with NTS cannot be used, and plain \
@@ -68,25 +68,25 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Words {
         SystemReason::KeyEstablishmentSilent {
             ke_server,
             waited_s,
-        } => Words::new(
+        } => Message::new(
             format!("the NTS-KE server {ke_server} has not answered for {waited_s:.0} s"),
             format!(
                 "is the server up, and does every firewall let TCP port {} through?",
                 ke_server.rsplit_once(':').map_or("4460", |(_, port)| port)
             ),
         ),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
 /// A reason of a source.
-pub(crate) fn source(reason: &SourceReason) -> Words {
+pub(crate) fn source(reason: &SourceReason) -> Message {
     match reason {
         SourceReason::ContradictsAuthenticated {
             offset_s,
             by_s,
             authenticated,
-        } => Words::new(
+        } => Message::new(
             format!(
                 "contradicts {} with NTS: it says that our clock is {}, which is {} outside what \
                  they allow; without authentication it is not used",
@@ -96,32 +96,26 @@ pub(crate) fn source(reason: &SourceReason) -> Words {
             ),
             "remove it if it stays so",
         ),
-        SourceReason::NotAuthenticated => Words::plain(
+        SourceReason::NotAuthenticated => Message::plain(
             "it has no NTS, and [synchronization] authentication = \"require\" lets no such source \
              set the clock; it is only measured",
         ),
         SourceReason::WaitingForAuthenticated => {
-            Words::plain("it has no NTS, and is used only if no source with NTS answers")
+            Message::plain("it has no NTS, and is used only if no source with NTS answers")
         }
-        SourceReason::ImplausibleTime { claimed, limit } => Words::new(
+        SourceReason::ImplausibleTime { claimed, limit } => Message::new(
             format!(
                 "it reports {claimed}, later than one plain source alone may set (the limit is \
                  {limit})"
             ),
             "add a source that agrees with it, or one with NTS",
         ),
-        SourceReason::SameServer { source } => Words::new(
+        SourceReason::SameServer { source } => Message::new(
             format!("leads to the same server as {source}, and one server counts once"),
             "name another server",
         ),
-        other => source_words::unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
-}
-
-/// A source as people call it.
-fn name(id: u64, document: &Document) -> String {
-    let source = document.sources.iter().find(|source| source.id == id);
-    source.map_or_else(|| "the only source".to_owned(), source_words::label)
 }
 
 #[cfg(test)]
@@ -180,15 +174,15 @@ mod tests {
                 "TCP port 4461",
             ),
         ] {
-            let words = system(&reason, &document);
-            assert!(words.what.contains(what), "{}", words.what);
+            let message = system(&reason, &document);
+            assert!(message.cause.contains(what), "{}", message.cause);
             assert!(
-                words
+                message
                     .remedy
                     .as_deref()
                     .is_some_and(|text| text.contains(remedy)),
                 "{:?}",
-                words.remedy
+                message.remedy
             );
         }
     }
@@ -221,10 +215,10 @@ mod tests {
                 "leads to the same server as nts.example.org",
             ),
         ] {
-            let words = source(&reason).whole();
+            let message = source(&reason).whole();
             assert!(
-                words.contains(part) && !words.contains("this ntp-ctl does not know"),
-                "{words}"
+                message.contains(part) && !message.contains("this ntp-ctl does not know"),
+                "{message}"
             );
         }
     }

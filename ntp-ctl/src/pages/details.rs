@@ -2,9 +2,9 @@
 
 use ntp_observe::{Leap, SourceFacts, TimestampCounts};
 
-use crate::clock::fact;
-use crate::nts;
-use crate::source_words::{host, label, sentence};
+use crate::messages::source::sentence;
+use crate::messages::source_name::{host, label};
+use crate::pages::{fact, nts};
 use crate::terminal::wrap_with;
 use crate::units::{count, known, poll, seconds, signed_seconds, span};
 

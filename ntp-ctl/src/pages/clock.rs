@@ -4,17 +4,10 @@ use ntp_observe::{
     ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason,
 };
 
-use crate::source_words::label;
-use crate::terminal::{shorten, wrap};
+use crate::messages::source_name::label;
+use crate::pages::{FACT_COLUMN, fact};
+use crate::terminal::shorten;
 use crate::units::{behind, count, known, poll, ppm, seconds, signed_seconds, span};
-
-/// The column in which the text of a fact begins.
-const FACT_COLUMN: usize = 13;
-
-/// A named fact, hanging below its beginning.
-pub(crate) fn fact(name: &str, text: &str, width: usize) -> String {
-    wrap(&format!("{name:<FACT_COLUMN$}"), text, width)
-}
 
 /// The lines about the clock, all of them if `verbose`.
 pub(crate) fn lines(document: &Document, verbose: bool, width: usize) -> String {

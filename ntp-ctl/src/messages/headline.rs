@@ -2,10 +2,10 @@
 
 use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason, SystemReason};
 
-use crate::nts_words::nts_reason;
-use crate::source_words;
+use crate::messages::Message;
+use crate::messages::nts::nts_reason;
+use crate::messages::source;
 use crate::units::seconds;
-use crate::words::Words;
 
 /// The longest sentence that leaves the first line within 80 columns.
 pub(crate) const LONGEST: usize = 61;
@@ -57,7 +57,7 @@ impl Predicate {
 
 /// The cause for which no source can be used, by the reasons of the sources; `None` if one of them
 /// is not at fault.
-pub(crate) fn of(document: &Document) -> Option<Words> {
+pub(crate) fn of(document: &Document) -> Option<Message> {
     let sources = &document.sources;
     let predicates: Vec<Predicate> = sources.iter().map(predicate).collect::<Option<_>>()?;
     let (source, first) = (sources.first()?, predicates.first()?);
@@ -65,10 +65,10 @@ pub(crate) fn of(document: &Document) -> Option<Words> {
         .iter()
         .all(|other| other.several == first.several)
     {
-        let remedy = source_words::reason(&source.reason, source).remedy;
-        return Some(Words {
+        let remedy = source::reason(&source.reason, source).remedy;
+        return Some(Message {
             remedy,
-            ..Words::plain(first.of_all(sources.len()))
+            ..Message::plain(first.of_all(sources.len()))
         });
     }
     let none = format!("none of {} sources can be used", sources.len());
@@ -78,7 +78,7 @@ pub(crate) fn of(document: &Document) -> Option<Words> {
     } else {
         format!("{none}, for different reasons")
     };
-    Some(Words::new(what, "see the reasons below the table"))
+    Some(Message::new(what, "see the reasons below the table"))
 }
 
 /// True if the first line says the cause of this source already: all have it in common, or the
@@ -133,7 +133,7 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
             "have not answered yet",
             "has answered yet",
         ),
-        SourceReason::NoReply { .. } if !source_words::has_answered(source) => {
+        SourceReason::NoReply { .. } if !source::has_answered(source) => {
             Predicate::denying("does not answer", "do not answer", "answers")
         }
         SourceReason::NoReply { .. } => Predicate::denying(
@@ -284,7 +284,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
             "answer without valid timestamps",
         ),
         "root-distance" => Predicate::new(
-            match source_words::root_distance(source) {
+            match source::root_distance(source) {
                 Some(distance) => format!("says that it may be wrong by {}", seconds(distance)),
                 None => "says that it may be wrong by 16 s or more".to_owned(),
             },

@@ -2,41 +2,10 @@
 
 use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
 
-use crate::authentication_words;
-use crate::nts_words::{self, nts_reason};
+use crate::messages::authentication;
+use crate::messages::nts::{self, nts_reason};
+use crate::messages::{Message, next_try};
 use crate::units::{behind, count, poll, seconds, span};
-use crate::words::Words;
-
-/// The source as people call it: its name, with the address where that says more.
-pub(crate) fn label(source: &SourceFacts) -> String {
-    let name = bare_name(source);
-    match host(source) {
-        Some(address) if address != name => format!("{name} ({address})"),
-        _ => name.to_owned(),
-    }
-}
-
-/// The name as it stands in the configuration, without the port of NTP.
-pub(crate) fn bare_name(source: &SourceFacts) -> &str {
-    without_usual_port(&source.name)
-}
-
-/// The address without the port of NTP and then without brackets; another port stays.
-pub(crate) fn host(source: &SourceFacts) -> Option<&str> {
-    source.address.as_deref().map(without_usual_port)
-}
-
-fn without_usual_port(address: &str) -> &str {
-    match address.strip_suffix(":123") {
-        // An IPv6 address may end like that by itself.
-        Some(host) if host.contains(':') && !host.ends_with(']') => address,
-        Some(host) => host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host),
-        None => address,
-    }
-}
 
 /// Why the source is in its state, with the notes that go with it.
 pub(crate) fn sentence(source: &SourceFacts) -> String {
@@ -46,10 +15,10 @@ pub(crate) fn sentence(source: &SourceFacts) -> String {
 /// The same where the first line has said the cause and what to do: only what it has not. `None` if
 /// that is nothing.
 pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
-    let Words { what, detail, .. } = reason(&source.reason, source);
+    let Message { cause, detail, .. } = reason(&source.reason, source);
     match detail.filter(|_| !has_common_error(&source.reason)) {
         Some(detail) => Some(with_notes(detail, source)),
-        None => Some(with_notes(what.clone(), source)).filter(|sentence| *sentence != what),
+        None => Some(with_notes(cause.clone(), source)).filter(|sentence| *sentence != cause),
     }
 }
 
@@ -73,13 +42,13 @@ pub(crate) fn is_fine(source: &SourceFacts) -> bool {
     used && notes(source).next().is_none()
 }
 
-fn notes(source: &SourceFacts) -> impl Iterator<Item = Words> {
+fn notes(source: &SourceFacts) -> impl Iterator<Item = Message> {
     let notes = source
         .notes
         .iter()
         .filter(|note| **note != source.reason)
         .map(|note| reason(note, source));
-    notes.chain(nts_words::untold_failure(source))
+    notes.chain(nts::untold_failure(source))
 }
 
 fn with_notes(mut sentence: String, source: &SourceFacts) -> String {
@@ -95,12 +64,12 @@ fn with_notes(mut sentence: String, source: &SourceFacts) -> String {
 }
 
 /// One reason in words.
-pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
+pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
-        SourceReason::SystemPeer => Words::plain("the best of the sources that agree: it leads"),
-        SourceReason::UsedInTheMean => Words::plain("agrees, and counts in the mean"),
+        SourceReason::SystemPeer => Message::plain("the best of the sources that agree: it leads"),
+        SourceReason::UsedInTheMean => Message::plain("agrees, and counts in the mean"),
         SourceReason::ClusterOutlier => {
-            Words::plain("agrees, but would add more jitter than it is worth; kept in reserve")
+            Message::plain("agrees, but would add more jitter than it is worth; kept in reserve")
         }
         SourceReason::IntervalDisagrees { .. }
         | SourceReason::WaitingForMajority
@@ -110,7 +79,7 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         | SourceReason::NotAuthenticated
         | SourceReason::WaitingForAuthenticated
         | SourceReason::ImplausibleTime { .. }
-        | SourceReason::SameServer { .. } => authentication_words::source(reason),
+        | SourceReason::SameServer { .. } => authentication::source(reason),
         SourceReason::NoReplyYet { .. }
         | SourceReason::NoReply { .. }
         | SourceReason::PortUnreachable
@@ -127,24 +96,18 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Words {
         SourceReason::Resolving
         | SourceReason::NameNotResolved { .. }
         | SourceReason::NoAddressesLeft { .. } => name(reason),
-        nts_reason!() => nts_words::reason(reason, source),
-        SourceReason::Unknown { code } => unknown(code),
+        nts_reason!() => nts::reason(reason, source),
+        SourceReason::Unknown { code } => Message::unknown(code),
     }
 }
 
-pub(crate) fn unknown(code: &str) -> Words {
-    Words::plain(format!(
-        "`{code}` (a reason that this ntp-ctl does not know)"
-    ))
-}
-
-fn judgment(reason: &SourceReason) -> Words {
+fn judgment(reason: &SourceReason) -> Message {
     match reason {
         SourceReason::IntervalDisagrees {
             offset_s,
             by_s,
             majority,
-        } => Words::new(
+        } => Message::new(
             format!(
                 "contradicts {} that agree: it says that our clock is {}, which is {} outside what \
                  they allow",
@@ -155,18 +118,18 @@ fn judgment(reason: &SourceReason) -> Words {
             "it is not used; remove it if it stays so",
         ),
         SourceReason::WaitingForMajority => {
-            Words::plain("answers, but the sources contradict one another and no majority agrees")
+            Message::plain("answers, but the sources contradict one another and no majority agrees")
         }
-        SourceReason::WaitingForQuorum { agreeing, needed } => Words::plain(format!(
+        SourceReason::WaitingForQuorum { agreeing, needed } => Message::plain(format!(
             "usable, but only {} {} and it takes {needed}",
             count(u64::from(*agreeing), "source"),
             if *agreeing == 1 { "agrees" } else { "agree" }
         )),
-        SourceReason::TooFewSamples { have, need } => Words::plain(format!(
+        SourceReason::TooFewSamples { have, need } => Message::plain(format!(
             "has given {} of the {need} needed",
             count(u64::from(*have), "sample")
         )),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
@@ -175,12 +138,12 @@ pub(crate) fn has_answered(source: &SourceFacts) -> bool {
     source.packets.valid > 0 || source.last_reply_ago_s.is_some()
 }
 
-fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
+fn silence(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
         SourceReason::NoReplyYet { sent: 0 } => {
-            Words::plain("the first request is about to be sent")
+            Message::plain("the first request is about to be sent")
         }
-        SourceReason::NoReplyYet { sent } => Words::new(
+        SourceReason::NoReplyYet { sent } => Message::new(
             "no reply yet",
             format!(
                 "if it stays so: is the address right, and does a firewall let UDP port 123 \
@@ -189,7 +152,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
             ),
         )
         .with_detail(Some(format!("{} sent", count(*sent, "request")))),
-        SourceReason::NoReply { unanswered } => Words::new(
+        SourceReason::NoReply { unanswered } => Message::new(
             if has_answered(source) {
                 "no longer replies"
             } else {
@@ -209,11 +172,11 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
                 .map(|ago| format!(", the last reply came {} ago", span(ago)))
                 .unwrap_or_default()
         ))),
-        SourceReason::PortUnreachable => Words::new(
+        SourceReason::PortUnreachable => Message::new(
             "the network reports that nothing listens at this port (ICMP port unreachable)",
             "does an NTP server run at this address and port?",
         ),
-        SourceReason::Unreachable { cause, error } => Words::new(
+        SourceReason::Unreachable { cause, error } => Message::new(
             "the network reports that requests do not arrive",
             match cause {
                 NetworkCause::Prohibited => "which firewall on the path forbids UDP port 123?",
@@ -225,7 +188,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
         )
         .with_detail(Some(error.clone())),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
-        SourceReason::SendFailed { cause, error } => Words::new(
+        SourceReason::SendFailed { cause, error } => Message::new(
             "the request cannot be sent",
             match cause {
                 NetworkCause::Prohibited => {
@@ -236,16 +199,16 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Words {
             },
         )
         .with_detail(Some(error.clone())),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
 /// Replies come and cannot be used, by the word of the test that the last one failed.
-fn discarded(last: &str, source: &SourceFacts) -> Words {
+fn discarded(last: &str, source: &SourceFacts) -> Message {
     const OPERATOR: &str = "ask the operator, or use another server";
     const PORT: &str = "is the port right?";
     match last {
-        "wrong-address" => Words::new(
+        "wrong-address" => Message::new(
             "replies come from another address or port than the one that is asked, and are \
              discarded",
             "name the address that answers, or have the server answer from the address that is \
@@ -257,8 +220,8 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
                 .as_deref()
                 .map(|from| format!("from {from}")),
         ),
-        "malformed" => Words::new("what comes back is not an NTP packet", PORT),
-        "unknown-version" => Words::new(
+        "malformed" => Message::new("what comes back is not an NTP packet", PORT),
+        "unknown-version" => Message::new(
             match source.version {
                 Some(version) => {
                     format!("replies come in NTP version {version}, and only 1 to 4 are understood")
@@ -268,48 +231,48 @@ fn discarded(last: &str, source: &SourceFacts) -> Words {
             },
             "update the server, or use another one",
         ),
-        "not-a-reply" => Words::new(
+        "not-a-reply" => Message::new(
             "the NTP packets that come back are not server replies (mode 4)",
             PORT,
         ),
-        "bogus-origin" => Words::new(
+        "bogus-origin" => Message::new(
             "replies do not match our requests: their origin timestamp is not ours",
             "the server or something on the path is broken, or replies are forged; use another \
              server",
         ),
-        "too-late" => Words::new(
+        "too-late" => Message::new(
             "replies come too late to be used",
             "use a server that is nearer, or find out what delays the packets",
         ),
-        "invalid-timestamps" => Words::new(
+        "invalid-timestamps" => Message::new(
             "the timestamps of the replies are missing or run backwards",
             OPERATOR,
         ),
-        "root-distance" => Words::new(
+        "root-distance" => Message::new(
             "the server says that its own clock may be wrong by 16 s or more",
             OPERATOR,
         )
         .with_detail(root(source)),
-        "negative-delay" => Words::new(
+        "negative-delay" => Message::new(
             "the round trip is shorter than the server's stated processing time",
             "the server's timestamps are wrong, or a clock was set meanwhile; use another server \
              if it stays so",
         ),
-        "certificate-time" => Words::new(
+        "certificate-time" => Message::new(
             "the server reports a time at which its own certificate is not valid, and no other \
              source has confirmed the time",
             "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
         ),
-        "nts-unauthenticated" => nts_words::reason(&SourceReason::NtsUnauthenticatedReply, source),
-        "nts-nak" => Words::new(
+        "nts-unauthenticated" => nts::reason(&SourceReason::NtsUnauthenticatedReply, source),
+        "nts-nak" => Message::new(
             "replies are NTS NAKs (kiss code NTSN), although requests are sent without NTS",
             "the server is broken, or replies are forged; use another server",
         ),
-        "nts-forged" => Words::new(
+        "nts-forged" => Message::new(
             "the authenticators of the replies do not verify with our keys, and they are discarded",
             "does the NTP server share its keys with its NTS-KE server? Ask the operator",
         ),
-        other => Words::new(
+        other => Message::new(
             format!("replies come, but none passes the tests; the last one failed `{other}`"),
             "`ntp-ctl sources` counts what was discarded",
         ),
@@ -332,28 +295,25 @@ fn root(source: &SourceFacts) -> Option<String> {
 
 /// What else may swallow replies with NTS.
 fn longer(source: &SourceFacts) -> String {
-    let text = source
-        .nts
-        .as_ref()
-        .map(|_| format!(" {}", nts_words::LONGER));
+    let text = source.nts.as_ref().map(|_| format!(" {}", nts::LONGER));
     text.unwrap_or_default()
 }
 
-fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
+fn quality(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
-        SourceReason::ServerUnsynchronized => Words::new(
+        SourceReason::ServerUnsynchronized => Message::new(
             "the server says that its own clock is not synchronized",
             "wait, or ask the operator, or use another server",
         )
         .with_detail(claims(source)),
-        SourceReason::StratumTooHigh { stratum, limit } => Words::new(
+        SourceReason::StratumTooHigh { stratum, limit } => Message::new(
             format!("the server is at stratum {stratum}, and {limit} is the highest that is used"),
             "use a server nearer to a reference clock",
         ),
         SourceReason::DistanceTooLarge {
             distance_s,
             limit_s,
-        } => Words::new(
+        } => Message::new(
             format!(
                 "its time may be wrong by {}, and the limit is {}",
                 seconds(*distance_s),
@@ -363,9 +323,9 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Words {
              maximum-root-distance",
         ),
         SourceReason::SynchronizationLoop => {
-            Words::new("the server takes its time from us", "use another server")
+            Message::new("the server takes its time from us", "use another server")
         }
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
@@ -385,9 +345,9 @@ fn claims(source: &SourceFacts) -> Option<String> {
     Some(format!("{leap}stratum {stratum}{reference}"))
 }
 
-fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
+fn kiss(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
-        SourceReason::KissDeny | SourceReason::KissRstr => Words::new(
+        SourceReason::KissDeny | SourceReason::KissRstr => Message::new(
             format!(
                 "the server refuses to serve us (kiss code {}) and is no longer asked",
                 if *reason == SourceReason::KissDeny {
@@ -404,36 +364,30 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Words {
                 let what = "the server replies only that it is asked too often";
                 let remedy = "ask less often (poll-interval-limits), or use another server: others \
                               behind the same address count as well";
-                return Words::new(what, remedy).with_detail(Some(format!("RATE; {every}")));
+                return Message::new(what, remedy).with_detail(Some(format!("RATE; {every}")));
             }
-            Words::plain(format!(
+            Message::plain(format!(
                 "the server asks for fewer requests (kiss code RATE): {every}"
             ))
         }
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
 }
 
-fn name(reason: &SourceReason) -> Words {
+fn name(reason: &SourceReason) -> Message {
     match reason {
-        SourceReason::Resolving => Words::plain("its name is being resolved"),
-        SourceReason::NameNotResolved { error, retry_in_s } => Words::new(
+        SourceReason::Resolving => Message::plain("its name is being resolved"),
+        SourceReason::NameNotResolved { error, retry_in_s } => Message::new(
             "its name cannot be resolved",
             "is the name right, and does DNS work on this machine (`getent hosts` with the name)?",
         )
-        .with_detail(Some(format!("{error}{}", again(*retry_in_s)))),
-        SourceReason::NoAddressesLeft { retry_in_s } => Words::plain(format!(
+        .with_detail(Some(format!("{error}{}", next_try(*retry_in_s)))),
+        SourceReason::NoAddressesLeft { retry_in_s } => Message::plain(format!(
             "every address of its name is in use, refused or ignored{}",
-            again(*retry_in_s)
+            next_try(*retry_in_s)
         )),
-        other => unknown(other.code()),
+        other => Message::unknown(other.code()),
     }
-}
-
-pub(crate) fn again(retry_in: Option<f64>) -> String {
-    retry_in
-        .map(|wait| format!(", next try in {}", span(wait)))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -441,50 +395,6 @@ mod tests {
     use ntp_observe::PacketCounts;
 
     use super::*;
-
-    fn source(name: &str, address: &str) -> SourceFacts {
-        SourceFacts {
-            name: name.into(),
-            address: Some(address.into()),
-            ..SourceFacts::default()
-        }
-    }
-
-    #[test]
-    fn the_address_stands_beside_the_name_only_where_it_says_more() {
-        assert_eq!(
-            label(&source("ntp.example.org", "192.0.2.1:123")),
-            "ntp.example.org (192.0.2.1)"
-        );
-        assert_eq!(
-            label(&source("ntp.example.org", "[2001:db8::1]:123")),
-            "ntp.example.org (2001:db8::1)"
-        );
-        assert_eq!(label(&source("192.0.2.1", "192.0.2.1:123")), "192.0.2.1");
-        assert_eq!(
-            label(&source("ntp.example.org:123", "192.0.2.1:123")),
-            "ntp.example.org (192.0.2.1)"
-        );
-        assert_eq!(
-            label(&source("[2001:db8::1]:123", "[2001:db8::1]:123")),
-            "2001:db8::1"
-        );
-        assert_eq!(
-            label(&source("2001:db8::1:123", "[2001:db8::1:123]:123")),
-            "2001:db8::1:123"
-        );
-        assert_eq!(
-            label(&source("192.0.2.1:1123", "192.0.2.1:1123")),
-            "192.0.2.1:1123"
-        );
-        assert_eq!(
-            label(&SourceFacts {
-                name: "ntp.example.org".into(),
-                ..SourceFacts::default()
-            }),
-            "ntp.example.org"
-        );
-    }
 
     #[test]
     fn notes_follow_the_reason() {
