@@ -1,22 +1,22 @@
-//! What has failed, and at which stage.
+//! A failed measurement: the stage, the cause and the remedy.
 
 use ntp_ke::client::{Cause, CertificateFault};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What is being done, in order.
+/// The stages of a measurement, in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Stage {
-    /// Reading whom to believe.
+    /// Reading the certificate authorities.
     Authorities,
-    /// Any stage of key establishment. Plain NTP has its look-up only.
+    /// A stage of NTS-KE. A measurement with plain NTP has only the look-up of these.
     Keys(ntp_ke::client::Stage),
-    /// Asking for the time.
+    /// The exchange of NTP packets.
     Ntp,
 }
 
 impl Stage {
-    /// The word by which the outside world knows it; it never changes.
+    /// The stable word of this stage.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Stage {
         }
     }
 
-    /// Those of a measurement with NTS that come before this one.
+    /// The stages before this one in a measurement with NTS.
     pub(crate) fn before(self) -> Vec<Self> {
         let keys = ntp_ke::client::Stage::ALL.into_iter().map(Self::Keys);
         std::iter::once(Self::Authorities)
@@ -52,25 +52,25 @@ impl Serialize for Stage {
     }
 }
 
-/// Why there is no time.
+/// The failure of a measurement.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Failure {
-    /// What it is, in one word that never changes.
+    /// The stable word of the cause.
     pub code: &'static str,
-    /// What was being done.
+    /// The stage that failed.
     pub stage: Stage,
-    /// What is the matter, for people: one sentence without a capital letter and a full stop. Text
-    /// of others in it is harmless.
+    /// The cause for people: one sentence without a capital letter and a full stop. Text from the
+    /// network in it is sanitized.
     pub message: String,
-    /// What to do about it, in the same form, if `message` does not say so itself.
+    /// The remedy, in the same form, unless `message` contains it.
     pub remedy: Option<String>,
 }
 
 impl Failure {
-    /// Of key establishment, or of a look-up.
+    /// A failure of NTS-KE, or of a look-up.
     pub(crate) fn of_keys(stage: ntp_ke::client::Stage, cause: &Cause) -> Self {
         let remedy = remedy(stage, cause).map(str::to_owned);
-        // These can happen at any stage, and do not say at which.
+        // These can happen at any stage, and their sentence does not name it.
         let anywhere = matches!(
             cause,
             Cause::TimedOut { .. } | Cause::Reset | Cause::Closed | Cause::Network(_)
@@ -88,7 +88,7 @@ impl Failure {
         }
     }
 
-    /// Whether a certificate does not fit the reading of our clock: either may be at fault.
+    /// True if a certificate is not valid at our clock's time: either may be at fault.
     #[must_use]
     pub fn is_about_dates(&self) -> bool {
         matches!(
@@ -98,7 +98,7 @@ impl Failure {
     }
 }
 
-/// What to do where the sentence does not say it.
+/// The remedy where the sentence does not contain it.
 const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static str> {
     use ntp_ke::client::Stage;
     match (stage, cause) {

@@ -1,22 +1,22 @@
-//! What can go wrong with NTP itself, in words.
+//! Failures of the NTP exchange, in words.
 
 use crate::failure::{Failure, Stage};
 use ntp_proto::packet::{Header, KissCode, LeapIndicator};
 use ntp_proto::source::Discard;
 use std::net::SocketAddr;
 
-/// A datagram that is not believed.
+/// A datagram that was not accepted as the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Doubt {
+pub(crate) struct Rejection {
     pub(crate) discard: Discard,
-    /// The kiss that it tells without proof.
+    /// The kiss code in it, which is not authenticated.
     pub(crate) kiss: Option<KissCode>,
-    /// Whether its sender has seen the request: it repeats the random numbers in it.
+    /// True if its sender has seen the request: it repeats the request's random numbers.
     pub(crate) is_close: bool,
 }
 
-impl Doubt {
-    /// Of something that anybody can have sent.
+impl Rejection {
+    /// A datagram that an off-path attacker can have sent.
     pub(crate) const fn of(discard: Discard) -> Self {
         Self {
             discard,
@@ -26,36 +26,35 @@ impl Doubt {
     }
 }
 
-/// Why an exchange has brought no time.
+/// The failure of one exchange.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum NtpFailure {
     /// The request never left.
     NotSent(String),
-    /// Nothing came.
+    /// No reply came.
     Silence,
-    /// Nothing came but the network's word that nobody listens at the port (ICMP).
+    /// The network reports that nothing listens at the port (ICMP).
     PortUnreachable,
-    /// Nothing came but the network's word that there is no way.
+    /// The network reports that the server cannot be reached (ICMP).
     Unreachable(String),
-    /// With NTS: nothing came, though keys were established; and whether a plain request is
-    /// answered.
+    /// With NTS: no reply came although keys were established.
     NtsSilence {
-        /// Whether it is.
+        /// True if a plain request is answered.
         plain_answers: bool,
     },
-    /// Something came, but not the reply.
-    Doubtful(Doubt),
-    /// The server's reply came, and there is no time in it.
-    Useless(Discard, Box<Header>),
-    /// The server gives no new cookies.
+    /// A datagram came that is not the reply.
+    NotTheReply(Rejection),
+    /// The server's reply came without a usable time.
+    NoTime(Discard, Box<Header>),
+    /// The server sends no new cookies, and none is left.
     NoCookies,
 }
 
 /// A sentence and a remedy.
-type Words = (String, Option<&'static str>);
+type Text = (String, Option<&'static str>);
 
-impl Trouble {
-    /// The word by which the outside world knows it; it never changes.
+impl NtpFailure {
+    /// The stable word of this failure.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::NotSent(_) => "send-failed",
@@ -68,31 +67,31 @@ impl Trouble {
             } => "nts-packets-lost",
             Self::PortUnreachable => "port-unreachable",
             Self::Unreachable(_) => "unreachable",
-            Self::Doubtful(doubt) => doubt.discard.word(),
-            Self::Useless(Discard::Kiss(kiss), _) => kiss_word(*kiss),
-            Self::Useless(discard, _) => discard.word(),
+            Self::NotTheReply(rejection) => rejection.discard.word(),
+            Self::NoTime(Discard::Kiss(kiss), _) => kiss_word(*kiss),
+            Self::NoTime(discard, _) => discard.word(),
             Self::NoCookies => "no-cookies",
         }
     }
 
-    /// How much it tells about the server; of several troubles, the one that tells most is shown.
+    /// How informative the failure is about the server; of several, the greatest is reported.
     pub(crate) const fn weight(&self) -> u8 {
         match self {
             Self::NotSent(_) => 0,
             Self::Silence => 1,
             Self::Unreachable(_) => 2,
             Self::PortUnreachable => 3,
-            Self::Doubtful(Doubt {
+            Self::NotTheReply(Rejection {
                 is_close: false, ..
             }) => 4,
-            Self::Doubtful(_) | Self::NtsSilence { .. } | Self::NoCookies => 5,
-            Self::Useless(..) => 6,
+            Self::NotTheReply(_) | Self::NtsSilence { .. } | Self::NoCookies => 5,
+            Self::NoTime(..) => 6,
         }
     }
 
-    /// For people, about the server at this address.
-    pub(crate) fn failure(&self, at: SocketAddr) -> Failure {
-        let (message, remedy) = self.words(at);
+    /// The failure in the report, about the server at this address.
+    pub(crate) fn report(&self, at: SocketAddr) -> Failure {
+        let (message, remedy) = self.text(at);
         Failure {
             code: self.word(),
             stage: Stage::Ntp,
@@ -101,7 +100,7 @@ impl Trouble {
         }
     }
 
-    fn words(&self, at: SocketAddr) -> Words {
+    fn text(&self, at: SocketAddr) -> Text {
         match self {
             Self::NotSent(error) => (
                 format!("the request to {at} cannot be sent ({error})"),
@@ -149,9 +148,9 @@ impl Trouble {
                      whether its NTP service runs there",
                 ),
             ),
-            Self::Doubtful(doubt) => doubtful(doubt, at),
-            Self::Useless(Discard::Kiss(kiss), _) => kissed(*kiss, at),
-            Self::Useless(discard, header) => useless(*discard, header, at),
+            Self::NotTheReply(rejection) => not_the_reply(rejection, at),
+            Self::NoTime(Discard::Kiss(kiss), _) => kiss_text(*kiss, at),
+            Self::NoTime(discard, header) => no_time(*discard, header, at),
             Self::NoCookies => (
                 format!(
                     "{at} answers, but sends no new cookies, so no further request is possible"
@@ -172,14 +171,14 @@ const fn kiss_word(kiss: KissCode) -> &'static str {
     }
 }
 
-/// The letters of a kiss.
+/// The kiss code in letters.
 fn letters(kiss: KissCode) -> String {
     kiss.to_reference_id()
         .letters()
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
-fn kissed(kiss: KissCode, at: SocketAddr) -> Words {
+fn kiss_text(kiss: KissCode, at: SocketAddr) -> Text {
     let kiss_code = letters(kiss);
     match kiss {
         KissCode::Rate => (
@@ -197,7 +196,7 @@ fn kissed(kiss: KissCode, at: SocketAddr) -> Words {
     }
 }
 
-fn useless(discard: Discard, header: &Header, at: SocketAddr) -> Words {
+fn no_time(discard: Discard, header: &Header, at: SocketAddr) -> Text {
     match discard {
         Discard::Unsynchronized => {
             let leap = if header.leap == LeapIndicator::Unsynchronized {
@@ -243,12 +242,12 @@ fn useless(discard: Discard, header: &Header, at: SocketAddr) -> Words {
     }
 }
 
-fn doubtful(doubt: &Doubt, at: SocketAddr) -> Words {
-    let kiss = doubt
+fn not_the_reply(rejection: &Rejection, at: SocketAddr) -> Text {
+    let kiss_code = rejection
         .kiss
         .map(|kiss| format!(", with the kiss code {}", letters(kiss)))
         .unwrap_or_default();
-    match doubt.discard {
+    match rejection.discard {
         Discard::WrongAddress => (
             format!("{at} does not answer, but another address does"),
             Some(
@@ -274,7 +273,7 @@ fn doubtful(doubt: &Doubt, at: SocketAddr) -> Words {
         Discard::Unauthenticated => (
             format!(
                 "keys were established, but the replies of {at} arrive without NTS \
-                 authentication{kiss}"
+                 authentication{kiss_code}"
             ),
             Some(
                 "the NTP server does not support NTS, or something on the path answers in its \
@@ -314,14 +313,14 @@ mod tests {
     use ntp_proto::time::{NtpTimestamp, PollLimits};
     use std::collections::HashSet;
 
-    fn all() -> Vec<Trouble> {
+    fn all() -> Vec<NtpFailure> {
         let header = Header::request(
             Version::V4,
             PollLimits::default().min(),
             NtpTimestamp::UNKNOWN,
         );
-        let useless = |discard| Trouble::Useless(discard, Box::new(header));
-        let doubtful = |discard| Trouble::Doubtful(Doubt::of(discard));
+        let no_time = |discard| NtpFailure::NoTime(discard, Box::new(header));
+        let not_the_reply = |discard| NtpFailure::NotTheReply(Rejection::of(discard));
         let kisses = [
             KissCode::Rate,
             KissCode::Deny,
@@ -329,16 +328,16 @@ mod tests {
             KissCode::Ntsn,
         ];
         let mut all = vec![
-            Trouble::NotSent("no route".into()),
-            Trouble::Silence,
-            Trouble::PortUnreachable,
-            Trouble::Unreachable("no route".into()),
-            Trouble::NtsSilence {
+            NtpFailure::NotSent("no route".into()),
+            NtpFailure::Silence,
+            NtpFailure::PortUnreachable,
+            NtpFailure::Unreachable("no route".into()),
+            NtpFailure::NtsSilence {
                 plain_answers: true,
             },
-            Trouble::NoCookies,
+            NtpFailure::NoCookies,
         ];
-        all.extend(kisses.map(|kiss| useless(Discard::Kiss(kiss))));
+        all.extend(kisses.map(|kiss| no_time(Discard::Kiss(kiss))));
         let discards = [
             Discard::Unsynchronized,
             Discard::InvalidTimestamps,
@@ -346,8 +345,8 @@ mod tests {
             Discard::NegativeDelay,
             Discard::Loop,
         ];
-        all.extend(discards.map(useless));
-        let doubts = [
+        all.extend(discards.map(no_time));
+        let rejections = [
             Discard::WrongAddress,
             Discard::Malformed,
             Discard::NotAReply,
@@ -356,36 +355,36 @@ mod tests {
             Discard::Forged,
             Discard::Nak,
         ];
-        all.extend(doubts.map(doubtful));
+        all.extend(rejections.map(not_the_reply));
         all
     }
 
     #[test]
-    fn each_trouble_has_a_word_of_its_own_and_sentences_that_stand_in_others() {
+    fn each_failure_has_a_word_of_its_own_and_sentences_that_stand_in_others() {
         let at = "192.0.2.1:123".parse().unwrap();
-        let troubles = all();
-        for trouble in &troubles {
-            let failure = trouble.failure(at);
+        let failures = all();
+        for failure in &failures {
+            let report = failure.report(at);
             for sentence in [
-                &failure.message,
-                failure.remedy.as_ref().unwrap_or(&failure.message),
+                &report.message,
+                report.remedy.as_ref().unwrap_or(&report.message),
             ] {
                 let plain = sentence.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit());
                 assert!(plain && !sentence.ends_with('.'), "{sentence}");
             }
         }
-        let words: HashSet<&str> = troubles.iter().map(Trouble::word).collect();
-        assert_eq!(words.len(), troubles.len());
+        let words: HashSet<&str> = failures.iter().map(NtpFailure::word).collect();
+        assert_eq!(words.len(), failures.len());
     }
 
     #[test]
-    fn a_kiss_without_proof_is_told_beside_the_missing_authentication() {
-        let doubt = Doubt {
+    fn a_kiss_without_proof_is_reported_beside_the_missing_authentication() {
+        let rejection = Rejection {
             discard: Discard::Unauthenticated,
             kiss: Some(KissCode::Deny),
             is_close: true,
         };
-        let failure = Trouble::Doubtful(doubt).failure("192.0.2.1:123".parse().unwrap());
+        let failure = NtpFailure::NotTheReply(rejection).report("192.0.2.1:123".parse().unwrap());
         assert!(
             failure
                 .message
