@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ntp_observe::{DEFAULT_OBSERVATION_PATH, Document, FetchError, SCHEMA};
+use ntp_observe::{DEFAULT_OBSERVATION_PATH, Document, FetchError, SCHEMA, StableWord as _};
 use serde_json::json;
 
 use crate::args::Args;
@@ -72,19 +72,20 @@ fn show(args: &Args, document: &Document, page: Page) {
 
 /// Why there is nothing to show.
 struct Failure {
-    code: &'static str,
+    code: String,
     message: String,
 }
 
 impl Failure {
-    fn new(code: &'static str, message: String) -> Self {
+    fn new(code: &str, message: String) -> Self {
+        let code = code.to_owned();
         Self { code, message }
     }
 }
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self::new(error.word(), error.to_string())
     }
 }
 

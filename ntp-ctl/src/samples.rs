@@ -2,9 +2,10 @@
 
 use ntp_observe::{
     CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts,
-    Document, KeysetFacts, Leap, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, OneWay,
-    PacketCounts, ServerFacts, SourceCounts, SourceFacts, SourceReason, SourceState,
-    SteeringObstacle, SystemFacts, SystemReason, TimestampCounts,
+    DisciplineName, DisciplineState, Document, KeysetFacts, Leap, NtsFacts, NtsKeErrorFacts,
+    NtsKeReason, NtsKeServerFacts, NtsKeStage, NtsKeState, OneWay, PacketCounts, ServerFacts,
+    SourceCounts, SourceFacts, SourceMode, SourceReason, SourceState, SteeringObstacle,
+    SystemFacts, SystemReason, TimestampCounts,
 };
 
 fn daemon() -> DaemonFacts {
@@ -22,7 +23,7 @@ pub(crate) fn source(id: u64, name: &str, address: &str) -> SourceFacts {
         id,
         name: name.into(),
         address: Some(address.into()),
-        mode: "server".into(),
+        mode: SourceMode::Server,
         ..SourceFacts::default()
     }
 }
@@ -108,8 +109,8 @@ pub(crate) fn synchronized() -> Document {
             accumulated_steps_threshold_s: Some(1800.0),
             step_count: 2,
             discipline: DisciplineFacts {
-                name: "pll-fll".into(),
-                state: "synchronized".into(),
+                name: DisciplineName::PllFll,
+                state: DisciplineState::Synchronized,
             },
             source_counts: SourceCounts {
                 known: 4,
@@ -217,7 +218,7 @@ fn certificate_end() -> Date {
 /// A good source with NTS that has this many cookies left.
 pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
     SourceFacts {
-        mode: "nts".into(),
+        mode: SourceMode::Nts,
         nts: Some(NtsFacts {
             ke_server: "nts.example.org:4461".into(),
             ke_state: NtsKeState::Established,
@@ -237,8 +238,8 @@ pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
 /// Why there are no keys.
 pub(crate) fn ke_error() -> NtsKeErrorFacts {
     NtsKeErrorFacts {
-        stage: "tcp".into(),
-        word: "connection-refused".into(),
+        stage: NtsKeStage::Tcp,
+        reason: NtsKeReason::ConnectionRefused,
         message:
             "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a \
              firewall says so; is the port right?"
@@ -253,11 +254,11 @@ pub(crate) fn nts_without_keys() -> SourceFacts {
     SourceFacts {
         id: 2,
         name: "nts.example.org:4461".into(),
-        mode: "nts".into(),
+        mode: SourceMode::Nts,
         state: SourceState::Waiting,
         reason: SourceReason::NtsKeFailed {
             stage: error.stage.clone(),
-            word: error.word.clone(),
+            reason: error.reason.clone(),
             message: error.message.clone(),
             retry_in_s: Some(64.0),
         },

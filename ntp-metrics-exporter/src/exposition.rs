@@ -5,7 +5,9 @@ mod nts;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use ntp_observe::{Document, FetchError, ServerFacts, SourceFacts, SystemReason, TimestampCounts};
+use ntp_observe::{
+    Document, FetchError, ServerFacts, SourceFacts, StableWord, SystemReason, TimestampCounts,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -44,7 +46,7 @@ impl Collector for Exposition {
             Err(error) => page.gauges(
                 "ntp_fetch_error",
                 "1, with the reason why the daemon could not be asked.",
-                [(vec![("reason", error.code())], 1.0)],
+                [(vec![("reason", error.word())], 1.0)],
             ),
         }
     }
@@ -133,7 +135,7 @@ impl Page<'_> {
                         labels,
                         &[
                             ("state", source.state.word()),
-                            ("reason", source.reason.code()),
+                            ("reason", source.reason.word()),
                         ],
                     ),
                     1.0,
@@ -355,7 +357,7 @@ fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a>
 
 /// The words of the reasons, each once: a series must not come twice.
 fn codes(reasons: &[SystemReason]) -> impl Iterator<Item = &str> {
-    let codes: BTreeSet<&str> = reasons.iter().map(SystemReason::code).collect();
+    let codes: BTreeSet<&str> = reasons.iter().map(StableWord::word).collect();
     codes.into_iter()
 }
 

@@ -2,8 +2,8 @@
 
 use ntp_observe::{
     CertificateFacts, ClockFacts, ClockMode, DaemonFacts, Date, Document, KeysetFacts, Leap,
-    NtsFacts, NtsKeServerFacts, NtsKeState, PacketCounts, ServerFacts, SourceFacts, SourceReason,
-    SourceState, SystemFacts, SystemReason, TimestampCounts,
+    NtsFacts, NtsKeServerFacts, NtsKeState, PacketCounts, ServerFacts, SourceFacts, SourceMode,
+    SourceReason, SourceState, SystemFacts, SystemReason, TimestampCounts,
 };
 
 /// A synchronized daemon with one good source, one without an address, and one listening address.
@@ -62,7 +62,7 @@ fn good_source() -> SourceFacts {
         id: 1,
         name: "ntp1.example.org".into(),
         address: Some("192.0.2.1:123".into()),
-        mode: "server".into(),
+        mode: SourceMode::Server,
         state: SourceState::Selected,
         reason: SourceReason::SystemPeer,
         poll_s: Some(64.0),

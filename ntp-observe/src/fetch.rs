@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::{Document, SCHEMA, read_document};
+use crate::{DecodeError, Document, StableWord, read_document};
 
 /// The largest document that is read.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
@@ -64,21 +64,9 @@ pub enum FetchError {
         /// The path that was tried.
         path: PathBuf,
     },
-    /// The daemon speaks another version of the document.
-    #[error(
-        "this program reads schema {SCHEMA}, but the daemon speaks schema {daemon}: use the \
-         program of the same release as the daemon"
-    )]
-    UnknownSchema {
-        /// The daemon's version.
-        daemon: u32,
-    },
-    /// What came is not a document.
-    #[error(
-        "what the socket sent is not a state document ({0}): is this the observation socket of an \
-         ntp-daemon (`observation-path`)?"
-    )]
-    BadJson(#[from] serde_json::Error),
+    /// The text is not a document that this program reads.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// Anything else that the operating system says.
     #[error("cannot read the daemon's state from {path}: {error}")]
     Io {
@@ -89,18 +77,16 @@ pub enum FetchError {
     },
 }
 
-impl FetchError {
-    /// A stable word for this refusal, for programs.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl StableWord for FetchError {
+    fn word(&self) -> &str {
         match self {
             Self::NoSocket { .. } => "no-socket",
             Self::Permission { .. } => "no-permission",
             Self::Stale { .. } => "stale-socket",
             Self::TimedOut { .. } => "timed-out",
             Self::TooLarge { .. } => "too-large",
-            Self::UnknownSchema { .. } => "unknown-schema",
-            Self::BadJson(_) => "bad-json",
+            Self::Decode(DecodeError::UnknownSchema { .. }) => "unknown-schema",
+            Self::Decode(DecodeError::BadJson(_)) => "bad-json",
             Self::Io { .. } => "io-error",
         }
     }
@@ -115,7 +101,7 @@ pub fn fetch(path: &Path, timeout: Duration) -> Result<Document, FetchError> {
     connect(path, timeout)
         .and_then(|stream| read_all(&stream, deadline))
         .map_err(|error| explain(error, path, timeout))
-        .and_then(|text| read_document(&text))
+        .and_then(|text| Ok(read_document(&text)?))
 }
 
 /// Connects in a thread of its own, because `connect` waits without limit for a daemon that has
@@ -215,7 +201,7 @@ mod tests {
     fn a_daemon_of_another_schema_is_refused() {
         assert!(matches!(
             fetch_from(br#"{"schema":7}"#.to_vec()),
-            Err(FetchError::UnknownSchema { daemon: 7 })
+            Err(FetchError::Decode(DecodeError::UnknownSchema { daemon: 7 }))
         ));
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Date;
+use crate::stable_word::stable_words;
+use crate::{Date, NtsKeReason, NtsKeStage};
 
 /// The keys and cookies of one source whose time is authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,8 +45,7 @@ pub struct NtsFacts {
 }
 
 /// How far key establishment with a server is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NtsKeState {
     /// It has not been tried yet, or is to be tried again although nothing failed; the next attempt
     /// is scheduled.
@@ -58,33 +58,25 @@ pub enum NtsKeState {
     /// The last attempt failed; the next one is scheduled. Earlier keys may still be in use.
     Failed,
     /// A word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
 
-impl NtsKeState {
-    /// The stable word of this state, as it stands in the document.
-    #[must_use]
-    pub fn word(&self) -> &str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Establishing => "establishing",
-            Self::Established => "established",
-            Self::Failed => "failed",
-            Self::Other(word) => word,
-        }
-    }
-}
+stable_words!(NtsKeState {
+    Waiting => "waiting",
+    Establishing => "establishing",
+    Established => "established",
+    Failed => "failed",
+});
 
 /// Why key establishment came to nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsKeErrorFacts {
-    /// The stage that failed, a stable word: `dns`, `tcp`, `tls`, `certificate`, `alpn`, `records`
-    /// or `ntp-address`.
-    pub stage: String,
-    /// The reason, a stable word.
-    pub word: String,
+    /// The stage that failed.
+    pub stage: NtsKeStage,
+    /// The reason of the failure.
+    #[serde(rename = "word")]
+    pub reason: NtsKeReason,
     /// The same in a sentence with what no word can hold: addresses, names, dates, what the
     /// operating system said.
     pub message: String,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, Leap, NtsFacts};
+use crate::stable_word::stable_words;
+use crate::{Date, Leap, NtsFacts, NtsKeReason, NtsKeStage, StableWord};
 
 /// One association with a server; the members of a pool are one each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,8 +17,8 @@ pub struct SourceFacts {
     /// Address and port (`192.0.2.1:123`, `[2001:db8::1]:123`); `null` while the name has no
     /// address.
     pub address: Option<String>,
-    /// The mode of the configuration: `server`, `pool`, `nts`, ….
-    pub mode: String,
+    /// The mode of its section in the configuration.
+    pub mode: SourceMode,
     /// What the source is to us now.
     pub state: SourceState,
     /// Why it is that.
@@ -87,6 +88,26 @@ pub struct SourceFacts {
     pub nts: Option<NtsFacts>,
 }
 
+/// The mode of a source in the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SourceMode {
+    /// One server, without NTS.
+    #[default]
+    Server,
+    /// A pool of servers, without NTS.
+    Pool,
+    /// One server with NTS.
+    Nts,
+    /// A word of a newer daemon.
+    Other(String),
+}
+
+stable_words!(SourceMode {
+    Server => "server",
+    Pool => "pool",
+    Nts => "nts",
+});
+
 /// The two ways of one exchange. Each contains the offset, with opposite signs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OneWay {
@@ -130,8 +151,7 @@ pub struct TimestampCounts {
 }
 
 /// What a source is to us.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SourceState {
     /// The system peer: our stratum and reference id come from it.
     Selected,
@@ -153,32 +173,23 @@ pub enum SourceState {
     /// Its name has no address yet.
     Unresolved,
     /// A word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
 
-impl SourceState {
-    /// The stable word of this state, as it stands in the document.
-    #[must_use]
-    pub fn word(&self) -> &str {
-        match self {
-            Self::Selected => "selected",
-            Self::Combined => "combined",
-            Self::Outlier => "outlier",
-            Self::Falseticker => "falseticker",
-            Self::Unusable => "unusable",
-            Self::Waiting => "waiting",
-            Self::Unreachable => "unreachable",
-            Self::Demobilized => "demobilized",
-            Self::Unresolved => "unresolved",
-            Self::Other(word) => word,
-        }
-    }
-}
+stable_words!(SourceState {
+    Selected => "selected",
+    Combined => "combined",
+    Outlier => "outlier",
+    Falseticker => "falseticker",
+    Unusable => "unusable",
+    Waiting => "waiting",
+    Unreachable => "unreachable",
+    Demobilized => "demobilized",
+    Unresolved => "unresolved",
+});
 
 /// The cause for which the network, or this machine, does not carry a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkCause {
     /// There is no route to the network (`ENETUNREACH`).
     NoRoute,
@@ -187,9 +198,14 @@ pub enum NetworkCause {
     /// A firewall forbids it (`EACCES`, `EPERM`).
     Prohibited,
     /// Something else, or a word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
+
+stable_words!(NetworkCause {
+    NoRoute => "no-route",
+    HostUnreachable => "host-unreachable",
+    Prohibited => "prohibited",
+});
 
 impl Default for NetworkCause {
     fn default() -> Self {
@@ -341,11 +357,13 @@ pub enum SourceReason {
     },
     /// Keys and cookies could not be had. As a note: earlier ones are still in use.
     NtsKeFailed {
-        /// The stage that failed, see [`NtsKeErrorFacts::stage`](crate::NtsKeErrorFacts::stage).
-        stage: String,
-        /// The reason, a stable word.
-        word: String,
-        /// The reason, see [`NtsKeErrorFacts::message`](crate::NtsKeErrorFacts::message).
+        /// The stage that failed.
+        stage: NtsKeStage,
+        /// The reason of the failure.
+        #[serde(rename = "word")]
+        reason: NtsKeReason,
+        /// The reason in a sentence, see
+        /// [`NtsKeErrorFacts::message`](crate::NtsKeErrorFacts::message).
         message: String,
         /// When it is tried again.
         retry_in_s: Option<f64>,
@@ -368,10 +386,8 @@ pub enum SourceReason {
     },
 }
 
-impl SourceReason {
-    /// The stable word of this reason, as it stands in the document under `code`.
-    #[must_use]
-    pub fn code(&self) -> &str {
+impl StableWord for SourceReason {
+    fn word(&self) -> &str {
         match self {
             Self::SystemPeer => "system-peer",
             Self::UsedInTheMean => "used-in-the-mean",

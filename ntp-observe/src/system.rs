@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, SteeringObstacle};
+use crate::stable_word::stable_words;
+use crate::{Date, StableWord, SteeringObstacle};
 
 /// The system's variables (RFC 5905 §11.2) and the verdict about them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,12 +79,51 @@ impl SystemFacts {
 /// The control loop that steers the clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisciplineFacts {
-    /// Its name (`estimate` or `pll-fll`).
-    pub name: String,
-    /// Its state, one word (RFC 5905 §11.3: `never-set`, `frequency-measured`, `synchronized`,
-    /// `spike`, …).
-    pub state: String,
+    /// The name of its algorithm.
+    pub name: DisciplineName,
+    /// Its state.
+    pub state: DisciplineState,
 }
+
+/// The algorithm of the control loop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DisciplineName {
+    /// The estimator of this daemon.
+    #[default]
+    Estimate,
+    /// The loops of RFC 5905 §11.3.
+    PllFll,
+    /// A word of a newer daemon.
+    Other(String),
+}
+
+stable_words!(DisciplineName {
+    Estimate => "estimate",
+    PllFll => "pll-fll",
+});
+
+/// The state of the control loop (RFC 5905 §11.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DisciplineState {
+    /// The clock has never been set (NSET).
+    #[default]
+    NeverSet,
+    /// The frequency of the clock is being measured (FREQ).
+    MeasuringFrequency,
+    /// The clock is synchronized (SYNC).
+    Synchronized,
+    /// A large offset was seen and is not trusted yet (SPIK).
+    Spike,
+    /// A word of a newer daemon.
+    Other(String),
+}
+
+stable_words!(DisciplineState {
+    NeverSet => "never-set",
+    MeasuringFrequency => "measuring-frequency",
+    Synchronized => "synchronized",
+    Spike => "spike",
+});
 
 /// How many sources there are, and how many take part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,8 +139,7 @@ pub struct SourceCounts {
 }
 
 /// The warning of a leap second (RFC 5905 §7.3, leap).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Leap {
     /// No leap second is announced.
     None,
@@ -112,9 +151,15 @@ pub enum Leap {
     #[default]
     Unsynchronized,
     /// A word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
+
+stable_words!(Leap {
+    None => "none",
+    Insert => "insert",
+    Delete => "delete",
+    Unsynchronized => "unsynchronized",
+});
 
 impl Leap {
     /// The two bits of the packet header; `None` for a word of a newer daemon.
@@ -318,10 +363,8 @@ pub enum SystemReason {
     },
 }
 
-impl SystemReason {
-    /// The stable word of this reason, as it stands in the document under `code`.
-    #[must_use]
-    pub fn code(&self) -> &str {
+impl StableWord for SystemReason {
+    fn word(&self) -> &str {
         match self {
             Self::Starting => "starting",
             Self::NoSourcesConfigured => "no-sources-configured",

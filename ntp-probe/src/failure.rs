@@ -1,6 +1,7 @@
 //! A failed measurement: the stage, the cause and the remedy.
 
 use ntp_ke::client::{Cause, CertificateFault};
+use ntp_observe::{NtsKeReason, StableWord};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -15,17 +16,17 @@ pub enum Stage {
     Ntp,
 }
 
-impl Stage {
-    /// The stable word of this stage.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for Stage {
+    fn word(&self) -> &str {
         match self {
             Self::Authorities => "authorities",
             Self::Keys(stage) => stage.word(),
             Self::Ntp => "ntp",
         }
     }
+}
 
+impl Stage {
     /// The stages before this one in a measurement with NTS.
     pub(crate) fn before(self) -> Vec<Self> {
         let keys = ntp_ke::client::Stage::ALL.into_iter().map(Self::Keys);
@@ -92,8 +93,8 @@ impl Failure {
     #[must_use]
     pub fn is_about_dates(&self) -> bool {
         matches!(
-            self.code,
-            "certificate-not-yet-valid" | "certificate-expired"
+            NtsKeReason::from(self.code),
+            NtsKeReason::CertificateNotYetValid | NtsKeReason::CertificateExpired
         )
     }
 }
@@ -122,5 +123,18 @@ const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static 
         ),
         (_, Cause::TimedOut { .. }) => Some("try again with a longer --timeout"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ntp_observe::NtsKeStage;
+
+    #[test]
+    fn every_stage_of_key_establishment_is_known_to_the_document() {
+        for stage in ntp_ke::client::Stage::ALL {
+            let known = NtsKeStage::from(stage.word());
+            assert!(!matches!(known, NtsKeStage::Other(_)), "{known:?}");
+        }
     }
 }

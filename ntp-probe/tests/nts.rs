@@ -3,6 +3,7 @@
 mod servers;
 
 use ntp_config::{HostPort, Trust};
+use ntp_observe::StableWord;
 use ntp_probe::{NtsReport, Options, nts};
 use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::server::{AccessList, AccessPolicy, FilterAction, ServedState, ServerConfig};
@@ -49,7 +50,7 @@ async fn asked_briefly(authority: &Authority, server: SocketAddr) -> NtsReport {
 }
 
 /// The stage, the word and both sentences of a failure.
-fn failure(report: &NtsReport) -> (&'static str, &'static str, String) {
+fn failure(report: &NtsReport) -> (&str, &'static str, String) {
     let failure = report.outcome.as_ref().unwrap_err();
     let sentence = format!(
         "{}; {}",
@@ -59,8 +60,8 @@ fn failure(report: &NtsReport) -> (&'static str, &'static str, String) {
     (failure.stage.word(), failure.code, sentence)
 }
 
-fn stages(report: &NtsReport) -> Vec<&'static str> {
-    report.stages.iter().map(|stage| stage.word()).collect()
+fn stages(report: &NtsReport) -> Vec<&str> {
+    report.stages.iter().map(StableWord::word).collect()
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Reasons that have to do with sources with and without NTS, in sentences with a remedy.
 
-use ntp_observe::{Document, SourceReason, SystemReason};
+use ntp_observe::{Document, SourceReason, StableWord as _, SystemReason};
 
 use crate::messages::Message;
 use crate::messages::source_name::label_of;
@@ -75,7 +75,7 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Message {
                 ke_server.rsplit_once(':').map_or("4460", |(_, port)| port)
             ),
         ),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn source(reason: &SourceReason) -> Message {
             format!("leads to the same server as {source}, and one server counts once"),
             "name another server",
         ),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 

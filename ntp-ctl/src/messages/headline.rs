@@ -1,6 +1,6 @@
 //! The cause that all sources have in common, in one sentence for the first line.
 
-use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason, SystemReason};
+use ntp_observe::{Document, NetworkCause, NtsKeStage, SourceFacts, SourceReason, SystemReason};
 
 use crate::messages::Message;
 use crate::messages::nts::nts_reason;
@@ -326,15 +326,15 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
             "give no NTS keys: NTS-KE gets no answer",
         ),
         SourceReason::NtsKeFailed { stage, .. } => {
-            let why = match stage.as_str() {
-                "dns" => ": name not resolved",
-                "tcp" => ": no connection",
-                "tls" => ": no TLS connection",
-                "certificate" => ": certificate not trusted",
-                "alpn" => ": NTS-KE not offered",
-                "records" => ": NTS-KE refused",
-                "ntp-address" => ": NTP server not found",
-                _ => "",
+            let why = match stage {
+                NtsKeStage::Dns => ": name not resolved",
+                NtsKeStage::Tcp => ": no connection",
+                NtsKeStage::Tls => ": no TLS connection",
+                NtsKeStage::Certificate => ": certificate not trusted",
+                NtsKeStage::Alpn => ": NTS-KE not offered",
+                NtsKeStage::Records => ": NTS-KE refused",
+                NtsKeStage::NtpAddress => ": NTP server not found",
+                NtsKeStage::Other(_) => "",
             };
             Predicate::new(
                 format!("gives no NTS keys{why}"),

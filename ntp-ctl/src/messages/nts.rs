@@ -1,14 +1,17 @@
-//! Reasons of a source that have to do with NTS, in sentences with a remedy.
+//! Reasons of a source that concern NTS, in sentences with a remedy.
 
-use ntp_observe::{NtsFacts, NtsKeState, SourceFacts, SourceReason};
+use ntp_observe::{
+    NtsFacts, NtsKeErrorFacts, NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason,
+    StableWord as _,
+};
 
 use crate::messages::{Message, next_try};
 
-/// Why a source with NTS may stay silent where one without is heard.
+/// The hint that NTS packets may be dropped where plain ones pass.
 pub(crate) const LONGER: &str = "NTS packets are longer than plain ones, and some networks drop \
                                  them: does another network let them through?";
 
-/// The pattern of the reasons that have to do with NTS itself. A `match` that uses it stays
+/// The pattern of the reasons that concern NTS itself. A `match` that uses it stays
 /// exhaustive.
 macro_rules! nts_reason {
     () => {
@@ -23,7 +26,7 @@ macro_rules! nts_reason {
 }
 pub(crate) use nts_reason;
 
-/// One of the reasons in words.
+/// The message for one of these reasons.
 pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
         SourceReason::NtsEstablishing => Message::plain(format!(
@@ -35,17 +38,22 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
                 "the NTS-KE server {} has not answered for {waited_s:.0} s",
                 ke_server(source)
             ),
-            format!(
-                "is the server up, and does every firewall let TCP port {} through?",
-                ke_port(source)
-            ),
+            reachable(source),
         ),
         SourceReason::NtsKeFailed {
             stage,
-            word,
+            reason,
             message,
             retry_in_s,
-        } => failure([stage, word, message], source, *retry_in_s),
+        } => {
+            let error = NtsKeErrorFacts {
+                stage: stage.clone(),
+                reason: reason.clone(),
+                message: message.clone(),
+                ..NtsKeErrorFacts::default()
+            };
+            failure(&error, source, *retry_in_s)
+        }
         SourceReason::NtsKeysRefused => Message::plain(
             "the server no longer accepts our cookies (NTSN), as after the loss of its own keys; \
              new keys are being fetched",
@@ -64,59 +72,56 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
             "add a source, set the clock by hand, or allow it with [synchronization] \
              first-time-from = \"single\"",
         ),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
-/// A failed key establishment that no reason and no note tells of.
-pub(crate) fn untold_failure(source: &SourceFacts) -> Option<Message> {
+/// A failed key establishment that neither the reason nor a note reports.
+pub(crate) fn unreported_failure(source: &SourceFacts) -> Option<Message> {
     let nts = source
         .nts
         .as_ref()
         .filter(|nts| nts.ke_state == NtsKeState::Failed)?;
-    let told = |reason: &SourceReason| matches!(reason, SourceReason::NtsKeFailed { .. });
-    if told(&source.reason) || source.notes.iter().any(told) {
+    let reports = |reason: &SourceReason| matches!(reason, SourceReason::NtsKeFailed { .. });
+    if reports(&source.reason) || source.notes.iter().any(reports) {
         return None;
     }
-    let error = nts.last_ke_error.as_ref()?;
-    Some(failure(
-        [&error.stage, &error.word, &error.message],
-        source,
-        nts.next_ke_in_s,
-    ))
+    nts.last_ke_error
+        .as_ref()
+        .map(|error| failure(error, source, nts.next_ke_in_s))
 }
 
-/// What came to nothing, in words.
-fn stage(stage: &str) -> String {
+/// The stage that failed, as the cause.
+fn stage(stage: &NtsKeStage) -> String {
     match stage {
-        "dns" => "the name of the NTS-KE server cannot be resolved",
-        "tcp" => "the NTS-KE server cannot be reached",
-        "tls" => "no TLS connection to the NTS-KE server can be made",
-        "certificate" => "the certificate of the NTS-KE server is not trusted",
-        "alpn" => "the server does not offer NTS key establishment (NTS-KE)",
-        "records" => "the NTS-KE server refused",
-        "ntp-address" => "the NTP server that the NTS-KE server names cannot be found",
-        other => return format!("NTS key establishment failed at the stage `{other}`"),
+        NtsKeStage::Dns => "the name of the NTS-KE server cannot be resolved",
+        NtsKeStage::Tcp => "the NTS-KE server cannot be reached",
+        NtsKeStage::Tls => "no TLS connection to the NTS-KE server can be made",
+        NtsKeStage::Certificate => "the certificate of the NTS-KE server is not trusted",
+        NtsKeStage::Alpn => "the server does not offer NTS key establishment (NTS-KE)",
+        NtsKeStage::Records => "the NTS-KE server refused",
+        NtsKeStage::NtpAddress => "the NTP server that the NTS-KE server names cannot be found",
+        NtsKeStage::Other(word) => {
+            return format!("NTS key establishment failed at the stage `{word}`");
+        }
     }
     .to_owned()
 }
 
-fn failure(
-    [at, word, message]: [&str; 3],
-    source: &SourceFacts,
-    retry_in_s: Option<f64>,
-) -> Message {
-    let message = if message.is_empty() { word } else { message };
+fn failure(error: &NtsKeErrorFacts, source: &SourceFacts, retry_in_s: Option<f64>) -> Message {
+    let message = match error.message.as_str() {
+        "" => error.reason.word(),
+        message => message,
+    };
     let kept = if source.nts.as_ref().is_some_and(has_keys) {
         "no new NTS keys"
     } else {
         "no NTS keys"
     };
-    let cause = format!("{kept}{}: {}", next_try(retry_in_s), stage(at));
     Message {
-        cause,
+        cause: format!("{kept}{}: {}", next_try(retry_in_s), stage(&error.stage)),
         detail: Some(message.to_owned()),
-        remedy: remedy(at, word, source),
+        remedy: remedy(&error.stage, &error.reason, source),
     }
 }
 
@@ -124,48 +129,57 @@ fn has_keys(nts: &NtsFacts) -> bool {
     nts.aead.is_some() && nts.cookies > 0
 }
 
-/// What to do. Where the daemon's message says that by itself, as it does where it has to name what
-/// is in a certificate, nothing is added.
-fn remedy(stage: &str, word: &str, source: &SourceFacts) -> Option<String> {
-    let remedy = match (stage, word) {
-        (_, "no-authorities") => {
+/// The remedy. `None` where the daemon's message contains it, as it does where it names the content
+/// of a certificate.
+fn remedy(stage: &NtsKeStage, reason: &NtsKeReason, source: &SourceFacts) -> Option<String> {
+    use NtsKeReason as Reason;
+    use NtsKeStage as Stage;
+    const INFORM: &str = "inform the server's operator, or use another server";
+    let remedy = match (stage, reason) {
+        (_, Reason::NoAuthorities) => {
             "make the files of `certificate-authority` readable for the daemon"
         }
-        ("tcp", "timed-out" | "unreachable" | "connection-reset" | "network-error") => {
-            let port = ke_port(source);
-            return Some(format!(
-                "is the server up, and does every firewall let TCP port {port} through?"
-            ));
-        }
-        ("tls" | "alpn" | "records", "timed-out" | "connection-reset" | "connection-closed") => {
-            "is the server overloaded, or does something on the path interfere with TLS?"
-        }
-        ("certificate", "certificate-wrong-name") => {
+        (
+            Stage::Tcp,
+            Reason::TimedOut | Reason::Unreachable | Reason::ConnectionReset | Reason::NetworkError,
+        ) => return Some(reachable(source)),
+        (
+            Stage::Tls | Stage::Alpn | Stage::Records,
+            Reason::TimedOut | Reason::ConnectionReset | Reason::ConnectionClosed,
+        ) => "is the server overloaded, or does something on the path interfere with TLS?",
+        (Stage::Certificate, Reason::CertificateWrongName) => {
             "set the `address` of the source to a name in the certificate"
         }
-        ("certificate", "pinned-key-mismatch") => {
+        (Stage::Certificate, Reason::PinnedKeyMismatch) => {
             "does the server have a new key? If its operator confirms it, add the hash to \
              `pinned-keys`; `ntp-ctl nts` shows it"
         }
         (
-            "certificate",
-            "certificate-not-yet-valid" | "certificate-expired" | "certificate-unknown-issuer",
-        ) => {
-            return None;
-        }
-        ("certificate" | "tls", "tls-alert" | "tls-error") | ("certificate", _) => {
-            "inform the server's operator, or use another server"
-        }
-        ("records", "no-common-aead") => {
+            Stage::Certificate,
+            Reason::CertificateNotYetValid
+            | Reason::CertificateExpired
+            | Reason::CertificateUnknownIssuer,
+        ) => return None,
+        (Stage::Records, Reason::NoCommonAead) => {
             "add to `aead-algorithms`; every NTS server supports AES-SIV-CMAC-256"
         }
-        ("records" | "ntp-address", _) => "inform the server's operator, or use another server",
+        (Stage::Tls, Reason::TlsAlert | Reason::TlsError)
+        | (Stage::Certificate | Stage::Records | Stage::NtpAddress, _) => INFORM,
         _ => return None,
     };
     Some(remedy.to_owned())
 }
 
-/// The server of keys by the name that it has in the configuration.
+/// The remedy for an NTS-KE server that does not answer.
+fn reachable(source: &SourceFacts) -> String {
+    format!(
+        "is the server up, and does every firewall let TCP port {} through? `ntp-ctl nts` with its \
+         name tests it",
+        ke_port(source)
+    )
+}
+
+/// The NTS-KE server as configured.
 fn ke_server(source: &SourceFacts) -> &str {
     source
         .nts
@@ -185,10 +199,10 @@ mod tests {
     use crate::messages::source::sentence;
     use crate::samples;
 
-    fn failed(stage: &str, word: &str) -> SourceFacts {
+    fn failed(stage: &str, reason: &str) -> SourceFacts {
         let reason = SourceReason::NtsKeFailed {
             stage: stage.into(),
-            word: word.into(),
+            reason: reason.into(),
             message: "so it says".into(),
             retry_in_s: Some(64.0),
         };

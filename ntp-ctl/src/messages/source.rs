@@ -1,6 +1,6 @@
 //! Reasons of a source, in sentences with a remedy.
 
-use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
+use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState, StableWord as _};
 
 use crate::messages::authentication;
 use crate::messages::nts::{self, nts_reason};
@@ -48,7 +48,7 @@ fn notes(source: &SourceFacts) -> impl Iterator<Item = Message> {
         .iter()
         .filter(|note| **note != source.reason)
         .map(|note| reason(note, source));
-    notes.chain(nts::untold_failure(source))
+    notes.chain(nts::unreported_failure(source))
 }
 
 fn with_notes(mut sentence: String, source: &SourceFacts) -> String {
@@ -129,7 +129,7 @@ fn judgment(reason: &SourceReason) -> Message {
             "has given {} of the {need} needed",
             count(u64::from(*have), "sample")
         )),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -199,7 +199,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Message {
             },
         )
         .with_detail(Some(error.clone())),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -325,7 +325,7 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Message {
         SourceReason::SynchronizationLoop => {
             Message::new("the server takes its time from us", "use another server")
         }
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -370,7 +370,7 @@ fn kiss(reason: &SourceReason, source: &SourceFacts) -> Message {
                 "the server asks for fewer requests (kiss code RATE): {every}"
             ))
         }
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -386,7 +386,7 @@ fn name(reason: &SourceReason) -> Message {
             "every address of its name is in use, refused or ignored{}",
             next_try(*retry_in_s)
         )),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reasons of the system and of the clock, in sentences with a remedy.
 
-use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
+use ntp_observe::{
+    ClockFacts, ClockMode, Document, StableWord as _, SteeringObstacle, SystemReason,
+};
 
 use crate::messages::{Message, authentication, headline, source_name};
 use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};
@@ -133,7 +135,7 @@ fn selection(reason: &SystemReason, document: &Document) -> Message {
                 "see the reasons below the table",
             )
         }),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -172,7 +174,7 @@ fn ageing(reason: &SystemReason) -> Message {
             format!("the last usable measurement was {} ago", span(*age_s)),
             "see the reasons below the table: is the network down?",
         ),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -244,7 +246,7 @@ fn correction(reason: &SystemReason) -> Message {
             "give the daemon the capability CAP_SYS_TIME",
         )
         .with_detail(some(error)),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 
@@ -294,7 +296,7 @@ fn disturbed(reason: &SystemReason) -> Message {
             "it ran at {}, which this daemon had not set",
             ppm(*found_ratio)
         ))),
-        other => Message::unknown(other.code()),
+        other => Message::unknown(other.word()),
     }
 }
 

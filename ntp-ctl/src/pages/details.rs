@@ -1,6 +1,6 @@
 //! Everything about one source.
 
-use ntp_observe::{Leap, SourceFacts, TimestampCounts};
+use ntp_observe::{Leap, SourceFacts, StableWord as _, TimestampCounts};
 
 use crate::messages::source::sentence;
 use crate::messages::source_name::{host, label};
@@ -35,7 +35,7 @@ pub(crate) fn lines(source: &SourceFacts, width: usize) -> String {
     let heading = wrap_with(
         "",
         "  ",
-        &format!("{}, {}", label(source), source.mode),
+        &format!("{}, {}", label(source), source.mode.word()),
         width,
     );
     let facts = facts

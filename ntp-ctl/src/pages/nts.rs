@@ -2,7 +2,7 @@
 
 use ntp_observe::{
     CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
-    NtsKeState,
+    NtsKeState, StableWord as _,
 };
 
 use crate::terminal::wrap;
@@ -78,7 +78,7 @@ fn establishment(nts: &NtsFacts) -> String {
         text.push_str(&format!("; failed: {failures}"));
     }
     if let Some(NtsKeErrorFacts {
-        stage: at,
+        stage,
         message,
         ago_s,
         ..
@@ -90,14 +90,17 @@ fn establishment(nts: &NtsFacts) -> String {
         } else {
             format!(": {message}")
         };
-        text.push_str(&format!("; last failure {} ago ({at}){why}", span(*ago_s)));
+        text.push_str(&format!(
+            "; last failure {} ago ({}){why}",
+            span(*ago_s),
+            stage.word()
+        ));
     }
     text
 }
 
 fn times(number: u64) -> String {
     match number {
-        0 => "never".to_owned(),
         1 => "once".to_owned(),
         number => format!("{number} times"),
     }

@@ -1,7 +1,7 @@
 //! The table of sources.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ntp_observe::SourceFacts;
+use ntp_observe::{SourceFacts, SourceMode, StableWord as _};
 
 use crate::messages::source_name::{self, host, label};
 use crate::pages::nts;
@@ -132,7 +132,7 @@ fn layout(sources: &[SourceFacts], width: usize) -> (Vec<Column>, usize) {
 /// A name that says enough: a configured one, or the address of one member of a pool among others.
 fn short_name(source: &SourceFacts) -> String {
     match host(source) {
-        Some(address) if source.mode == "pool" => address.to_owned(),
+        Some(address) if source.mode == SourceMode::Pool => address.to_owned(),
         _ => source_name::bare_name(source).to_owned(),
     }
 }

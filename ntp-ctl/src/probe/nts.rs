@@ -1,5 +1,6 @@
 //! The page of `ntp-ctl nts`.
 
+use ntp_observe::NtsKeReason;
 use ntp_probe::{Certificate, KeyFacts, NtsReport};
 
 use super::lines;
@@ -59,7 +60,7 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     };
     let sentence = format!("NTS does NOT work: {}", stopped(&failure.message));
     let mut text = format!("{}{}", fit(&sentence, width), lines::remedy(failure, width));
-    if failure.code == "certificate-unknown-issuer" {
+    if NtsKeReason::from(failure.code) == NtsKeReason::CertificateUnknownIssuer {
         text.push_str(&wrap(
             "  What to do: ",
             "to trust that authority, name its file with --ca.",

@@ -5,7 +5,9 @@ use super::nts;
 use super::system::leap;
 use crate::os_error;
 use ntp_config::SourceKind;
-use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
+use ntp_observe::{
+    OneWay, PacketCounts, SourceFacts, SourceMode, SourceReason, SourceState, TimestampCounts,
+};
 use ntp_proto::client::{Client, Member, SourceState as State};
 use ntp_proto::clock::{Doubt, Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
@@ -36,13 +38,12 @@ pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts
     all
 }
 
-fn mode_of(group: GroupId, facts: &Facts) -> String {
+fn mode_of(group: GroupId, facts: &Facts) -> SourceMode {
     match facts.sources.get(group.place()).map(|entry| &entry.kind) {
-        Some(SourceKind::Pool { .. }) => "pool",
-        Some(SourceKind::Nts { .. }) => "nts",
-        Some(SourceKind::Server { .. }) | None => "server",
+        Some(SourceKind::Pool { .. }) => SourceMode::Pool,
+        Some(SourceKind::Nts { .. }) => SourceMode::Nts,
+        Some(SourceKind::Server { .. }) | None => SourceMode::Server,
     }
-    .to_owned()
 }
 
 fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use ntp_observe::{Document, SourceFacts, SourceReason, SourceState, SystemReason};
+use ntp_observe::{Document, SourceFacts, SourceMode, SourceReason, SourceState, SystemReason};
 use test_binaries::harness::{
     Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder,
 };
@@ -25,7 +25,7 @@ fn sealed(state: &Document) -> &SourceFacts {
     state
         .sources
         .iter()
-        .find(|source| source.mode == "nts")
+        .find(|source| source.mode == SourceMode::Nts)
         .expect("a source with NTS is configured")
 }
 
@@ -33,7 +33,7 @@ fn plain(state: &Document) -> &SourceFacts {
     state
         .sources
         .iter()
-        .find(|source| source.mode == "server")
+        .find(|source| source.mode == SourceMode::Server)
         .expect("a plain source is configured")
 }
 

@@ -4,7 +4,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-use ntp_observe::{NtsKeState, SourceFacts, SourceReason};
+use ntp_observe::{NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason};
 use test_binaries::harness::{Authority, Daemon, DaemonConfig, OddServer, folder, source_at};
 use test_binaries::or_skip;
 
@@ -65,7 +65,7 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
     let source = with_nts(&state.sources);
     let SourceReason::NtsKeFailed {
         stage,
-        word,
+        reason,
         message,
         retry_in_s,
     } = &source.reason
@@ -73,8 +73,8 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
         panic!("{source:?}")
     };
     assert_eq!(
-        (stage.as_str(), word.as_str()),
-        ("tls", "timed-out"),
+        (stage, reason),
+        (&NtsKeStage::Tls, &NtsKeReason::TimedOut),
         "{source:?}"
     );
     assert!(message.contains(&keys.to_string()), "{message}");

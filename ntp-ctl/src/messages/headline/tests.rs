@@ -1,7 +1,9 @@
 //! Each cause that all sources share is in the first line: a document goes in, and the first line
 //! comes out.
 
-use ntp_observe::{Document, Leap, NetworkCause, SourceFacts, SourceReason, SystemReason};
+use ntp_observe::{
+    Document, Leap, NetworkCause, NtsKeReason, NtsKeStage, SourceFacts, SourceReason, SystemReason,
+};
 
 use crate::pages::status::{Page, render};
 use crate::samples;
@@ -27,11 +29,10 @@ fn unsent(cause: NetworkCause) -> SourceReason {
 }
 
 fn no_keys(stage: &str) -> SourceReason {
-    let word = "any".to_owned();
     SourceReason::NtsKeFailed {
-        stage: stage.to_owned(),
-        message: word.clone(),
-        word,
+        stage: stage.into(),
+        reason: "any".into(),
+        message: "any".to_owned(),
         retry_in_s: None,
     }
 }
@@ -330,7 +331,6 @@ fn a_text_too_long_for_the_first_line_is_shown_once_and_below_the_table() {
 fn the_error_behind_a_common_cause_is_on_the_page() {
     let other = || NetworkCause::Other("ENOBUFS".into());
     let error = "the very error".to_owned();
-    let (stage, word) = ("certificate".to_owned(), "certificate-expired".to_owned());
     for reason in [
         SourceReason::NameNotResolved {
             error: error.clone(),
@@ -345,8 +345,8 @@ fn the_error_behind_a_common_cause_is_on_the_page() {
             error: error.clone(),
         },
         SourceReason::NtsKeFailed {
-            stage,
-            word,
+            stage: NtsKeStage::Certificate,
+            reason: NtsKeReason::CertificateExpired,
             message: error.clone(),
             retry_in_s: None,
         },

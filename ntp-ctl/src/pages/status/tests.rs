@@ -1,7 +1,8 @@
 //! The pages of `ntp-ctl status`, each from a document.
 
 use ntp_observe::{
-    Document, Leap, SourceCounts, SourceReason, SourceState, SteeringObstacle, SystemReason,
+    DisciplineName, DisciplineState, Document, Leap, SourceCounts, SourceMode, SourceReason,
+    SourceState, SteeringObstacle, SystemReason,
 };
 
 use super::*;
@@ -497,7 +498,7 @@ fn members_of_a_pool_are_named_by_their_addresses() {
     let mut document = healthy();
     for source in &mut document.sources {
         "pool.ntp.org".clone_into(&mut source.name);
-        "pool".clone_into(&mut source.mode);
+        source.mode = SourceMode::Pool;
     }
 
     let page = render(&document, STATUS, 80);
@@ -577,8 +578,8 @@ fn faults_of_key_establishment_are_shown_without_verbose() {
 #[test]
 fn words_of_the_inside_are_not_for_people() {
     let mut document = healthy();
-    document.system.discipline.name = "estimate".into();
-    document.system.discipline.state = "measuring-frequency".into();
+    document.system.discipline.name = DisciplineName::Estimate;
+    document.system.discipline.state = DisciplineState::MeasuringFrequency;
     document.system.accumulated_steps_s = 0.0;
     for page in [STATUS, VERBOSE, Page::Sources] {
         let text = render(&document, page, 80);
