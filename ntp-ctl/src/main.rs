@@ -19,8 +19,6 @@ mod fetch;
 mod messages;
 mod pages;
 mod probe;
-#[cfg(test)]
-mod samples;
 mod terminal;
 mod units;
 mod validate;

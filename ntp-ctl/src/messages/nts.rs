@@ -197,7 +197,7 @@ fn ke_port(source: &SourceFacts) -> &str {
 mod tests {
     use super::*;
     use crate::messages::source::sentence;
-    use crate::samples;
+    use test_support::samples;
 
     fn failed(stage: &str, reason: &str) -> SourceFacts {
         let reason = SourceReason::NtsKeFailed {

@@ -275,7 +275,7 @@ fn unstored(error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
+    use test_support::samples;
 
     fn flat(text: &str) -> String {
         text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -131,7 +131,7 @@ mod tests {
 
         for line in [
             format!(
-                r#"ntp_source_nts_ke_state{{{source},state="established",aead="AES-128-GCM-SIV"}} 1"#
+                r#"ntp_source_nts_ke_state{{{source},state="established",aead="AES-SIV-CMAC-256"}} 1"#
             ),
             format!(r#"ntp_source_nts_ke_total{{{source},result="success"}} 1"#),
             format!(r#"ntp_source_nts_ke_total{{{source},result="connection-refused"}} 3"#),
@@ -154,7 +154,7 @@ mod tests {
             &[
                 r#"ntp_nts_ke_server_connections_total{listen_address="[::]:4460"} 120"#,
                 r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="granted"} 110"#,
-                r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="timeout"} 7"#,
+                r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="timeout"} 2"#,
                 r#"ntp_nts_ke_server_open_connections{listen_address="[::]:4460"} 3"#,
                 r#"ntp_nts_ke_server_connections_capacity{listen_address="[::]:4460"} 512"#,
                 r#"ntp_nts_ke_server_certificate_start_timestamp_seconds{listen_address="[::]:4460"} 1764547200"#,

@@ -6,7 +6,7 @@ use ntp_observe::{
 };
 
 use crate::pages::status::{Page, render};
-use crate::samples;
+use test_support::samples;
 
 fn refused(last: &str) -> SourceReason {
     SourceReason::RepliesDiscarded {

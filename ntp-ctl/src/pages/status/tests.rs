@@ -6,8 +6,8 @@ use ntp_observe::{
 };
 
 use super::*;
-use crate::samples;
 use crate::terminal::columns;
+use test_support::samples;
 
 const STATUS: Page = Page::Status { verbose: false };
 

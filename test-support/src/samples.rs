@@ -1,4 +1,4 @@
-//! Documents of daemons in typical states, for tests.
+//! Documents of daemons in typical states.
 
 use ntp_observe::{
     CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts,
@@ -18,7 +18,9 @@ fn daemon() -> DaemonFacts {
     }
 }
 
-pub(crate) fn source(id: u64, name: &str, address: &str) -> SourceFacts {
+/// A source of which nothing is known but its name and address.
+#[must_use]
+pub fn source(id: u64, name: &str, address: &str) -> SourceFacts {
     SourceFacts {
         id,
         name: name.into(),
@@ -28,7 +30,9 @@ pub(crate) fn source(id: u64, name: &str, address: &str) -> SourceFacts {
     }
 }
 
-pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
+/// A source that is used in the mean.
+#[must_use]
+pub fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
     SourceFacts {
         state: SourceState::Combined,
         reason: SourceReason::UsedInTheMean,
@@ -68,7 +72,8 @@ pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
 }
 
 /// Three sources agree, one lies; the daemon serves time.
-pub(crate) fn synchronized() -> Document {
+#[must_use]
+pub fn synchronized() -> Document {
     let liar = SourceFacts {
         state: SourceState::Falseticker,
         reason: SourceReason::IntervalDisagrees {
@@ -144,7 +149,8 @@ pub(crate) fn synchronized() -> Document {
 }
 
 /// Not synchronized for one reason.
-pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
+#[must_use]
+pub fn unsynchronized(reason: SystemReason) -> Document {
     Document {
         daemon: daemon(),
         clock: ClockFacts {
@@ -165,7 +171,8 @@ pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
 }
 
 /// Two servers that never answer.
-pub(crate) fn dead() -> Document {
+#[must_use]
+pub fn dead() -> Document {
     let dead = |id, name, address| SourceFacts {
         state: SourceState::Waiting,
         reason: SourceReason::NoReplyYet { sent: 3 },
@@ -182,7 +189,8 @@ pub(crate) fn dead() -> Document {
 }
 
 /// A daemon that only measures, as it is configured to.
-pub(crate) fn measuring() -> Document {
+#[must_use]
+pub fn measuring() -> Document {
     let obstacle = SteeringObstacle::AsConfigured;
     let mut document = synchronized();
     document.clock = ClockFacts {
@@ -198,7 +206,8 @@ pub(crate) fn measuring() -> Document {
 }
 
 /// A daemon that keeps a virtual clock, as it is configured to.
-pub(crate) fn virtual_clock() -> Document {
+#[must_use]
+pub fn virtual_clock() -> Document {
     let mut document = synchronized();
     document.clock = ClockFacts {
         mode: ClockMode::Virtual,
@@ -210,13 +219,14 @@ pub(crate) fn virtual_clock() -> Document {
     document
 }
 
-/// When the certificates of the samples end.
+/// The expiry of the certificates in the samples.
 fn certificate_end() -> Date {
     Date::from_unix(1_772_323_200, 0)
 }
 
 /// A good source with NTS that has this many cookies left.
-pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
+#[must_use]
+pub fn nts_source(cookies: u32) -> SourceFacts {
     SourceFacts {
         mode: SourceMode::Nts,
         nts: Some(NtsFacts {
@@ -235,8 +245,9 @@ pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
     }
 }
 
-/// Why there are no keys.
-pub(crate) fn ke_error() -> NtsKeErrorFacts {
+/// A refused connection to the NTS-KE server.
+#[must_use]
+pub fn ke_error() -> NtsKeErrorFacts {
     NtsKeErrorFacts {
         stage: NtsKeStage::Tcp,
         reason: NtsKeReason::ConnectionRefused,
@@ -248,8 +259,9 @@ pub(crate) fn ke_error() -> NtsKeErrorFacts {
     }
 }
 
-/// A source with NTS whose server of keys does not answer.
-pub(crate) fn nts_without_keys() -> SourceFacts {
+/// A source with NTS whose NTS-KE server refuses the connection.
+#[must_use]
+pub fn nts_without_keys() -> SourceFacts {
     let error = ke_error();
     SourceFacts {
         id: 2,
@@ -279,8 +291,9 @@ pub(crate) fn nts_without_keys() -> SourceFacts {
     }
 }
 
-/// A source with NTS leads, one without keys waits, and a plain one agrees.
-pub(crate) fn authenticated() -> Document {
+/// A source with NTS is the system peer, one without keys waits, and a plain one agrees.
+#[must_use]
+pub fn authenticated() -> Document {
     let peer = SourceFacts {
         state: SourceState::Selected,
         reason: SourceReason::SystemPeer,
@@ -293,8 +306,9 @@ pub(crate) fn authenticated() -> Document {
     }
 }
 
-/// A server of time and of keys.
-pub(crate) fn serving_nts() -> Document {
+/// A daemon that is an NTP server and an NTS-KE server.
+#[must_use]
+pub fn serving_nts() -> Document {
     let mut document = synchronized();
     let server = &mut document.servers[0];
     (server.nts_answered, server.nts_naks_sent) = (400, 6);
