@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ntp_observe::{DEFAULT_OBSERVATION_PATH, Document, FetchError, SCHEMA, StableWord as _};
+use ntp_config::DEFAULT_OBSERVATION_PATH;
+use ntp_observe::{Document, FetchError, SCHEMA, StableWord as _};
 use serde_json::json;
 
 use crate::args::Args;

@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(defaults.listen, "127.0.0.1:9975".parse().unwrap());
         assert_eq!(
             defaults.socket,
-            PathBuf::from(ntp_observe::DEFAULT_OBSERVATION_PATH)
+            PathBuf::from(ntp_config::DEFAULT_OBSERVATION_PATH)
         );
     }
 

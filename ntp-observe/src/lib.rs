@@ -69,6 +69,3 @@ pub use system::{
 
 /// The version of the document that this crate writes and reads.
 pub const SCHEMA: u32 = 2;
-
-/// The default path of the observation socket (`[observability] observation-path`).
-pub const DEFAULT_OBSERVATION_PATH: &str = "/run/truechimer/observe.sock";
