@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::probe::{NtsArgs, QueryArgs};
 
-/// Exit codes as `--help` shows them.
+/// The exit codes in `--help`.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the clock is synchronized, or served as it is because local-stratum asks for it and no
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The subcommand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Is the clock synchronized, and if not, why not? Then the clock and the sources

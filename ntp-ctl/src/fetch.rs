@@ -11,8 +11,8 @@ use crate::args::Args;
 use crate::pages::status::{Page, render};
 use crate::{Outcome, terminal};
 
-/// How long the daemon may take to send its state.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for fetching the daemon's state.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints the page with the daemon's state.
 pub(crate) fn run(args: &Args, page: Page) -> Outcome {
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
             );
         }
     };
-    match ntp_observe::fetch(&path, PATIENCE) {
+    match ntp_observe::fetch(&path, FETCH_TIMEOUT) {
         Ok(document) => {
             show(args, &document, page);
             if document.system.is_healthy() {
@@ -71,7 +71,7 @@ fn show(args: &Args, document: &Document, page: Page) {
     terminal::print(&format!("{json}\n"));
 }
 
-/// Why there is nothing to show.
+/// The reason why no page can be shown.
 struct Failure {
     code: String,
     message: String,

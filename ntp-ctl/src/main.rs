@@ -30,11 +30,11 @@ use clap::Parser as _;
 use args::{Args, Command};
 use pages::status::Page;
 
-/// How the program ends. Usage errors end it with 2, which is clap's.
+/// The exit status of the program. Usage errors end it with 2, which is clap's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The clock is synchronized, or served as it is on purpose; the configuration is valid; the
-    /// server has given its time.
+    /// The clock is synchronized, or served unsynchronized as configured; the configuration is
+    /// valid; the server was measured.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,

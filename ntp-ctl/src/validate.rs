@@ -46,7 +46,7 @@ fn print(args: &Args, json: &Value, page: impl FnOnce() -> String, fine: bool) {
     }
 }
 
-/// The page about a file that can be read: first what cannot work, then what is doubtful.
+/// The page about a file that can be read: errors first, then warnings.
 fn page(path: &Path, loaded: &Loaded, found: &[Finding]) -> String {
     let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) =
         found.iter().partition(|finding| finding.is_error());

@@ -1,4 +1,4 @@
-//! Which answer a request gets.
+//! The answers to HTTP requests.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,13 +13,12 @@ use tracing::debug;
 use crate::exposition;
 use crate::format::Format;
 
-/// How long the daemon may take to send its state; shorter than the ten seconds that Prometheus
-/// waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time limit for fetching the daemon's state; shorter than the ten seconds of Prometheus.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
-/// What is sent back.
+/// An HTTP response.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// The answer to a request; the daemon is asked through `socket` where that is needed.
@@ -67,13 +66,14 @@ async fn metrics<B>(request: &Request<B>, socket: &Path) -> Answer {
 /// Asks the daemon, off the thread that serves connections.
 async fn ask(socket: &Path) -> Result<Document, FetchError> {
     let path: PathBuf = socket.to_owned();
-    let fetched = tokio::task::spawn_blocking(move || ntp_observe::fetch(&path, PATIENCE)).await;
+    let fetched =
+        tokio::task::spawn_blocking(move || ntp_observe::fetch(&path, FETCH_TIMEOUT)).await;
     fetched
         .expect("invariant: fetching does not panic, and is not cancelled while the runtime lives")
         .inspect_err(|error| debug!(%error, "the daemon could not be asked"))
 }
 
-/// Whether the machine can be relied on for the time.
+/// The readiness: 200 if the clock is synchronized, or served unsynchronized as configured.
 fn ready(fetched: Result<Document, FetchError>) -> Answer {
     match fetched {
         Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronized\n"),

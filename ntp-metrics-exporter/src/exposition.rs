@@ -20,7 +20,7 @@ use crate::metrics::{
 /// Names and values of the labels of one series.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-/// The exposition of what the daemon said, or of why it said nothing.
+/// The exposition of a document, or of the reason why there is none.
 pub(crate) fn render(fetched: Result<Document, FetchError>) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition(fetched)));
@@ -71,7 +71,7 @@ impl Page<'_> {
         self.keyset(document.keyset.as_ref())
     }
 
-    /// Who the daemon is and what it looks after.
+    /// The releases, the uptime and the clock.
     fn identity(&mut self, document: &Document) -> fmt::Result {
         let daemon = &document.daemon;
         let version = daemon.version.as_str();
@@ -99,7 +99,7 @@ impl Page<'_> {
         )
     }
 
-    /// Why the clock is not synchronized, and what else is not as it should be.
+    /// The reasons why the clock is not synchronized, and the warnings.
     fn reasons(&mut self, document: &Document) -> fmt::Result {
         let system = &document.system;
         self.gauges(
@@ -459,15 +459,17 @@ mod tests {
     fn each_source_shows_its_state_with_the_reason_and_its_counters() {
         let lines = lines(&samples::synchronized());
         let source = r#"name="ntp1.example.org",address="192.0.2.1:123",id="1""#;
+        let received = r#"direction="receive",origin="kernel""#;
+        let unresolved = r#"name="ntp2.example.org",address="",id="2",state="unresolved""#;
+        let too_short = r#"listen_address="0.0.0.0:123",reason="too-short""#;
 
         for line in [
             format!(r#"ntp_source_state{{{source},state="selected",reason="system-peer"}} 1"#),
             format!("ntp_source_reach_ratio{{{source}}} 0.5"),
             format!(r#"ntp_source_discarded_packets_total{{{source},reason="duplicate"}} 1"#),
-            format!(r#"ntp_source_timestamps_total{{{source},direction="receive",origin="kernel"}} 21"#),
-            r#"ntp_source_state{name="ntp2.example.org",address="",id="2",state="unresolved",reason="resolving"} 1"#
-                .to_owned(),
-            r#"ntp_server_dropped_packets_total{listen_address="0.0.0.0:123",reason="too-short"} 5"#.to_owned(),
+            format!("ntp_source_timestamps_total{{{source},{received}}} 21"),
+            format!(r#"ntp_source_state{{{unresolved},reason="resolving"}} 1"#),
+            format!("ntp_server_dropped_packets_total{{{too_short}}} 5"),
         ] {
             assert_line(&lines, &line);
         }
@@ -606,10 +608,9 @@ mod tests {
             ("no-such-key", 40),
             ("unknown-content", 0),
         ] {
-            let series = format!(
-                r#"ntp_server_nts_unusable_cookies_total{{listen_address="0.0.0.0:123",reason="{reason}"}}"#
-            );
-            assert_line(&lines, &format!("{series} {number}"));
+            let labels = format!(r#"listen_address="0.0.0.0:123",reason="{reason}""#);
+            let line = format!("ntp_server_nts_unusable_cookies_total{{{labels}}} {number}");
+            assert_line(&lines, &line);
         }
     }
 

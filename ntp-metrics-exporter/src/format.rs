@@ -1,5 +1,4 @@
-//! The text format of metrics that a client gets: OpenMetrics, or the older one that every program
-//! reads.
+//! The text format of the metrics: OpenMetrics, or the older one that every client reads.
 
 /// A text format of metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_client_that_names_openmetrics_gets_it_and_all_others_get_plain_text() {
-        const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;\
+        const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.5,\
+                                  application/openmetrics-text;\
                                   version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         for (accept, format) in [
             (None, Format::Plain),

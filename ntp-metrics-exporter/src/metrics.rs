@@ -1,4 +1,4 @@
-//! The metrics: names, meaning, and where in the document they stand.
+//! The metrics: name, meaning, and the value in the document.
 //!
 //! A name that ntpd-rs uses for the same thing is kept, so that dashboards and alerts go on
 //! working. A name that ends in `_seconds` declares that unit. A value that is not known has no
@@ -11,13 +11,13 @@ use ntp_observe::{Date, Document, KeysetFacts, NtsKeServerFacts, ServerFacts, So
 pub(crate) struct Metric<T, N> {
     /// The name; that of a counter is without `_total`.
     pub(crate) name: &'static str,
-    /// What it says, with unit and sign.
+    /// The meaning, with unit and sign.
     pub(crate) help: &'static str,
-    /// Where it stands.
+    /// The value in the document; `None` if it is not known.
     pub(crate) value: fn(&T) -> Option<N>,
 }
 
-/// Numbers of the whole daemon.
+/// Gauges of the whole daemon.
 pub(crate) const SYSTEM: &[Metric<Document, f64>] = &[
     Metric {
         name: "ntp_synchronized",
@@ -140,7 +140,7 @@ pub(crate) const SYSTEM_COUNTERS: &[Metric<Document, u64>] = &[Metric {
     value: |document| Some(document.system.step_count),
 }];
 
-/// Numbers of each source.
+/// Gauges of each source.
 pub(crate) const SOURCE: &[Metric<SourceFacts, f64>] = &[
     Metric {
         name: "ntp_source_poll_interval_seconds",
@@ -248,7 +248,7 @@ pub(crate) const SOURCE_COUNTERS: &[Metric<SourceFacts, u64>] = &[
     },
 ];
 
-/// Numbers of each listening address.
+/// Gauges of each listening address.
 pub(crate) const SERVER: &[Metric<ServerFacts, f64>] = &[
     Metric {
         name: "ntp_server_clients",
@@ -342,7 +342,7 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
     },
 ];
 
-/// Numbers of each address at which keys are handed out.
+/// Gauges of each address of the NTS-KE server.
 pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     Metric {
         name: "ntp_nts_ke_server_up",
@@ -386,14 +386,14 @@ pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     },
 ];
 
-/// Counters of each address at which keys are handed out.
+/// Counters of each address of the NTS-KE server.
 pub(crate) const NTS_KE_SERVER_COUNTERS: &[Metric<NtsKeServerFacts, u64>] = &[Metric {
     name: "ntp_nts_ke_server_connections",
     help: "Connections that the NTS-KE server has accepted.",
     value: |server| Some(server.accepted),
 }];
 
-/// Numbers of the keys that seal cookies.
+/// Gauges of the keys that seal cookies.
 pub(crate) const KEYSET: &[Metric<KeysetFacts, f64>] = &[
     Metric {
         name: "ntp_nts_keyset_keys",

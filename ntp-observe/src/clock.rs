@@ -1,30 +1,30 @@
-//! The clock, and whether the daemon steers it.
+//! The clock, and the obstacle to steering it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Date;
 use crate::stable_word::stable_words;
 
-/// The clock that the daemon looks after.
+/// The clock that the daemon disciplines or measures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClockFacts {
-    /// The clock that is in fact used.
+    /// The clock in use.
     pub mode: ClockMode,
     /// The clock that the configuration asked for.
     pub requested: ClockMode,
-    /// Whether the clock named by `mode` is steered. `false` means that the daemon only measures.
+    /// True if the clock named by `mode` is steered, false if the daemon only measures.
     pub steering: bool,
-    /// Why the machine's own clock is not steered; `null` when it is.
+    /// The obstacle to steering the machine's clock; `null` when it is steered.
     pub obstacle: Option<SteeringObstacle>,
-    /// What the clock named by `mode` reads now.
+    /// The current reading of the clock named by `mode`.
     pub now: Date,
-    /// With a virtual clock: what it reads minus what the machine's clock reads.
+    /// With a virtual clock: its reading minus the machine clock's.
     pub virtual_minus_system_s: Option<f64>,
-    /// What the kernel says about its clock; `null` when it was not asked.
+    /// The kernel's state of its clock; `null` when it was not read.
     pub kernel: Option<KernelFacts>,
 }
 
-/// Which clock the daemon looks after.
+/// The clock that the daemon uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClockMode {
     /// The machine's clock.
@@ -34,7 +34,7 @@ pub enum ClockMode {
     Virtual,
     /// No clock at all: measuring only.
     None,
-    /// The machine's clock, which is only measured where the daemon may not set it; only ever
+    /// The machine's clock, only measured where the daemon may not set it. Occurs only in
     /// `requested`.
     Auto,
     /// A word of a newer daemon.
@@ -48,39 +48,40 @@ stable_words!(ClockMode {
     Auto => "auto",
 });
 
-/// Why the machine's clock is not steered.
+/// The obstacle to steering the machine's clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum SteeringObstacle {
-    /// The configuration asks for exactly this (a virtual clock, or none).
+    /// The configuration demands it (a virtual clock, or none).
     AsConfigured,
-    /// The kernel does not let the daemon: no `CAP_SYS_TIME`, or a container or sandbox in between.
+    /// The kernel does not permit it: `CAP_SYS_TIME` is missing, or a container or sandbox
+    /// interferes.
     NotPermitted {
-        /// What the operating system answered.
+        /// The error of the operating system.
         error: String,
     },
     /// This system offers no way to steer its clock.
     NotSupported {
-        /// What is missing.
+        /// The missing facility.
         error: String,
     },
     /// Steering was allowed, and then failed.
     Failed {
-        /// What the operating system answered.
+        /// The error of the operating system.
         error: String,
     },
     /// A reason of a newer daemon.
     #[serde(untagged)]
     Unknown {
-        /// Its word.
+        /// The word of the reason.
         code: String,
     },
 }
 
-/// What the kernel says about the machine's clock (`adjtimex`).
+/// The kernel's state of the machine's clock (`adjtimex`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KernelFacts {
-    /// Whether the kernel holds its clock for synchronized (`STA_UNSYNC` is off).
+    /// True if the kernel considers its clock synchronized (`STA_UNSYNC` is off).
     pub synchronized: bool,
     /// The correction that the kernel applies to the clock's rate; positive makes the clock run
     /// faster.
@@ -89,6 +90,6 @@ pub struct KernelFacts {
     pub max_error_s: Option<f64>,
     /// The kernel's estimate of the error (`esterror`).
     pub estimated_error_s: Option<f64>,
-    /// TAI minus UTC; `null` when the kernel has not been told.
+    /// TAI minus UTC; `null` when the kernel does not know it.
     pub tai_offset_s: Option<i32>,
 }

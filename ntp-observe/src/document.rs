@@ -6,27 +6,27 @@ use crate::{
     ClockFacts, Date, KeysetFacts, NtsKeServerFacts, SCHEMA, ServerFacts, SourceFacts, SystemFacts,
 };
 
-/// Everything the daemon shows at one instant.
+/// The daemon's state at one instant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// The version of this document, see [`SCHEMA`].
     pub schema: u32,
-    /// The process.
+    /// The daemon's process.
     pub daemon: DaemonFacts,
-    /// The clock, and whether the daemon may steer it.
+    /// The clock, and the obstacle to steering it.
     pub clock: ClockFacts,
-    /// The state of the system: whether the clock can be relied on, and why (not).
+    /// The state of the system: synchronized or not, with the reasons.
     pub system: SystemFacts,
-    /// All sources, in the order of the configuration; the members of a pool stand together.
+    /// All sources in the order of the configuration; the members of a pool are adjacent.
     #[serde(default)]
     pub sources: Vec<SourceFacts>,
-    /// All addresses on which the daemon serves time; empty for a mere client.
+    /// All addresses on which the daemon serves time; empty for a client.
     #[serde(default)]
     pub servers: Vec<ServerFacts>,
-    /// All addresses at which the daemon hands out keys for authenticated time.
+    /// All addresses of the NTS-KE server.
     #[serde(default)]
     pub nts_ke_servers: Vec<NtsKeServerFacts>,
-    /// The keys that seal cookies; `null` where no requests with NTS are answered.
+    /// The keys that seal cookies; `null` without an NTS server.
     #[serde(default)]
     pub keyset: Option<KeysetFacts>,
 }
@@ -53,9 +53,9 @@ pub struct DaemonFacts {
     pub version: String,
     /// Its process id, in the daemon's own name space.
     pub pid: u32,
-    /// When it started, as its clock then read.
+    /// The start by the clock at that time.
     pub started: Date,
-    /// How long it has been running, by the monotonic clock.
+    /// The time since the start by the monotonic clock.
     pub uptime_s: f64,
     /// The configuration file in use; `null` when everything came from the command line.
     pub config_path: Option<String>,

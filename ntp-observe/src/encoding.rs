@@ -34,7 +34,7 @@ pub fn write_document(document: &Document) -> Vec<u8> {
     text
 }
 
-/// The document in `text`. The schema is looked at before anything else.
+/// The document in `text`. The schema is checked first.
 ///
 /// # Errors
 /// [`DecodeError::UnknownSchema`] for a schema other than [`SCHEMA`], [`DecodeError::BadJson`] when

@@ -1,4 +1,4 @@
-//! Reading a document from the daemon's socket.
+//! Fetching a document from the daemon's socket.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -11,11 +11,11 @@ use crate::{DecodeError, Document, StableWord, read_document};
 /// The largest document that is read.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 
-/// Why no document could be had. Every text says what can be done about it.
+/// The document could not be fetched. Every text contains the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There is nothing at the path.
+    /// No file exists at the path.
     #[error(
         "there is no socket at {path}: the daemon is not running, or its `[observability] \
          observation-path` is another one; start it (`ntp-daemon -c FILE`), or name its \
@@ -25,7 +25,7 @@ pub enum FetchError {
         /// The path that was tried.
         path: PathBuf,
     },
-    /// We may not open the socket.
+    /// The permission to open the socket is missing.
     #[error(
         "no permission to open {path}: let this user into its directory, or widen the daemon's \
          `[observability] observation-permissions`"
@@ -34,7 +34,7 @@ pub enum FetchError {
         /// The path that was tried.
         path: PathBuf,
     },
-    /// There is a socket and nobody listens to it.
+    /// A socket exists, but no daemon listens on it.
     #[error(
         "no daemon listens at {path}: the one that made this socket has ended; start the daemon \
          again"
@@ -52,10 +52,10 @@ pub enum FetchError {
     TimedOut {
         /// The path that was tried.
         path: PathBuf,
-        /// The time it was given.
+        /// The time limit.
         timeout: Duration,
     },
-    /// More than [`MAX_DOCUMENT_BYTES`].
+    /// The document exceeds [`MAX_DOCUMENT_BYTES`].
     #[error(
         "{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an \
          ntp-daemon (`observation-path`)?"
@@ -67,12 +67,12 @@ pub enum FetchError {
     /// The text is not a document that this program reads.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// Anything else that the operating system says.
+    /// Another error of the operating system.
     #[error("cannot read the daemon's state from {path}: {error}")]
     Io {
         /// The path that was tried.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
@@ -92,7 +92,7 @@ impl StableWord for FetchError {
     }
 }
 
-/// Asks the daemon at `path` for its state, and takes no longer than about `timeout`.
+/// Fetches the state of the daemon at `path` within about `timeout`.
 ///
 /// # Errors
 /// Every [`FetchError`]; its text is a sentence for the operator.

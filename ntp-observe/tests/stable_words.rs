@@ -4,24 +4,26 @@ use ntp_observe::{SourceReason, StableWord, SystemReason};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const SOURCE_REASONS: &str = "\
-    system-peer used-in-the-mean cluster-outlier interval-disagrees contradicts-authenticated \
-    not-authenticated waiting-for-authenticated implausible-time same-server \
-    waiting-for-majority waiting-for-quorum too-few-samples no-reply-yet no-reply \
-    port-unreachable unreachable replies-discarded server-unsynchronized stratum-too-high \
-    distance-too-large synchronization-loop kiss-deny kiss-rstr rate-limited resolving \
-    name-not-resolved no-addresses-left send-failed nts-establishing nts-ke-silent \
-    nts-ke-failed nts-keys-refused nts-out-of-cookies nts-unauthenticated-reply \
-    nts-certificate-time";
+const SOURCE_REASONS: &str = "system-peer used-in-the-mean cluster-outlier interval-disagrees \
+                              contradicts-authenticated not-authenticated \
+                              waiting-for-authenticated implausible-time same-server \
+                              waiting-for-majority waiting-for-quorum too-few-samples no-reply-yet \
+                              no-reply port-unreachable unreachable replies-discarded \
+                              server-unsynchronized stratum-too-high distance-too-large \
+                              synchronization-loop kiss-deny kiss-rstr rate-limited resolving \
+                              name-not-resolved no-addresses-left send-failed nts-establishing \
+                              nts-ke-silent nts-ke-failed nts-keys-refused nts-out-of-cookies \
+                              nts-unauthenticated-reply nts-certificate-time";
 
-const SYSTEM_REASONS: &str = "\
-    starting no-sources-configured waiting-for-first-replies waiting-for-quorum \
-    waiting-for-samples no-source-usable no-majority too-few-agreeing \
-    waiting-for-authenticated no-authenticated-source certificate-unproven implausible-time \
-    unauthenticated key-establishment-silent clock-not-steerable measuring-only \
-    panic-threshold accumulated-steps-exceeded large-offset-watched clock-disturbed \
-    rate-beyond-limit clock-set-error few-sources distance-too-large last-update-too-old \
-    clock-moved-by-other clock-steered-by-other local-clock";
+const SYSTEM_REASONS: &str = "starting no-sources-configured waiting-for-first-replies \
+                              waiting-for-quorum waiting-for-samples no-source-usable no-majority \
+                              too-few-agreeing waiting-for-authenticated no-authenticated-source \
+                              certificate-unproven implausible-time unauthenticated \
+                              key-establishment-silent clock-not-steerable measuring-only \
+                              panic-threshold accumulated-steps-exceeded large-offset-watched \
+                              clock-disturbed rate-beyond-limit clock-set-error few-sources \
+                              distance-too-large last-update-too-old clock-moved-by-other \
+                              clock-steered-by-other local-clock";
 
 /// Objects with this word and every field that any reason has. Some fields have different types in
 /// different reasons.

@@ -187,8 +187,8 @@ impl RequestPort {
         }
     }
 
-    /// Remembers a datagram that was not accepted. The most informative is one whose sender has seen
-    /// the request.
+    /// Remembers a datagram that was not accepted: preferably one whose sender has seen the
+    /// request, which is more informative.
     fn record(&mut self, rejection: Rejection) {
         if rejection.is_close {
             self.shorten_deadline();

@@ -1,4 +1,4 @@
-//! Reasons that have to do with sources with and without NTS, in sentences with a remedy.
+//! Reasons that concern the precedence of sources with NTS, in sentences with a remedy.
 
 use ntp_observe::{Document, SourceReason, StableWord as _, SystemReason};
 

@@ -7,15 +7,15 @@ use crate::messages::nts::nts_reason;
 use crate::messages::source;
 use crate::units::seconds;
 
-/// The longest sentence that leaves the first line within 80 columns.
+/// The longest sentence that keeps the first line within 80 columns.
 pub(crate) const LONGEST: usize = 61;
 
-/// One cause, as it is said of one source, of several, and of none.
+/// One cause as a predicate of one source, of several, and of none.
 struct Predicate {
     one: String,
     several: String,
-    /// With "none of the sources" before it; where there is nothing, "all" stands there and
-    /// `several` follows.
+    /// The predicate after "none of N sources"; without it, the sentence is "all N sources" and
+    /// `several`.
     none: Option<&'static str>,
 }
 
@@ -35,7 +35,7 @@ impl Predicate {
         }
     }
 
-    /// Of all sources, `number` of them.
+    /// The sentence about all `number` sources.
     fn of_all(&self, number: usize) -> String {
         match (number, self.none) {
             (1, _) => format!("the only source {}", self.one),
@@ -45,7 +45,7 @@ impl Predicate {
         }
     }
 
-    /// Of some of them.
+    /// The phrase about `number` of the sources.
     fn of_some(&self, number: usize) -> String {
         if number == 1 {
             format!("1 {}", self.one)
@@ -55,8 +55,8 @@ impl Predicate {
     }
 }
 
-/// The cause for which no source can be used, by the reasons of the sources; `None` if one of them
-/// is not at fault.
+/// The cause why no source can be used, from the reasons of the sources; `None` if one of them can
+/// be used.
 pub(crate) fn of(document: &Document) -> Option<Message> {
     let sources = &document.sources;
     let predicates: Vec<Predicate> = sources.iter().map(predicate).collect::<Option<_>>()?;
@@ -81,7 +81,7 @@ pub(crate) fn of(document: &Document) -> Option<Message> {
     Some(Message::new(what, "see the reasons below the table"))
 }
 
-/// True if the first line says the cause of this source already: all have it in common, or the
+/// True if the first line already contains the cause of this source: all have it in common, or the
 /// sources contradict one another.
 pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
     let contradict = matches!(
@@ -98,7 +98,7 @@ pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
     })
 }
 
-/// Each predicate with the number of sources that share it, in the order in which they first come.
+/// Each predicate with the number of sources that share it, in the order of its first occurrence.
 fn counted(predicates: &[Predicate]) -> Vec<String> {
     let is_first = |place: &usize| {
         let this = predicates.get(*place).map(|predicate| &predicate.several);
@@ -204,7 +204,7 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
     })
 }
 
-/// The requests do not arrive.
+/// Predicates for requests that do not arrive.
 fn unreached(reason: &SourceReason) -> Predicate {
     match reason {
         SourceReason::PortUnreachable => Predicate::new(
@@ -252,7 +252,7 @@ fn unreached(reason: &SourceReason) -> Predicate {
     }
 }
 
-/// Replies come and cannot be used, by the word of the test that they fail.
+/// Predicates for replies that cannot be used, by the word of the test that they fail.
 fn discarded(last: &str, source: &SourceFacts) -> Predicate {
     match last {
         "wrong-address" => Predicate::new(
@@ -317,7 +317,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Predicate {
     }
 }
 
-/// There are no keys, or they are of no use.
+/// Predicates for missing or unusable NTS keys.
 fn authentication(reason: &SourceReason) -> Option<Predicate> {
     Some(match reason {
         SourceReason::NtsEstablishing => Predicate::new("waits for NTS keys", "wait for NTS keys"),

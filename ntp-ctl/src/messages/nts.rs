@@ -289,15 +289,16 @@ mod tests {
             ),
             ("quantum", "entangled", "at the stage `quantum`", ""),
         ] {
-            let told = sentence(&failed(stage, word));
+            let message = sentence(&failed(stage, word));
             assert!(
-                told.starts_with("no NTS keys, next try in 1 min 4 s: ") && told.contains(what),
-                "{stage} {word}: {told}"
+                message.starts_with("no NTS keys, next try in 1 min 4 s: ")
+                    && message.contains(what),
+                "{stage} {word}: {message}"
             );
-            let (_, added) = told.split_once(" (so it says)").unwrap();
+            let (_, added) = message.split_once(" (so it says)").unwrap();
             assert!(
                 added.is_empty() == remedy.is_empty() && added.contains(remedy),
-                "{stage} {word}: {told}"
+                "{stage} {word}: {message}"
             );
         }
     }
@@ -328,13 +329,13 @@ mod tests {
                 "alone it may not set the clock; add a source",
             ),
         ] {
-            let told = sentence(&SourceFacts {
+            let message = sentence(&SourceFacts {
                 reason,
                 ..samples::nts_without_keys()
             });
             assert!(
-                told.contains(part) && !told.contains("this ntp-ctl does not know"),
-                "{told}"
+                message.contains(part) && !message.contains("this ntp-ctl does not know"),
+                "{message}"
             );
         }
     }
@@ -364,12 +365,12 @@ mod tests {
         let nts = source.nts.as_mut().unwrap();
         nts.ke_state = NtsKeState::Failed;
         nts.last_ke_error = Some(samples::ke_error());
-        let told = sentence(&source);
+        let message = sentence(&source);
         assert!(
-            told.starts_with(
+            message.starts_with(
                 "agrees, and counts in the mean. Also: no new NTS keys: the NTS-KE server cannot"
             ),
-            "{told}"
+            "{message}"
         );
 
         source.notes = vec![failed("tcp", "timeout").reason];

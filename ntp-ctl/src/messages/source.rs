@@ -7,13 +7,13 @@ use crate::messages::nts::{self, nts_reason};
 use crate::messages::{Message, next_try};
 use crate::units::{behind, count, poll, seconds, span};
 
-/// Why the source is in its state, with the notes that go with it.
+/// The reason of the source's state in a sentence, with its notes.
 pub(crate) fn sentence(source: &SourceFacts) -> String {
     with_notes(reason(&source.reason, source).whole(), source)
 }
 
-/// The same where the first line has said the cause and what to do: only what it has not. `None` if
-/// that is nothing.
+/// The same without the cause and the remedy, where the first line contains them. `None` if nothing
+/// is left.
 pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
     let Message { cause, detail, .. } = reason(&source.reason, source);
     match detail.filter(|_| !has_common_error(&source.reason)) {
@@ -22,7 +22,7 @@ pub(crate) fn rest_of_sentence(source: &SourceFacts) -> Option<String> {
     }
 }
 
-/// True if the first line has the operating system's error already, in words.
+/// True if the first line already contains the operating system's error in words.
 fn has_common_error(reason: &SourceReason) -> bool {
     match reason {
         SourceReason::Unreachable { cause, .. } => !matches!(cause, NetworkCause::Other(_)),
@@ -33,7 +33,7 @@ fn has_common_error(reason: &SourceReason) -> bool {
     }
 }
 
-/// True if the source is used, or could be, and there is nothing else to say about it.
+/// True if the source is used, or could be, and has no notes.
 pub(crate) fn is_fine(source: &SourceFacts) -> bool {
     let used = matches!(
         source.state,
@@ -63,7 +63,7 @@ fn with_notes(mut sentence: String, source: &SourceFacts) -> String {
     sentence
 }
 
-/// One reason in words.
+/// The message for one reason.
 pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
     match reason {
         SourceReason::SystemPeer => Message::plain("the best of the sources that agree: it leads"),
@@ -203,7 +203,7 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Message {
     }
 }
 
-/// Replies come and cannot be used, by the word of the test that the last one failed.
+/// The message for replies that cannot be used, by the word of the test that the last one failed.
 fn discarded(last: &str, source: &SourceFacts) -> Message {
     const OPERATOR: &str = "ask the operator, or use another server";
     const PORT: &str = "is the port right?";
@@ -279,8 +279,7 @@ fn discarded(last: &str, source: &SourceFacts) -> Message {
     }
 }
 
-/// The error bound that the server claims for its own clock (RFC 5905 §11.2.3, root distance
-/// without our part of the way).
+/// The error bound that the server claims for its own clock: its root delay / 2 + root dispersion.
 pub(crate) fn root_distance(source: &SourceFacts) -> Option<f64> {
     Some(source.root_delay_s? / 2.0 + source.root_dispersion_s?)
 }
@@ -293,7 +292,7 @@ fn root(source: &SourceFacts) -> Option<String> {
     Some(format!("root delay {delay}, root dispersion {dispersion}"))
 }
 
-/// What else may swallow replies with NTS.
+/// The hint about NTS packets, for a source with NTS.
 fn longer(source: &SourceFacts) -> String {
     let text = source.nts.as_ref().map(|_| format!(" {}", nts::LONGER));
     text.unwrap_or_default()
@@ -329,7 +328,7 @@ fn quality(reason: &SourceReason, source: &SourceFacts) -> Message {
     }
 }
 
-/// The server's claims about itself, in the words of the packet.
+/// The server's claims about itself, in the terms of the packet.
 fn claims(source: &SourceFacts) -> Option<String> {
     let stratum = source.stratum?;
     let leap = if source.leap == Some(Leap::Unsynchronized) {

@@ -1,8 +1,8 @@
-//! Names of sources: as configured, with the address where that says more.
+//! Names of sources: as configured, with the address where that adds information.
 
 use ntp_observe::{Document, SourceFacts};
 
-/// The source as people call it: its name, with the address where that says more.
+/// The label of a source: its name, with the address where that adds information.
 pub(crate) fn label(source: &SourceFacts) -> String {
     let name = bare_name(source);
     match host(source) {
@@ -11,12 +11,12 @@ pub(crate) fn label(source: &SourceFacts) -> String {
     }
 }
 
-/// The name as it stands in the configuration, without the port of NTP.
+/// The name in the configuration, without the port of NTP.
 pub(crate) fn bare_name(source: &SourceFacts) -> &str {
     without_usual_port(&source.name)
 }
 
-/// The address without the port of NTP and then without brackets; another port stays.
+/// The address without the port of NTP and without brackets; another port is kept.
 pub(crate) fn host(source: &SourceFacts) -> Option<&str> {
     source.address.as_deref().map(without_usual_port)
 }

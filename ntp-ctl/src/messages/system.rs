@@ -7,7 +7,7 @@ use ntp_observe::{
 use crate::messages::{Message, authentication, headline, source_name};
 use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};
 
-/// Why the clock is not synchronized, or what to be warned of.
+/// The message for a reason or a warning of the system.
 pub(crate) fn reason(reason: &SystemReason, document: &Document) -> Message {
     match reason {
         SystemReason::Starting
@@ -304,7 +304,7 @@ fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Why the machine's clock is not steered.
+/// The message for an obstacle to steering the machine's clock.
 pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Message {
     match obstacle {
         SteeringObstacle::AsConfigured => Message::new(
@@ -331,8 +331,8 @@ pub(crate) fn obstacle(obstacle: &SteeringObstacle) -> Message {
     }
 }
 
-/// The loud line for a clock that is not what people think it is; `None` when the machine's clock
-/// is steered, or left alone on purpose.
+/// The alarm for a clock that is not steered although it should be; `None` when the machine's clock
+/// is steered, or left alone as configured.
 pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Message> {
     let obstacle = clock
         .obstacle
@@ -357,10 +357,10 @@ pub(crate) fn clock_alarm(clock: &ClockFacts) -> Option<Message> {
     })
 }
 
-/// Clocks that are no further apart are level, in seconds.
+/// The difference up to which two clocks count as level, in seconds.
 const LEVEL_S: f64 = 1e-6;
 
-/// The state of the machine's clock beside a virtual one that is kept on purpose.
+/// The note about the machine's clock beside a virtual one that is configured.
 pub(crate) fn virtual_note(clock: &ClockFacts) -> Option<String> {
     let on_purpose = matches!(clock.obstacle, None | Some(SteeringObstacle::AsConfigured));
     if clock.mode != ClockMode::Virtual || !on_purpose {

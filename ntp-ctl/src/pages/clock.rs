@@ -81,7 +81,7 @@ fn frequency_line(system: &SystemFacts) -> String {
     )
 }
 
-/// The reference of our time, within so many columns.
+/// The line about our reference, within `room` columns.
 fn reference_line(document: &Document, room: usize) -> String {
     let system = &document.system;
     let own = system

@@ -1,4 +1,4 @@
-//! The pages that `status` and `sources` print, and what all pages have in common.
+//! The pages that `status` and `sources` print, and the elements that all pages share.
 //!
 //! | module | concept |
 //! |---|---|
@@ -29,8 +29,8 @@ pub(crate) fn fact(name: &str, text: &str, width: usize) -> String {
 /// The indentation of the further lines of a verdict that is too long for one.
 const INDENT: &str = "  ";
 
-/// A sentence that is too long is broken behind a semicolon, if one comes late enough in its first
-/// line, otherwise between words.
+/// The sentence in lines of at most `width` columns: broken after a semicolon, if one comes late
+/// enough in the first line, otherwise between words.
 pub(crate) fn fit(sentence: &str, width: usize) -> String {
     if columns(sentence) <= width {
         return format!("{sentence}\n");

@@ -1,4 +1,4 @@
-//! The lines about keys and cookies: of a source with NTS, and of what we hand out to clients.
+//! The lines about NTS: keys and cookies of a source, and our NTS-KE server.
 
 use ntp_observe::{
     CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
@@ -8,14 +8,14 @@ use ntp_observe::{
 use crate::terminal::wrap;
 use crate::units::{count, span};
 
-/// Certificates that end sooner than this deserve a remark, in seconds: they are mostly renewed a
-/// month before.
+/// The remaining validity below which a certificate gets an alarm, in seconds: certificates are
+/// usually renewed a month before.
 const SOON: i64 = 7 * 86_400;
 
 /// The beginning of a line that asks for action.
 const LOUD: &str = "!! ";
 
-/// What the table of sources shows: whether the source can ask for authenticated time now.
+/// The cell in the table of sources: the cookies left, or that there are no keys.
 pub(crate) fn cell(nts: &NtsFacts) -> String {
     match &nts.aead {
         Some(_) => count(nts.cookies.into(), "cookie"),
@@ -84,7 +84,7 @@ fn establishment(nts: &NtsFacts) -> String {
         ..
     }) = &nts.last_ke_error
     {
-        // While it fails, the state of the source says why.
+        // While it fails, the state of the source contains the reason.
         let why = if nts.ke_state == NtsKeState::Failed {
             String::new()
         } else {
@@ -114,7 +114,7 @@ fn words(counts: &std::collections::BTreeMap<String, u64>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// Where keys are handed out, and those that seal cookies; nothing for a mere client.
+/// The lines about our NTS-KE server and its keys; empty for a client.
 pub(crate) fn serving(document: &Document, width: usize) -> String {
     let mut text = String::new();
     if !document.nts_ke_servers.is_empty() {
@@ -137,7 +137,7 @@ pub(crate) fn serving(document: &Document, width: usize) -> String {
     text
 }
 
-/// The faults of key establishment that must be fixed at once; mostly none.
+/// The failures of our NTS-KE server that the operator must fix; usually none.
 pub(crate) fn alarms(document: &Document, width: usize) -> String {
     let mut alarms: Vec<String> = Vec::new();
     for server in &document.nts_ke_servers {

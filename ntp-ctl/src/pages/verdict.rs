@@ -1,5 +1,5 @@
-//! The first line of the pages, and what follows from it: alarms, further reasons, warnings, and
-//! what to do.
+//! The first line of the pages, and the lines that follow from it: alarms, further reasons,
+//! warnings, remedies.
 
 use ntp_observe::{ClockMode, Document, SystemReason};
 

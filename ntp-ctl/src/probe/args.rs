@@ -7,10 +7,10 @@ use ntp_config::text::{self, BadText};
 use ntp_config::{AeadAlgorithm, HostPort, NTP_PORT, NTS_KE_PORT, Trust};
 use ntp_probe::{Family, MAX_SAMPLES, Options};
 
-/// The longest time-out, in seconds.
+/// The longest timeout, in seconds.
 const MAX_TIMEOUT: f64 = 60.0;
 
-/// What `ntp-ctl query` is told.
+/// The options of `ntp-ctl query`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct QueryArgs {
     /// Host name or address of an NTP server, with its UDP port if that is not 123
@@ -20,7 +20,7 @@ pub(crate) struct QueryArgs {
     pub(super) how: How,
 }
 
-/// What `ntp-ctl nts` is told.
+/// The options of `ntp-ctl nts`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NtsArgs {
     /// Host name of an NTS-KE server, with its TCP port if that is not 4460
@@ -42,7 +42,7 @@ pub(crate) struct NtsArgs {
     pub(super) how: How,
 }
 
-/// What both are told.
+/// The options of both.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
     /// Use IPv4 only
@@ -77,7 +77,7 @@ impl How {
 }
 
 impl NtsArgs {
-    /// Whom to believe, as the configuration of a source would say it.
+    /// The trust settings, as in the configuration of a source.
     pub(super) fn trust(&self) -> Trust {
         let offered = if self.aead.is_empty() {
             Trust::default().aead_algorithms

@@ -1,4 +1,4 @@
-//! What the pages of `query` and `nts` have in common.
+//! Elements that the pages of `query` and `nts` share.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ntp_observe::{Date, Leap};
@@ -8,7 +8,7 @@ use crate::pages::{fact, stopped};
 use crate::terminal::wrap;
 use crate::units::{UNKNOWN, behind, known, seconds, signed_seconds};
 
-/// How our clock stands, and how far that may be wrong.
+/// The offset in words, with its error bound.
 pub(super) fn offset(measured: &Measured) -> String {
     format!(
         "{} (± {})",
@@ -22,7 +22,7 @@ pub(super) fn whole(date: Date) -> Date {
     Date::from_unix(date.unix_seconds(), 0)
 }
 
-/// What to do about a failure, if its sentence does not say it.
+/// The remedy for a failure; empty if its sentence contains it.
 pub(super) fn remedy(failure: &Failure, width: usize) -> String {
     let remedy = failure.remedy.as_deref();
     remedy
@@ -30,7 +30,7 @@ pub(super) fn remedy(failure: &Failure, width: usize) -> String {
         .unwrap_or_default()
 }
 
-/// What was measured, and what the server says about itself.
+/// The lines about the measurement and the server.
 pub(super) fn time(
     measured: Option<&Measured>,
     server: Option<&ServerFacts>,
@@ -99,7 +99,7 @@ fn root_line(server: &ServerFacts) -> String {
     )
 }
 
-/// One row for each request; with NTS also the cookies that came back.
+/// The table of samples, one row for each request; with NTS also the new cookies.
 pub(super) fn samples(samples: &[Sample], with_cookies: bool) -> String {
     if samples.is_empty() {
         return String::new();

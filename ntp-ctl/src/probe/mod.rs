@@ -6,8 +6,7 @@
 //! | `query`, `nts` | their pages for people |
 //! | `lines` | what both pages have in common |
 //!
-//! What is asked and judged is the business of `ntp-probe`; TLS is set up only when it is asked
-//! for.
+//! `ntp-probe` does the measurement; TLS is set up only for `nts`.
 
 mod args;
 mod lines;
@@ -42,7 +41,7 @@ pub(crate) fn nts(args: &Args, nts: &NtsArgs) -> Outcome {
     })
 }
 
-/// Runs one measurement. `None` if the system lacks what it takes, which has been said.
+/// Runs one measurement. `None` after a reported error of the system.
 fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
     match tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -51,7 +50,7 @@ fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
     {
         Ok(runtime) => {
             let report = runtime.block_on(measurement);
-            // A resolver that hangs is not waited for.
+            // A resolver that hangs must not delay the end.
             runtime.shutdown_background();
             Some(report)
         }

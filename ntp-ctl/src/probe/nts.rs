@@ -8,10 +8,10 @@ use crate::pages::{fact, fit, stopped};
 use crate::terminal::wrap;
 use crate::units::{count, seconds, span};
 
-/// Certificates that end sooner than this deserve a warning, in seconds.
+/// The remaining validity below which a certificate gets a warning, in seconds.
 const SOON: i64 = 14 * DAY;
 
-/// In seconds.
+/// A day in seconds.
 const DAY: i64 = 86_400;
 
 /// The page for people, `width` columns wide; its first line is the verdict.
@@ -83,7 +83,7 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     text
 }
 
-/// What is not as it should be although it works.
+/// Warnings and notes about a server that works.
 fn remarks(report: &NtsReport, width: usize) -> String {
     let mut text = String::new();
     if let Some(keys) = report.keys.as_ref().filter(|keys| keys.remaining_s < SOON) {
@@ -176,7 +176,7 @@ fn validity(certificate: &Certificate) -> String {
     )
 }
 
-/// Whole days where there are two at least.
+/// The remaining time in whole days, or exactly below two days.
 fn left(remaining_s: i64) -> String {
     let days = remaining_s / DAY;
     #[expect(

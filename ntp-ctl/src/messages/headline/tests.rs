@@ -63,7 +63,7 @@ fn first_line(document: &Document) -> String {
     page.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A reason with the texts of the first line for one source, for two and for twelve that have it.
+/// A reason with the first lines for one, two and twelve sources that have it.
 fn of_all(reason: SourceReason, one: &str, several: &str) -> (SourceReason, [String; 3]) {
     let texts = [
         format!("the only source {one}"),
@@ -73,7 +73,7 @@ fn of_all(reason: SourceReason, one: &str, several: &str) -> (SourceReason, [Str
     (reason, texts)
 }
 
-/// The same for a reason that is said of none of several sources.
+/// The same for a reason with "none of N sources".
 fn of_none(reason: SourceReason, one: &str, none: &str) -> (SourceReason, [String; 3]) {
     let texts = [
         format!("the only source {one}"),
