@@ -25,6 +25,7 @@
 //! | `clock` | the clock, and the obstacle to steering it |
 //! | `system` | the state of the system, with the reasons |
 //! | `source` | one association, its state and the reason |
+//! | `discard_reason` | the reasons to discard a datagram of a server |
 //! | `server` | one listening address |
 //! | `nts` | NTS keys and cookies of our sources, our NTS-KE server and its keys |
 //! | `nts_ke_failure` | stages of key establishment and reasons of its failure |
@@ -38,6 +39,7 @@
 mod clock;
 mod date;
 pub mod digits;
+mod discard_reason;
 mod document;
 mod encoding;
 mod fetch;
@@ -50,6 +52,7 @@ mod system;
 
 pub use clock::{ClockFacts, ClockMode, KernelFacts, SteeringObstacle};
 pub use date::{BadDate, Date};
+pub use discard_reason::DiscardReason;
 pub use document::{DaemonFacts, Document};
 pub use encoding::{DecodeError, read_document, write_document};
 pub use fetch::{FetchError, MAX_DOCUMENT_BYTES, fetch};

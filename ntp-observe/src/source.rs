@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::stable_word::stable_words;
-use crate::{Date, Leap, NtsFacts, NtsKeReason, NtsKeStage, StableWord};
+use crate::{Date, DiscardReason, Leap, NtsFacts, NtsKeReason, NtsKeStage, StableWord};
 
 /// One association with a server; each member of a pool is one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -293,8 +293,8 @@ pub enum SourceReason {
     },
     /// Replies come, but none passes the tests; see `discards`.
     RepliesDiscarded {
-        /// The word of the last test that failed.
-        last: String,
+        /// The last test that failed.
+        last: DiscardReason,
     },
     /// The server says that its own clock is not synchronized.
     ServerUnsynchronized,

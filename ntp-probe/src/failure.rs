@@ -128,13 +128,22 @@ const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static 
 
 #[cfg(test)]
 mod tests {
-    use ntp_observe::NtsKeStage;
+    use ntp_observe::{DiscardReason, NtsKeStage};
+    use ntp_proto::source::Discard;
 
     #[test]
     fn every_stage_of_key_establishment_is_known_to_the_document() {
         for stage in ntp_ke::client::Stage::ALL {
             let known = NtsKeStage::from(stage.word());
             assert!(!matches!(known, NtsKeStage::Other(_)), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_to_discard_a_reply_is_known_to_the_document() {
+        for word in Discard::WORDS {
+            let known = DiscardReason::from(word);
+            assert!(!matches!(known, DiscardReason::Other(_)), "{known:?}");
         }
     }
 }

@@ -243,10 +243,6 @@ fn no_time(discard: Discard, header: &Header, at: SocketAddr) -> Text {
 }
 
 fn not_the_reply(rejection: &Rejection, at: SocketAddr) -> Text {
-    let kiss_code = rejection
-        .kiss
-        .map(|kiss| format!(", with the kiss code {}", letters(kiss)))
-        .unwrap_or_default();
     match rejection.discard {
         Discard::WrongAddress => (
             format!("{at} does not answer, but another address does"),
@@ -270,6 +266,20 @@ fn not_the_reply(rejection: &Rejection, at: SocketAddr) -> Text {
             ),
             Some("the server or something on the path is broken, or replies are forged"),
         ),
+        Discard::Unauthenticated | Discard::Forged | Discard::Nak => not_authentic(rejection, at),
+        other => (
+            format!("what comes from {at} is not the reply ({})", other.word()),
+            None,
+        ),
+    }
+}
+
+fn not_authentic(rejection: &Rejection, at: SocketAddr) -> Text {
+    let kiss_code = rejection
+        .kiss
+        .map(|kiss| format!(", with the kiss code {}", letters(kiss)))
+        .unwrap_or_default();
+    match rejection.discard {
         Discard::Unauthenticated => (
             format!(
                 "keys were established, but the replies of {at} arrive without NTS \
@@ -290,7 +300,7 @@ fn not_the_reply(rejection: &Rejection, at: SocketAddr) -> Text {
                  operator",
             ),
         ),
-        Discard::Nak => (
+        _ => (
             format!(
                 "{at} does not accept the cookie that key establishment has just granted (NTSN)"
             ),
@@ -298,10 +308,6 @@ fn not_the_reply(rejection: &Rejection, at: SocketAddr) -> Text {
                 "the NTP server and the NTS-KE server do not share their keys; inform their \
                  operator",
             ),
-        ),
-        other => (
-            format!("what comes from {at} is not the reply ({})", other.word()),
-            None,
         ),
     }
 }

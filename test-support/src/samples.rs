@@ -71,6 +71,38 @@ pub fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
     }
 }
 
+fn synchronized_system() -> SystemFacts {
+    SystemFacts {
+        synchronized: true,
+        stratum: 3,
+        leap: Leap::None,
+        reference_id: Some("192.0.2.1".into()),
+        last_update_ago_s: Some(12.0),
+        offset_s: Some(-12.3e-6),
+        jitter_s: Some(3.1e-6),
+        frequency_ratio: Some(-12.345e-6),
+        frequency_uncertainty_ratio: Some(0.01e-6),
+        root_delay_s: Some(1.38e-3),
+        root_dispersion_s: Some(0.5e-3),
+        error_bound_s: Some(1.2e-3),
+        poll_s: Some(64.0),
+        accumulated_steps_s: 1.5,
+        accumulated_steps_threshold_s: Some(1800.0),
+        step_count: 2,
+        discipline: DisciplineFacts {
+            name: DisciplineName::PllFll,
+            state: DisciplineState::Synchronized,
+        },
+        source_counts: SourceCounts {
+            known: 4,
+            usable: 4,
+            agreeing: 3,
+            needed: 3,
+        },
+        ..SystemFacts::default()
+    }
+}
+
 /// Three sources agree, one lies; the daemon serves time.
 #[must_use]
 pub fn synchronized() -> Document {
@@ -96,35 +128,7 @@ pub fn synchronized() -> Document {
             now: Date::from_unix(1_767_236_705, 250_000_000),
             ..ClockFacts::default()
         },
-        system: SystemFacts {
-            synchronized: true,
-            stratum: 3,
-            leap: Leap::None,
-            reference_id: Some("192.0.2.1".into()),
-            last_update_ago_s: Some(12.0),
-            offset_s: Some(-12.3e-6),
-            jitter_s: Some(3.1e-6),
-            frequency_ratio: Some(-12.345e-6),
-            frequency_uncertainty_ratio: Some(0.01e-6),
-            root_delay_s: Some(1.38e-3),
-            root_dispersion_s: Some(0.5e-3),
-            error_bound_s: Some(1.2e-3),
-            poll_s: Some(64.0),
-            accumulated_steps_s: 1.5,
-            accumulated_steps_threshold_s: Some(1800.0),
-            step_count: 2,
-            discipline: DisciplineFacts {
-                name: DisciplineName::PllFll,
-                state: DisciplineState::Synchronized,
-            },
-            source_counts: SourceCounts {
-                known: 4,
-                usable: 4,
-                agreeing: 3,
-                needed: 3,
-            },
-            ..SystemFacts::default()
-        },
+        system: synchronized_system(),
         sources: vec![
             peer,
             good_source(2, "ntp2.example.org", "192.0.2.2:123"),

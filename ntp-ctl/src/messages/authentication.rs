@@ -2,11 +2,11 @@
 
 use ntp_observe::{Document, SourceReason, StableWord as _, SystemReason};
 
-use crate::messages::Message;
 use crate::messages::source_name::label_of;
+use crate::messages::{Message, nts};
 use crate::units::{behind, count, seconds};
 
-/// A reason of the system.
+/// The message for a reason of the system.
 pub(crate) fn system(reason: &SystemReason, document: &Document) -> Message {
     match reason {
         SystemReason::WaitingForAuthenticated { plain } => Message::new(
@@ -50,36 +50,33 @@ pub(crate) fn system(reason: &SystemReason, document: &Document) -> Message {
             "add a source that agrees with it, or one with NTS; if the time is true, this program \
              is very old: use a newer release",
         ),
-        SystemReason::Unauthenticated { with_nts } => Message::new(
-            match with_nts {
-                1 => {
-                    "the time is not authenticated: the source with NTS cannot be used, and plain \
-                     ones set the clock"
-                        .to_owned()
-                }
-                number => format!(
-                    "the time is not authenticated: none of {number} sources with NTS can be used, \
-                     and plain ones set the clock"
-                ),
-            },
-            "see the reasons beside the sources with NTS; [synchronization] authentication = \
-             \"require\" leaves the clock alone instead",
-        ),
+        SystemReason::Unauthenticated { with_nts } => unauthenticated(*with_nts),
         SystemReason::KeyEstablishmentSilent {
             ke_server,
             waited_s,
-        } => Message::new(
-            format!("the NTS-KE server {ke_server} has not answered for {waited_s:.0} s"),
-            format!(
-                "is the server up, and does every firewall let TCP port {} through?",
-                ke_server.rsplit_once(':').map_or("4460", |(_, port)| port)
-            ),
-        ),
+        } => nts::silent(ke_server, *waited_s),
         other => Message::unknown(other.word()),
     }
 }
 
-/// A reason of a source.
+/// Plain sources set the clock although there are some with NTS.
+fn unauthenticated(with_nts: u32) -> Message {
+    Message::new(
+        match with_nts {
+            1 => "the time is not authenticated: the source with NTS cannot be used, and plain \
+                  ones set the clock"
+                .to_owned(),
+            number => format!(
+                "the time is not authenticated: none of {number} sources with NTS can be used, and \
+                 plain ones set the clock"
+            ),
+        },
+        "see the reasons beside the sources with NTS; [synchronization] authentication = \
+         \"require\" leaves the clock alone instead",
+    )
+}
+
+/// The message for a reason of a source.
 pub(crate) fn source(reason: &SourceReason) -> Message {
     match reason {
         SourceReason::ContradictsAuthenticated {

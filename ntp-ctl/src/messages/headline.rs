@@ -1,10 +1,12 @@
 //! The cause that all sources have in common, in one sentence for the first line.
 
-use ntp_observe::{Document, NetworkCause, NtsKeStage, SourceFacts, SourceReason, SystemReason};
+use ntp_observe::{
+    DiscardReason, Document, NetworkCause, NtsKeStage, SourceFacts, SourceReason, SystemReason,
+};
 
 use crate::messages::Message;
 use crate::messages::nts::nts_reason;
-use crate::messages::source;
+use crate::messages::{discarded, source};
 use crate::units::seconds;
 
 /// The longest sentence that keeps the first line within 80 columns.
@@ -148,6 +150,39 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         | SourceReason::NameNotResolved { .. }
         | SourceReason::NoAddressesLeft { .. } => unreached(&source.reason),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
+        SourceReason::ServerUnsynchronized
+        | SourceReason::StratumTooHigh { .. }
+        | SourceReason::DistanceTooLarge { .. }
+        | SourceReason::SynchronizationLoop
+        | SourceReason::KissDeny
+        | SourceReason::KissRstr
+        | SourceReason::RateLimited { .. } => unsuitable(&source.reason)?,
+        SourceReason::NotAuthenticated => Predicate::new(
+            "has no NTS, which is required",
+            "have no NTS, which is required",
+        ),
+        SourceReason::SameServer { .. } => Predicate::new(
+            "leads to the same server as another one",
+            "lead to the same server as another one",
+        ),
+        nts_reason!() => authentication(&source.reason)?,
+        SourceReason::SystemPeer
+        | SourceReason::UsedInTheMean
+        | SourceReason::ClusterOutlier
+        | SourceReason::IntervalDisagrees { .. }
+        | SourceReason::ContradictsAuthenticated { .. }
+        | SourceReason::WaitingForAuthenticated
+        | SourceReason::ImplausibleTime { .. }
+        | SourceReason::WaitingForMajority
+        | SourceReason::WaitingForQuorum { .. }
+        | SourceReason::TooFewSamples { .. }
+        | SourceReason::Unknown { .. } => return None,
+    })
+}
+
+/// Predicates for servers that answer and do not serve us the time.
+fn unsuitable(reason: &SourceReason) -> Option<Predicate> {
+    Some(match reason {
         SourceReason::ServerUnsynchronized => Predicate::new(
             "says that its own clock is not synchronized",
             "say that their clocks are not synchronized",
@@ -181,26 +216,7 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
             "says only that it is asked too often (RATE)",
             "say only that they are asked too often",
         ),
-        SourceReason::NotAuthenticated => Predicate::new(
-            "has no NTS, which is required",
-            "have no NTS, which is required",
-        ),
-        SourceReason::SameServer { .. } => Predicate::new(
-            "leads to the same server as another one",
-            "lead to the same server as another one",
-        ),
-        nts_reason!() => authentication(&source.reason)?,
-        SourceReason::SystemPeer
-        | SourceReason::UsedInTheMean
-        | SourceReason::ClusterOutlier
-        | SourceReason::IntervalDisagrees { .. }
-        | SourceReason::ContradictsAuthenticated { .. }
-        | SourceReason::WaitingForAuthenticated
-        | SourceReason::ImplausibleTime { .. }
-        | SourceReason::WaitingForMajority
-        | SourceReason::WaitingForQuorum { .. }
-        | SourceReason::TooFewSamples { .. }
-        | SourceReason::Unknown { .. } => return None,
+        _ => return None,
     })
 }
 
@@ -252,68 +268,87 @@ fn unreached(reason: &SourceReason) -> Predicate {
     }
 }
 
-/// Predicates for replies that cannot be used, by the word of the test that they fail.
-fn discarded(last: &str, source: &SourceFacts) -> Predicate {
+/// Predicates for replies that cannot be used, by the test that they fail.
+fn discarded(last: &DiscardReason, source: &SourceFacts) -> Predicate {
     match last {
-        "wrong-address" => Predicate::new(
+        DiscardReason::WrongAddress => Predicate::new(
             "answers from another address or port",
             "answer from another address or port",
         ),
-        "malformed" => Predicate::new(
+        DiscardReason::Malformed => Predicate::new(
             "answers with what is not an NTP packet",
             "answer with what is not an NTP packet",
         ),
-        "unknown-version" => Predicate::new(
+        DiscardReason::UnknownVersion => Predicate::new(
             match source.version {
                 Some(version) => format!("answers in NTP version {version} instead of 1 to 4"),
                 None => "answers in an unknown version of NTP".to_owned(),
             },
             "answer in another NTP version than 1 to 4",
         ),
-        "not-a-reply" => Predicate::new(
+        DiscardReason::NotAReply => Predicate::new(
             "sends NTP packets that are not replies",
             "send NTP packets that are not replies",
         ),
-        "bogus-origin" => Predicate::new(
+        DiscardReason::BogusOrigin => Predicate::new(
             "sends replies that match no request",
             "send replies that match no request",
         ),
-        "too-late" => Predicate::new("answers too late", "answer too late"),
-        "invalid-timestamps" => Predicate::new(
+        DiscardReason::TooLate => Predicate::new("answers too late", "answer too late"),
+        DiscardReason::InvalidTimestamps => Predicate::new(
             "answers without valid timestamps",
             "answer without valid timestamps",
         ),
-        "root-distance" => Predicate::new(
-            match source::root_distance(source) {
+        DiscardReason::RootDistance => Predicate::new(
+            match discarded::root_distance(source) {
                 Some(distance) => format!("says that it may be wrong by {}", seconds(distance)),
                 None => "says that it may be wrong by 16 s or more".to_owned(),
             },
             "say that they may be wrong by 16 s or more",
         ),
-        "negative-delay" => Predicate::new(
+        DiscardReason::NegativeDelay => Predicate::new(
             "answers with impossible timestamps",
             "answer with impossible timestamps",
         ),
-        "certificate-time" => Predicate::new(
+        DiscardReason::CertificateTime => Predicate::new(
             "reports a time that its certificate denies",
             "report a time that their certificates deny",
         ),
-        "nts-unauthenticated" => Predicate::new(
+        DiscardReason::NtsUnauthenticated | DiscardReason::NtsNak | DiscardReason::NtsForged => {
+            not_authentic(last)
+        }
+        DiscardReason::Duplicate
+        | DiscardReason::Kiss
+        | DiscardReason::ServerUnsynchronized
+        | DiscardReason::SynchronizationLoop
+        | DiscardReason::Other(_) => unusable(),
+    }
+}
+
+/// The predicate for a test without one of its own.
+fn unusable() -> Predicate {
+    Predicate::new(
+        "sends replies that cannot be used",
+        "send replies that cannot be used",
+    )
+}
+
+/// Predicates for replies that are not authentic.
+fn not_authentic(last: &DiscardReason) -> Predicate {
+    match last {
+        DiscardReason::NtsUnauthenticated => Predicate::new(
             "answers without authentication",
             "answer without authentication",
         ),
-        "nts-nak" => Predicate::new(
+        DiscardReason::NtsNak => Predicate::new(
             "answers with an NTS NAK (NTSN)",
             "answer with an NTS NAK (NTSN)",
         ),
-        "nts-forged" => Predicate::new(
+        DiscardReason::NtsForged => Predicate::new(
             "answers with an invalid authenticator",
             "answer with an invalid authenticator",
         ),
-        _ => Predicate::new(
-            "sends replies that cannot be used",
-            "send replies that cannot be used",
-        ),
+        _ => unusable(),
     }
 }
 

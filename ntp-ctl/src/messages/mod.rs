@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `system` | reasons of the system and of the clock |
 //! | `source` | reasons of a source |
+//! | `discarded` | replies that are discarded |
 //! | `nts` | reasons of a source that concern NTS |
 //! | `authentication` | reasons that concern the precedence of sources with NTS |
 //! | `source_name` | names of sources |
 //! | `headline` | the cause that all sources have in common |
 
 pub(crate) mod authentication;
+pub(crate) mod discarded;
 pub(crate) mod headline;
 pub(crate) mod nts;
 pub(crate) mod source;

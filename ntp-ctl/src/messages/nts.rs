@@ -33,13 +33,7 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
             "NTS key establishment with {} is in progress",
             ke_server(source)
         )),
-        SourceReason::NtsKeSilent { waited_s } => Message::new(
-            format!(
-                "the NTS-KE server {} has not answered for {waited_s:.0} s",
-                ke_server(source)
-            ),
-            reachable(source),
-        ),
+        SourceReason::NtsKeSilent { waited_s } => silent(ke_server(source), *waited_s),
         SourceReason::NtsKeFailed {
             stage,
             reason,
@@ -142,7 +136,7 @@ fn remedy(stage: &NtsKeStage, reason: &NtsKeReason, source: &SourceFacts) -> Opt
         (
             Stage::Tcp,
             Reason::TimedOut | Reason::Unreachable | Reason::ConnectionReset | Reason::NetworkError,
-        ) => return Some(reachable(source)),
+        ) => return Some(reachable(ke_server(source))),
         (
             Stage::Tls | Stage::Alpn | Stage::Records,
             Reason::TimedOut | Reason::ConnectionReset | Reason::ConnectionClosed,
@@ -170,12 +164,20 @@ fn remedy(stage: &NtsKeStage, reason: &NtsKeReason, source: &SourceFacts) -> Opt
     Some(remedy.to_owned())
 }
 
+/// The message for an NTS-KE server that has not answered for so many seconds.
+pub(crate) fn silent(ke_server: &str, waited_s: f64) -> Message {
+    Message::new(
+        format!("the NTS-KE server {ke_server} has not answered for {waited_s:.0} s"),
+        reachable(ke_server),
+    )
+}
+
 /// The remedy for an NTS-KE server that does not answer.
-fn reachable(source: &SourceFacts) -> String {
+fn reachable(ke_server: &str) -> String {
+    let port = ke_server.rsplit_once(':').map_or("4460", |(_, port)| port);
     format!(
-        "is the server up, and does every firewall let TCP port {} through? `ntp-ctl nts` with its \
-         name tests it",
-        ke_port(source)
+        "is the server up, and does every firewall let TCP port {port} through? `ntp-ctl nts` with \
+         its name tests it"
     )
 }
 
@@ -185,12 +187,6 @@ fn ke_server(source: &SourceFacts) -> &str {
         .nts
         .as_ref()
         .map_or(&source.name, |nts| &nts.ke_server)
-}
-
-fn ke_port(source: &SourceFacts) -> &str {
-    ke_server(source)
-        .rsplit_once(':')
-        .map_or("4460", |(_, port)| port)
 }
 
 #[cfg(test)]

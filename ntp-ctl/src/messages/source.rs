@@ -2,9 +2,9 @@
 
 use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState, StableWord as _};
 
-use crate::messages::authentication;
 use crate::messages::nts::{self, nts_reason};
 use crate::messages::{Message, next_try};
+use crate::messages::{authentication, discarded};
 use crate::units::{behind, count, poll, seconds, span};
 
 /// The reason of the source's state in a sentence, with its notes.
@@ -82,10 +82,10 @@ pub(crate) fn reason(reason: &SourceReason, source: &SourceFacts) -> Message {
         | SourceReason::SameServer { .. } => authentication::source(reason),
         SourceReason::NoReplyYet { .. }
         | SourceReason::NoReply { .. }
-        | SourceReason::PortUnreachable
+        | SourceReason::RepliesDiscarded { .. } => silence(reason, source),
+        SourceReason::PortUnreachable
         | SourceReason::Unreachable { .. }
-        | SourceReason::RepliesDiscarded { .. }
-        | SourceReason::SendFailed { .. } => silence(reason, source),
+        | SourceReason::SendFailed { .. } => network(reason),
         SourceReason::ServerUnsynchronized
         | SourceReason::StratumTooHigh { .. }
         | SourceReason::DistanceTooLarge { .. }
@@ -172,6 +172,14 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Message {
                 .map(|ago| format!(", the last reply came {} ago", span(ago)))
                 .unwrap_or_default()
         ))),
+        SourceReason::RepliesDiscarded { last } => discarded::message(last, source),
+        other => Message::unknown(other.word()),
+    }
+}
+
+/// Requests that do not arrive, as the network or this machine reports.
+fn network(reason: &SourceReason) -> Message {
+    match reason {
         SourceReason::PortUnreachable => Message::new(
             "the network reports that nothing listens at this port (ICMP port unreachable)",
             "does an NTP server run at this address and port?",
@@ -187,7 +195,6 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Message {
             },
         )
         .with_detail(Some(error.clone())),
-        SourceReason::RepliesDiscarded { last } => discarded(last, source),
         SourceReason::SendFailed { cause, error } => Message::new(
             "the request cannot be sent",
             match cause {
@@ -201,95 +208,6 @@ fn silence(reason: &SourceReason, source: &SourceFacts) -> Message {
         .with_detail(Some(error.clone())),
         other => Message::unknown(other.word()),
     }
-}
-
-/// The message for replies that cannot be used, by the word of the test that the last one failed.
-fn discarded(last: &str, source: &SourceFacts) -> Message {
-    const OPERATOR: &str = "ask the operator, or use another server";
-    const PORT: &str = "is the port right?";
-    match last {
-        "wrong-address" => Message::new(
-            "replies come from another address or port than the one that is asked, and are \
-             discarded",
-            "name the address that answers, or have the server answer from the address that is \
-             asked",
-        )
-        .with_detail(
-            source
-                .answered_from
-                .as_deref()
-                .map(|from| format!("from {from}")),
-        ),
-        "malformed" => Message::new("what comes back is not an NTP packet", PORT),
-        "unknown-version" => Message::new(
-            match source.version {
-                Some(version) => {
-                    format!("replies come in NTP version {version}, and only 1 to 4 are understood")
-                }
-                None => "replies come in an unknown version of NTP, and only 1 to 4 are understood"
-                    .to_owned(),
-            },
-            "update the server, or use another one",
-        ),
-        "not-a-reply" => Message::new(
-            "the NTP packets that come back are not server replies (mode 4)",
-            PORT,
-        ),
-        "bogus-origin" => Message::new(
-            "replies do not match our requests: their origin timestamp is not ours",
-            "the server or something on the path is broken, or replies are forged; use another \
-             server",
-        ),
-        "too-late" => Message::new(
-            "replies come too late to be used",
-            "use a server that is nearer, or find out what delays the packets",
-        ),
-        "invalid-timestamps" => Message::new(
-            "the timestamps of the replies are missing or run backwards",
-            OPERATOR,
-        ),
-        "root-distance" => Message::new(
-            "the server says that its own clock may be wrong by 16 s or more",
-            OPERATOR,
-        )
-        .with_detail(root(source)),
-        "negative-delay" => Message::new(
-            "the round trip is shorter than the server's stated processing time",
-            "the server's timestamps are wrong, or a clock was set meanwhile; use another server \
-             if it stays so",
-        ),
-        "certificate-time" => Message::new(
-            "the server reports a time at which its own certificate is not valid, and no other \
-             source has confirmed the time",
-            "`ntp-ctl nts` with this server shows from when until when its certificate is valid",
-        ),
-        "nts-unauthenticated" => nts::reason(&SourceReason::NtsUnauthenticatedReply, source),
-        "nts-nak" => Message::new(
-            "replies are NTS NAKs (kiss code NTSN), although requests are sent without NTS",
-            "the server is broken, or replies are forged; use another server",
-        ),
-        "nts-forged" => Message::new(
-            "the authenticators of the replies do not verify with our keys, and they are discarded",
-            "does the NTP server share its keys with its NTS-KE server? Ask the operator",
-        ),
-        other => Message::new(
-            format!("replies come, but none passes the tests; the last one failed `{other}`"),
-            "`ntp-ctl sources` counts what was discarded",
-        ),
-    }
-}
-
-/// The error bound that the server claims for its own clock: its root delay / 2 + root dispersion.
-pub(crate) fn root_distance(source: &SourceFacts) -> Option<f64> {
-    Some(source.root_delay_s? / 2.0 + source.root_dispersion_s?)
-}
-
-fn root(source: &SourceFacts) -> Option<String> {
-    let (delay, dispersion) = (
-        seconds(source.root_delay_s?),
-        seconds(source.root_dispersion_s?),
-    );
-    Some(format!("root delay {delay}, root dispersion {dispersion}"))
 }
 
 /// The hint about NTS packets, for a source with NTS.

@@ -223,24 +223,7 @@ fn correction(reason: &SystemReason) -> Message {
         SystemReason::RateBeyondLimit {
             frequency_ratio,
             limit_ratio,
-        } => Message::new(
-            format!(
-                "the clock's rate is off by {}, more than can be corrected",
-                percent(frequency_ratio.abs())
-            ),
-            "look for another clock source \
-             (/sys/devices/system/clocksource/clocksource0/available_clocksource), or have the \
-             machine repaired: its error grows all the time",
-        )
-        .with_detail(Some(format!(
-            "left alone, it runs {}; the limit is {}",
-            if *frequency_ratio < 0.0 {
-                "slow"
-            } else {
-                "fast"
-            },
-            percent(*limit_ratio)
-        ))),
+        } => rate_beyond_limit(*frequency_ratio, *limit_ratio),
         SystemReason::ClockSetError { error } => Message::new(
             "the operating system refused to set the clock",
             "give the daemon the capability CAP_SYS_TIME",
@@ -248,6 +231,28 @@ fn correction(reason: &SystemReason) -> Message {
         .with_detail(some(error)),
         other => Message::unknown(other.word()),
     }
+}
+
+/// The rate of the clock cannot be corrected in full.
+fn rate_beyond_limit(frequency_ratio: f64, limit_ratio: f64) -> Message {
+    Message::new(
+        format!(
+            "the clock's rate is off by {}, more than can be corrected",
+            percent(frequency_ratio.abs())
+        ),
+        "look for another clock source \
+         (/sys/devices/system/clocksource/clocksource0/available_clocksource), or have the machine \
+         repaired: its error grows all the time",
+    )
+    .with_detail(Some(format!(
+        "left alone, it runs {}; the limit is {}",
+        if frequency_ratio < 0.0 {
+            "slow"
+        } else {
+            "fast"
+        },
+        percent(limit_ratio)
+    )))
 }
 
 /// Something other than the daemon has changed the clock.

@@ -284,7 +284,7 @@ fn unusable(discard: Discard, source: &Source) -> SourceReason {
             poll_s: source.poll().seconds().to_f64(),
         },
         other => SourceReason::RepliesDiscarded {
-            last: other.word().to_owned(),
+            last: other.word().into(),
         },
     }
 }

@@ -4,7 +4,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use ntp_observe::{Document, SourceFacts, SourceMode, SourceReason, SourceState, SystemReason};
+use ntp_observe::{
+    DiscardReason, Document, SourceFacts, SourceMode, SourceReason, SourceState, SystemReason,
+};
 use test_binaries::harness::{
     Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder,
 };
@@ -153,7 +155,7 @@ fn a_server_cannot_move_a_clock_beyond_the_end_of_its_certificate() {
         .and(&nts_source(at.keys, &loopback.authority.file()));
     let mut client = or_skip!(Daemon::start(&config));
     let refused = SourceReason::RepliesDiscarded {
-        last: "certificate-time".into(),
+        last: DiscardReason::CertificateTime,
     };
     let state = client.wait_until("the time is refused", SOON, |state| {
         sealed(state).reason == refused

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use ntp_observe::{SourceReason, SourceState};
+use ntp_observe::{DiscardReason, SourceReason, SourceState};
 use test_binaries::harness::{Daemon, DaemonConfig, Network, OddServer, Side, source_at};
 use test_binaries::or_skip;
 
@@ -133,11 +133,12 @@ fn late_replies_are_of_no_use_and_not_taken_for_silence() {
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until(
-        "replies come too late",
-        SOON,
-        |state| matches!(&state.sources[0].reason, SourceReason::RepliesDiscarded { last } if last == "too-late"),
-    );
+    let state = daemon.wait_until("replies come too late", SOON, |state| {
+        state.sources[0].reason
+            == SourceReason::RepliesDiscarded {
+                last: DiscardReason::TooLate,
+            }
+    });
     assert!(
         state.sources[0].packets.unanswered >= 2,
         "{:#?}",

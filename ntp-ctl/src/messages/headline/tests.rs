@@ -9,9 +9,7 @@ use crate::pages::status::{Page, render};
 use test_support::samples;
 
 fn refused(last: &str) -> SourceReason {
-    SourceReason::RepliesDiscarded {
-        last: last.to_owned(),
-    }
+    SourceReason::RepliesDiscarded { last: last.into() }
 }
 
 fn unreachable(cause: NetworkCause) -> SourceReason {
