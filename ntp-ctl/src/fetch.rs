@@ -8,8 +8,9 @@ use ntp_observe::{Document, FetchError, SCHEMA, StableWord as _};
 use serde_json::json;
 
 use crate::args::Args;
+use crate::outcome::Outcome;
 use crate::pages::status::{Page, render};
-use crate::{Outcome, terminal};
+use crate::terminal;
 
 /// The time limit for fetching the daemon's state.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

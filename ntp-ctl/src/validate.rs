@@ -7,8 +7,9 @@ use ntp_config::{ConfigError, DEFAULT_CONFIG_PATH, Loaded, Warning};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::outcome::Outcome;
+use crate::terminal;
 use crate::units::count;
-use crate::{Outcome, terminal};
 
 /// Checks `file`, or the file of `--config`, or the daemon's default.
 pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {

@@ -76,9 +76,9 @@ fn with_nts() -> TimeService {
 }
 
 fn denying() -> ServerConfig {
-    let nobody = Some(AccessList::default());
+    let no_one = Some(AccessList::default());
     let access = AccessPolicy {
-        allow: nobody,
+        allow: no_one,
         allow_action: FilterAction::Deny,
         ..AccessPolicy::default()
     };

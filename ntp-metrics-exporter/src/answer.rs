@@ -28,7 +28,7 @@ pub(crate) async fn answer<B>(request: &Request<B>, socket: &Path) -> Answer {
     if method != Method::GET && method != Method::HEAD {
         let mut answer = plain(
             StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD are answered here\n",
+            "only GET and HEAD are supported\n",
         );
         answer
             .headers_mut()
@@ -41,7 +41,7 @@ pub(crate) async fn answer<B>(request: &Request<B>, socket: &Path) -> Answer {
         "/readyz" => ready(ask(socket).await),
         _ => plain(
             StatusCode::NOT_FOUND,
-            "there is /metrics, /healthz and /readyz\n",
+            "not found; the paths are /metrics, /healthz and /readyz\n",
         ),
     }
 }

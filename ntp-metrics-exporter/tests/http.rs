@@ -88,11 +88,11 @@ impl Exporter {
     }
 
     fn end(&mut self, signal: &str) -> ExitStatus {
-        let told = Command::new("kill")
+        let sent = Command::new("kill")
             .args([signal, &self.process.id().to_string()])
             .status()
             .unwrap();
-        assert!(told.success());
+        assert!(sent.success());
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockFacts, Date, KeysetFacts, NtsKeServerFacts, SCHEMA, ServerFacts, SourceFacts, SystemFacts,
+    ClockFacts, Date, KeysetFacts, NtsKeServerFacts, ServerFacts, SourceFacts, SystemFacts,
 };
+
+/// The version of the document that this crate writes and reads.
+pub const SCHEMA: u32 = 2;
 
 /// The daemon's state at one instant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

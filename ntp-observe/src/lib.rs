@@ -53,7 +53,7 @@ mod system;
 pub use clock::{ClockFacts, ClockMode, KernelFacts, SteeringObstacle};
 pub use date::{BadDate, Date};
 pub use discard_reason::DiscardReason;
-pub use document::{DaemonFacts, Document};
+pub use document::{DaemonFacts, Document, SCHEMA};
 pub use encoding::{DecodeError, read_document, write_document};
 pub use fetch::{FetchError, MAX_DOCUMENT_BYTES, fetch};
 pub use nts::{
@@ -69,6 +69,3 @@ pub use stable_word::StableWord;
 pub use system::{
     DisciplineFacts, DisciplineName, DisciplineState, Leap, SourceCounts, SystemFacts, SystemReason,
 };
-
-/// The version of the document that this crate writes and reads.
-pub const SCHEMA: u32 = 2;

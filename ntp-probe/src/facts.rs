@@ -7,6 +7,9 @@ use ntp_proto::time::{NtpTimestamp, Seconds};
 use serde::Serialize;
 use std::net::SocketAddr;
 
+/// The version of both reports.
+pub const SCHEMA: u32 = 1;
+
 /// The measurement from all samples.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Measured {

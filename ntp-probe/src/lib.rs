@@ -43,13 +43,10 @@ mod protection;
 mod query;
 mod request_port;
 
-pub use facts::{Measured, Sample, ServerFacts};
+pub use facts::{Measured, SCHEMA, Sample, ServerFacts};
 pub use failure::{Failure, Stage};
 pub use key_facts::{Certificate, KeyFacts};
 pub use ntp_ke::client::Family;
 pub use nts::{NtsReport, nts};
 pub use options::{MAX_SAMPLES, Options};
 pub use query::{QueryReport, query};
-
-/// The version of both reports.
-pub const SCHEMA: u32 = 1;

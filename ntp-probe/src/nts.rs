@@ -1,8 +1,7 @@
 //! A measurement with NTS: key establishment, then authenticated NTP.
 
-use crate::SCHEMA;
 use crate::exchanges::{Exchanges, exchange_with};
-use crate::facts::{Measured, Sample, ServerFacts, unix_now};
+use crate::facts::{Measured, SCHEMA, Sample, ServerFacts, unix_now};
 use crate::failure::{Failure, Stage};
 use crate::key_facts::{Certificate, KeyFacts};
 use crate::ntp_failure::NtpFailure;

@@ -1,8 +1,7 @@
 //! A measurement with plain NTP.
 
-use crate::SCHEMA;
 use crate::exchanges::{Exchanges, exchange_with};
-use crate::facts::{Measured, Sample, ServerFacts};
+use crate::facts::{Measured, SCHEMA, Sample, ServerFacts};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::protection::Protection;

@@ -136,7 +136,7 @@ async fn the_algorithm_that_is_asked_for_is_used() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_somebody_unknown_is_shown_and_not_believed() {
+async fn a_certificate_of_an_unknown_issuer_is_shown_and_not_trusted() {
     let (authority, other) = (Authority::new(), Authority::named("Somebody"));
     let server = KeyService::new(&other, ntp().start()).start();
 
@@ -202,7 +202,7 @@ async fn a_certificate_outside_its_time_raises_the_question_whose_clock_is_wrong
 }
 
 #[tokio::test]
-async fn a_port_that_nobody_listens_at_refuses() {
+async fn a_closed_port_refuses() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -215,7 +215,7 @@ async fn a_port_that_nobody_listens_at_refuses() {
 }
 
 #[tokio::test]
-async fn without_authorities_nobody_is_asked() {
+async fn without_authorities_no_request_is_sent() {
     let trust = Trust {
         certificate_authorities: vec!["/nowhere/authority.pem".into()],
         ..Trust::default()
@@ -276,10 +276,7 @@ async fn replies_without_authentication_are_not_believed() {
         sentence.contains("arrive without NTS authentication"),
         "{sentence}"
     );
-    assert_eq!(
-        report.server, None,
-        "nothing is shown of what nobody has proved"
-    );
+    assert_eq!(report.server, None, "nothing that is not proved is shown");
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ async fn a_lost_reply_does_not_spoil_the_others() {
 }
 
 #[tokio::test]
-async fn a_kiss_ends_the_series_at_once() {
+async fn a_kiss_ends_the_exchanges_at_once() {
     let access = AccessPolicy {
         allow: Some(AccessList::default()),
         allow_action: FilterAction::Deny,

@@ -27,7 +27,7 @@ pub(crate) fn reason(reason: &SystemReason, document: &Document) -> Message {
         | SystemReason::FewSources { .. }
         | SystemReason::LocalClock { .. } => selection(reason, document),
         SystemReason::DistanceTooLarge { .. } | SystemReason::LastUpdateTooOld { .. } => {
-            ageing(reason)
+            aging(reason)
         }
         SystemReason::ClockNotSteerable { .. }
         | SystemReason::MeasuringOnly
@@ -157,7 +157,7 @@ fn outside(agreeing: u32, disagreeing: &[u64], document: &Document) -> String {
     }
 }
 
-fn ageing(reason: &SystemReason) -> Message {
+fn aging(reason: &SystemReason) -> Message {
     match reason {
         SystemReason::DistanceTooLarge {
             distance_s,

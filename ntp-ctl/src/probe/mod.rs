@@ -1,24 +1,25 @@
-//! Asking a server without a daemon: `query` with plain NTP, `nts` with authentication.
+//! Measuring a server without a daemon: `query` with plain NTP, `nts` with authentication.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `args` | their options |
-//! | `query`, `nts` | their pages for people |
-//! | `lines` | what both pages have in common |
+//! | `args` | the options of both |
+//! | `query`, `nts` | the pages |
+//! | `lines` | elements that both pages share |
 //!
 //! `ntp-probe` does the measurement; TLS is set up only for `nts`.
 
-mod args;
+pub(crate) mod args;
 mod lines;
 mod nts;
 mod query;
 
-pub(crate) use args::{NtsArgs, QueryArgs};
-
 use serde::Serialize;
 
+use args::{NtsArgs, QueryArgs};
+
 use crate::args::Args;
-use crate::{Outcome, terminal};
+use crate::outcome::Outcome;
+use crate::terminal;
 
 /// Asks with plain NTP and prints the report.
 pub(crate) fn query(args: &Args, query: &QueryArgs) -> Outcome {
