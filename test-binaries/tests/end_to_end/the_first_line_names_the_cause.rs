@@ -52,7 +52,10 @@ const CAUSES: [(&str, &str); 9] = [
         "version5",
         "the only source answers in NTP version 5 instead of 1 to 4",
     ),
-    ("wrong-origin", "the only source answers what was not asked"),
+    (
+        "wrong-origin",
+        "the only source sends replies that match no request",
+    ),
     ("silent", "the only source has not answered yet"),
 ];
 
