@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::probe::{NtsArgs, QueryArgs};
+use crate::probe::args::{NtsArgs, QueryArgs};
 
-/// Exit codes as `--help` shows them.
+/// The exit codes in `--help`.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  the clock is synchronised, or served as it is because local-stratum asks for it and no
-     source is configured; the configuration is valid; the server has given its time
+  0  the clock is synchronized, or served as it is because local-stratum asks for it and no
+     source is configured; the configuration is valid; the server was measured
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached
-  4  the clock is not synchronised";
+  4  the clock is not synchronized";
 
-/// Ask a running ntp-daemon how it is doing, check configuration files, and ask servers without a
+/// Show the state of a running ntp-daemon, check configuration files, and test servers without a
 /// daemon.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
@@ -34,26 +34,26 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The subcommand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Is the clock synchronised, and if not, why not? Then the clock and the sources
+    /// Show whether the clock is synchronized, and if not, why; then the clock and the sources
     Status {
-        /// All there is: reasons of every source, error bounds, steps, the daemon, and what it
+        /// Show everything: reasons of every source, error bounds, steps, the daemon, and what it
         /// serves
         #[arg(short, long)]
         verbose: bool,
     },
-    /// Everything about each source
+    /// Show everything about each source
     Sources,
     /// Check a configuration file without starting anything
     Validate {
         /// The file; otherwise that of --config, otherwise the daemon's default
         file: Option<PathBuf>,
     },
-    /// Ask an NTP server for the time, without a daemon
+    /// Measure an NTP server, without a daemon
     Query(QueryArgs),
-    /// Ask a server for keys of NTS and then for authenticated time, without a daemon
+    /// Test NTS with a server: key establishment, then authenticated time; without a daemon
     Nts(NtsArgs),
 }
 

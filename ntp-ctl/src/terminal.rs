@@ -1,4 +1,4 @@
-//! Width, colour, and output that cannot harm a terminal.
+//! Width, color and sanitized output of the terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -14,7 +14,7 @@ const NARROWEST: usize = 40;
 
 /// The number of columns to write in: `COLUMNS` if it is set, otherwise the terminal's.
 pub(crate) fn width() -> usize {
-    let told = std::env::var("COLUMNS")
+    let given = std::env::var("COLUMNS")
         .ok()
         .and_then(|columns| columns.parse().ok());
     let asked = || {
@@ -22,26 +22,26 @@ pub(crate) fn width() -> usize {
             .ok()
             .map(|size| usize::from(size.ws_col))
     };
-    told.or_else(asked)
+    given
+        .or_else(asked)
         .filter(|columns| *columns > 0)
         .map_or(DEFAULT_WIDTH, |columns: usize| columns.max(NARROWEST))
 }
 
 /// Prints a page whose first line is the verdict; on a terminal the verdict is green or red.
 pub(crate) fn print_page(page: &str, good: bool) {
-    let page = harmless(page);
+    let page = sanitize(page);
     if !io::stdout().is_terminal()
         || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
     {
         return print(&page);
     }
     let (verdict, rest) = page.split_once('\n').unwrap_or((&page, ""));
-    let colour = if good { "\u{1b}[1;32m" } else { "\u{1b}[1;31m" };
-    print(&format!("{colour}{verdict}\u{1b}[0m\n{rest}"));
+    let color = if good { "\u{1b}[1;32m" } else { "\u{1b}[1;31m" };
+    print(&format!("{color}{verdict}\u{1b}[0m\n{rest}"));
 }
 
-/// Writes to the standard output. A reader that has gone away (`| head`) wants no complaint; of a
-/// full disk it must hear.
+/// Writes to the standard output. A closed pipe (`| head`) is no error; a full disk is.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -54,13 +54,13 @@ pub(crate) fn print(text: &str) {
 
 /// Writes one message to the standard error.
 pub(crate) fn complain(message: &str) {
-    // When nobody reads our complaints, there is nobody to complain to.
-    let _ = writeln!(io::stderr(), "ntp-ctl: {}", harmless(message));
+    // A closed standard error leaves no place to report to.
+    let _ = writeln!(io::stderr(), "ntp-ctl: {}", sanitize(message));
 }
 
-/// The text without what could harm a terminal: names, reference ids and errors come from the
-/// network.
-fn harmless(text: &str) -> String {
+/// The text without characters that could control a terminal: names, reference ids and errors come
+/// from the network.
+fn sanitize(text: &str) -> String {
     text.chars()
         .map(|c| {
             if is_harmful(c) && c != '\n' {
@@ -75,41 +75,46 @@ fn harmless(text: &str) -> String {
 /// The replacement of a character that is not shown.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Control characters, and those that change the direction of writing, break lines or take no room
-/// without a mark of their own.
+/// True for control characters, and for those that change the writing direction, break lines or are
+/// invisible.
 fn is_harmful(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
 }
 
-/// The same document with texts that stay on their line and in their place.
-pub(crate) fn harmless_document(document: &Document) -> Document {
-    let value = serde_json::to_value(document).map(harmless_value);
-    // Texts are replaced by texts, so that what was a document stays one.
+/// The document with sanitized texts, which cannot break a line either.
+pub(crate) fn sanitize_document(document: &Document) -> Document {
+    let value = serde_json::to_value(document).map(sanitize_value);
+    // Only texts are replaced, by texts, so the result is still a document.
     value
         .and_then(serde_json::from_value)
         .expect("invariant: a document survives the way through JSON")
 }
 
-fn harmless_value(value: Value) -> Value {
+fn sanitize_value(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(
             text.chars()
                 .map(|c| if is_harmful(c) { REPLACEMENT } else { c })
                 .collect(),
         ),
-        Value::Array(values) => Value::Array(values.into_iter().map(harmless_value).collect()),
+        Value::Array(values) => Value::Array(values.into_iter().map(sanitize_value).collect()),
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
-                .map(|(name, value)| (name, harmless_value(value)))
+                .map(|(name, value)| (name, sanitize_value(value)))
                 .collect(),
         ),
         other => other,
     }
 }
 
-/// The number of columns that a text takes.
+/// The width of a text in columns.
 pub(crate) fn columns(text: &str) -> usize {
     text.width()
 }
@@ -169,7 +174,7 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     )
 }
 
-/// As many of these characters as fit into so many columns.
+/// The first of these characters that fit into `room` columns.
 fn fitting(characters: impl Iterator<Item = char>, room: usize) -> Vec<char> {
     let mut left = room;
     let fits = |c: &char| {
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(
-            harmless("a\u{1b}[2Jb\nc\u{202e}d"),
+            sanitize("a\u{1b}[2Jb\nc\u{202e}d"),
             "a\u{fffd}[2Jb\nc\u{fffd}d"
         );
     }
@@ -227,10 +232,10 @@ mod tests {
     #[test]
     fn a_name_in_a_document_cannot_begin_a_line() {
         let mut document = Document::default();
-        document.daemon.config_path = Some("a\nSynchronised\u{2028}".into());
+        document.daemon.config_path = Some("a\nSynchronized\u{2028}".into());
         assert_eq!(
-            harmless_document(&document).daemon.config_path.unwrap(),
-            "a\u{fffd}Synchronised\u{fffd}"
+            sanitize_document(&document).daemon.config_path.unwrap(),
+            "a\u{fffd}Synchronized\u{fffd}"
         );
     }
 }

@@ -5,7 +5,7 @@ pub(crate) use ntp_observe::digits::{ppm, seconds};
 /// The text in place of a number that is not known.
 pub(crate) const UNKNOWN: &str = "-";
 
-/// A time with its sign, whichever it is: `+1.23 ms`.
+/// A time with its sign, also when positive: `+1.23 ms`.
 pub(crate) fn signed_seconds(value: f64) -> String {
     let text = seconds(value);
     if value > 0.0 && text != "0 s" {

@@ -7,8 +7,9 @@ use ntp_config::{ConfigError, DEFAULT_CONFIG_PATH, Loaded, Warning};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::outcome::Outcome;
+use crate::terminal;
 use crate::units::count;
-use crate::{Outcome, terminal};
 
 /// Checks `file`, or the file of `--config`, or the daemon's default.
 pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {
@@ -46,7 +47,7 @@ fn print(args: &Args, json: &Value, page: impl FnOnce() -> String, fine: bool) {
     }
 }
 
-/// The page about a file that can be read: first what cannot work, then what is doubtful.
+/// The page about a file that can be read: errors first, then warnings.
 fn page(path: &Path, loaded: &Loaded, found: &[Finding]) -> String {
     let (errors, doubts): (Vec<&Finding>, Vec<&Finding>) =
         found.iter().partition(|finding| finding.is_error());
@@ -89,10 +90,12 @@ fn checked(loaded: &Loaded, found: &[Finding], fine: bool) -> Value {
         .iter()
         .map(|error| format!("{}; {}", error.message, error.help))
         .collect();
+    let doubts = doubts.into_iter().map(doubt);
+    let warnings: Vec<Value> = loaded.warnings.iter().map(warning).chain(doubts).collect();
     json!({
         "valid": fine,
         "files": loaded.files,
-        "warnings": loaded.warnings.iter().map(warning).chain(doubts.into_iter().map(doubt)).collect::<Vec<_>>(),
+        "warnings": warnings,
         "error": (!fine).then(|| json!({ "message": problems.join("\n"), "problems": problems })),
     })
 }

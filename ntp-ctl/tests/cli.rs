@@ -79,7 +79,7 @@ fn write(folder: &Path, text: &str) -> String {
 }
 
 #[test]
-fn a_synchronised_clock_is_exit_code_zero() {
+fn a_synchronized_clock_is_exit_code_zero() {
     let daemon = Daemon::showing(&synchronized());
 
     for command in ["status", "sources"] {
@@ -87,21 +87,21 @@ fn a_synchronised_clock_is_exit_code_zero() {
 
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(
-            text(&output.stdout).starts_with("Synchronised: the clock is right to within 1.20 ms"),
+            text(&output.stdout).starts_with("Synchronized: the clock is right to within 1.20 ms"),
             "{output:?}"
         );
     }
 }
 
 #[test]
-fn an_unsynchronised_clock_is_exit_code_four_with_the_reason() {
+fn an_unsynchronized_clock_is_exit_code_four_with_the_reason() {
     let daemon = Daemon::showing(&unsynchronized());
 
     let output = ctl(&["status", "--socket", &daemon.socket()]);
 
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     assert!(
-        text(&output.stdout).starts_with("NOT synchronised: none of 2 sources has answered yet."),
+        text(&output.stdout).starts_with("NOT synchronized: none of 2 sources has answered yet."),
         "{output:?}"
     );
 }
@@ -128,14 +128,14 @@ fn an_absent_daemon_is_exit_code_three_with_what_to_do() {
 
 #[test]
 fn a_daemon_of_another_schema_is_refused_in_one_sentence() {
-    let daemon = Daemon::sending(br#"{"schema": 2}"#.to_vec());
+    let daemon = Daemon::sending(br#"{"schema": 3}"#.to_vec());
 
     let output = ctl(&["-s", &daemon.socket(), "status"]);
 
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
     assert!(
-        text(&output.stderr).contains("reads schema 1, but the daemon speaks schema 2"),
+        text(&output.stderr).contains("reads schema 2, but the daemon speaks schema 3"),
         "{output:?}"
     );
 }
@@ -160,7 +160,7 @@ fn sources_as_json_carry_the_schema() {
 
     assert_eq!(
         json(&output),
-        serde_json::json!({ "schema": 1, "sources": [] })
+        serde_json::json!({ "schema": 2, "sources": [] })
     );
 }
 
@@ -206,9 +206,10 @@ fn a_configuration_is_validated_with_exit_codes_zero_and_one() {
 #[test]
 fn a_configuration_whose_certificate_is_not_there_is_exit_code_one_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let text_of_file = "[[server]]\nlisten = \"127.0.0.1\"\n[[nts-ke-server]]\nlisten = \"127.0.0.1\"\n\
-                        certificate-chain-path = \"/nowhere/chain.pem\"\nprivate-key-path = \"/nowhere/key.pem\"\n\
-                        [synchronization]\nlocal-stratum = 10\n";
+    let text_of_file = "[[server]]\nlisten = \"127.0.0.1\"\n[[nts-ke-server]]\nlisten = \
+                        \"127.0.0.1\"\ncertificate-chain-path = \
+                        \"/nowhere/chain.pem\"\nprivate-key-path = \
+                        \"/nowhere/key.pem\"\n[synchronization]\nlocal-stratum = 10\n";
     let config = write(folder.path(), text_of_file);
 
     let output = ctl(&["validate", &config]);
@@ -267,7 +268,7 @@ fn a_reader_that_goes_away_gets_no_complaint() {
 }
 
 #[test]
-fn output_that_is_no_terminal_has_no_colours() {
+fn output_that_is_no_terminal_has_no_colors() {
     let daemon = Daemon::showing(&synchronized());
 
     assert!(

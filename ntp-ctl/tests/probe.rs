@@ -76,9 +76,9 @@ fn with_nts() -> TimeService {
 }
 
 fn denying() -> ServerConfig {
-    let nobody = Some(AccessList::default());
+    let no_one = Some(AccessList::default());
     let access = AccessPolicy {
-        allow: nobody,
+        allow: no_one,
         allow_action: FilterAction::Deny,
         ..AccessPolicy::default()
     };
@@ -177,7 +177,7 @@ fn a_closed_port_a_silent_server_a_kiss_and_a_lost_clock_are_exit_code_one() {
         &query(kiss, &[]),
         1,
         "NTP does NOT work: ",
-        &["kiss of death DENY", "use another server"],
+        &["kiss code DENY", "use another server"],
     );
     assert_eq!(
         json(&query(kiss, &["--json"]))["error"]["code"],
@@ -193,7 +193,7 @@ fn a_closed_port_a_silent_server_a_kiss_and_a_lost_clock_are_exit_code_one() {
         &query(lost, &[]),
         1,
         "NTP does NOT work: ",
-        &["its own clock is not synchronised", "stratum 16"],
+        &["its own clock is not synchronized", "stratum 16"],
     );
 }
 
@@ -341,7 +341,7 @@ fn a_certificate_that_ends_soon_is_warned_of() {
         &nts(&authority, server.start(), &[]),
         0,
         "NTS works",
-        &["Warning: the certificate ends in 4 days"],
+        &["Warning: the certificate expires in 4 days"],
     );
 }
 
@@ -352,7 +352,7 @@ fn a_plain_server_does_not_pass_for_one_with_nts() {
     let authority = Authority::new();
     let behind_keys = KeyService::new(&authority, TimeService::default().start()).start();
     let parts = [
-        "come without authentication",
+        "arrive without NTS authentication",
         "NTS key establishment, look-up of the NTP server.",
         "8 cookies",
     ];

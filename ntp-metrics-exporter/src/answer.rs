@@ -1,4 +1,4 @@
-//! Which answer a request gets.
+//! The answers to HTTP requests.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,19 +7,18 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
-use ntp_observe::{Document, FetchError};
+use ntp_observe::{Document, FetchError, StableWord as _};
 use tracing::debug;
 
 use crate::exposition;
 use crate::format::Format;
 
-/// How long the daemon may take to send its state; shorter than the ten seconds that Prometheus
-/// waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time limit for fetching the daemon's state; shorter than the ten seconds of Prometheus.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
-/// What is sent back.
+/// An HTTP response.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// The answer to a request; the daemon is asked through `socket` where that is needed.
@@ -29,7 +28,7 @@ pub(crate) async fn answer<B>(request: &Request<B>, socket: &Path) -> Answer {
     if method != Method::GET && method != Method::HEAD {
         let mut answer = plain(
             StatusCode::METHOD_NOT_ALLOWED,
-            "only GET and HEAD are answered here\n",
+            "only GET and HEAD are supported\n",
         );
         answer
             .headers_mut()
@@ -42,7 +41,7 @@ pub(crate) async fn answer<B>(request: &Request<B>, socket: &Path) -> Answer {
         "/readyz" => ready(ask(socket).await),
         _ => plain(
             StatusCode::NOT_FOUND,
-            "there is /metrics, /healthz and /readyz\n",
+            "not found; the paths are /metrics, /healthz and /readyz\n",
         ),
     }
 }
@@ -67,16 +66,17 @@ async fn metrics<B>(request: &Request<B>, socket: &Path) -> Answer {
 /// Asks the daemon, off the thread that serves connections.
 async fn ask(socket: &Path) -> Result<Document, FetchError> {
     let path: PathBuf = socket.to_owned();
-    let fetched = tokio::task::spawn_blocking(move || ntp_observe::fetch(&path, PATIENCE)).await;
+    let fetched =
+        tokio::task::spawn_blocking(move || ntp_observe::fetch(&path, FETCH_TIMEOUT)).await;
     fetched
         .expect("invariant: fetching does not panic, and is not cancelled while the runtime lives")
         .inspect_err(|error| debug!(%error, "the daemon could not be asked"))
 }
 
-/// Whether the machine can be relied on for the time.
+/// The readiness: 200 if the clock is synchronized, or served unsynchronized as configured.
 fn ready(fetched: Result<Document, FetchError>) -> Answer {
     match fetched {
-        Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronised\n"),
+        Ok(document) if document.system.synchronized => plain(StatusCode::OK, "synchronized\n"),
         Ok(document) if document.system.is_healthy() => plain(
             StatusCode::OK,
             "serving this machine's own clock, as configured\n",
@@ -86,16 +86,16 @@ fn ready(fetched: Result<Document, FetchError>) -> Answer {
                 .system
                 .reasons
                 .iter()
-                .map(ntp_observe::SystemReason::code)
+                .map(ntp_observe::StableWord::word)
                 .collect();
             plain(
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!("not synchronised: {}\n", codes.join(", ")),
+                format!("not synchronized: {}\n", codes.join(", ")),
             )
         }
         Err(error) => plain(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("daemon unreachable: {}: {error}\n", error.code()),
+            format!("daemon unreachable: {}: {error}\n", error.word()),
         ),
     }
 }

@@ -5,7 +5,9 @@ mod nts;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use ntp_observe::{Document, FetchError, ServerFacts, SourceFacts, SystemReason, TimestampCounts};
+use ntp_observe::{
+    Document, FetchError, ServerFacts, SourceFacts, StableWord, SystemReason, TimestampCounts,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -18,7 +20,7 @@ use crate::metrics::{
 /// Names and values of the labels of one series.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-/// The exposition of what the daemon said, or of why it said nothing.
+/// The exposition of a document, or of the reason why there is none.
 pub(crate) fn render(fetched: Result<Document, FetchError>) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition(fetched)));
@@ -44,7 +46,7 @@ impl Collector for Exposition {
             Err(error) => page.gauges(
                 "ntp_fetch_error",
                 "1, with the reason why the daemon could not be asked.",
-                [(vec![("reason", error.code())], 1.0)],
+                [(vec![("reason", error.word())], 1.0)],
             ),
         }
     }
@@ -69,7 +71,7 @@ impl Page<'_> {
         self.keyset(document.keyset.as_ref())
     }
 
-    /// Who the daemon is and what it looks after.
+    /// The releases, the uptime and the clock.
     fn identity(&mut self, document: &Document) -> fmt::Result {
         let daemon = &document.daemon;
         let version = daemon.version.as_str();
@@ -97,17 +99,17 @@ impl Page<'_> {
         )
     }
 
-    /// Why the clock is not synchronised, and what else is not as it should be.
+    /// The reasons why the clock is not synchronized, and the warnings.
     fn reasons(&mut self, document: &Document) -> fmt::Result {
         let system = &document.system;
         self.gauges(
             "ntp_system_reason",
-            "1 for each reason why the clock is not synchronised.",
+            "1 for each reason why the clock is not synchronized.",
             codes(&system.reasons).map(|code| (vec![("reason", code)], 1.0)),
         )?;
         self.gauges(
             "ntp_system_warning",
-            "1 for each thing that is not as it should be although the clock may be synchronised.",
+            "1 for each thing that is not as it should be although the clock may be synchronized.",
             codes(&system.warnings).map(|code| (vec![("reason", code)], 1.0)),
         )
     }
@@ -120,20 +122,20 @@ impl Page<'_> {
             .zip(&ids)
             .map(|(source, id)| source_labels(source, id))
             .collect();
-        let labelled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals)
+        let labeled: Vec<(Labels<'_>, &SourceFacts)> = distinct(labels, &ordinals)
             .into_iter()
             .zip(sources)
             .collect();
         self.gauges(
             "ntp_source_state",
             "1, with the state of the source and the reason for it.",
-            labelled.iter().map(|(labels, source)| {
+            labeled.iter().map(|(labels, source)| {
                 (
                     with(
                         labels,
                         &[
                             ("state", source.state.word()),
-                            ("reason", source.reason.code()),
+                            ("reason", source.reason.word()),
                         ],
                     ),
                     1.0,
@@ -141,15 +143,15 @@ impl Page<'_> {
             }),
         )?;
         for metric in SOURCE {
-            self.gauge_of(metric, &labelled)?;
+            self.gauge_of(metric, &labeled)?;
         }
         for metric in SOURCE_COUNTERS {
-            self.counter_of(metric, &labelled)?;
+            self.counter_of(metric, &labeled)?;
         }
         self.counters(
             "ntp_source_discarded_packets",
             "Replies thrown away, by the test that they failed.",
-            labelled.iter().flat_map(|(labels, source)| {
+            labeled.iter().flat_map(|(labels, source)| {
                 source
                     .discards
                     .iter()
@@ -159,7 +161,7 @@ impl Page<'_> {
         self.counters(
             "ntp_source_timestamps",
             "Our timestamps, by who made them.",
-            labelled.iter().flat_map(|(labels, source)| {
+            labeled.iter().flat_map(|(labels, source)| {
                 timestamps(&source.timestamps).map(move |(direction, origin, number)| {
                     (
                         with(labels, &[("direction", direction), ("origin", origin)]),
@@ -168,26 +170,26 @@ impl Page<'_> {
                 })
             }),
         )?;
-        self.nts_of_sources(&labelled)
+        self.nts_of_sources(&labeled)
     }
 
     fn servers(&mut self, servers: &[ServerFacts]) -> fmt::Result {
         let ordinals = ordinals(servers.len());
         let labels = servers.iter().map(server_labels).collect();
-        let labelled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals)
+        let labeled: Vec<(Labels<'_>, &ServerFacts)> = distinct(labels, &ordinals)
             .into_iter()
             .zip(servers)
             .collect();
         for metric in SERVER {
-            self.gauge_of(metric, &labelled)?;
+            self.gauge_of(metric, &labeled)?;
         }
         for metric in SERVER_COUNTERS {
-            self.counter_of(metric, &labelled)?;
+            self.counter_of(metric, &labeled)?;
         }
         self.counters(
             "ntp_server_dropped_packets",
             "Datagrams thrown away, by the test that they failed.",
-            labelled.iter().flat_map(|(labels, server)| {
+            labeled.iter().flat_map(|(labels, server)| {
                 server
                     .dropped
                     .iter()
@@ -196,9 +198,10 @@ impl Page<'_> {
         )?;
         self.counters(
             "ntp_server_nts_unusable_cookies",
-            "Cookies of NTS that could not be opened, by the cause: no such key (too old, or of another server), forged, a length \
-             that none of ours has, or a content of another version.",
-            labelled.iter().flat_map(|(labels, server)| {
+            "Cookies of NTS that could not be opened, by the cause: no such key (too old, or of \
+             another server), forged, a length that none of ours has, or a content of another \
+             version.",
+            labeled.iter().flat_map(|(labels, server)| {
                 let causes = server.nts_cookies_refused.iter();
                 causes.map(move |(word, number)| (with(labels, &[("reason", word)]), *number))
             }),
@@ -206,7 +209,7 @@ impl Page<'_> {
         self.counters(
             "ntp_server_receive_timestamps",
             "Receive timestamps of requests, by who made them.",
-            labelled.iter().flat_map(|(labels, server)| {
+            labeled.iter().flat_map(|(labels, server)| {
                 [
                     ("kernel", server.receive_timestamps_kernel),
                     ("daemon", server.receive_timestamps_daemon),
@@ -354,7 +357,7 @@ fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a>
 
 /// The words of the reasons, each once: a series must not come twice.
 fn codes(reasons: &[SystemReason]) -> impl Iterator<Item = &str> {
-    let codes: BTreeSet<&str> = reasons.iter().map(SystemReason::code).collect();
+    let codes: BTreeSet<&str> = reasons.iter().map(StableWord::word).collect();
     codes.into_iter()
 }
 
@@ -404,19 +407,19 @@ mod tests {
         for line in [
             "ntp_system_stratum 3".to_owned(),
             "ntp_system_leap_indicator 0".to_owned(),
-            "ntp_system_root_delay_seconds 0.001".to_owned(),
+            "ntp_system_root_delay_seconds 0.00138".to_owned(),
             "ntp_system_root_dispersion_seconds 0.0005".to_owned(),
             "ntp_system_poll_interval_seconds 64".to_owned(),
             "ntp_system_accumulated_steps_seconds 1.5".to_owned(),
             "ntp_system_accumulated_steps_threshold_seconds -1".to_owned(),
-            r#"ntp_uptime_seconds{version="0.1.0"} 100"#.to_owned(),
+            r#"ntp_uptime_seconds{version="0.1.0"} 11105"#.to_owned(),
             format!("ntp_source_poll_interval_seconds{source} 64"),
             format!("ntp_source_unanswered_polls{source} 2"),
             format!("ntp_source_offset_seconds{source} -0.000123"),
-            format!("ntp_source_delay_seconds{source} 0.012"),
-            format!("ntp_source_uncertainty_seconds{source} 0.00004"),
-            format!("ntp_source_root_delay_seconds{source} 0.002"),
-            format!("ntp_source_root_dispersion_seconds{source} 0.003"),
+            format!("ntp_source_delay_seconds{source} 0.01234"),
+            format!("ntp_source_uncertainty_seconds{source} 0.0000456"),
+            format!("ntp_source_root_delay_seconds{source} 0.0005"),
+            format!("ntp_source_root_dispersion_seconds{source} 0.001"),
             format!("ntp_server_received_packets_total{server} 1000"),
             format!("ntp_server_accepted_packets_total{server} 990"),
             format!("ntp_server_denied_packets_total{server} 4"),
@@ -429,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_metrics_say_whether_and_how_well_the_clock_is_synchronised() {
+    fn our_own_metrics_say_whether_and_how_well_the_clock_is_synchronized() {
         let lines = lines(&samples::synchronized());
 
         for line in [
@@ -437,8 +440,8 @@ mod tests {
             "ntp_synchronized 1",
             "ntp_clock_steering 1",
             "ntp_clock_error_bound_seconds 0.0012",
-            "ntp_clock_offset_seconds -0.000012",
-            "ntp_clock_frequency_ratio 0.00001",
+            "ntp_clock_offset_seconds -0.0000123",
+            "ntp_clock_frequency_ratio -0.000012345",
             r#"ntp_clock_info{mode="system",requested="auto"} 1"#,
             "ntp_system_steps_total 2",
             r#"ntp_system_warning{reason="few-sources"} 1"#,
@@ -456,15 +459,17 @@ mod tests {
     fn each_source_shows_its_state_with_the_reason_and_its_counters() {
         let lines = lines(&samples::synchronized());
         let source = r#"name="ntp1.example.org",address="192.0.2.1:123",id="1""#;
+        let received = r#"direction="receive",origin="kernel""#;
+        let unresolved = r#"name="ntp2.example.org",address="",id="2",state="unresolved""#;
+        let too_short = r#"listen_address="0.0.0.0:123",reason="too-short""#;
 
         for line in [
             format!(r#"ntp_source_state{{{source},state="selected",reason="system-peer"}} 1"#),
             format!("ntp_source_reach_ratio{{{source}}} 0.5"),
-            format!(r#"ntp_source_discarded_packets_total{{{source},reason="bogus-origin"}} 7"#),
-            format!(r#"ntp_source_timestamps_total{{{source},direction="receive",origin="kernel"}} 21"#),
-            r#"ntp_source_state{name="ntp2.example.org",address="",id="2",state="unresolved",reason="resolving"} 1"#
-                .to_owned(),
-            r#"ntp_server_dropped_packets_total{listen_address="0.0.0.0:123",reason="too-short"} 5"#.to_owned(),
+            format!(r#"ntp_source_discarded_packets_total{{{source},reason="duplicate"}} 1"#),
+            format!("ntp_source_timestamps_total{{{source},{received}}} 21"),
+            format!(r#"ntp_source_state{{{unresolved},reason="resolving"}} 1"#),
+            format!("ntp_server_dropped_packets_total{{{too_short}}} 5"),
         ] {
             assert_line(&lines, &line);
         }
@@ -495,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_of_an_unsynchronised_clock_is_shown_once() {
+    fn every_reason_of_an_unsynchronized_clock_is_shown_once() {
         let mut document = Document::default();
         let reason = SystemReason::TooFewAgreeing {
             agreeing: 1,
@@ -603,10 +608,9 @@ mod tests {
             ("no-such-key", 40),
             ("unknown-content", 0),
         ] {
-            let series = format!(
-                r#"ntp_server_nts_unusable_cookies_total{{listen_address="0.0.0.0:123",reason="{reason}"}}"#
-            );
-            assert_line(&lines, &format!("{series} {number}"));
+            let labels = format!(r#"listen_address="0.0.0.0:123",reason="{reason}""#);
+            let line = format!("ntp_server_nts_unusable_cookies_total{{{labels}}} {number}");
+            assert_line(&lines, &line);
         }
     }
 

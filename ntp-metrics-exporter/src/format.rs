@@ -1,5 +1,4 @@
-//! The text format of metrics that a client gets: OpenMetrics, or the older one that every program
-//! reads.
+//! The text format of the metrics: OpenMetrics, or the older one that every client reads.
 
 /// A text format of metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_client_that_names_openmetrics_gets_it_and_all_others_get_plain_text() {
-        const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;\
+        const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.5,\
+                                  application/openmetrics-text;\
                                   version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         for (accept, format) in [
             (None, Format::Plain),
@@ -134,12 +134,13 @@ mod tests {
 
     #[test]
     fn a_page_in_the_plain_format_names_families_as_their_series_and_has_no_end_mark() {
-        let openmetrics = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1.5\n\
-                           # HELP b Events.\n# TYPE b counter\nb_total{x=\"# 1\"} 2\n# HELP c Facts.\n# TYPE c info\n\
-                           c_info{v=\"1\"} 1\n# EOF\n";
-        let plain = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\na_seconds 1.5\n# HELP b_total Events.\n\
-                     # TYPE b_total counter\nb_total{x=\"# 1\"} 2\n# HELP c_info Facts.\n# TYPE c_info gauge\n\
-                     c_info{v=\"1\"} 1\n";
+        let openmetrics = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\n# UNIT a_seconds \
+                           seconds\na_seconds 1.5\n# HELP b Events.\n# TYPE b \
+                           counter\nb_total{x=\"# 1\"} 2\n# HELP c Facts.\n# TYPE c \
+                           info\nc_info{v=\"1\"} 1\n# EOF\n";
+        let plain = "# HELP a_seconds A span.\n# TYPE a_seconds gauge\na_seconds 1.5\n# HELP \
+                     b_total Events.\n# TYPE b_total counter\nb_total{x=\"# 1\"} 2\n# HELP c_info \
+                     Facts.\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n";
         assert_eq!(Format::Plain.page(openmetrics.into()), plain);
         assert_eq!(Format::OpenMetrics.page(openmetrics.into()), openmetrics);
     }

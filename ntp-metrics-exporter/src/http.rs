@@ -1,4 +1,4 @@
-//! Connections: how many, how long, and how they end.
+//! Connections: limits, timeouts and the end.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,13 +21,13 @@ use crate::answer::answer;
 /// Connections served at a time; others wait in the listener's queue.
 const MOST_CONNECTIONS: u32 = 100;
 
-/// How long a client may take to send the head of its request.
+/// The time limit for the head of a request.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 
-/// How long a connection may take in all. One request is answered per connection.
+/// The time limit of a connection. One request is answered per connection.
 const CONNECTION_TIME: Duration = Duration::from_secs(10);
 
-/// How long answers may take after the signal to end.
+/// The time limit for open connections after the signal to end.
 const FAREWELL_TIME: Duration = Duration::from_secs(3);
 
 /// The pause after a failed `accept`, mostly for lack of file descriptors.
@@ -40,8 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, socket: PathBuf) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // There is nothing to re-read: each answer is made afresh. But it must not end us, as it would
-    // by itself.
+    // SIGHUP must not end the exporter, which has nothing to re-read.
     let _hang_up = signal(SignalKind::hangup())?;
     info!(address = %listener.local_addr()?, socket = %socket.display(), "listening");
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS as usize));
@@ -51,7 +50,7 @@ pub(crate) async fn serve(listener: TcpListener, socket: PathBuf) -> io::Result<
     }
     drop(listener);
     info!("ending");
-    // All places are free again when the last connection is through; after that time it is cut off.
+    // All permits are free when the last connection has ended; after the limit it is cut off.
     let _ = tokio::time::timeout(FAREWELL_TIME, places.acquire_many(MOST_CONNECTIONS)).await;
     Ok(())
 }
@@ -81,7 +80,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, socket: Arc<Pat
     }
 }
 
-/// One connection with one request; holds its place until the end.
+/// Serves one connection with one request; holds its permit until the end.
 async fn converse(stream: TcpStream, socket: Arc<PathBuf>, place: OwnedSemaphorePermit) {
     let service = service_fn(|request: Request<Incoming>| {
         let socket = Arc::clone(&socket);

@@ -5,9 +5,9 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/metrics` | the metrics, as OpenMetrics or in the plain text format 0.0.4 by the `Accept` header; always 200, with `ntp_up 0` when the daemon cannot be reached |
-//! | `/healthz` | 200 as long as the exporter runs |
-//! | `/readyz` | 200 when the clock is synchronised, or served unsynchronised because no source is configured and `local-stratum` is; otherwise 503 with the reason |
+//! | `/metrics` | 200 with the metrics by `Accept`; `ntp_up 0` without a daemon |
+//! | `/healthz` | 200 while the exporter runs |
+//! | `/readyz` | 200 when synchronized, or healthy without sources; otherwise 503 with the reason |
 //!
 //! # Module map
 //! | module | concept |
@@ -15,9 +15,9 @@
 //! | `args` | the command line |
 //! | `exposition` | a document as OpenMetrics |
 //! | `format` | OpenMetrics or plain text, as the client wants |
-//! | `metrics` | the metrics: names, meaning, and where in the document they stand |
-//! | `answer` | which answer a request gets |
-//! | `http` | connections: how many, how long, and how they end |
+//! | `metrics` | the metrics: name, meaning, and the value in the document |
+//! | `answer` | the answers to HTTP requests |
+//! | `http` | connections: limits, timeouts and the end |
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -40,14 +40,14 @@ use tracing::error;
 
 use args::Args;
 
-/// Why the exporter cannot run.
+/// The error that ends the exporter.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error("{0}")]
     Config(#[from] ntp_config::ConfigError),
     #[error(
-        "cannot listen on {address}: {error}; is another exporter running? Choose another address with --listen or \
-         `[observability] metrics-exporter-listen`"
+        "cannot listen on {address}: {error}; is another exporter running? Choose another address \
+         with --listen or `[observability] metrics-exporter-listen`"
     )]
     Listen {
         address: SocketAddr,
@@ -57,7 +57,7 @@ enum StartError {
     Runtime(io::Error),
 }
 
-/// Where the daemon is asked, and where we answer.
+/// The socket of the daemon, and the address of the exporter.
 #[derive(Debug, PartialEq, Eq)]
 struct Settings {
     socket: PathBuf,
@@ -65,7 +65,7 @@ struct Settings {
 }
 
 impl Settings {
-    /// The command line goes before the configuration file.
+    /// The settings; the command line takes precedence over the configuration file.
     fn new(args: Args) -> Result<Self, ntp_config::ConfigError> {
         let observability = match &args.config {
             Some(file) => ntp_config::load(file)?.config.observability,
@@ -86,8 +86,7 @@ fn main() -> ExitCode {
         .with_ansi(io::stderr().is_terminal())
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
-        // Otherwise a log that nobody reads any more would be complained about to itself, which
-        // panics.
+        // Otherwise an error of writing to a closed log would be logged there, which panics.
         .log_internal_errors(false)
         .init();
     match start(Args::parse()) {
@@ -106,7 +105,7 @@ fn start(args: Args) -> Result<(), StartError> {
         .build()
         .map_err(StartError::Runtime)?;
     let outcome = runtime.block_on(run(settings));
-    // A fetch from a daemon that hangs must not hold up the end.
+    // A fetch from a daemon that hangs must not delay the end.
     runtime.shutdown_background();
     outcome
 }
@@ -137,7 +136,7 @@ mod tests {
         assert_eq!(defaults.listen, "127.0.0.1:9975".parse().unwrap());
         assert_eq!(
             defaults.socket,
-            PathBuf::from(ntp_observe::DEFAULT_OBSERVATION_PATH)
+            PathBuf::from(ntp_config::DEFAULT_OBSERVATION_PATH)
         );
     }
 
@@ -145,13 +144,14 @@ mod tests {
     fn the_command_line_goes_before_the_configuration() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ntp.toml");
-        let text = "[[source]]\nmode = \"server\"\naddress = \"192.0.2.1\"\n[observability]\n\
-                    observation-path = \"/run/x.sock\"\nmetrics-exporter-listen = \"127.0.0.1:1234\"\n";
+        let text = "[[source]]\nmode = \"server\"\naddress = \
+                    \"192.0.2.1\"\n[observability]\nobservation-path = \
+                    \"/run/x.sock\"\nmetrics-exporter-listen = \"127.0.0.1:1234\"\n";
         std::fs::write(&file, text).unwrap();
         let file = file.display().to_string();
 
         let configured = settings(&["-c", &file]);
-        let told = settings(&["-c", &file, "-s", "/run/y.sock", "-l", "[::1]:0"]);
+        let given = settings(&["-c", &file, "-s", "/run/y.sock", "-l", "[::1]:0"]);
 
         assert_eq!(
             configured,
@@ -161,7 +161,7 @@ mod tests {
             }
         );
         assert_eq!(
-            told,
+            given,
             Settings {
                 socket: "/run/y.sock".into(),
                 listen: "[::1]:0".parse().unwrap()

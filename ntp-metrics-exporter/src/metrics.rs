@@ -1,4 +1,4 @@
-//! The metrics: names, meaning, and where in the document they stand.
+//! The metrics: name, meaning, and the value in the document.
 //!
 //! A name that ntpd-rs uses for the same thing is kept, so that dashboards and alerts go on
 //! working. A name that ends in `_seconds` declares that unit. A value that is not known has no
@@ -11,17 +11,17 @@ use ntp_observe::{Date, Document, KeysetFacts, NtsKeServerFacts, ServerFacts, So
 pub(crate) struct Metric<T, N> {
     /// The name; that of a counter is without `_total`.
     pub(crate) name: &'static str,
-    /// What it says, with unit and sign.
+    /// The meaning, with unit and sign.
     pub(crate) help: &'static str,
-    /// Where it stands.
+    /// The value in the document; `None` if it is not known.
     pub(crate) value: fn(&T) -> Option<N>,
 }
 
-/// Numbers of the whole daemon.
+/// Gauges of the whole daemon.
 pub(crate) const SYSTEM: &[Metric<Document, f64>] = &[
     Metric {
         name: "ntp_synchronized",
-        help: "1 if the clock is synchronised, otherwise 0; ntp_system_reason says why not.",
+        help: "1 if the clock is synchronized, otherwise 0; ntp_system_reason says why not.",
         value: |document| Some(flag(document.system.synchronized)),
     },
     Metric {
@@ -41,8 +41,8 @@ pub(crate) const SYSTEM: &[Metric<Document, f64>] = &[
     },
     Metric {
         name: "ntp_clock_frequency_ratio",
-        help: "The error of the clock's rate that is being corrected, in seconds per second; positive when our clock, \
-               left alone, runs fast.",
+        help: "The error of the clock's rate that is being corrected, in seconds per second; \
+               positive when our clock, left alone, runs fast.",
         value: |document| document.system.frequency_ratio,
     },
     Metric {
@@ -52,18 +52,19 @@ pub(crate) const SYSTEM: &[Metric<Document, f64>] = &[
     },
     Metric {
         name: "ntp_clock_virtual_offset_seconds",
-        help: "With a virtual clock: what it reads minus what the machine's clock reads, in seconds.",
+        help: "With a virtual clock: what it reads minus what the machine's clock reads, in \
+               seconds.",
         value: |document| document.clock.virtual_minus_system_s,
     },
     Metric {
         name: "ntp_system_stratum",
-        help: "Our stratum; 16 while the clock is not synchronised.",
+        help: "Our stratum; 16 while the clock is not synchronized.",
         value: |document| Some(document.system.stratum.into()),
     },
     Metric {
         name: "ntp_system_leap_indicator",
-        help: "The leap indicator: 0 none, 1 the last minute of the day has 61 seconds, 2 it has 59 seconds, 3 not \
-               synchronised.",
+        help: "The leap indicator: 0 none, 1 the last minute of the day has 61 seconds, 2 it has \
+               59 seconds, 3 not synchronized.",
         value: |document| document.system.leap.bits().map(f64::from),
     },
     Metric {
@@ -99,7 +100,8 @@ pub(crate) const SYSTEM: &[Metric<Document, f64>] = &[
     Metric {
         name: "ntp_system_accumulated_steps_threshold_seconds",
         // ntpd-rs says -1, and alerts compare with it.
-        help: "The limit of ntp_system_accumulated_steps_seconds, in seconds; -1 when there is none.",
+        help: "The limit of ntp_system_accumulated_steps_seconds, in seconds; -1 when there is \
+               none.",
         value: |document| {
             Some(
                 document
@@ -138,7 +140,7 @@ pub(crate) const SYSTEM_COUNTERS: &[Metric<Document, u64>] = &[Metric {
     value: |document| Some(document.system.step_count),
 }];
 
-/// Numbers of each source.
+/// Gauges of each source.
 pub(crate) const SOURCE: &[Metric<SourceFacts, f64>] = &[
     Metric {
         name: "ntp_source_poll_interval_seconds",
@@ -192,7 +194,7 @@ pub(crate) const SOURCE: &[Metric<SourceFacts, f64>] = &[
     },
     Metric {
         name: "ntp_source_rate_limited",
-        help: "1 if the source told us to ask less often (kiss code RATE), otherwise 0.",
+        help: "1 if the source asked for fewer requests (kiss code RATE), otherwise 0.",
         value: |source| Some(flag(source.rate_limited)),
     },
     Metric {
@@ -207,12 +209,12 @@ pub(crate) const SOURCE: &[Metric<SourceFacts, f64>] = &[
     },
     Metric {
         name: "ntp_source_nts_certificate_expiry_timestamp_seconds",
-        help: "When the certificate behind a source with NTS ends, in seconds of Unix time.",
+        help: "When the certificate behind a source with NTS expires, in seconds of Unix time.",
         value: |source| source.nts.as_ref()?.certificate_not_after.map(unix),
     },
     Metric {
         name: "ntp_source_nts_provisional",
-        help: "1 if the certificate was judged without knowing the time, otherwise 0.",
+        help: "1 if the certificate was checked without knowing the time, otherwise 0.",
         value: |source| source.nts.as_ref().map(|nts| flag(nts.provisional)),
     },
 ];
@@ -241,12 +243,12 @@ pub(crate) const SOURCE_COUNTERS: &[Metric<SourceFacts, u64>] = &[
     },
     Metric {
         name: "ntp_source_nts_naks",
-        help: "How often a source with NTS has said that it does not know our keys (kiss code NTSN).",
+        help: "NTS NAKs received from a source with NTS (kiss code NTSN).",
         value: |source| source.nts.as_ref().map(|nts| nts.naks),
     },
 ];
 
-/// Numbers of each listening address.
+/// Gauges of each listening address.
 pub(crate) const SERVER: &[Metric<ServerFacts, f64>] = &[
     Metric {
         name: "ntp_server_clients",
@@ -279,7 +281,7 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
     },
     Metric {
         name: "ntp_server_denied_packets",
-        help: "Requests refused by the access rules with a kiss of death.",
+        help: "Requests refused by the access rules with a kiss-o'-death packet.",
         value: |server| Some(server.denied),
     },
     Metric {
@@ -294,7 +296,7 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
     },
     Metric {
         name: "ntp_server_kiss_packets",
-        help: "Kisses of death sent.",
+        help: "Kiss-o'-death packets sent.",
         value: |server| Some(server.kisses_sent),
     },
     Metric {
@@ -334,31 +336,32 @@ pub(crate) const SERVER_COUNTERS: &[Metric<ServerFacts, u64>] = &[
     },
     Metric {
         name: "ntp_server_nts_nak_packets",
-        help: "Requests with NTS whose senders were told that their cookie cannot be used (kiss code NTSN).",
+        help: "Requests with NTS that were answered with an NTS NAK, as their cookie cannot be \
+               used (kiss code NTSN).",
         value: |server| Some(server.nts_naks_sent),
     },
 ];
 
-/// Numbers of each address at which keys are handed out.
+/// Gauges of each address of the NTS-KE server.
 pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     Metric {
         name: "ntp_nts_ke_server_up",
-        help: "1 if keys are handed out there, 0 if that could not be started and is tried again.",
+        help: "1 if the NTS-KE server runs, 0 if it could not be started and is tried again.",
         value: |server| Some(flag(server.start_error.is_none())),
     },
     Metric {
         name: "ntp_nts_ke_server_open_connections",
-        help: "How many connections of clients that want keys are open.",
+        help: "Open connections of the NTS-KE server.",
         value: |server| Some(large(server.open_connections)),
     },
     Metric {
         name: "ntp_nts_ke_server_connections_capacity",
-        help: "How many of these connections may be open at a time.",
+        help: "The limit of open connections of the NTS-KE server.",
         value: |server| Some(large(server.connection_limit)),
     },
     Metric {
         name: "ntp_nts_ke_server_certificate_start_timestamp_seconds",
-        help: "When the certificate of the server of keys begins to be valid, in seconds of Unix time.",
+        help: "When the certificate of the NTS-KE server becomes valid, in seconds of Unix time.",
         value: |server| {
             server
                 .certificate
@@ -368,7 +371,7 @@ pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     },
     Metric {
         name: "ntp_nts_ke_server_certificate_expiry_timestamp_seconds",
-        help: "When the certificate of the server of keys ends, in seconds of Unix time.",
+        help: "When the certificate of the NTS-KE server expires, in seconds of Unix time.",
         value: |server| {
             server
                 .certificate
@@ -383,18 +386,18 @@ pub(crate) const NTS_KE_SERVER: &[Metric<NtsKeServerFacts, f64>] = &[
     },
 ];
 
-/// Counters of each address at which keys are handed out.
+/// Counters of each address of the NTS-KE server.
 pub(crate) const NTS_KE_SERVER_COUNTERS: &[Metric<NtsKeServerFacts, u64>] = &[Metric {
     name: "ntp_nts_ke_server_connections",
-    help: "Connections of clients that want keys.",
+    help: "Connections that the NTS-KE server has accepted.",
     value: |server| Some(server.accepted),
 }];
 
-/// Numbers of the keys that seal cookies.
+/// Gauges of the keys that seal cookies.
 pub(crate) const KEYSET: &[Metric<KeysetFacts, f64>] = &[
     Metric {
         name: "ntp_nts_keyset_keys",
-        help: "How many keys open cookies.",
+        help: "How many keys are accepted in cookies.",
         value: |keyset| Some(keyset.key_count.into()),
     },
     Metric {

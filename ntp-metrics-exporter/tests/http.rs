@@ -88,11 +88,11 @@ impl Exporter {
     }
 
     fn end(&mut self, signal: &str) -> ExitStatus {
-        let told = Command::new("kill")
+        let sent = Command::new("kill")
             .args([signal, &self.process.id().to_string()])
             .status()
             .unwrap();
-        assert!(told.success());
+        assert!(sent.success());
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -195,7 +195,8 @@ fn promtool_finds_nothing_wrong_with_the_plain_text() {
     for document in [document, Document::default()] {
         let Some(output) = start(&document) else {
             eprintln!(
-                "SKIPPED: promtool is not there (Debian: apt-get install prometheus, or PROMTOOL=path)"
+                "SKIPPED: promtool is not there (Debian: apt-get install prometheus, or \
+                 PROMTOOL=path)"
             );
             return;
         };
@@ -232,7 +233,7 @@ fn the_exporter_is_healthy_without_a_daemon_but_not_ready() {
 }
 
 #[test]
-fn readiness_is_synchronisation_and_says_what_is_missing() {
+fn readiness_is_synchronization_and_says_what_is_missing() {
     let ready = Exporter::start().with_daemon(&synchronized());
     assert_eq!(ready.ask("GET", "/readyz").0, "HTTP/1.1 200 OK");
 
@@ -244,7 +245,7 @@ fn readiness_is_synchronisation_and_says_what_is_missing() {
         (status.as_str(), body.as_str()),
         (
             "HTTP/1.1 503 Service Unavailable",
-            "not synchronised: no-source-usable\n"
+            "not synchronized: no-source-usable\n"
         )
     );
 }

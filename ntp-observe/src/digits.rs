@@ -1,5 +1,4 @@
-//! The times and rates of a document in digits with their unit, alike in every program that shows
-//! or logs them.
+//! Times and rates in digits with their unit, the same in every program that shows or logs them.
 
 /// A time in seconds, with three digits and the unit that fits: `812 ns`, `1.23 ms`, `-4000 s`.
 /// Below half a nanosecond it is `0 s`.

@@ -1,4 +1,4 @@
-//! Reading a document from the daemon's socket.
+//! Fetching a document from the daemon's socket.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -6,101 +6,93 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::{Document, SCHEMA, read_document};
+use crate::{DecodeError, Document, StableWord, read_document};
 
 /// The largest document that is read.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 
-/// Why no document could be had. Every text says what can be done about it.
+/// The document could not be fetched. Every text contains the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There is nothing at the path.
+    /// No file exists at the path.
     #[error(
-        "there is no socket at {path}: the daemon is not running, or its `[observability] observation-path` is another \
-         one (name the daemon's configuration with -c, or the socket with -s)"
+        "there is no socket at {path}: the daemon is not running, or its `[observability] \
+         observation-path` is another one; start it (`ntp-daemon -c FILE`), or name its \
+         configuration with -c, or the socket with -s"
     )]
     NoSocket {
         /// The path that was tried.
         path: PathBuf,
     },
-    /// We may not open the socket.
+    /// The permission to open the socket is missing.
     #[error(
-        "no permission to open {path}: let this user into its directory, or widen the daemon's `[observability] \
-         observation-permissions`"
+        "no permission to open {path}: let this user into its directory, or widen the daemon's \
+         `[observability] observation-permissions`"
     )]
     Permission {
         /// The path that was tried.
         path: PathBuf,
     },
-    /// There is a socket and nobody listens to it.
-    #[error("nobody listens at {path}: the daemon that made this socket has ended; start it again")]
+    /// A socket exists, but no daemon listens on it.
+    #[error(
+        "no daemon listens at {path}: the one that made this socket has ended; start the daemon \
+         again"
+    )]
     Stale {
         /// The path that was tried.
         path: PathBuf,
     },
     /// The whole document did not come in time.
     #[error(
-        "the daemon did not send its whole state through {path} within {seconds} s: it is busy or stuck; try again, then \
-         look at its log",
+        "the daemon did not send its whole state through {path} within {seconds} s: it is busy or \
+         stuck; try again, then look at its log",
         seconds = timeout.as_secs_f64()
     )]
     TimedOut {
         /// The path that was tried.
         path: PathBuf,
-        /// The time it was given.
+        /// The time limit.
         timeout: Duration,
     },
-    /// More than [`MAX_DOCUMENT_BYTES`].
+    /// The document exceeds [`MAX_DOCUMENT_BYTES`].
     #[error(
-        "{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an ntp-daemon?"
+        "{path} sends more than {MAX_DOCUMENT_BYTES} bytes: is this the observation socket of an \
+         ntp-daemon (`observation-path`)?"
     )]
     TooLarge {
         /// The path that was tried.
         path: PathBuf,
     },
-    /// The daemon speaks another version of the document.
-    #[error(
-        "this program reads schema {SCHEMA}, but the daemon speaks schema {daemon}: use the program of the same release \
-         as the daemon"
-    )]
-    UnknownSchema {
-        /// The daemon's version.
-        daemon: u32,
-    },
-    /// What came is not a document.
-    #[error(
-        "what the socket sent is not a state document ({0}): is this the observation socket of an ntp-daemon?"
-    )]
-    BadJson(#[from] serde_json::Error),
-    /// Anything else that the operating system says.
+    /// The text is not a document that this program reads.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Another error of the operating system.
     #[error("cannot read the daemon's state from {path}: {error}")]
     Io {
         /// The path that was tried.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
 
-impl FetchError {
-    /// A stable word for this refusal, for programs.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl StableWord for FetchError {
+    fn word(&self) -> &str {
         match self {
             Self::NoSocket { .. } => "no-socket",
             Self::Permission { .. } => "no-permission",
             Self::Stale { .. } => "stale-socket",
             Self::TimedOut { .. } => "timed-out",
             Self::TooLarge { .. } => "too-large",
-            Self::UnknownSchema { .. } => "unknown-schema",
-            Self::BadJson(_) => "bad-json",
+            Self::Decode(DecodeError::UnknownSchema { .. }) => "unknown-schema",
+            Self::Decode(DecodeError::BadJson(_)) => "bad-json",
             Self::Io { .. } => "io-error",
         }
     }
 }
 
-/// Asks the daemon at `path` for its state, and takes no longer than about `timeout`.
+/// Fetches the state of the daemon at `path` within about `timeout`.
 ///
 /// # Errors
 /// Every [`FetchError`]; its text is a sentence for the operator.
@@ -109,7 +101,7 @@ pub fn fetch(path: &Path, timeout: Duration) -> Result<Document, FetchError> {
     connect(path, timeout)
         .and_then(|stream| read_all(&stream, deadline))
         .map_err(|error| explain(error, path, timeout))
-        .and_then(|text| read_document(&text))
+        .and_then(|text| Ok(read_document(&text)?))
 }
 
 /// Connects in a thread of its own, because `connect` waits without limit for a daemon that has
@@ -209,7 +201,7 @@ mod tests {
     fn a_daemon_of_another_schema_is_refused() {
         assert!(matches!(
             fetch_from(br#"{"schema":7}"#.to_vec()),
-            Err(FetchError::UnknownSchema { daemon: 7 })
+            Err(FetchError::Decode(DecodeError::UnknownSchema { daemon: 7 }))
         ));
     }
 

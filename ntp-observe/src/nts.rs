@@ -1,132 +1,121 @@
-//! NTS (RFC 8915): how a source gets its keys, where we hand out keys, and the keys that seal our
+//! NTS (RFC 8915): keys and cookies of a source, our NTS-KE server, and the keys that seal our
 //! cookies.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Date;
+use crate::stable_word::stable_words;
+use crate::{Date, NtsKeReason, NtsKeStage};
 
-/// The keys and cookies of one source whose time is authenticated.
+/// The keys and cookies of one NTS source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsFacts {
-    /// The server of key establishment, host and TCP port (`nts.example.org:4460`).
+    /// The NTS-KE server, host and TCP port (`nts.example.org:4460`).
     pub ke_server: String,
-    /// How far key establishment is.
+    /// The state of key establishment.
     pub ke_state: NtsKeState,
-    /// The name of the algorithm (`AES-SIV-CMAC-256`); `null` while there are no keys.
+    /// The name of the AEAD algorithm (`AES-SIV-CMAC-256`); `null` while there are no keys.
     pub aead: Option<String>,
-    /// How many cookies are left: for each request one, and each reply should bring another.
+    /// The number of cookies left: each request uses one, and each reply should bring another.
     pub cookies: u32,
     /// The length of a cookie in octets.
     pub cookie_length: Option<u32>,
-    /// How old the keys are.
+    /// The age of the keys.
     pub keys_age_s: Option<f64>,
-    /// How often keys have been asked for.
+    /// The number of attempts at key establishment.
     pub ke_attempts: u64,
-    /// How often they were granted.
+    /// The number of successful attempts.
     pub ke_successes: u64,
-    /// How often not, by the word of the reason.
+    /// The number of failed attempts, by the word of the reason.
     pub ke_failures: BTreeMap<String, u64>,
-    /// The last failure; a success since then does not hide it.
+    /// The last failure; a later success does not clear it.
     pub last_ke_error: Option<NtsKeErrorFacts>,
-    /// When keys are asked for next; `null` when nothing is planned.
+    /// The time until the next attempt; `null` when none is planned.
     pub next_ke_in_s: Option<f64>,
-    /// How often the server has said that it does not know our keys (kiss code NTSN). Anybody can
-    /// say that.
+    /// The number of NTS NAKs received (kiss code NTSN). They are not authenticated.
     pub naks: u64,
-    /// When the first certificate in the server's chain ends.
+    /// The earliest expiry in the server's certificate chain.
     pub certificate_not_after: Option<Date>,
-    /// Whether the certificate was judged without knowing the time, because the clock has never
-    /// been right.
+    /// True if the certificate was checked without knowing the time, because the clock has never
+    /// been synchronized.
     pub provisional: bool,
 }
 
-/// How far key establishment with a server is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The state of key establishment with a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NtsKeState {
-    /// It has not been tried yet, or is to be tried again although nothing failed; the next attempt
-    /// is scheduled.
+    /// No attempt has been made yet, or new keys are due; the next attempt is scheduled.
     #[default]
     Waiting,
-    /// An attempt is under way.
+    /// An attempt is in progress.
     Establishing,
-    /// There are keys, and nothing else is wanted.
+    /// There are keys, and no new ones are due.
     Established,
     /// The last attempt failed; the next one is scheduled. Earlier keys may still be in use.
     Failed,
     /// A word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
 
-impl NtsKeState {
-    /// The stable word of this state, as it stands in the document.
-    #[must_use]
-    pub fn word(&self) -> &str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Establishing => "establishing",
-            Self::Established => "established",
-            Self::Failed => "failed",
-            Self::Other(word) => word,
-        }
-    }
-}
+stable_words!(NtsKeState {
+    Waiting => "waiting",
+    Establishing => "establishing",
+    Established => "established",
+    Failed => "failed",
+});
 
-/// Why key establishment came to nothing.
+/// A failed key establishment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsKeErrorFacts {
-    /// The stage that failed, a stable word: `dns`, `tcp`, `tls`, `certificate`, `alpn`, `records`
-    /// or `ntp-address`.
-    pub stage: String,
-    /// The reason, a stable word.
-    pub word: String,
-    /// The same in a sentence with what no word can hold: addresses, names, dates, what the
-    /// operating system said.
+    /// The stage that failed.
+    pub stage: NtsKeStage,
+    /// The reason of the failure.
+    #[serde(rename = "word")]
+    pub reason: NtsKeReason,
+    /// The reason in a sentence with its details: addresses, names, dates, the error of the
+    /// operating system.
     pub message: String,
-    /// How long ago that was.
+    /// The time since the failure.
     pub ago_s: f64,
 }
 
-/// One address at which we hand out keys and cookies. What became of `accepted` is in `granted` and
-/// `refused`, but for the connections that are open.
+/// One address of our NTS-KE server. Of the connections `accepted`, those that are not open any
+/// more are in `granted` or `refused`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NtsKeServerFacts {
     /// Address and TCP port (`[::]:4460`).
     pub listen_address: String,
-    /// Connections that were accepted.
+    /// Connections accepted.
     pub accepted: u64,
-    /// Clients that got keys and cookies.
+    /// Connections that ended with keys and cookies granted.
     pub granted: u64,
-    /// Connections that ended without, by the word of the reason.
+    /// Connections that ended otherwise, by the word of the reason.
     pub refused: BTreeMap<String, u64>,
-    /// Connections that are open now.
+    /// Connections open now.
     pub open_connections: u64,
-    /// How many may be open at a time.
+    /// The limit of open connections.
     pub connection_limit: u64,
     /// The certificate in use; `null` while there is none.
     pub certificate: Option<CertificateFacts>,
-    /// Why the files of the certificate could not be read the last time; with a `certificate`, an
-    /// earlier one is in use.
+    /// The error of the last attempt to read the certificate's files; with a `certificate`, an
+    /// earlier one stays in use.
     pub certificate_error: Option<String>,
-    /// The cause for which the server could not start there; it is tried again. `null` when it
-    /// runs.
+    /// The error that kept the server from starting; it is tried again. `null` when it runs.
     pub start_error: Option<String>,
 }
 
-/// What a certificate says.
+/// The subject and validity of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateFacts {
-    /// For whom it is made out.
+    /// The subject.
     pub subject: String,
-    /// When it begins to be valid.
+    /// The beginning of its validity.
     pub not_before: Date,
-    /// When it ends.
+    /// The end of its validity.
     pub not_after: Date,
 }
 
@@ -134,17 +123,16 @@ pub struct CertificateFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeysetFacts {
-    /// The number that names the key in use, in eight hexadecimal digits. It tells nothing about
-    /// the key itself.
+    /// The id of the key in use, in eight hexadecimal digits. It discloses nothing about the key.
     pub current_key_id: String,
-    /// How many keys open cookies.
+    /// The number of keys accepted in cookies.
     pub key_count: u32,
-    /// How long the key in use has been in use.
+    /// The age of the key in use.
     pub key_age_s: f64,
-    /// When the next key comes into use; `null` if it does not come by itself.
+    /// The time until the next rotation; `null` without rotation.
     pub next_rotation_in_s: Option<f64>,
-    /// Whether the keys will survive a restart.
+    /// True if the keys survive a restart.
     pub stored: bool,
-    /// Why they could not be stored the last time.
+    /// The error of the last attempt to store the keys.
     pub storage_error: Option<String>,
 }

@@ -1,40 +1,41 @@
-//! One association: its state, why it is so, and what has been measured.
+//! One association: its state, the reason, and its measurements.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, Leap, NtsFacts};
+use crate::stable_word::stable_words;
+use crate::{Date, DiscardReason, Leap, NtsFacts, NtsKeReason, NtsKeStage, StableWord};
 
-/// One association with a server; the members of a pool are one each.
+/// One association with a server; each member of a pool is one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceFacts {
-    /// A number that names this association as long as the daemon runs.
+    /// A number that identifies this association while the daemon runs.
     pub id: u64,
-    /// The name as it stands in the configuration; for a member of a pool, the pool's.
+    /// The name in the configuration; for a member of a pool, the pool's.
     pub name: String,
     /// Address and port (`192.0.2.1:123`, `[2001:db8::1]:123`); `null` while the name has no
     /// address.
     pub address: Option<String>,
-    /// The mode of the configuration: `server`, `pool`, `nts`, ….
-    pub mode: String,
-    /// What the source is to us now.
+    /// The mode of its section in the configuration.
+    pub mode: SourceMode,
+    /// The state of the association.
     pub state: SourceState,
-    /// Why it is that.
+    /// The reason of the state.
     pub reason: SourceReason,
-    /// What else is to be known about it: notes that may come with any state.
+    /// Further facts, which may come with any state.
     #[serde(default)]
     pub notes: Vec<SourceReason>,
     /// The server's stratum.
     pub stratum: Option<u8>,
     /// The server's leap indicator.
     pub leap: Option<Leap>,
-    /// The version of its last reply, of one that was not understood as well.
+    /// The NTP version of its last reply, even of one that was not understood.
     pub version: Option<u8>,
-    /// The server's reference id: letters, an IPv4 address, or eight hexadecimal digits (those of a
-    /// hash, if the server takes its time over IPv6). `null` until it has answered.
+    /// The server's reference ID: letters, an IPv4 address, or eight hexadecimal digits (those of a
+    /// hash, if the server's own source has an IPv6 address). `null` until it has answered.
     pub reference_id: Option<String>,
-    /// How often we ask.
+    /// The poll interval.
     pub poll_s: Option<f64>,
     /// The last eight polls, the latest in the lowest bit: 1 for a valid reply (RFC 5905 §9.2,
     /// reach).
@@ -49,45 +50,63 @@ pub struct SourceFacts {
     pub dispersion_s: Option<f64>,
     /// The jitter after the clock filter (RFC 5905 §10).
     pub jitter_s: Option<f64>,
-    /// The server's own root delay, as the reply in use says, or the last one that could not be
-    /// used.
+    /// The server's root delay in the reply in use, or in the last one that could not be used.
     pub root_delay_s: Option<f64>,
-    /// The server's own root dispersion, as the reply in use says, or the last one that could not
-    /// be used.
+    /// The server's root dispersion in the reply in use, or in the last one that could not be used.
     pub root_dispersion_s: Option<f64>,
-    /// How far the offset may be wrong: the root distance through this source (RFC 5905 §11.2.1).
+    /// The bound of the offset's error: the root distance through this source (RFC 5905 §11.2.1).
     pub error_bound_s: Option<f64>,
-    /// The two ways of the last good exchange, apart.
+    /// The two one-way delays of the last good exchange.
     pub one_way: Option<OneWay>,
-    /// How long ago the last valid reply came.
+    /// The time since the last valid reply.
     pub last_reply_ago_s: Option<f64>,
-    /// When the next request goes out.
+    /// The time until the next request.
     pub next_poll_in_s: Option<f64>,
-    /// When a failed step (resolving, sending, a refused association) is tried again.
+    /// The time until a failed step (resolving, sending, a refused association) is tried again.
     pub retry_in_s: Option<f64>,
-    /// Whether the server told us to ask less often (kiss code RATE).
+    /// True if the server has asked for fewer requests (kiss code RATE).
     pub rate_limited: bool,
-    /// What went over the wire.
+    /// Packet counters of the association.
     pub packets: PacketCounts,
-    /// Replies thrown away, by the word of the test that they failed.
+    /// Replies discarded, by the word of the test that they failed.
     #[serde(default)]
     pub discards: BTreeMap<String, u64>,
-    /// Addresses of its name that are not used because no server can have them, with the word for
-    /// the reason.
+    /// Addresses of its name that no server can have and that are not used, with the word of the
+    /// reason.
     #[serde(default)]
     pub refused_addresses: BTreeMap<String, String>,
-    /// Address and port that the last datagram came from, if it came from another than the one that
-    /// was asked.
+    /// The address and port of the last datagram's sender, if it differs from the one that was
+    /// asked.
     #[serde(default)]
     pub answered_from: Option<String>,
-    /// Who made our timestamps.
+    /// The origins of our timestamps.
     pub timestamps: TimestampCounts,
     /// Keys and cookies; `null` for a source without NTS.
     #[serde(default)]
     pub nts: Option<NtsFacts>,
 }
 
-/// The two ways of one exchange. Each contains the offset, with opposite signs.
+/// The mode of a source in the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SourceMode {
+    /// One server, without NTS.
+    #[default]
+    Server,
+    /// A pool of servers, without NTS.
+    Pool,
+    /// One server with NTS.
+    Nts,
+    /// A word of a newer daemon.
+    Other(String),
+}
+
+stable_words!(SourceMode {
+    Server => "server",
+    Pool => "pool",
+    Nts => "nts",
+});
+
+/// The two one-way delays of one exchange. Each contains the offset, with opposite signs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OneWay {
     /// T2 − T1: to the server.
@@ -96,7 +115,7 @@ pub struct OneWay {
     pub inbound_s: f64,
 }
 
-/// What went over the wire.
+/// Packet counters of the association.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacketCounts {
     /// Requests sent.
@@ -105,12 +124,12 @@ pub struct PacketCounts {
     pub received: u64,
     /// Replies that passed every test.
     pub valid: u64,
-    /// Requests that no valid reply came to.
+    /// Requests without a valid reply.
     pub unanswered: u64,
 }
 
-/// Who made our timestamps: the network card's are better than the kernel's, and those better than
-/// the daemon's.
+/// The origins of our timestamps: the network card's are better than the kernel's, and those better
+/// than the daemon's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimestampCounts {
     /// Transmit timestamps of the network card.
@@ -129,56 +148,46 @@ pub struct TimestampCounts {
     pub receive_daemon: u64,
 }
 
-/// What a source is to us.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The state of an association.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SourceState {
     /// The system peer: our stratum and reference id come from it.
     Selected,
-    /// Used in the mean besides the system peer.
+    /// A survivor that is combined with the system peer (RFC 5905 §11.2.3).
     Combined,
     /// A truechimer, but cut by the cluster algorithm (RFC 5905 §11.2.2).
     Outlier,
     /// Its interval contradicts the majority (RFC 5905 §11.2.1).
     Falseticker,
-    /// It answers, but what it says may not be used.
+    /// It answers, but its replies must not be used.
     Unusable,
     /// It cannot be judged yet.
     #[default]
     Waiting,
-    /// The last eight polls brought no valid reply.
+    /// None of the last eight polls had a valid reply.
     Unreachable,
-    /// Given up for good, because the server asked for it.
-    Demobilised,
+    /// Demobilized, because the server refused service (RFC 5905 §7.4).
+    Demobilized,
     /// Its name has no address yet.
     Unresolved,
     /// A word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
 
-impl SourceState {
-    /// The stable word of this state, as it stands in the document.
-    #[must_use]
-    pub fn word(&self) -> &str {
-        match self {
-            Self::Selected => "selected",
-            Self::Combined => "combined",
-            Self::Outlier => "outlier",
-            Self::Falseticker => "falseticker",
-            Self::Unusable => "unusable",
-            Self::Waiting => "waiting",
-            Self::Unreachable => "unreachable",
-            Self::Demobilised => "demobilised",
-            Self::Unresolved => "unresolved",
-            Self::Other(word) => word,
-        }
-    }
-}
+stable_words!(SourceState {
+    Selected => "selected",
+    Combined => "combined",
+    Outlier => "outlier",
+    Falseticker => "falseticker",
+    Unusable => "unusable",
+    Waiting => "waiting",
+    Unreachable => "unreachable",
+    Demobilized => "demobilized",
+    Unresolved => "unresolved",
+});
 
-/// The cause for which the network, or this machine, does not carry a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The reason why the network, or this machine, does not carry a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkCause {
     /// There is no route to the network (`ENETUNREACH`).
     NoRoute,
@@ -187,9 +196,14 @@ pub enum NetworkCause {
     /// A firewall forbids it (`EACCES`, `EPERM`).
     Prohibited,
     /// Something else, or a word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
+
+stable_words!(NetworkCause {
+    NoRoute => "no-route",
+    HostUnreachable => "host-unreachable",
+    Prohibited => "prohibited",
+});
 
 impl Default for NetworkCause {
     fn default() -> Self {
@@ -197,7 +211,7 @@ impl Default for NetworkCause {
     }
 }
 
-/// Why a source is in its state.
+/// The reason of a source's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum SourceReason {
@@ -205,7 +219,7 @@ pub enum SourceReason {
     SystemPeer,
     /// It agrees, and counts in the mean.
     UsedInTheMean,
-    /// It agrees, but adds more jitter to the mean than it is worth.
+    /// It agrees, but would add more jitter to the mean than it reduces.
     ClusterOutlier,
     /// Its interval does not overlap that of the majority.
     IntervalDisagrees {
@@ -213,7 +227,7 @@ pub enum SourceReason {
         offset_s: f64,
         /// The gap between its interval and that of the majority.
         by_s: f64,
-        /// How many sources agree against it.
+        /// The number of sources in the majority.
         majority: u32,
     },
     /// It has no NTS, and its interval does not overlap the one that the sources with NTS agree on.
@@ -227,68 +241,68 @@ pub enum SourceReason {
     },
     /// It has no NTS, and the configuration lets no such source set the clock.
     NotAuthenticated,
-    /// It has no NTS, and a source with NTS is waited for.
+    /// It has no NTS, and the daemon waits for a source with NTS.
     WaitingForAuthenticated,
-    /// It has no NTS, and claims a time so late that it is not believed unless another source
-    /// agrees.
+    /// It has no NTS, and claims a time so late that another source must confirm it.
     ImplausibleTime {
         /// The time that it claims.
         claimed: Date,
-        /// The latest time that one source without NTS is believed alone.
+        /// The latest time that one source without NTS may set alone.
         limit: Date,
     },
-    /// It leads to nothing but the server of another source, and one clock counts once.
+    /// Its name leads only to the server of another source, and one server counts once.
     SameServer {
-        /// The name of the other source, as it stands in the configuration.
+        /// The name of the other source in the configuration.
         source: String,
     },
-    /// The usable sources contradict one another; nobody knows who is right.
+    /// The usable sources contradict one another, without a majority.
     WaitingForMajority,
     /// It agrees with too few others for the clock to be touched.
     WaitingForQuorum {
-        /// How many agree.
+        /// The number of sources that agree.
         agreeing: u32,
-        /// How many have to agree.
+        /// The number of sources that have to agree.
         needed: u32,
     },
     /// Not enough samples yet.
     TooFewSamples {
-        /// How many there are.
+        /// The number of samples.
         have: u32,
-        /// How many it takes.
+        /// The number of samples needed.
         need: u32,
     },
-    /// Requests went out, no reply has ever come.
+    /// Requests were sent, and no reply has ever come.
     NoReplyYet {
-        /// How many requests went out.
+        /// The number of requests sent.
         sent: u64,
     },
-    /// It has answered before and does not any more.
+    /// It has answered before and no longer does.
     NoReply {
         /// Polls in a row without a valid reply.
         unanswered: u32,
     },
-    /// The network says that nothing listens at this port (ICMP port unreachable).
+    /// The network reports that nothing listens at this port (ICMP port unreachable).
     PortUnreachable,
-    /// The network says that requests do not arrive, for another reason than a closed port (ICMP).
+    /// The network reports that requests do not arrive, for another reason than a closed port
+    /// (ICMP).
     Unreachable {
         /// The kind of the error.
         cause: NetworkCause,
-        /// The operating system's name for it.
+        /// The operating system's text for the error.
         error: String,
     },
     /// Replies come, but none passes the tests; see `discards`.
     RepliesDiscarded {
-        /// The word of the last test that failed.
-        last: String,
+        /// The last test that failed.
+        last: DiscardReason,
     },
-    /// The server says that its own clock is not synchronised.
+    /// The server says that its own clock is not synchronized.
     ServerUnsynchronized,
     /// The server is too far from a primary source.
     StratumTooHigh {
-        /// Its stratum.
+        /// The stratum of the server.
         stratum: u8,
-        /// The greatest allowed.
+        /// The highest stratum that is used.
         limit: u8,
     },
     /// The error bound through this source is too large.
@@ -300,13 +314,13 @@ pub enum SourceReason {
     },
     /// The server takes its time from us.
     SynchronizationLoop,
-    /// The server told us to go away (kiss code DENY).
+    /// The server denies access (kiss code DENY).
     KissDeny,
-    /// The server told us to go away by its rules (kiss code RSTR).
+    /// The server denies access by its policy (kiss code RSTR).
     KissRstr,
-    /// The server told us to ask less often (kiss code RATE).
+    /// The server has asked for fewer requests (kiss code RATE).
     RateLimited {
-        /// How often we ask since.
+        /// The poll interval since then.
         poll_s: f64,
     },
     /// The name is being resolved.
@@ -314,64 +328,63 @@ pub enum SourceReason {
     Resolving,
     /// The name could not be resolved.
     NameNotResolved {
-        /// What the resolver answered.
+        /// The error of the resolver.
         error: String,
-        /// When it is tried again.
+        /// The time until the next attempt.
         retry_in_s: Option<f64>,
     },
     /// The name has no address that is not in use, refused or ignored.
     NoAddressesLeft {
-        /// When the name is resolved again.
+        /// The time until the name is resolved again.
         retry_in_s: Option<f64>,
     },
     /// The request could not be sent.
     SendFailed {
-        /// The cause, if it is one of those that are known.
+        /// The cause, if it is known.
         #[serde(default)]
         cause: NetworkCause,
-        /// What the operating system answered.
+        /// The error of the operating system.
         error: String,
     },
-    /// Keys and cookies are being fetched.
+    /// Key establishment is in progress.
     NtsEstablishing,
-    /// Keys and cookies are being fetched, and no answer has come for some seconds.
+    /// Key establishment is in progress, and no answer has come for some seconds.
     NtsKeSilent {
         /// The time without an answer.
         waited_s: f64,
     },
-    /// Keys and cookies could not be had. As a note: earlier ones are still in use.
+    /// Key establishment failed. As a note: earlier keys are still in use.
     NtsKeFailed {
-        /// The stage that failed, see [`NtsKeErrorFacts::stage`](crate::NtsKeErrorFacts::stage).
-        stage: String,
-        /// The reason, a stable word.
-        word: String,
-        /// The reason, see [`NtsKeErrorFacts::message`](crate::NtsKeErrorFacts::message).
+        /// The stage that failed.
+        stage: NtsKeStage,
+        /// The reason of the failure.
+        #[serde(rename = "word")]
+        reason: NtsKeReason,
+        /// The reason in a sentence, see
+        /// [`NtsKeErrorFacts::message`](crate::NtsKeErrorFacts::message).
         message: String,
-        /// When it is tried again.
+        /// The time until the next attempt.
         retry_in_s: Option<f64>,
     },
-    /// The server says that it does not know our keys any more (kiss code NTSN); new ones are being
-    /// fetched.
+    /// The server no longer accepts our cookies (kiss code NTSN); key establishment is repeated.
     NtsKeysRefused,
-    /// No cookie is left to ask with; new ones are being fetched.
+    /// No cookie is left; key establishment is repeated.
     NtsOutOfCookies,
-    /// Replies come without a valid authenticator and are not believed (RFC 8915 §5.7).
+    /// Replies come without a valid authenticator and are discarded (RFC 8915 §5.7).
     NtsUnauthenticatedReply,
-    /// The clock was never right, so that the certificate could not be judged by it: this source
-    /// alone may not set the clock, several must agree.
+    /// The clock has never been synchronized, so the certificate could not be checked against it:
+    /// this source may not set the clock alone.
     NtsCertificateTime,
     /// A reason of a newer daemon.
     #[serde(untagged)]
     Unknown {
-        /// Its word.
+        /// The word of the reason.
         code: String,
     },
 }
 
-impl SourceReason {
-    /// The stable word of this reason, as it stands in the document under `code`.
-    #[must_use]
-    pub fn code(&self) -> &str {
+impl StableWord for SourceReason {
+    fn word(&self) -> &str {
         match self {
             Self::SystemPeer => "system-peer",
             Self::UsedInTheMean => "used-in-the-mean",

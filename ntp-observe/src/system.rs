@@ -1,15 +1,16 @@
-//! The state of the system: whether the clock can be relied on, how far, and why (not).
+//! The state of the system: synchronized or not, the error bound, and the reasons.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, SteeringObstacle};
+use crate::stable_word::stable_words;
+use crate::{Date, StableWord, SteeringObstacle};
 
 /// The system's variables (RFC 5905 §11.2) and the verdict about them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SystemFacts {
-    /// Whether the clock is synchronised now. If not, `reasons` says why.
+    /// True if the clock is synchronized now. If not, `reasons` holds the reasons.
     pub synchronized: bool,
-    /// Our stratum; 16 while the clock is not synchronised.
+    /// Our stratum; 16 while the clock is not synchronized.
     pub stratum: u8,
     /// The leap indicator that we announce.
     pub leap: Leap,
@@ -17,9 +18,9 @@ pub struct SystemFacts {
     /// the beginning of the MD5 hash of an IPv6 address (RFC 5905 §7.3, refid). The source itself
     /// is the one with the state `selected`.
     pub reference_id: Option<String>,
-    /// When the clock was last set or corrected.
+    /// The time of the last correction of the clock.
     pub reference_time: Option<Date>,
-    /// How long ago the clock was last updated from measurements.
+    /// The time since the last update from measurements.
     pub last_update_ago_s: Option<f64>,
     /// The offset still to be corrected; positive when our clock is behind.
     pub offset_s: Option<f64>,
@@ -28,7 +29,7 @@ pub struct SystemFacts {
     /// The error of the clock's rate that is being corrected; positive when our clock, left alone,
     /// runs fast.
     pub frequency_ratio: Option<f64>,
-    /// How far `frequency_ratio` may be wrong.
+    /// The uncertainty of `frequency_ratio`.
     pub frequency_uncertainty_ratio: Option<f64>,
     /// The delay of the round trip to the primary source (RFC 5905 §7.3, rootdelay).
     pub root_delay_s: Option<f64>,
@@ -40,35 +41,34 @@ pub struct SystemFacts {
     /// behind. `null` when there is none.
     #[serde(default)]
     pub watched_offset_s: Option<f64>,
-    /// In how long the clock will be set because of `watched_offset_s`, unless the offset goes
-    /// away.
+    /// The time until the clock is set because of `watched_offset_s`, unless the offset goes away.
     #[serde(default)]
     pub watched_for_s_more: Option<f64>,
     /// The smallest interval between two readings of the clock.
     pub precision_s: Option<f64>,
-    /// The poll interval that the discipline has come to.
+    /// The poll interval of the discipline.
     pub poll_s: Option<f64>,
     /// The sum of the magnitudes of all steps after the first.
     pub accumulated_steps_s: f64,
     /// The limit of `accumulated_steps_s`; `null` when there is none.
     pub accumulated_steps_threshold_s: Option<f64>,
-    /// How many times the clock has been stepped.
+    /// The number of steps of the clock.
     pub step_count: u64,
     /// The control loop that steers the clock.
     pub discipline: DisciplineFacts,
-    /// How many sources there are, and how many take part.
+    /// The numbers of sources: known, usable, agreeing.
     pub source_counts: SourceCounts,
-    /// Why the clock is not synchronised, the most important first; empty when it is.
+    /// The reasons why the clock is not synchronized, the most important first; empty when it is.
     #[serde(default)]
     pub reasons: Vec<SystemReason>,
-    /// What is not as it should be although the clock may be synchronised.
+    /// Warnings, which may come with a synchronized clock.
     #[serde(default)]
     pub warnings: Vec<SystemReason>,
 }
 
 impl SystemFacts {
-    /// True if all is as it should be: the clock is synchronized; or no source is configured, and
-    /// the daemon serves this machine's own clock because `local-stratum` says so.
+    /// True if the clock is synchronized, or if no source is configured and the daemon serves this
+    /// machine's own clock because of `local-stratum`.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.synchronized || matches!(self.reasons.as_slice(), [SystemReason::LocalClock { .. }])
@@ -78,29 +78,67 @@ impl SystemFacts {
 /// The control loop that steers the clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisciplineFacts {
-    /// Its name (`estimate` or `pll-fll`).
-    pub name: String,
-    /// Its state, one word (RFC 5905 §11.3: `never-set`, `frequency-measured`, `synchronized`,
-    /// `spike`, …).
-    pub state: String,
+    /// The name of its algorithm.
+    pub name: DisciplineName,
+    /// The state of the algorithm.
+    pub state: DisciplineState,
 }
 
-/// How many sources there are, and how many take part.
+/// The algorithm of the control loop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DisciplineName {
+    /// The estimator of this daemon.
+    #[default]
+    Estimate,
+    /// The loops of RFC 5905 §11.3.
+    PllFll,
+    /// A word of a newer daemon.
+    Other(String),
+}
+
+stable_words!(DisciplineName {
+    Estimate => "estimate",
+    PllFll => "pll-fll",
+});
+
+/// The state of the control loop (RFC 5905 §11.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DisciplineState {
+    /// The clock has never been set (NSET).
+    #[default]
+    NeverSet,
+    /// The frequency of the clock is being measured (FREQ).
+    MeasuringFrequency,
+    /// The clock is synchronized (SYNC).
+    Synchronized,
+    /// A large offset was seen and is not trusted yet (SPIK).
+    Spike,
+    /// A word of a newer daemon.
+    Other(String),
+}
+
+stable_words!(DisciplineState {
+    NeverSet => "never-set",
+    MeasuringFrequency => "measuring-frequency",
+    Synchronized => "synchronized",
+    Spike => "spike",
+});
+
+/// The numbers of sources: known, usable, agreeing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCounts {
-    /// All sources: each association, and each name that has no address yet.
+    /// All sources: each association, and each name without an address.
     pub known: u32,
-    /// Those that pass the tests for use (RFC 5905 §11.2.1).
+    /// Sources that pass the tests for use (RFC 5905 §11.2.1).
     pub usable: u32,
-    /// Those whose intervals agree with one another: the truechimers.
+    /// Sources whose intervals agree with one another: the truechimers.
     pub agreeing: u32,
-    /// How many have to agree before the clock is touched.
+    /// The number of sources that have to agree before the clock is corrected.
     pub needed: u32,
 }
 
 /// The warning of a leap second (RFC 5905 §7.3, leap).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Leap {
     /// No leap second is announced.
     None,
@@ -108,13 +146,19 @@ pub enum Leap {
     Insert,
     /// The last minute of the day has 59 seconds.
     Delete,
-    /// The clock is not synchronised.
+    /// The clock is not synchronized.
     #[default]
     Unsynchronized,
     /// A word of a newer daemon.
-    #[serde(untagged)]
     Other(String),
 }
+
+stable_words!(Leap {
+    None => "none",
+    Insert => "insert",
+    Delete => "delete",
+    Unsynchronized => "unsynchronized",
+});
 
 impl Leap {
     /// The two bits of the packet header; `None` for a word of a newer daemon.
@@ -130,41 +174,41 @@ impl Leap {
     }
 }
 
-/// Why the clock is not synchronised, or what else the operator should know.
+/// A reason why the clock is not synchronized, or a warning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum SystemReason {
-    /// The daemon has just been started and has not asked anybody yet.
+    /// The daemon has just been started and has not sent a request yet.
     Starting,
     /// The configuration names no source.
     NoSourcesConfigured,
-    /// Requests are out, no source has answered yet.
+    /// Requests were sent, and no source has answered yet.
     WaitingForFirstReplies {
-        /// How many sources have been asked.
+        /// The number of sources that have been asked.
         asked: u32,
     },
     /// Some sources have answered; the first decision waits, for some seconds, for enough others to
     /// make a majority.
     WaitingForQuorum {
-        /// How many have answered.
+        /// The number of sources that have answered.
         answered: u32,
-        /// How many have yet to.
+        /// The number of sources that have not answered yet.
         pending: u32,
     },
     /// Sources answer, but they have not given enough samples yet.
     WaitingForSamples,
-    /// Not one source can be used; each one's reason stands with it.
+    /// No source can be used; each source holds its reason.
     NoSourceUsable {
-        /// How many sources there are.
+        /// The number of sources.
         known: u32,
     },
     /// The usable sources contradict one another and no majority agrees.
     NoMajority {
-        /// How many sources are usable.
+        /// The number of usable sources.
         usable: u32,
-        /// How many of them agree, at most.
+        /// The size of the largest group that agrees.
         agreeing: u32,
-        /// How many would be a majority.
+        /// The size of a majority.
         needed: u32,
         /// The sources that are not in the largest group, by
         /// [`SourceFacts::id`](crate::SourceFacts::id).
@@ -173,12 +217,12 @@ pub enum SystemReason {
     },
     /// The sources that agree are fewer than the configuration demands.
     TooFewAgreeing {
-        /// How many agree.
+        /// The number of sources that agree.
         agreeing: u32,
-        /// How many have to agree.
+        /// The number of sources that have to agree.
         needed: u32,
     },
-    /// Only sources without NTS can be used, and those with NTS are waited for.
+    /// Only sources without NTS can be used, and the daemon waits for those with NTS.
     WaitingForAuthenticated {
         /// The number of sources without NTS that could be used.
         plain: u32,
@@ -189,63 +233,61 @@ pub enum SystemReason {
         /// The number of sources without NTS that could be used.
         plain: u32,
     },
-    /// The clock was never right, the certificate of the only source that could be used cannot be
-    /// judged without the time, and so it may not set the clock alone.
+    /// The clock has never been synchronized, and the certificate of the only usable source cannot
+    /// be checked without the time, so it may not set the clock alone.
     CertificateUnproven {
         /// The source, by [`SourceFacts::id`](crate::SourceFacts::id).
         source: u64,
     },
-    /// The only source that could be used has no NTS, and claims a time so late that it is not
-    /// believed alone.
+    /// The only usable source has no NTS, and claims a time so late that another source must
+    /// confirm it.
     ImplausibleTime {
         /// The source, by [`SourceFacts::id`](crate::SourceFacts::id).
         source: u64,
         /// The time that it claims.
         claimed: Date,
-        /// The latest time that one source without NTS is believed alone.
+        /// The latest time that one source without NTS may set alone.
         limit: Date,
     },
-    /// There are sources with NTS, none of them can be used, and the time comes from others that
-    /// are not authenticated.
+    /// No source with NTS can be used, and the time comes from sources that are not authenticated.
     Unauthenticated {
         /// The number of sources with NTS.
         with_nts: u32,
     },
-    /// The first key establishment has gone without an answer for some seconds, and there is no
-    /// other source.
+    /// The first key establishment has had no answer for some seconds, and there is no other
+    /// source.
     KeyEstablishmentSilent {
-        /// The server of key establishment, host and TCP port.
+        /// The NTS-KE server, host and TCP port.
         ke_server: String,
         /// The time without an answer.
         waited_s: f64,
     },
     /// The clock cannot be steered.
     ClockNotSteerable {
-        /// Why not.
+        /// The obstacle to steering.
         cause: SteeringObstacle,
     },
-    /// The daemon measures and steers nothing, because it was told to.
+    /// The daemon only measures, as configured.
     MeasuringOnly,
-    /// The clock is so far off that the daemon will not step it without being told.
+    /// The offset exceeds the panic threshold, and the daemon does not step the clock.
     PanicThreshold {
         /// The offset measured; positive when our clock is behind.
         offset_s: f64,
         /// The largest step allowed in this direction.
         limit_s: f64,
     },
-    /// The clock has been stepped too far in sum.
+    /// The sum of all steps exceeds its limit.
     AccumulatedStepsExceeded {
-        /// The sum of all steps with the one that was refused.
+        /// The sum of all steps, the refused one included.
         sum_s: f64,
         /// The limit of the sum.
         limit_s: f64,
     },
-    /// The sources agree that the clock is far off. It will be set unless that goes away while it
-    /// is watched.
+    /// The sources agree on a large offset. The clock will be set unless the offset goes away.
     LargeOffsetWatched {
         /// The offset; positive when our clock is behind.
         offset_s: f64,
-        /// In how long the clock will be set.
+        /// The time until the clock is set.
         left_s: f64,
     },
     /// Something other than this daemon changed the clock, or the machine was suspended, and the
@@ -265,15 +307,15 @@ pub enum SystemReason {
     },
     /// The operating system refused a correction.
     ClockSetError {
-        /// What it answered.
+        /// The error of the operating system.
         error: String,
     },
     /// Fewer than three sources: two cannot outvote a liar, one cannot be checked at all.
     FewSources {
-        /// How many sources there are.
+        /// The number of sources.
         count: u32,
     },
-    /// The error bound is too large to call the clock synchronised.
+    /// The error bound is too large to call the clock synchronized.
     DistanceTooLarge {
         /// The root distance (RFC 5905 §11.2.3, LAMBDA).
         distance_s: f64,
@@ -282,12 +324,12 @@ pub enum SystemReason {
     },
     /// The last measurement is too long ago.
     LastUpdateTooOld {
-        /// How long ago it was.
+        /// The time since the last measurement.
         age_s: f64,
     },
     /// Something other than this daemon moved the clock.
     ClockMovedByOther {
-        /// By how much; positive when it was moved forward.
+        /// The step; positive when the clock was moved forward.
         by_s: f64,
     },
     /// Another program has changed the rate of the clock within the last hour.
@@ -295,33 +337,30 @@ pub enum SystemReason {
         /// The correction of the rate that this daemon had set; positive makes the clock run
         /// faster.
         set_ratio: f64,
-        /// The one that was found last.
+        /// The correction that was found last.
         found_ratio: f64,
         /// The number of times that another rate was found.
         count: u64,
-        /// Running programs that may be the cause, each with the number of its process (`chronyd
-        /// (812)`).
+        /// Running programs that may be the cause, each with its process id (`chronyd (812)`).
         #[serde(default)]
         suspects: Vec<String>,
     },
-    /// No source is used, and the daemon hands out its own clock at the stratum of `local-stratum`.
-    /// As the only reason it says that no source is configured: then this is what was asked for.
+    /// No source is used, and the daemon serves this machine's clock at the stratum of
+    /// `local-stratum`. As the only reason it means that no source is configured, which is healthy.
     LocalClock {
-        /// The stratum that it claims.
+        /// The stratum of our replies.
         stratum: u8,
     },
     /// A reason of a newer daemon.
     #[serde(untagged)]
     Unknown {
-        /// Its word.
+        /// The word of the reason.
         code: String,
     },
 }
 
-impl SystemReason {
-    /// The stable word of this reason, as it stands in the document under `code`.
-    #[must_use]
-    pub fn code(&self) -> &str {
+impl StableWord for SystemReason {
+    fn word(&self) -> &str {
         match self {
             Self::Starting => "starting",
             Self::NoSourcesConfigured => "no-sources-configured",

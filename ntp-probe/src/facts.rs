@@ -1,4 +1,4 @@
-//! What a measurement consists of.
+//! The parts of a report: measurement, server, samples.
 
 use ntp_observe::{Date, Leap, OneWay};
 use ntp_proto::clock::{Filtered, FreeTime, Measurement, StampOrigin};
@@ -7,24 +7,28 @@ use ntp_proto::time::{NtpTimestamp, Seconds};
 use serde::Serialize;
 use std::net::SocketAddr;
 
-/// What the samples tell together.
+/// The version of both reports.
+pub const SCHEMA: u32 = 1;
+
+/// The measurement from all samples.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Measured {
-    /// Who told it, with the port.
+    /// The address of the server with the port.
     pub address: String,
-    /// How far our clock is behind (positive) or ahead, by the sample with the shortest round trip.
+    /// The offset of the sample with the shortest round trip; positive when our clock is behind.
     pub offset_s: f64,
-    /// The round trip of that sample.
+    /// The round-trip delay of that sample.
     pub delay_s: f64,
-    /// How much the offsets of the samples differ from it (RFC 5905 §10); `null` with a single one.
+    /// The jitter: how much the offsets of the samples differ from it (RFC 5905 §10); `null` with
+    /// a single sample.
     pub jitter_s: Option<f64>,
-    /// How far the offset may be wrong: the root distance (RFC 5905 §11.1 Λ).
+    /// The bound of the offset's error: the root distance (RFC 5905 §11.1 Λ).
     pub error_bound_s: f64,
-    /// How many samples there are.
+    /// The number of samples.
     pub sample_count: usize,
-    /// Who took the transmit timestamp of the best sample: `hardware`, `kernel` or `program`.
+    /// The origin of the transmit timestamp of the best sample: `hardware`, `kernel` or `program`.
     pub sent_by: &'static str,
-    /// Who took its receive timestamp.
+    /// The origin of its receive timestamp.
     pub received_by: &'static str,
 }
 
@@ -44,27 +48,26 @@ impl Measured {
     }
 }
 
-/// What the server says about itself, in its last reply.
+/// The server's claims about itself in its last reply.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ServerFacts {
-    /// Its address with the port.
+    /// The server's address with the port.
     pub address: String,
-    /// The version of its reply.
+    /// The NTP version of its reply.
     pub version: u8,
-    /// Its leap indicator.
+    /// Its leap indicator (RFC 5905 §7.3).
     pub leap: Leap,
-    /// Its stratum, as it came.
+    /// Its stratum, as received.
     pub stratum: u8,
-    /// Where its time comes from: letters, an IPv4 address, or eight hexadecimal digits (RFC 5905
-    /// §7.3).
+    /// Its reference ID: letters, an IPv4 address, or eight hexadecimal digits (RFC 5905 §7.3).
     pub reference_id: String,
-    /// When its clock was last set or corrected.
+    /// The time at which its clock was last set or corrected.
     pub reference_time: Option<Date>,
-    /// The round trip to its reference clock.
+    /// The root delay: the round trip to its reference clock.
     pub root_delay_s: f64,
-    /// The bound of the error that has added up on the way from there.
+    /// The root dispersion: the error accumulated on the way from there.
     pub root_dispersion_s: f64,
-    /// How finely its clock can be read.
+    /// The precision of its clock.
     pub precision_s: f64,
 }
 
@@ -91,24 +94,24 @@ impl ServerFacts {
     }
 }
 
-/// One request, and what became of it.
+/// One request and its result.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Sample {
-    /// Who was asked, with the port.
+    /// The address that was asked, with the port.
     pub address: String,
-    /// `measured`, or the word of what went wrong.
+    /// `measured`, or the word of the failure.
     pub result: &'static str,
-    /// How far our clock is behind (positive) or ahead.
+    /// The offset; positive when our clock is behind.
     pub offset_s: Option<f64>,
-    /// The round trip, without the server's own time.
+    /// The round-trip delay, without the server's processing time.
     pub delay_s: Option<f64>,
-    /// The two ways apart.
+    /// The two one-way delays, each with the offset in it.
     pub one_way: Option<OneWay>,
-    /// Who took the transmit timestamp: `hardware`, `kernel` or `program`.
+    /// The origin of the transmit timestamp: `hardware`, `kernel` or `program`.
     pub sent_by: Option<&'static str>,
-    /// Who took the receive timestamp.
+    /// The origin of the receive timestamp.
     pub received_by: Option<&'static str>,
-    /// With NTS: the new cookies that the reply has brought.
+    /// With NTS: the number of new cookies in the reply.
     pub new_cookies: Option<usize>,
 }
 
@@ -141,14 +144,14 @@ impl Sample {
         }
     }
 
-    /// Whether it is a measurement.
+    /// True if the request led to a measurement.
     #[must_use]
     pub const fn is_measured(&self) -> bool {
         self.offset_s.is_some()
     }
 }
 
-/// Here no daemon is at work, so the word for our own reading is another one.
+/// The word for our own reading is not `daemon`, as no daemon takes part.
 const fn origin_word(origin: StampOrigin) -> &'static str {
     match origin {
         StampOrigin::Daemon => "program",
@@ -157,13 +160,13 @@ const fn origin_word(origin: StampOrigin) -> &'static str {
     }
 }
 
-/// A date of a server's, in the era that is nearest to our clock.
+/// A server's timestamp as a date in the era nearest to our clock.
 fn date(at: NtpTimestamp) -> Date {
     let (seconds, nanoseconds) = at.to_unix_near(unix_now());
     Date::from_unix(seconds, nanoseconds)
 }
 
-/// What our clock shows, in Unix seconds.
+/// Our clock in Unix seconds.
 pub(crate) fn unix_now() -> i64 {
     Date::from(std::time::SystemTime::now()).unix_seconds()
 }

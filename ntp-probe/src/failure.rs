@@ -1,32 +1,33 @@
-//! What has failed, and at which stage.
+//! A failed measurement: the stage, the cause and the remedy.
 
 use ntp_ke::client::{Cause, CertificateFault};
+use ntp_observe::{NtsKeReason, StableWord};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What is being done, in order.
+/// The stages of a measurement, in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Stage {
-    /// Reading whom to believe.
+    /// Reading the certificate authorities.
     Authorities,
-    /// Any stage of key establishment. Plain NTP has its look-up only.
+    /// A stage of NTS-KE. A measurement with plain NTP has only the look-up of these.
     Keys(ntp_ke::client::Stage),
-    /// Asking for the time.
+    /// The exchange of NTP packets.
     Ntp,
 }
 
-impl Stage {
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for Stage {
+    fn word(&self) -> &str {
         match self {
             Self::Authorities => "authorities",
             Self::Keys(stage) => stage.word(),
             Self::Ntp => "ntp",
         }
     }
+}
 
-    /// Those of a measurement with NTS that come before this one.
+impl Stage {
+    /// The stages before this one in a measurement with NTS.
     pub(crate) fn before(self) -> Vec<Self> {
         let keys = ntp_ke::client::Stage::ALL.into_iter().map(Self::Keys);
         std::iter::once(Self::Authorities)
@@ -52,25 +53,25 @@ impl Serialize for Stage {
     }
 }
 
-/// Why there is no time.
+/// The failure of a measurement.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Failure {
-    /// What it is, in one word that never changes.
+    /// The stable word of the cause.
     pub code: &'static str,
-    /// What was being done.
+    /// The stage that failed.
     pub stage: Stage,
-    /// What is the matter, for people: one sentence without a capital letter and a full stop. Text
-    /// of others in it is harmless.
+    /// The cause for people: one sentence without a capital letter and a full stop. Text from the
+    /// network in it is sanitized.
     pub message: String,
-    /// What to do about it, in the same form, if `message` does not say so itself.
+    /// The remedy, in the same form, unless `message` contains it.
     pub remedy: Option<String>,
 }
 
 impl Failure {
-    /// Of key establishment, or of a look-up.
+    /// A failure of NTS-KE, or of a look-up.
     pub(crate) fn of_keys(stage: ntp_ke::client::Stage, cause: &Cause) -> Self {
         let remedy = remedy(stage, cause).map(str::to_owned);
-        // These can happen at any stage, and do not say at which.
+        // These can happen at any stage, and their sentence does not name it.
         let anywhere = matches!(
             cause,
             Cause::TimedOut { .. } | Cause::Reset | Cause::Closed | Cause::Network(_)
@@ -88,17 +89,17 @@ impl Failure {
         }
     }
 
-    /// Whether a certificate does not fit the reading of our clock: either may be at fault.
+    /// True if a certificate is not valid at our clock's time: either may be at fault.
     #[must_use]
     pub fn is_about_dates(&self) -> bool {
         matches!(
-            self.code,
-            "certificate-not-yet-valid" | "certificate-expired"
+            NtsKeReason::from(self.code),
+            NtsKeReason::CertificateNotYetValid | NtsKeReason::CertificateExpired
         )
     }
 }
 
-/// What to do where the sentence does not say it.
+/// The remedy where the sentence does not contain it.
 const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static str> {
     use ntp_ke::client::Stage;
     match (stage, cause) {
@@ -108,18 +109,41 @@ const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static 
                 CertificateFault::NotYetValid { .. } | CertificateFault::Expired { .. },
             ),
         ) => Some(
-            "compare this machine's clock with a watch: if it is wrong, set it; if it is right, tell the server's operator",
+            "compare this machine's clock with a watch: if it is wrong, set it; if it is right, \
+             inform the server's operator",
         ),
         (_, Cause::Certificate(CertificateFault::WrongName { .. })) => {
-            Some("ask for the server by a name that is in its certificate")
+            Some("use a name of the server that is in its certificate")
         }
         (Stage::Dns | Stage::NtpAddress, Cause::TimedOut { .. }) => {
-            Some("does DNS work on this machine?")
+            Some("does DNS work on this machine (`getent hosts` with the name)?")
         }
-        (Stage::Tcp, Cause::TimedOut { .. } | Cause::Unreachable(_)) => {
-            Some("is the host right, and does every firewall on the way let this TCP port through?")
-        }
-        (_, Cause::TimedOut { .. }) => Some("try again with a longer time-out"),
+        (Stage::Tcp, Cause::TimedOut { .. } | Cause::Unreachable(_)) => Some(
+            "is the host right, and does every firewall on the path let this TCP port through?",
+        ),
+        (_, Cause::TimedOut { .. }) => Some("try again with a longer --timeout"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ntp_observe::{DiscardReason, NtsKeStage};
+    use ntp_proto::source::Discard;
+
+    #[test]
+    fn every_stage_of_key_establishment_is_known_to_the_document() {
+        for stage in ntp_ke::client::Stage::ALL {
+            let known = NtsKeStage::from(stage.word());
+            assert!(!matches!(known, NtsKeStage::Other(_)), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_to_discard_a_reply_is_known_to_the_document() {
+        for word in Discard::WORDS {
+            let known = DiscardReason::from(word);
+            assert!(!matches!(known, DiscardReason::Other(_)), "{known:?}");
+        }
     }
 }

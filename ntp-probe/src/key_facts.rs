@@ -1,4 +1,4 @@
-//! What key establishment has brought, and the certificates that vouch for it.
+//! The result of key establishment, and the server's certificates.
 
 use crate::facts::unix_now;
 use ntp_ke::CertificateFacts;
@@ -7,23 +7,22 @@ use ntp_observe::Date;
 use serde::Serialize;
 use std::net::SocketAddr;
 
-/// A certificate that the server has presented, whether it was believed or not. All text is
-/// harmless.
+/// A certificate that the server has presented, trusted or not. All text is sanitized.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Certificate {
-    /// For whom it was issued, as `CN=…, O=…`; empty where only its names tell.
+    /// The subject, as `CN=…, O=…`; empty in a certificate with names only.
     pub subject: String,
-    /// Who has issued it.
+    /// The issuer, in the same form.
     pub issuer: String,
-    /// The host names and addresses that it is for.
+    /// The host names and addresses it is valid for (subjectAltName).
     pub names: Vec<String>,
-    /// Its first second.
+    /// The beginning of its validity.
     pub not_before: Date,
-    /// Its last second.
+    /// The end of its validity.
     pub not_after: Date,
-    /// How long it is still valid by our clock; negative if it has ended.
+    /// The validity that remains by our clock, in seconds; negative if it has expired.
     pub remaining_s: i64,
-    /// The kind of its key, as `ECDSA P-256` or `RSA 2048`.
+    /// The type of its key, as `ECDSA P-256` or `RSA 2048`.
     pub key: String,
     /// SHA-256 over its public key in hexadecimal digits, as `pinned-keys` takes it.
     pub key_sha256: String,
@@ -53,36 +52,36 @@ impl Certificate {
     }
 }
 
-/// What key establishment has brought. Neither keys nor cookies are in it.
+/// The result of key establishment, without keys and cookies.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct KeyFacts {
-    /// The address that gave the keys, with the port.
+    /// The address of the NTS-KE server with the port.
     pub address: String,
-    /// How long it took, from the look-up to the last record.
+    /// The duration from the look-up to the last record, in seconds.
     pub took_s: f64,
-    /// The group of the key exchange of TLS, as `X25519MLKEM768`.
+    /// The group of the TLS key exchange, as `X25519MLKEM768`.
     pub key_exchange: &'static str,
-    /// The cipher suite of TLS, as `TLS13_AES_256_GCM_SHA384`.
+    /// The TLS cipher suite, as `TLS13_AES_256_GCM_SHA384`.
     pub cipher_suite: &'static str,
     /// The AEAD algorithm for NTP, as `AES-SIV-CMAC-256`.
     pub aead: &'static str,
-    /// Its number in IANA's registry.
+    /// The algorithm's number in IANA's registry.
     pub aead_id: u16,
-    /// The host that serves NTP.
+    /// The host name of the NTP server.
     pub ntp_server: String,
-    /// Its UDP port.
+    /// The UDP port of the NTP server.
     pub ntp_port: u16,
-    /// Whether the server of key establishment has named another host.
+    /// True if the NTS-KE server has named another host than itself.
     pub ntp_server_is_another: bool,
     /// The addresses of the NTP server, with the port, in the order in which they are tried.
     pub ntp_addresses: Vec<String>,
-    /// How many cookies were given.
+    /// The number of cookies granted.
     pub cookies: usize,
-    /// The length of a cookie.
+    /// The length of a cookie in octets.
     pub cookie_bytes: usize,
-    /// Until when all certificates are valid that lead from the server's own to the authority.
+    /// The earliest expiry in the chain from the server's certificate to the authority.
     pub valid_until: Date,
-    /// How long that is from now on, by our clock.
+    /// The seconds until then by our clock.
     pub remaining_s: i64,
 }
 

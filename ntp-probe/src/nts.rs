@@ -1,52 +1,51 @@
 //! A measurement with NTS: key establishment, then authenticated NTP.
 
-use crate::SCHEMA;
-use crate::facts::{Measured, Sample, ServerFacts, unix_now};
+use crate::exchanges::{Exchanges, exchange_with};
+use crate::facts::{Measured, SCHEMA, Sample, ServerFacts, unix_now};
 use crate::failure::{Failure, Stage};
 use crate::key_facts::{Certificate, KeyFacts};
-use crate::manner::Manner;
+use crate::ntp_failure::NtpFailure;
 use crate::options::Options;
+use crate::protection::Protection;
 use crate::query::measured_or_error;
-use crate::series::{Series, series};
-use crate::trouble::Trouble;
 use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, Established, TrustError, establish};
 use ntp_observe::Date;
 use serde::Serialize;
 use std::time::SystemTime;
 
-/// What asking with NTS has told, up to where it failed.
+/// The report of a measurement with NTS, up to the stage that failed.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct NtsReport {
     /// The version of the report, [`SCHEMA`].
     pub schema: u32,
-    /// Who was asked for keys, with the port.
+    /// The NTS-KE server with the port.
     pub target: String,
-    /// What our clock showed at the beginning: the time at which certificates were judged.
+    /// Our clock at the beginning: the time against which certificates were checked.
     pub clock: Date,
-    /// The stages that have worked, in order.
+    /// The stages that succeeded, in order.
     pub stages: Vec<Stage>,
-    /// What the server has presented, its own certificate first, whether it was believed or not.
+    /// The certificate chain of the server, its own certificate first, trusted or not.
     pub certificates: Vec<Certificate>,
-    /// What key establishment has brought, if it has worked.
+    /// The result of key establishment, if it succeeded.
     pub keys: Option<KeyFacts>,
-    /// What the NTP server says about itself, if its authentic reply has come.
+    /// The NTP server's claims about itself, if an authenticated reply has come.
     pub server: Option<ServerFacts>,
     /// All requests, in order.
     pub samples: Vec<Sample>,
-    /// How many new cookies the replies have brought.
+    /// The number of new cookies in the replies.
     pub new_cookies: usize,
-    /// Whether the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, without having
-    /// said so, so that the first request was in vain.
+    /// True if the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands without
+    /// announcing it, so that the first request failed.
     pub exporter_untold: bool,
-    /// What was measured; or why nothing was. In JSON either is `measured` or `error`, and the
-    /// other one is `null`.
+    /// The measurement, or the failure. In JSON one of `measured` and `error` is set, and the other
+    /// is `null`.
     #[serde(flatten, serialize_with = "measured_or_error")]
     pub outcome: Result<Measured, Failure>,
 }
 
-/// Asks `target` for keys and then, with them, the NTP server that it names for the time.
-/// Certificates are judged by the system's clock.
+/// Performs NTS-KE with `target`, then exchanges authenticated packets with the NTP server that it
+/// names. Certificates are checked against the system clock.
 pub async fn nts(target: &HostPort, trust: &Trust, options: &Options) -> NtsReport {
     let clock = Date::from(SystemTime::now());
     let connector = match Connector::new(trust) {
@@ -77,7 +76,7 @@ fn no_authorities(error: &TrustError) -> Failure {
     }
 }
 
-/// The report of an establishment that came to nothing.
+/// The report of a failed key establishment.
 fn failed(
     target: &HostPort,
     clock: Date,
@@ -105,12 +104,12 @@ async fn ask(
     established: &Established,
     options: &Options,
 ) -> NtsReport {
-    let mut manner = Manner::nts(established);
-    let mut series = series(&established.addresses, &mut manner, options).await;
-    if let Err((Trouble::Silence, _)) = series.outcome {
-        say_what_gets_lost(&mut series, options).await;
+    let mut protection = Protection::nts(established);
+    let mut exchanges = exchange_with(&established.addresses, &mut protection, options).await;
+    if let Err((NtpFailure::Silence, _)) = exchanges.outcome {
+        find_lost_packets(&mut exchanges, options).await;
     }
-    let outcome = series.verdict();
+    let outcome = exchanges.verdict();
     let mut stages = Stage::Ntp.before();
     stages.extend(outcome.is_ok().then_some(Stage::Ntp));
     NtsReport {
@@ -120,29 +119,29 @@ async fn ask(
         stages,
         certificates: Certificate::all(&established.certificate),
         keys: Some(KeyFacts::new(established, &target.host)),
-        server: series.server,
-        new_cookies: series
+        server: exchanges.server,
+        new_cookies: exchanges
             .samples
             .iter()
             .filter_map(|sample| sample.new_cookies)
             .sum(),
-        samples: series.samples,
-        exporter_untold: manner.has_switched_keys(),
+        samples: exchanges.samples,
+        exporter_untold: protection.has_switched_keys(),
         outcome,
     }
 }
 
-/// Nothing has come back. A plain request to the same address tells whether it is the server, or
-/// only what is longer than a plain packet; its reply is believed in nothing else.
-async fn say_what_gets_lost(silent: &mut Series, options: &Options) {
-    let Err((trouble, at)) = &mut silent.outcome else {
+/// After silence, a plain request to the same address shows whether the server is down, or only
+/// packets longer than a plain one are dropped. Nothing else in its reply is trusted.
+async fn find_lost_packets(silent: &mut Exchanges, options: &Options) {
+    let Err((failure, at)) = &mut silent.outcome else {
         return;
     };
     let once = Options {
         samples: 1,
         ..*options
     };
-    let plain = series(&[*at], &mut Manner::Plain, &once).await;
-    let plain_answers = matches!(plain.outcome, Ok(_) | Err((Trouble::Useless(..), _)));
-    *trouble = Trouble::NtsSilence { plain_answers };
+    let plain = exchange_with(&[*at], &mut Protection::Plain, &once).await;
+    let plain_answers = matches!(plain.outcome, Ok(_) | Err((NtpFailure::NoTime(..), _)));
+    *failure = NtpFailure::NtsSilence { plain_answers };
 }

@@ -1,4 +1,4 @@
-//! How much is asked, and how long we wait.
+//! Number of samples, interval and timeouts of a measurement.
 
 use ntp_ke::client::Family;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 /// The most samples of one measurement: what the clock filter holds (RFC 5905 §7.2 NSTAGE).
 pub const MAX_SAMPLES: usize = 8;
 
-/// How much is asked, and how long we wait.
+/// Number of samples, interval and timeouts of a measurement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// How many exchanges there are with the server, 1 to [`MAX_SAMPLES`].
+    /// The number of exchanges with the server, 1 to [`MAX_SAMPLES`].
     pub samples: usize,
-    /// From one request to the next. Servers take offence at less than two seconds.
+    /// The interval between two requests. Servers limit rates above one in two seconds.
     pub interval: Duration,
-    /// How long the look-up and each reply may take. Key establishment as a whole may take twice as
+    /// The timeout of the look-up and of each reply. Key establishment as a whole may take twice as
     /// long.
     pub timeout: Duration,
     /// The only family of addresses that is used.
@@ -21,7 +21,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The samples within their limits.
+    /// The number of samples within its limits.
     pub(crate) fn wanted(&self) -> usize {
         self.samples.clamp(1, MAX_SAMPLES)
     }

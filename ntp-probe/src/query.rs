@@ -1,11 +1,10 @@
 //! A measurement with plain NTP.
 
-use crate::SCHEMA;
-use crate::facts::{Measured, Sample, ServerFacts};
+use crate::exchanges::{Exchanges, exchange_with};
+use crate::facts::{Measured, SCHEMA, Sample, ServerFacts};
 use crate::failure::Failure;
-use crate::manner::Manner;
 use crate::options::Options;
-use crate::series::{Series, series};
+use crate::protection::Protection;
 use ntp_config::HostPort;
 use ntp_ke::client::{Cause, Stage, in_turns, look_up};
 use ntp_observe::Date;
@@ -14,43 +13,42 @@ use serde::{Serialize, Serializer};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-/// What asking with plain NTP has told.
+/// The report of a measurement with plain NTP.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct QueryReport {
     /// The version of the report, [`SCHEMA`].
     pub schema: u32,
-    /// Who was asked for, with the port.
+    /// The NTP server with the port.
     pub target: String,
-    /// What our clock showed at the beginning.
+    /// Our clock at the beginning.
     pub clock: Date,
     /// The addresses of the name, in the order in which they are tried.
     pub addresses: Vec<String>,
-    /// What the server says about itself, if it has answered.
+    /// The server's claims about itself, if it has answered.
     pub server: Option<ServerFacts>,
     /// All requests, in order.
     pub samples: Vec<Sample>,
-    /// What was measured; or why nothing was. In JSON either is `measured` or `error`, and the
-    /// other one is `null`.
+    /// The measurement, or the failure. In JSON one of `measured` and `error` is set, and the other
+    /// is `null`.
     #[serde(flatten, serialize_with = "measured_or_error")]
     pub outcome: Result<Measured, Failure>,
 }
 
-/// Asks the NTP server `target` for the time, in several exchanges.
+/// Measures the NTP server `target` in several exchanges.
 pub async fn query(target: &HostPort, options: &Options) -> QueryReport {
     let clock = Date::from(SystemTime::now());
-    let (addresses, series) = match found(target, options).await {
+    let (addresses, exchanges) = match resolve(target, options).await {
         Ok(addresses) => {
-            let series = series(&addresses, &mut Manner::Plain, options).await;
-            (addresses, Ok(series))
+            let exchanges = exchange_with(&addresses, &mut Protection::Plain, options).await;
+            (addresses, Ok(exchanges))
         }
         Err(failure) => (Vec::new(), Err(failure)),
     };
-    let outcome = series
+    let outcome = exchanges
         .as_ref()
         .map_err(Clone::clone)
-        .and_then(Series::verdict);
-    let (server, samples) =
-        series.map_or((None, Vec::new()), |series| (series.server, series.samples));
+        .and_then(Exchanges::verdict);
+    let (server, samples) = exchanges.map_or((None, Vec::new()), |all| (all.server, all.samples));
     let addresses = addresses.iter().map(ToString::to_string).collect();
     QueryReport {
         schema: SCHEMA,
@@ -63,7 +61,7 @@ pub async fn query(target: &HostPort, options: &Options) -> QueryReport {
     }
 }
 
-async fn found(target: &HostPort, options: &Options) -> Result<Vec<SocketAddr>, Failure> {
+async fn resolve(target: &HostPort, options: &Options) -> Result<Vec<SocketAddr>, Failure> {
     let looked_up = look_up(&target.host, target.port, options.family);
     let found = tokio::time::timeout(options.timeout, looked_up).await;
     let found = found.unwrap_or(Err(Cause::TimedOut {

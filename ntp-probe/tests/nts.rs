@@ -3,6 +3,7 @@
 mod servers;
 
 use ntp_config::{HostPort, Trust};
+use ntp_observe::StableWord;
 use ntp_probe::{NtsReport, Options, nts};
 use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::server::{AccessList, AccessPolicy, FilterAction, ServedState, ServerConfig};
@@ -49,7 +50,7 @@ async fn asked_briefly(authority: &Authority, server: SocketAddr) -> NtsReport {
 }
 
 /// The stage, the word and both sentences of a failure.
-fn failure(report: &NtsReport) -> (&'static str, &'static str, String) {
+fn failure(report: &NtsReport) -> (&str, &'static str, String) {
     let failure = report.outcome.as_ref().unwrap_err();
     let sentence = format!(
         "{}; {}",
@@ -59,8 +60,8 @@ fn failure(report: &NtsReport) -> (&'static str, &'static str, String) {
     (failure.stage.word(), failure.code, sentence)
 }
 
-fn stages(report: &NtsReport) -> Vec<&'static str> {
-    report.stages.iter().map(|stage| stage.word()).collect()
+fn stages(report: &NtsReport) -> Vec<&str> {
+    report.stages.iter().map(StableWord::word).collect()
 }
 
 #[tokio::test]
@@ -135,7 +136,7 @@ async fn the_algorithm_that_is_asked_for_is_used() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_somebody_unknown_is_shown_and_not_believed() {
+async fn a_certificate_of_an_unknown_issuer_is_shown_and_not_trusted() {
     let (authority, other) = (Authority::new(), Authority::named("Somebody"));
     let server = KeyService::new(&other, ntp().start()).start();
 
@@ -165,7 +166,7 @@ async fn a_certificate_for_another_name_is_told_by_its_names() {
 
     assert_eq!(word, "certificate-wrong-name");
     assert!(
-        sentence.contains("it is for elsewhere.example; ask for the server by a name"),
+        sentence.contains("it is for elsewhere.example; use a name of the server"),
         "{sentence}"
     );
 }
@@ -201,7 +202,7 @@ async fn a_certificate_outside_its_time_raises_the_question_whose_clock_is_wrong
 }
 
 #[tokio::test]
-async fn a_port_that_nobody_listens_at_refuses() {
+async fn a_closed_port_refuses() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -214,7 +215,7 @@ async fn a_port_that_nobody_listens_at_refuses() {
 }
 
 #[tokio::test]
-async fn without_authorities_nobody_is_asked() {
+async fn without_authorities_no_request_is_sent() {
     let trust = Trust {
         certificate_authorities: vec!["/nowhere/authority.pem".into()],
         ..Trust::default()
@@ -248,7 +249,7 @@ async fn keys_without_any_udp_reply_hint_at_a_blocked_port() {
 }
 
 #[tokio::test]
-async fn a_network_that_drops_long_packets_is_recognised() {
+async fn a_network_that_drops_long_packets_is_recognized() {
     let authority = Authority::new();
     let ntp = TimeService {
         longest_request: 48,
@@ -272,13 +273,10 @@ async fn replies_without_authentication_are_not_believed() {
     let (_, word, sentence) = failure(&report);
     assert_eq!(word, "nts-unauthenticated");
     assert!(
-        sentence.contains("come without authentication"),
+        sentence.contains("arrive without NTS authentication"),
         "{sentence}"
     );
-    assert_eq!(
-        report.server, None,
-        "nothing is shown of what nobody has proved"
-    );
+    assert_eq!(report.server, None, "nothing that is not proved is shown");
 }
 
 #[tokio::test]
@@ -293,7 +291,7 @@ async fn a_server_that_does_not_know_its_cookie_is_said_to_have_just_given_it() 
 
     let (_, word, sentence) = failure(&report);
     assert_eq!(word, "nts-nak");
-    assert!(sentence.contains("has just given (NTSN)"), "{sentence}");
+    assert!(sentence.contains("has just granted (NTSN)"), "{sentence}");
     assert_eq!(report.samples.len(), 1);
 }
 

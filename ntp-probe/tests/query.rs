@@ -3,6 +3,7 @@
 mod servers;
 
 use ntp_config::HostPort;
+use ntp_observe::StableWord as _;
 use ntp_probe::{Family, Options, QueryReport, SCHEMA, query};
 use ntp_proto::server::{AccessList, AccessPolicy, FilterAction, ServedState, ServerConfig};
 use servers::{TimeService, answered_by, odd, silent};
@@ -187,7 +188,7 @@ async fn a_lost_reply_does_not_spoil_the_others() {
 }
 
 #[tokio::test]
-async fn a_kiss_ends_the_series_at_once() {
+async fn a_kiss_ends_the_exchanges_at_once() {
     let access = AccessPolicy {
         allow: Some(AccessList::default()),
         allow_action: FilterAction::Deny,
@@ -209,7 +210,7 @@ async fn a_kiss_ends_the_series_at_once() {
 
     let (word, sentence) = failure(&report);
     assert_eq!(word, "kiss-deny");
-    assert!(sentence.contains("kiss of death DENY"), "{sentence}");
+    assert!(sentence.contains("kiss code DENY"), "{sentence}");
     assert_eq!(words(&report), ["kiss-deny"]);
 }
 
@@ -234,7 +235,7 @@ async fn a_server_that_is_asked_too_often_keeps_what_it_has_told() {
 }
 
 #[tokio::test]
-async fn an_unsynchronised_server_is_no_source_but_its_facts_are_shown() {
+async fn an_unsynchronized_server_is_no_source_but_its_facts_are_shown() {
     let report = asked(
         TimeService {
             state: ServedState::UNSYNCHRONIZED,

@@ -18,6 +18,7 @@
 //! | `handshake_flood` | a flood of TLS handshakes |
 //! | `simulated_kernel` | a kernel with a simulated clock, preloaded into a program |
 //! | `footprint` | memory and wake-ups of a process |
+//! | [`samples`] | documents of daemons in typical states |
 //! | `certificates`, `folder`, `wait` | certificates, temporary folders, and waiting for a condition |
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ mod nts_loopback;
 mod odd;
 mod peers;
 mod process;
+pub mod samples;
 mod simulated_kernel;
 mod wait;
 

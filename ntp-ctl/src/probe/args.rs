@@ -7,10 +7,10 @@ use ntp_config::text::{self, BadText};
 use ntp_config::{AeadAlgorithm, HostPort, NTP_PORT, NTS_KE_PORT, Trust};
 use ntp_probe::{Family, MAX_SAMPLES, Options};
 
-/// The longest time-out, in seconds.
+/// The longest timeout, in seconds.
 const MAX_TIMEOUT: f64 = 60.0;
 
-/// What `ntp-ctl query` is told.
+/// The options of `ntp-ctl query`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct QueryArgs {
     /// Host name or address of an NTP server, with its UDP port if that is not 123
@@ -20,29 +20,29 @@ pub(crate) struct QueryArgs {
     pub(super) how: How,
 }
 
-/// What `ntp-ctl nts` is told.
+/// The options of `ntp-ctl nts`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NtsArgs {
-    /// Host name of a server of NTS key establishment, with its TCP port if that is not 4460
+    /// Host name of an NTS-KE server, with its TCP port if that is not 4460
     #[arg(value_name = "HOST[:PORT]", value_parser = ke_server)]
     pub(super) server: HostPort,
-    /// File with further certificate authorities to believe (PEM)
+    /// File with further certificate authorities to trust (PEM)
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
-    /// Do not believe the authorities that this system believes
+    /// Do not trust the system's certificate authorities
     #[arg(long, requires = "ca")]
     no_system_ca: bool,
     /// SHA-256 of a public key that must be in the server's chain (hexadecimal or base64)
     #[arg(long, value_name = "SHA256", value_parser = text::pinned_key)]
     pin: Vec<[u8; 32]>,
-    /// AEAD algorithm to offer, by name or number; the first one is wanted most
+    /// AEAD algorithm to offer, by name or number; the first one is preferred
     #[arg(long, value_name = "NAME", value_parser = text::aead_algorithm)]
     aead: Vec<AeadAlgorithm>,
     #[command(flatten)]
     pub(super) how: How,
 }
 
-/// What both are told.
+/// The options of both.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
     /// Use IPv4 only
@@ -51,11 +51,12 @@ pub(super) struct How {
     /// Use IPv6 only
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Wait so long for each reply; key establishment as a whole may take twice as long
+    /// How long to wait for each reply; key establishment may take twice as long
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = timeout)]
     timeout: Duration,
     /// Exchanges with the server, 1 to 8, two seconds apart
-    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=MAX_SAMPLES as i64))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=MAX_SAMPLES as i64))]
     samples: u8,
 }
 
@@ -76,7 +77,7 @@ impl How {
 }
 
 impl NtsArgs {
-    /// Whom to believe, as the configuration of a source would say it.
+    /// The trust settings, as in the configuration of a source.
     pub(super) fn trust(&self) -> Trust {
         let offered = if self.aead.is_empty() {
             Trust::default().aead_algorithms

@@ -1,21 +1,14 @@
-//! What the pages of `query` and `nts` have in common.
+//! Elements that the pages of `query` and `nts` share.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ntp_observe::{Date, Leap};
 use ntp_probe::{Failure, Measured, Sample, ServerFacts};
 
+use crate::pages::{fact, stopped};
 use crate::terminal::wrap;
 use crate::units::{UNKNOWN, behind, known, seconds, signed_seconds};
 
-/// Where the text of a fact begins.
-const FACT_COLUMN: usize = 13;
-
-/// A named fact, hanging below its beginning.
-pub(super) fn fact(name: &str, text: &str, width: usize) -> String {
-    wrap(&format!("{name:<FACT_COLUMN$}"), text, width)
-}
-
-/// How our clock stands, and how far that may be wrong.
+/// The offset in words, with its error bound.
 pub(super) fn offset(measured: &Measured) -> String {
     format!(
         "{} (± {})",
@@ -29,7 +22,7 @@ pub(super) fn whole(date: Date) -> Date {
     Date::from_unix(date.unix_seconds(), 0)
 }
 
-/// What to do about a failure, if its sentence does not say it.
+/// The remedy for a failure; empty if its sentence contains it.
 pub(super) fn remedy(failure: &Failure, width: usize) -> String {
     let remedy = failure.remedy.as_deref();
     remedy
@@ -37,16 +30,7 @@ pub(super) fn remedy(failure: &Failure, width: usize) -> String {
         .unwrap_or_default()
 }
 
-/// The sentence with the sign that ends it.
-pub(super) fn stopped(sentence: &str) -> String {
-    if sentence.ends_with('?') {
-        sentence.to_owned()
-    } else {
-        format!("{sentence}.")
-    }
-}
-
-/// What was measured, and what the server says about itself.
+/// The lines about the measurement and the server.
 pub(super) fn time(
     measured: Option<&Measured>,
     server: Option<&ServerFacts>,
@@ -93,7 +77,7 @@ fn server_line(server: &ServerFacts) -> String {
         Leap::None => "no leap second announced",
         Leap::Insert => "announces a minute of 61 s",
         Leap::Delete => "announces a minute of 59 s",
-        Leap::Unsynchronized => "NOT synchronised",
+        Leap::Unsynchronized => "NOT synchronized",
         Leap::Other(word) => word,
     };
     format!(
@@ -115,7 +99,7 @@ fn root_line(server: &ServerFacts) -> String {
     )
 }
 
-/// One row for each request; with NTS also the cookies that came back.
+/// The table of samples, one row for each request; with NTS also the new cookies.
 pub(super) fn samples(samples: &[Sample], with_cookies: bool) -> String {
     if samples.is_empty() {
         return String::new();

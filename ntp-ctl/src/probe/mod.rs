@@ -1,25 +1,25 @@
-//! Asking a server without a daemon: `query` with plain NTP, `nts` with authentication.
+//! Measuring a server without a daemon: `query` with plain NTP, `nts` with authentication.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `args` | their options |
-//! | `query`, `nts` | their pages for people |
-//! | `lines` | what both pages have in common |
+//! | `args` | the options of both |
+//! | `query`, `nts` | the pages |
+//! | `lines` | elements that both pages share |
 //!
-//! What is asked and judged is the business of `ntp-probe`; TLS is set up only when it is asked
-//! for.
+//! `ntp-probe` does the measurement; TLS is set up only for `nts`.
 
-mod args;
+pub(crate) mod args;
 mod lines;
 mod nts;
 mod query;
 
-pub(crate) use args::{NtsArgs, QueryArgs};
-
 use serde::Serialize;
 
+use args::{NtsArgs, QueryArgs};
+
 use crate::args::Args;
-use crate::{Outcome, terminal};
+use crate::outcome::Outcome;
+use crate::terminal;
 
 /// Asks with plain NTP and prints the report.
 pub(crate) fn query(args: &Args, query: &QueryArgs) -> Outcome {
@@ -42,7 +42,7 @@ pub(crate) fn nts(args: &Args, nts: &NtsArgs) -> Outcome {
     })
 }
 
-/// Runs one measurement. `None` if the system lacks what it takes, which has been said.
+/// Runs one measurement. `None` after a reported error of the system.
 fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
     match tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -51,12 +51,12 @@ fn wait_for<T>(measurement: impl Future<Output = T>) -> Option<T> {
     {
         Ok(runtime) => {
             let report = runtime.block_on(measurement);
-            // A resolver that hangs is not waited for.
+            // A resolver that hangs must not delay the end.
             runtime.shutdown_background();
             Some(report)
         }
         Err(error) => {
-            terminal::complain(&format!("cannot wait for replies: {error}"));
+            terminal::complain(&format!("cannot start the I/O runtime: {error}"));
             None
         }
     }

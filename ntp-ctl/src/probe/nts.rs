@@ -1,16 +1,17 @@
 //! The page of `ntp-ctl nts`.
 
+use ntp_observe::NtsKeReason;
 use ntp_probe::{Certificate, KeyFacts, NtsReport};
 
-use super::lines::{self, fact};
+use super::lines;
+use crate::pages::{fact, fit, stopped};
 use crate::terminal::wrap;
 use crate::units::{count, seconds, span};
-use crate::verdict::fit;
 
-/// Certificates that end sooner than this deserve a warning, in seconds.
+/// The remaining validity below which a certificate gets a warning, in seconds.
 const SOON: i64 = 14 * DAY;
 
-/// In seconds.
+/// A day in seconds.
 const DAY: i64 = 86_400;
 
 /// The page for people, `width` columns wide; its first line is the verdict.
@@ -20,7 +21,7 @@ pub(super) fn page(report: &NtsReport, width: usize) -> String {
     text.push('\n');
     text.push_str(&fact("Asked", &report.target, width));
     let clock = format!(
-        "{} (this machine's: certificates are judged by it)",
+        "{} (this machine's; certificates are checked against it)",
         lines::whole(report.clock)
     );
     text.push_str(&fact("Clock", &clock, width));
@@ -57,12 +58,12 @@ fn verdict(report: &NtsReport, width: usize) -> String {
         }
         Err(failure) => failure,
     };
-    let sentence = format!("NTS does NOT work: {}", lines::stopped(&failure.message));
+    let sentence = format!("NTS does NOT work: {}", stopped(&failure.message));
     let mut text = format!("{}{}", fit(&sentence, width), lines::remedy(failure, width));
-    if failure.code == "certificate-unknown-issuer" {
+    if NtsKeReason::from(failure.code) == NtsKeReason::CertificateUnknownIssuer {
         text.push_str(&wrap(
             "  What to do: ",
-            "if that authority is to be believed, name its file with --ca.",
+            "to trust that authority, name its file with --ca.",
             width,
         ));
     }
@@ -82,20 +83,21 @@ fn verdict(report: &NtsReport, width: usize) -> String {
     text
 }
 
-/// What is not as it should be although it works.
+/// Warnings and notes about a server that works.
 fn remarks(report: &NtsReport, width: usize) -> String {
     let mut text = String::new();
     if let Some(keys) = report.keys.as_ref().filter(|keys| keys.remaining_s < SOON) {
         let warning = format!(
-            "the certificate ends in {}, at {}; it should be renewed now.",
+            "the certificate expires in {}, at {}; the operator should renew it now.",
             left(keys.remaining_s),
             keys.valid_until
         );
         text.push_str(&wrap("  Warning: ", &warning, width));
     }
     if report.exporter_untold {
-        let note = "the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, but does not say so in key \
-                    establishment, as others do; so the first request was in vain.";
+        let note = "the server exports the keys of AES-128-GCM-SIV as RFC 8915 demands, but does \
+                    not announce it in key establishment, as others do; so the first request \
+                    failed.";
         text.push_str(&wrap("  Note: ", note, width));
     }
     text
@@ -103,9 +105,9 @@ fn remarks(report: &NtsReport, width: usize) -> String {
 
 fn establishment(keys: &KeyFacts, new_cookies: usize, width: usize) -> String {
     let named = if keys.ntp_server_is_another {
-        "named by the server of keys"
+        "named by the NTS-KE server"
     } else {
-        "the host that gave the keys"
+        "the host of the NTS-KE server"
     };
     let server = format!(
         "{} at UDP port {}, {named} ({})",
@@ -121,7 +123,7 @@ fn establishment(keys: &KeyFacts, new_cookies: usize, width: usize) -> String {
     );
     [
         (
-            "Keys from",
+            "NTS-KE",
             format!("{} in {}", keys.address, seconds(keys.took_s)),
         ),
         (
@@ -174,7 +176,7 @@ fn validity(certificate: &Certificate) -> String {
     )
 }
 
-/// Whole days where there are two at least.
+/// The remaining time in whole days, or exactly below two days.
 fn left(remaining_s: i64) -> String {
     let days = remaining_s / DAY;
     #[expect(

@@ -3,7 +3,7 @@
 use ntp_probe::QueryReport;
 
 use super::lines;
-use crate::verdict::fit;
+use crate::pages::{fact, fit, stopped};
 
 /// The page for people, `width` columns wide; its first line is the verdict.
 pub(super) fn page(report: &QueryReport, width: usize) -> String {
@@ -17,13 +17,13 @@ pub(super) fn page(report: &QueryReport, width: usize) -> String {
             fit(&sentence, width)
         }
         Err(failure) => {
-            let sentence = format!("NTP does NOT work: {}", lines::stopped(&failure.message));
+            let sentence = format!("NTP does NOT work: {}", stopped(&failure.message));
             format!("{}{}", fit(&sentence, width), lines::remedy(failure, width))
         }
     };
     text.push('\n');
-    text.push_str(&lines::fact("Asked", &asked(report), width));
-    text.push_str(&lines::fact(
+    text.push_str(&fact("Asked", &asked(report), width));
+    text.push_str(&fact(
         "Clock",
         &format!("{} (this machine's)", lines::whole(report.clock)),
         width,

@@ -33,8 +33,8 @@ pub(super) fn of_source(
     let last_ke_error = establishment
         .last_failure()
         .map(|(failure, at)| NtsKeErrorFacts {
-            stage: failure.stage.to_owned(),
-            word: failure.word.to_owned(),
+            stage: failure.stage.into(),
+            reason: failure.word.into(),
             message: failure.message.clone(),
             ago_s: now.mono.since(at).as_secs_f64(),
         });
@@ -117,8 +117,8 @@ fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
         .last_failure()
         .filter(|_| group.establishment().is_failing())?;
     Some(SourceReason::NtsKeFailed {
-        stage: failure.stage.to_owned(),
-        word: failure.word.to_owned(),
+        stage: failure.stage.into(),
+        reason: failure.word.into(),
         message: failure.message.clone(),
         retry_in_s: retry_in(group, now),
     })

@@ -6,7 +6,9 @@ use super::system::leap;
 use crate::context::DaemonContext;
 use crate::os_error;
 use ntp_config::SourceKind;
-use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
+use ntp_observe::{
+    OneWay, PacketCounts, SourceFacts, SourceMode, SourceReason, SourceState, TimestampCounts,
+};
 use ntp_proto::client::{Client, Member, SourceState as State};
 use ntp_proto::clock::{Doubt, Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
@@ -37,13 +39,12 @@ pub(super) fn facts(client: &Client, context: &DaemonContext, now: Now) -> Vec<S
     all
 }
 
-fn mode_of(group: GroupId, context: &DaemonContext) -> String {
+fn mode_of(group: GroupId, context: &DaemonContext) -> SourceMode {
     match context.sources.get(group.place()).map(|entry| &entry.kind) {
-        Some(SourceKind::Pool { .. }) => "pool",
-        Some(SourceKind::Nts { .. }) => "nts",
-        Some(SourceKind::Server { .. }) | None => "server",
+        Some(SourceKind::Pool { .. }) => SourceMode::Pool,
+        Some(SourceKind::Nts { .. }) => SourceMode::Nts,
+        Some(SourceKind::Server { .. }) | None => SourceMode::Server,
     }
-    .to_owned()
 }
 
 fn of_missing(group: &Group, context: &DaemonContext, now: Now) -> SourceFacts {
@@ -272,8 +273,8 @@ fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceRea
             },
         ),
         State::Unusable(discard) => (SourceState::Unusable, unusable(*discard, member.source())),
-        State::Demobilized(KissCode::Deny) => (SourceState::Demobilised, SourceReason::KissDeny),
-        State::Demobilized(_) => (SourceState::Demobilised, SourceReason::KissRstr),
+        State::Demobilized(KissCode::Deny) => (SourceState::Demobilized, SourceReason::KissDeny),
+        State::Demobilized(_) => (SourceState::Demobilized, SourceReason::KissRstr),
         State::SendFailed(error) => {
             let (cause, error) = (os_error::cause(*error), os_error::text(*error));
             (
@@ -292,7 +293,7 @@ fn unusable(discard: Discard, source: &Source) -> SourceReason {
             poll_s: source.poll().seconds().to_f64(),
         },
         other => SourceReason::RepliesDiscarded {
-            last: other.word().to_owned(),
+            last: other.word().into(),
         },
     }
 }

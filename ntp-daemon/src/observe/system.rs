@@ -5,7 +5,9 @@ use super::dates::{date, unix_date};
 use super::nts;
 use crate::client::rivals::Program;
 use crate::context::DaemonContext;
-use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
+use ntp_observe::{
+    DisciplineFacts, DisciplineName, DisciplineState, Leap, SourceCounts, SystemFacts, SystemReason,
+};
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
 use ntp_proto::clock::{
@@ -98,19 +100,16 @@ pub(super) fn leap(leap: LeapIndicator) -> Leap {
 
 fn discipline(process: &ClockProcess) -> DisciplineFacts {
     let state = match process.loop_state() {
-        LoopState::Unset => "never-set",
-        LoopState::Measuring => "measuring-frequency",
-        LoopState::Synchronized => "synchronized",
-        LoopState::Spike => "spike",
+        LoopState::Unset => DisciplineState::NeverSet,
+        LoopState::Measuring => DisciplineState::MeasuringFrequency,
+        LoopState::Synchronized => DisciplineState::Synchronized,
+        LoopState::Spike => DisciplineState::Spike,
     };
     let name = match process.config().discipline {
-        DisciplineKind::Estimate => "estimate",
-        DisciplineKind::PllFll => "pll-fll",
+        DisciplineKind::Estimate => DisciplineName::Estimate,
+        DisciplineKind::PllFll => DisciplineName::PllFll,
     };
-    DisciplineFacts {
-        name: name.to_owned(),
-        state: state.to_owned(),
-    }
+    DisciplineFacts { name, state }
 }
 
 fn counts(client: &Client, known: usize) -> SourceCounts {

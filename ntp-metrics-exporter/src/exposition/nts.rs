@@ -1,33 +1,34 @@
-//! The part of the page that is about NTS.
+//! The metrics about NTS.
 
 use std::fmt;
 
-use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts};
+use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts, StableWord as _};
 
 use super::{Labels, Page, distinct, ordinals, with};
 use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};
 
 impl Page<'_> {
-    /// How sources come by their keys. Series without NTS are left out.
-    pub(super) fn nts_of_sources(
-        &mut self,
-        labelled: &[(Labels<'_>, &SourceFacts)],
-    ) -> fmt::Result {
-        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> = labelled
+    /// Key establishment of the sources. Sources without NTS have no series.
+    pub(super) fn nts_of_sources(&mut self, labeled: &[(Labels<'_>, &SourceFacts)]) -> fmt::Result {
+        let with_nts: Vec<(&Labels<'_>, &NtsFacts)> = labeled
             .iter()
             .filter_map(|(labels, source)| Some((labels, source.nts.as_ref()?)))
             .collect();
         self.gauges(
             "ntp_source_nts_ke_state",
-            "1, with how far key establishment with the source is, and the algorithm of the keys in use.",
+            "1, with the state of key establishment with the source, and the algorithm of the keys \
+             in use.",
             with_nts.iter().map(|(labels, nts)| {
                 let aead = nts.aead.as_deref().unwrap_or_default();
-                (with(labels, &[("state", nts.ke_state.word()), ("aead", aead)]), 1.0)
+                (
+                    with(labels, &[("state", nts.ke_state.word()), ("aead", aead)]),
+                    1.0,
+                )
             }),
         )?;
         self.counters(
             "ntp_source_nts_ke",
-            "How often keys were asked for, by what came of it: success, or the reason of the failure.",
+            "Key establishments with the source, by result: success, or the reason of the failure.",
             with_nts.iter().flat_map(|(labels, nts)| {
                 results(("success", nts.ke_successes), &nts.ke_failures)
                     .map(|(result, number)| (with(labels, &[("result", result)]), number))
@@ -35,27 +36,28 @@ impl Page<'_> {
         )
     }
 
-    /// The addresses at which keys are handed out.
+    /// Our NTS-KE servers.
     pub(super) fn nts_ke_servers(&mut self, servers: &[NtsKeServerFacts]) -> fmt::Result {
         let ordinals = ordinals(servers.len());
         let labels = servers
             .iter()
             .map(|server| vec![("listen_address", server.listen_address.as_str())])
             .collect();
-        let labelled: Vec<(Labels<'_>, &NtsKeServerFacts)> = distinct(labels, &ordinals)
+        let labeled: Vec<(Labels<'_>, &NtsKeServerFacts)> = distinct(labels, &ordinals)
             .into_iter()
             .zip(servers)
             .collect();
         for metric in NTS_KE_SERVER {
-            self.gauge_of(metric, &labelled)?;
+            self.gauge_of(metric, &labeled)?;
         }
         for metric in NTS_KE_SERVER_COUNTERS {
-            self.counter_of(metric, &labelled)?;
+            self.counter_of(metric, &labeled)?;
         }
         self.counters(
             "ntp_nts_ke_server_handshakes",
-            "Connections that have ended, by what came of them: granted, or the reason of the refusal.",
-            labelled.iter().flat_map(|(labels, server)| {
+            "Connections of the NTS-KE server that have ended, by result: granted, or the reason \
+             of the refusal.",
+            labeled.iter().flat_map(|(labels, server)| {
                 results(("granted", server.granted), &server.refused)
                     .map(|(result, number)| (with(labels, &[("result", result)]), number))
             }),
@@ -77,7 +79,7 @@ impl Page<'_> {
     }
 }
 
-/// All counters of results, the good one first.
+/// All counters by result, the success first.
 fn results<'a>(
     good: (&'static str, u64),
     bad: &'a std::collections::BTreeMap<String, u64>,
@@ -106,10 +108,12 @@ mod tests {
 
     #[test]
     fn names_of_ntpd_rs_for_nts_are_kept_where_they_mean_the_same() {
+        let source = r#"name="ntp1.example.org",address="192.0.2.1:123",id="1""#;
+        let cookies = format!("ntp_source_nts_cookies_available{{{source}}} 8");
         assert_lines(
             &page(),
             &[
-                r#"ntp_source_nts_cookies_available{name="ntp1.example.org",address="192.0.2.1:123",id="1"} 8"#,
+                &cookies,
                 r#"ntp_server_nts_received_packets_total{listen_address="0.0.0.0:123"} 410"#,
                 r#"ntp_server_nts_accepted_packets_total{listen_address="0.0.0.0:123"} 400"#,
                 r#"ntp_server_nts_denied_packets_total{listen_address="0.0.0.0:123"} 1"#,
@@ -125,12 +129,11 @@ mod tests {
     #[test]
     fn a_source_with_nts_shows_its_keys_and_how_it_came_by_them() {
         let source = r#"name="ntp1.example.org",address="192.0.2.1:123",id="1""#;
+        let state = r#"state="established",aead="AES-SIV-CMAC-256""#;
         let page = page();
 
         for line in [
-            format!(
-                r#"ntp_source_nts_ke_state{{{source},state="established",aead="AES-128-GCM-SIV"}} 1"#
-            ),
+            format!("ntp_source_nts_ke_state{{{source},{state}}} 1"),
             format!(r#"ntp_source_nts_ke_total{{{source},result="success"}} 1"#),
             format!(r#"ntp_source_nts_ke_total{{{source},result="connection-refused"}} 3"#),
             format!("ntp_source_nts_key_age_seconds{{{source}}} 3600"),
@@ -146,21 +149,23 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_keys_shows_its_clients_and_its_certificate() {
-        assert_lines(
-            &page(),
-            &[
-                r#"ntp_nts_ke_server_connections_total{listen_address="[::]:4460"} 120"#,
-                r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="granted"} 110"#,
-                r#"ntp_nts_ke_server_handshakes_total{listen_address="[::]:4460",result="timeout"} 7"#,
-                r#"ntp_nts_ke_server_open_connections{listen_address="[::]:4460"} 3"#,
-                r#"ntp_nts_ke_server_connections_capacity{listen_address="[::]:4460"} 512"#,
-                r#"ntp_nts_ke_server_certificate_start_timestamp_seconds{listen_address="[::]:4460"} 1764547200"#,
-                r#"ntp_nts_ke_server_certificate_expiry_timestamp_seconds{listen_address="[::]:4460"} 1772323200"#,
-                r#"ntp_nts_ke_server_certificate_error{listen_address="[::]:4460"} 0"#,
-                r#"ntp_nts_ke_server_up{listen_address="[::]:4460"} 1"#,
-            ],
-        );
+    fn an_nts_ke_server_shows_its_clients_and_its_certificate() {
+        let page = page();
+        let address = r#"listen_address="[::]:4460""#;
+        for (name, more, value) in [
+            ("connections_total", "", "120"),
+            ("handshakes_total", r#",result="granted""#, "110"),
+            ("handshakes_total", r#",result="timeout""#, "2"),
+            ("open_connections", "", "3"),
+            ("connections_capacity", "", "512"),
+            ("certificate_start_timestamp_seconds", "", "1764547200"),
+            ("certificate_expiry_timestamp_seconds", "", "1772323200"),
+            ("certificate_error", "", "0"),
+            ("up", "", "1"),
+        ] {
+            let line = format!("ntp_nts_ke_server_{name}{{{address}{more}}} {value}");
+            assert_lines(&page, &[&line]);
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Authority {
         self.folder.path().join("authority.pem")
     }
 
-    /// Believes this authority and nobody else.
+    /// Trusts this authority only.
     pub(crate) fn trust(&self) -> Trust {
         Trust {
             certificate_authorities: vec![self.file()],

@@ -128,7 +128,7 @@ fn ctl_tells_by_its_exit_code_how_the_clock_is() {
 
     assert_eq!(ended.status.code(), Some(0), "{ended}");
     let document: Value = serde_json::from_str(&ended.stdout).expect("JSON");
-    assert_eq!(document["schema"], 1);
+    assert_eq!(document["schema"], 2);
     assert_eq!(document["system"]["synchronized"], true);
     assert_eq!(
         document["sources"][0]["address"],

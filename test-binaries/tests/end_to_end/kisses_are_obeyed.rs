@@ -23,7 +23,7 @@ fn our_client_goes_when_it_is_denied() {
         state
             .sources
             .iter()
-            .any(|source| source.state == SourceState::Demobilised)
+            .any(|source| source.state == SourceState::Demobilized)
     });
 
     let before = source_at(&state, address);

@@ -4,7 +4,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use ntp_observe::{Document, SourceFacts, SourceReason, SourceState, SystemReason};
+use ntp_observe::{
+    DiscardReason, Document, SourceFacts, SourceMode, SourceReason, SourceState, SystemReason,
+};
 use test_support::{
     Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder, or_skip,
 };
@@ -24,7 +26,7 @@ fn sealed(state: &Document) -> &SourceFacts {
     state
         .sources
         .iter()
-        .find(|source| source.mode == "nts")
+        .find(|source| source.mode == SourceMode::Nts)
         .expect("a source with NTS is configured")
 }
 
@@ -32,7 +34,7 @@ fn plain(state: &Document) -> &SourceFacts {
     state
         .sources
         .iter()
-        .find(|source| source.mode == "server")
+        .find(|source| source.mode == SourceMode::Server)
         .expect("a plain source is configured")
 }
 
@@ -130,7 +132,7 @@ fn keys_that_do_not_come_are_reported_after_five_seconds_and_not_called_a_start(
     let page = status(&client);
     assert!(
         page.starts_with(&format!(
-            "NOT synchronised: key establishment with {keys} has had no answer"
+            "NOT synchronized: the NTS-KE server {keys} has not answered"
         )),
         "{page}"
     );
@@ -152,7 +154,7 @@ fn a_server_cannot_move_a_clock_beyond_the_end_of_its_certificate() {
         .and(&nts_source(at.keys, &loopback.authority.file()));
     let mut client = or_skip!(Daemon::start(&config));
     let refused = SourceReason::RepliesDiscarded {
-        last: "certificate-time".into(),
+        last: DiscardReason::CertificateTime,
     };
     let state = client.wait_until("the time is refused", SOON, |state| {
         sealed(state).reason == refused

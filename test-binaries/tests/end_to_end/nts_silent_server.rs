@@ -4,7 +4,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-use ntp_observe::{NtsKeState, SourceFacts, SourceReason};
+use ntp_observe::{NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason};
 use test_support::{Authority, Daemon, DaemonConfig, OddServer, folder, or_skip, source_at};
 
 use crate::SOON;
@@ -64,7 +64,7 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
     let source = with_nts(&state.sources);
     let SourceReason::NtsKeFailed {
         stage,
-        word,
+        reason,
         message,
         retry_in_s,
     } = &source.reason
@@ -72,8 +72,8 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
         panic!("{source:?}")
     };
     assert_eq!(
-        (stage.as_str(), word.as_str()),
-        ("tls", "timed-out"),
+        (stage, reason),
+        (&NtsKeStage::Tls, &NtsKeReason::TimedOut),
         "{source:?}"
     );
     assert!(message.contains(&keys.to_string()), "{message}");
@@ -86,12 +86,12 @@ fn a_server_of_keys_that_stays_silent_keeps_no_other_source_from_setting_the_clo
     let page = daemon.ctl(&["sources"]);
     let text = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        text.contains("no secure connection with the server of keys can be made"),
+        text.contains("no TLS connection to the NTS-KE server can be made"),
         "{page}"
     );
     assert!(
         text.contains(
-            "does something on the way meddle with TLS, or has the server too much to do?"
+            "is the server overloaded, or does something on the path interfere with TLS?"
         ),
         "{page}"
     );

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use ntp_observe::{SourceReason, SourceState};
+use ntp_observe::{DiscardReason, SourceReason, SourceState};
 use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, or_skip, source_at};
 
 use crate::SOON;
@@ -41,7 +41,7 @@ fn useless_replies_are_counted_by_their_reason_and_nothing_follows_them() {
     assert!(!state.system.reasons.is_empty(), "the reason must be shown");
     for source in &state.sources {
         assert_eq!(source.packets.valid, 0, "{source:#?}");
-        assert_ne!(source.state, SourceState::Demobilised, "{source:#?}");
+        assert_ne!(source.state, SourceState::Demobilized, "{source:#?}");
     }
     assert!(
         state
@@ -132,11 +132,12 @@ fn late_replies_are_of_no_use_and_not_taken_for_silence() {
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until(
-        "replies come too late",
-        SOON,
-        |state| matches!(&state.sources[0].reason, SourceReason::RepliesDiscarded { last } if last == "too-late"),
-    );
+    let state = daemon.wait_until("replies come too late", SOON, |state| {
+        state.sources[0].reason
+            == SourceReason::RepliesDiscarded {
+                last: DiscardReason::TooLate,
+            }
+    });
     assert!(
         state.sources[0].packets.unanswered >= 2,
         "{:#?}",

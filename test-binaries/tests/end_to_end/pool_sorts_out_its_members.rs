@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ntp_observe::{Document, SourceFacts, SourceReason, SourceState};
+use ntp_observe::{Document, SourceFacts, SourceMode, SourceReason, SourceState};
 use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, Skip, or_skip};
 
 use crate::SOON;
@@ -85,7 +85,7 @@ fn the_liar_is_named_and_the_dead_one_replaced() {
         state
             .sources
             .iter()
-            .all(|source| source.name.contains("pool.test") && source.mode == "pool")
+            .all(|source| source.name.contains("pool.test") && source.mode == SourceMode::Pool)
     );
     daemon.wait_until_right(0.001, SOON);
 

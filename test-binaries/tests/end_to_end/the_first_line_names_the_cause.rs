@@ -28,7 +28,7 @@ fn wait_for_first_line(daemon: &Daemon, expected: &str) -> Ended {
 const CAUSES: [(&str, &str); 9] = [
     (
         "unsynchronized",
-        "the only source says that its own clock is not synchronised",
+        "the only source says that its own clock is not synchronized",
     ),
     (
         "no-timestamps",
@@ -51,7 +51,10 @@ const CAUSES: [(&str, &str); 9] = [
         "version5",
         "the only source answers in NTP version 5 instead of 1 to 4",
     ),
-    ("wrong-origin", "the only source answers what was not asked"),
+    (
+        "wrong-origin",
+        "the only source sends replies that match no request",
+    ),
     ("silent", "the only source has not answered yet"),
 ];
 
@@ -65,7 +68,7 @@ fn each_kind_of_useless_reply_is_named_in_the_first_line() {
     let started: Vec<(Daemon, OddServer)> = or_skip!(started.into_iter().collect());
 
     for ((daemon, _server), (_, cause)) in started.iter().zip(CAUSES) {
-        let page = wait_for_first_line(daemon, &format!("NOT synchronised: {cause}."));
+        let page = wait_for_first_line(daemon, &format!("NOT synchronized: {cause}."));
         assert_eq!(page.status.code(), Some(4), "{page}");
         assert!(page.stdout.contains("What to do: "), "{page}");
         assert!(
@@ -87,10 +90,10 @@ fn a_cause_of_all_sources_is_reported_once() {
 
     let page = wait_for_first_line(
         &daemon,
-        "NOT synchronised: all 4 sources say that their clocks are not synchronised.",
+        "NOT synchronized: all 4 sources say that their clocks are not synchronized.",
     );
 
-    assert_eq!(page.stdout.matches("synchronised.").count(), 1, "{page}");
+    assert_eq!(page.stdout.matches("synchronized.").count(), 1, "{page}");
     assert_eq!(page.stdout.matches("What to do").count(), 1, "{page}");
     assert!(page.stdout.lines().count() < 24, "{page}");
 }
@@ -102,7 +105,7 @@ fn a_closed_port_is_distinguished_from_other_network_errors() {
         .expect("a free port");
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(closed);
     let mut daemon = or_skip!(Daemon::start(&config));
-    let expected = "NOT synchronised: the only source refuses requests: its port is closed (ICMP).";
+    let expected = "NOT synchronized: the only source refuses requests: its port is closed (ICMP).";
     wait_for_first_line(&daemon, expected);
     daemon.process().kill();
 
@@ -125,7 +128,7 @@ fn a_closed_port_is_distinguished_from_other_network_errors() {
     );
     wait_for_first_line(
         &daemon,
-        "NOT synchronised: the only source cannot be reached: no route to the host.",
+        "NOT synchronized: the only source cannot be reached: no route to the host.",
     );
 }
 
@@ -181,7 +184,7 @@ fn too_few_that_agree_do_not_contradict_one_another() {
     let page = daemon.ctl(&["status", "-v"]);
     assert!(
         page.stdout
-            .starts_with("NOT synchronised: only 1 source can be used, and it takes 2"),
+            .starts_with("NOT synchronized: only 1 source can be used, and it takes 2"),
         "{page}"
     );
     assert!(!page.stdout.contains("contradict"), "{page}");
@@ -221,7 +224,7 @@ fn a_large_offset_of_a_single_source_is_shown_with_the_time_that_is_left() {
     let mut daemon = or_skip!(Daemon::start(
         &DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(address)
     ));
-    daemon.wait_until("it is synchronised", SOON, |state| {
+    daemon.wait_until("it is synchronized", SOON, |state| {
         state.system.synchronized
     });
     std::thread::sleep(TRIAL);
@@ -260,7 +263,7 @@ fn a_large_offset_of_a_single_source_is_shown_with_the_time_that_is_left() {
     let page = daemon.ctl(&["status"]);
     let flat = page.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        flat.starts_with("NOT synchronised: the clock is 300 s behind; it will be set in "),
+        flat.starts_with("NOT synchronized: the clock is 300 s behind; it will be set in "),
         "{page}"
     );
     assert!(

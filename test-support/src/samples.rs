@@ -1,10 +1,11 @@
-//! Documents of daemons in typical states, for tests.
+//! Documents of daemons in typical states.
 
 use ntp_observe::{
     CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts,
-    Document, KeysetFacts, Leap, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState, OneWay,
-    PacketCounts, ServerFacts, SourceCounts, SourceFacts, SourceReason, SourceState,
-    SteeringObstacle, SystemFacts, SystemReason, TimestampCounts,
+    DisciplineName, DisciplineState, Document, KeysetFacts, Leap, NtsFacts, NtsKeErrorFacts,
+    NtsKeReason, NtsKeServerFacts, NtsKeStage, NtsKeState, OneWay, PacketCounts, ServerFacts,
+    SourceCounts, SourceFacts, SourceMode, SourceReason, SourceState, SteeringObstacle,
+    SystemFacts, SystemReason, TimestampCounts,
 };
 
 fn daemon() -> DaemonFacts {
@@ -17,17 +18,21 @@ fn daemon() -> DaemonFacts {
     }
 }
 
-pub(crate) fn source(id: u64, name: &str, address: &str) -> SourceFacts {
+/// A source of which nothing is known but its name and address.
+#[must_use]
+pub fn source(id: u64, name: &str, address: &str) -> SourceFacts {
     SourceFacts {
         id,
         name: name.into(),
         address: Some(address.into()),
-        mode: "server".into(),
+        mode: SourceMode::Server,
         ..SourceFacts::default()
     }
 }
 
-pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
+/// A source that is used in the mean.
+#[must_use]
+pub fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
     SourceFacts {
         state: SourceState::Combined,
         reason: SourceReason::UsedInTheMean,
@@ -66,8 +71,41 @@ pub(crate) fn good_source(id: u64, name: &str, address: &str) -> SourceFacts {
     }
 }
 
+fn synchronized_system() -> SystemFacts {
+    SystemFacts {
+        synchronized: true,
+        stratum: 3,
+        leap: Leap::None,
+        reference_id: Some("192.0.2.1".into()),
+        last_update_ago_s: Some(12.0),
+        offset_s: Some(-12.3e-6),
+        jitter_s: Some(3.1e-6),
+        frequency_ratio: Some(-12.345e-6),
+        frequency_uncertainty_ratio: Some(0.01e-6),
+        root_delay_s: Some(1.38e-3),
+        root_dispersion_s: Some(0.5e-3),
+        error_bound_s: Some(1.2e-3),
+        poll_s: Some(64.0),
+        accumulated_steps_s: 1.5,
+        accumulated_steps_threshold_s: Some(1800.0),
+        step_count: 2,
+        discipline: DisciplineFacts {
+            name: DisciplineName::PllFll,
+            state: DisciplineState::Synchronized,
+        },
+        source_counts: SourceCounts {
+            known: 4,
+            usable: 4,
+            agreeing: 3,
+            needed: 3,
+        },
+        ..SystemFacts::default()
+    }
+}
+
 /// Three sources agree, one lies; the daemon serves time.
-pub(crate) fn synchronized() -> Document {
+#[must_use]
+pub fn synchronized() -> Document {
     let liar = SourceFacts {
         state: SourceState::Falseticker,
         reason: SourceReason::IntervalDisagrees {
@@ -90,35 +128,7 @@ pub(crate) fn synchronized() -> Document {
             now: Date::from_unix(1_767_236_705, 250_000_000),
             ..ClockFacts::default()
         },
-        system: SystemFacts {
-            synchronized: true,
-            stratum: 3,
-            leap: Leap::None,
-            reference_id: Some("192.0.2.1".into()),
-            last_update_ago_s: Some(12.0),
-            offset_s: Some(-12.3e-6),
-            jitter_s: Some(3.1e-6),
-            frequency_ratio: Some(-12.345e-6),
-            frequency_uncertainty_ratio: Some(0.01e-6),
-            root_delay_s: Some(1.38e-3),
-            root_dispersion_s: Some(0.5e-3),
-            error_bound_s: Some(1.2e-3),
-            poll_s: Some(64.0),
-            accumulated_steps_s: 1.5,
-            accumulated_steps_threshold_s: Some(1800.0),
-            step_count: 2,
-            discipline: DisciplineFacts {
-                name: "pll-fll".into(),
-                state: "synchronized".into(),
-            },
-            source_counts: SourceCounts {
-                known: 4,
-                usable: 4,
-                agreeing: 3,
-                needed: 3,
-            },
-            ..SystemFacts::default()
-        },
+        system: synchronized_system(),
         sources: vec![
             peer,
             good_source(2, "ntp2.example.org", "192.0.2.2:123"),
@@ -142,8 +152,9 @@ pub(crate) fn synchronized() -> Document {
     }
 }
 
-/// Not synchronised for one reason.
-pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
+/// Not synchronized for one reason.
+#[must_use]
+pub fn unsynchronized(reason: SystemReason) -> Document {
     Document {
         daemon: daemon(),
         clock: ClockFacts {
@@ -164,7 +175,8 @@ pub(crate) fn unsynchronized(reason: SystemReason) -> Document {
 }
 
 /// Two servers that never answer.
-pub(crate) fn dead() -> Document {
+#[must_use]
+pub fn dead() -> Document {
     let dead = |id, name, address| SourceFacts {
         state: SourceState::Waiting,
         reason: SourceReason::NoReplyYet { sent: 3 },
@@ -181,7 +193,8 @@ pub(crate) fn dead() -> Document {
 }
 
 /// A daemon that only measures, as it is configured to.
-pub(crate) fn measuring() -> Document {
+#[must_use]
+pub fn measuring() -> Document {
     let obstacle = SteeringObstacle::AsConfigured;
     let mut document = synchronized();
     document.clock = ClockFacts {
@@ -197,7 +210,8 @@ pub(crate) fn measuring() -> Document {
 }
 
 /// A daemon that keeps a virtual clock, as it is configured to.
-pub(crate) fn virtual_clock() -> Document {
+#[must_use]
+pub fn virtual_clock() -> Document {
     let mut document = synchronized();
     document.clock = ClockFacts {
         mode: ClockMode::Virtual,
@@ -209,15 +223,16 @@ pub(crate) fn virtual_clock() -> Document {
     document
 }
 
-/// When the certificates of the samples end.
+/// The expiry of the certificates in the samples.
 fn certificate_end() -> Date {
     Date::from_unix(1_772_323_200, 0)
 }
 
 /// A good source with NTS that has this many cookies left.
-pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
+#[must_use]
+pub fn nts_source(cookies: u32) -> SourceFacts {
     SourceFacts {
-        mode: "nts".into(),
+        mode: SourceMode::Nts,
         nts: Some(NtsFacts {
             ke_server: "nts.example.org:4461".into(),
             ke_state: NtsKeState::Established,
@@ -234,30 +249,32 @@ pub(crate) fn nts_source(cookies: u32) -> SourceFacts {
     }
 }
 
-/// Why there are no keys.
-pub(crate) fn ke_error() -> NtsKeErrorFacts {
+/// A refused connection to the NTS-KE server.
+#[must_use]
+pub fn ke_error() -> NtsKeErrorFacts {
     NtsKeErrorFacts {
-        stage: "tcp".into(),
-        word: "connection-refused".into(),
+        stage: NtsKeStage::Tcp,
+        reason: NtsKeReason::ConnectionRefused,
         message:
-            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a firewall says so; \
-                  is the port right?"
+            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a \
+             firewall says so; is the port right?"
                 .into(),
         ago_s: 12.0,
     }
 }
 
-/// A source with NTS whose server of keys does not answer.
-pub(crate) fn nts_without_keys() -> SourceFacts {
+/// A source with NTS whose NTS-KE server refuses the connection.
+#[must_use]
+pub fn nts_without_keys() -> SourceFacts {
     let error = ke_error();
     SourceFacts {
         id: 2,
         name: "nts.example.org:4461".into(),
-        mode: "nts".into(),
+        mode: SourceMode::Nts,
         state: SourceState::Waiting,
         reason: SourceReason::NtsKeFailed {
             stage: error.stage.clone(),
-            word: error.word.clone(),
+            reason: error.reason.clone(),
             message: error.message.clone(),
             retry_in_s: Some(64.0),
         },
@@ -278,8 +295,9 @@ pub(crate) fn nts_without_keys() -> SourceFacts {
     }
 }
 
-/// A source with NTS leads, one without keys waits, and a plain one agrees.
-pub(crate) fn authenticated() -> Document {
+/// A source with NTS is the system peer, one without keys waits, and a plain one agrees.
+#[must_use]
+pub fn authenticated() -> Document {
     let peer = SourceFacts {
         state: SourceState::Selected,
         reason: SourceReason::SystemPeer,
@@ -292,8 +310,9 @@ pub(crate) fn authenticated() -> Document {
     }
 }
 
-/// A server of time and of keys.
-pub(crate) fn serving_nts() -> Document {
+/// A daemon that is an NTP server and an NTS-KE server.
+#[must_use]
+pub fn serving_nts() -> Document {
     let mut document = synchronized();
     let server = &mut document.servers[0];
     (server.nts_answered, server.nts_naks_sent) = (400, 6);

@@ -1,21 +1,23 @@
 //! The cause that all sources have in common, in one sentence for the first line.
 
-use ntp_observe::{Document, NetworkCause, SourceFacts, SourceReason, SystemReason};
+use ntp_observe::{
+    DiscardReason, Document, NetworkCause, NtsKeStage, SourceFacts, SourceReason, SystemReason,
+};
 
-use crate::nts_words::nts_reason;
-use crate::source_words;
+use crate::messages::Message;
+use crate::messages::nts::nts_reason;
+use crate::messages::{discarded, source};
 use crate::units::seconds;
-use crate::words::Words;
 
-/// The longest sentence that leaves the first line within 80 columns.
+/// The longest sentence that keeps the first line within 80 columns.
 pub(crate) const LONGEST: usize = 61;
 
-/// One cause, as it is said of one source, of several, and of none.
+/// One cause as a predicate of one source, of several, and of none.
 struct Predicate {
     one: String,
     several: String,
-    /// With "none of the sources" before it; where there is nothing, "all" stands there and
-    /// `several` follows.
+    /// The predicate after "none of N sources"; without it, the sentence is "all N sources" and
+    /// `several`.
     none: Option<&'static str>,
 }
 
@@ -35,7 +37,7 @@ impl Predicate {
         }
     }
 
-    /// Of all sources, `number` of them.
+    /// The sentence about all `number` sources.
     fn of_all(&self, number: usize) -> String {
         match (number, self.none) {
             (1, _) => format!("the only source {}", self.one),
@@ -45,7 +47,7 @@ impl Predicate {
         }
     }
 
-    /// Of some of them.
+    /// The phrase about `number` of the sources.
     fn of_some(&self, number: usize) -> String {
         if number == 1 {
             format!("1 {}", self.one)
@@ -55,9 +57,9 @@ impl Predicate {
     }
 }
 
-/// The cause for which no source can be used, by the reasons of the sources; `None` if one of them
-/// is not at fault.
-pub(crate) fn of(document: &Document) -> Option<Words> {
+/// The cause why no source can be used, from the reasons of the sources; `None` if one of them can
+/// be used.
+pub(crate) fn of(document: &Document) -> Option<Message> {
     let sources = &document.sources;
     let predicates: Vec<Predicate> = sources.iter().map(predicate).collect::<Option<_>>()?;
     let (source, first) = (sources.first()?, predicates.first()?);
@@ -65,10 +67,10 @@ pub(crate) fn of(document: &Document) -> Option<Words> {
         .iter()
         .all(|other| other.several == first.several)
     {
-        let remedy = source_words::reason(&source.reason, source).remedy;
-        return Some(Words {
+        let remedy = source::reason(&source.reason, source).remedy;
+        return Some(Message {
             remedy,
-            ..Words::plain(first.of_all(sources.len()))
+            ..Message::plain(first.of_all(sources.len()))
         });
     }
     let none = format!("none of {} sources can be used", sources.len());
@@ -78,10 +80,10 @@ pub(crate) fn of(document: &Document) -> Option<Words> {
     } else {
         format!("{none}, for different reasons")
     };
-    Some(Words::new(what, "see the reasons below the table"))
+    Some(Message::new(what, "see the reasons below the table"))
 }
 
-/// True if the first line says the cause of this source already: all have it in common, or the
+/// True if the first line already contains the cause of this source: all have it in common, or the
 /// sources contradict one another.
 pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
     let contradict = matches!(
@@ -98,7 +100,7 @@ pub(crate) fn says(document: &Document, source: &SourceFacts) -> bool {
     })
 }
 
-/// Each predicate with the number of sources that share it, in the order in which they first come.
+/// Each predicate with the number of sources that share it, in the order of its first occurrence.
 fn counted(predicates: &[Predicate]) -> Vec<String> {
     let is_first = |place: &usize| {
         let this = predicates.get(*place).map(|predicate| &predicate.several);
@@ -133,7 +135,7 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
             "have not answered yet",
             "has answered yet",
         ),
-        SourceReason::NoReply { .. } if !source_words::has_answered(source) => {
+        SourceReason::NoReply { .. } if !source::has_answered(source) => {
             Predicate::denying("does not answer", "do not answer", "answers")
         }
         SourceReason::NoReply { .. } => Predicate::denying(
@@ -148,9 +150,42 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
         | SourceReason::NameNotResolved { .. }
         | SourceReason::NoAddressesLeft { .. } => unreached(&source.reason),
         SourceReason::RepliesDiscarded { last } => discarded(last, source),
+        SourceReason::ServerUnsynchronized
+        | SourceReason::StratumTooHigh { .. }
+        | SourceReason::DistanceTooLarge { .. }
+        | SourceReason::SynchronizationLoop
+        | SourceReason::KissDeny
+        | SourceReason::KissRstr
+        | SourceReason::RateLimited { .. } => unsuitable(&source.reason)?,
+        SourceReason::NotAuthenticated => Predicate::new(
+            "has no NTS, which is required",
+            "have no NTS, which is required",
+        ),
+        SourceReason::SameServer { .. } => Predicate::new(
+            "leads to the same server as another one",
+            "lead to the same server as another one",
+        ),
+        nts_reason!() => authentication(&source.reason)?,
+        SourceReason::SystemPeer
+        | SourceReason::UsedInTheMean
+        | SourceReason::ClusterOutlier
+        | SourceReason::IntervalDisagrees { .. }
+        | SourceReason::ContradictsAuthenticated { .. }
+        | SourceReason::WaitingForAuthenticated
+        | SourceReason::ImplausibleTime { .. }
+        | SourceReason::WaitingForMajority
+        | SourceReason::WaitingForQuorum { .. }
+        | SourceReason::TooFewSamples { .. }
+        | SourceReason::Unknown { .. } => return None,
+    })
+}
+
+/// Predicates for servers that answer and do not serve us the time.
+fn unsuitable(reason: &SourceReason) -> Option<Predicate> {
+    Some(match reason {
         SourceReason::ServerUnsynchronized => Predicate::new(
-            "says that its own clock is not synchronised",
-            "say that their clocks are not synchronised",
+            "says that its own clock is not synchronized",
+            "say that their clocks are not synchronized",
         ),
         SourceReason::StratumTooHigh { stratum, limit } => Predicate::new(
             format!("is at stratum {stratum}, and the limit is {limit}"),
@@ -181,30 +216,11 @@ fn predicate(source: &SourceFacts) -> Option<Predicate> {
             "says only that it is asked too often (RATE)",
             "say only that they are asked too often",
         ),
-        SourceReason::NotAuthenticated => Predicate::new(
-            "has no NTS, which is required",
-            "have no NTS, which is required",
-        ),
-        SourceReason::SameServer { .. } => Predicate::new(
-            "leads to the same server as another one",
-            "lead to the same server as another one",
-        ),
-        nts_reason!() => authentication(&source.reason)?,
-        SourceReason::SystemPeer
-        | SourceReason::UsedInTheMean
-        | SourceReason::ClusterOutlier
-        | SourceReason::IntervalDisagrees { .. }
-        | SourceReason::ContradictsAuthenticated { .. }
-        | SourceReason::WaitingForAuthenticated
-        | SourceReason::ImplausibleTime { .. }
-        | SourceReason::WaitingForMajority
-        | SourceReason::WaitingForQuorum { .. }
-        | SourceReason::TooFewSamples { .. }
-        | SourceReason::Unknown { .. } => return None,
+        _ => return None,
     })
 }
 
-/// The requests do not arrive.
+/// Predicates for requests that do not arrive.
 fn unreached(reason: &SourceReason) -> Predicate {
     match reason {
         SourceReason::PortUnreachable => Predicate::new(
@@ -252,98 +268,118 @@ fn unreached(reason: &SourceReason) -> Predicate {
     }
 }
 
-/// Replies come and cannot be used, by the word of the test that they fail.
-fn discarded(last: &str, source: &SourceFacts) -> Predicate {
+/// Predicates for replies that cannot be used, by the test that they fail.
+fn discarded(last: &DiscardReason, source: &SourceFacts) -> Predicate {
     match last {
-        "wrong-address" => Predicate::new(
+        DiscardReason::WrongAddress => Predicate::new(
             "answers from another address or port",
             "answer from another address or port",
         ),
-        "malformed" => Predicate::new(
-            "answers with what is no NTP packet",
-            "answer with what is no NTP packet",
+        DiscardReason::Malformed => Predicate::new(
+            "answers with what is not an NTP packet",
+            "answer with what is not an NTP packet",
         ),
-        "unknown-version" => Predicate::new(
+        DiscardReason::UnknownVersion => Predicate::new(
             match source.version {
                 Some(version) => format!("answers in NTP version {version} instead of 1 to 4"),
                 None => "answers in an unknown version of NTP".to_owned(),
             },
             "answer in another NTP version than 1 to 4",
         ),
-        "not-a-reply" => Predicate::new(
-            "sends NTP packets, but no replies",
-            "send NTP packets, but no replies",
+        DiscardReason::NotAReply => Predicate::new(
+            "sends NTP packets that are not replies",
+            "send NTP packets that are not replies",
         ),
-        "bogus-origin" => Predicate::new("answers what was not asked", "answer what was not asked"),
-        "too-late" => Predicate::new("answers too late", "answer too late"),
-        "invalid-timestamps" => Predicate::new(
+        DiscardReason::BogusOrigin => Predicate::new(
+            "sends replies that match no request",
+            "send replies that match no request",
+        ),
+        DiscardReason::TooLate => Predicate::new("answers too late", "answer too late"),
+        DiscardReason::InvalidTimestamps => Predicate::new(
             "answers without valid timestamps",
             "answer without valid timestamps",
         ),
-        "root-distance" => Predicate::new(
-            match source_words::root_distance(source) {
+        DiscardReason::RootDistance => Predicate::new(
+            match discarded::root_distance(source) {
                 Some(distance) => format!("says that it may be wrong by {}", seconds(distance)),
                 None => "says that it may be wrong by 16 s or more".to_owned(),
             },
             "say that they may be wrong by 16 s or more",
         ),
-        "negative-delay" => Predicate::new(
+        DiscardReason::NegativeDelay => Predicate::new(
             "answers with impossible timestamps",
             "answer with impossible timestamps",
         ),
-        "certificate-time" => Predicate::new(
-            "shows a time that its certificate denies",
-            "show a time that their certificates deny",
+        DiscardReason::CertificateTime => Predicate::new(
+            "reports a time that its certificate denies",
+            "report a time that their certificates deny",
         ),
-        "nts-unauthenticated" => Predicate::new(
-            "answers without authentication",
-            "answer without authentication",
-        ),
-        "nts-nak" => Predicate::new(
-            "answers with a kiss of NTS (NTSN)",
-            "answer with a kiss of NTS (NTSN)",
-        ),
-        "nts-forged" => Predicate::new(
-            "answers with wrong authentication",
-            "answer with wrong authentication",
-        ),
-        _ => Predicate::new(
-            "answers with what cannot be used",
-            "answer with what cannot be used",
-        ),
+        DiscardReason::NtsUnauthenticated | DiscardReason::NtsNak | DiscardReason::NtsForged => {
+            not_authentic(last)
+        }
+        DiscardReason::Duplicate
+        | DiscardReason::Kiss
+        | DiscardReason::ServerUnsynchronized
+        | DiscardReason::SynchronizationLoop
+        | DiscardReason::Other(_) => unusable(),
     }
 }
 
-/// There are no keys, or they are of no use.
+/// The predicate for a test without one of its own.
+fn unusable() -> Predicate {
+    Predicate::new(
+        "sends replies that cannot be used",
+        "send replies that cannot be used",
+    )
+}
+
+/// Predicates for replies that are not authentic.
+fn not_authentic(last: &DiscardReason) -> Predicate {
+    match last {
+        DiscardReason::NtsUnauthenticated => Predicate::new(
+            "answers without authentication",
+            "answer without authentication",
+        ),
+        DiscardReason::NtsNak => Predicate::new(
+            "answers with an NTS NAK (NTSN)",
+            "answer with an NTS NAK (NTSN)",
+        ),
+        DiscardReason::NtsForged => Predicate::new(
+            "answers with an invalid authenticator",
+            "answer with an invalid authenticator",
+        ),
+        _ => unusable(),
+    }
+}
+
+/// Predicates for missing or unusable NTS keys.
 fn authentication(reason: &SourceReason) -> Option<Predicate> {
     Some(match reason {
-        SourceReason::NtsEstablishing => {
-            Predicate::new("waits for keys (NTS)", "wait for keys (NTS)")
-        }
+        SourceReason::NtsEstablishing => Predicate::new("waits for NTS keys", "wait for NTS keys"),
         SourceReason::NtsKeSilent { .. } => Predicate::new(
-            "gives no keys (NTS): key establishment gets no answer",
-            "give no keys (NTS): key establishment gets no answer",
+            "gives no NTS keys: NTS-KE gets no answer",
+            "give no NTS keys: NTS-KE gets no answer",
         ),
         SourceReason::NtsKeFailed { stage, .. } => {
-            let why = match stage.as_str() {
-                "dns" => ": name not resolved",
-                "tcp" => ": no connection",
-                "tls" => ": no secure connection",
-                "certificate" => ": certificate not believed",
-                "alpn" => ": not a server of keys",
-                "records" => ": none granted",
-                "ntp-address" => ": NTP server not found",
-                _ => "",
+            let why = match stage {
+                NtsKeStage::Dns => ": name not resolved",
+                NtsKeStage::Tcp => ": no connection",
+                NtsKeStage::Tls => ": no TLS connection",
+                NtsKeStage::Certificate => ": certificate not trusted",
+                NtsKeStage::Alpn => ": NTS-KE not offered",
+                NtsKeStage::Records => ": NTS-KE refused",
+                NtsKeStage::NtpAddress => ": NTP server not found",
+                NtsKeStage::Other(_) => "",
             };
             Predicate::new(
-                format!("gives no keys (NTS){why}"),
-                format!("give no keys (NTS){why}"),
+                format!("gives no NTS keys{why}"),
+                format!("give no NTS keys{why}"),
             )
         }
         SourceReason::NtsKeysRefused => Predicate::denying(
-            "does not know our keys any more (NTSN)",
-            "do not know our keys any more (NTSN)",
-            "knows our keys any more (NTSN)",
+            "no longer accepts our cookies (NTSN)",
+            "no longer accept our cookies (NTSN)",
+            "accepts our cookies any longer (NTSN)",
         ),
         SourceReason::NtsOutOfCookies => Predicate::new(
             "leaves requests with NTS unanswered",
@@ -354,8 +390,8 @@ fn authentication(reason: &SourceReason) -> Option<Predicate> {
             "answer without authentication",
         ),
         SourceReason::NtsCertificateTime => Predicate::new(
-            "may not set a clock that was never right",
-            "may not set a clock that was never right",
+            "may not set a clock that was never set",
+            "may not set a clock that was never set",
         ),
         _ => return None,
     })

@@ -1,10 +1,10 @@
 //! The table of sources.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ntp_observe::SourceFacts;
+use ntp_observe::{SourceFacts, SourceMode, StableWord as _};
 
-use crate::nts;
-use crate::source_words::{self, host, label};
+use crate::messages::source_name::{self, host, label};
+use crate::pages::nts;
 use crate::terminal::{columns, shorten, wrap};
 use crate::units::{UNKNOWN, known, poll, seconds, signed_seconds};
 
@@ -23,8 +23,9 @@ enum Column {
     Bound,
 }
 
-/// The columns that go where there is no room for all, those that are missed least first, and the
-/// length of a name that is worth more than each. The first two make room for any IPv6 address.
+/// The columns that are left out where the width does not suffice, the least important first, and
+/// the length of a name that takes precedence over each. The first two make room for any IPv6
+/// address.
 const DISPENSABLE: [(Column, usize); 6] = [
     (Column::Jitter, 39),
     (Column::Delay, 39),
@@ -34,7 +35,7 @@ const DISPENSABLE: [(Column, usize); 6] = [
     (Column::Nts, 14),
 ];
 
-/// No name is cut to less than this for want of room.
+/// The length to which a name is shortened at most.
 const SHORTEST: usize = 8;
 
 impl Column {
@@ -66,7 +67,7 @@ impl Column {
         }
     }
 
-    /// Whether it holds words, which stand on the left; numbers stand on the right.
+    /// True for a column of words, which is aligned left; numbers are aligned right.
     const fn is_words(self) -> bool {
         matches!(self, Self::State | Self::Source | Self::Nts)
     }
@@ -101,7 +102,7 @@ impl Column {
     }
 }
 
-/// The columns that have a place at this width, and how much of it the names have.
+/// The columns that fit into this width, and the width of the names.
 fn layout(sources: &[SourceFacts], width: usize) -> (Vec<Column>, usize) {
     let names = sources.iter().map(|source| columns(&short_name(source)));
     let shortest = names
@@ -129,11 +130,11 @@ fn layout(sources: &[SourceFacts], width: usize) -> (Vec<Column>, usize) {
     (shown, names)
 }
 
-/// A name that says enough: a configured one, or the address of one member of a pool among others.
+/// The short name: the configured one, or the address of a member of a pool.
 fn short_name(source: &SourceFacts) -> String {
     match host(source) {
-        Some(address) if source.mode == "pool" => address.to_owned(),
-        _ => source_words::bare_name(source).to_owned(),
+        Some(address) if source.mode == SourceMode::Pool => address.to_owned(),
+        _ => source_name::bare_name(source).to_owned(),
     }
 }
 
@@ -144,7 +145,7 @@ fn any_nts(sources: &[SourceFacts]) -> bool {
 /// All sources, one row each, within `width` columns unless that is very little.
 pub(crate) fn sources(sources: &[SourceFacts], width: usize) -> String {
     let (shown, names) = layout(sources, width);
-    // Long names where all have room for them.
+    // Labels only where all of them fit.
     let long = sources
         .iter()
         .all(|source| columns(&label(source)) <= names);
@@ -172,16 +173,16 @@ pub(crate) fn sources(sources: &[SourceFacts], width: usize) -> String {
     text
 }
 
-/// What the columns mean.
+/// The legend of the columns.
 pub(crate) fn legend(sources: &[SourceFacts], width: usize) -> String {
     let nts = if any_nts(sources) {
-        "NTS: time that is authenticated, and cookies left to ask for it. "
+        "NTS: cookies left for authenticated requests. "
     } else {
         ""
     };
     let text = format!(
-        "{nts}St: stratum. Reach: the last eight polls in octal, 377 = all answered. Offset: + means that our clock is \
-         behind. Bound: how far the offset may be wrong.",
+        "{nts}St: stratum. Reach: the last eight polls in octal, 377 = all answered. Offset: + \
+         means that our clock is behind. Bound: how far the offset may be wrong.",
     );
     wrap("", &text, width)
 }

@@ -1,19 +1,20 @@
 //! The pages that `status` and `sources` print.
 
-use ntp_observe::{Document, ServerFacts};
+use ntp_observe::{Document, ServerFacts, StableWord as _};
 
-use crate::source_words::{is_fine, label, rest_of_sentence, sentence};
-use crate::terminal::{harmless_document, shorten, wrap};
+use crate::messages::headline;
+use crate::messages::source::{is_fine, rest_of_sentence, sentence};
+use crate::messages::source_name::label;
+use crate::pages::{clock, details, nts, table, verdict};
+use crate::terminal::{sanitize_document, shorten, wrap};
 use crate::units::count;
-use crate::{clock, details, headline, nts, table, verdict};
 
-/// Which page is printed.
+/// The page to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
     /// The verdict, the clock, the sources in a table, and reasons of those that are not fine.
     Status {
-        /// True if all the rest is wanted as well: servers of time and of keys, the daemon, every
-        /// reason.
+        /// True for all the rest: servers, the daemon, every reason.
         verbose: bool,
     },
     /// The verdict and everything about each source.
@@ -25,7 +26,7 @@ const LONGEST_NAME: usize = 60;
 
 /// The page for people, `width` columns wide; its first line is the verdict.
 pub(crate) fn render(document: &Document, page: Page, width: usize) -> String {
-    let document = &harmless_document(document);
+    let document = &sanitize_document(document);
     let mut text = verdict::line(document, width);
     match page {
         Page::Status { verbose } => {
@@ -56,7 +57,7 @@ pub(crate) fn render(document: &Document, page: Page, width: usize) -> String {
     text
 }
 
-/// The table, and below it what it cannot hold.
+/// The table of sources, and the reasons below it.
 fn sources(document: &Document, verbose: bool, width: usize) -> String {
     if document.sources.is_empty() {
         return if verbose {
@@ -80,8 +81,8 @@ fn sources(document: &Document, verbose: bool, width: usize) -> String {
     format!("\n{table}{reasons}{legend}")
 }
 
-/// The reasons of all sources, or of those that are not fine; the same reason is said once. Where
-/// the verdict has said the common cause already, only what it has not.
+/// The reasons of all sources, or of those that are not fine. Sources with the same reason share a
+/// line, and the common cause in the verdict is not repeated.
 fn reasons(document: &Document, verbose: bool, width: usize) -> String {
     let in_headline =
         |source| !verbose && !document.system.synchronized && headline::says(document, source);
@@ -168,7 +169,7 @@ fn with_nts(server: &ServerFacts) -> String {
         .nts_refused
         .iter()
         .map(|(word, number)| (*number, word.as_str()));
-    let naks = (server.nts_naks_sent, "NTS NAKs for cookies of no use");
+    let naks = (server.nts_naks_sent, "NTS NAKs for unusable cookies");
     for (number, what) in std::iter::once(naks)
         .chain(refused)
         .filter(|(number, _)| *number > 0)

@@ -1,10 +1,10 @@
 //! Everything about one source.
 
-use ntp_observe::{Leap, SourceFacts, TimestampCounts};
+use ntp_observe::{Leap, SourceFacts, StableWord as _, TimestampCounts};
 
-use crate::clock::fact;
-use crate::nts;
-use crate::source_words::{host, label, sentence};
+use crate::messages::source::sentence;
+use crate::messages::source_name::{host, label};
+use crate::pages::{fact, nts};
 use crate::terminal::wrap_with;
 use crate::units::{count, known, poll, seconds, signed_seconds, span};
 
@@ -35,7 +35,7 @@ pub(crate) fn lines(source: &SourceFacts, width: usize) -> String {
     let heading = wrap_with(
         "",
         "  ",
-        &format!("{}, {}", label(source), source.mode),
+        &format!("{}, {}", label(source), source.mode.word()),
         width,
     );
     let facts = facts
@@ -56,7 +56,7 @@ fn server_facts(source: &SourceFacts) -> String {
         None | Some(Leap::None) => String::new(),
         Some(Leap::Insert) => ", announces a leap second".to_owned(),
         Some(Leap::Delete) => ", announces a missing second".to_owned(),
-        Some(Leap::Unsynchronized) => ", not synchronised".to_owned(),
+        Some(Leap::Unsynchronized) => ", not synchronized".to_owned(),
         Some(Leap::Other(word)) => format!(", leap {word}"),
     };
     let from = source
@@ -121,8 +121,8 @@ fn packet_facts(source: &SourceFacts) -> String {
 
 fn timestamp_facts(timestamps: &TimestampCounts) -> String {
     format!(
-        "sent: {} by the card, {} by the kernel, {} by the daemon; received: {} by the card, {} by the kernel, {} by the \
-         daemon",
+        "sent: {} by the card, {} by the kernel, {} by the daemon; received: {} by the card, {} by \
+         the kernel, {} by the daemon",
         timestamps.transmit_hardware,
         timestamps.transmit_kernel,
         timestamps.transmit_daemon,

@@ -1,15 +1,15 @@
 //! Each cause that all sources share is in the first line: a document goes in, and the first line
 //! comes out.
 
-use ntp_observe::{Document, Leap, NetworkCause, SourceFacts, SourceReason, SystemReason};
+use ntp_observe::{
+    Document, Leap, NetworkCause, NtsKeReason, NtsKeStage, SourceFacts, SourceReason, SystemReason,
+};
 
-use crate::samples;
-use crate::status::{Page, render};
+use crate::pages::status::{Page, render};
+use test_support::samples;
 
 fn refused(last: &str) -> SourceReason {
-    SourceReason::RepliesDiscarded {
-        last: last.to_owned(),
-    }
+    SourceReason::RepliesDiscarded { last: last.into() }
 }
 
 fn unreachable(cause: NetworkCause) -> SourceReason {
@@ -27,11 +27,10 @@ fn unsent(cause: NetworkCause) -> SourceReason {
 }
 
 fn no_keys(stage: &str) -> SourceReason {
-    let word = "any".to_owned();
     SourceReason::NtsKeFailed {
-        stage: stage.to_owned(),
-        message: word.clone(),
-        word,
+        stage: stage.into(),
+        reason: "any".into(),
+        message: "any".to_owned(),
         retry_in_s: None,
     }
 }
@@ -62,7 +61,7 @@ fn first_line(document: &Document) -> String {
     page.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A reason with the texts of the first line for one source, for two and for twelve that have it.
+/// A reason with the first lines for one, two and twelve sources that have it.
 fn of_all(reason: SourceReason, one: &str, several: &str) -> (SourceReason, [String; 3]) {
     let texts = [
         format!("the only source {one}"),
@@ -72,7 +71,7 @@ fn of_all(reason: SourceReason, one: &str, several: &str) -> (SourceReason, [Str
     (reason, texts)
 }
 
-/// The same for a reason that is said of none of several sources.
+/// The same for a reason with "none of N sources".
 fn of_none(reason: SourceReason, one: &str, none: &str) -> (SourceReason, [String; 3]) {
     let texts = [
         format!("the only source {one}"),
@@ -143,8 +142,8 @@ fn replies() -> Vec<(SourceReason, [String; 3])> {
     vec![
         of_all(
             SourceReason::ServerUnsynchronized,
-            "says that its own clock is not synchronised",
-            "say that their clocks are not synchronised",
+            "says that its own clock is not synchronized",
+            "say that their clocks are not synchronized",
         ),
         of_all(
             refused("wrong-address"),
@@ -158,8 +157,8 @@ fn replies() -> Vec<(SourceReason, [String; 3])> {
         ),
         of_all(
             refused("nts-nak"),
-            "answers with a kiss of NTS (NTSN)",
-            "answer with a kiss of NTS (NTSN)",
+            "answers with an NTS NAK (NTSN)",
+            "answer with an NTS NAK (NTSN)",
         ),
         of_all(
             refused("invalid-timestamps"),
@@ -214,13 +213,13 @@ fn names_and_keys() -> Vec<(SourceReason, [String; 3])> {
         ),
         of_all(
             no_keys("ntp-address"),
-            "gives no keys (NTS): NTP server not found",
-            "give no keys (NTS): NTP server not found",
+            "gives no NTS keys: NTP server not found",
+            "give no NTS keys: NTP server not found",
         ),
         of_all(
             no_keys("certificate"),
-            "gives no keys (NTS): certificate not believed",
-            "give no keys (NTS): certificate not believed",
+            "gives no NTS keys: certificate not trusted",
+            "give no NTS keys: certificate not trusted",
         ),
     ]
 }
@@ -231,7 +230,7 @@ fn a_cause_that_all_sources_share_is_the_first_line() {
         for (number, expected) in [1, 2, 12].into_iter().zip(expected) {
             assert_eq!(
                 first_line(&all(number, &reason)),
-                format!("NOT synchronised: {expected}.")
+                format!("NOT synchronized: {expected}.")
             );
         }
     }
@@ -330,7 +329,6 @@ fn a_text_too_long_for_the_first_line_is_shown_once_and_below_the_table() {
 fn the_error_behind_a_common_cause_is_on_the_page() {
     let other = || NetworkCause::Other("ENOBUFS".into());
     let error = "the very error".to_owned();
-    let (stage, word) = ("certificate".to_owned(), "certificate-expired".to_owned());
     for reason in [
         SourceReason::NameNotResolved {
             error: error.clone(),
@@ -345,8 +343,8 @@ fn the_error_behind_a_common_cause_is_on_the_page() {
             error: error.clone(),
         },
         SourceReason::NtsKeFailed {
-            stage,
-            word,
+            stage: NtsKeStage::Certificate,
+            reason: NtsKeReason::CertificateExpired,
             message: error.clone(),
             retry_in_s: None,
         },
@@ -396,7 +394,7 @@ fn a_source_that_has_never_answered_is_not_one_that_does_not_answer_any_more() {
         }
         assert_eq!(
             first_line(&document),
-            format!("NOT synchronised: {expected}.")
+            format!("NOT synchronized: {expected}.")
         );
         let page = render(&document, Page::Status { verbose: true }, 80);
         assert!(!page.contains("any more"), "{page}");
@@ -409,13 +407,13 @@ fn different_causes_are_counted_where_there_is_room() {
     document.sources[2].reason = SourceReason::KissDeny;
     assert_eq!(
         first_line(&document),
-        "NOT synchronised: none of 3 sources can be used, for different reasons."
+        "NOT synchronized: none of 3 sources can be used, for different reasons."
     );
     document.sources[0].reason = SourceReason::KissDeny;
     document.sources[1].reason = refused("too-late");
     assert_eq!(
         first_line(&document),
-        "NOT synchronised: none of 3 sources can be used, for different reasons."
+        "NOT synchronized: none of 3 sources can be used, for different reasons."
     );
     document.sources.truncate(2);
     document.sources[0].reason = refused("too-late");

@@ -1,21 +1,21 @@
-//! The lines about keys and cookies: of a source with NTS, and of what we hand out to clients.
+//! The lines about NTS: keys and cookies of a source, and our NTS-KE server.
 
 use ntp_observe::{
     CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
-    NtsKeState,
+    NtsKeState, StableWord as _,
 };
 
 use crate::terminal::wrap;
 use crate::units::{count, span};
 
-/// Certificates that end sooner than this deserve a remark, in seconds: they are mostly renewed a
-/// month before.
+/// The remaining validity below which a certificate gets an alarm, in seconds: certificates are
+/// usually renewed a month before.
 const SOON: i64 = 7 * 86_400;
 
 /// The beginning of a line that asks for action.
 const LOUD: &str = "!! ";
 
-/// What the table of sources shows: whether the source can ask for authenticated time now.
+/// The cell in the table of sources: the cookies left, or that there are no keys.
 pub(crate) fn cell(nts: &NtsFacts) -> String {
     match &nts.aead {
         Some(_) => count(nts.cookies.into(), "cookie"),
@@ -25,12 +25,12 @@ pub(crate) fn cell(nts: &NtsFacts) -> String {
 
 /// The facts of one source, each with its name.
 pub(crate) fn facts(nts: &NtsFacts) -> [(&'static str, String); 2] {
-    [("NTS", keys(nts)), ("Keys from", establishment(nts))]
+    [("NTS", keys(nts)), ("NTS-KE", establishment(nts))]
 }
 
 fn keys(nts: &NtsFacts) -> String {
     let Some(aead) = &nts.aead else {
-        return "no keys, so that nothing is asked and nothing believed".to_owned();
+        return "no keys, so the server is not asked".to_owned();
     };
     let length = nts
         .cookie_length
@@ -51,17 +51,17 @@ fn keys(nts: &NtsFacts) -> String {
         text.push_str(&format!("; certificate valid until {end}"));
     }
     if nts.provisional {
-        text.push_str(", which was judged without knowing the time");
+        text.push_str(", which was checked without knowing the time");
     }
     text
 }
 
 fn establishment(nts: &NtsFacts) -> String {
     let state = match &nts.ke_state {
-        NtsKeState::Waiting => "to be asked",
-        NtsKeState::Establishing => "being asked now",
+        NtsKeState::Waiting => "scheduled",
+        NtsKeState::Establishing => "in progress",
         NtsKeState::Established => "keys granted",
-        NtsKeState::Failed => "could not be had",
+        NtsKeState::Failed => "failed",
         NtsKeState::Other(word) => word,
     };
     let mut text = format!("{}, {state}", nts.ke_server);
@@ -69,35 +69,38 @@ fn establishment(nts: &NtsFacts) -> String {
         text.push_str(&format!("; next try in {}", span(next)));
     }
     text.push_str(&format!(
-        "; asked {}, granted {}",
-        times(nts.ke_attempts),
-        times(nts.ke_successes)
+        "; {} of {} succeeded",
+        nts.ke_successes,
+        count(nts.ke_attempts, "attempt")
     ));
     let failures = words(&nts.ke_failures);
     if !failures.is_empty() {
         text.push_str(&format!("; failed: {failures}"));
     }
     if let Some(NtsKeErrorFacts {
-        stage: at,
+        stage,
         message,
         ago_s,
         ..
     }) = &nts.last_ke_error
     {
-        // While it fails, the state of the source says why.
+        // While it fails, the state of the source contains the reason.
         let why = if nts.ke_state == NtsKeState::Failed {
             String::new()
         } else {
             format!(": {message}")
         };
-        text.push_str(&format!("; last failure {} ago ({at}){why}", span(*ago_s)));
+        text.push_str(&format!(
+            "; last failure {} ago ({}){why}",
+            span(*ago_s),
+            stage.word()
+        ));
     }
     text
 }
 
 fn times(number: u64) -> String {
     match number {
-        0 => "never".to_owned(),
         1 => "once".to_owned(),
         number => format!("{number} times"),
     }
@@ -111,11 +114,11 @@ fn words(counts: &std::collections::BTreeMap<String, u64>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// Where keys are handed out, and those that seal cookies; nothing for a mere client.
+/// The lines about our NTS-KE server and its keys; empty for a client.
 pub(crate) fn serving(document: &Document, width: usize) -> String {
     let mut text = String::new();
     if !document.nts_ke_servers.is_empty() {
-        text.push_str("\nHanding out keys for NTS (NTS-KE) on\n");
+        text.push_str("\nServing NTS keys (NTS-KE) on\n");
     }
     for server in &document.nts_ke_servers {
         text.push_str(&wrap("  ", &server_line(server), width));
@@ -125,7 +128,7 @@ pub(crate) fn serving(document: &Document, width: usize) -> String {
     }
     if let Some(keyset) = &document.keyset {
         text.push_str(if document.nts_ke_servers.is_empty() {
-            "\nKeys of NTS cookies\n"
+            "\nNTS cookie keys\n"
         } else {
             ""
         });
@@ -134,7 +137,7 @@ pub(crate) fn serving(document: &Document, width: usize) -> String {
     text
 }
 
-/// The faults of key establishment that must be fixed at once; mostly none.
+/// The failures of our NTS-KE server that the operator must fix; usually none.
 pub(crate) fn alarms(document: &Document, width: usize) -> String {
     let mut alarms: Vec<String> = Vec::new();
     for server in &document.nts_ke_servers {
@@ -164,7 +167,7 @@ fn server_line(server: &NtsKeServerFacts) -> String {
     };
     let limit = server.connection_limit;
     let full = if limit > 0 && server.open_connections >= limit {
-        ", so that others have to wait"
+        ", so further clients wait"
     } else {
         ""
     };
@@ -180,7 +183,7 @@ fn server_line(server: &NtsKeServerFacts) -> String {
 fn certificate_lines(server: &NtsKeServerFacts, now: Date) -> Vec<String> {
     if let Some(error) = &server.start_error {
         return vec![format!(
-            "!! no client gets keys here: {error}. It is tried again every few seconds"
+            "!! no client gets keys here: {error}; the daemon tries again every few seconds"
         )];
     }
     let mut lines: Vec<String> = server
@@ -191,11 +194,11 @@ fn certificate_lines(server: &NtsKeServerFacts, now: Date) -> Vec<String> {
     let remains = if server.certificate.is_some() {
         "the earlier one stays in use"
     } else {
-        "nobody gets keys"
+        "no client gets keys"
     };
     if let Some(error) = &server.certificate_error {
         lines.push(format!(
-            "!! the certificate cannot be read, and {remains}: {error}. Mend the files"
+            "!! the certificate cannot be read, and {remains}: {error}. Fix the files"
         ));
     } else if server.certificate.is_none() {
         lines.push(format!("!! there is no certificate yet: {remains}"));
@@ -217,16 +220,19 @@ fn certificate_line(certificate: &CertificateFacts, now: Date) -> String {
     let whose = format!("certificate of {subject}");
     if wait > 0 {
         return format!(
-            "!! {whose} begins to be valid in {} ({not_before}): is this machine's clock right?",
+            "!! {whose} becomes valid in {} ({not_before}): is this machine's clock right?",
             days(wait)
         );
     }
     match left {
         ..0 => format!(
-            "!! {whose} ended {} ago ({not_after}): clients refuse it. Renew it",
+            "!! {whose} expired {} ago ({not_after}): clients refuse it. Renew it",
             days(-left)
         ),
-        0..SOON => format!("!! {whose} ends in {} ({not_after}). Renew it", days(left)),
+        0..SOON => format!(
+            "!! {whose} expires in {} ({not_after}). Renew it",
+            days(left)
+        ),
         _ => format!("{whose}, valid until {not_after} ({} left)", days(left)),
     }
 }
@@ -242,21 +248,17 @@ fn days(seconds: i64) -> String {
 
 fn keyset_line(keyset: &KeysetFacts) -> String {
     let next = match keyset.next_rotation_in_s {
-        Some(next) => format!("the next one comes in {}", span(next)),
-        None => "it is not changed".to_owned(),
+        Some(next) => format!("the next rotation is in {}", span(next)),
+        None => "the key is not rotated".to_owned(),
     };
-    let opening = if keyset.key_count == 1 {
-        "opens"
-    } else {
-        "open"
-    };
+    let accepted = if keyset.key_count == 1 { "is" } else { "are" };
     let stored = match (&keyset.storage_error, keyset.stored) {
         (Some(error), _) => unstored(error),
         (None, true) => "the keys survive a restart".to_owned(),
         (None, false) => "the keys do not survive a restart".to_owned(),
     };
     format!(
-        "Cookies are sealed with key {}, {} old; {next}; {} {opening} them; {stored}",
+        "Cookies are sealed with key {}, {} old; {next}; {} {accepted} accepted; {stored}",
         keyset.current_key_id,
         span(keyset.key_age_s),
         count(keyset.key_count.into(), "key"),
@@ -265,14 +267,15 @@ fn keyset_line(keyset: &KeysetFacts) -> String {
 
 fn unstored(error: &str) -> String {
     format!(
-        "{LOUD}the keys cannot be stored ({error}), and clients will fetch new ones after a restart"
+        "{LOUD}the keys cannot be stored ({error}), and clients must repeat key establishment \
+         after a restart"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
+    use test_support::samples;
 
     fn flat(text: &str) -> String {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -288,11 +291,12 @@ mod tests {
 
         assert_eq!(
             keys,
-            "AES-SIV-CMAC-256, 8 cookies of 100 octets, keys 1 h old; certificate valid until 2026-03-01T00:00:00Z"
+            "AES-SIV-CMAC-256, 8 cookies of 100 octets, keys 1 h old; certificate valid until \
+             2026-03-01T00:00:00Z"
         );
         assert_eq!(
             from,
-            "nts.example.org:4461, keys granted; asked once, granted once"
+            "nts.example.org:4461, keys granted; 1 of 1 attempt succeeded"
         );
     }
 
@@ -305,16 +309,16 @@ mod tests {
         assert!(keys.starts_with("no keys"), "{keys}");
         assert_eq!(
             from,
-            "nts.example.org:4461, could not be had; next try in 1 min 4 s; asked 3 times, granted never; failed: \
-             connection-refused 2, timed-out 1; last failure 12 s ago (tcp)"
+            "nts.example.org:4461, failed; next try in 1 min 4 s; 0 of 3 attempts succeeded; \
+             failed: connection-refused 2, timed-out 1; last failure 12 s ago (tcp)"
         );
-        let mended = NtsFacts {
+        let fixed = NtsFacts {
             ke_state: NtsKeState::Established,
             ..nts
         };
-        assert!(facts(&mended)[1].1.ends_with(
-            "(tcp): nts.example.org:4461, TCP connection: connection refused: nothing \
-                 listens there, or a firewall says so; is the port right?"
+        assert!(facts(&fixed)[1].1.ends_with(
+            "(tcp): nts.example.org:4461, TCP connection: connection refused: nothing listens \
+             there, or a firewall says so; is the port right?"
         ));
     }
 
@@ -331,7 +335,7 @@ mod tests {
         assert_eq!(cell(&nts), "1 cookie");
         assert!(
             keys.contains("refused 2 times (NTSN)")
-                && keys.ends_with("judged without knowing the time"),
+                && keys.ends_with("checked without knowing the time"),
             "{keys}"
         );
     }
@@ -342,10 +346,10 @@ mod tests {
 
         assert_eq!(
             page,
-            "Handing out keys for NTS (NTS-KE) on [::]:4460: 120 connections, 110 granted keys; 3 of at most 512 open; refused: \
-             timeout 2, tls 5 certificate of time.example.org, valid until 2026-03-01T00:00:00Z (58 d 20 h left) Cookies \
-             are sealed with key 0badcafe, 3 h old; the next one comes in 21 h; 8 keys open them; the keys survive a \
-             restart"
+            "Serving NTS keys (NTS-KE) on [::]:4460: 120 connections, 110 granted keys; 3 of at \
+             most 512 open; refused: timeout 2, tls 5 certificate of time.example.org, valid until \
+             2026-03-01T00:00:00Z (58 d 20 h left) Cookies are sealed with key 0badcafe, 3 h old; \
+             the next rotation is in 21 h; 8 keys are accepted; the keys survive a restart"
         );
         assert_eq!(serving(&samples::synchronized(), 100), "");
     }
@@ -361,12 +365,12 @@ mod tests {
             shown(&document)
         };
 
-        assert!(with(-100, 86_400).contains("!! certificate of time.example.org ends in 1 d"));
+        assert!(with(-100, 86_400).contains("!! certificate of time.example.org expires in 1 d"));
         assert!(
-            with(-100, -7200).contains("ended 2 h ago")
+            with(-100, -7200).contains("expired 2 h ago")
                 && with(-100, -1).contains("clients refuse it. Renew it")
         );
-        assert!(with(3600, 10_000_000).contains("begins to be valid in 1 h"));
+        assert!(with(3600, 10_000_000).contains("becomes valid in 1 h"));
     }
 
     #[test]
@@ -378,10 +382,11 @@ mod tests {
         ));
         document.nts_ke_servers[0].certificate = None;
         assert!(
-            shown(&document).contains("and nobody gets keys: /c.pem: no such file. Mend the files")
+            shown(&document)
+                .contains("and no client gets keys: /c.pem: no such file. Fix the files")
         );
         document.nts_ke_servers[0].certificate_error = None;
-        assert!(shown(&document).contains("!! there is no certificate yet: nobody gets keys"));
+        assert!(shown(&document).contains("!! there is no certificate yet: no client gets keys"));
     }
 
     #[test]
@@ -391,14 +396,11 @@ mod tests {
         let keyset = document.keyset.as_mut().unwrap();
         (keyset.stored, keyset.key_count, keyset.next_rotation_in_s) = (false, 1, None);
         assert!(
-            shown(&document)
-                .starts_with("Keys of NTS cookies Cookies are sealed with key 0badcafe")
+            shown(&document).starts_with("NTS cookie keys Cookies are sealed with key 0badcafe")
         );
-        assert!(
-            shown(&document).ends_with(
-                "it is not changed; 1 key opens them; the keys do not survive a restart"
-            )
-        );
+        assert!(shown(&document).ends_with(
+            "the key is not rotated; 1 key is accepted; the keys do not survive a restart"
+        ));
 
         document.keyset.as_mut().unwrap().storage_error = Some("read-only file system".into());
         assert!(

@@ -1,14 +1,12 @@
-//! The first line of the pages, and what follows from it: alarms, further reasons, warnings, and
-//! what to do.
+//! The first line of the pages, and the lines that follow from it: alarms, further reasons,
+//! warnings, remedies.
 
 use ntp_observe::{ClockMode, Document, SystemReason};
 
-use crate::terminal::{columns, wrap, wrap_with};
+use crate::messages::{Message, system};
+use crate::pages::{fit, stopped};
+use crate::terminal::{columns, wrap};
 use crate::units::seconds;
-use crate::words::{self, Words};
-
-/// The indentation of the further lines of a verdict that is too long for one.
-const INDENT: &str = "  ";
 
 /// The verdict on the clock with its error bound: one line, or lines of at most `width` columns.
 pub(crate) fn line(document: &Document, width: usize) -> String {
@@ -25,10 +23,10 @@ fn sentence(document: &Document) -> String {
             )
         }
         (false, [reason, ..]) => format!(
-            "NOT synchronised: {}.",
-            words::system(reason, document).what
+            "NOT synchronized: {}.",
+            system::reason(reason, document).cause
         ),
-        (false, []) => "NOT synchronised: the daemon gives no reason.".to_owned(),
+        (false, []) => "NOT synchronized: the daemon gives no reason.".to_owned(),
     }
 }
 
@@ -46,38 +44,16 @@ fn synchronized(document: &Document) -> String {
         (agreeing, known) => format!("{agreeing} of {known} sources agree"),
     };
     if document.clock.mode == ClockMode::Virtual {
-        format!("Synchronised (virtual clock): {bound} ({agreement}).")
+        format!("Synchronized (virtual clock): {bound} ({agreement}).")
     } else {
-        format!("Synchronised: the clock is {bound} ({agreement}).")
-    }
-}
-
-/// A sentence that is too long is broken behind a semicolon, if one comes late enough in its first
-/// line, otherwise between words.
-pub(crate) fn fit(sentence: &str, width: usize) -> String {
-    if columns(sentence) <= width {
-        return format!("{sentence}\n");
-    }
-    let fits = |place: &usize| {
-        sentence
-            .get(..*place)
-            .is_some_and(|head| (width / 2..=width).contains(&columns(head)))
-    };
-    let semicolons = sentence.match_indices("; ").map(|(place, _)| place + 1);
-    match semicolons
-        .filter(fits)
-        .last()
-        .and_then(|place| sentence.split_at_checked(place))
-    {
-        Some((head, tail)) => format!("{head}\n{}", wrap(INDENT, tail, width)),
-        None => wrap_with("", INDENT, sentence, width),
+        format!("Synchronized: the clock is {bound} ({agreement}).")
     }
 }
 
 /// The lines between the verdict and the facts.
 pub(crate) fn advice(document: &Document, width: usize) -> String {
     let mut text = String::new();
-    let alarm = words::clock_alarm(&document.clock);
+    let alarm = system::clock_alarm(&document.clock);
     if let Some(alarm) = &alarm {
         text.push_str(&advise("", "!! ", alarm, width));
     }
@@ -85,7 +61,7 @@ pub(crate) fn advice(document: &Document, width: usize) -> String {
     if !serves_on_purpose {
         text.push_str(&reasons(document, alarm.is_some(), width));
     }
-    if let Some(note) = words::virtual_note(&document.clock) {
+    if let Some(note) = system::virtual_note(&document.clock) {
         text.push_str(&wrap("  Note: ", &format!("{note}."), width));
     }
     text
@@ -95,38 +71,38 @@ pub(crate) fn advice(document: &Document, width: usize) -> String {
 fn reasons(document: &Document, alarmed: bool, width: usize) -> String {
     let mut text = String::new();
     for (index, reason) in document.system.reasons.iter().enumerate() {
-        let words = words::system(reason, document);
+        let message = system::reason(reason, document);
         // The verdict has said the first one.
         let said = index == 0 && !document.system.synchronized;
         if alarmed && is_about_steering(reason) {
             continue;
         }
         if !said {
-            text.push_str(&advise("  ", "Also: ", &words, width));
+            text.push_str(&advise("  ", "Also: ", &message, width));
             continue;
         }
-        if let Some(detail) = &words.detail {
+        if let Some(detail) = &message.detail {
             text.push_str(&wrap("  ", &format!("{}.", capitalized(detail)), width));
         }
-        text.push_str(&remedy(&words, width));
+        text.push_str(&remedy(&message, width));
     }
     for warning in &document.system.warnings {
         text.push_str(&advise(
             "  ",
             "Warning: ",
-            &words::system(warning, document),
+            &system::reason(warning, document),
             width,
         ));
     }
     text
 }
 
-fn advise(indent: &str, title: &str, words: &Words, width: usize) -> String {
-    let Words {
-        what,
+fn advise(indent: &str, title: &str, message: &Message, width: usize) -> String {
+    let Message {
+        cause,
         detail,
         remedy,
-    } = words;
+    } = message;
     let detail = detail
         .as_deref()
         .map(|detail| format!(" ({detail})"))
@@ -135,32 +111,23 @@ fn advise(indent: &str, title: &str, words: &Words, width: usize) -> String {
     // A short remedy goes into the same line.
     let together = remedy
         .as_deref()
-        .map(|remedy| stopped(&format!("{what}{detail}; {remedy}")));
+        .map(|remedy| stopped(&format!("{cause}{detail}; {remedy}")));
     match together.filter(|together| columns(&first) + columns(together) <= width) {
         Some(together) => wrap(&first, &together, width),
         None => format!(
             "{}{}",
-            wrap(&first, &format!("{what}{detail}."), width),
-            self::remedy(words, width)
+            wrap(&first, &format!("{cause}{detail}."), width),
+            self::remedy(message, width)
         ),
     }
 }
 
-fn remedy(words: &Words, width: usize) -> String {
-    words
+fn remedy(message: &Message, width: usize) -> String {
+    message
         .remedy
         .as_deref()
         .map(|remedy| wrap("  What to do: ", &stopped(remedy), width))
         .unwrap_or_default()
-}
-
-/// The sentence with the sign that ends it.
-fn stopped(sentence: &str) -> String {
-    if sentence.ends_with(['?', '.']) {
-        sentence.to_owned()
-    } else {
-        format!("{sentence}.")
-    }
 }
 
 fn capitalized(sentence: &str) -> String {

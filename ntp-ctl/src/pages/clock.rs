@@ -4,17 +4,10 @@ use ntp_observe::{
     ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason,
 };
 
-use crate::source_words::label;
-use crate::terminal::{shorten, wrap};
+use crate::messages::source_name::label;
+use crate::pages::{FACT_COLUMN, fact};
+use crate::terminal::shorten;
 use crate::units::{behind, count, known, poll, ppm, seconds, signed_seconds, span};
-
-/// The column in which the text of a fact begins.
-const FACT_COLUMN: usize = 13;
-
-/// A named fact, hanging below its beginning.
-pub(crate) fn fact(name: &str, text: &str, width: usize) -> String {
-    wrap(&format!("{name:<FACT_COLUMN$}"), text, width)
-}
 
 /// The lines about the clock, all of them if `verbose`.
 pub(crate) fn lines(document: &Document, verbose: bool, width: usize) -> String {
@@ -88,7 +81,7 @@ fn frequency_line(system: &SystemFacts) -> String {
     )
 }
 
-/// The reference of our time, within so many columns.
+/// The line about our reference, within `room` columns.
 fn reference_line(document: &Document, room: usize) -> String {
     let system = &document.system;
     let own = system
@@ -107,14 +100,14 @@ fn reference_line(document: &Document, room: usize) -> String {
         (Some(leader), Some(_)) => label(leader),
         (None, Some(id)) => id.clone(),
         (_, None) => {
-            return "none; replies to clients say that the clock is not synchronised".to_owned();
+            return "none; replies to clients say that the clock is not synchronized".to_owned();
         }
     };
     let leap = match &system.leap {
         Leap::None => "",
         Leap::Insert => "; a leap second will be inserted",
         Leap::Delete => "; a leap second will be left out",
-        Leap::Unsynchronized => "; announced as not synchronised",
+        Leap::Unsynchronized => "; announced as not synchronized",
         Leap::Other(_) => "; an unknown leap announcement",
     };
     let rest = format!(", stratum {}{leap}", system.stratum);

@@ -3,22 +3,25 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ntp_observe::{DEFAULT_OBSERVATION_PATH, Document, FetchError, SCHEMA};
+use ntp_config::DEFAULT_OBSERVATION_PATH;
+use ntp_observe::{Document, FetchError, SCHEMA, StableWord as _};
 use serde_json::json;
 
 use crate::args::Args;
-use crate::status::{Page, render};
-use crate::{Outcome, terminal};
+use crate::outcome::Outcome;
+use crate::pages::status::{Page, render};
+use crate::terminal;
 
-/// How long the daemon may take to send its state.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for fetching the daemon's state.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints the page with the daemon's state.
 pub(crate) fn run(args: &Args, page: Page) -> Outcome {
     let path = match socket(args) {
         Ok(path) => path,
         Err(error) => {
-            let advice = "mend the configuration file, or name the socket with --socket";
+            let advice = "fix the configuration file (`ntp-ctl validate` checks it), or name the \
+                          socket with --socket";
             return fail(
                 args,
                 Failure::new("bad-configuration", format!("{error}\n{advice}")),
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
             );
         }
     };
-    match ntp_observe::fetch(&path, PATIENCE) {
+    match ntp_observe::fetch(&path, FETCH_TIMEOUT) {
         Ok(document) => {
             show(args, &document, page);
             if document.system.is_healthy() {
@@ -69,21 +72,22 @@ fn show(args: &Args, document: &Document, page: Page) {
     terminal::print(&format!("{json}\n"));
 }
 
-/// Why there is nothing to show.
+/// The reason why no page can be shown.
 struct Failure {
-    code: &'static str,
+    code: String,
     message: String,
 }
 
 impl Failure {
-    fn new(code: &'static str, message: String) -> Self {
+    fn new(code: &str, message: String) -> Self {
+        let code = code.to_owned();
         Self { code, message }
     }
 }
 
 impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self::new(error.word(), error.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
-//! How a server is asked: plainly or with NTS.
+//! The protection of an exchange: none, or NTS.
 
-use crate::trouble::Doubt;
+use crate::ntp_failure::Rejection;
 use ntp_ke::client::Established;
 use ntp_proto::nts::{
     CookieJar, KeyPair, MAX_PROTECTED_REQUEST, ResponseRefusal, UniqueId, open_response,
@@ -11,47 +11,47 @@ use ntp_proto::source::Discard;
 use ntp_proto::time::{NtpTimestamp, PollLimits};
 use rand::CryptoRng;
 
-/// How a server is asked.
+/// The protection of an exchange.
 #[derive(Debug)]
-pub(crate) enum Manner {
-    /// Anybody on the way can answer.
+pub(crate) enum Protection {
+    /// None: an attacker on the path can answer.
     Plain,
-    /// Only who has the keys can answer.
-    Nts(Box<Session>),
+    /// NTS: only a holder of the keys can answer.
+    Nts(Box<NtsSession>),
 }
 
-/// Keys and cookies at work.
+/// The NTS keys and cookies in use.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct NtsSession {
     keys: KeyPair,
     alternate: Option<KeyPair>,
     jar: CookieJar,
-    /// Whether a reply was ever opened.
+    /// True once a reply was authenticated.
     answered: bool,
-    /// Whether the alternate keys have taken the place of the first ones.
+    /// True once the alternate keys are in use.
     switched: bool,
 }
 
 /// A request that is about to be sent.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub(crate) octets: Vec<u8>,
     origin: NtpTimestamp,
     unique_id: Option<UniqueId>,
 }
 
-/// What a reply tells.
+/// The content of a reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
     pub(crate) header: Header,
-    /// With NTS: how many cookies it has brought.
+    /// With NTS: the number of new cookies.
     pub(crate) new_cookies: Option<usize>,
 }
 
-impl Manner {
-    /// With what key establishment has brought.
+impl Protection {
+    /// NTS with the result of key establishment.
     pub(crate) fn nts(established: &Established) -> Self {
-        Self::Nts(Box::new(Session {
+        Self::Nts(Box::new(NtsSession {
             keys: established.keys.primary.clone(),
             alternate: established.keys.alternate.clone(),
             jar: established.reply.cookies.clone(),
@@ -60,7 +60,7 @@ impl Manner {
         }))
     }
 
-    /// Whether other keys than the first ones are in use.
+    /// True if the alternate keys are in use.
     pub(crate) const fn has_switched_keys(&self) -> bool {
         match self {
             Self::Plain => false,
@@ -68,14 +68,14 @@ impl Manner {
         }
     }
 
-    /// The next request, with 64 random bits in place of its time. `None` if there is no cookie
-    /// left.
-    pub(crate) fn request(&mut self, rng: &mut impl CryptoRng) -> Option<Asked> {
+    /// The next request, with 64 random bits as its transmit timestamp. `None` if no cookie
+    /// is left.
+    pub(crate) fn request(&mut self, rng: &mut impl CryptoRng) -> Option<Request> {
         // Zero would be no timestamp at all.
         let origin = NtpTimestamp::from_bits(rng.next_u64().max(1));
         let header = Header::request(Version::V4, PollLimits::default().min(), origin);
         match self {
-            Self::Plain => Some(Asked {
+            Self::Plain => Some(Request {
                 octets: header.encode().to_vec(),
                 origin,
                 unique_id: None,
@@ -91,7 +91,7 @@ impl Manner {
                 )
                 .ok()?;
                 octets.truncate(written.length);
-                Some(Asked {
+                Some(Request {
                     octets,
                     origin,
                     unique_id: Some(written.unique_id),
@@ -100,19 +100,19 @@ impl Manner {
         }
     }
 
-    /// Whether these octets, which the server's address has sent, are the reply: packet test 2 (RFC
-    /// 5905 §8), and the seal.
-    pub(crate) fn judge(&mut self, asked: &Asked, octets: &[u8]) -> Result<Answer, Doubt> {
+    /// Accepts the octets, sent from the server's address, as the reply if they pass packet test 2
+    /// (RFC 5905 §8) and, with NTS, are authentic.
+    pub(crate) fn judge(&mut self, request: &Request, octets: &[u8]) -> Result<Answer, Rejection> {
         let header = Packet::decode(octets)
-            .map_err(|_| Doubt::of(Discard::Malformed))?
+            .map_err(|_| Rejection::of(Discard::Malformed))?
             .header;
         if header.mode != Mode::Server {
-            return Err(Doubt::of(Discard::NotAReply));
+            return Err(Rejection::of(Discard::NotAReply));
         }
-        if header.origin != asked.origin {
-            return Err(Doubt::of(Discard::Bogus));
+        if header.origin != request.origin {
+            return Err(Rejection::of(Discard::Bogus));
         }
-        match (self, &asked.unique_id) {
+        match (self, &request.unique_id) {
             (Self::Nts(session), Some(unique_id)) => session.open(octets, unique_id, &header),
             _ => Ok(Answer {
                 header,
@@ -121,15 +121,15 @@ impl Manner {
         }
     }
 
-    /// After a refusal that other keys may mend: goes on with those, if there are any that were not
-    /// tried. The server may export the keys of AES-128-GCM-SIV in the way of the RFC without
-    /// telling so.
-    pub(crate) fn switch_keys(&mut self, doubt: &Doubt) -> bool {
+    /// Switches to the alternate keys after a rejection that they may cure; false if there are none
+    /// left. A server may export the keys of AES-128-GCM-SIV as the RFC says without announcing it.
+    pub(crate) fn switch_keys(&mut self, rejection: &Rejection) -> bool {
         let Self::Nts(session) = self else {
             return false;
         };
-        let mendable = matches!(doubt.discard, Discard::Nak | Discard::Forged) && !session.answered;
-        match session.alternate.take_if(|_| mendable) {
+        let curable =
+            matches!(rejection.discard, Discard::Nak | Discard::Forged) && !session.answered;
+        match session.alternate.take_if(|_| curable) {
             None => false,
             Some(alternate) => {
                 session.keys = alternate;
@@ -140,22 +140,23 @@ impl Manner {
     }
 }
 
-impl Session {
+impl NtsSession {
     fn open(
         &mut self,
         octets: &[u8],
         unique_id: &UniqueId,
         header: &Header,
-    ) -> Result<Answer, Doubt> {
-        let opened = open_response(octets, unique_id, &self.keys.s2c).map_err(|refusal| Doubt {
-            discard: match refusal {
-                ResponseRefusal::Nak => Discard::Nak,
-                ResponseRefusal::Forged => Discard::Forged,
-                _ => Discard::Unauthenticated,
-            },
-            kiss: header.kiss(),
-            is_close: true,
-        })?;
+    ) -> Result<Answer, Rejection> {
+        let opened =
+            open_response(octets, unique_id, &self.keys.s2c).map_err(|refusal| Rejection {
+                discard: match refusal {
+                    ResponseRefusal::Nak => Discard::Nak,
+                    ResponseRefusal::Forged => Discard::Forged,
+                    _ => Discard::Unauthenticated,
+                },
+                kiss: header.kiss(),
+                is_close: true,
+            })?;
         let response = opened.into_value();
         let new_cookies = Some(response.cookies.len());
         self.jar.extend(response.cookies);

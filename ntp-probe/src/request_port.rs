@@ -1,6 +1,6 @@
 //! One request, one socket, one random port (RFC 9109), and the timestamps of both ways.
 
-use crate::trouble::Doubt;
+use crate::ntp_failure::Rejection;
 use ntp_os_clock::ClockReader;
 use ntp_proto::clock::{Stamp, StampOrigin};
 use ntp_proto::source::Discard;
@@ -15,16 +15,17 @@ use tokio::time::Instant;
 /// Longer replies are cut off, and then fail to decode.
 const BUFFER: usize = 1284;
 
-/// How long a better reply is waited for, when something has come that anybody could have sent.
+/// The wait for a better reply after a datagram that anyone on the network could have sent.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a kernel may take until it stamps what comes in.
+/// The time after which a kernel has begun to timestamp received packets.
 const WARM_UP: Duration = Duration::from_millis(5);
 
-/// A kernel stamps what comes in only while some socket wants it, and begins a moment later.
-/// Whoever holds this during several exchanges need not lose the timestamp of the first, which may
-/// be the only one.
-pub(crate) async fn stamping() -> Option<Socket> {
+/// Keeps the kernel's receive timestamps on while the returned socket lives.
+///
+/// A kernel timestamps received packets only while some socket wants it, and begins a moment later,
+/// so that the first of several exchanges would lose its timestamp.
+pub(crate) async fn keep_stamping() -> Option<Socket> {
     let anywhere = [
         IpAddr::from(Ipv4Addr::UNSPECIFIED),
         Ipv6Addr::UNSPECIFIED.into(),
@@ -37,60 +38,60 @@ pub(crate) async fn stamping() -> Option<Socket> {
     Some(socket)
 }
 
-/// A reply that is believed, and what is measured by it.
+/// An accepted reply with its timestamps.
 #[derive(Debug)]
 pub(crate) struct Reply<T> {
     pub(crate) content: T,
-    /// T1: the request left.
+    /// T1: the departure of the request.
     pub(crate) sent: Stamp,
-    /// T4: the reply came.
+    /// T4: the arrival of the reply.
     pub(crate) received: Stamp,
-    /// Which address of ours it was sent to.
+    /// The address of ours that it was sent to.
     pub(crate) to: Option<IpAddr>,
 }
 
-/// Why there is no reply.
+/// The absence of a reply.
 #[derive(Debug)]
 pub(crate) enum NoReply {
     /// The request never left.
     NotSent(io::Error),
     /// The time was up.
     Silence {
-        /// What the network says, as far as it says anything.
+        /// The error that the network reported (ICMP).
         unreachable: Option<io::Error>,
-        /// What came instead.
-        doubt: Option<Doubt>,
+        /// The most informative datagram that came instead.
+        rejection: Option<Rejection>,
     },
 }
 
-/// Sends `request` and waits until `judge` believes what comes, or the time is up.
+/// Sends `request` and waits until `judge` accepts a datagram, or the timeout expires.
 pub(crate) async fn ask<T>(
     to: SocketAddr,
     request: &[u8],
     reader: &ClockReader,
     timeout: Duration,
-    mut judge: impl FnMut(&[u8]) -> Result<T, Doubt>,
+    mut judge: impl FnMut(&[u8]) -> Result<T, Rejection>,
 ) -> Result<Reply<T>, NoReply> {
-    let mut waiting = Waiting::send(to, request, reader, timeout).map_err(NoReply::NotSent)?;
+    let mut port = RequestPort::send(to, request, reader, timeout).map_err(NoReply::NotSent)?;
     let mut buffer = [0; BUFFER];
     loop {
-        let Some(datagram) = waiting.next(&mut buffer).await else {
-            return Err(waiting.give_up());
+        let Some(datagram) = port.next(&mut buffer).await else {
+            return Err(port.into_no_reply());
         };
         let octets = buffer.get(..datagram.length).unwrap_or_default();
         let judged = if same_endpoint(datagram.from, to) {
             judge(octets)
         } else {
-            Err(Doubt::of(Discard::WrongAddress))
+            Err(Rejection::of(Discard::WrongAddress))
         };
         match judged {
-            Err(doubt) => waiting.note(doubt),
+            Err(rejection) => port.record(rejection),
             Ok(content) => {
-                // The kernel's transmit timestamp has come by now, or will not any more.
-                waiting.drain_notices();
+                // The kernel's transmit timestamp has come by now, or never will.
+                port.drain_notices();
                 return Ok(Reply {
                     content,
-                    sent: waiting.sent,
+                    sent: port.sent,
                     received: datagram.received,
                     to: datagram.to,
                 });
@@ -106,19 +107,19 @@ struct Datagram {
     received: Stamp,
 }
 
-/// A request on its way.
-struct Waiting {
+/// The socket of a request that waits for its reply.
+struct RequestPort {
     socket: AsyncFd<Socket>,
     reader: ClockReader,
     id: SendId,
-    /// Our own reading, until the kernel tells better.
+    /// Our own reading, until the kernel's timestamp comes.
     sent: Stamp,
     deadline: Instant,
     unreachable: Option<io::Error>,
-    doubt: Option<Doubt>,
+    rejection: Option<Rejection>,
 }
 
-impl Waiting {
+impl RequestPort {
     fn send(
         to: SocketAddr,
         request: &[u8],
@@ -138,7 +139,7 @@ impl Waiting {
         };
         let id = socket.send(request, to)?;
         let deadline = Instant::now() + timeout;
-        let (reader, unreachable, doubt) = (reader.clone(), None, None);
+        let (reader, unreachable, rejection) = (reader.clone(), None, None);
         Ok(Self {
             socket: watched(socket)?,
             reader,
@@ -146,11 +147,11 @@ impl Waiting {
             sent,
             deadline,
             unreachable,
-            doubt,
+            rejection,
         })
     }
 
-    /// The next datagram, whoever has sent it. `None` if the time is up.
+    /// The next datagram from any sender. `None` when the timeout expires.
     async fn next(&mut self, buffer: &mut [u8]) -> Option<Datagram> {
         loop {
             self.drain_notices();
@@ -180,35 +181,35 @@ impl Waiting {
                 Notice::Transmitted(_) => {}
                 Notice::Unreachable(unreachable) => {
                     self.unreachable = Some(unreachable.error);
-                    self.hurry();
+                    self.shorten_deadline();
                 }
             }
         }
     }
 
-    /// Something came that is not believed. What only somebody can have sent who has seen the
-    /// request tells most.
-    fn note(&mut self, doubt: Doubt) {
-        if doubt.is_close {
-            self.hurry();
+    /// Remembers a datagram that was not accepted: preferably one whose sender has seen the
+    /// request, which is more informative.
+    fn record(&mut self, rejection: Rejection) {
+        if rejection.is_close {
+            self.shorten_deadline();
         }
-        if self.doubt.is_none_or(|noted| !noted.is_close) {
-            self.doubt = Some(doubt);
+        if self.rejection.is_none_or(|noted| !noted.is_close) {
+            self.rejection = Some(rejection);
         }
     }
 
-    fn hurry(&mut self) {
+    fn shorten_deadline(&mut self) {
         self.deadline = self.deadline.min(Instant::now() + GRACE);
     }
 
-    fn give_up(self) -> NoReply {
+    fn into_no_reply(self) -> NoReply {
         NoReply::Silence {
             unreachable: self.unreachable,
-            doubt: self.doubt,
+            rejection: self.rejection,
         }
     }
 
-    /// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
+    /// The kernel's timestamp in our clock's time; our own reading where it is missing.
     fn local(&self, stamp: Option<ntp_udp::Stamp>) -> Stamp {
         match stamp {
             None => Stamp {

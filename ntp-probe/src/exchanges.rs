@@ -1,11 +1,11 @@
-//! Several exchanges, until one address has told enough.
+//! Several exchanges, until one address has given enough samples.
 
 use crate::facts::{Measured, Sample, ServerFacts};
 use crate::failure::Failure;
-use crate::manner::{Answer, Manner};
+use crate::ntp_failure::{NtpFailure, Rejection};
 use crate::options::Options;
-use crate::trouble::{Doubt, Trouble};
-use crate::wire::{NoReply, Reply, ask, stamping};
+use crate::protection::{Answer, Protection};
+use crate::request_port::{NoReply, Reply, ask, keep_stamping};
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::clock::{ClockFilter, Exchange, FreeTime, Measurement};
 use ntp_proto::packet::KissCode;
@@ -20,38 +20,38 @@ use tokio::time::Instant;
 /// The most addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 4;
 
-/// How often the only address is asked before it is given up: a packet can get lost.
+/// The number of attempts with the only address: a packet can get lost.
 const ATTEMPTS: usize = 2;
 
-/// What several exchanges have told.
+/// The results of several exchanges.
 #[derive(Debug)]
-pub(crate) struct Series {
+pub(crate) struct Exchanges {
     pub(crate) samples: Vec<Sample>,
     pub(crate) server: Option<ServerFacts>,
-    /// What the samples tell together; or what is wrong, and with which address.
-    pub(crate) outcome: Result<Measured, (Trouble, SocketAddr)>,
+    /// The measurement from all samples; or the failure and the address concerned.
+    pub(crate) outcome: Result<Measured, (NtpFailure, SocketAddr)>,
 }
 
-impl Series {
+impl Exchanges {
     /// The outcome for the report.
     pub(crate) fn verdict(&self) -> Result<Measured, Failure> {
         self.outcome
             .clone()
-            .map_err(|(trouble, at)| trouble.failure(at))
+            .map_err(|(failure, at)| failure.report(at))
     }
 }
 
-/// Asks the addresses in their order until one of them answers, and that one until there are enough
-/// samples. There must be an address.
-pub(crate) async fn series(
+/// Asks the addresses in their order until one answers, and then that one until there are enough
+/// samples. `addresses` must not be empty.
+pub(crate) async fn exchange_with(
     addresses: &[SocketAddr],
-    manner: &mut Manner,
+    protection: &mut Protection,
     options: &Options,
-) -> Series {
-    let _stamping = stamping().await;
+) -> Exchanges {
+    let _stamping = keep_stamping().await;
     let clock = Clock::measuring();
-    let mut course = Course {
-        manner,
+    let mut prober = Prober {
+        protection,
         options: *options,
         rng: random(),
         reader: clock.reader(),
@@ -62,14 +62,14 @@ pub(crate) async fn series(
         worst: None,
         next: Instant::now(),
     };
-    let answered = course.find(addresses).await;
+    let answered = prober.find(addresses).await;
     if let Some(at) = answered {
-        course.go_on(at).await;
+        prober.go_on(at).await;
     }
-    course.finish(answered)
+    prober.finish(answered)
 }
 
-/// A generator of its own for each series.
+/// A random generator, seeded by the operating system.
 fn random() -> ChaCha12Rng {
     let mut seed = [0; 32];
     SysRng
@@ -78,8 +78,8 @@ fn random() -> ChaCha12Rng {
     ChaCha12Rng::from_seed(seed)
 }
 
-struct Course<'m> {
-    manner: &'m mut Manner,
+struct Prober<'m> {
+    protection: &'m mut Protection,
     options: Options,
     rng: ChaCha12Rng,
     reader: ClockReader,
@@ -87,21 +87,21 @@ struct Course<'m> {
     filter: ClockFilter,
     samples: Vec<Sample>,
     server: Option<ServerFacts>,
-    /// Of all troubles, the one that tells most.
-    worst: Option<(Trouble, SocketAddr)>,
-    /// When the next request may go out.
+    /// The most informative failure so far, by [`NtpFailure::weight`].
+    worst: Option<(NtpFailure, SocketAddr)>,
+    /// The earliest time of the next request.
     next: Instant,
 }
 
-impl Course<'_> {
-    /// The address that has given a measurement.
+impl Prober<'_> {
+    /// Finds the first address that gives a measurement.
     async fn find(&mut self, addresses: &[SocketAddr]) -> Option<SocketAddr> {
         let attempts = addresses.len().clamp(ATTEMPTS, MAX_ADDRESSES);
         for at in addresses.iter().copied().cycle().take(attempts) {
             match self.exchange(at).await {
                 Ok(()) => return Some(at),
-                Err(trouble) if trouble.is_an_answer() => return None,
-                Err(trouble) if addresses.len() == 1 && trouble.is_told_by_the_network() => {
+                Err(failure) if failure.is_an_answer() => return None,
+                Err(failure) if addresses.len() == 1 && failure.is_reported_by_the_network() => {
                     return None;
                 }
                 Err(_) => {}
@@ -110,30 +110,30 @@ impl Course<'_> {
         None
     }
 
-    /// The other samples, after the first.
+    /// Collects the samples after the first.
     async fn go_on(&mut self, at: SocketAddr) {
         for _ in 1..self.options.wanted() {
             if self
                 .exchange(at)
                 .await
-                .is_err_and(|trouble| trouble.ends_the_series())
+                .is_err_and(|failure| failure.ends_the_exchanges())
             {
                 return;
             }
         }
     }
 
-    /// One sample; with NTS a second try where other keys may mend the first.
-    async fn exchange(&mut self, at: SocketAddr) -> Result<(), Trouble> {
+    /// One sample; with NTS a second attempt where the alternate keys may succeed.
+    async fn exchange(&mut self, at: SocketAddr) -> Result<(), NtpFailure> {
         loop {
             tokio::time::sleep_until(self.next).await;
             self.next = Instant::now() + self.options.interval;
-            let Err(trouble) = self.ask_once(at).await else {
+            let Err(failure) = self.ask_once(at).await else {
                 return Ok(());
             };
-            self.samples.push(Sample::failed(at, trouble.word()));
-            if let Trouble::Doubtful(doubt) = &trouble
-                && self.manner.switch_keys(doubt)
+            self.samples.push(Sample::failed(at, failure.word()));
+            if let NtpFailure::NotTheReply(rejection) = &failure
+                && self.protection.switch_keys(rejection)
             {
                 self.next = Instant::now();
                 continue;
@@ -141,20 +141,20 @@ impl Course<'_> {
             if self
                 .worst
                 .as_ref()
-                .is_none_or(|(worst, _)| worst.weight() <= trouble.weight())
+                .is_none_or(|(worst, _)| worst.weight() <= failure.weight())
             {
-                self.worst = Some((trouble.clone(), at));
+                self.worst = Some((failure.clone(), at));
             }
-            return Err(trouble);
+            return Err(failure);
         }
     }
 
-    async fn ask_once(&mut self, at: SocketAddr) -> Result<(), Trouble> {
+    async fn ask_once(&mut self, at: SocketAddr) -> Result<(), NtpFailure> {
         let asked = self
-            .manner
+            .protection
             .request(&mut self.rng)
-            .ok_or(Trouble::NoCookies)?;
-        let judge = |octets: &[u8]| self.manner.judge(&asked, octets);
+            .ok_or(NtpFailure::NoCookies)?;
+        let judge = |octets: &[u8]| self.protection.judge(&asked, octets);
         let reply = ask(at, &asked.octets, &self.reader, self.options.timeout, judge)
             .await
             .map_err(silence)?;
@@ -162,7 +162,7 @@ impl Course<'_> {
             header,
             new_cookies,
         } = reply.content;
-        // A kiss tells nothing about the server but itself.
+        // The header of a kiss-o'-death packet does not describe the server's clock.
         if header
             .kiss()
             .is_none_or(|kiss| matches!(kiss, KissCode::Other(_)))
@@ -170,7 +170,7 @@ impl Course<'_> {
             self.server = Some(ServerFacts::new(at, &header));
         }
         let measurement = measure(&reply, self.precision)
-            .map_err(|discard| Trouble::Useless(discard, Box::new(header)))?;
+            .map_err(|discard| NtpFailure::NoTime(discard, Box::new(header)))?;
         self.filter.push(measurement, Frequency::ZERO);
         self.samples.push(Sample {
             new_cookies,
@@ -179,7 +179,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn finish(self, answered: Option<SocketAddr>) -> Series {
+    fn finish(self, answered: Option<SocketAddr>) -> Exchanges {
         let now = self.reader.now();
         let filtered = self.filter.filtered(FreeTime::new(now), Frequency::ZERO);
         let outcome = match (answered, filtered) {
@@ -188,7 +188,7 @@ impl Course<'_> {
                 .worst
                 .expect("invariant: without a measurement something has gone wrong")),
         };
-        Series {
+        Exchanges {
             samples: self.samples,
             server: self.server,
             outcome,
@@ -196,8 +196,8 @@ impl Course<'_> {
     }
 }
 
-/// The tests of the header, and what the four timestamps tell. Nobody here steers the clock, so it
-/// counts as free-running.
+/// Applies the packet tests to the header and computes the measurement from the four timestamps.
+/// The clock is not steered here, so it counts as free-running.
 fn measure(reply: &Reply<Answer>, precision: Precision) -> Result<Measurement, Discard> {
     let header = &reply.content.header;
     let ourselves = Ourselves {
@@ -220,43 +220,45 @@ fn measure(reply: &Reply<Answer>, precision: Precision) -> Result<Measurement, D
     )
 }
 
-fn silence(silence: NoReply) -> Trouble {
+fn silence(silence: NoReply) -> NtpFailure {
     match silence {
-        NoReply::NotSent(error) => Trouble::NotSent(error.to_string()),
+        NoReply::NotSent(error) => NtpFailure::NotSent(error.to_string()),
         NoReply::Silence {
-            doubt: Some(doubt), ..
-        } => Trouble::Doubtful(doubt),
+            rejection: Some(rejection),
+            ..
+        } => NtpFailure::NotTheReply(rejection),
         NoReply::Silence {
             unreachable: None,
-            doubt: None,
-        } => Trouble::Silence,
+            rejection: None,
+        } => NtpFailure::Silence,
         NoReply::Silence {
             unreachable: Some(error),
             ..
         } => match error.kind() {
-            io::ErrorKind::ConnectionRefused => Trouble::PortUnreachable,
-            _ => Trouble::Unreachable(error.to_string()),
+            io::ErrorKind::ConnectionRefused => NtpFailure::PortUnreachable,
+            _ => NtpFailure::Unreachable(error.to_string()),
         },
     }
 }
 
-impl Trouble {
-    /// Whether the server, or something in its place, has answered, so that asking other addresses
+impl NtpFailure {
+    /// True if the server, or something in its place, has answered, so that asking other addresses
     /// would hide it.
     const fn is_an_answer(&self) -> bool {
-        self.ends_the_series() || matches!(self, Self::Doubtful(Doubt { is_close: true, .. }))
+        self.ends_the_exchanges()
+            || matches!(self, Self::NotTheReply(Rejection { is_close: true, .. }))
     }
 
-    /// Whether asking the same address again is pointless or unkind.
-    const fn ends_the_series(&self) -> bool {
+    /// True if the same address must not, or need not, be asked again.
+    const fn ends_the_exchanges(&self) -> bool {
         match self {
-            Self::Useless(discard, _) => !matches!(discard, Discard::NegativeDelay),
+            Self::NoTime(discard, _) => !matches!(discard, Discard::NegativeDelay),
             Self::NoCookies => true,
             _ => false,
         }
     }
 
-    const fn is_told_by_the_network(&self) -> bool {
+    const fn is_reported_by_the_network(&self) -> bool {
         matches!(
             self,
             Self::NotSent(_) | Self::PortUnreachable | Self::Unreachable(_)
@@ -301,7 +303,7 @@ mod tests {
             .unwrap()
     }
 
-    async fn asked(addresses: &[SocketAddr]) -> Series {
+    async fn asked(addresses: &[SocketAddr]) -> Exchanges {
         let (interval, timeout) = (Duration::from_millis(10), Duration::from_secs(5));
         let options = Options {
             samples: 2,
@@ -309,29 +311,36 @@ mod tests {
             timeout,
             family: None,
         };
-        series(addresses, &mut Manner::Plain, &options).await
+        exchange_with(addresses, &mut Protection::Plain, &options).await
     }
 
     #[tokio::test]
     async fn an_address_that_does_not_answer_makes_room_for_the_next() {
         let (silent, good) = (UdpSocket::bind("127.0.0.1:0").unwrap(), server());
 
-        let series = asked(&[closed(), silent.local_addr().unwrap(), good]).await;
+        let exchanges = asked(&[closed(), silent.local_addr().unwrap(), good]).await;
 
-        let words: Vec<_> = series.samples.iter().map(|sample| sample.result).collect();
+        let words: Vec<_> = exchanges
+            .samples
+            .iter()
+            .map(|sample| sample.result)
+            .collect();
         assert_eq!(
             words,
             ["port-unreachable", "no-reply", "measured", "measured"]
         );
-        assert_eq!(series.outcome.unwrap().address, good.to_string());
+        assert_eq!(exchanges.outcome.unwrap().address, good.to_string());
     }
 
     #[tokio::test]
-    async fn of_several_troubles_the_one_that_tells_most_is_shown() {
+    async fn of_several_failures_the_most_informative_one_is_shown() {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
 
-        let series = asked(&[closed(), silent.local_addr().unwrap()]).await;
+        let exchanges = asked(&[closed(), silent.local_addr().unwrap()]).await;
 
-        assert_eq!(series.outcome.unwrap_err().0, Trouble::PortUnreachable);
+        assert_eq!(
+            exchanges.outcome.unwrap_err().0,
+            NtpFailure::PortUnreachable
+        );
     }
 }

@@ -1,12 +1,13 @@
 //! The pages of `ntp-ctl status`, each from a document.
 
 use ntp_observe::{
-    Document, Leap, SourceCounts, SourceReason, SourceState, SteeringObstacle, SystemReason,
+    DisciplineName, DisciplineState, Document, Leap, SourceCounts, SourceMode, SourceReason,
+    SourceState, SteeringObstacle, SystemReason,
 };
 
 use super::*;
-use crate::samples;
 use crate::terminal::columns;
+use test_support::samples;
 
 const STATUS: Page = Page::Status { verbose: false };
 
@@ -32,11 +33,11 @@ fn first_line(document: &Document) -> String {
 fn the_first_line_is_the_verdict() {
     assert_eq!(
         first_line(&samples::synchronized()),
-        "Synchronised: the clock is right to within 1.20 ms (3 of 4 sources agree)."
+        "Synchronized: the clock is right to within 1.20 ms (3 of 4 sources agree)."
     );
     assert_eq!(
         first_line(&samples::dead()),
-        "NOT synchronised: none of 2 sources has answered yet."
+        "NOT synchronized: none of 2 sources has answered yet."
     );
 }
 
@@ -187,7 +188,7 @@ fn every_reason_is_in_the_first_line_with_something_to_do() {
         let page = flat(&document);
 
         assert!(
-            line.starts_with("NOT synchronised: ") && line.contains(what),
+            line.starts_with("NOT synchronized: ") && line.contains(what),
             "{reason:?}: {line}"
         );
         let (_, todo) = page
@@ -203,7 +204,7 @@ fn a_source_that_is_used_alone_does_not_agree_with_itself() {
     document.system.source_counts.agreeing = 1;
     assert_eq!(
         first_line(&document),
-        "Synchronised: the clock is right to within 1.20 ms (1 of 4 sources can be used)."
+        "Synchronized: the clock is right to within 1.20 ms (1 of 4 sources can be used)."
     );
 }
 
@@ -215,7 +216,7 @@ fn a_reference_that_is_too_far_to_be_passed_on_is_named() {
     document.system.leap = Leap::Unsynchronized;
     let page = flat(&document);
     assert!(
-        page.contains("ntp1.example.org (192.0.2.1), stratum 16; announced as not synchronised"),
+        page.contains("ntp1.example.org (192.0.2.1), stratum 16; announced as not synchronized"),
         "{page}"
     );
 }
@@ -231,12 +232,13 @@ fn a_missing_majority_names_those_outside_it() {
 
     assert_eq!(
         first_line(&document),
-        "NOT synchronised: the sources contradict one another: only 2 of 4 agree."
+        "NOT synchronized: the sources contradict one another: only 2 of 4 agree."
     );
     let page = flat(&document);
     assert!(
         page.contains(
-            "It takes 3 that agree; outside the largest group: ntp2.example.org (192.0.2.2). What to do: find"
+            "It takes 3 that agree; outside the largest group: ntp2.example.org (192.0.2.2). What \
+             to do: find"
         ),
         "{page}"
     );
@@ -262,8 +264,9 @@ fn a_liar_is_named_with_what_it_says() {
 
     assert!(
         page.contains(
-            "ntp4.example.org (2001:db8:85a3::8a2e:370:7334) (falseticker): contradicts 3 sources that agree: it \
-             says that our clock is 103 ms behind, which is 90.0 ms outside what they allow"
+            "ntp4.example.org (2001:db8:85a3::8a2e:370:7334) (falseticker): contradicts 3 sources \
+             that agree: it says that our clock is 103 ms behind, which is 90.0 ms outside what \
+             they allow"
         ),
         "{page}"
     );
@@ -275,7 +278,8 @@ fn a_silent_server_is_named_with_how_often_it_was_asked() {
 
     assert!(
         page.contains(
-            "NOT synchronised: none of 2 sources has answered yet. What to do: if it stays so: is the address"
+            "NOT synchronized: none of 2 sources has answered yet. What to do: if it stays so: is \
+             the address"
         ),
         "{page}"
     );
@@ -314,7 +318,7 @@ fn a_virtual_clock_on_purpose_is_no_alarm() {
     let mut lines = page.lines();
     assert_eq!(
         lines.next().unwrap(),
-        "Synchronised (virtual clock): right to within 1.20 ms (3 of 4 sources agree)."
+        "Synchronized (virtual clock): right to within 1.20 ms (3 of 4 sources agree)."
     );
     assert_eq!(
         lines.next().unwrap(),
@@ -328,7 +332,7 @@ fn a_virtual_clock_on_purpose_is_no_alarm() {
 }
 
 #[test]
-fn warnings_are_shown_although_the_clock_is_synchronised() {
+fn warnings_are_shown_although_the_clock_is_synchronized() {
     let mut document = samples::synchronized();
     document.system.warnings = vec![SystemReason::FewSources { count: 2 }];
 
@@ -402,11 +406,14 @@ fn a_table_shows_who_is_authenticated_and_with_how_many_cookies() {
         assert!(row("combined").contains(" - "), "{page}");
         assert!(row("waiting").contains(" no keys "), "{page}");
     }
-    assert!(render(&document, VERBOSE, 100).contains("NTS: time that is authenticated"));
+    assert!(
+        render(&document, VERBOSE, 100).contains("NTS: cookies left for authenticated requests")
+    );
     let flat = flat(&document);
     assert!(
         flat.contains(
-            "no keys, next try in 1 min 4 s: the server of keys cannot be reached (nts.example.org:4461, TCP"
+            "no NTS keys, next try in 1 min 4 s: the NTS-KE server cannot be reached \
+             (nts.example.org:4461, TCP"
         ),
         "{flat}"
     );
@@ -417,7 +424,8 @@ fn a_table_shows_who_is_authenticated_and_with_how_many_cookies() {
 fn a_server_counts_its_requests_with_nts() {
     let line = server_line(&samples::serving_nts().servers[0]);
 
-    let expected = "; with NTS: 400 answered, 6 NTS NAKs for cookies of no use, 2 nts-malformed; 7 of 1024 places";
+    let expected = "; with NTS: 400 answered, 6 NTS NAKs for unusable cookies, 2 nts-malformed; 7 \
+                    of 1024 places";
     assert!(line.contains(expected), "{line}");
 }
 
@@ -430,7 +438,7 @@ fn the_details_of_a_source_with_nts_have_its_keys() {
         "{page}"
     );
     assert!(
-        page.contains("\n  Keys from  nts.example.org:4461, could not be had;"),
+        page.contains("\n  NTS-KE     nts.example.org:4461, failed;"),
         "{page}"
     );
 }
@@ -440,7 +448,7 @@ fn an_empty_document_can_be_shown() {
     for page in [STATUS, VERBOSE, Page::Sources] {
         assert!(
             render(&Document::default(), page, 80)
-                .starts_with("NOT synchronised: the daemon gives no reason.")
+                .starts_with("NOT synchronized: the daemon gives no reason.")
         );
     }
 }
@@ -465,7 +473,7 @@ fn a_healthy_client_of_four_sources_fits_a_screen_of_80_by_24() {
 
     assert!(page.lines().count() < 24, "{page}");
     let expected = "\
-Synchronised: the clock is right to within 1.20 ms (4 of 4 sources agree).
+Synchronized: the clock is right to within 1.20 ms (4 of 4 sources agree).
 
 Clock        the machine's, steered; it reads 2026-01-01T03:05:05Z
 Offset       -12.3 µs (the clock is 12.3 µs ahead), jitter 3.10 µs
@@ -480,7 +488,7 @@ combined ntp4.example.org  2 64 s   377 12.3 ms -123 µs 45.6 µs 8.30 ms
 ";
     assert_eq!(page, expected);
     assert!(
-        include_str!("../../../README.md").contains(expected),
+        include_str!("../../../../README.md").contains(expected),
         "the README shows this page"
     );
 }
@@ -490,7 +498,7 @@ fn members_of_a_pool_are_named_by_their_addresses() {
     let mut document = healthy();
     for source in &mut document.sources {
         "pool.ntp.org".clone_into(&mut source.name);
-        "pool".clone_into(&mut source.mode);
+        source.mode = SourceMode::Pool;
     }
 
     let page = render(&document, STATUS, 80);
@@ -540,7 +548,7 @@ fn the_rest_is_shown_with_verbose() {
         "Error bound ",
         "Serving time on",
         "St: stratum.",
-        "Handing out keys",
+        "Serving NTS keys",
     ] {
         assert!(
             long.contains(part) && !short.contains(part),
@@ -570,8 +578,8 @@ fn faults_of_key_establishment_are_shown_without_verbose() {
 #[test]
 fn words_of_the_inside_are_not_for_people() {
     let mut document = healthy();
-    document.system.discipline.name = "estimate".into();
-    document.system.discipline.state = "measuring-frequency".into();
+    document.system.discipline.name = DisciplineName::Estimate;
+    document.system.discipline.state = DisciplineState::MeasuringFrequency;
     document.system.accumulated_steps_s = 0.0;
     for page in [STATUS, VERBOSE, Page::Sources] {
         let text = render(&document, page, 80);
@@ -642,7 +650,7 @@ fn a_large_offset_that_is_watched_says_when_the_clock_is_set() {
     let page = render(&document, STATUS, 80);
     assert!(
         page.starts_with(
-            "NOT synchronised: the clock is 300 s behind;\n  it will be set in 212 s unless"
+            "NOT synchronized: the clock is 300 s behind;\n  it will be set in 212 s unless"
         ),
         "{page}"
     );
@@ -672,7 +680,7 @@ fn a_source_over_ipv6_is_the_reference_by_its_name_and_not_by_a_hash() {
 #[test]
 fn names_from_outside_neither_break_lines_nor_reach_the_terminal() {
     let names = [
-        "evil\nSynchronised: all is well".to_owned(),
+        "evil\nSynchronized: all is well".to_owned(),
         "\u{1b}[2J\u{1b}[1;1H".to_owned(),
         "x".repeat(500),
         "名".repeat(300),
@@ -705,9 +713,9 @@ fn names_from_outside_neither_break_lines_nor_reach_the_terminal() {
         for width in [40, 60, 80] {
             for page in [STATUS, VERBOSE, Page::Sources] {
                 let text = render(&document, page, width);
-                assert!(text.starts_with("NOT synchronised:"), "{text}");
+                assert!(text.starts_with("NOT synchronized:"), "{text}");
                 assert!(
-                    !text.lines().any(|line| line.starts_with("Synchronised")),
+                    !text.lines().any(|line| line.starts_with("Synchronized")),
                     "{text}"
                 );
                 for line in text.lines() {

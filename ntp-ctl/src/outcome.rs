@@ -1,0 +1,28 @@
+//! The exit status.
+
+use std::process::ExitCode;
+
+/// The exit status of the program. Usage errors end it with 2, which is clap's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The clock is synchronized, or served unsynchronized as configured; the configuration is
+    /// valid; the server was measured.
+    Fine,
+    /// The configuration is not valid, or the command failed otherwise.
+    Failed,
+    /// The daemon could not be reached.
+    Unreachable,
+    /// The daemon says that the clock is not synchronized.
+    NotSynchronized,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Failed => 1,
+            Outcome::Unreachable => 3,
+            Outcome::NotSynchronized => 4,
+        })
+    }
+}
