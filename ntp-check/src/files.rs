@@ -49,7 +49,7 @@ fn leap_seconds(path: &Path, now: i64) -> Option<Finding> {
     let until = ntp_ke::utc(table.expires());
     if now >= table.expires() {
         return Some(Finding::warning(
-            format!("`leap-seconds-file`: {shown} has expired at {until}"),
+            format!("`leap-seconds-file`: {shown} expired at {until}"),
             HELP,
         ));
     }

@@ -46,13 +46,13 @@ pub(crate) fn nobody(host: &str) -> Option<NoHost> {
     let ip = host.parse::<IpAddr>().ok()?.to_canonical();
     let nobody = |what: &str, help| {
         Some(NoHost::new(
-            format!("`{host}` is {what}; no single server can answer there"),
+            format!("`{host}` is {what}, not the address of one server"),
             help,
         ))
     };
     match ip {
         _ if ip.is_unspecified() => {
-            nobody("the address of any host", "write the address of the server")
+            nobody("the unspecified address", "write the address of the server")
         }
         _ if ip.is_multicast() => nobody("a multicast address", "write the address of one server"),
         IpAddr::V4(Ipv4Addr::BROADCAST) => {

@@ -17,7 +17,7 @@ fn plain(host: &str) -> &str {
 }
 
 pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
-    const HELP: &str = "name another server, or remove this section: the same clock asked twice counts twice in every vote";
+    const HELP: &str = "name another server, or remove this section: the same clock would count twice in every vote";
     for (index, source) in sources.iter().enumerate() {
         let kind = &source.value.kind;
         let mut earlier = sources
@@ -27,7 +27,7 @@ pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
         let Some(same) = earlier.find(|earlier| same_clock(earlier, kind)) else {
             continue;
         };
-        let message = format!("`{}` is a source already", same.address());
+        let message = format!("`{}` is already a source", same.address());
         match (same, kind) {
             // One session with a server is all that there is to have.
             (SourceKind::Nts { .. }, SourceKind::Nts { .. }) => {
@@ -95,7 +95,7 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         .filter(|minimum| minimum.value > usable)
     {
         let message = format!(
-            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronised",
+            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronized",
             minimum.value,
             if usable == 1 { "is" } else { "are" },
         );
@@ -105,8 +105,8 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
     }
     if usable < OUTVOTING {
         let message = match usable {
-            1 => "with one source, a wrong one is believed",
-            _ => "with two sources, a wrong one cannot be told from the right one",
+            1 => "with one source, a wrong time cannot be detected",
+            _ => "with two sources, a falseticker can be detected but not identified",
         };
         report.warning_anywhere(
             message,
@@ -122,7 +122,7 @@ fn without_nts(demands: &Demands, report: &mut Report) {
         .as_ref()
         .filter(|policy| policy.value == Authentication::Require);
     if let Some(policy) = required {
-        let message = "`authentication` is `require`, and no source has NTS: the clock would never be synchronised";
+        let message = "`authentication` is `require`, and no source has NTS: the clock would never be synchronized";
         report.error(
             &policy.span,
             message,
@@ -135,7 +135,7 @@ fn without_nts(demands: &Demands, report: &mut Report) {
         .filter(|policy| policy.value == FirstTime::Single)
     {
         let message =
-            "`first-time-from` has no effect: it is about certificates, and no source has NTS";
+            "`first-time-from` has no effect: it concerns certificates, and no source has NTS";
         report.warning(
             &policy.span,
             message,
@@ -156,7 +156,7 @@ fn no_sources(config: &Config, report: &mut Report) {
     } else if config.synchronization.settings.local_stratum == Stratum::UNSYNCHRONIZED {
         let help = "add a [[source]]; or, if this clock is right by other means, write local-stratum = 10 in [synchronization]";
         report.warning_anywhere(
-            "without a source, the servers answer that they are not synchronised",
+            "without a source, the servers answer that they are not synchronized",
             help,
         );
     }

@@ -89,7 +89,7 @@ mod tests {
         assert!(
             refused
                 .to_string()
-                .ends_with("no single server can answer there; write the address of the server")
+                .ends_with("not the address of one server; write the address of the server")
         );
         assert!(
             host("ntp://x", NTP_PORT)

@@ -42,7 +42,7 @@ pub(crate) fn tell_ports(
                         has the same keys";
             report.error(
                 &server.span,
-                "an `[[nts-ke-server]]`, but no `[[server]]` that knows its keys",
+                "an `[[nts-ke-server]]` without a `[[server]]` that has its keys",
                 help,
             );
         } else if server.value.ntp_port.is_none() {
@@ -53,13 +53,13 @@ pub(crate) fn tell_ports(
 
 /// The port that is told; `None` for the usual one, and for one that is not known yet.
 fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
-    const HELP: &str = "write `ntp-port` with the port that clients are to ask";
+    const HELP: &str = "write `ntp-port` with the NTP port for clients";
     match ports {
         [] | [0 | NTP_PORT] => None,
         [port] => Some(*port),
         several if several.contains(&NTP_PORT) => {
             let message =
-                "the `[[server]]` sections have several ports; clients are told to ask port 123";
+                "the `[[server]]` sections have several ports; clients are directed to port 123";
             report.warning(at, message, HELP);
             None
         }
@@ -113,7 +113,7 @@ pub(crate) fn keys(
         let help =
             "add an [[nts-ke-server]], or remove `require-nts` to answer without authentication";
         let message =
-            "`require-nts` leaves no client to be answered: no `[[nts-ke-server]]` hands out keys";
+            "`require-nts` would refuse every client: no `[[nts-ke-server]]` hands out keys";
         report.warning(&server.span, message, help);
     }
 }

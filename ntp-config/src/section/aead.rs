@@ -24,7 +24,7 @@ pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAl
     let named = list(fields, KEY, report, |value, report| {
         let algorithm = algorithm(value, report)?;
         if seen.contains(&algorithm) {
-            let help = "remove one of them; the order tells which one is wanted most";
+            let help = "remove one of them; their order is the order of preference";
             report.error(
                 &value.span,
                 format!("{algorithm} is in `{KEY}` twice"),
@@ -38,7 +38,7 @@ pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAl
         return AeadAlgorithm::ALL.to_vec();
     };
     if empty {
-        let help = "name at least AES-SIV-CMAC-256, which everybody has, or remove this line";
+        let help = "name at least AES-SIV-CMAC-256, which every NTS implementation supports, or remove this line";
         report.error(&named.span, format!("`{KEY}` names no algorithm"), help);
     }
     named.value
@@ -83,7 +83,7 @@ fn unknown(text: &str, guess: Option<&str>) -> BadText {
         .join(", ");
     let help = format!("possible here: {}, or their numbers {ids}", listed(&NAMES));
     BadText::new(
-        format!("`{text}` is no AEAD algorithm that we have{guess}"),
+        format!("`{text}` is not a supported AEAD algorithm{guess}"),
         help,
     )
 }

@@ -52,7 +52,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     let frequency = fields.signed("virtual-frequency", LARGEST_FREQUENCY, report);
     let kept_by_another = kept_by_another(&mut fields, mode, report);
     let other_clock = (
-        "this version steers the system's clock only",
+        "this version disciplines only the system clock",
         "remove this line",
     );
     refuse(&mut fields, "clock", other_clock, report);
@@ -62,7 +62,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     );
     refuse(&mut fields, "interface", other_interface, report);
     let why =
-        "the kernel's software timestamps are used wherever it gives them, and hardware ones never";
+        "the kernel's software timestamps are used where available, hardware timestamps never";
     no_effect(&mut fields, "timestamp-mode", why, report);
     fields.finish(report);
     ClockSection {

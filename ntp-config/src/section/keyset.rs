@@ -44,12 +44,12 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
     fields.finish(report);
     if let Some(at) = at.filter(|_| cookie_life(&keyset) < EIGHT_COOKIES) {
         let message = format!(
-            "cookies may be of no use after {} s",
+            "cookies may expire after {} s",
             cookie_life(&keyset).as_secs()
         );
         let help = format!(
-            "make `key-rotation-interval` times `stale-key-count` at least {}, or clients that ask seldom must fetch new \
-             keys again and again",
+            "make `key-rotation-interval` times `stale-key-count` at least {}, or clients with long poll intervals must \
+             repeat key establishment",
             EIGHT_COOKIES.as_secs()
         );
         report.warning(&at, message, help);

@@ -17,7 +17,7 @@ pub(super) fn refuse(root: &mut Fields, report: &mut Report) {
         };
         report.error(
             &entry.key.span,
-            format!("`{key}`: this version does not speak CSPTP"),
+            format!("`{key}`: this version does not support CSPTP"),
             "remove the section",
         );
     }

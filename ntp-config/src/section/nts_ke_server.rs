@@ -125,7 +125,7 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
     } else if host.host.contains('%') {
         report.error(
             &text.span,
-            "an interface of this machine means nothing to clients",
+            "clients cannot use an interface of this machine",
             HELP,
         );
     }
@@ -139,14 +139,14 @@ fn versions(fields: &mut Fields, report: &mut Report) {
         match number {
             3 => report.error(
                 &value.span,
-                "version 3 has no NTS",
+                "version 3 does not support NTS",
                 "write [4] or remove this line",
             ),
             5 => {
                 let help = "remove the 5; no keys are handed out for that version";
                 report.warning(
                     &value.span,
-                    "version 5 has no effect: this version speaks no NTPv5",
+                    "version 5 has no effect: this version does not support NTPv5",
                     help,
                 );
             }
@@ -168,14 +168,15 @@ fn versions(fields: &mut Fields, report: &mut Report) {
 /// Keys of ntpd-rs for servers behind a pool of servers with NTS.
 fn keys_for_pools(fields: &mut Fields, report: &mut Report) {
     if let Some(entry) = fields.take_foreign("longlived-connections") {
-        let message = "`longlived-connections` has no effect: only pools of servers with NTS keep connections open";
+        let message = "`longlived-connections` has no effect: only NTS pools keep connections open";
         report.warning(&entry.key.span, message, "remove this line");
     }
     let Some(entry) = fields.take_foreign("accepted-pool-authentication-tokens") else {
         return;
     };
     if !entry.value.value.is_empty_array() {
-        let message = "`accepted-pool-authentication-tokens`: this version takes no part in pools of servers with NTS";
+        let message =
+            "`accepted-pool-authentication-tokens`: this version does not support NTS pools";
         report.error(
             &entry.key.span,
             message,

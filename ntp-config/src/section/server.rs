@@ -149,8 +149,8 @@ fn filter(
     if key == "allowlist" && blocks.value.is_empty() {
         report.warning(
             &blocks.span,
-            "an empty `allowlist` lets nobody in",
-            "name whom to answer, or remove the list",
+            "an empty `allowlist` refuses every client",
+            "list the clients to answer, or remove the list",
         );
     }
     Some((blocks.value.into_iter().collect(), action))
@@ -203,7 +203,7 @@ fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
             let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above 0, or remove them";
             report.warning(
                 &idle.span,
-                "there is no rate limit, because the other key of it is 0",
+                "rate limiting is off, because its other key is 0",
                 help,
             );
         }
@@ -226,10 +226,10 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
     let numbers = list(fields, "accept-ntp-versions", report, |value, report| {
         let number = integer(value, "accept-ntp-versions", 1..=5, report)?.value;
         if number == 5 {
-            let help = "remove the 5; requests of that version stay unanswered";
+            let help = "remove the 5; requests of that version are not answered";
             report.warning(
                 &value.span,
-                "version 5 has no effect: this version speaks no NTPv5",
+                "version 5 has no effect: this version does not support NTPv5",
                 help,
             );
         }

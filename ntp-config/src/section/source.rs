@@ -39,13 +39,13 @@ pub(crate) const SOURCE: Section = Section {
 /// has grown by 1.5 s at 15 ppm (RFC 5905 §7.2 PHI), which is MAXDIST.
 const LONGEST: (i64, &str) = (
     15,
-    "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised",
+    "the error bound grows by 1 s in 2^16 s, so one lost reply would leave the clock unsynchronized",
 );
 /// The same for intervals that a start may begin with, while the rate of the clock is not known:
 /// 175 ppm over 2¹³ s are 1.4 s.
 const LONGEST_AT_START: (i64, &str) = (
     12,
-    "as long as the rate of the clock is not known, it may drift by more than a second until the next reply",
+    "while the frequency of the clock is not known, it may drift by more than a second until the next reply",
 );
 
 pub(crate) const POLL_LIMITS: Section = Section {
@@ -168,7 +168,7 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
         Mode::Pool => {}
         Mode::Nts => refuse_all(
             &["count", "ignore"],
-            "only a pool has it, and pools are without NTS",
+            "only a pool has it, and pools have no NTS",
             SEVERAL_NTS,
         ),
         _ => refuse_all(
@@ -191,7 +191,7 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
         };
         report.error(
             &entry.key.span,
-            "`nts`: whether a source has NTS is said by its `mode`",
+            "`nts`: the `mode` sets whether a source has NTS",
             help,
         );
     }
@@ -215,7 +215,7 @@ const SEVERAL_NTS: &str = "write one [[source]] with mode = \"nts\" for each of 
 const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)> {
     Some(match mode {
         Mode::Server | Mode::Pool | Mode::Nts => return None,
-        Mode::NtsPool => ("this version has no pools of servers with NTS", SEVERAL_NTS),
+        Mode::NtsPool => ("this version does not support NTS pools", SEVERAL_NTS),
         Mode::Sock => (
             "this version has no reference clocks, such as gpsd's socket",
             "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
@@ -225,7 +225,7 @@ const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)>
             "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
         ),
         Mode::Csptp => (
-            "this version does not speak CSPTP",
+            "this version does not support CSPTP",
             "write mode = \"nts\" or mode = \"server\" if the host speaks NTP as well",
         ),
     })
@@ -260,7 +260,7 @@ fn read_address(
         if host.port.is_some() {
             report.error(
                 &port.span,
-                "the port is said twice",
+                "the port is given twice",
                 "remove `port` or the port at the end of `address`",
             );
         }
@@ -380,17 +380,21 @@ fn version(fields: &mut Fields, mode: Mode, report: &mut Report) -> Option<Versi
         Value::String(word) if word == "auto" => {
             report.warning(
                 &entry.value.span,
-                "`ntp-version` \"auto\" means 4: this version speaks no NTPv5",
+                "`ntp-version` \"auto\" means 4: this version does not support NTPv5",
                 help,
             );
             Some(Version::V4)
         }
         Value::Integer(3) if mode == Mode::Nts => {
-            report.error(&entry.value.span, "version 3 has no NTS", help);
+            report.error(&entry.value.span, "version 3 does not support NTS", help);
             None
         }
         Value::Integer(5) => {
-            report.error(&entry.value.span, "this version speaks no NTPv5", help);
+            report.error(
+                &entry.value.span,
+                "this version does not support NTPv5",
+                help,
+            );
             None
         }
         Value::String(_) => {

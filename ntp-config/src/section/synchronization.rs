@@ -312,7 +312,7 @@ fn algorithm(fields: &mut Fields, report: &mut Report) {
     };
     let keys: Vec<&str> = tuned.iter().map(|(key, _)| *key).collect();
     let message = format!(
-        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, and the clock is disciplined by another one here",
+        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, which this daemon does not use",
         crate::suggest::listed(&keys),
         if keys.len() == 1 { "has" } else { "have" },
         if keys.len() == 1 {

@@ -40,10 +40,10 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
         .filter(|system| !own && !system.value)
     {
         let help = "name the file of at least one authority in `certificate-authority`, or remove this line; \
-                    `pinned-keys` come on top of a valid chain";
+                    `pinned-keys` do not replace a valid chain";
         report.error(
             &system.span,
-            "with `system-authorities = false` alone no certificate is believed",
+            "with `system-authorities = false` alone, no certificate is trusted",
             help,
         );
     }
@@ -131,12 +131,12 @@ pub(super) fn check_host(host: &Located<&str>, trust: &Trust, report: &mut Repor
     if host.value.contains('%') {
         report.error(
             &host.span,
-            "no certificate can name an address together with an interface",
+            "a certificate cannot name an address with an interface",
             HELP,
         );
     } else if host.value.parse::<IpAddr>().is_ok() && trust.certificate_authorities.is_empty() {
         let message = format!(
-            "`{}` is an IP address, and few certificates are made out for one",
+            "`{}` is an IP address, and few certificates name one",
             host.value
         );
         report.warning(&host.span, message, HELP);

@@ -116,36 +116,36 @@ impl std::fmt::Display for Cause {
             Self::NameNotResolved { name, error } => {
                 write!(f, "the name {name} cannot be resolved ({error}); check its spelling and the resolver")
             }
-            Self::NoUsableAddress { name } => write!(f, "the name {name} has no address that a server can have"),
+            Self::NoUsableAddress { name } => write!(f, "the name {name} has no usable address"),
             Self::NotOfFamily { name, family } => write!(f, "{name} has no {family} address"),
-            Self::NotAHostName { name } => write!(f, "{name} is no name that a certificate can be for"),
-            Self::TimedOut { after } => write!(f, "no answer within {:.1} s", after.as_secs_f64()),
+            Self::NotAHostName { name } => write!(f, "{name} is not a host name that a certificate can name"),
+            Self::TimedOut { after } => write!(f, "no reply within {:.1} s", after.as_secs_f64()),
             Self::Refused => {
-                f.write_str("connection refused: nothing listens there, or a firewall says so; is the port right?")
+                f.write_str("connection refused; check the port and the firewalls")
             }
             Self::Unreachable(error) => write!(f, "the host cannot be reached ({error})"),
             Self::Reset => f.write_str(
-                "the other side broke the connection off; it may have too many connections, or a firewall interferes",
+                "the server reset the connection; it may have too many connections, or a firewall may interfere",
             ),
-            Self::Closed => f.write_str("the other side closed the connection without an answer"),
-            Self::Network(error) => write!(f, "the network failed ({error})"),
-            Self::NotTls => f.write_str("what answers there does not speak TLS; is the port right?"),
-            Self::TlsVersion => f.write_str("the server does not speak TLS 1.3, without which there is no NTS"),
+            Self::Closed => f.write_str("the server closed the connection without a reply"),
+            Self::Network(error) => write!(f, "network error ({error})"),
+            Self::NotTls => f.write_str("the server does not speak TLS; check the port"),
+            Self::TlsVersion => f.write_str("the server does not support TLS 1.3, which NTS requires"),
             Self::Alert { name } => {
-                write!(f, "the server refused with the TLS alert `{name}`")?;
+                write!(f, "the server sent the TLS alert `{name}`")?;
                 f.write_str(match name.as_str() {
-                    "handshake_failure" => ": it has no parameters in common with us, such as TLS 1.3",
+                    "handshake_failure" => ": no parameters in common, such as TLS 1.3",
                     "unrecognized_name" => ": it does not serve this name",
-                    "certificate_required" => ": it wants a certificate of ours, which NTS does not provide for",
-                    "internal_error" => ": the fault is its own",
+                    "certificate_required" => ": it requires a client certificate, which NTS does not use",
+                    "internal_error" => ": the error is the server's own",
                     _ => "",
                 })
             }
-            Self::Tls(error) => write!(f, "TLS failed ({error})"),
+            Self::Tls(error) => write!(f, "TLS error ({error})"),
             Self::Certificate(fault) => fault.fmt(f),
             Self::NoAlpn => f.write_str(
-                "the server speaks TLS, but not NTS key establishment (it did not agree to the protocol ntske/1); is the \
-                 port right?",
+                "the server speaks TLS but not NTS key establishment (it did not accept the protocol ntske/1); check the \
+                 port",
             ),
             Self::Records(error) => error.fmt(f),
         }

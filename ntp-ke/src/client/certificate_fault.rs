@@ -155,51 +155,50 @@ impl std::fmt::Display for CertificateFault {
         match self {
             Self::NotYetValid { not_before, judged_at } => write!(
                 f,
-                "the certificate is not yet valid: it begins at {}, and it was judged as of {}; which of the two is wrong, \
-                 our clock or the certificate?",
+                "the certificate is not yet valid: it is valid from {}, and it was checked for {}; either our clock is \
+                 behind, or the certificate is wrong",
                 utc(*not_before),
                 utc(*judged_at)
             ),
             Self::Expired { not_after, judged_at } => write!(
                 f,
-                "the certificate has expired: it ended at {}, and it was judged as of {}; either the server needs a new \
-                 one, or our clock is ahead",
+                "the certificate expired at {}, and it was checked for {}; either the server needs a new one, or our \
+                 clock is ahead",
                 utc(*not_after),
                 utc(*judged_at)
             ),
             Self::UnknownIssuer { self_issued: true, .. } => f.write_str(
-                "the certificate is signed by itself; to believe it nevertheless, name its file in \
-                 certificate-authority",
+                "the certificate is self-signed; to trust it, name its file in certificate-authority",
             ),
             Self::UnknownIssuer { issuer, .. } => write!(
                 f,
-                "no trusted authority has issued the certificate; the last of its chain is by `{issuer}`: is that the \
-                 whole chain, and is its authority in certificate-authority?"
+                "no trusted authority issued the certificate; the last one of the chain was issued by `{issuer}`: check \
+                 that the chain is complete and that its authority is in certificate-authority"
             ),
             Self::WrongName { expected, names } if names.is_empty() => {
-                write!(f, "the certificate is not for {expected}: it names no host at all")
+                write!(f, "the certificate is not for {expected}: it names no host")
             }
             Self::WrongName { expected, names } => {
                 write!(f, "the certificate is not for {expected}: it is for {}", listed(names))
             }
             Self::PinnedKeyMismatch { key_sha256: Some(key) } => write!(
                 f,
-                "the certificate is valid, but no key in its chain is one of pinned-keys; the server's own is {}",
+                "the certificate is valid, but no key of its chain is in pinned-keys; the key of the server is {}",
                 hex(key)
             ),
             Self::PinnedKeyMismatch { key_sha256: None } => {
-                f.write_str("the certificate is valid, but no key in its chain is one of pinned-keys")
+                f.write_str("the certificate is valid, but no key of its chain is in pinned-keys")
             }
             Self::WrongPurpose => {
-                f.write_str("the certificate is not for servers (serverAuth is missing in its purposes)")
+                f.write_str("the certificate is not for servers (it lacks the purpose serverAuth)")
             }
             Self::Authority => f.write_str(
-                "the server presents the certificate of an authority as its own (it is marked CA:TRUE); if that is \
-                 intended, name this very certificate in certificate-authority",
+                "the server presents the certificate of an authority as its own (CA:TRUE); if that is intended, name \
+                 this certificate in certificate-authority",
             ),
-            Self::BadSignature => f.write_str("a signature of the certificate is wrong"),
+            Self::BadSignature => f.write_str("a signature of the certificate is invalid"),
             Self::Malformed => f.write_str("the certificate is malformed"),
-            Self::Other(why) => write!(f, "the certificate cannot be used: {why}"),
+            Self::Other(why) => write!(f, "the certificate is not valid: {why}"),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Accepting {
             _ if self.stop.is_told() => {}
             Ok((stream, from)) => {
                 if self.trouble.take().is_some() {
-                    tracing::info!("connections for key establishment are accepted again");
+                    tracing::info!("NTS-KE connections are accepted again");
                 }
                 self.admit(stream, from);
             }
@@ -157,8 +157,8 @@ impl Accepting {
             Some(trouble) => (trouble.pause * 2).min(PAUSES.1),
             None => {
                 tracing::warn!(
-                    "cannot accept connections for key establishment: {error}; trying again until it works. If too many \
-                     files are open, raise the limit (LimitNOFILE=) or lower concurrent-connections"
+                    "cannot accept NTS-KE connections: {error}; retrying. If too many files are open, raise the limit \
+                     (LimitNOFILE=) or lower concurrent-connections"
                 );
                 PAUSES.0
             }

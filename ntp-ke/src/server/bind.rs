@@ -94,8 +94,7 @@ fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
                 .map_err(|_| error)?;
             tracing::warn!(
                 %address,
-                "no interface has this address yet (see `ip address`); keys for NTS will be established there as soon as one \
-                 has"
+                "no interface has this address yet (see `ip address`); the NTS-KE server is available there as soon as one has it"
             );
             Ok(())
         }
@@ -118,7 +117,7 @@ impl KeBindError {
         let (ip, port) = (self.address.ip(), self.address.port());
         Some(match self.error.kind() {
             io::ErrorKind::AddrInUse => format!(
-                "port {port} is in use: another server of NTS (chronyd, ntpd) may be running; stop it or choose another \
+                "port {port} is in use: another NTS-KE server (chronyd, ntpd) may be running; stop it or choose another \
                  port in [[nts-ke-server]]"
             ),
             io::ErrorKind::PermissionDenied if port < 1024 => format!(

@@ -129,16 +129,14 @@ impl CertificateStore {
                     .map(|own| crate::utc(own.validity.not_after))
                     .unwrap_or_default();
                 let file = self.files.certificate_chain.display();
-                tracing::info!(
-                    "the certificate in {file} was read again and serves from now on; it is valid until {until}"
-                );
+                tracing::info!("the certificate in {file} was reloaded; it is valid until {until}");
                 self.current.store(Arc::new(pair));
                 watch.error = None;
                 Ok(())
             }
             Err(error) => {
                 tracing::error!(
-                    "the new certificate cannot be used, so the old one goes on serving: {error}"
+                    "the new certificate cannot be used, the old one stays in service: {error}"
                 );
                 watch.error = Some(error.to_string());
                 Err(error)

@@ -75,7 +75,7 @@ impl Service {
             Ok(end) => end,
             Err(_) => (Outcome::TimedOut, None),
         };
-        tracing::debug!(outcome = %outcome.word(), "key establishment has ended");
+        tracing::debug!(outcome = %outcome.word(), "NTS-KE connection ended");
         self.counters.outcome(&outcome);
         if let Some(stream) = left {
             // If the client does not go, it is cut off.

@@ -29,7 +29,7 @@ pub enum KeyPairError {
         error: io::Error,
     },
     /// The file of certificates is not one.
-    #[error("{} is not a certificate chain: {fault}; it has to be in PEM, the server's own certificate first", path.display())]
+    #[error("{} is not a certificate chain: {fault}; it must be in PEM, the server's own certificate first", path.display())]
     BadChain {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum KeyPairError {
         fault: String,
     },
     /// The file of the private key is not one.
-    #[error("{} is not a private key: {fault}; it has to be in PEM and without a passphrase", path.display())]
+    #[error("{} is not a private key: {fault}; it must be in PEM and without a passphrase", path.display())]
     BadKey {
         /// The file.
         path: PathBuf,
@@ -46,8 +46,8 @@ pub enum KeyPairError {
     },
     /// The two do not belong together.
     #[error(
-        "the private key in {} is not that of the first certificate in {}; the server's own certificate has to come first, \
-         and both have to be renewed together",
+        "the private key in {} does not belong to the first certificate in {}; put the server's own certificate first, and \
+         renew both files together",
         private_key.display(), certificate_chain.display()
     )]
     Mismatch {
@@ -184,7 +184,7 @@ fn doubts(chain: &[CertificateFacts], now: i64) -> Vec<String> {
         return doubts;
     };
     if own.names.is_empty() {
-        doubts.push("the certificate names no host, so no client will believe it".to_owned());
+        doubts.push("the certificate names no host, so no client will accept it".to_owned());
     }
     for certificate in chain {
         let (begin, end) = (
@@ -198,13 +198,13 @@ fn doubts(chain: &[CertificateFacts], now: i64) -> Vec<String> {
         };
         if now > end {
             doubts.push(format!(
-                "the certificate{whose} has expired at {}; renew it",
+                "the certificate{whose} expired at {}; renew it",
                 crate::utc(end)
             ));
         } else if now < begin {
             let begin = crate::utc(begin);
             doubts.push(format!(
-                "the certificate{whose} is not valid before {begin}; is it too new, or is our clock behind?"
+                "the certificate{whose} is not valid before {begin}; our clock may be behind"
             ));
         }
     }

@@ -63,7 +63,9 @@ impl Seat {
         match care.asked.map(|asked| asked + PATIENCE) {
             Some(due) if now < due => return Some(due),
             Some(_) if !self.has_answered.load(Ordering::Relaxed) => {
-                tracing::debug!("handshakes get no processor; others go to the thread in reserve");
+                tracing::debug!(
+                    "a handshake worker gets no processor time; new connections go to the reserve worker"
+                );
                 *care = Care {
                     asked: None,
                     shunned_until: Some(now + SHUNNED),

@@ -68,7 +68,7 @@ fn a_signal_makes_a_renewed_certificate_be_shown_at_once() {
     renew(&scene);
     daemon.process().hang_up();
 
-    daemon.process().wait_for_line("was read again", PROMPTLY);
+    daemon.process().wait_for_line("was reloaded", PROMPTLY);
     assert_ne!(shown(&scene, addresses), first);
     daemon
         .process()

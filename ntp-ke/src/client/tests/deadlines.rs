@@ -25,7 +25,7 @@ async fn timed_out(world: &World, stage: Stage) -> Failure {
         let took = started.elapsed();
         assert_eq!(failure.word(), "timed-out", "{failure}");
         assert!(
-            failure.to_string().contains("no answer within "),
+            failure.to_string().contains("no reply within "),
             "{failure}"
         );
         assert!((deadline..deadline + TOLERANCE).contains(&took), "{took:?}");
