@@ -34,6 +34,7 @@ mod fields;
 mod leap_seconds;
 mod load;
 mod raw;
+mod sanitize;
 mod section;
 mod suggest;
 pub mod text;
@@ -49,3 +50,4 @@ pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};
 pub use load::{Loaded, for_pools, load, parse_str};
 /// Part of [`Trust`].
 pub use ntp_proto::nts::AeadAlgorithm;
+pub use sanitize::sanitize;

@@ -23,7 +23,6 @@
 mod certificate;
 pub mod client;
 mod date;
-mod harmless;
 mod pem;
 mod provider;
 mod regular_file;

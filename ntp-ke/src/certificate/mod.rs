@@ -6,9 +6,9 @@ mod name;
 mod public_key;
 
 use crate::date;
-use crate::harmless::harmless;
 use crate::provider::sha256;
 use der::{Reader, tag};
+use ntp_config::sanitize;
 use ntp_proto::source::Validity;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -45,8 +45,8 @@ impl CertificateFacts {
     pub fn from_der(certificate: &[u8]) -> Option<Self> {
         let fields = Fields::read(certificate)?;
         Some(Self {
-            subject: harmless(&name::text(fields.subject), MAX_NAME_LENGTH),
-            issuer: harmless(&name::text(fields.issuer), MAX_NAME_LENGTH),
+            subject: sanitize(&name::text(fields.subject), MAX_NAME_LENGTH),
+            issuer: sanitize(&name::text(fields.issuer), MAX_NAME_LENGTH),
             names: fields.alternative_names().unwrap_or_default(),
             validity: fields.validity,
             key: public_key::kind(fields.public_key),
@@ -123,7 +123,7 @@ impl<'a> Fields<'a> {
 /// A host name or an address (RFC 5280 §4.2.1.6); other kinds of names do not matter to us.
 fn general_name(kind: u8, name: &[u8]) -> Option<String> {
     match kind {
-        tag::CONTEXT_2_PRIMITIVE => Some(harmless(&String::from_utf8_lossy(name), MAX_NAME_LENGTH)),
+        tag::CONTEXT_2_PRIMITIVE => Some(sanitize(&String::from_utf8_lossy(name), MAX_NAME_LENGTH)),
         tag::CONTEXT_7_PRIMITIVE => {
             let v4 = || <[u8; 4]>::try_from(name).map(|octets| Ipv4Addr::from(octets).to_string());
             let v6 = || <[u8; 16]>::try_from(name).map(|octets| Ipv6Addr::from(octets).to_string());

@@ -1,10 +1,10 @@
 //! From addresses to a TLS session with a server that is believed and speaks NTS.
 
-use super::cause::Cause;
 use super::connector::Connector;
 use super::failure::{Fault, Stage};
+use super::failure_reason::Cause;
 use super::look_up::in_turns;
-use super::tls_fault;
+use super::tls_failure;
 use super::verifier::{CertificateTime, Presented};
 use crate::provider::ALPN;
 use rustls::pki_types::ServerName;
@@ -134,7 +134,7 @@ impl Attempt<'_> {
             let stream = tls.connect(self.name.clone(), stream).await;
             stream.map_err(|error| {
                 let presented = verifier.presented();
-                let (stage, cause) = tls_fault::from_stream(Stage::Tls, &error, &presented);
+                let (stage, cause) = tls_failure::from_stream(Stage::Tls, &error, &presented);
                 Fault {
                     certificate: presented.facts,
                     ..Fault::new(stage, cause)
@@ -167,6 +167,6 @@ pub(super) fn name_in_certificate(host: &str) -> Result<ServerName<'static>, Cau
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     let name = ServerName::try_from(bare.to_owned());
     name.map_err(|_| Cause::NotAHostName {
-        name: crate::harmless::harmless(host, 120),
+        name: ntp_config::sanitize(host, 120),
     })
 }

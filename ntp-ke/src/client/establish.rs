@@ -1,11 +1,11 @@
 //! One establishment from the look-up to the keys.
 
 use super::attempt::{Attempt, Deadline, Session, name_in_certificate};
-use super::cause::Cause;
 use super::connector::Connector;
 use super::failure::{Failure, Fault, Stage};
+use super::failure_reason::Cause;
 use super::look_up::{Family, look_up, same_family_first};
-use super::tls_fault;
+use super::tls_failure;
 use super::verifier::CertificateTime;
 use crate::certificate::CertificateFacts;
 use ntp_config::{HostPort, NTP_PORT};
@@ -172,7 +172,7 @@ async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, C
         stream, presented, ..
     } = session;
     let broken =
-        |error: &io::Error| Fault::from(tls_fault::from_stream(Stage::Records, error, presented));
+        |error: &io::Error| Fault::from(tls_failure::from_stream(Stage::Records, error, presented));
     let mut client = KeClient::new(connector.algorithms());
     stream
         .write_all(&client.request())
@@ -204,7 +204,7 @@ async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, C
     });
     match keys {
         Ok(keys) => Ok((reply, keys)),
-        Err(error) => Err(Fault::from(tls_fault::from_tls(
+        Err(error) => Err(Fault::from(tls_failure::from_tls(
             Stage::Records,
             &error,
             presented,

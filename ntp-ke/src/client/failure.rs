@@ -1,6 +1,6 @@
 //! How far an establishment came, and why not further.
 
-use super::cause::Cause;
+use super::failure_reason::Cause;
 use crate::certificate::CertificateFacts;
 use ntp_config::HostPort;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! From names to addresses.
 
-use super::cause::Cause;
-use crate::harmless::harmless;
+use super::failure_reason::Cause;
+use ntp_config::sanitize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The most addresses of one name that are kept.
@@ -48,10 +48,10 @@ pub async fn look_up(
     port: u16,
     family: Option<Family>,
 ) -> Result<Vec<SocketAddr>, Cause> {
-    let name = || harmless(host, MAX_TEXT);
+    let name = || sanitize(host, MAX_TEXT);
     let found = tokio::net::lookup_host((host, port)).await;
     let found = found.map_err(|error| {
-        let error = harmless(&error.to_string(), MAX_TEXT);
+        let error = sanitize(&error.to_string(), MAX_TEXT);
         Cause::NameNotResolved {
             name: name(),
             error,

@@ -31,22 +31,22 @@
 
 mod attempt;
 mod authorities;
-mod cause;
-mod certificate_fault;
+mod certificate_reason;
 mod connector;
 mod establish;
 mod failure;
+mod failure_reason;
 mod look_up;
-mod tls_fault;
+mod tls_failure;
 mod verifier;
 
 pub use attempt::MAX_ATTEMPTS;
 pub use authorities::TrustError;
-pub use cause::Cause;
-pub use certificate_fault::CertificateFault;
+pub use certificate_reason::CertificateFault;
 pub use connector::Connector;
 pub use establish::{Established, TlsFacts, establish};
 pub use failure::{Failure, Stage};
+pub use failure_reason::Cause;
 pub use look_up::{Family, MAX_ADDRESSES, in_turns, look_up};
 pub use verifier::CertificateTime;
 

@@ -1,7 +1,7 @@
 //! Judging a server's certificates at a time that need not be that of the machine's clock.
 
 use super::authorities::Authorities;
-use super::certificate_fault::{PinnedKeyMismatch, is_authority_as_server};
+use super::certificate_reason::{PinnedKeyMismatch, is_authority_as_server};
 use crate::certificate::{CertificateFacts, Fields};
 use crate::provider::sha256;
 use ntp_proto::source::Validity;

@@ -1,13 +1,13 @@
 //! Accepting, within the limits, whatever the system's mood. No handshake runs on the thread that
 //! does this.
 
-use super::bind::Limits;
-use super::certificate_store::CertificateStore;
-use super::clients::{Client, OverLimit};
+use super::certificates::CertificateStore;
 use super::connection::{Outcome, Service};
 use super::guests::Guests;
-use super::seat::{Place, Seats};
+use super::limits::{Client, OverLimit};
+use super::listener::Limits;
 use super::stop::Stop;
+use super::workers::{Place, Seats};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

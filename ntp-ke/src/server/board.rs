@@ -1,6 +1,6 @@
 //! What a listening address shows of itself.
 
-use super::certificate_store::{CertificateStatus, CertificateStore};
+use super::certificates::{CertificateStatus, CertificateStore};
 use super::counters::{Counters, KeServerStats};
 use std::net::SocketAddr;
 use std::sync::Arc;

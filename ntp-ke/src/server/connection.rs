@@ -1,6 +1,6 @@
 //! One connection from its acceptance to its end.
 
-use super::certificate_store::CertificateStore;
+use super::certificates::CertificateStore;
 use super::counters::Counters;
 use crate::provider::ALPN;
 use arc_swap::ArcSwap;

@@ -1,7 +1,7 @@
 //! What has happened to clients. Each connection is counted once, when it is over or refused.
 
-use super::clients::OverLimit;
 use super::connection::Outcome;
+use super::limits::OverLimit;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The words of [`KeError`](ntp_proto::nts::KeError) that a server can give, and that of our own

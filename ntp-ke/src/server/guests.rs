@@ -1,9 +1,9 @@
 //! The connections that are open, counted where they come in and where they end, which are
 //! different threads.
 
-use super::bind::Limits;
-use super::clients::{Client, Clients, OverLimit};
 use super::counters::Counters;
+use super::limits::{Client, Clients, OverLimit};
+use super::listener::Limits;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The book of one listening address. Its lock is taken twice per connection, and never by who

@@ -1,11 +1,11 @@
 //! Starting and stopping the thread that accepts.
 
 use super::accept::Accepting;
-use super::bind::KeListener;
 use super::board::KeBoard;
-use super::certificate_store::CertificateStore;
+use super::certificates::CertificateStore;
 use super::connection::Service;
 use super::counters::Counters;
+use super::listener::KeListener;
 use super::pool::KePool;
 use super::priority;
 use super::stop::Stop;

@@ -26,28 +26,28 @@
 //! Nothing that a client does is logged above `debug`; it is counted ([`KeServerStats`]).
 
 mod accept;
-mod bind;
 mod board;
-mod certificate_store;
-mod clients;
+mod certificates;
 mod connection;
 mod counters;
-mod ended;
+mod fingerprint;
 mod guests;
 mod handle;
 mod key_pair;
+mod lifecycle;
+mod limits;
+mod listener;
 mod pool;
 mod priority;
-mod seat;
-mod stamp;
 mod stop;
+mod workers;
 
-pub use bind::{KeBindError, KeListener};
 pub use board::KeBoard;
-pub use certificate_store::{CertificateStatus, CertificateStore};
+pub use certificates::{CertificateStatus, CertificateStore};
 pub use counters::KeServerStats;
 pub use handle::{KeServerHandle, KeStartError};
 pub use key_pair::{KeyPairError, check_key_pair};
+pub use listener::{KeBindError, KeListener};
 pub use pool::KePool;
 
 #[cfg(test)]

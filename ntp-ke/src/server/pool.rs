@@ -1,9 +1,9 @@
 //! The threads that handshakes run on.
 
-use super::ended::Ended;
 use super::handle::KeStartError;
+use super::lifecycle::Ended;
 use super::priority;
-use super::seat::{Seat, Seats};
+use super::workers::{Seat, Seats};
 use crate::provider::provider;
 use std::io;
 use std::num::NonZeroUsize;

@@ -5,7 +5,7 @@
 //! was 1.2 times that of silence when these had the policy SCHED_IDLE, 3.5 times with a niceness of
 //! 19, and 7 times with 10. But beside a thread that never sleeps SCHED_IDLE leaves some ten
 //! handshakes a second, and a niceness of 10 some five hundred; and the policy cannot be taken back
-//! without privileges. So there are threads of both kinds, and [`seat`](super::seat) chooses.
+//! without privileges. So there are threads of both kinds, and [`seat`](super::workers) chooses.
 
 /// setpriority(2)
 const NICENESS: i32 = 10;

@@ -3,7 +3,8 @@
 
 /// The text with everything escaped that is not plainly visible, and cut after about `most`
 /// characters.
-pub(crate) fn harmless(text: &str, most: usize) -> String {
+#[must_use]
+pub fn sanitize(text: &str, most: usize) -> String {
     let mut plain = String::new();
     for (written, character) in text.chars().enumerate() {
         if written == most {
@@ -25,7 +26,7 @@ mod tests {
     #[test]
     fn ordinary_text_stays_as_it_is() {
         assert_eq!(
-            harmless("Zürich's \"time\" <a.example>", 100),
+            sanitize("Zürich's \"time\" <a.example>", 100),
             "Zürich's \"time\" <a.example>"
         );
     }
@@ -33,14 +34,14 @@ mod tests {
     #[test]
     fn what_could_fool_a_reader_is_escaped() {
         assert_eq!(
-            harmless("a\x1b[31m\n\u{202e}b\\", 100),
+            sanitize("a\x1b[31m\n\u{202e}b\\", 100),
             "a\\u{1b}[31m\\n\\u{202e}b\\\\"
         );
     }
 
     #[test]
     fn long_text_is_cut() {
-        assert_eq!(harmless("abcdef", 3), "abc…");
-        assert_eq!(harmless("abc", 3), "abc");
+        assert_eq!(sanitize("abcdef", 3), "abc…");
+        assert_eq!(sanitize("abc", 3), "abc");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::verifier::Presented;
 use crate::date::utc;
-use crate::harmless::harmless;
+use ntp_config::sanitize;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
@@ -95,7 +95,7 @@ impl CertificateFault {
                     .is_some_and(|own| presented.facts.len() == 1 && own.is_self_issued()),
             },
             CertificateError::NotValidForNameContext { expected, .. } => Self::WrongName {
-                expected: harmless(&expected.to_str(), MAX_TEXT),
+                expected: sanitize(&expected.to_str(), MAX_TEXT),
                 names: own.map(|own| own.names.clone()).unwrap_or_default(),
             },
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
@@ -109,7 +109,7 @@ impl CertificateFault {
                 }
             }
             error if is_authority_as_server(error) => Self::Authority,
-            other => Self::Other(harmless(&other.to_string(), MAX_TEXT)),
+            other => Self::Other(sanitize(&other.to_string(), MAX_TEXT)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What went wrong, at whichever stage.
 
-use super::certificate_fault::CertificateFault;
+use super::certificate_reason::CertificateFault;
 use super::look_up::Family;
 use ntp_proto::nts::KeError;
 use std::io;

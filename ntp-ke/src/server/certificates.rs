@@ -1,7 +1,7 @@
 //! The certificate chain and private key in service, and their renewal.
 
+use super::fingerprint::Stamp;
 use super::key_pair::{Files, KeyPair, KeyPairError};
-use super::stamp::Stamp;
 use crate::certificate::CertificateFacts;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;

@@ -1,10 +1,10 @@
 //! From the errors of TLS to a stage and a cause.
 
-use super::cause::Cause;
-use super::certificate_fault::CertificateFault;
+use super::certificate_reason::CertificateFault;
 use super::failure::Stage;
+use super::failure_reason::Cause;
 use super::verifier::Presented;
-use crate::harmless::harmless;
+use ntp_config::sanitize;
 use rustls::{AlertDescription, Error, PeerIncompatible, PeerMisbehaved};
 use std::io;
 
@@ -58,7 +58,7 @@ pub(super) fn from_tls(stage: Stage, error: &Error, presented: &Presented) -> (S
         Error::InvalidMessage(_) if stage == Stage::Tls && presented.facts.is_empty() => {
             (stage, Cause::NotTls)
         }
-        other => (stage, Cause::Tls(harmless(&other.to_string(), MAX_TEXT))),
+        other => (stage, Cause::Tls(sanitize(&other.to_string(), MAX_TEXT))),
     }
 }
 
