@@ -3,7 +3,7 @@
 use super::document::{Facts, unix_date};
 use crate::ke_servers::KeServiceBoard;
 use crate::key_ring::KeyFacts;
-use ntp_ke::server::KeBoard;
+use ntp_ke::server::KeServerStatus;
 use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
     SourceReason,
@@ -148,7 +148,7 @@ pub(super) fn ke_server(service: &KeServiceBoard) -> NtsKeServerFacts {
     }
 }
 
-fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
+fn running(board: &KeServerStatus, connection_limit: usize) -> NtsKeServerFacts {
     let (stats, status) = (board.stats(), board.certificate());
     let otherwise = [
         ("over-limit-total", stats.over_limit_total),

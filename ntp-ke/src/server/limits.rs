@@ -1,15 +1,29 @@
-//! Who has how many connections.
+//! The limits on open connections, in total and per client, and the count of those that are open.
 
+use super::counters::Counters;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, all of whose
-/// addresses one host can have.
+/// The limits of one listening address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ConnectionLimits {
+    /// The most open connections.
+    pub(super) total: usize,
+    /// The most open connections of one [`Client`].
+    pub(super) per_client: usize,
+    /// The longest life of a connection, from its acceptance to its end.
+    pub(super) timeout: Duration,
+}
+
+/// The unit of the limit per client: an IPv4 address, or an IPv6 network of 64 bits, because one
+/// host can have all addresses of such a network.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Client(IpAddr);
 
 impl Client {
-    /// An IPv4 address in IPv6's clothes is an IPv4 address.
+    /// The client at `address`. An IPv4-mapped address counts as IPv4.
     pub(super) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(v6) => {
@@ -21,7 +35,7 @@ impl Client {
     }
 }
 
-/// Which limit stands against one more connection.
+/// The limit that refuses one more connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OverLimit {
     Total,
@@ -29,7 +43,7 @@ pub(super) enum OverLimit {
 }
 
 impl OverLimit {
-    /// For the log, after "too many connections".
+    /// The end of a log message that begins with "too many connections".
     pub(super) const fn in_words(self) -> &'static str {
         match self {
             Self::Total => "in all",
@@ -38,22 +52,17 @@ impl OverLimit {
     }
 }
 
-/// The connections that are open. It has as many entries as there are connections at most.
+/// The numbers of open connections. It has at most as many entries as there are connections.
 #[derive(Debug, Default)]
-pub(super) struct Clients {
+struct ConnectionCounts {
     open: HashMap<Client, usize>,
     total: usize,
 }
 
-impl Clients {
-    /// Takes a place in.
-    pub(super) fn enter(
-        &mut self,
-        client: Client,
-        total: usize,
-        per_client: usize,
-    ) -> Result<(), OverLimit> {
-        // Whoever has too many is told so even when there are too many in total.
+impl ConnectionCounts {
+    fn add(&mut self, client: Client, total: usize, per_client: usize) -> Result<(), OverLimit> {
+        // The client's own limit comes first, so that the counters name it even when both are
+        // reached.
         if self
             .open
             .get(&client)
@@ -69,8 +78,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Gives a place back.
-    pub(super) fn leave(&mut self, client: Client) {
+    fn remove(&mut self, client: Client) {
         if let Some(open) = self.open.get_mut(&client) {
             *open -= 1;
             self.total -= 1;
@@ -79,9 +87,74 @@ impl Clients {
             }
         }
     }
+}
 
-    pub(super) const fn total(&self) -> usize {
-        self.total
+/// The open connections of one listening address. They begin on the accepting thread and end on
+/// the handshake workers; the lock is taken twice per connection, and never by a thread that
+/// serves NTP.
+#[derive(Debug)]
+pub(super) struct OpenConnections {
+    limits: ConnectionLimits,
+    counters: Arc<Counters>,
+    counts: Mutex<ConnectionCounts>,
+    closed: Condvar,
+}
+
+/// The permit of one open connection. It is dropped when the connection ends, fails or is aborted,
+/// and then no longer counts.
+#[derive(Debug)]
+pub(super) struct ConnectionPermit {
+    connections: Arc<OpenConnections>,
+    client: Client,
+}
+
+impl OpenConnections {
+    pub(super) fn new(limits: ConnectionLimits, counters: Arc<Counters>) -> Self {
+        Self {
+            limits,
+            counters,
+            counts: Mutex::default(),
+            closed: Condvar::new(),
+        }
+    }
+
+    /// Counts one more connection of `client`.
+    ///
+    /// # Errors
+    /// Returns the limit that refuses it.
+    pub(super) fn admit(
+        connections: &Arc<Self>,
+        client: Client,
+    ) -> Result<ConnectionPermit, OverLimit> {
+        let limits = connections.limits;
+        let mut counts = connections.counts();
+        counts.add(client, limits.total, limits.per_client)?;
+        connections.counters.open(counts.total);
+        Ok(ConnectionPermit {
+            connections: Arc::clone(connections),
+            client,
+        })
+    }
+
+    /// Waits until no connection is open.
+    pub(super) fn wait_until_none(&self) {
+        let closed = self
+            .closed
+            .wait_while(self.counts(), |counts| counts.total > 0);
+        drop(closed.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn counts(&self) -> MutexGuard<'_, ConnectionCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        let mut counts = self.connections.counts();
+        counts.remove(self.client);
+        self.connections.counters.open(counts.total);
+        self.connections.closed.notify_all();
     }
 }
 
@@ -106,24 +179,21 @@ mod tests {
     }
 
     #[test]
-    fn both_limits_hold_and_places_come_back() {
-        let mut clients = Clients::default();
-        assert_eq!(clients.enter(client("192.0.2.1"), 3, 2), Ok(()));
-        assert_eq!(clients.enter(client("192.0.2.1"), 3, 2), Ok(()));
+    fn both_limits_hold_and_closed_connections_count_no_longer() {
+        let mut counts = ConnectionCounts::default();
+        assert_eq!(counts.add(client("192.0.2.1"), 3, 2), Ok(()));
+        assert_eq!(counts.add(client("192.0.2.1"), 3, 2), Ok(()));
         assert_eq!(
-            clients.enter(client("192.0.2.1"), 3, 2),
+            counts.add(client("192.0.2.1"), 3, 2),
             Err(OverLimit::Client)
         );
-        assert_eq!(clients.enter(client("192.0.2.2"), 3, 2), Ok(()));
-        assert_eq!(
-            clients.enter(client("192.0.2.3"), 3, 2),
-            Err(OverLimit::Total)
-        );
-        clients.leave(client("192.0.2.1"));
-        assert_eq!(clients.enter(client("192.0.2.3"), 3, 2), Ok(()));
+        assert_eq!(counts.add(client("192.0.2.2"), 3, 2), Ok(()));
+        assert_eq!(counts.add(client("192.0.2.3"), 3, 2), Err(OverLimit::Total));
+        counts.remove(client("192.0.2.1"));
+        assert_eq!(counts.add(client("192.0.2.3"), 3, 2), Ok(()));
         for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.9"] {
-            clients.leave(client(address));
+            counts.remove(client(address));
         }
-        assert!(clients.total() == 0 && clients.open.is_empty());
+        assert!(counts.total == 0 && counts.open.is_empty());
     }
 }

@@ -107,7 +107,7 @@ impl Served {
     }
 
     pub(super) fn stats(&self) -> KeServerStats {
-        self.handle.board().stats()
+        self.handle.status().stats()
     }
 
     /// Waits until the counters are so.
