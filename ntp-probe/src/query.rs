@@ -7,7 +7,7 @@ use crate::manner::Manner;
 use crate::options::Options;
 use crate::series::{Series, series};
 use ntp_config::HostPort;
-use ntp_ke::client::{Cause, Stage, in_turns, look_up};
+use ntp_ke::client::{FailureReason, Stage, in_turns, look_up};
 use ntp_observe::Date;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -66,12 +66,12 @@ pub async fn query(target: &HostPort, options: &Options) -> QueryReport {
 async fn found(target: &HostPort, options: &Options) -> Result<Vec<SocketAddr>, Failure> {
     let looked_up = look_up(&target.host, target.port, options.family);
     let found = tokio::time::timeout(options.timeout, looked_up).await;
-    let found = found.unwrap_or(Err(Cause::TimedOut {
+    let found = found.unwrap_or(Err(FailureReason::TimedOut {
         after: options.timeout,
     }));
     found
         .map(|addresses| in_turns(&addresses))
-        .map_err(|cause| Failure::of_keys(Stage::Dns, &cause))
+        .map_err(|reason| Failure::of_keys(Stage::Dns, &reason))
 }
 
 /// One of `measured` and `error`, and `null` for the other.

@@ -1,89 +1,88 @@
-//! Why a server's certificates were not believed.
+//! The reasons for which a server's certificates are refused.
 
-use super::verifier::Presented;
+use super::presented::Presented;
 use crate::date::utc;
 use ntp_config::sanitize;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
-/// The most characters of a name or a reason of somebody else's.
+/// The most characters of a name or message that comes from outside.
 const MAX_TEXT: usize = 120;
 
 /// The most names of a certificate in a sentence.
 const MAX_NAMES: usize = 5;
 
-/// What is wrong with the certificates of a server. All text is harmless.
+/// The reason for which the certificates of a server are refused. Texts of the peer are sanitized.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CertificateFault {
-    /// It begins later than the time at which it was judged.
+pub enum CertificateReason {
+    /// It is valid only after the time for which it was checked.
     NotYetValid {
         /// Its first second, in seconds of Unix time.
         not_before: i64,
-        /// The time at which it was judged, in seconds of Unix time.
-        judged_at: i64,
+        /// The time for which it was checked, in seconds of Unix time.
+        checked_at: i64,
     },
-    /// It ended before the time at which it was judged.
+    /// It expired before the time for which it was checked.
     Expired {
         /// Its last second, in seconds of Unix time.
         not_after: i64,
-        /// The time at which it was judged, in seconds of Unix time.
-        judged_at: i64,
+        /// The time for which it was checked, in seconds of Unix time.
+        checked_at: i64,
     },
-    /// No authority that we believe has issued it.
+    /// No trusted authority has issued it.
     UnknownIssuer {
-        /// Who has issued the last certificate of the chain.
+        /// The issuer of the last certificate of the chain.
         issuer: String,
-        /// Whether the server's own certificate was issued by itself.
+        /// True if the server's own certificate is self-issued.
         self_issued: bool,
     },
     /// It is for other names.
     WrongName {
-        /// The name that was asked for.
+        /// The requested name.
         expected: String,
-        /// The names that it is for.
+        /// The names in the certificate.
         names: Vec<String>,
     },
-    /// The chain is valid, but has no key that is pinned.
+    /// The chain is valid but holds no pinned key.
     PinnedKeyMismatch {
         /// SHA-256 over the public key of the server's own certificate.
         key_sha256: Option<[u8; 32]>,
     },
     /// It is not for servers.
     WrongPurpose,
-    /// It is one of an authority, and such cannot be a server's own.
+    /// It is the certificate of an authority, which cannot be a server's own.
     Authority,
-    /// A signature in it or with it is wrong.
+    /// A signature of it, or one made with its key, is invalid.
     BadSignature,
-    /// It cannot be read.
+    /// It cannot be parsed.
     Malformed,
-    /// Anything else.
+    /// Another reason, with the library's message.
     Other(String),
 }
 
-/// The chain is valid, but no pinned key is in it: what the verifier tells rustls.
+/// The verifier's error for rustls: the chain is valid but holds no pinned key.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no pinned key")]
 pub(super) struct PinnedKeyMismatch;
 
-/// Says whether a server was refused for no more than that its own certificate is marked as one of
-/// an authority.
+/// True if the only fault is that the server's own certificate is marked as that of an authority.
 pub(super) fn is_authority_as_server(error: &CertificateError) -> bool {
-    // rustls passes on only the name of this one.
+    // rustls passes on only the name of this webpki error.
     matches!(error, CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity")
 }
 
-impl CertificateFault {
-    /// From what rustls says, and what the server has presented.
+impl CertificateReason {
+    /// The reason for an error of rustls about the certificates in `presented`.
     pub(super) fn new(error: &CertificateError, presented: &Presented) -> Self {
         let own = presented.facts.first();
         match error {
             CertificateError::NotValidYetContext { time, not_before } => Self::NotYetValid {
                 not_before: unix(*not_before),
-                judged_at: unix(*time),
+                checked_at: unix(*time),
             },
             CertificateError::ExpiredContext { time, not_after } => Self::Expired {
                 not_after: unix(*not_after),
-                judged_at: unix(*time),
+                checked_at: unix(*time),
             },
             CertificateError::UnknownIssuer => Self::UnknownIssuer {
                 issuer: presented
@@ -113,7 +112,7 @@ impl CertificateFault {
         }
     }
 
-    /// The word by which the outside world knows it; it never changes.
+    /// The stable word for JSON, metrics and logs.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
@@ -135,7 +134,7 @@ fn unix(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Some names, and how many more there are.
+/// The first names, and the number of the others.
 fn listed(names: &[String]) -> String {
     let (shown, more) = names.split_at_checked(MAX_NAMES).unwrap_or((names, &[]));
     let shown = shown.join(", ");
@@ -150,22 +149,22 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-impl std::fmt::Display for CertificateFault {
+impl std::fmt::Display for CertificateReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotYetValid { not_before, judged_at } => write!(
+            Self::NotYetValid { not_before, checked_at } => write!(
                 f,
                 "the certificate is not yet valid: it is valid from {}, and it was checked for {}; either our clock is \
                  behind, or the certificate is wrong",
                 utc(*not_before),
-                utc(*judged_at)
+                utc(*checked_at)
             ),
-            Self::Expired { not_after, judged_at } => write!(
+            Self::Expired { not_after, checked_at } => write!(
                 f,
                 "the certificate expired at {}, and it was checked for {}; either the server needs a new one, or our \
                  clock is ahead",
                 utc(*not_after),
-                utc(*judged_at)
+                utc(*checked_at)
             ),
             Self::UnknownIssuer { self_issued: true, .. } => f.write_str(
                 "the certificate is self-signed; to trust it, name its file in certificate-authority",
@@ -198,7 +197,7 @@ impl std::fmt::Display for CertificateFault {
             ),
             Self::BadSignature => f.write_str("a signature of the certificate is invalid"),
             Self::Malformed => f.write_str("the certificate is malformed"),
-            Self::Other(why) => write!(f, "the certificate is not valid: {why}"),
+            Self::Other(reason) => write!(f, "the certificate is not valid: {reason}"),
         }
     }
 }

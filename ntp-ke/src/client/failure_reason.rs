@@ -1,74 +1,74 @@
-//! What went wrong, at whichever stage.
+//! The reasons for which an establishment fails, at any stage.
 
-use super::certificate_reason::CertificateFault;
-use super::look_up::Family;
+use super::certificate_reason::CertificateReason;
+use super::family::Family;
 use ntp_proto::nts::KeError;
 use std::io;
 use std::time::Duration;
 
-/// Why an establishment came to nothing. All text is harmless.
+/// The reason for which an establishment failed. Texts of the peer and the system are sanitized.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Cause {
-    /// The resolver knows no address of this name, or does not answer.
+pub enum FailureReason {
+    /// The resolver has no address for the name, or does not answer.
     NameNotResolved {
         /// The name.
         name: String,
-        /// What the resolver said.
+        /// The resolver's message.
         error: String,
     },
-    /// The name has addresses, but none that a server can have.
+    /// The name has no address that a server can have.
     NoUsableAddress {
         /// The name.
         name: String,
     },
-    /// The name has addresses, but none of the family that was asked for.
+    /// The name has no address of the requested family.
     NotOfFamily {
         /// The name.
         name: String,
         /// The family.
         family: Family,
     },
-    /// What was asked for cannot stand in a certificate.
+    /// The requested name cannot be in a certificate.
     NotAHostName {
         /// The name.
         name: String,
     },
-    /// The time was up.
+    /// The deadline passed.
     TimedOut {
-        /// How long the stage, or what was left for it, has lasted at most.
+        /// The time that was left for the stage.
         after: Duration,
     },
-    /// Nobody listens at the port.
+    /// The host refused the connection.
     Refused,
-    /// There is no way to the host.
+    /// The host or network is unreachable; with the system's message.
     Unreachable(String),
-    /// The other side has broken the connection off.
+    /// The server reset the connection.
     Reset,
-    /// The other side has closed the connection in the midst of it.
+    /// The server closed the connection too early.
     Closed,
-    /// Any other error of the network.
+    /// Another network error, with the system's message.
     Network(String),
-    /// What came is not TLS.
+    /// The server's octets are not TLS.
     NotTls,
     /// The server does not speak TLS 1.3.
     TlsVersion,
-    /// The server has refused with an alert.
+    /// The server sent a TLS alert.
     Alert {
         /// Its name in RFC 8446 §6, or its number.
         name: String,
     },
-    /// The server does TLS in a way that cannot be followed.
+    /// Another TLS error, with the library's message.
     Tls(String),
-    /// The certificates are not believed.
-    Certificate(CertificateFault),
-    /// The server speaks TLS, but not NTS key establishment.
+    /// The certificates were refused.
+    Certificate(CertificateReason),
+    /// The server speaks TLS but not NTS key establishment.
     NoAlpn,
-    /// The records of the server.
+    /// The server's NTS-KE records are an error, or cannot be used.
     Records(KeError),
 }
 
-impl Cause {
-    /// From an error of a socket.
+impl FailureReason {
+    /// The reason for an error of a socket.
     pub(super) fn network(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {
@@ -79,13 +79,13 @@ impl Cause {
             | Kind::NetworkUnreachable
             | Kind::NetworkDown
             | Kind::AddrNotAvailable => Self::Unreachable(error.to_string()),
-            // The kernel's own patience, about two minutes.
+            // The kernel's own timeout, about two minutes.
             Kind::TimedOut => Self::Unreachable(error.to_string()),
             _ => Self::Network(error.to_string()),
         }
     }
 
-    /// The word by which the outside world knows it; it never changes.
+    /// The stable word for JSON, metrics and logs.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
@@ -103,14 +103,14 @@ impl Cause {
             Self::TlsVersion => "tls-version",
             Self::Alert { .. } => "tls-alert",
             Self::Tls(_) => "tls-error",
-            Self::Certificate(fault) => fault.word(),
+            Self::Certificate(reason) => reason.word(),
             Self::NoAlpn => "no-alpn",
             Self::Records(error) => error.word(),
         }
     }
 }
 
-impl std::fmt::Display for Cause {
+impl std::fmt::Display for FailureReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NameNotResolved { name, error } => {
@@ -142,7 +142,7 @@ impl std::fmt::Display for Cause {
                 })
             }
             Self::Tls(error) => write!(f, "TLS error ({error})"),
-            Self::Certificate(fault) => fault.fmt(f),
+            Self::Certificate(reason) => reason.fmt(f),
             Self::NoAlpn => f.write_str(
                 "the server speaks TLS but not NTS key establishment (it did not accept the protocol ntske/1); check the \
                  port",

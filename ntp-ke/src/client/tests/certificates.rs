@@ -1,7 +1,7 @@
 //! Which certificates are believed.
 
 use super::peer::{NAME, PATIENCE, World, everything, tls};
-use crate::client::{Cause, CertificateFault, CertificateTime, Connector, Failure, Stage};
+use crate::client::{CertificateReason, CertificateTime, Connector, Failure, FailureReason, Stage};
 use crate::provider::ALPN;
 use crate::test_certificates::{Authority, Identity, NOW, YEARS, params, write};
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd};
@@ -180,8 +180,8 @@ async fn a_named_certificate_is_not_believed_without_its_key() {
     world.grant_with(config, everything());
     let failure = world.establish().await.unwrap_err();
     assert_eq!(
-        failure.cause,
-        Cause::Certificate(CertificateFault::BadSignature),
+        failure.reason,
+        FailureReason::Certificate(CertificateReason::BadSignature),
         "{failure}"
     );
 }
@@ -218,8 +218,8 @@ async fn another_certificate_of_an_authority_is_no_servers_own() {
     let (world, _folder) = world_naming(&shown, &named).await;
     let failure = world.establish().await.unwrap_err();
     assert_eq!(
-        failure.cause,
-        Cause::Certificate(CertificateFault::Authority)
+        failure.reason,
+        FailureReason::Certificate(CertificateReason::Authority)
     );
     assert!(
         failure

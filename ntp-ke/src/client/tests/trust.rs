@@ -149,5 +149,8 @@ fn to_believe_nobody_is_refused() {
         system_authorities: false,
         ..Trust::default()
     };
-    assert!(matches!(Connector::new(&trust), Err(TrustError::Nobody)));
+    assert!(matches!(
+        Connector::new(&trust),
+        Err(TrustError::NoAuthorities)
+    ));
 }
