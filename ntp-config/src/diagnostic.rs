@@ -1,5 +1,6 @@
 //! Errors and warnings that point at the file and say how to mend it.
 
+use crate::sanitize::{is_printable, sanitize};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,26 +21,6 @@ pub(crate) struct Span {
     pub(crate) file: usize,
     /// Octets of the file's text.
     pub(crate) range: Range<usize>,
-}
-
-/// Text of a file in a message: cut, and without characters that could control a terminal.
-struct Shown<'t>(&'t str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars().take(LONGEST_MESSAGE) {
-            if c.is_control() {
-                write!(f, "{}", c.escape_debug())?;
-            } else {
-                write!(f, "{c}")?;
-            }
-        }
-        if self.0.chars().nth(LONGEST_MESSAGE).is_some() {
-            write!(f, "…")
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// A value and where it stands.
@@ -106,10 +87,10 @@ impl Excerpt {
             column: column + 1,
             text: shown
                 .map(|c| {
-                    if c.is_control() && c != '\t' {
-                        '\u{fffd}'
-                    } else {
+                    if c == '\t' || is_printable(c) {
                         c
+                    } else {
+                        '\u{fffd}'
                     }
                 })
                 .collect(),
@@ -168,7 +149,11 @@ impl Problem {
     }
 
     fn render(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
-        writeln!(f, "{severity}: {}", Shown(&self.message))?;
+        writeln!(
+            f,
+            "{severity}: {}",
+            sanitize(&self.message, LONGEST_MESSAGE)
+        )?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "{excerpt}")?;
         }

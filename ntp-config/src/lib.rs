@@ -50,4 +50,4 @@ pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};
 pub use load::{Loaded, for_pools, load, parse_str};
 /// Part of [`Trust`].
 pub use ntp_proto::nts::AeadAlgorithm;
-pub use sanitize::sanitize;
+pub use sanitize::{is_printable, sanitize};

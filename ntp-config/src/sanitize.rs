@@ -1,22 +1,30 @@
-//! Text of a peer's, made harmless: no control characters, no escape sequences, no reversed
-//! writing, and not too long.
+//! Text from outside, such as files and peers, made safe to print.
 
-/// The text with everything escaped that is not plainly visible, and cut after about `most`
-/// characters.
+/// The text with every character escaped that is not [printable](is_printable), and cut after
+/// `most` characters.
 #[must_use]
 pub fn sanitize(text: &str, most: usize) -> String {
-    let mut plain = String::new();
-    for (written, character) in text.chars().enumerate() {
-        if written == most {
-            plain.push('…');
+    let mut safe = String::new();
+    for (place, character) in text.chars().enumerate() {
+        if place == most {
+            safe.push('…');
             break;
         }
-        match character {
-            '"' | '\'' => plain.push(character),
-            other => plain.extend(other.escape_debug()),
+        if is_printable(character) {
+            safe.push(character);
+        } else {
+            safe.extend(character.escape_debug());
         }
     }
-    plain
+    safe
+}
+
+/// True if the character is visible by itself and leaves its surroundings alone. Not printable are
+/// control characters, line breaks, changes of the writing direction, combining marks, and blanks
+/// other than U+0020.
+#[must_use]
+pub fn is_printable(character: char) -> bool {
+    matches!(character, '"' | '\'' | '\\') || character.escape_debug().len() == 1
 }
 
 #[cfg(test)]
@@ -25,17 +33,15 @@ mod tests {
 
     #[test]
     fn ordinary_text_stays_as_it_is() {
-        assert_eq!(
-            sanitize("Zürich's \"time\" <a.example>", 100),
-            "Zürich's \"time\" <a.example>"
-        );
+        let text = "Zürich's \"time\" <a.example> C:\\ntp";
+        assert_eq!(sanitize(text, 100), text);
     }
 
     #[test]
     fn what_could_fool_a_reader_is_escaped() {
         assert_eq!(
-            sanitize("a\x1b[31m\n\u{202e}b\\", 100),
-            "a\\u{1b}[31m\\n\\u{202e}b\\\\"
+            sanitize("a\x1b[31m\n\u{202e}b\u{200b}", 100),
+            "a\\u{1b}[31m\\n\\u{202e}b\\u{200b}"
         );
     }
 

@@ -6,9 +6,7 @@ use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, string, wrong_kind};
 use crate::raw::Value;
 use crate::text::BadText;
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use data_encoding::{BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -22,12 +20,6 @@ pub(super) const KEYS: [&str; 4] = [
 
 /// The octets of a SHA-256.
 const HASH_LENGTH: usize = 32;
-
-/// Base64 as people copy it: with or without the signs that fill up its end (RFC 4648 §3.2).
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
     let own = fields
@@ -106,22 +98,15 @@ pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
 }
 
 fn hexadecimal(digits: &str) -> Option<[u8; HASH_LENGTH]> {
-    let digits: Vec<u8> = digits
-        .chars()
-        .map(|c| c.to_digit(16)?.try_into().ok())
-        .collect::<Option<_>>()?;
-    let octets: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
-        .collect();
-    (digits.len() == 2 * HASH_LENGTH)
-        .then_some(octets)?
-        .try_into()
-        .ok()
+    let octets = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+    octets.try_into().ok()
 }
 
+/// Base64 with or without padding (RFC 4648 §3.2).
 fn base64(text: &str) -> Option<[u8; HASH_LENGTH]> {
-    BASE64.decode(text).ok()?.try_into().ok()
+    let unpadded = text.strip_suffix('=').unwrap_or(text);
+    let octets = BASE64_NOPAD.decode(unpadded.as_bytes()).ok()?;
+    octets.try_into().ok()
 }
 
 /// Says that a certificate will hardly be valid for this host; whether there is an authority of

@@ -2,6 +2,7 @@
 
 use super::presented::Presented;
 use crate::date::utc;
+use data_encoding::HEXLOWER;
 use ntp_config::sanitize;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
@@ -145,10 +146,6 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 impl std::fmt::Display for CertificateReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -183,7 +180,7 @@ impl std::fmt::Display for CertificateReason {
             Self::PinnedKeyMismatch { key_sha256: Some(key) } => write!(
                 f,
                 "the certificate is valid, but no key of its chain is in pinned-keys; the key of the server is {}",
-                hex(key)
+                HEXLOWER.encode(key)
             ),
             Self::PinnedKeyMismatch { key_sha256: None } => {
                 f.write_str("the certificate is valid, but no key of its chain is in pinned-keys")
