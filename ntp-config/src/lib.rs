@@ -25,6 +25,7 @@
 )]
 
 mod address;
+mod bad_text;
 mod checks;
 mod config;
 mod diagnostic;

@@ -75,7 +75,7 @@ pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
                     settings: SourceConfig::default(),
                 });
             }
-            Err(reason) => report.error_anywhere(reason.message, reason.help),
+            Err(reason) => report.error_anywhere(reason.message(), reason.help()),
         }
     }
     checks::whole(&config, &Demands::default(), &mut report);

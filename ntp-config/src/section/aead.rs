@@ -1,11 +1,10 @@
 //! `aead-algorithms`, of the sources with NTS and of the servers of key establishment.
 
-use super::list;
+use crate::bad_text::BadText;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, wrong_kind};
 use crate::raw::Value;
 use crate::suggest::{listed, nearest};
-use crate::text::BadText;
 use ntp_proto::nts::AeadAlgorithm;
 
 const KEY: &str = "aead-algorithms";
@@ -21,7 +20,7 @@ pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAl
         .peek(KEY)
         .is_some_and(|entry| entry.value.value.is_empty_array());
     let mut seen = Vec::new();
-    let named = list(fields, KEY, report, |value, report| {
+    let named = fields.list(KEY, report, |value, report| {
         let algorithm = algorithm(value, report)?;
         if seen.contains(&algorithm) {
             let help = "remove one of them; their order is the order of preference";

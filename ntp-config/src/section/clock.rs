@@ -1,6 +1,5 @@
 //! `[clock]`.
 
-use super::{no_effect, refuse};
 use crate::config::{ClockMode, ClockSection};
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Section};
@@ -55,15 +54,15 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
         "this version disciplines only the system clock",
         "remove this line",
     );
-    refuse(&mut fields, "clock", other_clock, report);
+    fields.refuse("clock", other_clock, report);
     let other_interface = (
         "this version takes packets from every interface",
         "remove this line; a [[server]] can be tied to one by its own `interface`",
     );
-    refuse(&mut fields, "interface", other_interface, report);
+    fields.refuse("interface", other_interface, report);
     let why =
         "the kernel's software timestamps are used where available, hardware timestamps never";
-    no_effect(&mut fields, "timestamp-mode", why, report);
+    fields.no_effect("timestamp-mode", why, report);
     fields.finish(report);
     ClockSection {
         mode,

@@ -17,7 +17,7 @@ pub(crate) mod trust;
 
 use crate::checks;
 use crate::config::Config;
-use crate::diagnostic::{Located, Report, Span};
+use crate::diagnostic::{Report, Span};
 use crate::fields::{Fields, Section};
 use crate::raw::Table;
 
@@ -120,43 +120,4 @@ fn section(root: &mut Fields, section: &'static Section, report: &mut Report) ->
     let key = section.name.trim_matches(['[', ']']);
     root.table(section, key, report)
         .unwrap_or(Fields::absent(section))
-}
-
-/// Says that a key is accepted without effect.
-fn no_effect(fields: &mut Fields, key: &'static str, why: &str, report: &mut Report) {
-    if let Some(entry) = fields.take(key) {
-        let message = format!("`{key}` has no effect: {why}");
-        report.warning(&entry.key.span, message, "remove this line");
-    }
-}
-
-/// Refuses a key that ntpd-rs knows and we do not.
-fn refuse(
-    fields: &mut Fields,
-    key: &'static str,
-    (message, help): (&str, &str),
-    report: &mut Report,
-) {
-    if let Some(entry) = fields.take(key) {
-        report.error(&entry.key.span, format!("`{key}`: {message}"), help);
-    }
-}
-
-/// A list in which each item is read on its own; `None` if the key is absent.
-fn list<T>(
-    fields: &mut Fields,
-    key: &'static str,
-    report: &mut Report,
-    mut item: impl FnMut(&Located<crate::raw::Value>, &mut Report) -> Option<T>,
-) -> Option<Located<Vec<T>>> {
-    let items = fields.array(key, report)?;
-    let read: Vec<T> = items
-        .value
-        .iter()
-        .filter_map(|value| item(value, report))
-        .collect();
-    Some(Located {
-        value: read,
-        span: items.span,
-    })
 }

@@ -1,6 +1,6 @@
 //! `[[nts-ke-server]]`.
 
-use super::{aead, file, list, listen};
+use super::{aead, file, listen};
 use crate::address;
 use crate::config::{NTS_KE_PORT, NtsKeServerEntry};
 use crate::diagnostic::{Located, Report};
@@ -110,7 +110,7 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
     let host = match address::host(&text.value) {
         Ok(host) => host,
         Err(reason) => {
-            report.error(&text.span, reason.message, reason.help);
+            report.error(&text.span, reason.message(), reason.help());
             return None;
         }
     };
@@ -120,8 +120,8 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
             "`ntp-server` must not hold a port",
             "write the port as `ntp-port`",
         );
-    } else if let Some(nobody) = address::nobody(&host.host) {
-        report.error(&text.span, nobody.message, HELP);
+    } else if let Some(refusal) = address::not_a_server(&host.host) {
+        report.error(&text.span, refusal.message(), HELP);
     } else if host.host.contains('%') {
         report.error(
             &text.span,
@@ -134,7 +134,7 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
 
 fn versions(fields: &mut Fields, report: &mut Report) {
     const KEY: &str = "accept-ntp-versions";
-    let numbers = list(fields, KEY, report, |value, report| {
+    let numbers = fields.list(KEY, report, |value, report| {
         let number = integer(value, KEY, 3..=5, report)?.value;
         match number {
             3 => report.error(

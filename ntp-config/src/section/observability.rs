@@ -1,6 +1,5 @@
 //! `[observability]`.
 
-use super::no_effect;
 use crate::address;
 use crate::config::{LogLevel, Observability};
 use crate::diagnostic::Report;
@@ -29,8 +28,7 @@ const LONGEST_SOCKET_PATH: usize = 103;
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {
     let defaults = Observability::default();
     for key in ["log-path", "log-path-metrics-exporter"] {
-        no_effect(
-            &mut fields,
+        fields.no_effect(
             key,
             "the log goes to standard error, which systemd keeps in its journal",
             report,

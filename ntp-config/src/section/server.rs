@@ -1,6 +1,6 @@
 //! `[[server]]`.
 
-use super::{list, listen};
+use super::listen;
 use crate::config::{DEFAULT_COALESCING, NTP_PORT, ServerEntry};
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string, wrong_kind};
@@ -140,7 +140,7 @@ fn filter(
         let help = "write it as { filter = [\"192.0.2.0/24\"], action = \"ignore\" }";
         report.error(&span, format!("`{key}` without `filter`"), help);
     }
-    let blocks = list(&mut table, "filter", report, prefix);
+    let blocks = table.list("filter", report, prefix);
     let action = table
         .word("action", &ACTIONS, report)
         .map_or(FilterAction::default(), |action| action.value);
@@ -223,7 +223,7 @@ fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
 }
 
 fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
-    let numbers = list(fields, "accept-ntp-versions", report, |value, report| {
+    let numbers = fields.list("accept-ntp-versions", report, |value, report| {
         let number = integer(value, "accept-ntp-versions", 1..=5, report)?.value;
         if number == 5 {
             let help = "remove the 5; requests of that version are not answered";

@@ -1,6 +1,6 @@
 //! `[source-defaults]` and `[[source]]`.
 
-use super::{list, refuse, trust};
+use super::trust;
 use crate::address;
 use crate::config::{DEFAULT_POOL_COUNT, HostPort, NTP_PORT, NTS_KE_PORT, SourceEntry, SourceKind};
 use crate::diagnostic::{Located, Report};
@@ -162,7 +162,7 @@ fn read_one(
 fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
     let mut refuse_all = |keys: &[&'static str], message, help| {
         keys.iter()
-            .for_each(|key| refuse(fields, key, (message, help), report));
+            .for_each(|key| fields.refuse(key, (message, help), report));
     };
     match mode {
         Mode::Pool => {}
@@ -248,12 +248,12 @@ fn read_address(
     let mut host = match address::host(&text.value) {
         Ok(host) => host,
         Err(reason) => {
-            report.error(&text.span, reason.message, reason.help);
+            report.error(&text.span, reason.message(), reason.help());
             return None;
         }
     };
-    if let Some(nobody) = address::nobody(&host.host) {
-        report.error(&text.span, nobody.message, nobody.help);
+    if let Some(refusal) = address::not_a_server(&host.host) {
+        report.error(&text.span, refusal.message(), refusal.help());
         return None;
     }
     if let Some(port) = port {
@@ -417,7 +417,7 @@ fn pool(fields: &mut Fields, report: &mut Report) -> (usize, Vec<IpAddr>) {
     let count = count
         .and_then(|count| usize::try_from(count.value).ok())
         .unwrap_or(DEFAULT_POOL_COUNT);
-    let ignore = list(fields, "ignore", report, |value, report| {
+    let ignore = fields.list("ignore", report, |value, report| {
         let text = string(value, "ignore", report)?;
         let address = text.value.parse::<IpAddr>().ok();
         if address.is_none() {

@@ -1,11 +1,11 @@
 //! What a `[[source]]` with NTS is held to: certificates, public keys and algorithms.
 
-use super::{aead, file, list};
+use super::{aead, file};
+use crate::bad_text::BadText;
 use crate::config::Trust;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, string, wrong_kind};
 use crate::raw::Value;
-use crate::text::BadText;
 use data_encoding::{BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
             help,
         );
     }
-    let pinned_keys = list(fields, "pinned-keys", report, pinned_key);
+    let pinned_keys = fields.list("pinned-keys", report, pinned_key);
     Trust {
         certificate_authorities: certificate_authorities.unwrap_or_default(),
         system_authorities: system_authorities.is_none_or(|system| system.value),
