@@ -1,4 +1,4 @@
-//! Addresses and interfaces to listen on: whether this machine has them.
+//! Checks that this machine has the addresses and interfaces to listen on.
 
 use crate::Finding;
 use ntp_config::Config;
@@ -31,7 +31,7 @@ pub(crate) fn findings(config: &Config) -> Vec<Finding> {
     addresses.chain(interfaces).collect()
 }
 
-/// Any free port will do to find out, so that a daemon that runs is not in the way.
+/// Binds to a free port, so that a running daemon does not matter.
 fn absent_address(section: &str, listen: SocketAddr) -> Option<Finding> {
     let mut any_port = listen;
     any_port.set_port(0);

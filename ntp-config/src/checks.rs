@@ -1,4 +1,4 @@
-//! What can only be seen from several sections together.
+//! Checks across sections.
 
 pub(crate) mod nts_ke;
 
@@ -11,7 +11,7 @@ use ntp_proto::packet::Stratum;
 /// The fewest sources of which a majority can outvote a false one.
 const OUTVOTING: usize = 3;
 
-/// A host name without the root's dot, which says nothing more.
+/// A host name without its final dot, which makes no difference.
 fn plain(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
@@ -29,7 +29,7 @@ pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
         };
         let message = format!("`{}` is already a source", same.address());
         match (same, kind) {
-            // One session with a server is all that there is to have.
+            // A second NTS association with the same server is never useful.
             (SourceKind::Nts { .. }, SourceKind::Nts { .. }) => {
                 report.error(&source.span, message, HELP);
             }
@@ -38,8 +38,7 @@ pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
     }
 }
 
-/// Whether both lead to the same clock, as far as names tell. Where only one has NTS, its port is
-/// another one.
+/// True if both have the same host name and, unless only one has NTS, the same port.
 fn same_clock(one: &SourceKind, other: &SourceKind) -> bool {
     let is_nts = |kind: &SourceKind| matches!(kind, SourceKind::Nts { .. });
     let ports_match = match (is_nts(one), is_nts(other)) {
@@ -83,7 +82,7 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         without_nts(demands, report);
     }
     let required = config.synchronization.settings.authentication == Authentication::Require;
-    // If none has NTS, that has been reported.
+    // The lack of any source with NTS has been reported.
     let usable = if required && with_nts > 0 {
         with_nts
     } else {
@@ -115,7 +114,7 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
     }
 }
 
-/// Refuses demands on sources with NTS where there is none.
+/// Reports requirements on sources with NTS if there is none.
 fn without_nts(demands: &Demands, report: &mut Report) {
     let required = demands
         .authentication
@@ -146,7 +145,7 @@ fn without_nts(demands: &Demands, report: &mut Report) {
 
 fn no_sources(config: &Config, report: &mut Report) {
     if config.servers.is_empty() && !config.nts_ke_servers.is_empty() {
-        // A host that only hands out keys, for servers of time elsewhere that have the same.
+        // A host that only runs NTS-KE, for NTP servers elsewhere with the same keys.
     } else if config.servers.is_empty() {
         let help = "add a source, such as\n\n            [[source]]\n            mode = \"pool\"\n            address = \"pool.ntp.org\"";
         report.error_anywhere(

@@ -1,4 +1,4 @@
-//! What a file means, what is warned about, and how files are laid over each other.
+//! Accepted files, their warnings, and overlays of files.
 
 use ntp_config::{ClockMode, Loaded, LogLevel, SourceKind, for_pools, load, parse_str};
 use ntp_proto::clock::DisturbanceLimits;

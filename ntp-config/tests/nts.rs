@@ -29,7 +29,7 @@ fn config(text: &str) -> Config {
     loaded.config
 }
 
-/// Everything that is said about a text, be it errors or warnings.
+/// The errors or warnings about a text.
 fn said(text: &str) -> String {
     match parse_str("test.toml", text) {
         Ok(loaded) => loaded

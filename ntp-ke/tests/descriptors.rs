@@ -18,7 +18,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How many descriptors the process may have: more than it needs, and few enough to use them up.
+/// The limit on descriptors of the process: more than it needs, and few enough to use them up.
 const LIMIT: usize = 64;
 
 /// Set in the process with the limit.

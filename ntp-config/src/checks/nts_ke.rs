@@ -1,4 +1,4 @@
-//! The servers of key establishment beside the servers of time whose keys they hand out.
+//! Checks of the NTS-KE servers against the NTP servers whose keys they use.
 
 use crate::config::{Config, NTP_PORT, NtsKeServerEntry, ServerEntry};
 use crate::diagnostic::{Located, Report, Span};
@@ -23,8 +23,8 @@ pub(crate) fn servers(servers: &[Located<NtsKeServerEntry>], report: &mut Report
     }
 }
 
-/// Finds out which port clients are told to ask, where the file does not say it.
-pub(crate) fn tell_ports(
+/// Sets the NTP port in responses where the file does not.
+pub(crate) fn assign_ntp_ports(
     nts_ke_servers: &mut [Located<NtsKeServerEntry>],
     servers: &[Located<ServerEntry>],
     report: &mut Report,
@@ -51,7 +51,7 @@ pub(crate) fn tell_ports(
     }
 }
 
-/// The port that is told; `None` for the usual one, and for one that is not known yet.
+/// The NTP port in responses; `None` for port 123, and for one that the system will choose.
 fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
     const HELP: &str = "write `ntp-port` with the NTP port for clients";
     match ports {
@@ -74,7 +74,7 @@ fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
     }
 }
 
-/// Threads that have nothing to do.
+/// Warns of `[nts-ke]` without any NTS-KE server.
 pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Report) {
     if let Some(nts_ke) = nts_ke.filter(|_| config.nts_ke_servers.is_empty()) {
         let help = "add an [[nts-ke-server]], or remove this section";
@@ -86,14 +86,14 @@ pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Repor
     }
 }
 
-/// Keys that no client gets.
+/// Warns of keys that no client can get.
 pub(crate) fn keys(
     config: &Config,
     keyset: Option<&Span>,
     servers: &[Located<ServerEntry>],
     report: &mut Report,
 ) {
-    // Another host may hand them out if it has the same file.
+    // Another host may run NTS-KE with the same file of keys.
     let shared = config.keyset.key_storage_path.is_some() && !config.servers.is_empty();
     if !config.nts_ke_servers.is_empty() || shared {
         return;

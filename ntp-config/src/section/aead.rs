@@ -1,4 +1,4 @@
-//! `aead-algorithms`, of the sources with NTS and of the servers of key establishment.
+//! The key `aead-algorithms` of sources with NTS and of NTS-KE servers.
 
 use crate::bad_text::BadText;
 use crate::diagnostic::{Located, Report};
@@ -14,7 +14,7 @@ const NAMES: [&str; AeadAlgorithm::ALL.len()] = {
     [a.name(), b.name(), c.name(), d.name()]
 };
 
-/// The algorithms in the order of the file; without the key all that we have, the best first.
+/// Reads the algorithms in the order of the file; without the key, all algorithms, the best first.
 pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAlgorithm> {
     let empty = fields
         .peek(KEY)

@@ -25,10 +25,11 @@ const MODES: [(&str, ClockMode); 4] = [
     ("none", ClockMode::None),
 ];
 
-/// The largest offset of a virtual clock: beyond half an era of NTP its sign would be lost.
+/// The largest offset of a virtual clock in seconds: less than half an NTP era, so that its sign is
+/// kept.
 const LARGEST_OFFSET: f64 = 2_000_000_000.0;
 
-/// The largest rate of a virtual clock, far beyond what any discipline can correct.
+/// The largest frequency offset of a virtual clock in s/s, far beyond any discipline's limit.
 const LARGEST_FREQUENCY: f64 = 0.1;
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
@@ -72,8 +73,8 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     }
 }
 
-/// True if a clock that we do not steer is served all the same. A configuration that sets `mode =
-/// "none"` itself means that another program keeps it.
+/// Reads `kept-by-another-program`: true if a clock that this daemon does not discipline is served.
+/// It is the default for an explicit `mode = "none"`.
 fn kept_by_another(fields: &mut Fields, mode: ClockMode, report: &mut Report) -> bool {
     const KEY: &str = "kept-by-another-program";
     let steered = matches!(mode, ClockMode::System | ClockMode::Virtual);

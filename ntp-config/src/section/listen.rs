@@ -1,11 +1,11 @@
-//! The `listen` of the sections that answer others.
+//! The key `listen` of servers.
 
 use crate::address;
 use crate::diagnostic::{Located, Report};
 use crate::fields::Fields;
 use std::net::SocketAddr;
 
-/// The address and port of a socket; `default_port` is for those that name none.
+/// Reads the address of a socket; without a port it gets `default_port`.
 pub(super) fn read(
     fields: &mut Fields,
     default_port: u16,

@@ -37,7 +37,7 @@ const ROOT: Section = Section {
     ],
 };
 
-/// Every kind of table with the keys that it may hold; the documentation is tested against it.
+/// All kinds of tables with their keys. The documentation is tested against it.
 #[cfg(test)]
 pub(crate) const ALL: [&Section; 16] = [
     &ROOT,
@@ -58,7 +58,7 @@ pub(crate) const ALL: [&Section; 16] = [
     &not_yet::NOT_YET,
 ];
 
-/// Makes the configuration out of the merged files; whether it may be used is in the report.
+/// Reads the configuration from the merged files. It may be used only if the report has no errors.
 pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     let mut root = Fields::new(
         &ROOT,
@@ -103,7 +103,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         checks::sources(&sources, report);
         checks::servers(&servers, report);
         checks::nts_ke::servers(&nts_ke_servers, report);
-        checks::nts_ke::tell_ports(&mut nts_ke_servers, &servers, report);
+        checks::nts_ke::assign_ntp_ports(&mut nts_ke_servers, &servers, report);
         config.nts_ke_servers = nts_ke_servers
             .into_iter()
             .map(|server| server.value)
@@ -115,7 +115,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     config
 }
 
-/// One of the tables at the top, whose key is its name without the brackets.
+/// A table at the top level. Its key is its name without the brackets.
 fn section(root: &mut Fields, section: &'static Section, report: &mut Report) -> Fields {
     let key = section.name.trim_matches(['[', ']']);
     root.table(section, key, report)

@@ -23,21 +23,21 @@ pub(crate) const NTS_KE_SERVER: Section = Section {
     ],
 };
 
-/// Three round trips, one of them after a lost packet, also by way of a satellite.
+/// Enough for three round trips over a satellite, one of them after a lost packet.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The shortest and the longest time in milliseconds that one connection may be given.
+/// The range of the timeout of a connection, in milliseconds.
 const TIMEOUTS: std::ops::RangeInclusive<i64> = 100..=60_000;
 
 const DEFAULT_CONNECTIONS: usize = 512;
 
-/// Enough for the machines behind one router, and few enough that nobody takes all places.
+/// Enough for the machines behind one router, and too few for one client to take all connections.
 const DEFAULT_CONNECTIONS_PER_CLIENT: usize = 16;
 
-/// The most connections at a time that can be asked for.
+/// The largest limit on open connections.
 const MOST_CONNECTIONS: i64 = 65_536;
 
-/// All servers of key establishment, each with the place of its `listen`.
+/// Reads all NTS-KE servers, each with the place of its `listen`.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<NtsKeServerEntry>> {
     let servers = root.tables(&NTS_KE_SERVER, "nts-ke-server", report);
     servers
@@ -103,7 +103,7 @@ fn connections(fields: &mut Fields, report: &mut Report) -> (usize, usize) {
     )
 }
 
-/// What clients are told is a name or an address without a zone (RFC 8915 §4.1.7).
+/// Reads the NTP server of responses: a name, or an address without a zone (RFC 8915 §4.1.7).
 fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
     const HELP: &str = "write a host name or an IP address that every client can reach";
     let text = fields.string("ntp-server", report)?;
@@ -165,7 +165,7 @@ fn versions(fields: &mut Fields, report: &mut Report) {
     }
 }
 
-/// Keys of ntpd-rs for servers behind a pool of servers with NTS.
+/// Reports the keys of ntpd-rs for servers in an NTS pool.
 fn keys_for_pools(fields: &mut Fields, report: &mut Report) {
     if let Some(entry) = fields.take_foreign("longlived-connections") {
         let message = "`longlived-connections` has no effect: only NTS pools keep connections open";

@@ -21,8 +21,8 @@ pub(crate) const OBSERVABILITY: Section = Section {
     ],
 };
 
-/// The longest path of a Unix socket: Linux has 108 octets with a zero at the end (unix(7)), others
-/// have less.
+/// The longest path of a Unix socket in octets. Linux has 108 with the final zero (unix(7)), other
+/// systems have fewer.
 const LONGEST_SOCKET_PATH: usize = 103;
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {

@@ -43,24 +43,23 @@ const ACTIONS: [(&str, FilterAction); 2] = [
 /// The most octets of an interface's name on Linux (IFNAMSIZ without the zero at the end).
 const LONGEST_INTERFACE: usize = 15;
 
-/// The most clients that one rate limiter remembers: what ntp-proto takes.
+/// The largest table of a rate limiter: the limit of ntp-proto.
 const LARGEST_CACHE: i64 = 1 << 24;
 
 /// The longest time between two requests, one day in milliseconds.
 const LONGEST_CUTOFF: i64 = 86_400_000;
 
-/// The most threads of one address; each has a socket, a table of clients and a receive buffer of
-/// its own.
+/// The most threads of one address. Each has its own socket, client table and receive buffer.
 const MOST_WORKERS: i64 = 256;
 
-/// The longest wait for more requests, in microseconds: what a client may see as additional
-/// round-trip time.
+/// The longest wait for more requests, in microseconds, which adds to the round-trip time of
+/// clients.
 const LONGEST_COALESCING: i64 = 1000;
 
-/// The largest burst that a client may be allowed.
+/// The largest burst of one client.
 const LARGEST_BURST: i64 = 1000;
 
-/// All servers, each with the place of its `listen`.
+/// Reads all servers, each with the place of its `listen`.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<ServerEntry>> {
     let servers = root.tables(&SERVER, "server", report);
     servers
@@ -179,8 +178,8 @@ fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
     }
 }
 
-/// A limit is set by any of its keys, and taken away by a `rate-limiting-cache-size` or cutoff of
-/// 0.
+/// Reads the rate limit. Any of its keys enables it, and a `rate-limiting-cache-size` or cutoff of 0
+/// disables it.
 fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
     let defaults = RateLimit::default();
     let keys = [
@@ -257,7 +256,7 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
     Some(spoken)
 }
 
-/// Whether clients without NTS are refused, and how.
+/// Reads the action for clients without NTS; `None` if they are answered.
 fn require_nts(fields: &mut Fields, report: &mut Report) -> Option<FilterAction> {
     match fields.peek("require-nts")?.value.value {
         Value::String(_) => fields

@@ -35,14 +35,14 @@ pub(crate) const SOURCE: Section = Section {
     ],
 };
 
-/// The longest interval at all, and why. After two lost replies of an interval of 2¹⁵ s, the bound
+/// The longest interval, and the reason. After two lost replies of an interval of 2¹⁵ s, the bound
 /// has grown by 1.5 s at 15 ppm (RFC 5905 §7.2 PHI), which is MAXDIST.
 const LONGEST: (i64, &str) = (
     15,
     "the error bound grows by 1 s in 2^16 s, so one lost reply would leave the clock unsynchronized",
 );
-/// The same for intervals that a start may begin with, while the rate of the clock is not known:
-/// 175 ppm over 2¹³ s are 1.4 s.
+/// The longest interval at the start, while the frequency of the clock is not known: 175 ppm over
+/// 2¹³ s are 1.4 s.
 const LONGEST_AT_START: (i64, &str) = (
     12,
     "while the frequency of the clock is not known, it may drift by more than a second until the next reply",
@@ -53,12 +53,11 @@ pub(crate) const POLL_LIMITS: Section = Section {
     keys: &["min", "max"],
 };
 
-/// The most servers of one pool that may be used at a time; more would only be a burden for the
-/// pool.
+/// The most servers of one pool in use at a time; more would only burden the pool.
 const LARGEST_POOL_COUNT: i64 = 16;
 
-/// The most requests of a burst; more than fill the clock filter's eight places would only be a
-/// burden for the server.
+/// The most requests of a burst: the eight stages of the clock filter. More would only burden the
+/// server.
 const LARGEST_BURST: i64 = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +72,7 @@ enum Mode {
 }
 
 impl Mode {
-    /// The port of sources that name none.
+    /// The default port.
     const fn port(self) -> u16 {
         match self {
             Self::Nts | Self::NtsPool => NTS_KE_PORT,
@@ -88,7 +87,7 @@ const MODES: [(&str, Mode); 3] = [
     ("nts", Mode::Nts),
 ];
 
-/// Those of ntpd-rs that this version does not have.
+/// The modes of ntpd-rs that this version does not support.
 const MODES_OF_OTHERS: [(&str, Mode); 4] = [
     ("nts-pool", Mode::NtsPool),
     ("sock", Mode::Sock),
@@ -96,7 +95,7 @@ const MODES_OF_OTHERS: [(&str, Mode); 4] = [
     ("csptp", Mode::Csptp),
 ];
 
-/// All sources, each with the place of its address.
+/// Reads all sources, each with the place of its address.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<SourceEntry>> {
     let mut defaults = root
         .table(&DEFAULTS, "source-defaults", report)
@@ -157,8 +156,8 @@ fn read_one(
     Some(address.with(SourceEntry { kind, settings }))
 }
 
-/// Refuses the keys of other modes and those that other daemons have for NTS: who has written one
-/// of them expects something that would not be there.
+/// Refuses the keys of other modes, and those of other daemons for NTS, because their effect would
+/// be missing.
 fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
     let mut refuse_all = |keys: &[&'static str], message, help| {
         keys.iter()
@@ -209,7 +208,7 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
     }
 }
 
-/// What takes the place of a pool whose servers have NTS.
+/// The remedy for pools with NTS.
 const SEVERAL_NTS: &str = "write one [[source]] with mode = \"nts\" for each of several servers";
 
 const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)> {
@@ -342,8 +341,8 @@ fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -
     })
 }
 
-/// Longer intervals than these are within the protocol (RFC 5905 §7.2), but the bound of the error
-/// would outgrow them.
+/// Refuses an interval beyond `longest`. The protocol allows longer ones (RFC 5905 §7.2), but the
+/// error bound would grow too large.
 fn workable(
     poll: &Located<i64>,
     key: &str,

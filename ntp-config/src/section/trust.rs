@@ -1,4 +1,4 @@
-//! What a `[[source]]` with NTS is held to: certificates, public keys and algorithms.
+//! The requirements on a `[[source]]` with NTS: certificates, public keys and algorithms.
 
 use super::{aead, file};
 use crate::bad_text::BadText;
@@ -10,7 +10,7 @@ use data_encoding::{BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// The keys that only a source with NTS has.
+/// The configuration keys of sources with NTS.
 pub(super) const KEYS: [&str; 4] = [
     "certificate-authority",
     "system-authorities",
@@ -48,7 +48,7 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
     }
 }
 
-/// One path, or a list of them.
+/// Reads one path, or a list of paths.
 fn authorities(fields: &mut Fields, report: &mut Report) -> Option<Vec<PathBuf>> {
     const KEY: &str = "certificate-authority";
     let entry = fields.take(KEY)?;
@@ -80,9 +80,9 @@ fn pinned_key(value: &Located<Value>, report: &mut Report) -> Option<[u8; HASH_L
         .ok()
 }
 
-/// The SHA-256 of a public key.
+/// Parses the SHA-256 of a public key in hexadecimal or base64.
 pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
-    // curl's spelling has two slashes, of which the second could be base64 as well.
+    // curl writes two slashes, of which the second could belong to the base64 as well.
     let spellings = ["sha256//", "sha256/", ""]
         .into_iter()
         .filter_map(|prefix| text.strip_prefix(prefix));
@@ -109,8 +109,8 @@ fn base64(text: &str) -> Option<[u8; HASH_LENGTH]> {
     octets.try_into().ok()
 }
 
-/// Says that a certificate will hardly be valid for this host; whether there is an authority of
-/// one's own, which may well name addresses, is in `trust`.
+/// Warns of a host that certificates rarely name. A configured authority may well issue certificates
+/// for addresses.
 pub(super) fn check_host(host: &Located<&str>, trust: &Trust, report: &mut Report) {
     const HELP: &str = "write the host name that is in the server's certificate";
     if host.value.contains('%') {

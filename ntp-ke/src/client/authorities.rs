@@ -22,7 +22,7 @@ pub enum TrustError {
     /// A file cannot be read.
     #[error("cannot read the certificate authorities in {}: {error}; correct the path or its permissions", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The error of the system.
         error: io::Error,
@@ -30,7 +30,7 @@ pub enum TrustError {
     /// A file is not in PEM.
     #[error("{} is not a file of certificate authorities: {reason}; {REMEDY}", path.display())]
     NotPem {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The defect.
         reason: String,
@@ -38,13 +38,13 @@ pub enum TrustError {
     /// A file has no certificate.
     #[error("there is no certificate in {}; {REMEDY}", path.display())]
     NoCertificate {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// A certificate in a file cannot be used as an authority.
     #[error("certificate number {number} in {} cannot be used: {reason}; replace or remove it", path.display())]
     BadCertificate {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The number of the certificate in the file, from 1.
         number: usize,

@@ -11,26 +11,26 @@ use std::time::Duration;
 pub enum FailureReason {
     /// The resolver has no address for the name, or does not answer.
     NameNotResolved {
-        /// The name.
+        /// The requested name.
         name: String,
         /// The resolver's message.
         error: String,
     },
     /// The name has no address that a server can have.
     NoUsableAddress {
-        /// The name.
+        /// The requested name.
         name: String,
     },
     /// The name has no address of the requested family.
     NotOfFamily {
-        /// The name.
+        /// The requested name.
         name: String,
         /// The family.
         family: Family,
     },
     /// The requested name cannot be in a certificate.
     NotAHostName {
-        /// The name.
+        /// The requested name.
         name: String,
     },
     /// The deadline passed.

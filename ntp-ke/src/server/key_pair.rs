@@ -23,7 +23,7 @@ pub enum KeyPairError {
     /// A file cannot be read.
     #[error("cannot read {}: {error}; correct the path, or let the daemon's user read it", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The error of the system.
         error: io::Error,
@@ -31,7 +31,7 @@ pub enum KeyPairError {
     /// The file does not hold a certificate chain.
     #[error("{} is not a certificate chain: {reason}; it must be in PEM, the server's own certificate first", path.display())]
     BadChain {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The defect.
         reason: String,
@@ -39,7 +39,7 @@ pub enum KeyPairError {
     /// The file does not hold a private key.
     #[error("{} is not a private key: {reason}; it must be in PEM and without a passphrase", path.display())]
     BadKey {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The defect.
         reason: String,

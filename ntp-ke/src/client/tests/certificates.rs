@@ -1,4 +1,4 @@
-//! Which certificates are believed.
+//! Accepted and refused certificates.
 
 use super::peer::{NAME, PATIENCE, World, everything, tls};
 use crate::client::{CertificateReason, CertificateTime, Connector, Failure, FailureReason, Stage};

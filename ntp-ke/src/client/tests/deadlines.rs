@@ -14,7 +14,7 @@ const DEADLINES: [Duration; 4] = [
     Duration::from_secs(32),
 ];
 
-/// How much later than the deadline an answer may come on a machine that is busy.
+/// The delay beyond the deadline that a busy machine may cause.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 /// The failure at the first deadline that lets a client come as far as `stage`.

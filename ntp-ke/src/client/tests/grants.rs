@@ -1,4 +1,4 @@
-//! What good servers grant.
+//! Establishments with servers that work.
 
 use super::peer::{NAME, PATIENCE, World, everything, tls};
 use crate::client::{CertificateTime, FailureReason, Stage, establish};

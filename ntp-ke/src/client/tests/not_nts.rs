@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// What comes of a server that sends these octets, whatever it gets.
+/// The failure with a server that answers everything with these octets.
 async fn failure_of(octets: &'static [u8]) -> Failure {
     let mut world = World::new().await;
     world.serve_plainly(move |mut stream| async move {

@@ -24,7 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// The name that servers have.
 pub(super) const NAME: &str = "ntp.example.org";
 
-/// A listener, an authority, and who believes it.
+/// A listener, an authority, and the trust in it.
 pub(super) struct World {
     pub(super) authority: Authority,
     pub(super) trust: Trust,

@@ -1,4 +1,4 @@
-//! Which authorities are believed, and what is said where they cannot be read.
+//! Trusted authorities, and the errors of those that cannot be read.
 
 use super::peer::trust;
 use crate::client::authorities::{SystemAuthorities, read_files, with_system};

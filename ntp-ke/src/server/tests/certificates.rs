@@ -1,4 +1,4 @@
-//! Which certificate is in service.
+//! The certificate in service, and its renewal.
 
 use super::served::{PATIENCE, Served, write_pair};
 use crate::server::{CertificateStore, KeyPairError};

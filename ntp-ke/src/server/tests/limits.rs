@@ -1,4 +1,4 @@
-//! What clients cannot take up.
+//! The limits on connections, descriptors and time.
 
 use super::served::{PATIENCE, Served, end_of, entry};
 use crate::server::{KeListener, KePool};

@@ -64,7 +64,7 @@ async fn where_others_take_all_processors_the_thread_in_reserve_goes_on() {
     let served = Served::new();
     let mut held_up = served.pool.hold_up();
     held_up.pop();
-    // That they are is not known before somebody has waited for them in vain.
+    // A starved worker is recognized only by an unanswered probe.
     let in_vain = [served.tcp().await, served.tcp().await];
     let started = Instant::now();
     until(|| served.pool.avoided() == 2).await;
