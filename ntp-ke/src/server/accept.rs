@@ -3,13 +3,14 @@
 
 use super::certificates::CertificateStore;
 use super::connection::Service;
-use super::counters::Outcome;
+use super::counters::{Outcome, OverLimit};
 use super::lifecycle::ShutdownSignal;
-use super::limits::{Client, ConnectionLimits, OpenConnections, OverLimit};
+use super::limits::{Client, ConnectionLimits, OpenConnections};
 use super::workers::{Assignment, Workers};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,8 +21,8 @@ use tokio::task::JoinSet;
 /// The first pause after an error of `accept`, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// `EMFILE` and `ENFILE` of Linux: this process, or the whole system, has no file descriptor left.
-const NO_DESCRIPTOR: [i32; 2] = [24, 23];
+/// This process, or the whole system, has no file descriptor left.
+const NO_DESCRIPTOR: [Errno; 2] = [Errno::MFILE, Errno::NFILE];
 
 /// Accepts connections, and assigns them to the workers of the pool.
 pub(super) struct Acceptance {
@@ -167,10 +168,7 @@ impl Acceptance {
             length,
             until: Instant::now() + length,
         });
-        if error
-            .raw_os_error()
-            .is_some_and(|code| NO_DESCRIPTOR.contains(&code))
-        {
+        if Errno::from_io_error(error).is_some_and(|code| NO_DESCRIPTOR.contains(&code)) {
             self.turn_away();
         }
     }
@@ -204,7 +202,7 @@ fn wait_for(listener: &TcpListener, span: Duration) -> io::Result<bool> {
     });
     match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&span)) {
         Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

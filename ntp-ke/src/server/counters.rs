@@ -1,6 +1,5 @@
 //! The counters of connections by outcome. Each connection is counted once, at its end or refusal.
 
-use super::limits::OverLimit;
 use ntp_proto::nts::KeError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,6 +21,23 @@ const REFUSALS: [&str; 12] = [
 
 /// The word of errors within this server.
 const INTERNAL_ERROR: &str = "internal-error";
+
+/// The limit that refuses one more connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum OverLimit {
+    Total,
+    Client,
+}
+
+impl OverLimit {
+    /// The end of a log message that begins with "too many connections".
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Total => "in all",
+            Self::Client => "of one client",
+        }
+    }
+}
 
 /// The outcome of a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! The limits on open connections, in total and per client, and the count of those that are open.
 
-use super::counters::Counters;
+use super::counters::{Counters, OverLimit};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,23 +32,6 @@ impl Client {
             }
             v4 @ IpAddr::V4(_) => v4,
         })
-    }
-}
-
-/// The limit that refuses one more connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum OverLimit {
-    Total,
-    Client,
-}
-
-impl OverLimit {
-    /// The end of a log message that begins with "too many connections".
-    pub(super) const fn in_words(self) -> &'static str {
-        match self {
-            Self::Total => "in all",
-            Self::Client => "of one client",
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::limits::ConnectionLimits;
 use ntp_config::NtsKeServerEntry;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
@@ -9,9 +10,6 @@ use std::net::{SocketAddr, TcpListener};
 
 /// The most connections in the kernel's queue.
 const BACKLOG: i32 = 1024;
-
-/// `EAFNOSUPPORT` of Linux, for which the standard library has no name.
-const NO_SUCH_FAMILY: i32 = 97;
 
 /// A listening socket whose connections are not served yet.
 #[derive(Debug)]
@@ -122,7 +120,7 @@ impl KeBindError {
                     "no interface has the address {ip} (yet); see `ip address`, or listen on 0.0.0.0 or [::]"
                 )
             }
-            _ if self.error.raw_os_error() == Some(NO_SUCH_FAMILY) && ip.is_ipv6() => {
+            _ if Errno::from_io_error(&self.error) == Some(Errno::AFNOSUPPORT) && ip.is_ipv6() => {
                 "IPv6 is switched off on this machine; use an IPv4 address".to_owned()
             }
             _ => return None,
