@@ -258,6 +258,10 @@ impl Estimate {
         self.bank.predict(span, sources > 1);
         let paths = self.places.further_paths();
         self.bank.prepare(&reading.wait, &paths);
+        if let Some(place) = self.places.get(index) {
+            let lasting = bias_variance(place.link.shortest(), measurement);
+            self.bank.lower(index, reading.wait.fall, lasting, &paths);
+        }
         self.at = Some(measurement.at);
         let Some(place) = self.places.get_mut(index) else {
             return;
@@ -370,6 +374,10 @@ impl Estimate {
         let variance = bias_variance(place.link.shortest(), measurement)
             + unsure * unsure
             + known * known / 4.0;
+        let drained = place.drained();
+        if drained > 0.0 {
+            self.bank.renew(index, drained, variance);
+        }
         self.bank.narrow(index, variance);
         let source = place.source;
         let ends = [reading.middle(), (outbound - inbound).max(0.0) / 2.0];

@@ -13,16 +13,16 @@ use super::queue::Wait;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for
 /// each source.
-const SLOW: usize = 4;
+const SLOW: usize = 5;
 /// All models: the first one has no slow queues.
 const MODELS: usize = 1 + SLOW;
 /// A split that the model knows has this standard deviation.
 const KNOWN_SPLIT: f64 = 0.003;
 /// A split that it does not know, and the time in which it is forgotten, in seconds: five days.
 const ANY_SPLIT: f64 = 0.5;
-const SPLIT_MEMORY: f64 = 5.0 * 86_400.0;
+const SPLIT_MEMORY: [f64; 2] = [200.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
-const FIRST_WEIGHT: f64 = -2.0;
+const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 /// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
@@ -34,7 +34,7 @@ const FADING: f64 = 0.998;
 const LEAST_WEIGHT: f64 = -80.0;
 /// While the queue is empty, what is held against a model beyond this fades by that factor per
 /// reading of each source: the next queue may be of another kind.
-const OPEN: f64 = -5.0;
+const OPEN: f64 = -3.0;
 const OPENING: f64 = 0.7;
 /// A model that is further behind than this takes over what all believe if a reading of an empty
 /// queue refutes it.
@@ -81,19 +81,17 @@ impl Models {
             variance: KNOWN_SPLIT * KNOWN_SPLIT,
             memory: f64::INFINITY,
         };
-        let any = Split {
+        let [long, short] = SPLIT_MEMORY.map(|memory| Split {
             mean: 0.0,
             variance: ANY_SPLIT * ANY_SPLIT,
-            memory: SPLIT_MEMORY,
-        };
-        let slow = [known(0.0), known(1.0), known(-1.0), any]
+            memory,
+        });
+        let slow = [known(0.0), known(1.0), known(-1.0), long, short]
             .map(|split| Bank::slow(rate, deviation, split));
-        let mut weights = [FIRST_WEIGHT; MODELS];
-        weights[0] = 0.0;
         Self {
             plain: Bank::new(rate, deviation),
             slow,
-            weights,
+            weights: FIRST_WEIGHTS,
             apart: false,
             calm: 0.0,
         }
@@ -142,15 +140,34 @@ impl Models {
         difference: f64,
         shorter: bool,
     ) {
-        self.plain.double(place, of, difference * difference / 4.0);
+        let more = difference * difference / 4.0;
         if shorter {
-            self.plain.narrow(place, lasting);
+            self.plain.shorten([place, of], more, lasting);
+        } else {
+            self.plain.double(place, of, more);
         }
         if self.apart {
             self.slow
                 .iter_mut()
                 .for_each(|bank| bank.double(place, of, 0.0));
         }
+    }
+
+    /// The shortest round trip of the source at this place has become less by twice `fall`
+    /// seconds: so much longer than was thought its readings had waited in a queue. Its bias can be
+    /// expected to have the variance `lasting`.
+    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64, paths: &[FurtherPath]) {
+        if self.apart && fall > 0.0 {
+            for bank in &mut self.slow {
+                bank.lower(place, fall, lasting);
+                queue_on_one_path(bank, paths);
+            }
+        }
+    }
+
+    /// See [`Bank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
+    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
+        self.plain.renew(place, more, lasting);
     }
 
     /// See [`Bank::release`].
@@ -273,10 +290,13 @@ impl Models {
             *evidence = outlook.evidence - price;
         }
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (weight, evidence) in self.weights.iter_mut().zip(evidence) {
+        for ((weight, evidence), first) in
+            self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
+        {
+            let open = OPEN + first;
             *weight = match wait.moving {
-                true => *weight * FADING.powf(share),
-                false => weight.max(OPEN + (*weight - OPEN) * OPENING.powf(share)),
+                true => first + (*weight - first) * FADING.powf(share),
+                false => weight.max(open + (*weight - open) * OPENING.powf(share)),
             };
             *weight += (evidence - best).max(MOST_EVIDENCE);
         }
@@ -483,7 +503,7 @@ mod tests {
         let mut models = acquainted();
         ramp().for_each(|half| observe(&mut models, half, half));
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
-        let [_, alike, requests, replies, _] = models.weights;
+        let [_, alike, requests, replies, ..] = models.weights;
         assert!(
             requests > alike && requests > replies,
             "{:?}",
