@@ -94,7 +94,7 @@ fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
     });
     let told = error(&state).unwrap();
     assert!(
-        told.contains(&key_name) && told.contains("renewed together"),
+        told.contains(&key_name) && told.contains("renew both files together"),
         "{told}"
     );
     assert_eq!(shown(&scene, addresses), first);
@@ -197,7 +197,7 @@ fn with_the_key_of_another_certificate_time_is_served_and_a_signal_tries_again()
     let stranger = scene.authority.sign("stranger", &["127.0.0.1"]);
     std::fs::copy(stranger.key, &scene.certificate.key).unwrap();
     let CertificateFiles { chain, key } = &scene.certificate;
-    let words = [text(chain), text(key), "renewed together"];
+    let words = [text(chain), text(key), "renew both files together"];
     let mut daemon = or_skip!(serves_time_and_says(&scene.server(""), &words));
 
     renew(&scene);
