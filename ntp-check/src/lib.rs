@@ -53,7 +53,8 @@ impl Finding {
         }
     }
 
-    /// A finding from a sentence with the defect before its first semicolon and the remedy after it.
+    /// A finding from a sentence with the defect before its first semicolon and the remedy after
+    /// it.
     pub(crate) fn from_sentence(severity: Severity, sentence: &str) -> Self {
         let (message, help) = sentence
             .split_once("; ")

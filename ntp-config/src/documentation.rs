@@ -74,8 +74,8 @@ fn every_key_is_named() {
 
 /// An `[[nts-ke-server]]` with only the required keys.
 fn minimal_nts_ke_server() -> crate::NtsKeServerEntry {
-    let text = "[[server]]\nlisten = \"[::]:123\"\n[[nts-ke-server]]\nlisten = \"[::]:4460\"\n\
-                certificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n";
+    let text = "[[server]]\nlisten = \"[::]:123\"\n[[nts-ke-server]]\nlisten = \
+                \"[::]:4460\"\ncertificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n";
     load::parse_str("an NTS-KE server", text)
         .unwrap()
         .config

@@ -1,7 +1,7 @@
 //! The configuration file of Truechimer: reading, validation, and errors that say how to fix it.
 //!
-//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files as they are, with
-//! the place of each key and value, and overlays the main file with those of `conf.d`. The sections
+//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files as they are,
+//! with the place of each key and value, and overlays those of `conf.d`. The sections
 //! are then validated into a [`Config`], which is complete and consistent: no program has to check
 //! it again, and all programs refuse the same files. A [`ConfigError`] holds all problems: file,
 //! line, column, the line itself with a mark, and the remedy. Accepted but doubtful values become

@@ -37,7 +37,12 @@ impl Value {
     }
 
     fn is_array_of_tables(&self) -> bool {
-        matches!(self, Self::Array(items) if items.iter().all(|item| matches!(item.value, Self::Table(_))))
+        let Self::Array(items) = self else {
+            return false;
+        };
+        items
+            .iter()
+            .all(|item| matches!(item.value, Self::Table(_)))
     }
 }
 
@@ -64,8 +69,8 @@ impl Table {
         Some(self.entries.remove(index))
     }
 
-    /// Overlays this table with that of a later file: tables are merged key by key, arrays of tables
-    /// are extended, other values are replaced.
+    /// Overlays this table with that of a later file: tables are merged key by key, arrays of
+    /// tables are extended, other values are replaced.
     pub(crate) fn overlay(&mut self, later: Self) {
         for entry in later.entries {
             let known = self

@@ -10,8 +10,8 @@ pub(crate) const ALPN: &[u8] = b"ntske/1";
 /// The supported versions of TLS (RFC 8915 §3 allows no older one).
 pub(crate) const VERSIONS: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
-/// The cryptography of TLS. Its key exchange prefers the hybrid of X25519 and ML-KEM, which protects
-/// recorded sessions from later quantum computers.
+/// The cryptography of TLS. Its key exchange prefers the hybrid of X25519 and ML-KEM, which
+/// protects recorded sessions from later quantum computers.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

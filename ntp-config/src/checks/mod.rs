@@ -17,7 +17,8 @@ fn plain(host: &str) -> &str {
 }
 
 pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
-    const HELP: &str = "name another server, or remove this section: the same clock would count twice in every vote";
+    const HELP: &str = "name another server, or remove this section: the same clock would count \
+                        twice in every vote";
     for (index, source) in sources.iter().enumerate() {
         let kind = &source.value.kind;
         let mut earlier = sources
@@ -94,12 +95,13 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         .filter(|minimum| minimum.value > usable)
     {
         let message = format!(
-            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronized",
+            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would \
+             never be synchronized",
             minimum.value,
             if usable == 1 { "is" } else { "are" },
         );
-        let help = "add sources, or remove this line (a strict majority of the usable sources must always agree; ntpd-rs \
-                    asks for three by default)";
+        let help = "add sources, or remove this line (a strict majority of the usable sources must \
+                    always agree; ntpd-rs asks for three by default)";
         report.error(&minimum.span, message, help);
     }
     if usable < OUTVOTING {
@@ -109,7 +111,8 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         };
         report.warning_anywhere(
             message,
-            "configure three or more, so that a majority outvotes a false one (four survive the loss of one)",
+            "configure three or more, so that a majority outvotes a false one (four survive the \
+             loss of one)",
         );
     }
 }
@@ -121,7 +124,8 @@ fn without_nts(demands: &Demands, report: &mut Report) {
         .as_ref()
         .filter(|policy| policy.value == Authentication::Require);
     if let Some(policy) = required {
-        let message = "`authentication` is `require`, and no source has NTS: the clock would never be synchronized";
+        let message = "`authentication` is `require`, and no source has NTS: the clock would never \
+                       be synchronized";
         report.error(
             &policy.span,
             message,
@@ -147,13 +151,19 @@ fn no_sources(config: &Config, report: &mut Report) {
     if config.servers.is_empty() && !config.nts_ke_servers.is_empty() {
         // A host that only runs NTS-KE, for NTP servers elsewhere with the same keys.
     } else if config.servers.is_empty() {
-        let help = "add a source, such as\n\n            [[source]]\n            mode = \"pool\"\n            address = \"pool.ntp.org\"";
+        let help = concat!(
+            "add a source, such as\n\n",
+            "            [[source]]\n",
+            "            mode = \"pool\"\n",
+            "            address = \"pool.ntp.org\"",
+        );
         report.error_anywhere(
             "there is nothing to do: no `[[source]]`, no `[[server]]` and no `[[nts-ke-server]]`",
             help,
         );
     } else if config.synchronization.settings.local_stratum == Stratum::UNSYNCHRONIZED {
-        let help = "add a [[source]]; or, if this clock is right by other means, write local-stratum = 10 in [synchronization]";
+        let help = "add a [[source]]; or, if this clock is right by other means, write \
+                    local-stratum = 10 in [synchronization]";
         report.warning_anywhere(
             "without a source, the servers answer that they are not synchronized",
             help,

@@ -38,8 +38,8 @@ pub(crate) fn assign_ntp_ports(
     ports.dedup_by(|one, other| one == other && *one != 0);
     for server in nts_ke_servers {
         if ports.is_empty() && server.value.ntp_server.is_none() {
-            let help = "add a [[server]] for the clients that get keys here, or name another host with `ntp-server` that \
-                        has the same keys";
+            let help = "add a [[server]] for the clients that get keys here, or name another host \
+                        with `ntp-server` that has the same keys";
             report.error(
                 &server.span,
                 "an `[[nts-ke-server]]` without a `[[server]]` that has its keys",

@@ -37,7 +37,8 @@ pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAl
         return AeadAlgorithm::ALL.to_vec();
     };
     if empty {
-        let help = "name at least AES-SIV-CMAC-256, which every NTS implementation supports, or remove this line";
+        let help = "name at least AES-SIV-CMAC-256, which every NTS implementation supports, or \
+                    remove this line";
         report.error(&named.span, format!("`{KEY}` names no algorithm"), help);
     }
     named.value

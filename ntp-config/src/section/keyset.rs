@@ -47,8 +47,8 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
             cookie_life(&keyset).as_secs()
         );
         let help = format!(
-            "make `key-rotation-interval` times `stale-key-count` at least {}, or clients with long poll intervals must \
-             repeat key establishment",
+            "make `key-rotation-interval` times `stale-key-count` at least {}, or clients with \
+             long poll intervals must repeat key establishment",
             EIGHT_COOKIES.as_secs()
         );
         report.warning(&at, message, help);

@@ -12,7 +12,8 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Option<Located<SocketAddr>> {
     let help = format!(
-        "write listen = \"[::]:{default_port}\" or \"0.0.0.0:{default_port}\", or the address of one interface"
+        "write listen = \"[::]:{default_port}\" or \"0.0.0.0:{default_port}\", or the address of \
+         one interface"
     );
     if fields.peek("listen").is_none() {
         report.error(

@@ -48,7 +48,8 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<NtsKeS
 
 fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<NtsKeServerEntry>> {
     let listen = listen::read(&mut fields, NTS_KE_PORT, report);
-    let help = "name the file (PEM) with the certificate of this server, followed by those up to its authority";
+    let help = "name the file (PEM) with the certificate of this server, followed by those up to \
+                its authority";
     let certificate_chain = file::required(&mut fields, "certificate-chain-path", help, report);
     let help = "name the file (PEM) with the private key of the certificate";
     let private_key = file::required(&mut fields, "private-key-path", help, report);

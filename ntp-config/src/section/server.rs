@@ -178,8 +178,8 @@ fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
     }
 }
 
-/// Reads the rate limit. Any of its keys enables it, and a `rate-limiting-cache-size` or cutoff of 0
-/// disables it.
+/// Reads the rate limit. Any of its keys enables it, and a `rate-limiting-cache-size` or cutoff of
+/// 0 disables it.
 fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
     let defaults = RateLimit::default();
     let keys = [
@@ -199,7 +199,8 @@ fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
             entries.as_ref()
         };
         if let Some(idle) = idle.or(burst.as_ref()).filter(|_| asked_for) {
-            let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above 0, or remove them";
+            let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above \
+                        0, or remove them";
             report.warning(
                 &idle.span,
                 "rate limiting is off, because its other key is 0",

@@ -39,13 +39,15 @@ pub(crate) const SOURCE: Section = Section {
 /// has grown by 1.5 s at 15 ppm (RFC 5905 §7.2 PHI), which is MAXDIST.
 const LONGEST: (i64, &str) = (
     15,
-    "the error bound grows by 1 s in 2^16 s, so one lost reply would leave the clock unsynchronized",
+    "the error bound grows by 1 s in 2^16 s, so one lost reply would leave the clock \
+     unsynchronized",
 );
 /// The longest interval at the start, while the frequency of the clock is not known: 175 ppm over
 /// 2¹³ s are 1.4 s.
 const LONGEST_AT_START: (i64, &str) = (
     12,
-    "while the frequency of the clock is not known, it may drift by more than a second until the next reply",
+    "while the frequency of the clock is not known, it may drift by more than a second until the \
+     next reply",
 );
 
 pub(crate) const POLL_LIMITS: Section = Section {
@@ -115,8 +117,8 @@ fn read_one(
     report: &mut Report,
 ) -> Option<Located<SourceEntry>> {
     let Some(entry) = fields.peek("mode") else {
-        let help = "write mode = \"nts\" for a server with authentication, mode = \"server\" for one without, or \
-                    mode = \"pool\" for a name behind which there are many";
+        let help = "write mode = \"nts\" for a server with authentication, mode = \"server\" for \
+                    one without, or mode = \"pool\" for a name behind which there are many";
         report.error(fields.span(), "a `[[source]]` without a `mode`", help);
         fields.abandon(report);
         return None;
@@ -185,7 +187,8 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
             Mode::Nts => "remove this line",
             Mode::Pool => SEVERAL_NTS,
             _ => {
-                "write mode = \"nts\" and remove this line; without that, nothing would be authenticated"
+                "write mode = \"nts\" and remove this line; without that, nothing would be \
+                 authenticated"
             }
         };
         report.error(
@@ -217,11 +220,13 @@ const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)>
         Mode::NtsPool => ("this version does not support NTS pools", SEVERAL_NTS),
         Mode::Sock => (
             "this version has no reference clocks, such as gpsd's socket",
-            "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
+            "use mode = \"server\" with an NTP server that has the reference clock, or remove this \
+             section",
         ),
         Mode::Pps => (
             "this version has no reference clocks, such as pulses per second",
-            "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
+            "use mode = \"server\" with an NTP server that has the reference clock, or remove this \
+             section",
         ),
         Mode::Csptp => (
             "this version does not support CSPTP",
@@ -238,7 +243,8 @@ fn read_address(
     let port = fields.integer("port", 1..=i64::from(u16::MAX), report);
     if fields.peek("address").is_none() {
         let help = format!(
-            "write address = \"ntp.example.org\", with another port than {default_port} as \"ntp.example.org:1123\""
+            "write address = \"ntp.example.org\", with another port than {default_port} as \
+             \"ntp.example.org:1123\""
         );
         report.error(fields.span(), "a `[[source]]` without an `address`", help);
         return None;

@@ -31,7 +31,8 @@ pub(super) fn read(mut fields: Fields, mode: ClockMode, report: &mut Report) -> 
             directory: Some(PathBuf::from(path)),
         },
         _ => {
-            let help = "write an absolute path such as \"/var/lib/truechimer\", or \"none\" to keep nothing";
+            let help = "write an absolute path such as \"/var/lib/truechimer\", or \"none\" to \
+                        keep nothing";
             report.error(
                 &directory.span,
                 "`directory` must be an absolute path",

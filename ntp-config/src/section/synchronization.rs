@@ -312,7 +312,8 @@ fn algorithm(fields: &mut Fields, report: &mut Report) {
     };
     let keys: Vec<&str> = tuned.iter().map(|(key, _)| *key).collect();
     let message = format!(
-        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, which this daemon does not use",
+        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, which this \
+         daemon does not use",
         crate::suggest::listed(&keys),
         if keys.len() == 1 { "has" } else { "have" },
         if keys.len() == 1 {

@@ -31,8 +31,8 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
         .as_ref()
         .filter(|system| !own && !system.value)
     {
-        let help = "name the file of at least one authority in `certificate-authority`, or remove this line; \
-                    `pinned-keys` do not replace a valid chain";
+        let help = "name the file of at least one authority in `certificate-authority`, or remove \
+                    this line; `pinned-keys` do not replace a valid chain";
         report.error(
             &system.span,
             "with `system-authorities = false` alone, no certificate is trusted",
@@ -91,8 +91,9 @@ pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
         .find_map(|digits| hexadecimal(digits).or_else(|| base64(digits)));
     hash.ok_or_else(|| {
         let message = format!("`{text}` is not the SHA-256 of a public key");
-        let help = "write its 64 hexadecimal digits or its base64, as `openssl x509 -noout -pubkey -in CERTIFICATE | \
-                    openssl pkey -pubin -outform der | openssl dgst -sha256` shows it";
+        let help = "write its 64 hexadecimal digits or its base64, as `openssl x509 -noout -pubkey \
+                    -in CERTIFICATE | openssl pkey -pubin -outform der | openssl dgst -sha256` \
+                    shows it";
         BadText::new(message, help)
     })
 }
@@ -109,8 +110,8 @@ fn base64(text: &str) -> Option<[u8; HASH_LENGTH]> {
     octets.try_into().ok()
 }
 
-/// Warns of a host that certificates rarely name. A configured authority may well issue certificates
-/// for addresses.
+/// Warns of a host that certificates rarely name. A configured authority may well issue
+/// certificates for addresses.
 pub(super) fn check_host(host: &Located<&str>, trust: &Trust, report: &mut Report) {
     const HELP: &str = "write the host name that is in the server's certificate";
     if host.value.contains('%') {

@@ -20,7 +20,8 @@ const REMEDY: &str = "name a PEM file with certificates in certificate-authority
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// A file cannot be read.
-    #[error("cannot read the certificate authorities in {}: {error}; correct the path or its permissions", path.display())]
+    #[error("cannot read the certificate authorities in {}: {error}; correct the path or its \
+             permissions", path.display())]
     Unreadable {
         /// The path of the file.
         path: PathBuf,
@@ -42,7 +43,8 @@ pub enum TrustError {
         path: PathBuf,
     },
     /// A certificate in a file cannot be used as an authority.
-    #[error("certificate number {number} in {} cannot be used: {reason}; replace or remove it", path.display())]
+    #[error("certificate number {number} in {} cannot be used: {reason}; replace or remove \
+             it", path.display())]
     BadCertificate {
         /// The path of the file.
         path: PathBuf,
@@ -53,8 +55,8 @@ pub enum TrustError {
     },
     /// The system has no authorities, and no file was named.
     #[error(
-        "this system has no certificate authorities ({detail}); install the package ca-certificates, or name the \
-         authority of the server in certificate-authority"
+        "this system has no certificate authorities ({detail}); install the package \
+         ca-certificates, or name the authority of the server in certificate-authority"
     )]
     NoSystemAuthorities {
         /// The system's message.
@@ -62,7 +64,8 @@ pub enum TrustError {
     },
     /// The configuration names no authorities.
     #[error(
-        "no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true"
+        "no certificate authority is trusted; name one in certificate-authority, or set \
+         system-authorities = true"
     )]
     NoAuthorities,
 }

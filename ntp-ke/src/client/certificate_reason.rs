@@ -135,51 +135,64 @@ fn unix(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The first names, and the number of the others.
+/// The first names and the number of the others, or "no host".
 fn listed(names: &[String]) -> String {
     let (shown, more) = names.split_at_checked(MAX_NAMES).unwrap_or((names, &[]));
-    let shown = shown.join(", ");
-    if more.is_empty() {
-        shown
-    } else {
-        format!("{shown} and {} more", more.len())
+    match (shown.join(", "), more.len()) {
+        (shown, _) if shown.is_empty() => "no host".to_owned(),
+        (shown, 0) => shown,
+        (shown, more) => format!("{shown} and {more} more"),
     }
 }
 
 impl std::fmt::Display for CertificateReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotYetValid { not_before, checked_at } => write!(
+            Self::NotYetValid {
+                not_before,
+                checked_at,
+            } => write!(
                 f,
-                "the certificate is not yet valid: it is valid from {}, and it was checked for {}; either our clock is \
-                 behind, or the certificate is wrong",
+                "the certificate is not yet valid: it is valid from {}, and it was checked for {}; \
+                 either our clock is behind, or the certificate is wrong",
                 utc(*not_before),
                 utc(*checked_at)
             ),
-            Self::Expired { not_after, checked_at } => write!(
+            Self::Expired {
+                not_after,
+                checked_at,
+            } => write!(
                 f,
-                "the certificate expired at {}, and it was checked for {}; either the server needs a new one, or our \
-                 clock is ahead",
+                "the certificate expired at {}, and it was checked for {}; either the server needs \
+                 a new one, or our clock is ahead",
                 utc(*not_after),
                 utc(*checked_at)
             ),
-            Self::UnknownIssuer { self_issued: true, .. } => f.write_str(
-                "the certificate is self-signed; to trust it, name its file in certificate-authority",
+            Self::UnknownIssuer {
+                self_issued: true, ..
+            } => f.write_str(
+                "the certificate is self-signed; to trust it, name its file in \
+                 certificate-authority",
             ),
             Self::UnknownIssuer { issuer, .. } => write!(
                 f,
-                "no trusted authority issued the certificate; the last one of the chain was issued by `{issuer}`: check \
-                 that the chain is complete and that its authority is in certificate-authority"
+                "no trusted authority issued the certificate; the last one of the chain was issued \
+                 by `{issuer}`: check that the chain is complete and that its authority is in \
+                 certificate-authority"
             ),
-            Self::WrongName { expected, names } if names.is_empty() => {
-                write!(f, "the certificate is not for {expected}: it names no host")
-            }
             Self::WrongName { expected, names } => {
-                write!(f, "the certificate is not for {expected}: it is for {}", listed(names))
+                let names = listed(names);
+                write!(
+                    f,
+                    "the certificate is not for {expected}: it is for {names}"
+                )
             }
-            Self::PinnedKeyMismatch { key_sha256: Some(key) } => write!(
+            Self::PinnedKeyMismatch {
+                key_sha256: Some(key),
+            } => write!(
                 f,
-                "the certificate is valid, but no key of its chain is in pinned-keys; the key of the server is {}",
+                "the certificate is valid, but no key of its chain is in pinned-keys; the key of \
+                 the server is {}",
                 HEXLOWER.encode(key)
             ),
             Self::PinnedKeyMismatch { key_sha256: None } => {
@@ -189,8 +202,8 @@ impl std::fmt::Display for CertificateReason {
                 f.write_str("the certificate is not for servers (it lacks the purpose serverAuth)")
             }
             Self::Authority => f.write_str(
-                "the server presents the certificate of an authority as its own (CA:TRUE); if that is intended, name \
-                 this certificate in certificate-authority",
+                "the server presents the certificate of an authority as its own (CA:TRUE); if that \
+                 is intended, name this certificate in certificate-authority",
             ),
             Self::BadSignature => f.write_str("a signature of the certificate is invalid"),
             Self::Malformed => f.write_str("the certificate is malformed"),

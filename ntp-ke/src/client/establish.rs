@@ -97,6 +97,21 @@ pub(super) struct Establishment<'a> {
     pub(super) deadline: Deadline,
 }
 
+impl Establishment<'_> {
+    /// The addresses of an NTP server that the NTS-KE server at `peer` named, those of the same
+    /// family first.
+    async fn resolve_ntp_server(
+        &self,
+        server: &HostPort,
+        peer: SocketAddr,
+    ) -> Result<Vec<SocketAddr>, AttemptFailure> {
+        let found = resolve(server, self.connector.family(), Stage::NtpAddress);
+        let mut addresses = self.deadline.within(Stage::NtpAddress, found).await?;
+        same_family_first(&mut addresses, peer);
+        Ok(addresses)
+    }
+}
+
 /// [`establish`] with the addresses of the target.
 pub(super) async fn establish_at(
     target: &HostPort,
@@ -132,30 +147,19 @@ pub(super) async fn establish_at(
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, session.stream.shutdown()).await;
     drop(session);
 
-    let ntp_port = reply.port.unwrap_or(NTP_PORT);
-    let elsewhere = reply
-        .server
-        .as_ref()
-        .filter(|named| !named.eq_ignore_ascii_case(&target.host));
-    let addresses = match elsewhere {
-        None => peer_first(addresses, peer, ntp_port),
-        Some(named) => {
-            let named = HostPort {
-                host: named.clone(),
-                port: ntp_port,
-            };
-            let found = resolve(&named, connector.family(), Stage::NtpAddress);
-            let mut found = deadline
-                .within(Stage::NtpAddress, found)
-                .await
-                .map_err(at_peer)?;
-            same_family_first(&mut found, peer);
-            found
-        }
+    let ntp_server = HostPort {
+        host: reply.server.clone().unwrap_or_else(|| target.host.clone()),
+        port: reply.port.unwrap_or(NTP_PORT),
+    };
+    let addresses = if ntp_server.host.eq_ignore_ascii_case(&target.host) {
+        peer_first(addresses, peer, ntp_server.port)
+    } else {
+        let found = establishment.resolve_ntp_server(&ntp_server, peer).await;
+        found.map_err(at_peer)?
     };
     Ok(Established {
-        ntp_server: reply.server.clone().unwrap_or_else(|| target.host.clone()),
-        ntp_port,
+        ntp_server: ntp_server.host,
+        ntp_port: ntp_server.port,
         addresses,
         peer,
         validity: presented

@@ -114,29 +114,38 @@ impl std::fmt::Display for FailureReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NameNotResolved { name, error } => {
-                write!(f, "the name {name} cannot be resolved ({error}); check its spelling and the resolver")
+                write!(
+                    f,
+                    "the name {name} cannot be resolved ({error}); check its spelling and the \
+                     resolver"
+                )
             }
             Self::NoUsableAddress { name } => write!(f, "the name {name} has no usable address"),
             Self::NotOfFamily { name, family } => write!(f, "{name} has no {family} address"),
-            Self::NotAHostName { name } => write!(f, "{name} is not a host name that a certificate can name"),
-            Self::TimedOut { after } => write!(f, "no reply within {:.1} s", after.as_secs_f64()),
-            Self::Refused => {
-                f.write_str("connection refused; check the port and the firewalls")
+            Self::NotAHostName { name } => {
+                write!(f, "{name} is not a host name that a certificate can name")
             }
+            Self::TimedOut { after } => write!(f, "no reply within {:.1} s", after.as_secs_f64()),
+            Self::Refused => f.write_str("connection refused; check the port and the firewalls"),
             Self::Unreachable(error) => write!(f, "the host cannot be reached ({error})"),
             Self::Reset => f.write_str(
-                "the server reset the connection; it may have too many connections, or a firewall may interfere",
+                "the server reset the connection; it may have too many connections, or a firewall \
+                 may interfere",
             ),
             Self::Closed => f.write_str("the server closed the connection without a reply"),
             Self::Network(error) => write!(f, "network error ({error})"),
             Self::NotTls => f.write_str("the server does not speak TLS; check the port"),
-            Self::TlsVersion => f.write_str("the server does not support TLS 1.3, which NTS requires"),
+            Self::TlsVersion => {
+                f.write_str("the server does not support TLS 1.3, which NTS requires")
+            }
             Self::Alert { name } => {
                 write!(f, "the server sent the TLS alert `{name}`")?;
                 f.write_str(match name.as_str() {
                     "handshake_failure" => ": no parameters in common, such as TLS 1.3",
                     "unrecognized_name" => ": it does not serve this name",
-                    "certificate_required" => ": it requires a client certificate, which NTS does not use",
+                    "certificate_required" => {
+                        ": it requires a client certificate, which NTS does not use"
+                    }
                     "internal_error" => ": the error is the server's own",
                     _ => "",
                 })
@@ -144,8 +153,8 @@ impl std::fmt::Display for FailureReason {
             Self::Tls(error) => write!(f, "TLS error ({error})"),
             Self::Certificate(reason) => reason.fmt(f),
             Self::NoAlpn => f.write_str(
-                "the server speaks TLS but not NTS key establishment (it did not accept the protocol ntske/1); check the \
-                 port",
+                "the server speaks TLS but not NTS key establishment (it did not accept the \
+                 protocol ntske/1); check the port",
             ),
             Self::Records(error) => error.fmt(f),
         }

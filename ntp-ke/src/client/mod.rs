@@ -5,7 +5,7 @@
 //! use ntp_ke::client::{CertificateTime, Connector, establish};
 //! use std::time::Duration;
 //!
-//! let target = ntp_config::HostPort { host: "time.example.org".into(), port: ntp_config::NTS_KE_PORT };
+//! let target = ntp_config::text::host("time.example.org", ntp_config::NTS_KE_PORT)?;
 //! let connector = Connector::new(&ntp_config::Trust::default())?;
 //! let time = CertificateTime::At(1_790_000_000);
 //! let established = establish(&target, &connector, time, Duration::from_secs(10)).await?;
@@ -27,7 +27,7 @@
 //! |---|---|
 //! | time | one deadline for look-ups, connections, TLS and records |
 //! | addresses | the first [`MAX_ATTEMPTS`], each with its share of the time |
-//! | memory | a message of [`MAX_KE_REPLY`](ntp_proto::nts::MAX_KE_REPLY), a certificate message of 64 KiB |
+//! | memory | [`MAX_KE_REPLY`](ntp_proto::nts::MAX_KE_REPLY), certificates of 64 KiB |
 
 mod attempt;
 mod authorities;

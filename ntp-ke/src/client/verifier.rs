@@ -76,8 +76,8 @@ impl Verifier {
     }
 
     /// The time in which all certificates of the path from the server's own to an authority are
-    /// valid. Other certificates in the chain, such as an authority's that expired years ago, do not
-    /// count.
+    /// valid. Other certificates in the chain, such as an authority's that expired years ago, do
+    /// not count.
     fn validity_of_path(&self, chain: &[&CertificateDer<'_>]) -> Option<Validity> {
         let (first, rest) = chain.split_first()?;
         let mut current = Fields::read(first)?;
@@ -119,8 +119,8 @@ impl Verifier {
     }
 
     /// Verifies a server's own certificate that the configuration names: its dates and name must
-    /// match, and rustls verifies the handshake's signature with its key. It needs no authority, and
-    /// may be marked as one itself, as `openssl req -x509` marks it.
+    /// match, and rustls verifies the handshake's signature with its key. It needs no authority,
+    /// and may be marked as one itself, as `openssl req -x509` marks it.
     fn verify_named(
         own: &CertificateDer<'_>,
         name: &ServerName<'_>,

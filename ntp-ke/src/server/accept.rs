@@ -158,8 +158,8 @@ impl Acceptance {
             Some(pause) => (pause.length * 2).min(PAUSES.1),
             None => {
                 tracing::warn!(
-                    "cannot accept NTS-KE connections: {error}; retrying. If too many files are open, raise the limit \
-                     (LimitNOFILE=) or lower concurrent-connections"
+                    "cannot accept NTS-KE connections: {error}; retrying. If too many files are \
+                     open, raise the limit (LimitNOFILE=) or lower concurrent-connections"
                 );
                 PAUSES.0
             }

@@ -21,7 +21,8 @@ const READABLE_BY_ALL: u32 = 0o004;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyPairError {
     /// A file cannot be read.
-    #[error("cannot read {}: {error}; correct the path, or let the daemon's user read it", path.display())]
+    #[error("cannot read {}: {error}; correct the path, or let the daemon's user read \
+             it", path.display())]
     Unreadable {
         /// The path of the file.
         path: PathBuf,
@@ -29,7 +30,8 @@ pub enum KeyPairError {
         error: io::Error,
     },
     /// The file does not hold a certificate chain.
-    #[error("{} is not a certificate chain: {reason}; it must be in PEM, the server's own certificate first", path.display())]
+    #[error("{} is not a certificate chain: {reason}; it must be in PEM, the server's own \
+             certificate first", path.display())]
     BadChain {
         /// The path of the file.
         path: PathBuf,
@@ -37,7 +39,8 @@ pub enum KeyPairError {
         reason: String,
     },
     /// The file does not hold a private key.
-    #[error("{} is not a private key: {reason}; it must be in PEM and without a passphrase", path.display())]
+    #[error("{} is not a private key: {reason}; it must be in PEM and without a \
+             passphrase", path.display())]
     BadKey {
         /// The path of the file.
         path: PathBuf,
@@ -46,8 +49,8 @@ pub enum KeyPairError {
     },
     /// The private key does not belong to the certificate.
     #[error(
-        "the private key in {} does not belong to the first certificate in {}; put the server's own certificate first, and \
-         renew both files together",
+        "the private key in {} does not belong to the first certificate in {}; put the server's \
+         own certificate first, and renew both files together",
         private_key.display(), certificate_chain.display()
     )]
     Mismatch {

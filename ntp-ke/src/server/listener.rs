@@ -85,7 +85,8 @@ fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
                 .map_err(|_| error)?;
             tracing::warn!(
                 %address,
-                "no interface has this address yet (see `ip address`); the NTS-KE server is available there as soon as one has it"
+                "no interface has this address yet (see `ip address`); the NTS-KE server is \
+                 available there as soon as one has it"
             );
             Ok(())
         }
@@ -108,16 +109,17 @@ impl KeBindError {
         let (ip, port) = (self.address.ip(), self.address.port());
         Some(match self.error.kind() {
             io::ErrorKind::AddrInUse => format!(
-                "port {port} is in use: another NTS-KE server (chronyd, ntpd) may be running; stop it or choose another \
-                 port in [[nts-ke-server]]"
+                "port {port} is in use: another NTS-KE server (chronyd, ntpd) may be running; stop \
+                 it or choose another port in [[nts-ke-server]]"
             ),
             io::ErrorKind::PermissionDenied if port < 1024 => format!(
-                "ports below 1024 need CAP_NET_BIND_SERVICE: start as root or by the systemd unit, or choose a port above \
-                 1023 instead of {port}"
+                "ports below 1024 need CAP_NET_BIND_SERVICE: start as root or by the systemd unit, \
+                 or choose a port above 1023 instead of {port}"
             ),
             io::ErrorKind::AddrNotAvailable => {
                 format!(
-                    "no interface has the address {ip} (yet); see `ip address`, or listen on 0.0.0.0 or [::]"
+                    "no interface has the address {ip} (yet); see `ip address`, or listen on \
+                     0.0.0.0 or [::]"
                 )
             }
             _ if Errno::from_io_error(&self.error) == Some(Errno::AFNOSUPPORT) && ip.is_ipv6() => {

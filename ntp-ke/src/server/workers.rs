@@ -187,7 +187,8 @@ impl Worker {
             Some(due) if now < due => return Some(due),
             Some(_) if !self.has_answered.load(Ordering::Relaxed) => {
                 tracing::debug!(
-                    "a handshake worker gets no processor time; new connections go to the reserve worker"
+                    "a handshake worker gets no processor time; new connections go to the reserve \
+                     worker"
                 );
                 *watch = Watch {
                     probed: None,
