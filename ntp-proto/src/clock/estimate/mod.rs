@@ -375,11 +375,14 @@ impl Estimate {
             + unsure * unsure
             + known * known / 4.0;
         let drained = place.drained();
+        let source = place.source;
         if drained > 0.0 {
             self.bank.renew(index, drained, variance);
         }
-        self.bank.narrow(index, variance);
-        let source = place.source;
+        // A longer path may have all of the difference in one way.
+        if self.places.is_shortest(index) {
+            self.bank.narrow(index, variance);
+        }
         let ends = [reading.middle(), (outbound - inbound).max(0.0) / 2.0];
         let grain = measurement.root.precision.seconds().to_f64();
         reading.wait =

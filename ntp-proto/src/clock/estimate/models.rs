@@ -30,6 +30,9 @@ const PRICE: f64 = 0.15;
 const MOST_EVIDENCE: f64 = -15.0;
 /// Weights fade by this factor per reading of each source while a queue moves.
 const FADING: f64 = 0.998;
+/// What shorter waits said of the models does not count where one is so many times as long: small
+/// ones are made by other causes.
+const ANOTHER: f64 = 3.0;
 /// No model falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -80.0;
 /// While the queue is empty, what is held against a model beyond this fades by that factor per
@@ -58,6 +61,8 @@ pub(super) struct Models {
     weights: [f64; MODELS],
     /// The models of slow queues have beliefs of their own.
     apart: bool,
+    /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
+    judged: f64,
     /// Readings of each source since the queue was last certainly not empty.
     calm: f64,
 }
@@ -93,6 +98,7 @@ impl Models {
             slow,
             weights: FIRST_WEIGHTS,
             apart: false,
+            judged: 0.0,
             calm: 0.0,
         }
     }
@@ -281,6 +287,13 @@ impl Models {
         } else {
             0.0
         };
+        self.judged *= FADING.powf(share);
+        if wait.moving && wait.half > self.judged {
+            if wait.half > ANOTHER * self.judged {
+                self.weights = FIRST_WEIGHTS;
+            }
+            self.judged = wait.half;
+        }
         let mut evidence = [outlooks.plain.evidence; MODELS];
         for (evidence, outlook) in evidence
             .iter_mut()

@@ -191,6 +191,11 @@ impl Places {
         all.collect()
     }
 
+    /// True if no other path to its source is shorter than that at this place.
+    pub(super) fn is_shortest(&self, place: usize) -> bool {
+        self.further_paths().iter().all(|path| path.place != place)
+    }
+
     /// Half of the wait in the queue on the way to a source, in seconds.
     pub(super) fn wait(&self, source: SourceId) -> f64 {
         self.queues.get(&source).map_or(0.0, Queue::wait)
