@@ -1,16 +1,14 @@
-//! Addresses and interfaces to listen on: whether this machine has them.
+//! Checks that this machine has the addresses and interfaces to listen on.
 
 use crate::Finding;
 use ntp_config::Config;
+use rustix::io::Errno;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
 /// The folder in which Linux lists its network interfaces.
 const INTERFACES: &str = "/sys/class/net";
-
-/// `EAFNOSUPPORT` of Linux, for which the standard library has no name.
-const NO_SUCH_FAMILY: i32 = 97;
 
 pub(crate) fn findings(config: &Config) -> Vec<Finding> {
     let servers = config
@@ -31,7 +29,7 @@ pub(crate) fn findings(config: &Config) -> Vec<Finding> {
     addresses.chain(interfaces).collect()
 }
 
-/// Any free port will do to find out, so that a daemon that runs is not in the way.
+/// Binds to a free port, so that a running daemon does not matter.
 fn absent_address(section: &str, listen: SocketAddr) -> Option<Finding> {
     let mut any_port = listen;
     any_port.set_port(0);
@@ -44,7 +42,7 @@ fn absent_address(section: &str, listen: SocketAddr) -> Option<Finding> {
             "see `ip address`, or listen on 0.0.0.0 or [::], which are always there",
         ));
     }
-    (error.raw_os_error() == Some(NO_SUCH_FAMILY)).then(|| {
+    (Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT)).then(|| {
         let message = format!(
             "{section}: this machine has no IPv{}, as {ip} needs",
             if ip.is_ipv4() { 4 } else { 6 }

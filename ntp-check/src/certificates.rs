@@ -1,5 +1,5 @@
-//! Certificates and private keys of servers of keys, and the authorities that sources with NTS
-//! believe.
+//! Checks the certificates and private keys of NTS-KE servers, and the authorities of sources with
+//! NTS.
 
 use crate::{Finding, Severity};
 use ntp_config::{Config, NtsKeServerEntry, SourceKind};
@@ -41,7 +41,7 @@ fn doubtful(chain: &Path, doubt: &str) -> Finding {
     Finding::from_sentence(Severity::Warning, &format!("{}: {doubt}", chain.display()))
 }
 
-/// A source without authorities fails alone, and says so.
+/// A warning, because a source without authorities fails alone and reports it.
 fn authority(error: &TrustError) -> Finding {
     match error {
         TrustError::Unreadable { path, error } => unreadable(path, error, Severity::Warning),

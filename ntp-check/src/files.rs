@@ -1,4 +1,4 @@
-//! The file of leap seconds, and the folder of the keys of cookies.
+//! Checks `leap-seconds-file`, and the directory of `key-storage-path`.
 
 use crate::Finding;
 use ntp_config::{Config, parse_leap_seconds};
@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Before this time, in seconds, a file of leap seconds should have been replaced: a month.
+/// The remaining validity in seconds below which `leap-seconds-file` is reported: a month.
 const SOON: i64 = 30 * 86_400;
 
 pub(crate) fn findings(config: &Config, now: i64) -> Vec<Finding> {
@@ -49,7 +49,7 @@ fn leap_seconds(path: &Path, now: i64) -> Option<Finding> {
     let until = ntp_ke::utc(table.expires());
     if now >= table.expires() {
         return Some(Finding::warning(
-            format!("`leap-seconds-file`: {shown} has expired at {until}"),
+            format!("`leap-seconds-file`: {shown} expired at {until}"),
             HELP,
         ));
     }

@@ -1,15 +1,15 @@
-//! Checks, before the daemon starts, that this machine has the files and addresses that a
-//! configuration names: `ntp-daemon --check` and `ntp-ctl validate` find the same as the daemon
-//! will.
+//! Checks that this machine has the files and addresses that a configuration names, before the
+//! daemon starts: for `ntp-daemon --check` and `ntp-ctl validate`.
 //!
-//! The configuration itself is judged by `ntp-config`, which opens nothing. This crate reads the
-//! files that it names and asks the system for its addresses, and leaves everything as it was.
+//! `ntp-config` validates the configuration itself and opens nothing. This crate reads the files
+//! that it names with the code of the daemon, asks the system for its addresses, and changes
+//! nothing.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `certificates` | certificates and private keys of servers, authorities of sources |
+//! | `certificates` | certificates and private keys of NTS-KE servers, authorities of sources |
 //! | `addresses` | addresses and interfaces to listen on |
-//! | `files` | the file of leap seconds, the folder of kept keys |
+//! | `files` | `leap-seconds-file`, the directory of `key-storage-path` |
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -29,16 +29,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub enum Severity {
     /// A part of the daemon cannot work.
     Error,
-    /// It works, but probably not as it was meant, or not for long.
+    /// The daemon works, but probably not as intended, or not for long.
     Warning,
 }
 
-/// Something on this machine that is not as the configuration needs it.
+/// A defect of this machine for a configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// The severity: an error if a part of the daemon cannot work.
+    /// The severity of the defect.
     pub severity: Severity,
-    /// The fault, with the names of files and addresses.
+    /// The defect, with the names of files and addresses.
     pub message: String,
     /// The remedy.
     pub help: String,
@@ -53,8 +53,8 @@ impl Finding {
         }
     }
 
-    /// A finding from a sentence that names the cause before its first semicolon and the remedy
-    /// behind it.
+    /// A finding from a sentence with the defect before its first semicolon and the remedy after
+    /// it.
     pub(crate) fn from_sentence(severity: Severity, sentence: &str) -> Self {
         let (message, help) = sentence
             .split_once("; ")
@@ -80,8 +80,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All findings, each once. A file that this user may not read is a warning, as the daemon's user
-/// perhaps may.
+/// All findings, without duplicates. A file that this user may not read is only a warning, because
+/// the daemon's user perhaps may.
 #[must_use]
 pub fn findings(config: &Config) -> Vec<Finding> {
     let since = SystemTime::now()

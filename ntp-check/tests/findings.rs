@@ -42,8 +42,8 @@ fn of(text: &str) -> Vec<Finding> {
     findings(&ntp_config::parse_str("test", text).unwrap().config)
 }
 
-/// A server of keys with the files in a folder.
-fn server_of_keys(folder: &Path) -> Vec<Finding> {
+/// The findings about an NTS-KE server with the files of a directory.
+fn nts_ke_server(folder: &Path) -> Vec<Finding> {
     let folder = folder.display();
     of(&format!(
         "[[server]]\nlisten = \"127.0.0.1:123\"\n[[nts-ke-server]]\nlisten = \"127.0.0.1:4460\"\n\
@@ -51,7 +51,7 @@ fn server_of_keys(folder: &Path) -> Vec<Finding> {
     ))
 }
 
-/// The only finding; whether it is an error, and its text.
+/// The only finding: true if it is an error, and its text.
 #[track_caller]
 fn only(found: &[Finding]) -> (bool, String) {
     let [finding] = found else {
@@ -62,16 +62,18 @@ fn only(found: &[Finding]) -> (bool, String) {
 
 #[test]
 fn a_good_pair_of_certificate_and_key_is_no_finding() {
-    assert_eq!(server_of_keys(with_certificate(now() - 3600).path()), []);
+    assert_eq!(nts_ke_server(with_certificate(now() - 3600).path()), []);
 }
 
 #[test]
 fn a_key_that_is_not_that_of_the_certificate_is_an_error() {
     let folder = with_certificate(now() - 3600);
     write_key(folder.path(), &KeyPair::generate().unwrap());
-    let (error, text) = only(&server_of_keys(folder.path()));
+    let (error, text) = only(&nts_ke_server(folder.path()));
     assert!(
-        error && text.contains("is not that of the first certificate") && text.contains("= help: "),
+        error
+            && text.contains("does not belong to the first certificate")
+            && text.contains("= help: "),
         "{text}"
     );
 }
@@ -81,14 +83,14 @@ fn files_that_are_missing_or_are_no_pem_are_errors_that_name_them() {
     for file in ["chain.pem", "key.pem"] {
         let folder = with_certificate(now() - 3600);
         fs::remove_file(folder.path().join(file)).unwrap();
-        let (error, text) = only(&server_of_keys(folder.path()));
+        let (error, text) = only(&nts_ke_server(folder.path()));
         assert!(
             error && text.contains(file) && text.contains("does not exist"),
             "{text}"
         );
 
         fs::create_dir(folder.path().join(file)).unwrap();
-        let (error, text) = only(&server_of_keys(folder.path()));
+        let (error, text) = only(&nts_ke_server(folder.path()));
         assert!(
             error && text.contains(file) && text.contains("is a folder"),
             "{text}"
@@ -96,7 +98,7 @@ fn files_that_are_missing_or_are_no_pem_are_errors_that_name_them() {
 
         fs::remove_dir(folder.path().join(file)).unwrap();
         fs::write(folder.path().join(file), "no PEM").unwrap();
-        let (error, text) = only(&server_of_keys(folder.path()));
+        let (error, text) = only(&nts_ke_server(folder.path()));
         assert!(
             error && text.contains(file) && text.contains("PEM"),
             "{text}"
@@ -106,11 +108,9 @@ fn files_that_are_missing_or_are_no_pem_are_errors_that_name_them() {
 
 #[test]
 fn a_certificate_that_has_expired_or_is_not_valid_yet_is_a_warning() {
-    let (error, text) = only(&server_of_keys(
-        with_certificate(now() - 60 * 86_400).path(),
-    ));
-    assert!(!error && text.contains("has expired at"), "{text}");
-    let (error, text) = only(&server_of_keys(with_certificate(now() + 86_400).path()));
+    let (error, text) = only(&nts_ke_server(with_certificate(now() - 60 * 86_400).path()));
+    assert!(!error && text.contains("expired at"), "{text}");
+    let (error, text) = only(&nts_ke_server(with_certificate(now() + 86_400).path()));
     assert!(!error && text.contains("is not valid before"), "{text}");
 }
 
@@ -122,7 +122,7 @@ fn a_private_key_that_every_user_can_read_is_a_warning_with_the_command_that_hel
         fs::Permissions::from_mode(0o644),
     )
     .unwrap();
-    let (error, text) = only(&server_of_keys(folder.path()));
+    let (error, text) = only(&nts_ke_server(folder.path()));
     assert!(!error && text.contains("chmod o-r"), "{text}");
     let (said, _help) = text.split_once("= help").unwrap();
     assert!(
@@ -138,7 +138,7 @@ fn devices_and_pipes_in_place_of_files_are_named_and_not_waited_for() {
         let folder = with_certificate(now() - 3600);
         fs::remove_file(folder.path().join(file)).unwrap();
         std::os::unix::fs::symlink(device, folder.path().join(file)).unwrap();
-        let (error, text) = only(&server_of_keys(folder.path()));
+        let (error, text) = only(&nts_ke_server(folder.path()));
         assert!(
             error && text.contains(file) && text.contains("pipe or a device"),
             "{text}"

@@ -1,5 +1,6 @@
-//! Hosts and addresses the way that people write them.
+//! Parses hosts and addresses as users write them.
 
+use crate::bad_text::BadText;
 use crate::config::HostPort;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -9,23 +10,7 @@ const LONGEST_NAME: usize = 253;
 /// The most characters of one part of a host name (RFC 1035 §2.3.4).
 const LONGEST_LABEL: usize = 63;
 
-/// Why a text is no host, with what to write instead.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NoHost {
-    pub(crate) message: String,
-    pub(crate) help: &'static str,
-}
-
-impl NoHost {
-    fn new(message: impl Into<String>, help: &'static str) -> Self {
-        Self {
-            message: message.into(),
-            help,
-        }
-    }
-}
-
-/// A host and, if the text says one, a port.
+/// A host with an optional port.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HostText {
     pub(crate) host: String,
@@ -41,24 +26,23 @@ impl HostText {
     }
 }
 
-/// Why nobody can answer at this host, if it is an address of that kind.
-pub(crate) fn nobody(host: &str) -> Option<NoHost> {
+/// The refusal of an address at which no single server can answer; `None` for names and all other
+/// addresses.
+pub(crate) fn not_a_server(host: &str) -> Option<BadText> {
     let ip = host.parse::<IpAddr>().ok()?.to_canonical();
-    let nobody = |what: &str, help| {
-        Some(NoHost::new(
-            format!("`{host}` is {what}; no single server can answer there"),
-            help,
-        ))
+    let refusal = |what: &str, help| {
+        let message = format!("`{host}` is {what}, not the address of one server");
+        Some(BadText::new(message, help))
     };
     match ip {
         _ if ip.is_unspecified() => {
-            nobody("the address of any host", "write the address of the server")
+            refusal("the unspecified address", "write the address of the server")
         }
-        _ if ip.is_multicast() => nobody("a multicast address", "write the address of one server"),
+        _ if ip.is_multicast() => refusal("a multicast address", "write the address of one server"),
         IpAddr::V4(Ipv4Addr::BROADCAST) => {
-            nobody("the broadcast address", "write the address of one server")
+            refusal("the broadcast address", "write the address of one server")
         }
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => nobody(
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => refusal(
             "a link-local address without its interface",
             "write the interface behind it, as \"fe80::1%eth0\"",
         ),
@@ -70,9 +54,9 @@ const BRACKETS: &str = "write an IPv6 address with a port as \"[2001:db8::1]:123
 
 /// Reads `host`, `host:port`, `192.0.2.1:port`, `[2001:db8::1]:port`, `[2001:db8::1]` or
 /// `2001:db8::1`.
-pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
+pub(crate) fn host(text: &str) -> Result<HostText, BadText> {
     if text.contains("://") {
-        return Err(NoHost::new(
+        return Err(BadText::new(
             format!("`{text}` is a URL"),
             "write only the host name, as \"ntp.example.org\"",
         ));
@@ -85,7 +69,7 @@ pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
     }
     if let Some(inner) = text.strip_prefix('[') {
         return bracketed(inner).unwrap_or_else(|| {
-            Err(NoHost::new(
+            Err(BadText::new(
                 format!("`{text}` is not an IPv6 address in brackets"),
                 BRACKETS,
             ))
@@ -94,7 +78,7 @@ pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
     let (host, port) = match text.split_once(':') {
         None => (text, None),
         Some((_, rest)) if rest.contains(':') => {
-            return Err(NoHost::new(
+            return Err(BadText::new(
                 format!("`{text}` is not an IPv6 address"),
                 BRACKETS,
             ));
@@ -108,9 +92,9 @@ pub(crate) fn host(text: &str) -> Result<HostText, NoHost> {
     })
 }
 
-/// What follows an opening bracket; `None` if that is no IPv6 address, a closing bracket and
-/// perhaps a port.
-fn bracketed(inner: &str) -> Option<Result<HostText, NoHost>> {
+/// Parses the text behind an opening bracket: an IPv6 address, a closing bracket and an optional
+/// port; `None` if it is something else.
+fn bracketed(inner: &str) -> Option<Result<HostText, BadText>> {
     let (host, rest) = inner.split_once(']').filter(|(host, _)| is_v6(host))?;
     let host = host.to_owned();
     if rest.is_empty() {
@@ -123,7 +107,7 @@ fn bracketed(inner: &str) -> Option<Result<HostText, NoHost>> {
     }))
 }
 
-/// An IPv6 address, perhaps with a zone such as `%eth0` (RFC 4007 §11).
+/// True for an IPv6 address with or without a zone such as `%eth0` (RFC 4007 §11).
 fn is_v6(text: &str) -> bool {
     let (address, zone) = text
         .split_once('%')
@@ -133,24 +117,24 @@ fn is_v6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(zone_is_plain)
 }
 
-fn port(digits: &str) -> Result<u16, NoHost> {
+fn port(digits: &str) -> Result<u16, BadText> {
     let digits_only = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
     let port = digits.parse().ok().filter(|port| digits_only && *port != 0);
     port.ok_or_else(|| {
-        NoHost::new(
+        BadText::new(
             format!("`{digits}` is not a port"),
             "write a port from 1 to 65535, or leave it out",
         )
     })
 }
 
-fn check_name(name: &str) -> Result<(), NoHost> {
+fn check_name(name: &str) -> Result<(), BadText> {
     const HELP: &str = "write a host name such as \"ntp.example.org\" or an IP address";
     if name.is_empty() {
-        return Err(NoHost::new("the host name is empty", HELP));
+        return Err(BadText::new("the host name is empty", HELP));
     }
     if !name.is_ascii() {
-        return Err(NoHost::new(
+        return Err(BadText::new(
             format!("`{name}` has characters beyond ASCII"),
             "write the name in its \"xn--\" form",
         ));
@@ -160,16 +144,15 @@ fn check_name(name: &str) -> Result<(), NoHost> {
     let good_label =
         |label: &str| !label.is_empty() && label.len() <= LONGEST_LABEL && label.bytes().all(good);
     if bare.len() > LONGEST_NAME || !bare.split('.').all(good_label) {
-        return Err(NoHost::new(format!("`{name}` is not a host name"), HELP));
+        return Err(BadText::new(format!("`{name}` is not a host name"), HELP));
     }
-    // A name whose last part is a number is an IPv4 address to every resolver, here one with a slip
-    // in it.
+    // Resolvers take a name whose last part is a number for an IPv4 address, here a wrong one.
     let numeric_end = bare
         .rsplit('.')
         .next()
         .is_some_and(|label| label.bytes().all(|octet| octet.is_ascii_digit()));
     if numeric_end && name.parse::<Ipv4Addr>().is_err() {
-        return Err(NoHost::new(
+        return Err(BadText::new(
             format!("`{name}` is not an IPv4 address"),
             "write four numbers from 0 to 255, as \"192.0.2.1\"",
         ));
@@ -177,7 +160,7 @@ fn check_name(name: &str) -> Result<(), NoHost> {
     Ok(())
 }
 
-/// Reads the address of a socket; without a port it gets `default_port`.
+/// Parses the address of a socket; without a port it gets `default_port`.
 pub(crate) fn socket(text: &str, default_port: Option<u16>) -> Option<SocketAddr> {
     let with_default = || {
         let bare = text
@@ -217,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_resolver_could_take_is_refused() {
+    fn text_that_no_resolver_accepts_is_refused() {
         let long = "a".repeat(64);
         for text in [
             "",

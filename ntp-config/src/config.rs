@@ -1,4 +1,4 @@
-//! What a validated configuration says: the only form that the programs work with.
+//! The validated configuration, which all programs work with.
 
 use ntp_proto::clock::ClockConfig;
 use ntp_proto::nts::AeadAlgorithm;
@@ -18,46 +18,46 @@ pub const DEFAULT_CONFIG_PATH: &str = "/etc/truechimer/ntp.toml";
 /// The observation socket when none is configured.
 pub const DEFAULT_OBSERVATION_PATH: &str = "/run/truechimer/observe.sock";
 
-/// The folder of what survives a restart when none is configured.
+/// The directory of persistent state when none is configured.
 pub const DEFAULT_STORAGE_DIRECTORY: &str = "/var/lib/truechimer";
 
-/// The port of NTP, for sources and servers that name none.
+/// The UDP port of NTP, the default of sources and servers.
 pub const NTP_PORT: u16 = 123;
 
-/// The TCP port of NTS key establishment, for sources and servers that name none (RFC 8915 §4).
+/// The TCP port of NTS-KE (RFC 8915 §4), the default of sources and servers.
 pub const NTS_KE_PORT: u16 = 4460;
 
-/// How many servers of a pool are used when the file does not say.
+/// The default number of servers of a pool.
 pub const DEFAULT_POOL_COUNT: usize = 4;
 
-/// The longest wait for more requests when the file does not say.
+/// The default of the longest wait for more requests.
 pub const DEFAULT_COALESCING: Duration = Duration::from_micros(100);
 
 /// A complete and consistent configuration.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Config {
-    /// Whom we ask for the time: `[[source]]`.
+    /// The sources of time: `[[source]]`.
     pub sources: Vec<SourceEntry>,
-    /// Whom we tell the time: `[[server]]`.
+    /// The NTP servers: `[[server]]`.
     pub servers: Vec<ServerEntry>,
-    /// Where we hand out keys and cookies for authenticated time: `[[nts-ke-server]]`.
+    /// The NTS-KE servers: `[[nts-ke-server]]`.
     pub nts_ke_servers: Vec<NtsKeServerEntry>,
-    /// What these share: `[nts-ke]`.
+    /// The common settings of NTS-KE servers: `[nts-ke]`.
     pub nts_ke: NtsKe,
-    /// The keys that seal our cookies: `[keyset]`.
+    /// The keys that encrypt cookies: `[keyset]`.
     pub keyset: Keyset,
-    /// How the clock is disciplined: `[synchronization]`.
+    /// The selection of sources and the discipline of the clock: `[synchronization]`.
     pub synchronization: Synchronization,
-    /// Which clock is disciplined: `[clock]`.
+    /// The clock that is disciplined: `[clock]`.
     pub clock: ClockSection,
-    /// What can be seen from outside: `[observability]`.
+    /// The log, the observation socket and the metrics: `[observability]`.
     pub observability: Observability,
-    /// What is kept over a restart: `[storage]`.
+    /// The persistent state: `[storage]`.
     pub storage: Storage,
 }
 
 impl Config {
-    /// The most servers that these sources can ever bring into use; a pool brings its `count`.
+    /// The most servers that these sources can use at a time; a pool counts as its `count`.
     #[must_use]
     pub fn most_usable_sources(&self) -> usize {
         self.sources
@@ -70,9 +70,9 @@ impl Config {
 /// One `[[source]]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SourceEntry {
-    /// Where it comes from.
+    /// The mode, with the address.
     pub kind: SourceKind,
-    /// How each of its associations behaves.
+    /// The settings of each of its associations.
     pub settings: SourceConfig,
 }
 
@@ -84,35 +84,35 @@ pub enum SourceKind {
         /// The server.
         address: HostPort,
     },
-    /// A name behind which there are many servers.
+    /// A name with the addresses of many servers.
     Pool {
         /// The name of the pool.
         address: HostPort,
-        /// How many of its servers are used at a time, 1 to 16.
+        /// The number of servers in use at a time, 1 to 16.
         count: usize,
         /// Addresses that are never used.
         ignore: Vec<IpAddr>,
     },
     /// One server whose time is authenticated by NTS (RFC 8915).
     Nts {
-        /// The server of key establishment: its name, as in its certificate, and its TCP port.
+        /// The NTS-KE server: its name, as in its certificate, and its TCP port.
         address: HostPort,
-        /// Which certificates are believed, and which algorithms are offered.
+        /// The trusted certificates and the offered algorithms.
         trust: Trust,
     },
 }
 
-/// What a source of authenticated time is held to.
+/// The requirements on a source with NTS.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trust {
-    /// Files with certificates of authorities (PEM) that are believed.
+    /// Files with the certificates of trusted authorities (PEM).
     pub certificate_authorities: Vec<PathBuf>,
-    /// Whether the authorities that the system believes are believed as well.
+    /// True if the system's authorities are trusted as well.
     pub system_authorities: bool,
-    /// SHA-256 over the public key (SubjectPublicKeyInfo, DER) of a certificate, one of which must
-    /// be in the server's chain; empty: any key will do. This comes on top of a valid chain.
+    /// SHA-256 hashes of public keys (SubjectPublicKeyInfo, DER), one of which must be in the
+    /// server's chain; empty: any key is accepted. The chain must be valid in any case.
     pub pinned_keys: Vec<[u8; 32]>,
-    /// The algorithms that are offered, the most wanted first; never empty.
+    /// The offered algorithms in order of preference; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,
 }
 
@@ -128,7 +128,7 @@ impl Default for Trust {
 }
 
 impl SourceKind {
-    /// The host and port behind it.
+    /// The host and port.
     #[must_use]
     pub const fn address(&self) -> &HostPort {
         match self {
@@ -138,7 +138,7 @@ impl SourceKind {
         }
     }
 
-    /// The most servers that it brings into use.
+    /// The most servers in use at a time.
     #[must_use]
     pub const fn most_servers(&self) -> usize {
         match self {
@@ -153,7 +153,7 @@ impl SourceKind {
 pub struct HostPort {
     /// A host name, or an IPv4 or IPv6 address without brackets.
     pub host: String,
-    /// The UDP port, or the TCP port of key establishment; never 0.
+    /// The UDP port of NTP or the TCP port of NTS-KE; never 0.
     pub port: u16,
 }
 
@@ -175,15 +175,15 @@ pub struct ServerEntry {
     pub listen: SocketAddr,
     /// The network interface to which the socket is bound; `None`: any.
     pub interface: Option<String>,
-    /// Who is answered, and how often.
+    /// The access rules and the rate limit.
     pub config: ServerConfig,
-    /// How many threads serve this address; `None`: one for each processor that the process may
-    /// use.
+    /// The number of threads that serve this address; `None`: one for each processor that the
+    /// process may use.
     pub worker_threads: Option<usize>,
-    /// Whether each of them is tied to a processor.
+    /// True if each thread is pinned to a processor.
     pub pin_threads: bool,
-    /// The longest that a thread under load waits for more requests, so that one wake-up serves
-    /// several; zero: never.
+    /// The longest wait of a thread under load for more requests, so that one wake-up serves
+    /// several; zero: no wait.
     pub coalescing: Duration,
 }
 
@@ -196,40 +196,39 @@ pub struct NtsKeServerEntry {
     pub certificate_chain: PathBuf,
     /// The file with the private key (PEM).
     pub private_key: PathBuf,
-    /// How long one connection may take from its acceptance to its end.
+    /// The longest life of a connection, from its acceptance to its end.
     pub timeout: Duration,
-    /// The most connections at a time, at least 1.
+    /// The most open connections, at least 1.
     pub concurrent_connections: usize,
-    /// The most connections at a time of one IPv4 address or one IPv6 network of 64 bits, at least
-    /// 1.
+    /// The most open connections of one IPv4 address or one IPv6 network of 64 bits, at least 1.
     pub connections_per_client: usize,
-    /// The name or address of the NTP server that clients are told to ask; `None`: the one that
-    /// they asked for keys.
+    /// The name or address of the NTP server in responses; `None`: clients use the host of the
+    /// NTS-KE server.
     pub ntp_server: Option<String>,
-    /// The UDP port that clients are told to ask; `None`: 123, unless the only `[[server]]` listens
-    /// on port 0, whose true port only the system knows. Where the file does not say it, this is
-    /// the port of the only `[[server]]`.
+    /// The UDP port of the NTP server in responses. The default is the port of the only
+    /// `[[server]]`. `None`: 123, or, if that server listens on port 0, the port that the system
+    /// chooses.
     pub ntp_port: Option<u16>,
-    /// The algorithms that clients may choose from; never empty.
+    /// The algorithms that clients may request; never empty.
     pub aead_algorithms: Vec<AeadAlgorithm>,
 }
 
 /// `[nts-ke]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct NtsKe {
-    /// How many threads run the handshakes of all `[[nts-ke-server]]`; `None`: half as many as the
-    /// process may use processors, at least one and at most eight.
+    /// The number of threads for the handshakes of all `[[nts-ke-server]]`; `None`: half the number
+    /// of processors that the process may use, at least one and at most eight.
     pub handshake_threads: Option<NonZeroUsize>,
 }
 
 /// `[keyset]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Keyset {
-    /// How many keys that seal no more cookies still open old ones.
+    /// The number of retired keys that still decrypt cookies.
     pub stale_key_count: usize,
-    /// How long a key seals cookies.
+    /// The time for which a key encrypts cookies.
     pub key_rotation_interval: Duration,
-    /// The file in which the keys survive a restart; `None`: `nts-keys` in the folder of
+    /// The file that keeps the keys over a restart; `None`: `nts-keys` in the directory of
     /// `[storage]`.
     pub key_storage_path: Option<PathBuf>,
 }
@@ -247,12 +246,12 @@ impl Default for Keyset {
 /// `[synchronization]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Synchronization {
-    /// Whom to believe and how to correct the clock.
+    /// The settings of selection and discipline.
     pub settings: ClockConfig,
-    /// Whether a step of the clock is logged as a warning; otherwise it is logged as information.
+    /// True if a step of the clock is logged as a warning, false if as information.
     pub warn_on_jump: bool,
     /// The file with all leap seconds, as IERS and NIST publish it; `None`: the sources announce
-    /// them.
+    /// leap seconds.
     pub leap_seconds_file: Option<PathBuf>,
 }
 
@@ -269,48 +268,49 @@ impl Default for Synchronization {
 /// `[clock]`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct ClockSection {
-    /// Which clock is disciplined.
+    /// The clock that is disciplined.
     pub mode: ClockMode,
-    /// True if another program keeps a clock that we do not steer, so that it is served with the
-    /// error that is measured.
+    /// True if another program disciplines the clock, so that it is served with its measured error.
     pub kept_by_another: bool,
-    /// Where the virtual clock starts, relative to the system's clock; positive: ahead of it.
+    /// The first offset of the virtual clock from the system clock; positive: ahead of it.
     pub virtual_offset: Seconds,
-    /// How much faster than the system's clock the virtual clock runs, within ±0.1 s/s.
+    /// The frequency of the virtual clock relative to the system clock, within ±0.1 s/s; positive:
+    /// faster.
     pub virtual_frequency: Frequency,
 }
 
 /// The `mode` of `[clock]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ClockMode {
-    /// The system's clock where we may set it; otherwise it is measured only, and the log says so.
+    /// The system clock if the process may set it; otherwise it is only measured, and the log says
+    /// so.
     #[default]
     Auto,
-    /// The system's clock; without the right to set it the daemon does not start.
+    /// The system clock; without the right to set it the daemon does not start.
     System,
-    /// A clock of our own, calculated on top of the system's, which stays as it is.
+    /// A virtual clock on top of the system clock, which stays as it is.
     Virtual,
-    /// No clock: offsets are measured and shown, nothing is corrected.
+    /// No clock: offsets are measured and shown, not corrected.
     None,
 }
 
 /// `[observability]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Observability {
-    /// The least severe messages that are logged.
+    /// The lowest severity that is logged.
     pub log_level: LogLevel,
-    /// Whether the log is coloured; `None`: when it goes to a terminal.
+    /// True if the log has colors; `None`: if it goes to a terminal.
     pub ansi_colors: Option<bool>,
-    /// The observation socket as configured; `None`: [`DEFAULT_OBSERVATION_PATH`].
+    /// The configured observation socket; `None`: [`DEFAULT_OBSERVATION_PATH`].
     pub observation_path: Option<PathBuf>,
     /// The permission bits of the observation socket.
     pub observation_permissions: u32,
-    /// Where the metrics exporter listens.
+    /// The listening address of the metrics exporter.
     pub metrics_exporter_listen: SocketAddr,
 }
 
 impl Observability {
-    /// The path of the observation socket, configured or not.
+    /// The path of the observation socket, or its default.
     #[must_use]
     pub fn observation_path_or_default(&self) -> &Path {
         self.observation_path
@@ -331,19 +331,19 @@ impl Default for Observability {
     }
 }
 
-/// How much is logged.
+/// The lowest severity that is logged.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum LogLevel {
-    /// What the operator must act upon.
+    /// Errors that the operator must act upon.
     Error,
-    /// Degraded service as well.
+    /// Warnings of degraded service as well.
     Warn,
     /// Changes of state as well.
     #[default]
     Info,
     /// Every exchange as well.
     Debug,
-    /// Everything.
+    /// All details.
     Trace,
 }
 
@@ -357,7 +357,7 @@ impl LogLevel {
         Self::Trace,
     ];
 
-    /// The word for it in a configuration file and on a command line.
+    /// The word for the level in a configuration file and on a command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -376,7 +376,7 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// A word that is no log level.
+/// A word that is not a log level.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown log level `{0}`; the levels are error, warn, info, debug and trace")]
 pub struct UnknownLogLevel(String);
@@ -395,7 +395,7 @@ impl FromStr for LogLevel {
 /// `[storage]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Storage {
-    /// The folder of what survives a restart; `None`: nothing is kept.
+    /// The directory of persistent state; `None`: nothing is kept.
     pub directory: Option<PathBuf>,
 }
 
@@ -408,7 +408,7 @@ impl Storage {
             .map(|directory| directory.join("drift"))
     }
 
-    /// The file with the keys of `[keyset]`, unless that names another.
+    /// The file with the keys of `[keyset]`, unless `key-storage-path` names another.
     #[must_use]
     pub fn nts_keys_file(&self) -> Option<PathBuf> {
         self.directory
@@ -416,7 +416,7 @@ impl Storage {
             .map(|directory| directory.join("nts-keys"))
     }
 
-    /// The file with keys and cookies that our sources have been granted.
+    /// The file with the keys and cookies of sources with NTS.
     #[must_use]
     pub fn nts_sessions_file(&self) -> Option<PathBuf> {
         self.directory
@@ -432,7 +432,7 @@ impl Storage {
             .map(|directory| directory.join("addresses"))
     }
 
-    /// The file with the rest: the last known time and the sum of all steps.
+    /// The file with the last known time and the sum of all steps.
     #[must_use]
     pub fn state_file(&self) -> Option<PathBuf> {
         self.directory

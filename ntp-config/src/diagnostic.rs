@@ -1,16 +1,17 @@
-//! Errors and warnings that point at the file and say how to mend it.
+//! Errors and warnings with their place in the file and the remedy.
 
+use crate::sanitize::{is_printable, sanitize};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Problems beyond this number are only counted.
+/// The most problems that are shown; the others are counted.
 const MOST_SHOWN: usize = 20;
 
-/// Characters of a long line that are shown on each side of what is marked.
+/// The characters of a long line that are shown on each side of the mark.
 const CONTEXT: usize = 60;
 
-/// Characters of a message that are shown; what a file says can be in it.
+/// The most characters of a message, which can contain text of the file.
 const LONGEST_MESSAGE: usize = 800;
 
 /// A place in one of the files that were read.
@@ -22,27 +23,7 @@ pub(crate) struct Span {
     pub(crate) range: Range<usize>,
 }
 
-/// Text of a file in a message: cut, and without characters that could control a terminal.
-struct Shown<'t>(&'t str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars().take(LONGEST_MESSAGE) {
-            if c.is_control() {
-                write!(f, "{}", c.escape_debug())?;
-            } else {
-                write!(f, "{c}")?;
-            }
-        }
-        if self.0.chars().nth(LONGEST_MESSAGE).is_some() {
-            write!(f, "…")
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// A value and where it stands.
+/// A value with its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
     pub(crate) value: T,
@@ -58,15 +39,14 @@ impl<T> Located<T> {
     }
 }
 
-/// A place as it is shown: position, line and mark.
+/// The position, the line and the mark that a message shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Excerpt {
     file: PathBuf,
     line: usize,
     column: usize,
     text: String,
-    /// What stands before the mark, as blanks (tabs are kept, so that the mark is below its
-    /// target).
+    /// The blanks before the mark. Tabs of the line are kept, so that the mark is below its target.
     indent: String,
     marked: usize,
 }
@@ -106,10 +86,10 @@ impl Excerpt {
             column: column + 1,
             text: shown
                 .map(|c| {
-                    if c.is_control() && c != '\t' {
-                        '\u{fffd}'
-                    } else {
+                    if c == '\t' || is_printable(c) {
                         c
+                    } else {
+                        '\u{fffd}'
                     }
                 })
                 .collect(),
@@ -149,7 +129,7 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// One thing that is wrong or doubtful: what, where, and what to do.
+/// An error or a warning: the message, the place and the remedy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Problem {
     message: String,
@@ -158,7 +138,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A problem that is not about a place in a file.
+    /// A problem without a place in a file.
     pub(crate) fn anywhere(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -168,7 +148,11 @@ impl Problem {
     }
 
     fn render(&self, f: &mut fmt::Formatter<'_>, severity: &str) -> fmt::Result {
-        writeln!(f, "{severity}: {}", Shown(&self.message))?;
+        writeln!(
+            f,
+            "{severity}: {}",
+            sanitize(&self.message, LONGEST_MESSAGE)
+        )?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "{excerpt}")?;
         }
@@ -182,10 +166,10 @@ impl Problem {
     }
 }
 
-/// Something that is accepted but probably not what was meant.
+/// A value that is accepted but probably not intended.
 ///
-/// It displays as several lines in the manner of a compiler, without colours and without a newline
-/// at the end.
+/// It displays as several lines like a compiler's message, without colors and without a newline at
+/// the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Warning(Problem);
 
@@ -196,13 +180,13 @@ impl Warning {
         &self.0.message
     }
 
-    /// What to do about it.
+    /// The remedy.
     #[must_use]
     pub fn help(&self) -> &str {
         &self.0.help
     }
 
-    /// The file, line and column (both from 1), where it is about a place in a file.
+    /// The file, line and column (both from 1), if it has a place.
     #[must_use]
     pub fn position(&self) -> Option<(&Path, usize, usize)> {
         self.0.position()
@@ -215,10 +199,10 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Everything for which a configuration is refused, at least one problem.
+/// All problems for which a configuration is refused, at least one.
 ///
-/// It displays each problem as several lines in the manner of a compiler, without colours and
-/// without a newline at the end.
+/// It displays each problem as several lines like a compiler's message, without colors and without
+/// a newline at the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
     problems: Vec<Problem>,
@@ -231,7 +215,7 @@ impl ConfigError {
         }
     }
 
-    /// How many problems there are.
+    /// The number of problems.
     #[must_use]
     pub fn count(&self) -> usize {
         self.problems.len()
@@ -267,7 +251,7 @@ pub(crate) struct SourceFile {
     pub(crate) text: String,
 }
 
-/// The files that were read and what was found in them.
+/// The files that were read, with their errors and warnings.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     files: Vec<SourceFile>,
@@ -276,7 +260,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Takes a file in; the index is for [`Span::file`].
+    /// Adds a file; the index is for [`Span::file`].
     pub(crate) fn add_file(&mut self, file: SourceFile) -> usize {
         self.files.push(file);
         self.files.len() - 1

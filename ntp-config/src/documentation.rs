@@ -1,4 +1,4 @@
-//! CONFIGURATION.md is tested against the code: its examples work, and it names every key.
+//! Tests CONFIGURATION.md against the code: its examples work, and it names all keys and defaults.
 
 use crate::{load, section};
 
@@ -72,11 +72,11 @@ fn every_key_is_named() {
     }
 }
 
-/// An `[[nts-ke-server]]` that says only what it must.
-fn a_server_of_keys() -> crate::NtsKeServerEntry {
-    let text = "[[server]]\nlisten = \"[::]:123\"\n[[nts-ke-server]]\nlisten = \"[::]:4460\"\n\
-                certificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n";
-    load::parse_str("a server of keys", text)
+/// An `[[nts-ke-server]]` with only the required keys.
+fn minimal_nts_ke_server() -> crate::NtsKeServerEntry {
+    let text = "[[server]]\nlisten = \"[::]:123\"\n[[nts-ke-server]]\nlisten = \
+                \"[::]:4460\"\ncertificate-chain-path = \"/c\"\nprivate-key-path = \"/k\"\n";
+    load::parse_str("an NTS-KE server", text)
         .unwrap()
         .config
         .nts_ke_servers
@@ -88,7 +88,7 @@ fn defaults_are_what_is_said() {
     let config = crate::Config::default();
     let settings = config.synchronization.settings;
     let limit = ntp_proto::server::RateLimit::default();
-    let ke = a_server_of_keys();
+    let ke = minimal_nts_ke_server();
     let algorithms: Vec<String> = ke
         .aead_algorithms
         .iter()

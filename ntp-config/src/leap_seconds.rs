@@ -1,6 +1,5 @@
-//! The file of leap seconds that IERS and NIST publish, and that comes with the time zones of most
-//! systems as `leap-seconds.list`: lines of NTP seconds and TAI − UTC, with dates and a hash in
-//! comments.
+//! Parses `leap-seconds.list`, which IERS and NIST publish and which comes with the time zones of
+//! most systems: lines of NTP seconds and TAI − UTC, with dates and a hash in comments.
 
 use ntp_proto::clock::{LeapTable, TaiStep};
 use sha1::{Digest as _, Sha1};
@@ -8,19 +7,19 @@ use sha1::{Digest as _, Sha1};
 /// Unix time 0 in the seconds of NTP.
 const UNIX_EPOCH: i64 = 2_208_988_800;
 
-/// The reason for which a text is not a file of leap seconds.
+/// The reason for which a text is not a valid `leap-seconds.list`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LeapSecondsError {
     /// A line holds neither a comment nor a leap second.
     #[error("line {0} is neither a comment nor an NTP time with TAI − UTC")]
     BadLine(usize),
-    /// There is no line with the date of the last change (`#$`) or that of the expiry (`#@`).
+    /// The line with the date of the last change (`#$`) or of the expiry (`#@`) is missing.
     #[error("there is no `{0}` line with a date, as in leap-seconds.list")]
     NoDate(&'static str),
-    /// There is no line with the hash (`#h`), or it is malformed.
+    /// The line with the hash (`#h`) is missing or malformed.
     #[error("there is no `#h` line with the hash of the data, as in leap-seconds.list")]
     NoHash,
-    /// The data have been changed since the hash was made.
+    /// The data do not match the hash.
     #[error("the hash in its `#h` line is not that of its data: it was altered or cut off")]
     WrongHash,
     /// The data are not in order, or jump by more than a second.
@@ -28,8 +27,8 @@ pub enum LeapSecondsError {
     NotInOrder,
 }
 
-/// Reads the text of a file of leap seconds and verifies its hash. Its expiry is not checked, but
-/// is in the table.
+/// Parses the text of `leap-seconds.list` and verifies its hash. The table holds the expiry, which
+/// is not checked.
 ///
 /// # Errors
 /// If a date or the hash is missing, a line or the hash is wrong, or the lines are not in the order

@@ -1,22 +1,23 @@
-//! The configuration file of Truechimer: reading, validating, and errors that say how to mend it.
+//! The configuration file of Truechimer: reading, validation, and errors that say how to fix it.
 //!
-//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files exactly as they
-//! are, with the place of each key and value, and lays the files of `conf.d` over the main one. The
-//! sections are then validated into a [`Config`], which is complete and consistent: no program has
-//! to check it again, and what one program refuses, all refuse. Every problem that is found is in
-//! one [`ConfigError`]: file, line, column, the line itself with a mark, and what to write instead.
-//! What is accepted but doubtful comes as a [`Warning`] of the same form.
+//! Reading has two stages. The raw stage ([`load`], [`parse_str`]) takes the files as they are,
+//! with the place of each key and value, and overlays those of `conf.d`. The sections
+//! are then validated into a [`Config`], which is complete and consistent: no program has to check
+//! it again, and all programs refuse the same files. A [`ConfigError`] holds all problems: file,
+//! line, column, the line itself with a mark, and the remedy. Accepted but doubtful values become
+//! [`Warning`]s of the same form.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `config` | what a validated configuration says |
+//! | `config` | the validated configuration |
 //! | `load` | files, texts and command lines |
-//! | `raw` | TOML with places; laying files over each other |
+//! | `raw` | TOML with places; overlays of files |
 //! | `fields` | reading one table key by key |
 //! | `section` | each section of the file |
-//! | `checks` | what can only be seen from several sections together |
+//! | `checks` | checks across sections |
 //! | `diagnostic` | errors and warnings |
-//! | `leap_seconds` | the text of the file that `leap-seconds-file` names |
+//! | `sanitize` | text from outside, made safe to print; also for other crates |
+//! | `leap_seconds` | the file that `leap-seconds-file` names |
 //! | [`text`], `span` | single values of a command line |
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -25,6 +26,7 @@
 )]
 
 mod address;
+mod bad_text;
 mod checks;
 mod config;
 mod diagnostic;
@@ -34,6 +36,7 @@ mod fields;
 mod leap_seconds;
 mod load;
 mod raw;
+mod sanitize;
 mod section;
 mod span;
 mod suggest;
@@ -50,4 +53,5 @@ pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};
 pub use load::{Loaded, for_pools, load, parse_str};
 /// Part of [`Trust`].
 pub use ntp_proto::nts::AeadAlgorithm;
+pub use sanitize::{is_printable, sanitize};
 pub use span::parse_span;

@@ -1,4 +1,4 @@
-//! From files, texts and command lines to a configuration.
+//! Loads a configuration from files, texts and command lines.
 
 use crate::address;
 use crate::config::{Config, DEFAULT_POOL_COUNT, NTP_PORT, SourceEntry, SourceKind};
@@ -10,32 +10,32 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The folder with more files, next to the main one.
+/// The directory with additional files, next to the main one.
 const DROP_INS: &str = "conf.d";
 
-/// More than this is no configuration, and perhaps endless, such as a device.
+/// The largest file in octets. Larger ones are not configurations, and devices may be endless.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// A configuration and how it came about.
+/// A configuration, with its files and warnings.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// What is accepted but probably not what was meant.
+    /// Values that are accepted but probably not intended.
     pub warnings: Vec<Warning>,
-    /// The files that were read, in the order in which they were laid over each other.
+    /// The files that were read, in the order in which they overlay each other.
     pub files: Vec<PathBuf>,
 }
 
-/// Reads a configuration file and, over it, every `conf.d/*.toml` next to it in the order of their
+/// Reads a configuration file, overlaid by each `conf.d/*.toml` next to it in the order of their
 /// names.
 ///
 /// Tables are merged key by key, and the later file wins; `[[source]]`, `[[server]]` and
 /// `[[nts-ke-server]]` are collected from all files.
 ///
 /// # Errors
-/// A [`ConfigError`] with every problem found: files that cannot be read, text that is no TOML,
-/// unknown keys, and values that are impossible by themselves or together.
+/// A [`ConfigError`] with all problems: unreadable files, text that is not TOML, unknown keys, and
+/// values that are invalid by themselves or together.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let mut texts = vec![(path.to_owned(), read_text(path)?)];
     for drop_in in drop_ins(path)? {
@@ -45,7 +45,7 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     build(&texts)
 }
 
-/// Reads a configuration from a text; `name` stands for the file in messages.
+/// Reads a configuration from a text; messages name it `name`.
 ///
 /// # Errors
 /// As [`load`].
@@ -53,11 +53,10 @@ pub fn parse_str(name: &str, text: &str) -> Result<Loaded, ConfigError> {
     build(&[(PathBuf::from(name), text.to_owned())])
 }
 
-/// The configuration for pools named on the command line, everything else being as in an empty
-/// file.
+/// The configuration for pools of a command line, with defaults for all else.
 ///
 /// # Errors
-/// A [`ConfigError`] if there is no name, or one that cannot be a host.
+/// A [`ConfigError`] if there is no name, or one that is not a host.
 pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
     let mut report = Report::default();
     let mut config = Config::default();
@@ -75,7 +74,7 @@ pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
                     settings: SourceConfig::default(),
                 });
             }
-            Err(reason) => report.error_anywhere(reason.message, reason.help),
+            Err(reason) => report.error_anywhere(reason.message(), reason.help()),
         }
     }
     checks::whole(&config, &Demands::default(), &mut report);
@@ -93,7 +92,7 @@ fn build(texts: &[(PathBuf, String)]) -> Result<Loaded, ConfigError> {
     for (path, text) in texts {
         root.overlay(raw::parse(path, text, &mut report));
     }
-    // A tree out of broken text would only lead to errors that are not there.
+    // A table from broken text would only add misleading errors.
     let config = if report.has_errors() {
         Config::default()
     } else {
@@ -124,7 +123,7 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
-        // Editors leave hidden files behind.
+        // Editors leave hidden files.
         let hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -147,7 +146,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
             help,
         ))
     };
-    // Opening a pipe would wait for somebody to write.
+    // Opening a pipe would wait for a writer.
     if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(refuse("is not a file", "name a regular file"));
     }

@@ -1,4 +1,4 @@
-//! Exactly what the files say, with the place of each key and value.
+//! The contents of the files as they are, with the place of each key and value.
 
 use crate::diagnostic::{Located, Report, SourceFile, Span};
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// What it is, for messages.
+    /// The kind of the value, for messages.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::String(_) => "a string",
@@ -31,13 +31,18 @@ impl Value {
         }
     }
 
-    /// Whether it is `[]`.
+    /// True for `[]`.
     pub(crate) fn is_empty_array(&self) -> bool {
         matches!(self, Self::Array(items) if items.is_empty())
     }
 
     fn is_array_of_tables(&self) -> bool {
-        matches!(self, Self::Array(items) if items.iter().all(|item| matches!(item.value, Self::Table(_))))
+        let Self::Array(items) = self else {
+            return false;
+        };
+        items
+            .iter()
+            .all(|item| matches!(item.value, Self::Table(_)))
     }
 }
 
@@ -55,7 +60,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Takes an entry out.
+    /// Removes an entry and returns it.
     pub(crate) fn take(&mut self, key: &str) -> Option<Entry> {
         let index = self
             .entries
@@ -64,8 +69,8 @@ impl Table {
         Some(self.entries.remove(index))
     }
 
-    /// Lays a later file over this one: tables are merged key by key, arrays of tables grow,
-    /// everything else is replaced.
+    /// Overlays this table with that of a later file: tables are merged key by key, arrays of
+    /// tables are extended, other values are replaced.
     pub(crate) fn overlay(&mut self, later: Self) {
         for entry in later.entries {
             let known = self
@@ -98,7 +103,7 @@ fn overlay_entry(known: &mut Entry, later: Entry) {
     }
 }
 
-/// Reads one file; everything that is no TOML goes into the report.
+/// Parses one file; syntax errors go into the report.
 pub(crate) fn parse(path: &Path, text: &str, report: &mut Report) -> Table {
     let file = report.add_file(SourceFile {
         path: path.to_owned(),
@@ -120,7 +125,7 @@ pub(crate) fn parse(path: &Path, text: &str, report: &mut Report) -> Table {
     Conversion { file, report }.table(document.into_inner())
 }
 
-/// From the parser's borrowed tree to our own.
+/// The conversion from the parser's borrowed tree to our own.
 struct Conversion<'r> {
     file: usize,
     report: &'r mut Report,
@@ -156,8 +161,7 @@ impl Conversion<'_> {
                 };
                 Value::Integer(number)
             }
-            // What the parser took for a number but cannot be read as one is refused where a number
-            // is asked for.
+            // A malformed number becomes NaN, which is refused wherever a number is read.
             DeValue::Float(digits) => Value::Float(digits.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(value) => Value::Boolean(value),
             DeValue::Datetime(_) => Value::Datetime,

@@ -1,19 +1,22 @@
-//! What a misspelled word was probably meant to be.
+//! Suggestions for misspelled words, and lists of the possible ones.
 
-/// The known word that is nearest to `word`, if it is near enough to be a slip of the keyboard.
+/// The known word nearest to `word`, if it is near enough to be a typing error.
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = normalized(word);
-    let slips = 1 + plain.chars().count() / 4;
-    let distances = known
-        .iter()
-        .map(|candidate| (edit_distance(&plain, &normalized(candidate)), *candidate));
+    let most = 1 + plain.chars().count() / 4;
+    let distances = known.iter().map(|candidate| {
+        (
+            strsim::levenshtein(&plain, &normalized(candidate)),
+            *candidate,
+        )
+    });
     distances
-        .filter(|(distance, _)| *distance <= slips)
+        .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
 
-/// Upper case and underscores are frequent slips; they cost nothing.
+/// The word in lower case with hyphens, because upper case and underscores are frequent errors.
 fn normalized(word: &str) -> String {
     word.chars()
         .take(64)
@@ -25,25 +28,6 @@ fn normalized(word: &str) -> String {
             }
         })
         .collect()
-}
-
-/// The number of characters to insert, remove or replace (Levenshtein).
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, have) in from.chars().enumerate() {
-        let mut next = vec![index + 1];
-        for ((want, above), left_above) in to.iter().zip(row.iter().skip(1)).zip(&row) {
-            let left = next.last().copied().unwrap_or(usize::MAX - 1);
-            next.push(
-                (above + 1)
-                    .min(left + 1)
-                    .min(left_above + usize::from(have != *want)),
-            );
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }
 
 /// A list of words for a message: "`a`, `b` and `c`".
@@ -61,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_keyboard_is_recognised_and_another_word_is_not() {
+    fn a_typing_error_is_recognized_and_another_word_is_not() {
         let known = ["address", "count", "poll-interval-limits"];
         assert_eq!(nearest("addres", &known), Some("address"));
         assert_eq!(

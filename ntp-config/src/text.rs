@@ -1,56 +1,28 @@
-//! Single values as they stand on a command line, read as the file's are.
+//! Reads single values of a command line in the same way as those of a file.
 
 use crate::address;
+pub use crate::bad_text::BadText;
 use crate::config::HostPort;
 use crate::section::{aead, trust};
 use ntp_proto::nts::AeadAlgorithm;
-
-/// A text that is not what it should be. Its `Display` is one sentence with what to write instead.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{message}; {help}")]
-pub struct BadText {
-    message: String,
-    help: String,
-}
-
-impl BadText {
-    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: help.into(),
-        }
-    }
-
-    /// What is wrong.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// What to write instead.
-    #[must_use]
-    pub fn help(&self) -> &str {
-        &self.help
-    }
-}
 
 /// Reads a host with or without a port, as `ntp.example.org`, `192.0.2.1:124` or
 /// `[2001:db8::1]:123`.
 ///
 /// # Errors
-/// Says why nobody can be asked there.
+/// If the text is not a host, or not the address of one server.
 pub fn host(text: &str, default_port: u16) -> Result<HostPort, BadText> {
-    let read = address::host(text).and_then(|host| match address::nobody(&host.host) {
-        Some(nobody) => Err(nobody),
+    let host = address::host(text)?;
+    match address::not_a_server(&host.host) {
+        Some(refusal) => Err(refusal),
         None => Ok(host.or_port(default_port)),
-    });
-    read.map_err(|reason| BadText::new(reason.message, reason.help))
+    }
 }
 
 /// Reads the SHA-256 of a public key as `pinned-keys` does: 64 hexadecimal digits or base64.
 ///
 /// # Errors
-/// Says how to come by it.
+/// If it is neither; the remedy is the command that prints it.
 pub fn pinned_key(text: &str) -> Result<[u8; 32], BadText> {
     trust::key_hash(text)
 }
@@ -58,7 +30,7 @@ pub fn pinned_key(text: &str) -> Result<[u8; 32], BadText> {
 /// Reads the name or the number of an algorithm as `aead-algorithms` does.
 ///
 /// # Errors
-/// Says which ones there are.
+/// If there is no such algorithm; the remedy lists all.
 pub fn aead_algorithm(text: &str) -> Result<AeadAlgorithm, BadText> {
     match text.parse::<u16>() {
         Ok(id) => aead::from_number(id.into()),
@@ -84,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_nobody_can_have_is_refused_with_a_remedy() {
+    fn an_address_that_no_server_can_have_is_refused_with_a_remedy() {
         let refused = host("0.0.0.0", NTP_PORT).unwrap_err();
         assert!(
             refused
                 .to_string()
-                .ends_with("no single server can answer there; write the address of the server")
+                .ends_with("not the address of one server; write the address of the server")
         );
         assert!(
             host("ntp://x", NTP_PORT)

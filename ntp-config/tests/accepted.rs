@@ -1,4 +1,4 @@
-//! What a file means, what is warned about, and how files are laid over each other.
+//! Accepted files, their warnings, and overlays of files.
 
 use ntp_config::{ClockMode, Loaded, LogLevel, SourceKind, for_pools, load, parse_str};
 use ntp_proto::clock::DisturbanceLimits;
@@ -297,9 +297,9 @@ fn one_source_works_by_default_and_a_warning_says_what_it_cannot_do() {
             .minimum_agreeing,
         1
     );
-    assert!(warnings(one).contains("with one source, a wrong one is believed"));
+    assert!(warnings(one).contains("with one source, a wrong time cannot be detected"));
     let two = format!("{one}{}", one.replace("a.example", "b.example"));
-    assert!(warnings(&two).contains("cannot be told from the right one"));
+    assert!(warnings(&two).contains("detected but not identified"));
     let three = format!("{two}{}", one.replace("a.example", "c.example"));
     assert_eq!(warnings(&three), "");
 }
@@ -345,7 +345,7 @@ fn what_has_no_effect_is_said_with_its_place() {
         (
             "[[server]]\nlisten = \"::\"\nallowlist = { filter = [] }",
             ":6:24",
-            "lets nobody in",
+            "refuses every client",
         ),
         (
             "[[source]]\nmode = \"server\"\naddress = \"a\"\nntp-version = \"auto\"",
@@ -355,7 +355,7 @@ fn what_has_no_effect_is_said_with_its_place() {
         (
             "[[source]]\nmode = \"server\"\naddress = \"Pool.example:123\"",
             ":6:11",
-            "is a source already",
+            "is already a source",
         ),
         (
             "[source-defaults]\ninitial-poll-interval = 2",
@@ -373,7 +373,7 @@ fn what_has_no_effect_is_said_with_its_place() {
 #[test]
 fn a_server_without_a_source_is_warned_about_unless_it_has_a_stratum_of_its_own() {
     let server = "[[server]]\nlisten = \"::\"\n";
-    assert!(warnings(server).contains("not synchronised"));
+    assert!(warnings(server).contains("not synchronized"));
     assert_eq!(
         warnings(&format!("{server}[synchronization]\nlocal-stratum = 8\n")),
         ""

@@ -29,7 +29,7 @@ fn config(text: &str) -> Config {
     loaded.config
 }
 
-/// Everything that is said about a text, be it errors or warnings.
+/// The errors or warnings about a text.
 fn said(text: &str) -> String {
     match parse_str("test.toml", text) {
         Ok(loaded) => loaded
@@ -183,31 +183,27 @@ fn a_source_with_nts_that_cannot_work_is_refused() {
     for (lines, expected) in [
         (
             "ntp-version = 3\n",
-            ["7:15", "version 3 has no NTS", "write 4 or remove"],
+            [
+                "7:15",
+                "version 3 does not support NTS",
+                "write 4 or remove",
+            ],
         ),
         (
             "ntp-version = 5\n",
-            ["7:15", "no NTPv5", "write 4 or remove"],
+            ["7:15", "does not support NTPv5", "write 4 or remove"],
         ),
         (
             "count = 4\n",
-            [
-                "7:1",
-                "pools are without NTS",
-                "for each of several servers",
-            ],
+            ["7:1", "pools have no NTS", "for each of several servers"],
         ),
         (
             "ignore = []\n",
-            [
-                "7:1",
-                "pools are without NTS",
-                "for each of several servers",
-            ],
+            ["7:1", "pools have no NTS", "for each of several servers"],
         ),
         (
             "nts = true\n",
-            ["7:1", "said by its `mode`", "remove this line"],
+            ["7:1", "the `mode` sets", "remove this line"],
         ),
         (
             "enable-srv-resolution = true\n",
@@ -237,7 +233,7 @@ fn a_source_with_nts_that_cannot_work_is_refused() {
             "system-authorities = false\n",
             [
                 "7:22",
-                "no certificate is believed",
+                "no certificate is trusted",
                 "`certificate-authority`",
             ],
         ),
@@ -293,7 +289,7 @@ fn a_source_with_nts_that_cannot_work_is_refused() {
             "aead-algorithms = [31]\n",
             [
                 "7:20",
-                "`31` is no AEAD algorithm",
+                "`31` is not a supported AEAD algorithm",
                 "numbers 30, 15, 17, 16",
             ],
         ),
@@ -308,7 +304,11 @@ fn a_source_with_nts_that_cannot_work_is_refused() {
     check(
         "error",
         &address("fe80::1%eth0"),
-        ["6:11", "together with an interface", "host name that is in"],
+        [
+            "6:11",
+            "an address with an interface",
+            "host name that is in",
+        ],
     );
     check(
         "error",
@@ -331,7 +331,7 @@ fn what_looks_like_nts_without_its_mode_is_never_plain_time() {
     ] {
         for line in ["nts = true", "nts = false", "nts = \"x\""] {
             let text = format!("[[source]]\nmode = \"{mode}\"\naddress = \"a\"\n{line}\n");
-            check("error", &text, ["4:1", "said by its `mode`", help]);
+            check("error", &text, ["4:1", "the `mode` sets", help]);
         }
         for line in [
             "certificate-authority = \"/a\"",
@@ -388,7 +388,7 @@ fn one_server_is_one_source_with_nts() {
         &twice,
         [
             "9:11",
-            "`nts.example:4460` is a source already",
+            "`nts.example:4460` is already a source",
             "name another server",
         ],
     );
@@ -399,7 +399,7 @@ fn one_server_is_one_source_with_nts() {
     check(
         "warning",
         &plain,
-        ["9:11", "is a source already", "counts twice in every vote"],
+        ["9:11", "is already a source", "count twice in every vote"],
     );
     config(&source(
         "[[source]]\nmode = \"server\"\naddress = \"nts.example:4460\"\n",
@@ -475,13 +475,13 @@ fn a_server_of_keys_that_cannot_work_is_refused() {
         ),
         (
             "ntp-server = \"0.0.0.0\"\n",
-            ["10:14", "the address of any host", "every client can reach"],
+            ["10:14", "the unspecified address", "every client can reach"],
         ),
         (
             "ntp-server = \"fe80::1%eth0\"\n",
             [
                 "10:14",
-                "means nothing to clients",
+                "clients cannot use an interface",
                 "every client can reach",
             ],
         ),
@@ -491,7 +491,7 @@ fn a_server_of_keys_that_cannot_work_is_refused() {
         ),
         (
             "accept-ntp-versions = [3, 4]\n",
-            ["10:24", "version 3 has no NTS", "write [4]"],
+            ["10:24", "version 3 does not support NTS", "write [4]"],
         ),
         (
             "accept-ntp-versions = [5]\n",
@@ -511,7 +511,7 @@ fn a_server_of_keys_that_cannot_work_is_refused() {
         ),
         (
             "accepted-pool-authentication-tokens = [\"secret\"]\n",
-            ["10:1", "takes no part in pools", "remove this line"],
+            ["10:1", "does not support NTS pools", "remove this line"],
         ),
         (
             "cert = \"/x\"\n",
@@ -560,7 +560,7 @@ fn what_has_no_effect_in_a_server_of_keys_is_said() {
     for (lines, expected) in [
         (
             "longlived-connections = 5\n",
-            ["10:1", "has no effect: only pools", "remove this line"],
+            ["10:1", "has no effect: only NTS pools", "remove this line"],
         ),
         (
             "accept-ntp-versions = [4, 5]\n",
@@ -624,7 +624,7 @@ fn where_clients_are_to_ask_must_be_clear() {
     check(
         "warning",
         &several([1123, 123]),
-        ["5:10", "told to ask port 123", "write `ntp-port`"],
+        ["5:10", "directed to port 123", "write `ntp-port`"],
     );
     let nowhere = format!("{POOL}{KE}");
     check(
@@ -632,7 +632,7 @@ fn where_clients_are_to_ask_must_be_clear() {
         &nowhere,
         [
             "5:10",
-            "no `[[server]]` that knows its keys",
+            "without a `[[server]]` that has its keys",
             "add a [[server]]",
         ],
     );
@@ -754,7 +754,7 @@ fn cookies_that_die_before_they_are_used_are_warned_about() {
         check(
             "warning",
             &ke(&format!("[keyset]\n{lines}\n")),
-            [at, "cookies may be of no use after", "at least 8192"],
+            [at, "cookies may expire after", "at least 8192"],
         );
     }
     config(&ke("[keyset]\nkey-rotation-interval = 1200\n"));
@@ -778,7 +778,7 @@ fn keys_that_nobody_hands_out_are_warned_about_unless_a_file_may_be_shared() {
         &required,
         [
             "5:10",
-            "leaves no client to be answered",
+            "would refuse every client",
             "add an [[nts-ke-server]]",
         ],
     );

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use ntp_config::is_printable;
 use ntp_observe::Document;
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -63,10 +64,10 @@ pub(crate) fn complain(message: &str) {
 fn sanitize(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if is_harmful(c) && c != '\n' {
-                REPLACEMENT
-            } else {
+            if is_printable(c) || c == '\n' {
                 c
+            } else {
+                REPLACEMENT
             }
         })
         .collect()
@@ -74,18 +75,6 @@ fn sanitize(text: &str) -> String {
 
 /// The replacement of a character that is not shown.
 const REPLACEMENT: char = '\u{fffd}';
-
-/// True for control characters, and for those that change the writing direction, break lines or are
-/// invisible.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-        )
-}
 
 /// The document with sanitized texts, which cannot break a line either.
 pub(crate) fn sanitize_document(document: &Document) -> Document {
@@ -100,7 +89,7 @@ fn sanitize_value(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(
             text.chars()
-                .map(|c| if is_harmful(c) { REPLACEMENT } else { c })
+                .map(|c| if is_printable(c) { c } else { REPLACEMENT })
                 .collect(),
         ),
         Value::Array(values) => Value::Array(values.into_iter().map(sanitize_value).collect()),

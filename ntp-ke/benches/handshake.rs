@@ -1,4 +1,4 @@
-//! What key establishment costs the server: `cargo bench -p ntp-ke`. Handshake, request and
+//! The cost of NTS key establishment for the server: `cargo bench -p ntp-ke`. Handshake, request and
 //! response, in memory.
 //!
 //! A client has its say in between, whose work is not to be counted. So there are two parts, of
@@ -53,7 +53,7 @@ const CASES: [(&str, &SignatureAlgorithm, NamedGroup); 6] = [
     ("ed25519-x25519", &rcgen::PKCS_ED25519, NamedGroup::X25519),
 ];
 
-/// A server, and clients that believe it.
+/// A server, and clients that trust it.
 struct Case {
     tls: Arc<ServerConfig>,
     client: Arc<ClientConfig>,

@@ -1,19 +1,18 @@
-//! Key establishment of Network Time Security (RFC 8915 §4) over TLS: the half that has sockets,
-//! certificates and deadlines.
+//! NTS key establishment (NTS-KE, RFC 8915 §4) over TLS, with its sockets, certificates and
+//! deadlines.
 //!
-//! What is said over TLS is the business of [`ntp_proto::nts`]:
-//! [`KeClient`](ntp_proto::nts::KeClient) and [`KeServer`](ntp_proto::nts::KeServer) take octets
-//! and give octets. This crate brings those over, and judges whom it brings them from.
+//! The records themselves belong to [`ntp_proto::nts`]: [`KeClient`](ntp_proto::nts::KeClient) and
+//! [`KeServer`](ntp_proto::nts::KeServer) consume and produce octets. This crate transports them,
+//! and verifies the peer.
 //!
-//! * [`client`]: [`establish`](client::establish) asks one server for keys and cookies, within one
-//!   deadline.
-//! * [`server`]: a [`KeListener`](server::KeListener) accepts clients, and the threads of a
+//! * [`client`]: [`establish`](client::establish) requests keys and cookies from one server, within
+//!   one deadline.
+//! * [`server`]: a [`KeListener`](server::KeListener) accepts clients, and the workers of a
 //!   [`KePool`](server::KePool) serve those of all listeners.
-//! * [`CertificateFacts`]: what a certificate says, for people to look at.
+//! * [`CertificateFacts`]: the contents of a certificate, for people to look at.
 //!
-//! Both sides speak TLS 1.3 only, with the protocol `ntske/1` (RFC 8915 §3, §4), without resumption
-//! and without early data. Secrets cannot be printed, and text of the peer's is printed only in a
-//! harmless form.
+//! Both sides speak only TLS 1.3 with the protocol `ntske/1` (RFC 8915 §3, §4), without resumption
+//! and without early data. `Debug` prints no secret, and text of a peer is sanitized.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -23,7 +22,6 @@
 mod certificate;
 pub mod client;
 mod date;
-mod harmless;
 mod pem;
 mod provider;
 mod regular_file;

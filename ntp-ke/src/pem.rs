@@ -1,21 +1,21 @@
-//! Reading files of certificates.
+//! Reading certificates in PEM.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 
-/// All certificates of a PEM file, in their order. Other sections are skipped.
+/// The certificates of a PEM file, in their order. Other sections are skipped.
 ///
 /// # Errors
-/// Says what is wrong with the text, for people.
+/// Describes the defect of the text.
 pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
-        .map_err(|error| fault(&error))
+        .map_err(|error| defect(&error))
 }
 
-/// What is wrong with a PEM file. The library would print lines of it, which in the file of a
-/// private key are secret.
-pub(crate) fn fault(error: &pem::Error) -> String {
+/// Describes the defect of a PEM file. The library's own message would contain lines of it, which
+/// are secret in the file of a private key.
+pub(crate) fn defect(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { .. } => {
             "a section has a `-----BEGIN` line and no `-----END` line".into()

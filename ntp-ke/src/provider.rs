@@ -1,17 +1,17 @@
-//! What both sides of TLS have in common.
+//! The parameters of TLS that client and server share.
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use std::sync::Arc;
 
-/// The name of the protocol within TLS (RFC 8915 §4).
+/// The ALPN protocol name of NTS-KE (RFC 8915 §4).
 pub(crate) const ALPN: &[u8] = b"ntske/1";
 
-/// The only versions of TLS that are spoken (RFC 8915 §3 allows no older one).
+/// The supported versions of TLS (RFC 8915 §3 allows no older one).
 pub(crate) const VERSIONS: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
-/// The cryptography. Key exchange prefers the hybrid of X25519 and ML-KEM, which a recording of
-/// today does not yield to a quantum computer of tomorrow.
+/// The cryptography of TLS. Its key exchange prefers the hybrid of X25519 and ML-KEM, which
+/// protects recorded sessions from later quantum computers.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

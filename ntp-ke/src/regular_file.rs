@@ -1,19 +1,19 @@
-//! Reading of a file that a configuration or command line names, bounded in time and size.
+//! Reads files that a configuration or command line names, bounded in time and size.
 
 use std::io::{Error, Result};
 use std::path::Path;
 
-/// No certificates, keys or tables come near this size, in octets.
+/// The largest file in octets, far above the size of certificates, keys and tables.
 const LARGEST: u64 = 1 << 24;
 
-/// The content of the file at `path`. A named pipe, which would wait for a writer, and a device,
-/// which may have no end, are no files.
+/// Reads the regular file at `path`. Named pipes, which would wait for a writer, and devices, which
+/// may have no end, are refused.
 ///
 /// # Errors
-/// The error of the system, or the reason for which it is not read.
+/// The error of the system, or the reason for the refusal.
 pub fn read_regular_file(path: &Path) -> Result<Vec<u8>> {
     let found = std::fs::metadata(path)?;
-    // The system's own error for a folder is clear enough.
+    // The system's error for a folder is clear enough.
     if !found.is_file() && !found.is_dir() {
         return Err(Error::other("it is a pipe or a device"));
     }

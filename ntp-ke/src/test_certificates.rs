@@ -1,6 +1,7 @@
 //! Authorities and certificates for tests. All are valid from 2025 to 2035 unless a test says
 //! otherwise.
 
+use data_encoding::BASE64;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -14,20 +15,20 @@ pub(crate) const NOW: u64 = 1_893_456_000;
 /// The first second of 2025 and of 2035.
 pub(crate) const YEARS: (i64, i64) = (1_735_689_600, 2_051_222_400);
 
-/// Somebody who issues certificates.
+/// A certificate authority.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    /// Those above it, which a server has to present; the root is not among them.
+    /// The certificates above it that a server must present, without the root.
     chain: Vec<CertificateDer<'static>>,
 }
 
-/// A server's certificates, its own first, and its key.
+/// A server's certificate chain and its key.
 pub(crate) struct Identity {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: KeyPair,
 }
 
-/// What is in most certificates.
+/// The parameters of most certificates.
 pub(crate) fn params(names: &[&str]) -> CertificateParams {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
@@ -110,22 +111,7 @@ impl Identity {
 
 /// A PEM section.
 pub(crate) fn pem(kind: &str, der: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut base64 = String::new();
-    for group in der.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0u32, |bits, octet| bits << 8 | u32::from(*octet))
-            << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            let value = bits >> (18 - 6 * digit) & 0x3f;
-            base64.push(if digit <= group.len() {
-                char::from(DIGITS[value as usize])
-            } else {
-                '='
-            });
-        }
-    }
+    let base64 = BASE64.encode(der);
     format!("-----BEGIN {kind}-----\n{base64}\n-----END {kind}-----\n")
 }
 

@@ -5,7 +5,7 @@
 use arc_swap::ArcSwap;
 use ntp_config::{HostPort, NtsKeServerEntry, Trust};
 use ntp_ke::client::{CertificateTime, Connector, establish};
-use ntp_ke::server::{CertificateStore, KeBoard, KeListener, KePool};
+use ntp_ke::server::{CertificateStore, KeListener, KePool, KeServerStatus};
 use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeySet};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
@@ -18,7 +18,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How many descriptors the process may have: more than it needs, and few enough to use them up.
+/// The limit on descriptors of the process: more than it needs, and few enough to use them up.
 const LIMIT: usize = 64;
 
 /// Set in the process with the limit.
@@ -64,7 +64,7 @@ fn confined() {
             Arc::new(grant),
         )
         .unwrap();
-    let board = handle.board();
+    let status = handle.status();
 
     let target = HostPort {
         host: "127.0.0.1".into(),
@@ -95,7 +95,7 @@ fn confined() {
             .is_ok()
     };
     assert!(granted());
-    until(&board, |board| board.stats().open == 0);
+    until(&status, |status| status.stats().open == 0);
 
     let mut taken = Vec::new();
     while let Ok(file) = File::open("/dev/null") {
@@ -113,8 +113,8 @@ fn confined() {
             matches!(end, Ok(0))
                 || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
         );
-        until(&board, |board| board.stats().over_limit_total == round);
-        assert!(board.stats().accept_errors >= 1);
+        until(&status, |status| status.stats().over_limit_total == round);
+        assert!(status.stats().accept_errors >= 1);
         drop(client);
         taken.push(File::open("/dev/null").unwrap());
     }
@@ -122,16 +122,16 @@ fn confined() {
     taken.clear();
     let started = Instant::now();
     while !granted() {
-        assert!(started.elapsed() < PATIENCE, "{:?}", board.stats());
+        assert!(started.elapsed() < PATIENCE, "{:?}", status.stats());
     }
     handle.stop();
     pool.stop();
 }
 
-fn until(board: &KeBoard, wanted: impl Fn(&KeBoard) -> bool) {
+fn until(status: &KeServerStatus, wanted: impl Fn(&KeServerStatus) -> bool) {
     let started = Instant::now();
-    while !wanted(board) {
-        assert!(started.elapsed() < PATIENCE, "{:?}", board.stats());
+    while !wanted(status) {
+        assert!(started.elapsed() < PATIENCE, "{:?}", status.stats());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

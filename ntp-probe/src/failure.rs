@@ -1,6 +1,6 @@
 //! A failed measurement: the stage, the cause and the remedy.
 
-use ntp_ke::client::{Cause, CertificateFault};
+use ntp_ke::client::{CertificateReason, FailureReason};
 use ntp_observe::{NtsKeReason, StableWord};
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -69,20 +69,23 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of NTS-KE, or of a look-up.
-    pub(crate) fn of_keys(stage: ntp_ke::client::Stage, cause: &Cause) -> Self {
-        let remedy = remedy(stage, cause).map(str::to_owned);
+    pub(crate) fn of_keys(stage: ntp_ke::client::Stage, reason: &FailureReason) -> Self {
+        let remedy = remedy(stage, reason).map(str::to_owned);
         // These can happen at any stage, and their sentence does not name it.
         let anywhere = matches!(
-            cause,
-            Cause::TimedOut { .. } | Cause::Reset | Cause::Closed | Cause::Network(_)
+            reason,
+            FailureReason::TimedOut { .. }
+                | FailureReason::Reset
+                | FailureReason::Closed
+                | FailureReason::Network(_)
         );
         let message = if anywhere {
-            format!("{stage}: {cause}")
+            format!("{stage}: {reason}")
         } else {
-            cause.to_string()
+            reason.to_string()
         };
         Self {
-            code: cause.word(),
+            code: reason.word(),
             stage: Stage::Keys(stage),
             message,
             remedy,
@@ -100,28 +103,28 @@ impl Failure {
 }
 
 /// The remedy where the sentence does not contain it.
-const fn remedy(stage: ntp_ke::client::Stage, cause: &Cause) -> Option<&'static str> {
+const fn remedy(stage: ntp_ke::client::Stage, reason: &FailureReason) -> Option<&'static str> {
     use ntp_ke::client::Stage;
-    match (stage, cause) {
+    match (stage, reason) {
         (
             _,
-            Cause::Certificate(
-                CertificateFault::NotYetValid { .. } | CertificateFault::Expired { .. },
+            FailureReason::Certificate(
+                CertificateReason::NotYetValid { .. } | CertificateReason::Expired { .. },
             ),
         ) => Some(
             "compare this machine's clock with a watch: if it is wrong, set it; if it is right, \
              inform the server's operator",
         ),
-        (_, Cause::Certificate(CertificateFault::WrongName { .. })) => {
+        (_, FailureReason::Certificate(CertificateReason::WrongName { .. })) => {
             Some("use a name of the server that is in its certificate")
         }
-        (Stage::Dns | Stage::NtpAddress, Cause::TimedOut { .. }) => {
+        (Stage::Dns | Stage::NtpAddress, FailureReason::TimedOut { .. }) => {
             Some("does DNS work on this machine (`getent hosts` with the name)?")
         }
-        (Stage::Tcp, Cause::TimedOut { .. } | Cause::Unreachable(_)) => Some(
+        (Stage::Tcp, FailureReason::TimedOut { .. } | FailureReason::Unreachable(_)) => Some(
             "is the host right, and does every firewall on the path let this TCP port through?",
         ),
-        (_, Cause::TimedOut { .. }) => Some("try again with a longer --timeout"),
+        (_, FailureReason::TimedOut { .. }) => Some("try again with a longer --timeout"),
         _ => None,
     }
 }

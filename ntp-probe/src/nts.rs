@@ -61,7 +61,7 @@ pub async fn nts(target: &HostPort, trust: &Trust, options: &Options) -> NtsRepo
                 target,
                 clock,
                 &certificates,
-                Failure::of_keys(failure.stage, &failure.cause),
+                Failure::of_keys(failure.stage, &failure.reason),
             )
         }
     }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::protection::Protection;
 use ntp_config::HostPort;
-use ntp_ke::client::{Cause, Stage, in_turns, look_up};
+use ntp_ke::client::{FailureReason, Stage, in_turns, look_up};
 use ntp_observe::Date;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -64,12 +64,12 @@ pub async fn query(target: &HostPort, options: &Options) -> QueryReport {
 async fn resolve(target: &HostPort, options: &Options) -> Result<Vec<SocketAddr>, Failure> {
     let looked_up = look_up(&target.host, target.port, options.family);
     let found = tokio::time::timeout(options.timeout, looked_up).await;
-    let found = found.unwrap_or(Err(Cause::TimedOut {
+    let found = found.unwrap_or(Err(FailureReason::TimedOut {
         after: options.timeout,
     }));
     found
         .map(|addresses| in_turns(&addresses))
-        .map_err(|cause| Failure::of_keys(Stage::Dns, &cause))
+        .map_err(|reason| Failure::of_keys(Stage::Dns, &reason))
 }
 
 /// One of `measured` and `error`, and `null` for the other.

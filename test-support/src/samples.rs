@@ -256,8 +256,8 @@ pub fn ke_error() -> NtsKeErrorFacts {
         stage: NtsKeStage::Tcp,
         reason: NtsKeReason::ConnectionRefused,
         message:
-            "nts.example.org:4461, TCP connection: connection refused: nothing listens there, or a \
-             firewall says so; is the port right?"
+            "nts.example.org:4461, TCP connection: connection refused; check the port and the \
+             firewalls"
                 .into(),
         ago_s: 12.0,
     }

@@ -1,4 +1,4 @@
-//! The servers of key establishment beside the servers of time whose keys they hand out.
+//! Checks of the NTS-KE servers against the NTP servers whose keys they use.
 
 use crate::config::{Config, NTP_PORT, NtsKeServerEntry, ServerEntry};
 use crate::diagnostic::{Located, Report, Span};
@@ -23,8 +23,8 @@ pub(crate) fn servers(servers: &[Located<NtsKeServerEntry>], report: &mut Report
     }
 }
 
-/// Finds out which port clients are told to ask, where the file does not say it.
-pub(crate) fn tell_ports(
+/// Sets the NTP port in responses where the file does not.
+pub(crate) fn assign_ntp_ports(
     nts_ke_servers: &mut [Located<NtsKeServerEntry>],
     servers: &[Located<ServerEntry>],
     report: &mut Report,
@@ -38,11 +38,11 @@ pub(crate) fn tell_ports(
     ports.dedup_by(|one, other| one == other && *one != 0);
     for server in nts_ke_servers {
         if ports.is_empty() && server.value.ntp_server.is_none() {
-            let help = "add a [[server]] for the clients that get keys here, or name another host with `ntp-server` that \
-                        has the same keys";
+            let help = "add a [[server]] for the clients that get keys here, or name another host \
+                        with `ntp-server` that has the same keys";
             report.error(
                 &server.span,
-                "an `[[nts-ke-server]]`, but no `[[server]]` that knows its keys",
+                "an `[[nts-ke-server]]` without a `[[server]]` that has its keys",
                 help,
             );
         } else if server.value.ntp_port.is_none() {
@@ -51,15 +51,15 @@ pub(crate) fn tell_ports(
     }
 }
 
-/// The port that is told; `None` for the usual one, and for one that is not known yet.
+/// The NTP port in responses; `None` for port 123, and for one that the system will choose.
 fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
-    const HELP: &str = "write `ntp-port` with the port that clients are to ask";
+    const HELP: &str = "write `ntp-port` with the NTP port for clients";
     match ports {
         [] | [0 | NTP_PORT] => None,
         [port] => Some(*port),
         several if several.contains(&NTP_PORT) => {
             let message =
-                "the `[[server]]` sections have several ports; clients are told to ask port 123";
+                "the `[[server]]` sections have several ports; clients are directed to port 123";
             report.warning(at, message, HELP);
             None
         }
@@ -74,7 +74,7 @@ fn port(ports: &[u16], at: &Span, report: &mut Report) -> Option<u16> {
     }
 }
 
-/// Threads that have nothing to do.
+/// Warns of `[nts-ke]` without any NTS-KE server.
 pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Report) {
     if let Some(nts_ke) = nts_ke.filter(|_| config.nts_ke_servers.is_empty()) {
         let help = "add an [[nts-ke-server]], or remove this section";
@@ -86,14 +86,14 @@ pub(crate) fn threads(config: &Config, nts_ke: Option<&Span>, report: &mut Repor
     }
 }
 
-/// Keys that no client gets.
+/// Warns of keys that no client can get.
 pub(crate) fn keys(
     config: &Config,
     keyset: Option<&Span>,
     servers: &[Located<ServerEntry>],
     report: &mut Report,
 ) {
-    // Another host may hand them out if it has the same file.
+    // Another host may run NTS-KE with the same file of keys.
     let shared = config.keyset.key_storage_path.is_some() && !config.servers.is_empty();
     if !config.nts_ke_servers.is_empty() || shared {
         return;
@@ -113,7 +113,7 @@ pub(crate) fn keys(
         let help =
             "add an [[nts-ke-server]], or remove `require-nts` to answer without authentication";
         let message =
-            "`require-nts` leaves no client to be answered: no `[[nts-ke-server]]` hands out keys";
+            "`require-nts` would refuse every client: no `[[nts-ke-server]]` hands out keys";
         report.warning(&server.span, message, help);
     }
 }

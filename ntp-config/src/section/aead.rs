@@ -1,11 +1,10 @@
-//! `aead-algorithms`, of the sources with NTS and of the servers of key establishment.
+//! The key `aead-algorithms` of sources with NTS and of NTS-KE servers.
 
-use super::list;
+use crate::bad_text::BadText;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, wrong_kind};
 use crate::raw::Value;
 use crate::suggest::{listed, nearest};
-use crate::text::BadText;
 use ntp_proto::nts::AeadAlgorithm;
 
 const KEY: &str = "aead-algorithms";
@@ -15,16 +14,16 @@ const NAMES: [&str; AeadAlgorithm::ALL.len()] = {
     [a.name(), b.name(), c.name(), d.name()]
 };
 
-/// The algorithms in the order of the file; without the key all that we have, the best first.
+/// Reads the algorithms in the order of the file; without the key, all algorithms, the best first.
 pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAlgorithm> {
     let empty = fields
         .peek(KEY)
         .is_some_and(|entry| entry.value.value.is_empty_array());
     let mut seen = Vec::new();
-    let named = list(fields, KEY, report, |value, report| {
+    let named = fields.list(KEY, report, |value, report| {
         let algorithm = algorithm(value, report)?;
         if seen.contains(&algorithm) {
-            let help = "remove one of them; the order tells which one is wanted most";
+            let help = "remove one of them; their order is the order of preference";
             report.error(
                 &value.span,
                 format!("{algorithm} is in `{KEY}` twice"),
@@ -38,7 +37,8 @@ pub(super) fn algorithms(fields: &mut Fields, report: &mut Report) -> Vec<AeadAl
         return AeadAlgorithm::ALL.to_vec();
     };
     if empty {
-        let help = "name at least AES-SIV-CMAC-256, which everybody has, or remove this line";
+        let help = "name at least AES-SIV-CMAC-256, which every NTS implementation supports, or \
+                    remove this line";
         report.error(&named.span, format!("`{KEY}` names no algorithm"), help);
     }
     named.value
@@ -83,7 +83,7 @@ fn unknown(text: &str, guess: Option<&str>) -> BadText {
         .join(", ");
     let help = format!("possible here: {}, or their numbers {ids}", listed(&NAMES));
     BadText::new(
-        format!("`{text}` is no AEAD algorithm that we have{guess}"),
+        format!("`{text}` is not a supported AEAD algorithm{guess}"),
         help,
     )
 }

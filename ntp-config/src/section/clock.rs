@@ -1,6 +1,5 @@
 //! `[clock]`.
 
-use super::{no_effect, refuse};
 use crate::config::{ClockMode, ClockSection};
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Section};
@@ -26,10 +25,11 @@ const MODES: [(&str, ClockMode); 4] = [
     ("none", ClockMode::None),
 ];
 
-/// The largest offset of a virtual clock: beyond half an era of NTP its sign would be lost.
+/// The largest offset of a virtual clock in seconds: less than half an NTP era, so that its sign is
+/// kept.
 const LARGEST_OFFSET: f64 = 2_000_000_000.0;
 
-/// The largest rate of a virtual clock, far beyond what any discipline can correct.
+/// The largest frequency offset of a virtual clock in s/s, far beyond any discipline's limit.
 const LARGEST_FREQUENCY: f64 = 0.1;
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
@@ -52,18 +52,18 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     let frequency = fields.signed("virtual-frequency", LARGEST_FREQUENCY, report);
     let kept_by_another = kept_by_another(&mut fields, mode, report);
     let other_clock = (
-        "this version steers the system's clock only",
+        "this version disciplines only the system clock",
         "remove this line",
     );
-    refuse(&mut fields, "clock", other_clock, report);
+    fields.refuse("clock", other_clock, report);
     let other_interface = (
         "this version takes packets from every interface",
         "remove this line; a [[server]] can be tied to one by its own `interface`",
     );
-    refuse(&mut fields, "interface", other_interface, report);
+    fields.refuse("interface", other_interface, report);
     let why =
-        "the kernel's software timestamps are used wherever it gives them, and hardware ones never";
-    no_effect(&mut fields, "timestamp-mode", why, report);
+        "the kernel's software timestamps are used where available, hardware timestamps never";
+    fields.no_effect("timestamp-mode", why, report);
     fields.finish(report);
     ClockSection {
         mode,
@@ -73,8 +73,8 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> ClockSection {
     }
 }
 
-/// True if a clock that we do not steer is served all the same. A configuration that sets `mode =
-/// "none"` itself means that another program keeps it.
+/// Reads `kept-by-another-program`: true if a clock that this daemon does not discipline is served.
+/// It is the default for an explicit `mode = "none"`.
 fn kept_by_another(fields: &mut Fields, mode: ClockMode, report: &mut Report) -> bool {
     const KEY: &str = "kept-by-another-program";
     let steered = matches!(mode, ClockMode::System | ClockMode::Virtual);

@@ -1,4 +1,4 @@
-//! Paths of files that are opened later, by the daemon.
+//! Paths of files, which the daemon opens later.
 
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, string};
@@ -8,8 +8,8 @@ use std::path::PathBuf;
 /// The file of leap seconds of the time zone database on most systems.
 const LEAP_SECONDS: &str = "/usr/share/zoneinfo/leap-seconds.list";
 
-/// The path of a file. It has to be absolute: the folder in which a daemon starts is nobody's
-/// choice.
+/// Reads the path of a file. It must be absolute, because the working directory of a daemon is
+/// arbitrary.
 pub(super) fn path(value: &Located<Value>, key: &str, report: &mut Report) -> Option<PathBuf> {
     let text = string(value, key, report)?;
     if text.value.contains("-----BEGIN") {
@@ -38,7 +38,7 @@ pub(super) fn path(value: &Located<Value>, key: &str, report: &mut Report) -> Op
     None
 }
 
-/// The path of a file that a key names.
+/// Reads the path of a file from `key`.
 pub(super) fn optional(
     fields: &mut Fields,
     key: &'static str,
@@ -48,7 +48,7 @@ pub(super) fn optional(
     path(&entry.value, key, report)
 }
 
-/// The path of a file without which the section is of no use; `help` says what belongs there.
+/// Reads the path of a file from a key that must be present; `help` is the remedy.
 pub(super) fn required(
     fields: &mut Fields,
     key: &'static str,

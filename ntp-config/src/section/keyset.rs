@@ -16,12 +16,11 @@ pub(crate) const KEYSET: Section = Section {
     ],
 };
 
-/// The longest time between two rotations: a year. A key that is never changed would be one that
-/// can be stolen for ever.
+/// The longest rotation interval: a year, because a stolen key decrypts cookies until it is rotated
+/// out.
 const LONGEST_ROTATION: i64 = 31_536_000;
 
-/// How long a client that asks at the longest usual interval (2¹⁰ s) needs for the eight cookies
-/// that it has.
+/// The time in which a client with the longest usual poll interval (2¹⁰ s) uses its eight cookies.
 const EIGHT_COOKIES: Duration = Duration::from_secs(8 << 10);
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
@@ -44,12 +43,12 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
     fields.finish(report);
     if let Some(at) = at.filter(|_| cookie_life(&keyset) < EIGHT_COOKIES) {
         let message = format!(
-            "cookies may be of no use after {} s",
+            "cookies may expire after {} s",
             cookie_life(&keyset).as_secs()
         );
         let help = format!(
-            "make `key-rotation-interval` times `stale-key-count` at least {}, or clients that ask seldom must fetch new \
-             keys again and again",
+            "make `key-rotation-interval` times `stale-key-count` at least {}, or clients with \
+             long poll intervals must repeat key establishment",
             EIGHT_COOKIES.as_secs()
         );
         report.warning(&at, message, help);
@@ -57,7 +56,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Keyset {
     keyset
 }
 
-/// How long even a cookie that is made just before a rotation can be opened.
+/// The shortest life of a cookie: one that is made just before a rotation.
 fn cookie_life(keyset: &Keyset) -> Duration {
     let rotations = u32::try_from(keyset.stale_key_count).unwrap_or(u32::MAX);
     keyset.key_rotation_interval.saturating_mul(rotations)

@@ -1,18 +1,19 @@
-//! The `listen` of the sections that answer others.
+//! The key `listen` of servers.
 
 use crate::address;
 use crate::diagnostic::{Located, Report};
 use crate::fields::Fields;
 use std::net::SocketAddr;
 
-/// The address and port of a socket; `default_port` is for those that name none.
+/// Reads the address of a socket; without a port it gets `default_port`.
 pub(super) fn read(
     fields: &mut Fields,
     default_port: u16,
     report: &mut Report,
 ) -> Option<Located<SocketAddr>> {
     let help = format!(
-        "write listen = \"[::]:{default_port}\" or \"0.0.0.0:{default_port}\", or the address of one interface"
+        "write listen = \"[::]:{default_port}\" or \"0.0.0.0:{default_port}\", or the address of \
+         one interface"
     );
     if fields.peek("listen").is_none() {
         report.error(

@@ -17,7 +17,7 @@ pub(crate) mod trust;
 
 use crate::checks;
 use crate::config::Config;
-use crate::diagnostic::{Located, Report, Span};
+use crate::diagnostic::{Report, Span};
 use crate::fields::{Fields, Section};
 use crate::raw::Table;
 
@@ -37,7 +37,7 @@ const ROOT: Section = Section {
     ],
 };
 
-/// Every kind of table with the keys that it may hold; the documentation is tested against it.
+/// All kinds of tables with their keys. The documentation is tested against it.
 #[cfg(test)]
 pub(crate) const ALL: [&Section; 16] = [
     &ROOT,
@@ -58,7 +58,7 @@ pub(crate) const ALL: [&Section; 16] = [
     &not_yet::NOT_YET,
 ];
 
-/// Makes the configuration out of the merged files; whether it may be used is in the report.
+/// Reads the configuration from the merged files. It may be used only if the report has no errors.
 pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     let mut root = Fields::new(
         &ROOT,
@@ -103,7 +103,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
         checks::sources(&sources, report);
         checks::servers(&servers, report);
         checks::nts_ke::servers(&nts_ke_servers, report);
-        checks::nts_ke::tell_ports(&mut nts_ke_servers, &servers, report);
+        checks::nts_ke::assign_ntp_ports(&mut nts_ke_servers, &servers, report);
         config.nts_ke_servers = nts_ke_servers
             .into_iter()
             .map(|server| server.value)
@@ -115,48 +115,9 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
     config
 }
 
-/// One of the tables at the top, whose key is its name without the brackets.
+/// A table at the top level. Its key is its name without the brackets.
 fn section(root: &mut Fields, section: &'static Section, report: &mut Report) -> Fields {
     let key = section.name.trim_matches(['[', ']']);
     root.table(section, key, report)
         .unwrap_or(Fields::absent(section))
-}
-
-/// Says that a key is accepted without effect.
-fn no_effect(fields: &mut Fields, key: &'static str, why: &str, report: &mut Report) {
-    if let Some(entry) = fields.take(key) {
-        let message = format!("`{key}` has no effect: {why}");
-        report.warning(&entry.key.span, message, "remove this line");
-    }
-}
-
-/// Refuses a key that ntpd-rs knows and we do not.
-fn refuse(
-    fields: &mut Fields,
-    key: &'static str,
-    (message, help): (&str, &str),
-    report: &mut Report,
-) {
-    if let Some(entry) = fields.take(key) {
-        report.error(&entry.key.span, format!("`{key}`: {message}"), help);
-    }
-}
-
-/// A list in which each item is read on its own; `None` if the key is absent.
-fn list<T>(
-    fields: &mut Fields,
-    key: &'static str,
-    report: &mut Report,
-    mut item: impl FnMut(&Located<crate::raw::Value>, &mut Report) -> Option<T>,
-) -> Option<Located<Vec<T>>> {
-    let items = fields.array(key, report)?;
-    let read: Vec<T> = items
-        .value
-        .iter()
-        .filter_map(|value| item(value, report))
-        .collect();
-    Some(Located {
-        value: read,
-        span: items.span,
-    })
 }

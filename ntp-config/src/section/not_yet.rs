@@ -1,10 +1,10 @@
-//! Sections of ntpd-rs 1.x that this version does not have. They are refused, because ignoring them
-//! would change what the operator asked for.
+//! Sections of ntpd-rs 1.x that this version does not support. They are refused, because the
+//! operator expects their effect.
 
 use crate::diagnostic::Report;
 use crate::fields::{Fields, Section};
 
-/// The refused sections; they are no part of what is possible at the top of a file.
+/// The refused sections, which messages do not suggest.
 pub(crate) const NOT_YET: Section = Section {
     name: "the file",
     keys: &["csptp", "csptp-server"],
@@ -17,7 +17,7 @@ pub(super) fn refuse(root: &mut Fields, report: &mut Report) {
         };
         report.error(
             &entry.key.span,
-            format!("`{key}`: this version does not speak CSPTP"),
+            format!("`{key}`: this version does not support CSPTP"),
             "remove the section",
         );
     }

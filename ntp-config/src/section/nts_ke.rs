@@ -1,4 +1,4 @@
-//! `[nts-ke]`: what all `[[nts-ke-server]]` share.
+//! `[nts-ke]`: the common settings of all `[[nts-ke-server]]`.
 
 use crate::config::NtsKe;
 use crate::diagnostic::Report;

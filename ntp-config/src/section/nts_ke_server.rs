@@ -1,6 +1,6 @@
 //! `[[nts-ke-server]]`.
 
-use super::{aead, file, list, listen};
+use super::{aead, file, listen};
 use crate::address;
 use crate::config::{NTS_KE_PORT, NtsKeServerEntry};
 use crate::diagnostic::{Located, Report};
@@ -23,21 +23,21 @@ pub(crate) const NTS_KE_SERVER: Section = Section {
     ],
 };
 
-/// Three round trips, one of them after a lost packet, also by way of a satellite.
+/// Enough for three round trips over a satellite, one of them after a lost packet.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The shortest and the longest time in milliseconds that one connection may be given.
+/// The range of the timeout of a connection, in milliseconds.
 const TIMEOUTS: std::ops::RangeInclusive<i64> = 100..=60_000;
 
 const DEFAULT_CONNECTIONS: usize = 512;
 
-/// Enough for the machines behind one router, and few enough that nobody takes all places.
+/// Enough for the machines behind one router, and too few for one client to take all connections.
 const DEFAULT_CONNECTIONS_PER_CLIENT: usize = 16;
 
-/// The most connections at a time that can be asked for.
+/// The largest limit on open connections.
 const MOST_CONNECTIONS: i64 = 65_536;
 
-/// All servers of key establishment, each with the place of its `listen`.
+/// Reads all NTS-KE servers, each with the place of its `listen`.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<NtsKeServerEntry>> {
     let servers = root.tables(&NTS_KE_SERVER, "nts-ke-server", report);
     servers
@@ -48,7 +48,8 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<NtsKeS
 
 fn read_one(mut fields: Fields, report: &mut Report) -> Option<Located<NtsKeServerEntry>> {
     let listen = listen::read(&mut fields, NTS_KE_PORT, report);
-    let help = "name the file (PEM) with the certificate of this server, followed by those up to its authority";
+    let help = "name the file (PEM) with the certificate of this server, followed by those up to \
+                its authority";
     let certificate_chain = file::required(&mut fields, "certificate-chain-path", help, report);
     let help = "name the file (PEM) with the private key of the certificate";
     let private_key = file::required(&mut fields, "private-key-path", help, report);
@@ -103,14 +104,14 @@ fn connections(fields: &mut Fields, report: &mut Report) -> (usize, usize) {
     )
 }
 
-/// What clients are told is a name or an address without a zone (RFC 8915 §4.1.7).
+/// Reads the NTP server of responses: a name, or an address without a zone (RFC 8915 §4.1.7).
 fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
     const HELP: &str = "write a host name or an IP address that every client can reach";
     let text = fields.string("ntp-server", report)?;
     let host = match address::host(&text.value) {
         Ok(host) => host,
         Err(reason) => {
-            report.error(&text.span, reason.message, reason.help);
+            report.error(&text.span, reason.message(), reason.help());
             return None;
         }
     };
@@ -120,12 +121,12 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
             "`ntp-server` must not hold a port",
             "write the port as `ntp-port`",
         );
-    } else if let Some(nobody) = address::nobody(&host.host) {
-        report.error(&text.span, nobody.message, HELP);
+    } else if let Some(refusal) = address::not_a_server(&host.host) {
+        report.error(&text.span, refusal.message(), HELP);
     } else if host.host.contains('%') {
         report.error(
             &text.span,
-            "an interface of this machine means nothing to clients",
+            "clients cannot use an interface of this machine",
             HELP,
         );
     }
@@ -134,19 +135,19 @@ fn ntp_server(fields: &mut Fields, report: &mut Report) -> Option<String> {
 
 fn versions(fields: &mut Fields, report: &mut Report) {
     const KEY: &str = "accept-ntp-versions";
-    let numbers = list(fields, KEY, report, |value, report| {
+    let numbers = fields.list(KEY, report, |value, report| {
         let number = integer(value, KEY, 3..=5, report)?.value;
         match number {
             3 => report.error(
                 &value.span,
-                "version 3 has no NTS",
+                "version 3 does not support NTS",
                 "write [4] or remove this line",
             ),
             5 => {
                 let help = "remove the 5; no keys are handed out for that version";
                 report.warning(
                     &value.span,
-                    "version 5 has no effect: this version speaks no NTPv5",
+                    "version 5 has no effect: this version does not support NTPv5",
                     help,
                 );
             }
@@ -165,17 +166,18 @@ fn versions(fields: &mut Fields, report: &mut Report) {
     }
 }
 
-/// Keys of ntpd-rs for servers behind a pool of servers with NTS.
+/// Reports the keys of ntpd-rs for servers in an NTS pool.
 fn keys_for_pools(fields: &mut Fields, report: &mut Report) {
     if let Some(entry) = fields.take_foreign("longlived-connections") {
-        let message = "`longlived-connections` has no effect: only pools of servers with NTS keep connections open";
+        let message = "`longlived-connections` has no effect: only NTS pools keep connections open";
         report.warning(&entry.key.span, message, "remove this line");
     }
     let Some(entry) = fields.take_foreign("accepted-pool-authentication-tokens") else {
         return;
     };
     if !entry.value.value.is_empty_array() {
-        let message = "`accepted-pool-authentication-tokens`: this version takes no part in pools of servers with NTS";
+        let message =
+            "`accepted-pool-authentication-tokens`: this version does not support NTS pools";
         report.error(
             &entry.key.span,
             message,

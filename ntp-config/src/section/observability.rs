@@ -1,6 +1,5 @@
 //! `[observability]`.
 
-use super::no_effect;
 use crate::address;
 use crate::config::{LogLevel, Observability};
 use crate::diagnostic::Report;
@@ -22,15 +21,14 @@ pub(crate) const OBSERVABILITY: Section = Section {
     ],
 };
 
-/// The longest path of a Unix socket: Linux has 108 octets with a zero at the end (unix(7)), others
-/// have less.
+/// The longest path of a Unix socket in octets. Linux has 108 with the final zero (unix(7)), other
+/// systems have fewer.
 const LONGEST_SOCKET_PATH: usize = 103;
 
 pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {
     let defaults = Observability::default();
     for key in ["log-path", "log-path-metrics-exporter"] {
-        no_effect(
-            &mut fields,
+        fields.no_effect(
             key,
             "the log goes to standard error, which systemd keeps in its journal",
             report,

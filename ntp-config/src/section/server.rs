@@ -1,6 +1,6 @@
 //! `[[server]]`.
 
-use super::{list, listen};
+use super::listen;
 use crate::config::{DEFAULT_COALESCING, NTP_PORT, ServerEntry};
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string, wrong_kind};
@@ -43,24 +43,23 @@ const ACTIONS: [(&str, FilterAction); 2] = [
 /// The most octets of an interface's name on Linux (IFNAMSIZ without the zero at the end).
 const LONGEST_INTERFACE: usize = 15;
 
-/// The most clients that one rate limiter remembers: what ntp-proto takes.
+/// The largest table of a rate limiter: the limit of ntp-proto.
 const LARGEST_CACHE: i64 = 1 << 24;
 
 /// The longest time between two requests, one day in milliseconds.
 const LONGEST_CUTOFF: i64 = 86_400_000;
 
-/// The most threads of one address; each has a socket, a table of clients and a receive buffer of
-/// its own.
+/// The most threads of one address. Each has its own socket, client table and receive buffer.
 const MOST_WORKERS: i64 = 256;
 
-/// The longest wait for more requests, in microseconds: what a client may see as additional
-/// round-trip time.
+/// The longest wait for more requests, in microseconds, which adds to the round-trip time of
+/// clients.
 const LONGEST_COALESCING: i64 = 1000;
 
-/// The largest burst that a client may be allowed.
+/// The largest burst of one client.
 const LARGEST_BURST: i64 = 1000;
 
-/// All servers, each with the place of its `listen`.
+/// Reads all servers, each with the place of its `listen`.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<ServerEntry>> {
     let servers = root.tables(&SERVER, "server", report);
     servers
@@ -140,7 +139,7 @@ fn filter(
         let help = "write it as { filter = [\"192.0.2.0/24\"], action = \"ignore\" }";
         report.error(&span, format!("`{key}` without `filter`"), help);
     }
-    let blocks = list(&mut table, "filter", report, prefix);
+    let blocks = table.list("filter", report, prefix);
     let action = table
         .word("action", &ACTIONS, report)
         .map_or(FilterAction::default(), |action| action.value);
@@ -149,8 +148,8 @@ fn filter(
     if key == "allowlist" && blocks.value.is_empty() {
         report.warning(
             &blocks.span,
-            "an empty `allowlist` lets nobody in",
-            "name whom to answer, or remove the list",
+            "an empty `allowlist` refuses every client",
+            "list the clients to answer, or remove the list",
         );
     }
     Some((blocks.value.into_iter().collect(), action))
@@ -179,8 +178,8 @@ fn prefix(value: &Located<Value>, report: &mut Report) -> Option<Prefix> {
     }
 }
 
-/// A limit is set by any of its keys, and taken away by a `rate-limiting-cache-size` or cutoff of
-/// 0.
+/// Reads the rate limit. Any of its keys enables it, and a `rate-limiting-cache-size` or cutoff of
+/// 0 disables it.
 fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
     let defaults = RateLimit::default();
     let keys = [
@@ -200,10 +199,11 @@ fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
             entries.as_ref()
         };
         if let Some(idle) = idle.or(burst.as_ref()).filter(|_| asked_for) {
-            let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above 0, or remove them";
+            let help = "write both `rate-limiting-cache-size` and `rate-limiting-cutoff-ms` above \
+                        0, or remove them";
             report.warning(
                 &idle.span,
-                "there is no rate limit, because the other key of it is 0",
+                "rate limiting is off, because its other key is 0",
                 help,
             );
         }
@@ -223,13 +223,13 @@ fn rate_limit(fields: &mut Fields, report: &mut Report) -> Option<RateLimit> {
 }
 
 fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
-    let numbers = list(fields, "accept-ntp-versions", report, |value, report| {
+    let numbers = fields.list("accept-ntp-versions", report, |value, report| {
         let number = integer(value, "accept-ntp-versions", 1..=5, report)?.value;
         if number == 5 {
-            let help = "remove the 5; requests of that version stay unanswered";
+            let help = "remove the 5; requests of that version are not answered";
             report.warning(
                 &value.span,
-                "version 5 has no effect: this version speaks no NTPv5",
+                "version 5 has no effect: this version does not support NTPv5",
                 help,
             );
         }
@@ -257,7 +257,7 @@ fn versions(fields: &mut Fields, report: &mut Report) -> Option<VersionSet> {
     Some(spoken)
 }
 
-/// Whether clients without NTS are refused, and how.
+/// Reads the action for clients without NTS; `None` if they are answered.
 fn require_nts(fields: &mut Fields, report: &mut Report) -> Option<FilterAction> {
     match fields.peek("require-nts")?.value.value {
         Value::String(_) => fields

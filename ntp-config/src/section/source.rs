@@ -1,6 +1,6 @@
 //! `[source-defaults]` and `[[source]]`.
 
-use super::{list, refuse, trust};
+use super::trust;
 use crate::address;
 use crate::config::{DEFAULT_POOL_COUNT, HostPort, NTP_PORT, NTS_KE_PORT, SourceEntry, SourceKind};
 use crate::diagnostic::{Located, Report};
@@ -35,17 +35,19 @@ pub(crate) const SOURCE: Section = Section {
     ],
 };
 
-/// The longest interval at all, and why. After two lost replies of an interval of 2¹⁵ s, the bound
+/// The longest interval, and the reason. After two lost replies of an interval of 2¹⁵ s, the bound
 /// has grown by 1.5 s at 15 ppm (RFC 5905 §7.2 PHI), which is MAXDIST.
 const LONGEST: (i64, &str) = (
     15,
-    "the possible error grows by 1 s in 2^16 s, so that a single lost reply would leave the clock unsynchronised",
+    "the error bound grows by 1 s in 2^16 s, so one lost reply would leave the clock \
+     unsynchronized",
 );
-/// The same for intervals that a start may begin with, while the rate of the clock is not known:
-/// 175 ppm over 2¹³ s are 1.4 s.
+/// The longest interval at the start, while the frequency of the clock is not known: 175 ppm over
+/// 2¹³ s are 1.4 s.
 const LONGEST_AT_START: (i64, &str) = (
     12,
-    "as long as the rate of the clock is not known, it may drift by more than a second until the next reply",
+    "while the frequency of the clock is not known, it may drift by more than a second until the \
+     next reply",
 );
 
 pub(crate) const POLL_LIMITS: Section = Section {
@@ -53,12 +55,11 @@ pub(crate) const POLL_LIMITS: Section = Section {
     keys: &["min", "max"],
 };
 
-/// The most servers of one pool that may be used at a time; more would only be a burden for the
-/// pool.
+/// The most servers of one pool in use at a time; more would only burden the pool.
 const LARGEST_POOL_COUNT: i64 = 16;
 
-/// The most requests of a burst; more than fill the clock filter's eight places would only be a
-/// burden for the server.
+/// The most requests of a burst: the eight stages of the clock filter. More would only burden the
+/// server.
 const LARGEST_BURST: i64 = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ enum Mode {
 }
 
 impl Mode {
-    /// The port of sources that name none.
+    /// The default port.
     const fn port(self) -> u16 {
         match self {
             Self::Nts | Self::NtsPool => NTS_KE_PORT,
@@ -88,7 +89,7 @@ const MODES: [(&str, Mode); 3] = [
     ("nts", Mode::Nts),
 ];
 
-/// Those of ntpd-rs that this version does not have.
+/// The modes of ntpd-rs that this version does not support.
 const MODES_OF_OTHERS: [(&str, Mode); 4] = [
     ("nts-pool", Mode::NtsPool),
     ("sock", Mode::Sock),
@@ -96,7 +97,7 @@ const MODES_OF_OTHERS: [(&str, Mode); 4] = [
     ("csptp", Mode::Csptp),
 ];
 
-/// All sources, each with the place of its address.
+/// Reads all sources, each with the place of its address.
 pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<SourceEntry>> {
     let mut defaults = root
         .table(&DEFAULTS, "source-defaults", report)
@@ -116,8 +117,8 @@ fn read_one(
     report: &mut Report,
 ) -> Option<Located<SourceEntry>> {
     let Some(entry) = fields.peek("mode") else {
-        let help = "write mode = \"nts\" for a server with authentication, mode = \"server\" for one without, or \
-                    mode = \"pool\" for a name behind which there are many";
+        let help = "write mode = \"nts\" for a server with authentication, mode = \"server\" for \
+                    one without, or mode = \"pool\" for a name behind which there are many";
         report.error(fields.span(), "a `[[source]]` without a `mode`", help);
         fields.abandon(report);
         return None;
@@ -157,18 +158,18 @@ fn read_one(
     Some(address.with(SourceEntry { kind, settings }))
 }
 
-/// Refuses the keys of other modes and those that other daemons have for NTS: who has written one
-/// of them expects something that would not be there.
+/// Refuses the keys of other modes, and those of other daemons for NTS, because their effect would
+/// be missing.
 fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
     let mut refuse_all = |keys: &[&'static str], message, help| {
         keys.iter()
-            .for_each(|key| refuse(fields, key, (message, help), report));
+            .for_each(|key| fields.refuse(key, (message, help), report));
     };
     match mode {
         Mode::Pool => {}
         Mode::Nts => refuse_all(
             &["count", "ignore"],
-            "only a pool has it, and pools are without NTS",
+            "only a pool has it, and pools have no NTS",
             SEVERAL_NTS,
         ),
         _ => refuse_all(
@@ -186,12 +187,13 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
             Mode::Nts => "remove this line",
             Mode::Pool => SEVERAL_NTS,
             _ => {
-                "write mode = \"nts\" and remove this line; without that, nothing would be authenticated"
+                "write mode = \"nts\" and remove this line; without that, nothing would be \
+                 authenticated"
             }
         };
         report.error(
             &entry.key.span,
-            "`nts`: whether a source has NTS is said by its `mode`",
+            "`nts`: the `mode` sets whether a source has NTS",
             help,
         );
     }
@@ -209,23 +211,25 @@ fn refuse_keys_of_others(fields: &mut Fields, mode: Mode, report: &mut Report) {
     }
 }
 
-/// What takes the place of a pool whose servers have NTS.
+/// The remedy for pools with NTS.
 const SEVERAL_NTS: &str = "write one [[source]] with mode = \"nts\" for each of several servers";
 
 const fn not_in_this_version(mode: Mode) -> Option<(&'static str, &'static str)> {
     Some(match mode {
         Mode::Server | Mode::Pool | Mode::Nts => return None,
-        Mode::NtsPool => ("this version has no pools of servers with NTS", SEVERAL_NTS),
+        Mode::NtsPool => ("this version does not support NTS pools", SEVERAL_NTS),
         Mode::Sock => (
             "this version has no reference clocks, such as gpsd's socket",
-            "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
+            "use mode = \"server\" with an NTP server that has the reference clock, or remove this \
+             section",
         ),
         Mode::Pps => (
             "this version has no reference clocks, such as pulses per second",
-            "use mode = \"server\" with an NTP server that has the reference clock, or remove this section",
+            "use mode = \"server\" with an NTP server that has the reference clock, or remove this \
+             section",
         ),
         Mode::Csptp => (
-            "this version does not speak CSPTP",
+            "this version does not support CSPTP",
             "write mode = \"nts\" or mode = \"server\" if the host speaks NTP as well",
         ),
     })
@@ -239,7 +243,8 @@ fn read_address(
     let port = fields.integer("port", 1..=i64::from(u16::MAX), report);
     if fields.peek("address").is_none() {
         let help = format!(
-            "write address = \"ntp.example.org\", with another port than {default_port} as \"ntp.example.org:1123\""
+            "write address = \"ntp.example.org\", with another port than {default_port} as \
+             \"ntp.example.org:1123\""
         );
         report.error(fields.span(), "a `[[source]]` without an `address`", help);
         return None;
@@ -248,19 +253,19 @@ fn read_address(
     let mut host = match address::host(&text.value) {
         Ok(host) => host,
         Err(reason) => {
-            report.error(&text.span, reason.message, reason.help);
+            report.error(&text.span, reason.message(), reason.help());
             return None;
         }
     };
-    if let Some(nobody) = address::nobody(&host.host) {
-        report.error(&text.span, nobody.message, nobody.help);
+    if let Some(refusal) = address::not_a_server(&host.host) {
+        report.error(&text.span, refusal.message(), refusal.help());
         return None;
     }
     if let Some(port) = port {
         if host.port.is_some() {
             report.error(
                 &port.span,
-                "the port is said twice",
+                "the port is given twice",
                 "remove `port` or the port at the end of `address`",
             );
         }
@@ -342,8 +347,8 @@ fn poll_limits(fields: &mut Fields, defaults: PollLimits, report: &mut Report) -
     })
 }
 
-/// Longer intervals than these are within the protocol (RFC 5905 §7.2), but the bound of the error
-/// would outgrow them.
+/// Refuses an interval beyond `longest`. The protocol allows longer ones (RFC 5905 §7.2), but the
+/// error bound would grow too large.
 fn workable(
     poll: &Located<i64>,
     key: &str,
@@ -380,17 +385,21 @@ fn version(fields: &mut Fields, mode: Mode, report: &mut Report) -> Option<Versi
         Value::String(word) if word == "auto" => {
             report.warning(
                 &entry.value.span,
-                "`ntp-version` \"auto\" means 4: this version speaks no NTPv5",
+                "`ntp-version` \"auto\" means 4: this version does not support NTPv5",
                 help,
             );
             Some(Version::V4)
         }
         Value::Integer(3) if mode == Mode::Nts => {
-            report.error(&entry.value.span, "version 3 has no NTS", help);
+            report.error(&entry.value.span, "version 3 does not support NTS", help);
             None
         }
         Value::Integer(5) => {
-            report.error(&entry.value.span, "this version speaks no NTPv5", help);
+            report.error(
+                &entry.value.span,
+                "this version does not support NTPv5",
+                help,
+            );
             None
         }
         Value::String(_) => {
@@ -413,7 +422,7 @@ fn pool(fields: &mut Fields, report: &mut Report) -> (usize, Vec<IpAddr>) {
     let count = count
         .and_then(|count| usize::try_from(count.value).ok())
         .unwrap_or(DEFAULT_POOL_COUNT);
-    let ignore = list(fields, "ignore", report, |value, report| {
+    let ignore = fields.list("ignore", report, |value, report| {
         let text = string(value, "ignore", report)?;
         let address = text.value.parse::<IpAddr>().ok();
         if address.is_none() {

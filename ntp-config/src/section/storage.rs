@@ -10,8 +10,8 @@ pub(crate) const STORAGE: Section = Section {
     keys: &["directory"],
 };
 
-/// Values from a virtual clock, or from measuring only, must not end up in the files of the service
-/// that steers the system's clock on the same machine: then the default folder is not used.
+/// The default of `mode`. A virtual clock and pure measurement have no default directory, because
+/// their values must not replace those of the service that disciplines the system clock.
 fn default_for(mode: ClockMode) -> Storage {
     match mode {
         ClockMode::Auto | ClockMode::System => Storage::default(),
@@ -31,7 +31,8 @@ pub(super) fn read(mut fields: Fields, mode: ClockMode, report: &mut Report) -> 
             directory: Some(PathBuf::from(path)),
         },
         _ => {
-            let help = "write an absolute path such as \"/var/lib/truechimer\", or \"none\" to keep nothing";
+            let help = "write an absolute path such as \"/var/lib/truechimer\", or \"none\" to \
+                        keep nothing";
             report.error(
                 &directory.span,
                 "`directory` must be an absolute path",

@@ -39,7 +39,7 @@ pub(crate) const THRESHOLD: Section = Section {
     keys: &["forward", "backward"],
 };
 
-/// What tunes the filter of ntpd-rs 1.x.
+/// The settings of the filter of ntpd-rs 1.x.
 pub(crate) const ALGORITHM: Section = Section {
     name: "[synchronization.algorithm]",
     keys: &[
@@ -92,16 +92,16 @@ const FIRST_TIME: [(&str, FirstTime); 2] = [
     ("single", FirstTime::Single),
 ];
 
-/// Beyond this a source says nothing about the time of day.
+/// The largest root distance; beyond it a source is useless.
 const LARGEST_ROOT_DISTANCE: Seconds = Seconds::new(16.0);
 
-/// The section, and where it asks for what the sources must be able to meet.
+/// The section, with its requirements on the sources.
 pub(super) struct Read {
     pub(super) value: Synchronization,
     pub(super) demands: Demands,
 }
 
-/// The demands on the sources, each with its place in the file.
+/// The requirements on the sources, each with its place in the file.
 #[derive(Default)]
 pub(crate) struct Demands {
     pub(crate) minimum_agreeing: Option<Located<usize>>,
@@ -131,7 +131,7 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Read {
         local_stratum: local_stratum(&mut fields, report).unwrap_or(defaults.local_stratum),
         local_reference_id: reference_id(&mut fields, report)
             .unwrap_or(defaults.local_reference_id),
-        // `[clock]` sets it.
+        // Set by `[clock]`.
         serves_unsteered: defaults.serves_unsteered,
         discipline: fields
             .word("discipline", &DISCIPLINES, report)
@@ -197,7 +197,7 @@ fn steps(fields: &mut Fields, report: &mut Report) -> StepPolicy {
     }
 }
 
-/// Other daemons read a threshold of 0 as "never step", so that it is better not left to guesses.
+/// Reads `step-threshold`. It refuses 0, which other daemons read as "never step".
 fn step_threshold(fields: &mut Fields, report: &mut Report) -> Option<Located<Option<Seconds>>> {
     let threshold = fields.limit("step-threshold", report)?;
     if threshold.value != Some(Seconds::ZERO) {
@@ -208,7 +208,7 @@ fn step_threshold(fields: &mut Fields, report: &mut Report) -> Option<Located<Op
     None
 }
 
-/// One limit for both directions, or a table with one for each.
+/// Reads one limit for both directions, or a table with one for each.
 fn step_limits(
     fields: &mut Fields,
     key: &'static str,
@@ -291,8 +291,8 @@ fn reference_id(fields: &mut Fields, report: &mut Report) -> Option<ReferenceId>
     Some(ReferenceId::from_letters(letters))
 }
 
-/// The keys of another algorithm are accepted, so that a file for ntpd-rs works, and said to be
-/// without effect.
+/// Warns that the keys of ntpd-rs's algorithm have no effect. They are accepted, so that a file for
+/// ntpd-rs works.
 fn algorithm(fields: &mut Fields, report: &mut Report) {
     let Some(mut table) = fields.table(&ALGORITHM, "algorithm", report) else {
         return;
@@ -312,7 +312,8 @@ fn algorithm(fields: &mut Fields, report: &mut Report) {
     };
     let keys: Vec<&str> = tuned.iter().map(|(key, _)| *key).collect();
     let message = format!(
-        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, and the clock is disciplined by another one here",
+        "{} in [synchronization.algorithm] {} no effect: {} the filter of ntpd-rs, which this \
+         daemon does not use",
         crate::suggest::listed(&keys),
         if keys.len() == 1 { "has" } else { "have" },
         if keys.len() == 1 {

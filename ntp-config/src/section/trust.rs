@@ -1,18 +1,16 @@
-//! What a `[[source]]` with NTS is held to: certificates, public keys and algorithms.
+//! The requirements on a `[[source]]` with NTS: certificates, public keys and algorithms.
 
-use super::{aead, file, list};
+use super::{aead, file};
+use crate::bad_text::BadText;
 use crate::config::Trust;
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, string, wrong_kind};
 use crate::raw::Value;
-use crate::text::BadText;
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use data_encoding::{BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// The keys that only a source with NTS has.
+/// The configuration keys of sources with NTS.
 pub(super) const KEYS: [&str; 4] = [
     "certificate-authority",
     "system-authorities",
@@ -22,12 +20,6 @@ pub(super) const KEYS: [&str; 4] = [
 
 /// The octets of a SHA-256.
 const HASH_LENGTH: usize = 32;
-
-/// Base64 as people copy it: with or without the signs that fill up its end (RFC 4648 §3.2).
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
     let own = fields
@@ -39,15 +31,15 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
         .as_ref()
         .filter(|system| !own && !system.value)
     {
-        let help = "name the file of at least one authority in `certificate-authority`, or remove this line; \
-                    `pinned-keys` come on top of a valid chain";
+        let help = "name the file of at least one authority in `certificate-authority`, or remove \
+                    this line; `pinned-keys` do not replace a valid chain";
         report.error(
             &system.span,
-            "with `system-authorities = false` alone no certificate is believed",
+            "with `system-authorities = false` alone, no certificate is trusted",
             help,
         );
     }
-    let pinned_keys = list(fields, "pinned-keys", report, pinned_key);
+    let pinned_keys = fields.list("pinned-keys", report, pinned_key);
     Trust {
         certificate_authorities: certificate_authorities.unwrap_or_default(),
         system_authorities: system_authorities.is_none_or(|system| system.value),
@@ -56,7 +48,7 @@ pub(super) fn read(fields: &mut Fields, report: &mut Report) -> Trust {
     }
 }
 
-/// One path, or a list of them.
+/// Reads one path, or a list of paths.
 fn authorities(fields: &mut Fields, report: &mut Report) -> Option<Vec<PathBuf>> {
     const KEY: &str = "certificate-authority";
     let entry = fields.take(KEY)?;
@@ -88,9 +80,9 @@ fn pinned_key(value: &Located<Value>, report: &mut Report) -> Option<[u8; HASH_L
         .ok()
 }
 
-/// The SHA-256 of a public key.
+/// Parses the SHA-256 of a public key in hexadecimal or base64.
 pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
-    // curl's spelling has two slashes, of which the second could be base64 as well.
+    // curl writes two slashes, of which the second could belong to the base64 as well.
     let spellings = ["sha256//", "sha256/", ""]
         .into_iter()
         .filter_map(|prefix| text.strip_prefix(prefix));
@@ -99,44 +91,38 @@ pub(crate) fn key_hash(text: &str) -> Result<[u8; HASH_LENGTH], BadText> {
         .find_map(|digits| hexadecimal(digits).or_else(|| base64(digits)));
     hash.ok_or_else(|| {
         let message = format!("`{text}` is not the SHA-256 of a public key");
-        let help = "write its 64 hexadecimal digits or its base64, as `openssl x509 -noout -pubkey -in CERTIFICATE | \
-                    openssl pkey -pubin -outform der | openssl dgst -sha256` shows it";
+        let help = "write its 64 hexadecimal digits or its base64, as `openssl x509 -noout -pubkey \
+                    -in CERTIFICATE | openssl pkey -pubin -outform der | openssl dgst -sha256` \
+                    shows it";
         BadText::new(message, help)
     })
 }
 
 fn hexadecimal(digits: &str) -> Option<[u8; HASH_LENGTH]> {
-    let digits: Vec<u8> = digits
-        .chars()
-        .map(|c| c.to_digit(16)?.try_into().ok())
-        .collect::<Option<_>>()?;
-    let octets: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
-        .collect();
-    (digits.len() == 2 * HASH_LENGTH)
-        .then_some(octets)?
-        .try_into()
-        .ok()
+    let octets = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+    octets.try_into().ok()
 }
 
+/// Base64 with or without padding (RFC 4648 §3.2).
 fn base64(text: &str) -> Option<[u8; HASH_LENGTH]> {
-    BASE64.decode(text).ok()?.try_into().ok()
+    let unpadded = text.strip_suffix('=').unwrap_or(text);
+    let octets = BASE64_NOPAD.decode(unpadded.as_bytes()).ok()?;
+    octets.try_into().ok()
 }
 
-/// Says that a certificate will hardly be valid for this host; whether there is an authority of
-/// one's own, which may well name addresses, is in `trust`.
+/// Warns of a host that certificates rarely name. A configured authority may well issue
+/// certificates for addresses.
 pub(super) fn check_host(host: &Located<&str>, trust: &Trust, report: &mut Report) {
     const HELP: &str = "write the host name that is in the server's certificate";
     if host.value.contains('%') {
         report.error(
             &host.span,
-            "no certificate can name an address together with an interface",
+            "a certificate cannot name an address with an interface",
             HELP,
         );
     } else if host.value.parse::<IpAddr>().is_ok() && trust.certificate_authorities.is_empty() {
         let message = format!(
-            "`{}` is an IP address, and few certificates are made out for one",
+            "`{}` is an IP address, and few certificates name one",
             host.value
         );
         report.warning(&host.span, message, HELP);

@@ -142,14 +142,14 @@ fn numbers_that_are_none_or_make_no_sense_are_refused() {
             text: "[source-defaults]\npoll-interval-limits = { min = 4, max = 16 }\n",
             at: "2:41",
             marked: "16",
-            message: "`max` of 16 cannot work: the possible error grows by 1 s in 2^16 s",
+            message: "`max` of 16 cannot work: the error bound grows by 1 s in 2^16 s",
             help: "from 0 to 15",
         },
         Case {
             text: "[source-defaults]\npoll-interval-limits = { min = 13, max = 15 }\n",
             at: "2:32",
             marked: "13",
-            message: "`min` of 13 cannot work: as long as the rate of the clock is not known",
+            message: "`min` of 13 cannot work: while the frequency of the clock is not known",
             help: "from 0 to 12",
         },
         Case {

@@ -52,7 +52,7 @@ fn sources_that_cannot_work_are_refused() {
             text: "[[source]]\nmode = \"server\"\naddress = \"a:124\"\nport = 125\n",
             at: "4:8",
             marked: "125",
-            message: "said twice",
+            message: "given twice",
             help: "remove `port`",
         },
         Case {
@@ -94,7 +94,7 @@ fn sources_that_cannot_work_are_refused() {
             text: "[[source]]\nmode = \"server\"\naddress = \"a\"\nntp-version = 5\n",
             at: "4:15",
             marked: "5",
-            message: "no NTPv5",
+            message: "does not support NTPv5",
             help: "write 4",
         },
         Case {
@@ -125,7 +125,7 @@ fn what_ntpd_rs_has_and_we_do_not_is_refused_and_never_weakened() {
             text: "[[source]]\nmode = \"nts-pool\"\naddress = \"a\"\n",
             at: "2:8",
             marked: "\"nts-pool\"",
-            message: "no pools of servers with NTS",
+            message: "does not support NTS pools",
             help: SEVERAL_NTS,
         },
         Case {
@@ -160,7 +160,7 @@ fn what_ntpd_rs_has_and_we_do_not_is_refused_and_never_weakened() {
             text: "[clock]\nclock = \"/dev/ptp0\"\n",
             at: "2:1",
             marked: "clock",
-            message: "system's clock only",
+            message: "only the system clock",
             help: "remove this line",
         },
         Case {
@@ -179,7 +179,7 @@ fn authentication_that_no_source_can_meet_is_refused() {
     let shown = refusal(&required);
     assert!(shown.contains("test.toml:5:18"), "{shown}");
     assert!(
-        shown.contains("no source has NTS: the clock would never be synchronised"),
+        shown.contains("no source has NTS: the clock would never be synchronized"),
         "{shown}"
     );
     assert!(
@@ -223,7 +223,7 @@ fn a_minimum_that_can_never_be_met_is_refused() {
     let shown = refusal(&text);
     assert!(shown.contains("test.toml:5:28"), "{shown}");
     assert!(
-        shown.contains("there is at most 1: the clock would never be synchronised"),
+        shown.contains("there is at most 1: the clock would never be synchronized"),
         "{shown}"
     );
     assert!(
@@ -254,8 +254,8 @@ fn a_file_without_any_task_is_refused() {
 #[test]
 fn addresses_at_which_nobody_can_answer_are_refused() {
     for (address, said) in [
-        ("0.0.0.0", "the address of any host"),
-        ("[::]:1123", "the address of any host"),
+        ("0.0.0.0", "the unspecified address"),
+        ("[::]:1123", "the unspecified address"),
         ("224.0.1.1", "a multicast address"),
         ("255.255.255.255", "the broadcast address"),
         ("fe80::1", "a link-local address without its interface"),

@@ -317,8 +317,8 @@ mod tests {
             ..nts
         };
         assert!(facts(&fixed)[1].1.ends_with(
-            "(tcp): nts.example.org:4461, TCP connection: connection refused: nothing listens \
-             there, or a firewall says so; is the port right?"
+            "(tcp): nts.example.org:4461, TCP connection: connection refused; check the \
+             port and the firewalls"
         ));
     }
 

@@ -2,7 +2,9 @@
 
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
-use ntp_ke::client::{Cause, CertificateFault, CertificateTime, Connector, Failure, establish};
+use ntp_ke::client::{
+    CertificateReason, CertificateTime, Connector, Failure, FailureReason, establish,
+};
 use ntp_proto::pool::{EstablishFailure, GroupId};
 use ntp_proto::source::{Granted, Validity};
 use std::time::Duration;
@@ -98,8 +100,8 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn failure(failure: Failure) -> EstablishFailure {
     let expired = matches!(
-        failure.cause,
-        Cause::Certificate(CertificateFault::Expired { .. })
+        failure.reason,
+        FailureReason::Certificate(CertificateReason::Expired { .. })
     );
     EstablishFailure {
         stage: failure.stage.word(),

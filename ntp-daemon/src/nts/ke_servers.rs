@@ -3,8 +3,8 @@
 use super::cookie_keys::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
 use ntp_ke::server::{
-    CertificateStore, KeBindError, KeBoard, KeListener, KePool, KeServerHandle, KeStartError,
-    KeyPairError,
+    CertificateStore, KeBindError, KeListener, KePool, KeServerHandle, KeServerStatus,
+    KeStartError, KeyPairError,
 };
 use ntp_proto::nts::KeServerConfig;
 use std::net::SocketAddr;
@@ -45,7 +45,7 @@ pub(crate) enum KeServiceStatus {
     /// It serves clients.
     Running {
         /// The state and the counters of the server.
-        board: KeBoard,
+        status: KeServerStatus,
         /// The limit of simultaneous connections.
         connection_limit: usize,
     },
@@ -116,9 +116,9 @@ impl KeService {
         let handle = self
             .listener
             .start(pool, Arc::clone(&self.certificates), keys, self.grant)?;
-        tracing::info!(address = %handle.board().address(), "serving NTS key establishment");
+        tracing::info!(address = %handle.status().address(), "serving NTS key establishment");
         let status = KeServiceStatus::Running {
-            board: handle.board(),
+            status: handle.status(),
             connection_limit: self.limit,
         };
         Ok((

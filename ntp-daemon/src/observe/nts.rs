@@ -4,7 +4,7 @@ use super::dates::unix_date;
 use crate::context::DaemonContext;
 use crate::nts::cookie_keys::CookieKeyStatus;
 use crate::nts::ke_servers::KeServiceStatus;
-use ntp_ke::server::KeBoard;
+use ntp_ke::server::KeServerStatus;
 use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
     SourceReason,
@@ -132,9 +132,9 @@ fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
 pub(super) fn ke_server(service: &KeServiceStatus) -> NtsKeServerFacts {
     match service {
         KeServiceStatus::Running {
-            board,
+            status,
             connection_limit,
-        } => running(board, *connection_limit),
+        } => running(status, *connection_limit),
         KeServiceStatus::Waiting {
             listen,
             connection_limit,
@@ -148,8 +148,8 @@ pub(super) fn ke_server(service: &KeServiceStatus) -> NtsKeServerFacts {
     }
 }
 
-fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
-    let (stats, status) = (board.stats(), board.certificate());
+fn running(status: &KeServerStatus, connection_limit: usize) -> NtsKeServerFacts {
+    let (stats, certificate) = (status.stats(), status.certificate());
     let others = [
         ("over-limit-total", stats.over_limit_total),
         ("over-limit-client", stats.over_limit_client),
@@ -164,7 +164,7 @@ fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
         .chain(others)
         .filter(|(_, count)| *count > 0);
     NtsKeServerFacts {
-        listen_address: board.address().to_string(),
+        listen_address: status.address().to_string(),
         accepted: stats.accepted,
         granted: stats.granted,
         refused: refused
@@ -172,12 +172,15 @@ fn running(board: &KeBoard, connection_limit: usize) -> NtsKeServerFacts {
             .collect(),
         open_connections: stats.open,
         connection_limit: connection_limit as u64,
-        certificate: status.chain.first().map(|certificate| CertificateFacts {
-            subject: certificate.subject.clone(),
-            not_before: unix_date(certificate.validity.not_before),
-            not_after: unix_date(certificate.validity.not_after),
-        }),
-        certificate_error: status.reload_error,
+        certificate: certificate
+            .chain
+            .first()
+            .map(|certificate| CertificateFacts {
+                subject: certificate.subject.clone(),
+                not_before: unix_date(certificate.validity.not_before),
+                not_after: unix_date(certificate.validity.not_after),
+            }),
+        certificate_error: certificate.reload_error,
         start_error: None,
     }
 }

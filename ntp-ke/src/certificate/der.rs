@@ -1,7 +1,7 @@
-//! The Distinguished Encoding Rules (X.690), as far as certificates need them: values within
-//! values, each after a tag and a length.
+//! A reader of the Distinguished Encoding Rules (X.690) of certificates: nested values, each with a
+//! tag and a length.
 
-/// The tags that occur.
+/// The tags in certificates.
 pub(super) mod tag {
     pub(crate) const BOOLEAN: u8 = 0x01;
     pub(crate) const INTEGER: u8 = 0x02;
@@ -23,10 +23,10 @@ pub(super) mod tag {
     pub(crate) const CONTEXT_7_PRIMITIVE: u8 = 0x87;
 }
 
-/// A length that follows in as many octets as the lower bits say.
+/// The bit of a length whose lower bits are the number of the octets of length that follow.
 const LONG_LENGTH: u8 = 0x80;
 
-/// Takes value after value from the front.
+/// Takes values from the front.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -35,14 +35,14 @@ impl<'a> Reader<'a> {
         Self(octets)
     }
 
-    /// The tag and the content of the next value. `None` at the end, and where there is none.
+    /// The tag and the content of the next value; `None` at the end, or if it is malformed.
     pub(super) fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (tag, content, rest) = split(self.0)?;
         self.0 = rest;
         Some((tag, content))
     }
 
-    /// The content of the next value if it has this tag; otherwise nothing is taken.
+    /// The content of the next value if it has the tag `wanted`; otherwise nothing is taken.
     pub(super) fn take(&mut self, wanted: u8) -> Option<&'a [u8]> {
         let (tag, content, rest) = split(self.0)?;
         (tag == wanted).then(|| {
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The same with the tag and the length before the content.
+    /// Like [`take`](Self::take), with the tag and the length before the content.
     pub(super) fn take_whole(&mut self, wanted: u8) -> Option<&'a [u8]> {
         let before = self.0;
         self.take(wanted)?;
@@ -59,12 +59,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The first tag, its content, and what follows.
+/// The first tag, its content, and the rest.
 fn split(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, short], rest) = octets.split_first_chunk()?;
     let (length, rest) = match short {
         0..=0x7f => (usize::from(short), rest),
-        // More than three octets of length would be a certificate that TLS cannot carry.
+        // TLS carries no certificate with more than three octets of length.
         0x81..=0x83 => {
             let (length, rest) = rest.split_at_checked(usize::from(short & !LONG_LENGTH))?;
             (

@@ -1,52 +1,58 @@
-//! What certificates say, for people to look at. Whether they are to be believed is judged by
-//! rustls, never by this.
+//! Reads the fields of certificates, for people to look at and for the dates of a chain.
+//!
+//! webpki verifies names, purposes, signatures and dates; this module verifies nothing. But the
+//! dates that it reads decide at which time webpki verifies a chain while our clock is unknown
+//! (`client/verifier.rs`), and are kept with the keys. A misread date cannot make webpki accept a
+//! chain that was never valid after the lower bound, because webpki reads the dates again.
+//!
+//! It is as lenient as webpki. A stricter parser could refuse a certificate of the path that webpki
+//! accepts, and its dates would be missing.
 
 mod der;
 mod name;
 mod public_key;
 
 use crate::date;
-use crate::harmless::harmless;
 use crate::provider::sha256;
 use der::{Reader, tag};
+use ntp_config::sanitize;
 use ntp_proto::source::Validity;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The most names of a certificate that are shown.
+/// The most names of a certificate in [`CertificateFacts`].
 pub const MAX_CERTIFICATE_NAMES: usize = 32;
 
-/// The most characters of a name that are shown.
+/// The most characters of one name.
 const MAX_NAME_LENGTH: usize = 260;
 
-/// The object identifier of the extension with the names (RFC 5280 §4.2.1.6), 2.5.29.17.
+/// The object identifier of subjectAltName (RFC 5280 §4.2.1.6), 2.5.29.17.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// What a certificate says. All text is harmless: control characters are escaped, and what is too
-/// long is cut.
+/// The contents of a certificate. All text is [sanitized](ntp_config::sanitize).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CertificateFacts {
-    /// For whom it was issued, as `CN=…, O=…`; empty where only its names tell.
+    /// The subject, as `CN=…, O=…`; empty if the certificate has only alternative names.
     pub subject: String,
-    /// Who has issued it, in the same form.
+    /// The issuer, in the same form.
     pub issuer: String,
-    /// The host names and addresses that it is for, [`MAX_CERTIFICATE_NAMES`] at most.
+    /// The host names and addresses, at most [`MAX_CERTIFICATE_NAMES`].
     pub names: Vec<String>,
-    /// From when until when it is valid.
+    /// The time in which it is valid.
     pub validity: Validity,
-    /// The kind of its key in words, as `ECDSA P-256` or `RSA 2048`.
+    /// The kind of its key, as `ECDSA P-256` or `RSA 2048`.
     pub key: String,
-    /// SHA-256 over its public key (SubjectPublicKeyInfo, DER): what `pinned-keys` holds.
+    /// SHA-256 over its public key (SubjectPublicKeyInfo, DER), as in `pinned-keys`.
     pub key_sha256: [u8; 32],
 }
 
 impl CertificateFacts {
-    /// Reads a certificate (DER). `None` if it is none.
+    /// Reads a certificate (DER); `None` if it is malformed.
     #[must_use]
     pub fn from_der(certificate: &[u8]) -> Option<Self> {
         let fields = Fields::read(certificate)?;
         Some(Self {
-            subject: harmless(&name::text(fields.subject), MAX_NAME_LENGTH),
-            issuer: harmless(&name::text(fields.issuer), MAX_NAME_LENGTH),
+            subject: sanitize(&name::text(fields.subject), MAX_NAME_LENGTH),
+            issuer: sanitize(&name::text(fields.issuer), MAX_NAME_LENGTH),
             names: fields.alternative_names().unwrap_or_default(),
             validity: fields.validity,
             key: public_key::kind(fields.public_key),
@@ -54,14 +60,14 @@ impl CertificateFacts {
         })
     }
 
-    /// Whether it was issued with its own name.
+    /// True if the subject and the issuer are the same.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 }
 
-/// The parts of a certificate that we look at (RFC 5280 §4.1), as they are.
+/// The fields of a certificate (RFC 5280 §4.1) that are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a> {
     /// The content of the name, without its outer tag and length.
@@ -120,10 +126,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A host name or an address (RFC 5280 §4.2.1.6); other kinds of names do not matter to us.
+/// A host name or an address (RFC 5280 §4.2.1.6); `None` for other kinds of names.
 fn general_name(kind: u8, name: &[u8]) -> Option<String> {
     match kind {
-        tag::CONTEXT_2_PRIMITIVE => Some(harmless(&String::from_utf8_lossy(name), MAX_NAME_LENGTH)),
+        tag::CONTEXT_2_PRIMITIVE => Some(sanitize(&String::from_utf8_lossy(name), MAX_NAME_LENGTH)),
         tag::CONTEXT_7_PRIMITIVE => {
             let v4 = || <[u8; 4]>::try_from(name).map(|octets| Ipv4Addr::from(octets).to_string());
             let v6 = || <[u8; 16]>::try_from(name).map(|octets| Ipv6Addr::from(octets).to_string());

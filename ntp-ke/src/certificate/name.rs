@@ -1,8 +1,8 @@
-//! The names of subjects and issuers (RFC 5280 §4.1.2.4) as text.
+//! Formats the names of subjects and issuers (RFC 5280 §4.1.2.4).
 
 use super::der::{Reader, dotted, tag};
 
-/// The most parts of a name that are written.
+/// The most parts of a name.
 const MAX_PARTS: usize = 12;
 
 /// A name as `CN=…, O=…`, in the order of the certificate. `name` is the content of the sequence.
@@ -55,7 +55,7 @@ fn decode(encoding: u8, value: &[u8]) -> String {
                     .collect::<Vec<_>>(),
             )
         }
-        // What else there is, is meant to be Latin-1, or nobody knows.
+        // Other encodings are treated as Latin-1.
         _ => value.iter().map(|octet| char::from(*octet)).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! Which kind of key a certificate has, in words.
+//! The kind of a certificate's key, in words.
 
 use super::der::{Reader, dotted, tag};
 

@@ -1,11 +1,12 @@
-//! From addresses to a TLS session with a server that is believed and speaks NTS.
+//! Connects to the addresses of a server, until one has a TLS session with verified certificates.
 
-use super::cause::Cause;
 use super::connector::Connector;
-use super::failure::{Fault, Stage};
+use super::failure::{AttemptFailure, Stage};
+use super::failure_reason::FailureReason;
 use super::look_up::in_turns;
-use super::tls_fault;
-use super::verifier::{CertificateTime, Presented};
+use super::presented::Presented;
+use super::tls_failure;
+use super::verifier::CertificateTime;
 use crate::provider::ALPN;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
@@ -16,10 +17,10 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// The most addresses of a name that are tried in one establishment.
+/// The most addresses of a name that one establishment tries.
 pub const MAX_ATTEMPTS: usize = 6;
 
-/// When the time is up.
+/// A span of time for work, with its start and its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     started: Instant,
@@ -27,11 +28,11 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    pub(super) fn after(patience: Duration) -> Self {
+    pub(super) fn after(span: Duration) -> Self {
         let started = Instant::now();
-        // A patience beyond what the clock can count is as good as a day.
+        // A span beyond the range of the clock is as good as a day.
         let ends = started
-            .checked_add(patience)
+            .checked_add(span)
             .unwrap_or(started + Duration::from_secs(86_400));
         Self { started, ends }
     }
@@ -40,8 +41,8 @@ impl Deadline {
         self.started.elapsed()
     }
 
-    /// The part of what is left that one attempt may take while `following` others wait. The last
-    /// one may take all.
+    /// The equal share of the remaining time for one attempt before `following` others. The last
+    /// attempt has all of it.
     fn share(self, following: usize) -> Self {
         let now = Instant::now();
         let parts = u32::try_from(following)
@@ -53,16 +54,16 @@ impl Deadline {
         }
     }
 
-    /// Waits for `work`, until the time is up.
+    /// Waits for `work` until the deadline.
     pub(super) async fn within<T>(
         self,
         stage: Stage,
-        work: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
+        work: impl Future<Output = Result<T, AttemptFailure>>,
+    ) -> Result<T, AttemptFailure> {
         let timed_out = |_| {
-            Fault::new(
+            AttemptFailure::new(
                 stage,
-                Cause::TimedOut {
+                FailureReason::TimedOut {
                     after: self.ends - self.started,
                 },
             )
@@ -73,14 +74,14 @@ impl Deadline {
     }
 }
 
-/// A TLS session with the server that was asked for.
-pub(super) struct Session {
+/// A TLS session with the verified server.
+pub(super) struct TlsSession {
     pub(super) stream: TlsStream<TcpStream>,
     pub(super) peer: SocketAddr,
     pub(super) presented: Presented,
 }
 
-/// Whom to reach, and how to judge it.
+/// The server's name, and the rules for its certificates.
 pub(super) struct Attempt<'a> {
     pub(super) name: ServerName<'static>,
     pub(super) connector: &'a Connector,
@@ -88,29 +89,29 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Tries the addresses one after the other until a server is there that is believed. Each has
-    /// its share of the time, so that one that stays silent does not take it all.
-    pub(super) async fn first_good(
+    /// Tries the addresses in turn until a server is verified. Each has its share of the time, so
+    /// that a silent one does not take it all.
+    pub(super) async fn connect_first(
         &self,
         addresses: &[SocketAddr],
         deadline: Deadline,
-    ) -> Result<Session, Fault> {
+    ) -> Result<TlsSession, AttemptFailure> {
         let addresses = in_turns(addresses);
         let count = addresses.len().min(MAX_ATTEMPTS);
-        let mut furthest: Option<Fault> = None;
+        let mut furthest: Option<AttemptFailure> = None;
         for (place, peer) in addresses.into_iter().take(count).enumerate() {
-            match self.at(peer, deadline.share(count - 1 - place)).await {
+            match self.connect(peer, deadline.share(count - 1 - place)).await {
                 Ok(session) => return Ok(session),
-                Err(fault) => {
-                    let fault = Fault {
+                Err(failure) => {
+                    let failure = AttemptFailure {
                         peer: Some(peer),
-                        ..fault
+                        ..failure
                     };
                     if furthest
                         .as_ref()
-                        .is_none_or(|furthest| furthest.stage < fault.stage)
+                        .is_none_or(|furthest| furthest.stage < failure.stage)
                     {
-                        furthest = Some(fault);
+                        furthest = Some(failure);
                     }
                 }
             }
@@ -118,14 +119,20 @@ impl Attempt<'_> {
         Err(furthest.expect("invariant: a look-up brings an address or fails"))
     }
 
-    async fn at(&self, peer: SocketAddr, deadline: Deadline) -> Result<Session, Fault> {
+    async fn connect(
+        &self,
+        peer: SocketAddr,
+        deadline: Deadline,
+    ) -> Result<TlsSession, AttemptFailure> {
         let stream = deadline
             .within(Stage::Tcp, async {
                 let stream = TcpStream::connect(peer).await;
-                stream.map_err(|error| Fault::new(Stage::Tcp, Cause::network(&error)))
+                stream.map_err(|error| {
+                    AttemptFailure::new(Stage::Tcp, FailureReason::network(&error))
+                })
             })
             .await?;
-        // Without it, it would only be slower.
+        // TCP_NODELAY is only an optimization.
         let _ = stream.set_nodelay(true);
 
         let verifier = Arc::new(self.connector.verifier(self.time));
@@ -134,23 +141,23 @@ impl Attempt<'_> {
             let stream = tls.connect(self.name.clone(), stream).await;
             stream.map_err(|error| {
                 let presented = verifier.presented();
-                let (stage, cause) = tls_fault::from_stream(Stage::Tls, &error, &presented);
-                Fault {
+                let (stage, reason) = tls_failure::from_stream(Stage::Tls, &error, &presented);
+                AttemptFailure {
                     certificate: presented.facts,
-                    ..Fault::new(stage, cause)
+                    ..AttemptFailure::new(stage, reason)
                 }
             })
         };
         let stream = deadline.within(Stage::Tls, handshake).await?;
         let presented = verifier.presented();
-        // A server that ignores what it does not know would agree to nothing.
+        // A server without ALPN completes the handshake without a protocol.
         if stream.get_ref().1.alpn_protocol() != Some(ALPN) {
-            return Err(Fault {
+            return Err(AttemptFailure {
                 certificate: presented.facts,
-                ..Fault::new(Stage::Alpn, Cause::NoAlpn)
+                ..AttemptFailure::new(Stage::Alpn, FailureReason::NoAlpn)
             });
         }
-        Ok(Session {
+        Ok(TlsSession {
             stream,
             peer,
             presented,
@@ -158,15 +165,15 @@ impl Attempt<'_> {
     }
 }
 
-/// The name that the certificate must be for: an address without its zone, a name without the
-/// root's dot.
-pub(super) fn name_in_certificate(host: &str) -> Result<ServerName<'static>, Cause> {
+/// The name that must be in the certificate: an address without its zone, a name without its final
+/// dot.
+pub(super) fn name_in_certificate(host: &str) -> Result<ServerName<'static>, FailureReason> {
     let bare = host
         .split_once('%')
         .map_or(host, |(address, _zone)| address);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     let name = ServerName::try_from(bare.to_owned());
-    name.map_err(|_| Cause::NotAHostName {
-        name: crate::harmless::harmless(host, 120),
+    name.map_err(|_| FailureReason::NotAHostName {
+        name: ntp_config::sanitize(host, 120),
     })
 }

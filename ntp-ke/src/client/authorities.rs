@@ -1,4 +1,4 @@
-//! Whom we believe: the authorities of the system, and those of files.
+//! The trusted certificate authorities: those of the system, and those of files.
 
 use crate::pem;
 use ntp_config::Trust;
@@ -9,78 +9,80 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After this time the authorities of the system are read again, as packages update them while a
-/// daemon runs.
+/// The authorities of the system are read again after this time, because packages update them while
+/// a daemon runs.
 const SYSTEM_AGE: Duration = Duration::from_secs(3600);
 
-/// What to do about a file, at the end of each error.
+/// The remedy at the end of errors about a file.
 const REMEDY: &str = "name a PEM file with certificates in certificate-authority";
 
-/// Why no server could be believed, whatever it presents.
+/// The reason for which no server can be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// A file cannot be read.
-    #[error("cannot read the certificate authorities in {}: {error}; correct the path or its permissions", path.display())]
+    #[error("cannot read the certificate authorities in {}: {error}; correct the path or its \
+             permissions", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
     /// A file is not in PEM.
-    #[error("{} is not a file of certificate authorities: {fault}; {REMEDY}", path.display())]
+    #[error("{} is not a file of certificate authorities: {reason}; {REMEDY}", path.display())]
     NotPem {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
-        fault: String,
+        /// The defect.
+        reason: String,
     },
     /// A file has no certificate.
     #[error("there is no certificate in {}; {REMEDY}", path.display())]
     NoCertificate {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// A certificate in a file cannot be that of an authority.
-    #[error("certificate number {number} in {} cannot be used: {fault}; replace or remove it", path.display())]
+    /// A certificate in a file cannot be used as an authority.
+    #[error("certificate number {number} in {} cannot be used: {reason}; replace or remove \
+             it", path.display())]
     BadCertificate {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Which of the file's certificates, from 1 on.
+        /// The number of the certificate in the file, from 1.
         number: usize,
-        /// What is wrong with it.
-        fault: String,
+        /// The defect.
+        reason: String,
     },
     /// The system has no authorities, and no file was named.
     #[error(
-        "this system has no certificate authorities ({detail}); install the package ca-certificates, or name the \
-         authority of the server in certificate-authority"
+        "this system has no certificate authorities ({detail}); install the package \
+         ca-certificates, or name the authority of the server in certificate-authority"
     )]
     NoSystemAuthorities {
-        /// What was found instead.
+        /// The system's message.
         detail: String,
     },
-    /// Neither the system nor any file is to be believed.
+    /// The configuration names no authorities.
     #[error(
-        "no certificate authority is trusted; name one in certificate-authority, or set system-authorities = true"
+        "no certificate authority is trusted; name one in certificate-authority, or set \
+         system-authorities = true"
     )]
-    Nobody,
+    NoAuthorities,
 }
 
-/// The certificates that a source is judged by.
+/// The authorities of one source.
 #[derive(Clone, Debug)]
 pub(super) struct Authorities {
-    /// The certificates that a chain may end at: the authorities of files, and those of the system
-    /// if they are wanted.
+    /// The trust anchors: the authorities of files, and those of the system if they are enabled.
     pub(super) roots: Arc<RootCertStore>,
-    /// The certificates of the files as they are. A server may present one of these as its own.
+    /// The certificates of the files. A server may present one of these as its own.
     pub(super) named: Arc<[CertificateDer<'static>]>,
 }
 
-/// Reads what `trust` names. The system's authorities are asked for only if it wants them.
+/// Reads the authorities that `trust` names, and those of the system only if it enables them.
 ///
 /// # Errors
-/// Says which file is at fault, or that there is nobody to be believed.
+/// Names the file at fault, or the lack of any authority.
 pub(super) fn load(trust: &Trust) -> Result<Authorities, TrustError> {
     let (files, named) = read_files(&trust.certificate_authorities)?;
     let roots = if trust.system_authorities {
@@ -94,7 +96,7 @@ pub(super) fn load(trust: &Trust) -> Result<Authorities, TrustError> {
     })
 }
 
-/// The authorities of the system, and what could not be read of them.
+/// The authorities of the system, and a message about those that could not be read.
 #[derive(Clone, Debug)]
 pub(super) struct SystemAuthorities {
     pub(super) roots: Arc<RootCertStore>,
@@ -103,13 +105,13 @@ pub(super) struct SystemAuthorities {
 
 fn alone(files: RootCertStore) -> Result<Arc<RootCertStore>, TrustError> {
     if files.is_empty() {
-        Err(TrustError::Nobody)
+        Err(TrustError::NoAuthorities)
     } else {
         Ok(Arc::new(files))
     }
 }
 
-/// Without files, the system's store is shared as it is.
+/// The authorities of files and of the system. Without files, the system's store is shared.
 pub(super) fn with_system(
     mut files: RootCertStore,
     system: SystemAuthorities,
@@ -119,7 +121,7 @@ pub(super) fn with_system(
             detail: system.detail,
         }),
         (true, false) => Ok(system.roots),
-        // The server may well be one of the files' own.
+        // The server's certificate may be issued by an authority of the files.
         (false, true) => Ok(Arc::new(files)),
         (false, false) => {
             files.roots.extend(system.roots.roots.iter().cloned());
@@ -128,7 +130,7 @@ pub(super) fn with_system(
     }
 }
 
-/// Those of the system, which are read at their first use.
+/// The authorities of the system, which are read at the first use.
 fn system() -> SystemAuthorities {
     static LOADED: Mutex<Option<(Instant, SystemAuthorities)>> = Mutex::new(None);
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +149,7 @@ fn system() -> SystemAuthorities {
 fn read_system() -> SystemAuthorities {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // Some that we cannot use are no reason to refuse the others.
+    // Unusable certificates do not make the others unusable.
     let (_, unusable) = roots.add_parsable_certificates(found.certs);
     let detail = match found.errors.first() {
         Some(error) => error.to_string(),
@@ -160,7 +162,7 @@ fn read_system() -> SystemAuthorities {
     }
 }
 
-/// The certificates of these files, as authorities and as they are.
+/// The certificates of these files, as trust anchors and as they are.
 pub(super) fn read_files(
     paths: &[PathBuf],
 ) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TrustError> {
@@ -173,7 +175,7 @@ pub(super) fn read_files(
                 .map_err(|error| TrustError::BadCertificate {
                     path: path.clone(),
                     number: index + 1,
-                    fault: error.to_string(),
+                    reason: error.to_string(),
                 })?;
             named.push(certificate);
         }
@@ -186,9 +188,9 @@ fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
         path: path.to_owned(),
         error,
     })?;
-    let certificates = pem::certificates(&text).map_err(|fault| TrustError::NotPem {
+    let certificates = pem::certificates(&text).map_err(|reason| TrustError::NotPem {
         path: path.to_owned(),
-        fault,
+        reason,
     })?;
     if certificates.is_empty() {
         return Err(TrustError::NoCertificate {

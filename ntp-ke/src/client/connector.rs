@@ -1,7 +1,7 @@
-//! What it takes to speak TLS with a server that is to be believed.
+//! The TLS configuration and the trusted authorities of a client.
 
 use super::authorities::{self, Authorities, TrustError};
-use super::look_up::Family;
+use super::family::Family;
 use super::verifier::{CertificateTime, Verifier};
 use crate::provider::{ALPN, VERSIONS, provider};
 use ntp_config::Trust;
@@ -11,8 +11,8 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;
 
-/// Which servers are believed, and what they are asked for. See the [module](super) for when to
-/// build one.
+/// The trusted authorities, pinned keys and offered algorithms of one source. The
+/// [module](super) describes when to build one.
 #[derive(Clone)]
 pub struct Connector {
     provider: Arc<CryptoProvider>,
@@ -24,22 +24,22 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Reads the files of authorities, and those of the system if they are wanted.
+    /// Reads the certificate authorities of `trust`.
     ///
     /// # Errors
-    /// Says which file is at fault, or that nobody would be believed, and what to do.
+    /// Names the file at fault, or the lack of any authority, and the remedy.
     pub fn new(trust: &Trust) -> Result<Self, TrustError> {
-        Self::judging_by(authorities::load(trust)?, trust)
+        Self::with_authorities(authorities::load(trust)?, trust)
     }
 
-    fn judging_by(authorities: Authorities, trust: &Trust) -> Result<Self, TrustError> {
+    fn with_authorities(authorities: Authorities, trust: &Trust) -> Result<Self, TrustError> {
         let provider = provider();
         let webpki = WebPkiServerVerifier::builder_with_provider(
             Arc::clone(&authorities.roots),
             Arc::clone(&provider),
         );
-        // It refuses only where there are no roots.
-        let webpki = webpki.build().map_err(|_| TrustError::Nobody)?;
+        // The only possible error is a lack of roots.
+        let webpki = webpki.build().map_err(|_| TrustError::NoAuthorities)?;
         let (pinned_keys, algorithms) = (trust.pinned_keys.clone(), trust.aead_algorithms.clone());
         Ok(Self {
             provider,
@@ -51,31 +51,31 @@ impl Connector {
         })
     }
 
-    /// Uses addresses of one family alone, for key establishment and for NTP; `None` uses both.
+    /// Restricts key establishment and NTP to addresses of one family; `None` allows both.
     #[must_use]
     pub fn over(self, family: Option<Family>) -> Self {
         Self { family, ..self }
     }
 
-    /// The only family of addresses that is used, if there is one.
+    /// The only allowed family of addresses; `None` if both are.
     #[must_use]
     pub const fn family(&self) -> Option<Family> {
         self.family
     }
 
-    /// How many authorities are believed.
+    /// The number of trusted authorities.
     #[must_use]
     pub fn authorities(&self) -> usize {
         self.authorities.roots.len()
     }
 
-    /// The algorithms that are offered, the most wanted first.
+    /// The offered algorithms in order of preference.
     #[must_use]
     pub fn algorithms(&self) -> &[AeadAlgorithm] {
         &self.algorithms
     }
 
-    /// Judges one server's certificates.
+    /// The verifier for one connection.
     pub(super) fn verifier(&self, time: CertificateTime) -> Verifier {
         Verifier::new(
             Arc::clone(&self.webpki),
@@ -85,7 +85,7 @@ impl Connector {
         )
     }
 
-    /// TLS as a test of the server wants it.
+    /// The TLS configuration with another provider, for tests of the server.
     #[cfg(test)]
     pub(crate) fn tls_by(&self, provider: CryptoProvider) -> ClientConfig {
         let time = CertificateTime::At(crate::test_certificates::NOW);
@@ -96,7 +96,7 @@ impl Connector {
         .tls(Arc::new(self.verifier(time)))
     }
 
-    /// TLS for one connection.
+    /// The TLS configuration for one connection.
     pub(super) fn tls(&self, verifier: Arc<Verifier>) -> ClientConfig {
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&VERSIONS)
@@ -105,7 +105,7 @@ impl Connector {
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
-        // Each establishment is to yield keys of its own.
+        // No resumption: each establishment yields keys of its own.
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
         config

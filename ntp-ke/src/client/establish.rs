@@ -1,11 +1,12 @@
-//! One establishment from the look-up to the keys.
+//! One NTS key establishment, from the look-up to the keys.
 
-use super::attempt::{Attempt, Deadline, Session, name_in_certificate};
-use super::cause::Cause;
+use super::attempt::{Attempt, Deadline, TlsSession, name_in_certificate};
 use super::connector::Connector;
-use super::failure::{Failure, Fault, Stage};
-use super::look_up::{Family, look_up, same_family_first};
-use super::tls_fault;
+use super::failure::{AttemptFailure, Failure, Stage};
+use super::failure_reason::FailureReason;
+use super::family::Family;
+use super::look_up::{look_up, same_family_first};
+use super::tls_failure;
 use super::verifier::CertificateTime;
 use crate::certificate::CertificateFacts;
 use ntp_config::{HostPort, NTP_PORT};
@@ -18,41 +19,42 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// How much is read at once, in octets: what a record of TLS can hold.
+/// The octets of one read: the most that a TLS record holds.
 const READ_LENGTH: usize = 16_384;
 
-/// How long the farewell may take; whoever has given us everything need not be waited for.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// The longest wait for the end of the TLS session, whose records have all been received.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Keys and cookies, and where to use them. Neither can be printed.
+/// The keys and cookies of an establishment, and the NTP server to use them with. `Debug` prints
+/// neither keys nor cookies.
 #[derive(Clone, Debug)]
 pub struct Established {
-    /// What the server has granted, with the cookies.
+    /// The server's response, with the cookies.
     pub reply: KeReply,
     /// The keys of the session.
     pub keys: ClientKeys,
-    /// The host that serves NTP: the one that the server named, or the one that was asked for keys.
+    /// The host that serves NTP: the one that the server named, otherwise the NTS-KE server itself.
     pub ntp_server: String,
     /// The UDP port that serves NTP.
     pub ntp_port: u16,
-    /// The addresses of the NTP server with its port, never none and
-    /// [`MAX_ADDRESSES`](super::MAX_ADDRESSES) at most. If the server named no other, the one that
-    /// gave the keys comes first; otherwise those of its family.
+    /// The addresses of the NTP server with its port, at least one and at most
+    /// [`MAX_ADDRESSES`](super::MAX_ADDRESSES). If the NTS-KE server named no other host, `peer`
+    /// comes first; otherwise the addresses of its family.
     pub addresses: Vec<SocketAddr>,
-    /// Which address gave the keys.
+    /// The address of the NTS-KE server.
     pub peer: SocketAddr,
-    /// What the server presented, its own certificate first.
+    /// The certificates that the server presented, its own first.
     pub certificate: Vec<CertificateFacts>,
-    /// When all certificates are valid that lead from the server's own to the authority, apart from
-    /// the authority's.
+    /// The time in which all certificates from the server's own up to the authority are valid, the
+    /// authority's own excluded.
     pub validity: Validity,
-    /// What TLS was made of.
+    /// The negotiated parameters of TLS.
     pub tls: TlsFacts,
-    /// How long it took.
+    /// The duration of the establishment.
     pub took: Duration,
 }
 
-/// What TLS was made of, by the names of the IANA registries.
+/// The negotiated parameters of TLS, by their names in the IANA registries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TlsFacts {
     /// The group of the key exchange, as `X25519MLKEM768`.
@@ -61,11 +63,11 @@ pub struct TlsFacts {
     pub cipher_suite: &'static str,
 }
 
-/// Asks `target` for keys and cookies. Its certificates have to be valid at `time`, and all has to
-/// be done within `deadline`. It never believes a server that has not proved who it is.
+/// Requests keys and cookies from `target` within `deadline`. The server's certificates must be
+/// valid at `time`; without a verified server there is no fallback.
 ///
 /// # Errors
-/// Says at which stage it failed, and why. Nothing is kept that a failed attempt has brought.
+/// The stage and the reason of the failure. A failed attempt leaves no state behind.
 pub async fn establish(
     target: &HostPort,
     connector: &Connector,
@@ -73,91 +75,96 @@ pub async fn establish(
     deadline: Duration,
 ) -> Result<Established, Failure> {
     let deadline = Deadline::after(deadline);
-    let asking = Asking {
+    let establishment = Establishment {
         connector,
         time,
         deadline,
     };
     let addresses = deadline
-        .within(Stage::Dns, found(target, connector.family(), Stage::Dns))
+        .within(Stage::Dns, resolve(target, connector.family(), Stage::Dns))
         .await;
     let established = match addresses {
-        Ok(addresses) => establish_at(target, &addresses, &asking).await,
-        Err(fault) => Err(fault),
+        Ok(addresses) => establish_at(target, &addresses, &establishment).await,
+        Err(failure) => Err(failure),
     };
-    established.map_err(|fault| fault.of(target))
+    established.map_err(|failure| failure.into_failure(target))
 }
 
-/// How a server is asked.
-pub(super) struct Asking<'a> {
+/// The parameters of one establishment.
+pub(super) struct Establishment<'a> {
     pub(super) connector: &'a Connector,
     pub(super) time: CertificateTime,
     pub(super) deadline: Deadline,
 }
 
-/// The same with the addresses of the target known.
+impl Establishment<'_> {
+    /// The addresses of an NTP server that the NTS-KE server at `peer` named, those of the same
+    /// family first.
+    async fn resolve_ntp_server(
+        &self,
+        server: &HostPort,
+        peer: SocketAddr,
+    ) -> Result<Vec<SocketAddr>, AttemptFailure> {
+        let found = resolve(server, self.connector.family(), Stage::NtpAddress);
+        let mut addresses = self.deadline.within(Stage::NtpAddress, found).await?;
+        same_family_first(&mut addresses, peer);
+        Ok(addresses)
+    }
+}
+
+/// [`establish`] with the addresses of the target.
 pub(super) async fn establish_at(
     target: &HostPort,
     addresses: &[SocketAddr],
-    asking: &Asking<'_>,
-) -> Result<Established, Fault> {
-    let &Asking {
+    establishment: &Establishment<'_>,
+) -> Result<Established, AttemptFailure> {
+    let &Establishment {
         connector,
         time,
         deadline,
-    } = asking;
-    let name = name_in_certificate(&target.host).map_err(|cause| Fault::new(Stage::Dns, cause))?;
+    } = establishment;
+    let name = name_in_certificate(&target.host)
+        .map_err(|reason| AttemptFailure::new(Stage::Dns, reason))?;
     let mut session = Attempt {
         name,
         connector,
         time,
     }
-    .first_good(addresses, deadline)
+    .connect_first(addresses, deadline)
     .await?;
     let (peer, presented) = (session.peer, session.presented.clone());
-    let at_peer = |fault| Fault {
+    let at_peer = |failure| AttemptFailure {
         peer: Some(peer),
         certificate: presented.facts.clone(),
-        ..fault
+        ..failure
     };
 
-    let asked = deadline
-        .within(Stage::Records, ask(&mut session, connector))
+    let exchanged = deadline
+        .within(Stage::Records, exchange(&mut session, connector))
         .await;
-    let (reply, keys) = asked.map_err(at_peer)?;
+    let (reply, keys) = exchanged.map_err(at_peer)?;
     let tls = tls_facts(&session.stream);
-    let _ = tokio::time::timeout(FAREWELL, session.stream.shutdown()).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, session.stream.shutdown()).await;
     drop(session);
 
-    let ntp_port = reply.port.unwrap_or(NTP_PORT);
-    let elsewhere = reply
-        .server
-        .as_ref()
-        .filter(|named| !named.eq_ignore_ascii_case(&target.host));
-    let addresses = match elsewhere {
-        None => peer_first(addresses, peer, ntp_port),
-        Some(named) => {
-            let named = HostPort {
-                host: named.clone(),
-                port: ntp_port,
-            };
-            let found = found(&named, connector.family(), Stage::NtpAddress);
-            let mut found = deadline
-                .within(Stage::NtpAddress, found)
-                .await
-                .map_err(at_peer)?;
-            same_family_first(&mut found, peer);
-            found
-        }
+    let ntp_server = HostPort {
+        host: reply.server.clone().unwrap_or_else(|| target.host.clone()),
+        port: reply.port.unwrap_or(NTP_PORT),
+    };
+    let addresses = if ntp_server.host.eq_ignore_ascii_case(&target.host) {
+        peer_first(addresses, peer, ntp_server.port)
+    } else {
+        let found = establishment.resolve_ntp_server(&ntp_server, peer).await;
+        found.map_err(at_peer)?
     };
     Ok(Established {
-        ntp_server: reply.server.clone().unwrap_or_else(|| target.host.clone()),
-        ntp_port,
+        ntp_server: ntp_server.host,
+        ntp_port: ntp_server.port,
         addresses,
         peer,
         validity: presented
             .validity
-            .expect("invariant: nothing is believed that cannot be read"),
+            .expect("invariant: a certificate that cannot be parsed is refused"),
         certificate: presented.facts,
         tls,
         took: deadline.elapsed(),
@@ -166,13 +173,17 @@ pub(super) async fn establish_at(
     })
 }
 
-/// Asks over a session for cookies, and exports its keys.
-async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, ClientKeys), Fault> {
-    let Session {
+/// Requests cookies over a session, and exports its keys.
+async fn exchange(
+    session: &mut TlsSession,
+    connector: &Connector,
+) -> Result<(KeReply, ClientKeys), AttemptFailure> {
+    let TlsSession {
         stream, presented, ..
     } = session;
-    let broken =
-        |error: &io::Error| Fault::from(tls_fault::from_stream(Stage::Records, error, presented));
+    let broken = |error: &io::Error| {
+        AttemptFailure::from(tls_failure::from_stream(Stage::Records, error, presented))
+    };
     let mut client = KeClient::new(connector.algorithms());
     stream
         .write_all(&client.request())
@@ -183,16 +194,16 @@ async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, C
     let reply = loop {
         let length = match stream.read(&mut room).await {
             Ok(length) => length,
-            // An end without a farewell is one as well: the message says itself where it ends.
+            // An end without close_notify is an end as well: the message marks its own end.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
             Err(error) => return Err(broken(&error)),
         };
         if length == 0 {
-            return Err(records(client.handle_end()));
+            return Err(protocol_failure(client.handle_end()));
         }
         if let Some(reply) = client
             .handle_bytes(room.get(..length).unwrap_or_default())
-            .map_err(records)?
+            .map_err(protocol_failure)?
         {
             break reply;
         }
@@ -204,7 +215,7 @@ async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, C
     });
     match keys {
         Ok(keys) => Ok((reply, keys)),
-        Err(error) => Err(Fault::from(tls_fault::from_tls(
+        Err(error) => Err(AttemptFailure::from(tls_failure::from_tls(
             Stage::Records,
             &error,
             presented,
@@ -212,8 +223,8 @@ async fn ask(session: &mut Session, connector: &Connector) -> Result<(KeReply, C
     }
 }
 
-fn records(error: KeError) -> Fault {
-    Fault::new(Stage::Records, Cause::Records(error))
+fn protocol_failure(error: KeError) -> AttemptFailure {
+    AttemptFailure::new(Stage::Records, FailureReason::Records(error))
 }
 
 fn tls_facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
@@ -232,17 +243,17 @@ fn tls_facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
     }
 }
 
-async fn found(
+async fn resolve(
     server: &HostPort,
     family: Option<Family>,
     stage: Stage,
-) -> Result<Vec<SocketAddr>, Fault> {
+) -> Result<Vec<SocketAddr>, AttemptFailure> {
     look_up(&server.host, server.port, family)
         .await
-        .map_err(|cause| Fault::new(stage, cause))
+        .map_err(|reason| AttemptFailure::new(stage, reason))
 }
 
-/// The addresses of the server of key establishment with another port, the one that answered first.
+/// The addresses of the NTS-KE server with another port, beginning with the one that answered.
 fn peer_first(addresses: &[SocketAddr], peer: SocketAddr, port: u16) -> Vec<SocketAddr> {
     let mut others: Vec<_> = addresses
         .iter()

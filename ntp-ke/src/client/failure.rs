@@ -1,31 +1,31 @@
-//! How far an establishment came, and why not further.
+//! The failure of an establishment, with its stage.
 
-use super::cause::Cause;
+use super::failure_reason::FailureReason;
 use crate::certificate::CertificateFacts;
 use ntp_config::HostPort;
 use std::net::SocketAddr;
 
-/// What was being done. The order is that of an establishment.
+/// A stage of an establishment, in their order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Stage {
-    /// Looking up the name of the server of key establishment.
+    /// Look-up of the NTS-KE server's name.
     Dns,
-    /// Connecting to it.
+    /// TCP connection to the server.
     Tcp,
-    /// The handshake of TLS, apart from the certificates.
+    /// TLS handshake, apart from the certificates.
     Tls,
-    /// Judging the certificates.
+    /// Verification of the certificates.
     Certificate,
-    /// Agreeing on the protocol within TLS.
+    /// Negotiation of the protocol within TLS.
     Alpn,
-    /// Asking for keys and cookies.
+    /// Exchange of the NTS-KE records.
     Records,
-    /// Looking up the NTP server that was named.
+    /// Look-up of the NTP server that the NTS-KE server named.
     NtpAddress,
 }
 
 impl Stage {
-    /// All of them, in order.
+    /// All stages in order.
     pub const ALL: [Self; 7] = [
         Self::Dns,
         Self::Tcp,
@@ -36,7 +36,7 @@ impl Stage {
         Self::NtpAddress,
     ];
 
-    /// The word by which the outside world knows it; it never changes.
+    /// The stable word for JSON, metrics and logs.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -65,26 +65,26 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// An establishment that came to nothing. Its `Display` is the whole sentence.
+/// A failed establishment. Its `Display` is a whole sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// What was being done when it failed. With [`Cause::TimedOut`] it is where the time ran out.
+    /// The stage that failed, or at which the time ran out.
     pub stage: Stage,
-    /// Why it failed.
-    pub cause: Cause,
-    /// Who was asked.
+    /// The reason for the failure.
+    pub reason: FailureReason,
+    /// The requested server.
     pub target: HostPort,
-    /// Which address was tried. With several, it is that of the attempt that came furthest.
+    /// The address of the attempt; of several, that of the one that came furthest.
     pub peer: Option<SocketAddr>,
-    /// What the server presented, its own certificate first, whether it was believed or not.
+    /// The certificates that the server presented, accepted or not, its own first.
     pub certificate: Vec<CertificateFacts>,
 }
 
 impl Failure {
-    /// The word of the cause: kebab-case, never changing, the same wherever it fails.
+    /// The stable word of the reason in kebab-case, the same at all stages.
     #[must_use]
     pub const fn word(&self) -> &'static str {
-        self.cause.word()
+        self.reason.word()
     }
 }
 
@@ -92,51 +92,51 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             stage,
-            cause,
+            reason,
             target,
             peer,
             ..
         } = self;
         match peer {
             Some(peer) if peer.ip().to_string() != target.host => {
-                write!(f, "{target} ({peer}), {stage}: {cause}")
+                write!(f, "{target} ({peer}), {stage}: {reason}")
             }
-            _ => write!(f, "{target}, {stage}: {cause}"),
+            _ => write!(f, "{target}, {stage}: {reason}"),
         }
     }
 }
 
 impl std::error::Error for Failure {}
 
-/// A failure at some address of the target.
+/// The failure of an attempt at one address of the target.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
+pub(super) struct AttemptFailure {
     pub(super) stage: Stage,
-    pub(super) cause: Cause,
+    pub(super) reason: FailureReason,
     pub(super) peer: Option<SocketAddr>,
     pub(super) certificate: Vec<CertificateFacts>,
 }
 
-impl Fault {
-    pub(super) const fn new(stage: Stage, cause: Cause) -> Self {
+impl AttemptFailure {
+    pub(super) const fn new(stage: Stage, reason: FailureReason) -> Self {
         Self {
             stage,
-            cause,
+            reason,
             peer: None,
             certificate: Vec::new(),
         }
     }
 
-    pub(super) fn of(self, target: &HostPort) -> Failure {
+    pub(super) fn into_failure(self, target: &HostPort) -> Failure {
         let Self {
             stage,
-            cause,
+            reason,
             peer,
             certificate,
         } = self;
         Failure {
             stage,
-            cause,
+            reason,
             target: target.clone(),
             peer,
             certificate,
@@ -144,8 +144,8 @@ impl Fault {
     }
 }
 
-impl From<(Stage, Cause)> for Fault {
-    fn from((stage, cause): (Stage, Cause)) -> Self {
-        Self::new(stage, cause)
+impl From<(Stage, FailureReason)> for AttemptFailure {
+    fn from((stage, reason): (Stage, FailureReason)) -> Self {
+        Self::new(stage, reason)
     }
 }

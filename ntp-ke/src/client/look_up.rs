@@ -1,72 +1,49 @@
-//! From names to addresses.
+//! Resolves names to addresses.
 
-use super::cause::Cause;
-use crate::harmless::harmless;
+use super::failure_reason::FailureReason;
+use super::family::Family;
+use ntp_config::sanitize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The most addresses of one name that are kept.
+/// The most addresses of one name.
 pub const MAX_ADDRESSES: usize = 16;
 
 /// The most characters of the resolver's text.
 const MAX_TEXT: usize = 120;
 
-/// One of the two families of addresses.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Family {
-    fn has(self, address: &SocketAddr) -> bool {
-        address.ip().to_canonical().is_ipv6() == (self == Self::V6)
-    }
-}
-
-impl std::fmt::Display for Family {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        })
-    }
-}
-
-/// The addresses of a name, in the resolver's order, without those that no server can have, and of
-/// one `family` alone if one is named. Literal addresses are their own, without a resolver.
+/// The addresses of a name in the resolver's order, without unusable ones, and only those of
+/// `family` if it is set. A literal address needs no resolver.
 ///
-/// It has no deadline of its own. The system's resolver runs on a thread that is left alone if
-/// nobody waits any more.
+/// It has no deadline of its own. If the future is dropped, the system's resolver still ends its
+/// work on its own thread.
 ///
 /// # Errors
-/// [`Cause::NameNotResolved`] with what the resolver says; [`Cause::NoUsableAddress`] or [`Cause::NotOfFamily`] if no address
-/// is left.
+/// [`FailureReason::NameNotResolved`] with the resolver's message;
+/// [`FailureReason::NoUsableAddress`] or [`FailureReason::NotOfFamily`] if no address is left.
 pub async fn look_up(
     host: &str,
     port: u16,
     family: Option<Family>,
-) -> Result<Vec<SocketAddr>, Cause> {
-    let name = || harmless(host, MAX_TEXT);
+) -> Result<Vec<SocketAddr>, FailureReason> {
+    let name = || sanitize(host, MAX_TEXT);
     let found = tokio::net::lookup_host((host, port)).await;
     let found = found.map_err(|error| {
-        let error = harmless(&error.to_string(), MAX_TEXT);
-        Cause::NameNotResolved {
+        let error = sanitize(&error.to_string(), MAX_TEXT);
+        FailureReason::NameNotResolved {
             name: name(),
             error,
         }
     })?;
     let mut addresses = usable(found);
     if addresses.is_empty() {
-        return Err(Cause::NoUsableAddress { name: name() });
+        return Err(FailureReason::NoUsableAddress { name: name() });
     }
     match family {
         None => Ok(addresses),
         Some(family) => {
-            addresses.retain(|address| family.has(address));
+            addresses.retain(|address| Family::of(address) == family);
             if addresses.is_empty() {
-                Err(Cause::NotOfFamily {
+                Err(FailureReason::NotOfFamily {
                     name: name(),
                     family,
                 })
@@ -77,22 +54,22 @@ pub async fn look_up(
     }
 }
 
-/// Each address once, and only those that can be one server's.
+/// Each address once, without those that are not the address of one server.
 fn usable(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for address in found {
         let ip = address.ip().to_canonical();
-        let nobody =
+        let unusable =
             ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-        if !nobody && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+        if !unusable && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
             addresses.push(address);
         }
     }
     addresses
 }
 
-/// In turns of both families, beginning with that of the first: a family without a way out must not
-/// take all attempts.
+/// The addresses with both families alternating, beginning with the family of the first one, so
+/// that a family without a route does not take all attempts.
 #[must_use]
 pub fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
@@ -110,11 +87,9 @@ pub fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     turns
 }
 
-/// Those of the same family as `like` first, otherwise in their order.
+/// Moves the addresses of the family of `like` to the front; otherwise the order is kept.
 pub(super) fn same_family_first(addresses: &mut [SocketAddr], like: SocketAddr) {
-    addresses.sort_by_key(|address| {
-        address.ip().to_canonical().is_ipv6() != like.ip().to_canonical().is_ipv6()
-    });
+    addresses.sort_by_key(|address| Family::of(address) != Family::of(&like));
 }
 
 #[cfg(test)]
@@ -182,7 +157,7 @@ mod tests {
         );
         assert!(matches!(
             look_up("0.0.0.0", 123, None).await,
-            Err(Cause::NoUsableAddress { .. })
+            Err(FailureReason::NoUsableAddress { .. })
         ));
     }
 

@@ -1,7 +1,8 @@
-//! Judging a server's certificates at a time that need not be that of the machine's clock.
+//! Verifies a server's certificates at a time that need not be that of the machine's clock.
 
 use super::authorities::Authorities;
-use super::certificate_fault::{PinnedKeyMismatch, is_authority_as_server};
+use super::certificate_reason::{PinnedKeyMismatch, is_authority_as_server};
+use super::presented::Presented;
 use crate::certificate::{CertificateFacts, Fields};
 use crate::provider::sha256;
 use ntp_proto::source::Validity;
@@ -18,30 +19,21 @@ use rustls::{
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// The most certificates of a server that are looked at, beyond which no path is followed by webpki
-/// either.
+/// The most certificates of a server that are considered. webpki follows no longer path either.
 const MAX_CHAIN: usize = 8;
 
-/// When certificates have to be valid, in seconds of Unix time.
+/// The time at which certificates must be valid, in seconds of Unix time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CertificateTime {
-    /// At this time: it is known.
+    /// At this time, which is known.
     At(u64),
-    /// At this time or at any later one: the clock has never been right, and all that is known is
-    /// that this time has passed. A certificate that ended before is refused; one that begins later
-    /// is believed. Everything else, the chain, the name and the purpose, is judged as ever.
+    /// At this time or at any later one: the clock has never been right, and it is only known that
+    /// this time has passed. A certificate that expired before is refused; one that begins later is
+    /// accepted. The chain, the name and the purpose are verified in any case.
     Since(u64),
 }
 
-/// What a server has presented, whether it was believed or not.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Presented {
-    pub(super) facts: Vec<CertificateFacts>,
-    /// When all certificates from the server's own up to the authority are valid.
-    pub(super) validity: Option<Validity>,
-}
-
-/// Judges the certificates of one connection, and remembers them.
+/// Verifies the certificates of one connection, and keeps them.
 #[derive(Debug)]
 pub(super) struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
@@ -67,15 +59,15 @@ impl Verifier {
         }
     }
 
-    /// What the server has presented; empty before it has.
+    /// The certificates that the server has presented; empty before it has.
     pub(super) fn presented(&self) -> Presented {
         self.presented.get().cloned().unwrap_or_default()
     }
 
-    /// The time to ask webpki about. With [`CertificateTime::Since`] it is the first moment at
-    /// which all certificates of the path have begun: if they were ever valid together since the
-    /// lower bound, they are valid then.
-    fn asked(&self, path: Validity) -> UnixTime {
+    /// The time for which webpki verifies the chain. With [`CertificateTime::Since`] it is the
+    /// first moment at which all certificates of the path have begun: if they were ever valid
+    /// together since the lower bound, they are valid then.
+    fn verification_time(&self, path: Validity) -> UnixTime {
         let seconds = match self.time {
             CertificateTime::At(time) => time,
             CertificateTime::Since(lower) => lower.max(u64::try_from(path.not_before).unwrap_or(0)),
@@ -83,9 +75,9 @@ impl Verifier {
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
 
-    /// When all certificates are valid that lead from the server's own to an authority. What a
-    /// server presents beyond them, such as another authority's certificate that expired years ago,
-    /// does not count.
+    /// The time in which all certificates of the path from the server's own to an authority are
+    /// valid. Other certificates in the chain, such as an authority's that expired years ago, do
+    /// not count.
     fn validity_of_path(&self, chain: &[&CertificateDer<'_>]) -> Option<Validity> {
         let (first, rest) = chain.split_first()?;
         let mut current = Fields::read(first)?;
@@ -118,7 +110,7 @@ impl Verifier {
         Some(validity)
     }
 
-    /// Says whether the administrator has named exactly this certificate.
+    /// True if the configuration names exactly this certificate.
     fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {
         self.authorities
             .named
@@ -126,9 +118,9 @@ impl Verifier {
             .any(|named| named == certificate)
     }
 
-    /// Judges a server's own certificate that the administrator has named: dates and name have to
-    /// be right, and the signature of the handshake is verified with its key as ever. No authority
-    /// need vouch for it, and it may be marked as one itself, as `openssl req -x509` marks it.
+    /// Verifies a server's own certificate that the configuration names: its dates and name must
+    /// match, and rustls verifies the handshake's signature with its key. It needs no authority,
+    /// and may be marked as one itself, as `openssl req -x509` marks it.
     fn verify_named(
         own: &CertificateDer<'_>,
         name: &ServerName<'_>,
@@ -141,7 +133,7 @@ impl Verifier {
             .signature_verification_algorithms
             .all;
         match verify_server_cert_signed_by_trust_anchor(&parsed, &anchor, &[], now, algorithms) {
-            // webpki looks at the dates before both of these.
+            // webpki checks the dates before it returns either of these.
             Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
             Err(Error::InvalidCertificate(error)) if is_authority_as_server(&error) => {}
             other => other?,
@@ -161,8 +153,9 @@ impl Verifier {
         Err(CertificateError::Other(OtherError(Arc::new(PinnedKeyMismatch))).into())
     }
 
-    /// Whether the certificate at `place` has a pinned key and vouches for the server's own. That
-    /// it merely lies in the chain would not do: anybody can put it there.
+    /// True if the certificate at `place` has a pinned key and a path leads from the server's own
+    /// certificate to it. Its mere presence proves nothing, because a server can present any
+    /// certificate.
     fn is_pinned(&self, chain: &[&CertificateDer<'_>], place: usize, now: UnixTime) -> bool {
         let Some((own, intermediates)) = chain.split_first() else {
             return false;
@@ -215,11 +208,11 @@ impl ServerCertVerifier for Verifier {
             .iter()
             .filter_map(|certificate| CertificateFacts::from_der(certificate))
             .collect();
-        // A connection asks once.
+        // rustls calls this once per connection.
         let _ = self.presented.set(Presented { facts, validity });
 
-        // What we cannot read to its end of validity we could not watch either.
-        let now = self.asked(validity.ok_or(CertificateError::BadEncoding)?);
+        // A certificate that cannot be parsed has no known end of validity, so it is refused.
+        let now = self.verification_time(validity.ok_or(CertificateError::BadEncoding)?);
         if self.is_named(end_entity) {
             Self::verify_named(end_entity, server_name, now)?;
         } else {

@@ -1,16 +1,16 @@
-//! Accepting, within the limits, whatever the system's mood. No handshake runs on the thread that
-//! does this.
+//! Accepts connections within the limits, and keeps going when accept(2) fails. No handshake runs
+//! on this thread.
 
-use super::bind::Limits;
-use super::certificate_store::CertificateStore;
-use super::clients::{Client, OverLimit};
-use super::connection::{Outcome, Service};
-use super::guests::Guests;
-use super::seat::{Place, Seats};
-use super::stop::Stop;
+use super::certificates::CertificateStore;
+use super::connection::Service;
+use super::counters::{Outcome, OverLimit};
+use super::lifecycle::ShutdownSignal;
+use super::limits::{Client, ConnectionLimits, OpenConnections};
+use super::workers::{Assignment, Workers};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,112 +21,113 @@ use tokio::task::JoinSet;
 /// The first pause after an error of `accept`, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// `EMFILE` and `ENFILE` of Linux: this process, or the whole system, has no file descriptor left.
-const NO_DESCRIPTOR: [i32; 2] = [24, 23];
+/// This process, or the whole system, has no file descriptor left.
+const NO_DESCRIPTOR: [Errno; 2] = [Errno::MFILE, Errno::NFILE];
 
-/// Accepts connections, and gives them to the threads of the pool.
-pub(super) struct Accepting {
-    stop: Arc<Stop>,
-    limits: Limits,
+/// Accepts connections, and assigns them to the workers of the pool.
+pub(super) struct Acceptance {
+    shutdown: Arc<ShutdownSignal>,
+    limits: ConnectionLimits,
     service: Arc<Service>,
     rng: ChaCha12Rng,
-    guests: Arc<Guests>,
-    seats: Seats,
-    /// Those that are open, and for a while those that have ended. Nobody is woken when one does.
-    connections: JoinSet<()>,
-    /// Given up when there are no descriptors left, so that a connection can be accepted in its
-    /// place and closed.
+    open: Arc<OpenConnections>,
+    workers: Workers,
+    /// The tasks of open connections. Ended ones stay until the next round, because the end of a
+    /// task wakes no thread.
+    tasks: JoinSet<()>,
+    /// Closed when there are no descriptors left, so that a connection can be accepted in its place
+    /// and closed.
     reserve: Option<File>,
-    trouble: Option<Trouble>,
+    pause: Option<Pause>,
 }
 
-/// `accept` does not work.
-struct Trouble {
-    pause: Duration,
+/// A pause after `accept` has failed.
+struct Pause {
+    length: Duration,
     until: Instant,
 }
 
-impl Accepting {
+impl Acceptance {
     /// # Errors
     /// If there is no descriptor to keep in reserve.
     pub(super) fn new(
-        stop: Arc<Stop>,
-        limits: Limits,
+        shutdown: Arc<ShutdownSignal>,
+        limits: ConnectionLimits,
         service: Service,
-        seats: Seats,
+        workers: Workers,
         rng: ChaCha12Rng,
     ) -> io::Result<Self> {
         Ok(Self {
-            stop,
+            shutdown,
             limits,
-            guests: Arc::new(Guests::new(limits, Arc::clone(&service.counters))),
+            open: Arc::new(OpenConnections::new(limits, Arc::clone(&service.counters))),
             service: Arc::new(service),
             rng,
-            seats,
-            connections: JoinSet::new(),
+            workers,
+            tasks: JoinSet::new(),
             reserve: Some(reserve()?),
-            trouble: None,
+            pause: None,
         })
     }
 
-    /// Until it is told to stop. What is open then is cut off.
+    /// Runs until the shutdown is requested, and aborts the connections that are open then.
     pub(super) fn run(mut self) {
-        let mut next_look = Instant::now();
-        while !self.stop.is_told() {
-            while self.connections.try_join_next().is_some() {}
+        let mut next_check = Instant::now();
+        while !self.shutdown.is_requested() {
+            while self.tasks.try_join_next().is_some() {}
             let now = Instant::now();
-            if now >= next_look {
-                self.service.certificates.look();
-                next_look = now + CertificateStore::interval();
+            if now >= next_check {
+                self.service.certificates.check_files();
+                next_check = now + CertificateStore::interval();
             }
             let next = self
-                .seats
-                .watch(now)
-                .map_or(next_look, |again| again.min(next_look));
+                .workers
+                .probe(now)
+                .map_or(next_check, |probe| probe.min(next_check));
             let free = next.saturating_duration_since(now);
             match self
-                .trouble
+                .pause
                 .as_ref()
-                .map(|trouble| trouble.until)
+                .map(|pause| pause.until)
                 .filter(|until| *until > now)
             {
-                // Whoever tells us to stop ends the pause as well.
+                // A shutdown unparks the thread, and so ends the pause as well.
                 Some(until) => std::thread::park_timeout(free.min(until - now)),
                 None => self.accept_within(free),
             }
         }
-        self.connections.abort_all();
-        self.guests.wait_until_gone();
+        self.tasks.abort_all();
+        self.open.wait_until_none();
     }
 
-    /// Waits for a connection so long, and does with it what is to be done.
+    /// Waits for one connection for at most `span`, and admits it.
     fn accept_within(&mut self, span: Duration) {
-        let accepted = match wait_for(self.stop.listener(), span) {
-            Ok(true) => self.stop.listener().accept(),
+        let accepted = match wait_for(self.shutdown.listener(), span) {
+            Ok(true) => self.shutdown.listener().accept(),
             Ok(false) => return,
             Err(error) => Err(error),
         };
         match accepted {
-            // A socket that has been shut down is an error that means nothing.
-            _ if self.stop.is_told() => {}
+            // After a shutdown of the socket its errors mean nothing.
+            _ if self.shutdown.is_requested() => {}
             Ok((stream, from)) => {
-                if self.trouble.take().is_some() {
-                    tracing::info!("connections for key establishment are accepted again");
+                if self.pause.take().is_some() {
+                    tracing::info!("NTS-KE connections are accepted again");
                 }
                 self.admit(stream, from);
             }
-            // Who was there has gone again.
+            // The client has gone before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if concerns_one_connection(&error) => self.service.counters.accept_error(),
             Err(error) => self.pause(&error),
         }
     }
 
-    /// Has a connection served, or closes it if there are too many.
+    /// Starts to serve a connection, or closes it if there are too many.
     fn admit(&mut self, stream: TcpStream, from: SocketAddr) {
         self.service.counters.accepted();
-        let guest = match Guests::enter(&self.guests, Client::of(from.ip())) {
-            Ok(guest) => guest,
+        let permit = match OpenConnections::admit(&self.open, Client::of(from.ip())) {
+            Ok(permit) => permit,
             Err(limit) => {
                 tracing::debug!(%from, "too many connections {}", limit.in_words());
                 self.service.counters.over_limit(limit);
@@ -134,60 +135,57 @@ impl Accepting {
             }
         };
         if stream.set_nonblocking(true).is_err() {
-            return self.service.counters.outcome(&Outcome::OwnFault);
+            return self.service.counters.outcome(&Outcome::InternalError);
         }
-        let place = Place::find(&self.seats, Instant::now());
-        let seat = place.seat();
+        let assignment = Assignment::choose(&self.workers, Instant::now());
+        let worker = assignment.worker();
         let (service, rng) = (
             Arc::clone(&self.service),
             ChaCha12Rng::from_rng(&mut self.rng),
         );
-        let ends = tokio::time::Instant::now() + self.limits.timeout;
+        let deadline = tokio::time::Instant::now() + self.limits.timeout;
         let serve = async move {
-            let _until_the_end = (guest, place);
-            service.serve(stream, ends, rng).await;
+            let _until_the_end = (permit, assignment);
+            service.serve(stream, deadline, rng).await;
         };
-        self.connections.spawn_on(serve, seat.runtime());
+        self.tasks.spawn_on(serve, worker.runtime());
     }
 
-    /// Waits for better times, longer each time.
+    /// Starts a pause, twice as long as the one before.
     fn pause(&mut self, error: &io::Error) {
         self.service.counters.accept_error();
-        let pause = match &self.trouble {
-            Some(trouble) => (trouble.pause * 2).min(PAUSES.1),
+        let length = match &self.pause {
+            Some(pause) => (pause.length * 2).min(PAUSES.1),
             None => {
                 tracing::warn!(
-                    "cannot accept connections for key establishment: {error}; trying again until it works. If too many \
-                     files are open, raise the limit (LimitNOFILE=) or lower concurrent-connections"
+                    "cannot accept NTS-KE connections: {error}; retrying. If too many files are \
+                     open, raise the limit (LimitNOFILE=) or lower concurrent-connections"
                 );
                 PAUSES.0
             }
         };
-        self.trouble = Some(Trouble {
-            pause,
-            until: Instant::now() + pause,
+        self.pause = Some(Pause {
+            length,
+            until: Instant::now() + length,
         });
-        if error
-            .raw_os_error()
-            .is_some_and(|code| NO_DESCRIPTOR.contains(&code))
-        {
+        if Errno::from_io_error(error).is_some_and(|code| NO_DESCRIPTOR.contains(&code)) {
             self.turn_away();
         }
     }
 
-    /// Accepts and closes those who wait, with the descriptor in reserve: they had better know at
-    /// once.
+    /// Accepts and closes all waiting connections with the descriptor in reserve, so that their
+    /// clients do not wait for a timeout.
     fn turn_away(&mut self) {
         for _ in 0..self.limits.total {
             drop(self.reserve.take());
-            let Ok((stream, _)) = self.stop.listener().accept() else {
+            let Ok((stream, _)) = self.shutdown.listener().accept() else {
                 break;
             };
             self.service.counters.accepted();
             self.service.counters.over_limit(OverLimit::Total);
             drop(stream);
         }
-        // If another thread has been faster, there is none until the next time.
+        // If another thread took the descriptor, there is none until the next time.
         self.reserve = self.reserve.take().or_else(|| reserve().ok());
     }
 }
@@ -196,7 +194,7 @@ fn reserve() -> io::Result<File> {
     File::open("/dev/null")
 }
 
-/// Whether somebody has come within that time.
+/// Waits for at most `span`. True if a connection waits to be accepted.
 fn wait_for(listener: &TcpListener, span: Duration) -> io::Result<bool> {
     let span = Timespec::try_from(span).unwrap_or(Timespec {
         tv_sec: 1,
@@ -204,12 +202,12 @@ fn wait_for(listener: &TcpListener, span: Duration) -> io::Result<bool> {
     });
     match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&span)) {
         Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Errors that a connection has met before it was accepted, and that say nothing about the next
+/// True for errors of a connection before its acceptance, which do not affect the next one
 /// (accept(2)).
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;

@@ -1,7 +1,7 @@
 //! One connection from its acceptance to its end.
 
-use super::certificate_store::CertificateStore;
-use super::counters::Counters;
+use super::certificates::CertificateStore;
+use super::counters::{Counters, Outcome};
 use crate::provider::ALPN;
 use arc_swap::ArcSwap;
 use ntp_proto::nts::{KeError, KeRefusal, KeServer, KeServerConfig, KeySet};
@@ -18,14 +18,14 @@ use tokio_rustls::server::TlsStream;
 /// The fatal alert `no_application_protocol` (RFC 7301 §3.2) in a record of its own.
 const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
 
-/// How much is read at once, in octets: more than requests have.
+/// The octets of one read, more than a request has.
 const READ_LENGTH: usize = 1024;
 
-/// How many octets are still read after the last word, lest the kernel answer them with a reset,
-/// which would take our last word away from the client.
+/// The octets that are read and ignored after the response. If they stayed unread, the kernel
+/// would reset the connection, and the client could lose the response.
 const MAX_IGNORED: usize = 65_536;
 
-/// What connections are served with.
+/// The shared state that serves connections.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) certificates: Arc<CertificateStore>,
@@ -34,62 +34,40 @@ pub(super) struct Service {
     pub(super) counters: Arc<Counters>,
 }
 
-/// How a connection ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Outcome {
-    Granted,
-    Refused(KeError),
-    /// We could not do our part.
-    OwnFault,
-    NoAlpn,
-    TlsFailed,
-    ClosedEarly,
-    TimedOut,
-}
-
-impl Outcome {
-    /// For the log, by the words of the counters.
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::Refused(error) => error.word(),
-            Self::OwnFault => "own-fault",
-            Self::NoAlpn => "no-alpn",
-            Self::TlsFailed => "tls-failed",
-            Self::ClosedEarly => "closed-early",
-            Self::TimedOut => "timed-out",
-        }
-    }
-}
-
 impl Service {
-    /// Serves one client, until `ends` at the latest. The stream does not block, and nobody else
-    /// waits for it.
-    pub(super) async fn serve(&self, stream: std::net::TcpStream, ends: Instant, rng: ChaCha12Rng) {
+    /// Serves one client until `deadline` at the latest. The stream must be non-blocking.
+    pub(super) async fn serve(
+        &self,
+        stream: std::net::TcpStream,
+        deadline: Instant,
+        rng: ChaCha12Rng,
+    ) {
         let Ok(stream) = TcpStream::from_std(stream) else {
-            return self.counters.outcome(&Outcome::OwnFault);
+            return self.counters.outcome(&Outcome::InternalError);
         };
-        // Without it, it would only be slower.
+        // TCP_NODELAY is only an optimization.
         let _ = stream.set_nodelay(true);
-        let (outcome, left) = match tokio::time::timeout_at(ends, self.talk(stream, rng)).await {
-            Ok(end) => end,
-            Err(_) => (Outcome::TimedOut, None),
-        };
-        tracing::debug!(outcome = %outcome.word(), "key establishment has ended");
+        let (outcome, left) =
+            match tokio::time::timeout_at(deadline, self.exchange(stream, rng)).await {
+                Ok(end) => end,
+                Err(_) => (Outcome::TimedOut, None),
+            };
+        tracing::debug!(outcome = %outcome.word(), "NTS-KE connection ended");
         self.counters.outcome(&outcome);
         if let Some(stream) = left {
-            // If the client does not go, it is cut off.
-            let _ = tokio::time::timeout_at(ends, see_off(stream)).await;
+            // A client that does not close the connection is cut off at the deadline.
+            let _ = tokio::time::timeout_at(deadline, drain(stream)).await;
         }
     }
 
-    /// All up to the last word, and the connection if there is something to be read to its end.
-    async fn talk(&self, stream: TcpStream, rng: ChaCha12Rng) -> (Outcome, Option<TcpStream>) {
+    /// Runs the handshake, the request and the response. Returns the connection if the client may
+    /// still send on it.
+    async fn exchange(&self, stream: TcpStream, rng: ChaCha12Rng) -> (Outcome, Option<TcpStream>) {
         let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
             Ok(start) => start,
             Err(error) => return (failed(&error), None),
         };
-        // TLS libraries let a client pass that offers no protocol at all (RFC 8915 §3 does not).
+        // rustls accepts a client that offers no protocol at all; RFC 8915 §3 does not.
         let speaks_nts = start
             .client_hello()
             .alpn()
@@ -107,12 +85,12 @@ impl Service {
         if send(&mut stream, &response).await.is_err() {
             return (Outcome::ClosedEarly, None);
         }
-        // The farewell of TLS, and the end of what we send.
+        // Sends close_notify and ends our side of the connection.
         let _ = stream.shutdown().await;
         (outcome, Some(stream.into_inner().0))
     }
 
-    /// Reads the request, and says how to answer it.
+    /// Reads the request, and returns the outcome and the response.
     async fn respond(
         &self,
         stream: &mut TlsStream<TcpStream>,
@@ -121,7 +99,7 @@ impl Service {
         let mut server = KeServer::new(Arc::clone(&self.grant));
         let mut room = [0; READ_LENGTH];
         let request = loop {
-            // However it ends, it has ended too early.
+            // An error here ends the request too early as well.
             let length = stream.read(&mut room).await.unwrap_or(0);
             if length == 0 {
                 return (Outcome::Refused(KeError::Truncated), Vec::new());
@@ -139,12 +117,12 @@ impl Service {
         };
         match request.respond(exporter, &self.keys.load(), &mut rng) {
             Ok(response) => {
-                tracing::debug!(algorithm = %request.algorithm(), "keys are granted");
+                tracing::debug!(algorithm = %request.algorithm(), "keys and cookies granted");
                 (Outcome::Granted, response)
             }
             Err(error) => {
                 tracing::debug!(%error, "TLS exports no keys");
-                (Outcome::OwnFault, KeRefusal::internal())
+                (Outcome::InternalError, KeRefusal::internal())
             }
         }
     }
@@ -155,7 +133,7 @@ async fn send(stream: &mut TlsStream<TcpStream>, response: &[u8]) -> io::Result<
     stream.flush().await
 }
 
-/// What a handshake that failed counts as. The alert has been sent.
+/// The outcome of a failed handshake. rustls has sent the alert.
 fn failed(error: &io::Error) -> Outcome {
     match error.kind() {
         io::ErrorKind::UnexpectedEof
@@ -166,8 +144,8 @@ fn failed(error: &io::Error) -> Outcome {
     }
 }
 
-/// Ends what we send, and waits for the client to do the same.
-async fn see_off(mut stream: TcpStream) -> io::Result<()> {
+/// Ends our side of the connection, and waits for the client to end its own.
+async fn drain(mut stream: TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
     let mut room = [0; READ_LENGTH];
     let mut ignored = 0;

@@ -1,11 +1,9 @@
-//! What has happened to clients. Each connection is counted once, when it is over or refused.
+//! The counters of connections by outcome. Each connection is counted once, at its end or refusal.
 
-use super::clients::OverLimit;
-use super::connection::Outcome;
+use ntp_proto::nts::KeError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The words of [`KeError`](ntp_proto::nts::KeError) that a server can give, and that of our own
-/// failure.
+/// The words of [`KeError`] that a server can give, of an internal error, and of all others.
 const REFUSALS: [&str; 12] = [
     "truncated",
     "too-long",
@@ -17,14 +15,59 @@ const REFUSALS: [&str; 12] = [
     "bad-record",
     "no-common-protocol",
     "no-common-aead",
-    OWN_FAULT,
+    INTERNAL_ERROR,
     "other",
 ];
 
-/// The word for what was our own fault.
-const OWN_FAULT: &str = "internal-error";
+/// The word of errors within this server.
+const INTERNAL_ERROR: &str = "internal-error";
 
-/// The counters of one listening address, which its thread writes and anybody reads.
+/// The limit that refuses one more connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum OverLimit {
+    Total,
+    Client,
+}
+
+impl OverLimit {
+    /// The end of a log message that begins with "too many connections".
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Total => "in all",
+            Self::Client => "of one client",
+        }
+    }
+}
+
+/// The outcome of a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    Granted,
+    Refused(KeError),
+    /// The server could not do its part.
+    InternalError,
+    NoAlpn,
+    TlsFailed,
+    ClosedEarly,
+    TimedOut,
+}
+
+impl Outcome {
+    /// The word for the log, which is that of the counter.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Refused(error) => error.word(),
+            Self::InternalError => INTERNAL_ERROR,
+            Self::NoAlpn => "no-alpn",
+            Self::TlsFailed => "tls-failed",
+            Self::ClosedEarly => "closed-early",
+            Self::TimedOut => "timed-out",
+        }
+    }
+}
+
+/// The counters of one listening address.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     accepted: AtomicU64,
@@ -40,33 +83,32 @@ pub(super) struct Counters {
     open: AtomicU64,
 }
 
-/// The counters at some instant. `accepted` is the sum of all that follow up to `open`, but for
-/// those that ended by a fault within this program.
+/// The counters at one instant. `accepted` is the sum of the outcomes and `open`, apart from
+/// connections that ended in a panic.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeServerStats {
-    /// Connections that were accepted, within the limits or not.
+    /// Connections accepted, within the limits or not.
     pub accepted: u64,
-    /// Clients that got keys and cookies.
+    /// Requests granted with keys and cookies.
     pub granted: u64,
-    /// Clients whose request could not be granted, by the word for the reason. All words are there,
-    /// in the same order.
+    /// Requests refused, by the word of the reason. All words are always there, in the same order.
     pub refused: Vec<(&'static str, u64)>,
-    /// Connections that were closed at once because there were too many.
+    /// Connections closed at once because of the limit on all connections.
     pub over_limit_total: u64,
-    /// Connections that were closed at once because the client had too many.
+    /// Connections closed at once because of the limit per client.
     pub over_limit_client: u64,
-    /// Clients that speak TLS but did not offer `ntske/1`.
+    /// Clients that spoke TLS but did not offer `ntske/1`.
     pub no_alpn: u64,
-    /// Connections without a handshake: no TLS, no TLS 1.3, nothing in common, or a certificate
-    /// that was not believed.
+    /// Connections whose handshake failed: no TLS, no TLS 1.3, no parameters in common, or a
+    /// certificate that the client refused.
     pub tls_failed: u64,
-    /// Clients that went away before the handshake was done, as tests of ports do.
+    /// Clients that closed the connection before the end of the handshake, as port scanners do.
     pub closed_early: u64,
-    /// Connections whose time was up.
+    /// Connections that reached their deadline.
     pub timed_out: u64,
-    /// Connections that are open now.
+    /// Connections open now.
     pub open: u64,
-    /// Errors of `accept`, such as a lack of file descriptors. They are no connections.
+    /// Errors of `accept`, such as a lack of file descriptors. They do not count as connections.
     pub accept_errors: u64,
 }
 
@@ -94,7 +136,7 @@ impl Counters {
         add(match outcome {
             Outcome::Granted => &self.granted,
             Outcome::Refused(error) => self.refusal(error.word()),
-            Outcome::OwnFault => self.refusal(OWN_FAULT),
+            Outcome::InternalError => self.refusal(INTERNAL_ERROR),
             Outcome::NoAlpn => &self.no_alpn,
             Outcome::TlsFailed => &self.tls_failed,
             Outcome::ClosedEarly => &self.closed_early,
@@ -130,7 +172,7 @@ impl Counters {
 }
 
 impl KeServerStats {
-    /// How many requests were refused for the reason with this word.
+    /// The number of requests refused for the reason with this word.
     #[must_use]
     pub fn refused_for(&self, word: &str) -> u64 {
         self.refused
@@ -147,7 +189,7 @@ fn add(counter: &AtomicU64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ntp_proto::nts::{KeError, RecordType};
+    use ntp_proto::nts::RecordType;
 
     #[test]
     fn each_refusal_is_counted_under_its_own_word() {
@@ -173,7 +215,7 @@ mod tests {
                 "{error:?}"
             );
         }
-        counters.outcome(&Outcome::OwnFault);
+        counters.outcome(&Outcome::InternalError);
         assert_eq!(counters.snapshot().refused_for("internal-error"), 1);
         assert_eq!(counters.snapshot().refused_for("other"), 0);
         counters.outcome(&Outcome::Refused(KeError::NoCookies));

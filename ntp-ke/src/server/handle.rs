@@ -1,49 +1,64 @@
-//! Starting and stopping the thread that accepts.
+//! Starting the thread that accepts, and the handle of a running server.
 
-use super::accept::Accepting;
-use super::bind::KeListener;
-use super::board::KeBoard;
-use super::certificate_store::CertificateStore;
+use super::accept::Acceptance;
+use super::certificates::{CertificateStatus, CertificateStore};
 use super::connection::Service;
-use super::counters::Counters;
-use super::pool::KePool;
-use super::priority;
-use super::stop::Stop;
+use super::counters::{Counters, KeServerStats};
+use super::lifecycle::{KeStartError, ShutdownSignal};
+use super::listener::KeListener;
+use super::workers::{KePool, lower_priority};
 use arc_swap::ArcSwap;
 use ntp_proto::nts::{KeServerConfig, KeySet};
 use rand::rngs::{ChaCha12Rng, SysRng};
 use rand::{SeedableRng, TryRng as _};
-use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// The name of the thread, at most 15 characters.
 const THREAD: &str = "nts-ke-accept";
 
-/// Why a server could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum KeStartError {
-    /// The system gives no thread, no descriptor or no event queue.
-    #[error("cannot start serving NTS key establishment: {0}")]
-    System(#[from] io::Error),
-    /// The system gives no random numbers.
-    #[error("the operating system gives no random numbers: {0}")]
-    Random(String),
-}
-
-/// A server that runs. If it is dropped, the server ends.
+/// A running server. Dropping it ends the server.
 #[derive(Debug)]
 pub struct KeServerHandle {
-    board: KeBoard,
-    stop: Arc<Stop>,
+    status: KeServerStatus,
+    shutdown: Arc<ShutdownSignal>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// A view of the current state of one listening address. Reading it never blocks the server.
+#[derive(Clone, Debug)]
+pub struct KeServerStatus {
+    address: SocketAddr,
+    counters: Arc<Counters>,
+    certificates: Arc<CertificateStore>,
+}
+
+impl KeServerStatus {
+    /// The address and port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The counts of connections by their outcome.
+    #[must_use]
+    pub fn stats(&self) -> KeServerStats {
+        self.counters.snapshot()
+    }
+
+    /// The certificate in service.
+    #[must_use]
+    pub fn certificate(&self) -> CertificateStatus {
+        self.certificates.status()
+    }
+}
+
 impl KeListener {
-    /// Serves clients from now on: accepts them on a thread of its own, and talks to them on those
-    /// of the pool. Each connection takes the certificate and the keys that are current then. The
-    /// pool's `ended` is called when the thread ends. Whoever ends the pool first is left with a
-    /// server that serves nobody.
+    /// Starts to serve clients: accepts them on a thread of its own, and runs their connections on
+    /// the workers of `pool`. Each connection takes the certificate and the keys that are current
+    /// at its start. The pool's `on_end` is called when the thread ends. The pool must outlive the
+    /// server; without it no connection is served.
     ///
     /// # Errors
     /// If the system gives no thread, no descriptors or no random numbers.
@@ -55,7 +70,7 @@ impl KeListener {
         grant: Arc<KeServerConfig>,
     ) -> Result<KeServerHandle, KeStartError> {
         let counters = Arc::new(Counters::default());
-        let board = KeBoard {
+        let status = KeServerStatus {
             address: self.address,
             counters: Arc::clone(&counters),
             certificates: Arc::clone(&certificates),
@@ -66,45 +81,44 @@ impl KeListener {
             grant,
             counters,
         };
-        let stop = Arc::new(Stop::new(self.socket));
-        let accepting = Accepting::new(
-            Arc::clone(&stop),
+        let shutdown = Arc::new(ShutdownSignal::new(self.socket));
+        let acceptance = Acceptance::new(
+            Arc::clone(&shutdown),
             self.limits,
             service,
-            pool.seats(),
+            pool.workers(),
             generator()?,
         )?;
-        let thread = pool.ended().watch(THREAD, move || {
-            priority::low();
-            accepting.run();
+        let thread = pool.supervisor().spawn(THREAD, move || {
+            lower_priority();
+            acceptance.run();
         })?;
         Ok(KeServerHandle {
-            board,
-            stop,
+            status,
+            shutdown,
             thread: Some(thread),
         })
     }
 }
 
 impl KeServerHandle {
-    /// Where the server shows its state, also after it has ended.
+    /// The view of the server's state, which stays readable after the server has ended.
     #[must_use]
-    pub fn board(&self) -> KeBoard {
-        self.board.clone()
+    pub fn status(&self) -> KeServerStatus {
+        self.status.clone()
     }
 
-    /// Ends the server, cuts off what is open, and waits until that is done and the thread has
-    /// ended.
+    /// Ends the server, aborts its open connections, and waits for the end of its thread.
     pub fn stop(mut self) {
-        self.tell();
+        self.request_shutdown();
         if let Some(thread) = self.thread.take() {
-            // If it has panicked, that was said then.
+            // A panic was reported when it happened.
             let _ = thread.join();
         }
     }
 
-    fn tell(&self) {
-        self.stop.tell();
+    fn request_shutdown(&self) {
+        self.shutdown.request();
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
@@ -113,7 +127,7 @@ impl KeServerHandle {
 
 impl Drop for KeServerHandle {
     fn drop(&mut self) {
-        self.tell();
+        self.request_shutdown();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading a certificate chain and its private key.
+//! Reading and checking a certificate chain and its private key.
 
 use crate::certificate::CertificateFacts;
 use crate::pem;
@@ -14,56 +14,59 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The permission bit that lets everybody read.
+/// The permission bit that lets all users read.
 const READABLE_BY_ALL: u32 = 0o004;
 
-/// Why a certificate chain and a private key cannot be used.
+/// The reason for which a certificate chain and a private key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyPairError {
     /// A file cannot be read.
-    #[error("cannot read {}: {error}; correct the path, or let the daemon's user read it", path.display())]
+    #[error("cannot read {}: {error}; correct the path, or let the daemon's user read \
+             it", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// The file of certificates is not one.
-    #[error("{} is not a certificate chain: {fault}; it has to be in PEM, the server's own certificate first", path.display())]
+    /// The file does not hold a certificate chain.
+    #[error("{} is not a certificate chain: {reason}; it must be in PEM, the server's own \
+             certificate first", path.display())]
     BadChain {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
-        fault: String,
+        /// The defect.
+        reason: String,
     },
-    /// The file of the private key is not one.
-    #[error("{} is not a private key: {fault}; it has to be in PEM and without a passphrase", path.display())]
+    /// The file does not hold a private key.
+    #[error("{} is not a private key: {reason}; it must be in PEM and without a \
+             passphrase", path.display())]
     BadKey {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
-        fault: String,
+        /// The defect.
+        reason: String,
     },
-    /// The two do not belong together.
+    /// The private key does not belong to the certificate.
     #[error(
-        "the private key in {} is not that of the first certificate in {}; the server's own certificate has to come first, \
-         and both have to be renewed together",
+        "the private key in {} does not belong to the first certificate in {}; put the server's \
+         own certificate first, and renew both files together",
         private_key.display(), certificate_chain.display()
     )]
     Mismatch {
-        /// The file of certificates.
+        /// The file with the certificate chain.
         certificate_chain: PathBuf,
-        /// The file of the private key.
+        /// The file with the private key.
         private_key: PathBuf,
     },
 }
 
-/// What serves connections.
+/// A certificate chain with its private key, ready for TLS.
 #[derive(Debug)]
 pub(super) struct KeyPair {
     pub(super) tls: Arc<ServerConfig>,
     pub(super) chain: Vec<CertificateFacts>,
-    /// What is doubtful, for people, though it can be used.
+    /// Doubts about a pair that can be used, in sentences.
     pub(super) doubts: Vec<String>,
 }
 
@@ -75,8 +78,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads both. `now` is in seconds of Unix time, and only raises doubts: our clock may be the
-    /// one that is wrong.
+    /// Reads both files. Dates are compared with `now`, in seconds of Unix time, and only raise
+    /// doubts, because our clock may be wrong.
     pub(super) fn load(&self, now: i64) -> Result<KeyPair, KeyPairError> {
         let chain = self.chain()?;
         let facts: Vec<_> = chain
@@ -104,7 +107,7 @@ impl Files {
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, KeyPairError> {
         let text = read(&self.certificate_chain)?;
-        let chain = pem::certificates(&text).map_err(|fault| self.bad_chain(fault))?;
+        let chain = pem::certificates(&text).map_err(|reason| self.bad_chain(reason))?;
         match chain.first().map(|own| CertificateFacts::from_der(own)) {
             None => Err(self.bad_chain("there is no certificate in it".into())),
             Some(None) => Err(self.bad_chain("its first certificate is malformed".into())),
@@ -119,22 +122,22 @@ impl Files {
             self.bad_key(if is_locked {
                 "it is locked with a passphrase".into()
             } else {
-                pem::fault(&error)
+                pem::defect(&error)
             })
         })
     }
 
-    fn bad_chain(&self, fault: String) -> KeyPairError {
+    fn bad_chain(&self, reason: String) -> KeyPairError {
         KeyPairError::BadChain {
             path: self.certificate_chain.clone(),
-            fault,
+            reason,
         }
     }
 
-    fn bad_key(&self, fault: String) -> KeyPairError {
+    fn bad_key(&self, reason: String) -> KeyPairError {
         KeyPairError::BadKey {
             path: self.private_key.clone(),
-            fault,
+            reason,
         }
     }
 
@@ -152,11 +155,11 @@ impl Files {
     }
 }
 
-/// Reads both files as a server does at its start, and returns what is doubtful about them, in
-/// sentences. `now` is in seconds of Unix time.
+/// Reads both files as a server does at its start, and returns doubts about them, in sentences.
+/// `now` is in seconds of Unix time.
 ///
 /// # Errors
-/// Says which file is at fault and what to do.
+/// Names the file at fault and the remedy.
 pub fn check_key_pair(
     certificate_chain: &Path,
     private_key: &Path,
@@ -169,7 +172,7 @@ pub fn check_key_pair(
     files.load(now).map(|pair| pair.doubts)
 }
 
-/// A file whose octets are wiped afterwards.
+/// The content of a file, which is wiped when it is dropped.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyPairError> {
     let read = crate::read_regular_file(path).map(Zeroizing::new);
     read.map_err(|error| KeyPairError::Unreadable {
@@ -184,27 +187,27 @@ fn doubts(chain: &[CertificateFacts], now: i64) -> Vec<String> {
         return doubts;
     };
     if own.names.is_empty() {
-        doubts.push("the certificate names no host, so no client will believe it".to_owned());
+        doubts.push("the certificate names no host, so no client will accept it".to_owned());
     }
     for certificate in chain {
         let (begin, end) = (
             certificate.validity.not_before,
             certificate.validity.not_after,
         );
-        let whose = if certificate == own {
+        let of_whom = if certificate == own {
             String::new()
         } else {
             format!(" of {}", certificate.subject)
         };
         if now > end {
             doubts.push(format!(
-                "the certificate{whose} has expired at {}; renew it",
+                "the certificate{of_whom} expired at {}; renew it",
                 crate::utc(end)
             ));
         } else if now < begin {
             let begin = crate::utc(begin);
             doubts.push(format!(
-                "the certificate{whose} is not valid before {begin}; is it too new, or is our clock behind?"
+                "the certificate{of_whom} is not valid before {begin}; our clock may be behind"
             ));
         }
     }
@@ -218,7 +221,7 @@ fn tls(certified: CertifiedKey) -> ServerConfig {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = vec![ALPN.to_vec()];
-    // Nobody comes back to resume: each establishment is to yield keys of its own.
+    // No resumption: each establishment yields keys of its own.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;

@@ -1,54 +1,49 @@
-//! The server: hands out keys and cookies (RFC 8915 §4).
+//! The NTS-KE server: grants keys and cookies (RFC 8915 §4).
 //!
-//! **Threads.** Handshakes cost several hundred times what an NTP reply costs, so they must not
-//! share a thread with replies. They run on those of a [`KePool`], one for the whole process and of
-//! a fixed size, whatever the number of addresses: as a flood of them can use up so many processors
-//! at most, the others are left to NTP. One thread does some thousands of handshakes per second,
-//! which are the clients of millions, as each comes back after weeks. Each [`KeListener`] has one
-//! more thread that accepts, counts and turns away, and runs no handshake, so that none holds it
-//! up. It gives a connection to the thread of the pool that has the fewest; a connection stays
-//! where it began.
+//! **Threads.** A handshake costs several hundred times what an NTP reply costs, so it must not
+//! share a thread with replies. Handshakes run on the workers of a [`KePool`], one pool of a fixed
+//! size for the whole process, whatever the number of addresses: a flood of handshakes can use no
+//! more processors than that, and the others are left to NTP. One worker does some thousands of
+//! handshakes per second, enough for millions of clients, because each comes back only after weeks.
+//! Each [`KeListener`] has one more thread, which accepts, counts and turns away connections and
+//! runs no handshake. It assigns a connection to the worker with the fewest; a connection stays on
+//! its worker.
 //!
-//! **Priorities** (`priority.rs`). The pool's threads run when no other thread wants their
-//! processor, and one in reserve takes over where that is never the case (`seat.rs`).
+//! **Priorities.** The workers run when no other thread wants their processor, and one worker in
+//! reserve takes over where that never happens (`workers.rs`).
 //!
-//! **Limits.** A connection has one deadline from its acceptance to its end, TLS's farewell
-//! included: whoever sends an octet now and then wins nothing. There may be so many connections in
-//! total, and so many of one IPv4 address or one IPv6 network of 64 bits. What is beyond is
-//! accepted and closed at once: left to wait in the kernel's queue, it would keep honest clients
-//! behind it waiting without a word and would not be counted, while a closed connection tells the
-//! client to come back later. If the process runs out of file descriptors, one that is kept in
-//! reserve serves to do the same. An error of `accept` makes its thread pause, and never ends it.
+//! **Limits.** A connection has one deadline from its acceptance to its end, the closure of TLS
+//! included, so a slow sender gains nothing. There is a limit on all connections, and one on those
+//! of an IPv4 address or an IPv6 network of 64 bits. A connection beyond a limit is accepted and
+//! closed at once: in the kernel's queue it would delay the clients behind it and would not be
+//! counted, and a closed connection makes its client try again later. When the process runs out of
+//! file descriptors, one in reserve serves the same purpose. An error of `accept` makes its thread
+//! pause, and never ends it.
 //!
-//! **Certificates** are read again when their files change ([`CertificateStore`]). A pair that is
-//! not good leaves the old one in service.
+//! **Certificates** are reloaded when their files change ([`CertificateStore`]). If the new pair
+//! cannot be used, the old one stays in service.
 //!
-//! Nothing that a client does is logged above `debug`; it is counted ([`KeServerStats`]).
+//! Client behavior is never logged above `debug`; it is counted ([`KeServerStats`]).
 
 mod accept;
-mod bind;
-mod board;
-mod certificate_store;
-mod clients;
+mod certificates;
 mod connection;
 mod counters;
-mod ended;
-mod guests;
+mod fingerprint;
 mod handle;
 mod key_pair;
-mod pool;
-mod priority;
-mod seat;
-mod stamp;
-mod stop;
+mod lifecycle;
+mod limits;
+mod listener;
+mod workers;
 
-pub use bind::{KeBindError, KeListener};
-pub use board::KeBoard;
-pub use certificate_store::{CertificateStatus, CertificateStore};
+pub use certificates::{CertificateStatus, CertificateStore};
 pub use counters::KeServerStats;
-pub use handle::{KeServerHandle, KeStartError};
+pub use handle::{KeServerHandle, KeServerStatus};
 pub use key_pair::{KeyPairError, check_key_pair};
-pub use pool::KePool;
+pub use lifecycle::KeStartError;
+pub use listener::{KeBindError, KeListener};
+pub use workers::KePool;
 
 #[cfg(test)]
 mod tests;

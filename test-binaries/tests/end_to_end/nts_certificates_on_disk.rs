@@ -67,7 +67,7 @@ fn a_signal_makes_a_renewed_certificate_be_shown_at_once() {
     renew(&scene);
     daemon.process().hang_up();
 
-    daemon.process().wait_for_line("was read again", PROMPTLY);
+    daemon.process().wait_for_line("was reloaded", PROMPTLY);
     assert_ne!(shown(&scene, addresses), first);
     daemon
         .process()
@@ -93,7 +93,7 @@ fn a_broken_certificate_leaves_the_old_one_in_service_and_status_tells() {
     });
     let text = error(&state).unwrap();
     assert!(
-        text.contains(&key_name) && text.contains("renewed together"),
+        text.contains(&key_name) && text.contains("renew both files together"),
         "{text}"
     );
     assert_eq!(shown(&scene, addresses), first);
@@ -196,7 +196,7 @@ fn with_the_key_of_another_certificate_time_is_served_and_a_signal_tries_again()
     let stranger = scene.authority.sign("stranger", &["127.0.0.1"]);
     std::fs::copy(stranger.key, &scene.certificate.key).unwrap();
     let CertificateFiles { chain, key } = &scene.certificate;
-    let words = [text(chain), text(key), "renewed together"];
+    let words = [text(chain), text(key), "renew both files together"];
     let mut daemon = or_skip!(serves_time_and_says(&scene.server(""), &words));
 
     renew(&scene);

@@ -14,7 +14,7 @@ const DEADLINES: [Duration; 4] = [
     Duration::from_secs(32),
 ];
 
-/// How much later than the deadline an answer may come on a machine that is busy.
+/// The delay beyond the deadline that a busy machine may cause.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
 /// The failure at the first deadline that lets a client come as far as `stage`.
@@ -25,7 +25,7 @@ async fn timed_out(world: &World, stage: Stage) -> Failure {
         let took = started.elapsed();
         assert_eq!(failure.word(), "timed-out", "{failure}");
         assert!(
-            failure.to_string().contains("no answer within "),
+            failure.to_string().contains("no reply within "),
             "{failure}"
         );
         assert!((deadline..deadline + TOLERANCE).contains(&took), "{took:?}");

@@ -1,7 +1,7 @@
-//! What good servers grant.
+//! Establishments with servers that work.
 
 use super::peer::{NAME, PATIENCE, World, everything, tls};
-use crate::client::{Cause, CertificateTime, Stage, establish};
+use crate::client::{CertificateTime, FailureReason, Stage, establish};
 use crate::provider::ALPN;
 use crate::test_certificates::{NOW, YEARS};
 use ntp_config::HostPort;
@@ -202,5 +202,8 @@ async fn a_name_that_cannot_stand_in_a_certificate_is_refused() {
         port: 1,
     };
     let failure = world.establish().await.unwrap_err();
-    assert_eq!(failure.cause, Cause::NotAHostName { name: "a b".into() });
+    assert_eq!(
+        failure.reason,
+        FailureReason::NotAHostName { name: "a b".into() }
+    );
 }

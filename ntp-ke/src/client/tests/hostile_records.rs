@@ -1,7 +1,7 @@
 //! Servers that prove who they are, and then misbehave. Each costs bounded time and memory.
 
 use super::peer::World;
-use crate::client::{Cause, Failure, Stage};
+use crate::client::{Failure, FailureReason, Stage};
 use ntp_proto::nts::{KeError, KeErrorCode, MAX_KE_REPLY, RecordType};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +52,7 @@ async fn failure_of(message: Vec<u8>) -> Failure {
 
 async fn assert_refused(message: Vec<u8>, error: KeError) {
     let failure = failure_of(message).await;
-    assert_eq!(failure.cause, Cause::Records(error));
+    assert_eq!(failure.reason, FailureReason::Records(error));
     assert_eq!(failure.word(), error.word());
 }
 
@@ -187,7 +187,7 @@ async fn ten_megabytes_are_given_up_after_64_kib() {
     assert!(
         expected
             .iter()
-            .any(|error| failure.cause == Cause::Records(*error)),
+            .any(|error| failure.reason == FailureReason::Records(*error)),
         "{failure}"
     );
     assert!(started.elapsed() < SOON);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// What comes of a server that sends these octets, whatever it gets.
+/// The failure with a server that answers everything with these octets.
 async fn failure_of(octets: &'static [u8]) -> Failure {
     let mut world = World::new().await;
     world.serve_plainly(move |mut stream| async move {
@@ -37,7 +37,7 @@ async fn a_web_server_that_ignores_alpn_is_recognized() {
         &failure,
         Stage::Alpn,
         "no-alpn",
-        "speaks TLS, but not NTS key establishment",
+        "speaks TLS but not NTS key establishment",
     );
     assert!(!failure.certificate.is_empty());
 }
@@ -64,7 +64,7 @@ async fn a_plain_web_server_is_recognized() {
 #[tokio::test]
 async fn a_server_that_greets_in_plain_text_is_recognized() {
     let failure = failure_of(b"SSH-2.0-Some_Server\r\n").await;
-    assert_is(&failure, Stage::Tls, "not-tls", "is the port right?");
+    assert_is(&failure, Stage::Tls, "not-tls", "check the port");
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_server_of_tls_1_2_that_knows_of_1_3_is_recognized() {
         &failure,
         Stage::Tls,
         "tls-version",
-        "does not speak TLS 1.3",
+        "does not support TLS 1.3",
     );
 }
 
@@ -87,7 +87,7 @@ async fn a_server_of_tls_1_2_that_never_heard_of_1_3_is_recognized() {
         &failure,
         Stage::Tls,
         "tls-alert",
-        "`handshake_failure`: it has no parameters in common with us",
+        "`handshake_failure`: no parameters in common",
     );
 }
 
@@ -109,7 +109,7 @@ async fn a_server_that_agrees_to_tls_1_2_is_refused() {
         &failure_of(&HELLO).await,
         Stage::Tls,
         "tls-version",
-        "does not speak TLS 1.3",
+        "does not support TLS 1.3",
     );
 }
 
@@ -120,7 +120,7 @@ async fn any_other_alert_is_called_by_its_name() {
         &failure,
         Stage::Tls,
         "tls-alert",
-        "`internal_error`: the fault is its own",
+        "`internal_error`: the error is the server's own",
     );
 }
 
@@ -130,7 +130,7 @@ async fn a_server_that_closes_at_once_is_recognized() {
         &failure_of(b"").await,
         Stage::Tls,
         "connection-closed",
-        "closed the connection without an answer",
+        "closed the connection without a reply",
     );
 }
 
@@ -159,7 +159,7 @@ async fn a_port_where_nothing_listens_is_told() {
         &failure,
         Stage::Tcp,
         "connection-refused",
-        "nothing listens there",
+        "connection refused; check the port",
     );
 }
 

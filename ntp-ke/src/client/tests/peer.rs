@@ -1,7 +1,7 @@
 //! Servers that do what a test wants.
 
 use crate::client::attempt::Deadline;
-use crate::client::establish::{Asking, establish_at};
+use crate::client::establish::{Establishment, establish_at};
 use crate::client::{CertificateTime, Connector, Established, Failure};
 use crate::provider::{ALPN, VERSIONS, provider};
 use crate::test_certificates::{Authority, Identity, NOW, write};
@@ -24,7 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// The name that servers have.
 pub(super) const NAME: &str = "ntp.example.org";
 
-/// A listener, an authority, and who believes it.
+/// A listener, an authority, and the trust in it.
 pub(super) struct World {
     pub(super) authority: Authority,
     pub(super) trust: Trust,
@@ -156,14 +156,14 @@ impl World {
         patience: Duration,
     ) -> Result<Established, Failure> {
         let connector = self.connector();
-        let asking = Asking {
+        let establishment = Establishment {
             connector: &connector,
             time,
             deadline: Deadline::after(patience),
         };
-        establish_at(&self.target, addresses, &asking)
+        establish_at(&self.target, addresses, &establishment)
             .await
-            .map_err(|fault| fault.of(&self.target))
+            .map_err(|failure| failure.into_failure(&self.target))
     }
 
     pub(super) const fn address(&self) -> SocketAddr {

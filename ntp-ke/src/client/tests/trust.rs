@@ -1,4 +1,4 @@
-//! Which authorities are believed, and what is said where they cannot be read.
+//! Trusted authorities, and the errors of those that cannot be read.
 
 use super::peer::trust;
 use crate::client::authorities::{SystemAuthorities, read_files, with_system};
@@ -149,5 +149,8 @@ fn to_believe_nobody_is_refused() {
         system_authorities: false,
         ..Trust::default()
     };
-    assert!(matches!(Connector::new(&trust), Err(TrustError::Nobody)));
+    assert!(matches!(
+        Connector::new(&trust),
+        Err(TrustError::NoAuthorities)
+    ));
 }

@@ -1,4 +1,4 @@
-//! Which certificate is in service.
+//! The certificate in service, and its renewal.
 
 use super::served::{PATIENCE, Served, write_pair};
 use crate::server::{CertificateStore, KeyPairError};
@@ -94,7 +94,7 @@ fn what_is_in_service_is_told() {
 fn a_key_of_another_certificate_is_refused() {
     let text = refusal(&identity().chain_pem(), &identity().key.serialize_pem());
     assert!(
-        text.contains("is not that of the first certificate in"),
+        text.contains("does not belong to the first certificate in"),
         "{text}"
     );
 }
@@ -110,7 +110,7 @@ fn a_chain_in_the_wrong_order_is_refused() {
     ]
     .concat();
     let text = refusal(&text, &identity.key.serialize_pem());
-    assert!(text.contains("own certificate has to come first"), "{text}");
+    assert!(text.contains("own certificate first"), "{text}");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_doubtful_pair_is_used_and_its_doubts_are_told() {
     let doubts = files.load(1_800_000_000).unwrap().doubts.join("; ");
     for part in [
         "names no host",
-        "has expired at 2026-01-01 00:00:00 UTC; renew it",
+        "expired at 2026-01-01 00:00:00 UTC; renew it",
         "run `chmod o-r ",
     ] {
         assert!(doubts.contains(part), "{part}: {doubts}");
@@ -219,7 +219,7 @@ async fn a_reloaded_pair_serves_the_next_client() {
     let after = served.establish().await.unwrap().certificate[0].key_sha256;
     assert_ne!(after, before);
     assert_eq!(
-        served.handle.board().certificate().chain[0].key_sha256,
+        served.handle.status().certificate().chain[0].key_sha256,
         after
     );
 }
@@ -241,15 +241,15 @@ async fn a_bad_pair_keeps_the_old_one_in_service() {
         served.establish().await.unwrap().certificate[0].key_sha256,
         before
     );
-    let error = served.handle.board().certificate().reload_error.unwrap();
+    let error = served.handle.status().certificate().reload_error.unwrap();
     assert!(
-        error.contains("is not that of the first certificate"),
+        error.contains("does not belong to the first certificate"),
         "{error}"
     );
 
     write_pair(&served.folder, &served.authority.issue(&["127.0.0.1"]));
     served.certificates.reload().unwrap();
-    assert_eq!(served.handle.board().certificate().reload_error, None);
+    assert_eq!(served.handle.status().certificate().reload_error, None);
 }
 
 #[tokio::test]
@@ -274,33 +274,33 @@ fn a_change_is_taken_up_when_it_is_over_and_a_bad_one_is_tried_once() {
     let new = authority.issue(&["b.example"]);
 
     write(&folder, "chain.pem", &new.chain_pem());
-    store.look();
+    store.check_files();
     assert_eq!(
         store.status().reload_error,
         None,
         "the key may be on its way"
     );
     write(&folder, "key.pem", &new.key.serialize_pem());
-    store.look();
+    store.check_files();
     assert_eq!(name(&store), "a.example");
-    store.look();
+    store.check_files();
     assert_eq!(name(&store), "b.example");
 
     write(&folder, "key.pem", "");
     for _ in 0..3 {
-        store.look();
+        store.check_files();
     }
     assert!(store.status().reload_error.is_some());
     assert_eq!(name(&store), "b.example");
 
     std::fs::remove_file(folder.path().join("key.pem")).unwrap();
     for _ in 0..3 {
-        store.look();
+        store.check_files();
     }
     assert!(store.status().reload_error.unwrap().contains("cannot read"));
     write(&folder, "key.pem", &new.key.serialize_pem());
     for _ in 0..3 {
-        store.look();
+        store.check_files();
     }
     assert_eq!(store.status().reload_error, None);
 }

@@ -1,4 +1,4 @@
-//! What clients are granted, as it is on the wire.
+//! Granted keys and cookies, as octets on the wire.
 
 use super::served::Served;
 use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeyPair, MAX_KE_REQUEST, Record, RecordType};
@@ -47,7 +47,7 @@ fn bodies<'a>(records: &[Record<'a>], kind: RecordType) -> Vec<&'a [u8]> {
         .collect()
 }
 
-/// What the client exports for this algorithm with this one in the context.
+/// The keys that the client exports for this algorithm with this one in the context.
 fn exported(
     stream: &TlsStream<TcpStream>,
     algorithm: AeadAlgorithm,

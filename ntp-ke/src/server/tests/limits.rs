@@ -1,4 +1,4 @@
-//! What clients cannot take up.
+//! The limits on connections, descriptors and time.
 
 use super::served::{PATIENCE, Served, end_of, entry};
 use crate::server::{KeListener, KePool};
@@ -244,11 +244,11 @@ async fn the_counters_add_up() {
 async fn a_server_that_is_told_to_stop_ends_and_gives_its_port_back() {
     let (told, hears) = std::sync::mpsc::channel();
     let served = Served::new();
-    let (address, board) = (served.address, served.handle.board());
+    let (address, status) = (served.address, served.handle.status());
     let _open = served.tcp().await;
     served.handle.stop();
     assert!(TcpStream::connect(address).await.is_err());
-    assert_eq!(board.address(), address);
+    assert_eq!(status.address(), address);
 
     let mut entry = entry(served.folder.path());
     entry.listen = address;

@@ -64,10 +64,10 @@ async fn where_others_take_all_processors_the_thread_in_reserve_goes_on() {
     let served = Served::new();
     let mut held_up = served.pool.hold_up();
     held_up.pop();
-    // That they are is not known before somebody has waited for them in vain.
+    // A starved worker is recognized only by an unanswered probe.
     let in_vain = [served.tcp().await, served.tcp().await];
     let started = Instant::now();
-    until(|| served.pool.shunned() == 2).await;
+    until(|| served.pool.avoided() == 2).await;
     for _ in 0..3 {
         served.establish().await.unwrap();
     }
@@ -100,13 +100,13 @@ async fn two_addresses_share_two_threads_evenly() {
     let one = first.tcp().await;
     first.until(|stats| stats.open == 1).await;
     let other = TcpStream::connect(second).await.unwrap();
-    until(|| handle.board().stats().open == 1).await;
+    until(|| handle.status().stats().open == 1).await;
     until(|| first.pool.open() == [1, 1, 0]).await;
 
     // Both threads are idle, but for a connection that says nothing.
     first.establish().await.unwrap();
     first.establish_at(second).await.unwrap();
-    until(|| (first.stats().granted, handle.board().stats().granted) == (1, 1)).await;
+    until(|| (first.stats().granted, handle.status().stats().granted) == (1, 1)).await;
 
     drop((one, other));
     until(|| first.pool.open() == [0, 0, 0]).await;
@@ -126,12 +126,12 @@ async fn a_server_without_its_pool_serves_nobody_and_still_ends() {
         ..
     } = Served::new();
     let mut open = TcpStream::connect(address).await.unwrap();
-    until(|| handle.board().stats().open == 1).await;
+    until(|| handle.status().stats().open == 1).await;
     pool.stop();
     end_of(&mut open).await;
     let mut late = TcpStream::connect(address).await.unwrap();
     end_of(&mut late).await;
-    until(|| handle.board().stats().accepted == 2 && handle.board().stats().open == 0).await;
+    until(|| handle.status().stats().accepted == 2 && handle.status().stats().open == 0).await;
     handle.stop();
 }
 

@@ -107,7 +107,7 @@ impl Served {
     }
 
     pub(super) fn stats(&self) -> KeServerStats {
-        self.handle.board().stats()
+        self.handle.status().stats()
     }
 
     /// Waits until the counters are so.
@@ -151,7 +151,7 @@ impl Served {
         ask(address, &self.connector()).await
     }
 
-    /// TLS of a client that believes the server and is otherwise as a test wants it.
+    /// The TLS configuration of a client that trusts the server, with the changes of a test.
     pub(super) fn client_config(&self) -> ClientConfig {
         self.connector()
             .tls_by(rustls::crypto::aws_lc_rs::default_provider())

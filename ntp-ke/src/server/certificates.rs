@@ -1,7 +1,7 @@
 //! The certificate chain and private key in service, and their renewal.
 
+use super::fingerprint::FileFingerprint;
 use super::key_pair::{Files, KeyPair, KeyPairError};
-use super::stamp::Stamp;
 use crate::certificate::CertificateFacts;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -9,14 +9,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// How often the files are looked at. A change is taken up when it has been there for two looks.
+/// The interval between two checks of the files. A change is loaded when it is seen twice.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Holds the pair that serves connections, and takes up a new one when its files have changed.
+/// Holds the certificate chain and private key in service, and reloads them when their files
+/// change.
 ///
-/// Renewal writes two files, and we may look between the two: so a change is taken up only when
-/// both files have been still for one more look. A new pair that is not good is reported once per
-/// change, and the old one goes on serving.
+/// Renewal writes two files, and a check may fall between the two writes: a change is loaded only
+/// if both files are the same at the next check. A pair that cannot be used is reported once per
+/// change, and the old one stays in service.
 #[derive(Debug)]
 pub struct CertificateStore {
     files: Files,
@@ -24,40 +25,40 @@ pub struct CertificateStore {
     watch: Mutex<Watch>,
 }
 
-/// What is in service, for people to look at.
+/// The state of a [`CertificateStore`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CertificateStatus {
     /// The chain in service, the server's own certificate first.
     pub chain: Vec<CertificateFacts>,
-    /// Why the last change of the files was not taken up; `None` if it was.
+    /// The error of the last reload; `None` if it succeeded.
     pub reload_error: Option<String>,
 }
 
-/// The stamps of both files.
-type Stamps = (Option<Stamp>, Option<Stamp>);
+/// The fingerprints of the certificate chain and the private key.
+type Fingerprints = (Option<FileFingerprint>, Option<FileFingerprint>);
 
 #[derive(Debug)]
 struct Watch {
-    /// The files as they were when last read, well or not.
-    read: Stamps,
-    /// The files as they were at the last look, if they have changed.
-    seen: Option<Stamps>,
+    /// The files at the last reading, successful or not.
+    read: Fingerprints,
+    /// The files at the last check, if they differ from `read`.
+    seen: Option<Fingerprints>,
     error: Option<String>,
 }
 
 impl CertificateStore {
-    /// Reads both files (PEM). Of the chain, the server's own certificate has to come first; the
-    /// key may be in PKCS #8, SEC 1 or PKCS #1. What is doubtful is logged as a warning.
+    /// Reads both files (PEM). The chain must begin with the server's own certificate; the key may
+    /// be in PKCS #8, SEC 1 or PKCS #1. Doubts are logged as warnings.
     ///
     /// # Errors
-    /// Says which file is at fault and what to do.
+    /// Names the file at fault and the remedy.
     pub fn open(certificate_chain: &Path, private_key: &Path) -> Result<Self, KeyPairError> {
         let files = Files {
             certificate_chain: certificate_chain.to_owned(),
             private_key: private_key.to_owned(),
         };
-        // Looked at before they are read: a change in between is then seen afterwards.
-        let read = stamps(&files);
+        // Taken before the reading, so that a change in between is found by the next check.
+        let read = fingerprints(&files);
         let pair = files.load(now())?;
         warn(&files, &pair);
         let watch = Mutex::new(Watch {
@@ -72,17 +73,16 @@ impl CertificateStore {
         })
     }
 
-    /// Reads both files again, changed or not. If they are good, the next connection is served by
-    /// them.
+    /// Reloads both files, changed or not. The next connection uses the new pair.
     ///
     /// # Errors
-    /// Says which file is at fault, which is also logged; the old pair stays in service.
+    /// Names the file at fault, which is also logged; the old pair stays in service.
     pub fn reload(&self) -> Result<(), KeyPairError> {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read_again(&mut watch)
+        self.reload_locked(&mut watch)
     }
 
-    /// What is in service, and whether the last change was good.
+    /// The chain in service, and the result of the last reload.
     #[must_use]
     pub fn status(&self) -> CertificateStatus {
         let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,34 +92,34 @@ impl CertificateStore {
         }
     }
 
-    /// TLS for the next connection, also for one that is not served by
+    /// The TLS configuration for the next connection, also for one that is not served by
     /// [`KeListener`](super::KeListener).
     #[must_use]
     pub fn tls(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.load().tls)
     }
 
-    /// How often [`look`](Self::look) is to be called.
+    /// The interval at which [`check_files`](Self::check_files) must be called.
     pub(super) const fn interval() -> Duration {
         INTERVAL
     }
 
-    /// Takes up a change of the files, if there was one and it is over.
-    pub(super) fn look(&self) {
+    /// Reloads the files if they have changed, and not again since the last check.
+    pub(super) fn check_files(&self) {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamps = stamps(&self.files);
-        if stamps == watch.read {
+        let found = fingerprints(&self.files);
+        if found == watch.read {
             watch.seen = None;
-        } else if watch.seen != Some(stamps) {
-            watch.seen = Some(stamps);
+        } else if watch.seen != Some(found) {
+            watch.seen = Some(found);
         } else {
-            // It is logged, and there is nobody to tell.
-            let _ = self.read_again(&mut watch);
+            // The error has been logged.
+            let _ = self.reload_locked(&mut watch);
         }
     }
 
-    fn read_again(&self, watch: &mut Watch) -> Result<(), KeyPairError> {
-        (watch.read, watch.seen) = (stamps(&self.files), None);
+    fn reload_locked(&self, watch: &mut Watch) -> Result<(), KeyPairError> {
+        (watch.read, watch.seen) = (fingerprints(&self.files), None);
         match self.files.load(now()) {
             Ok(pair) => {
                 warn(&self.files, &pair);
@@ -129,16 +129,14 @@ impl CertificateStore {
                     .map(|own| crate::utc(own.validity.not_after))
                     .unwrap_or_default();
                 let file = self.files.certificate_chain.display();
-                tracing::info!(
-                    "the certificate in {file} was read again and serves from now on; it is valid until {until}"
-                );
+                tracing::info!("the certificate in {file} was reloaded; it is valid until {until}");
                 self.current.store(Arc::new(pair));
                 watch.error = None;
                 Ok(())
             }
             Err(error) => {
                 tracing::error!(
-                    "the new certificate cannot be used, so the old one goes on serving: {error}"
+                    "the new certificate cannot be used, the old one stays in service: {error}"
                 );
                 watch.error = Some(error.to_string());
                 Err(error)
@@ -147,10 +145,10 @@ impl CertificateStore {
     }
 }
 
-fn stamps(files: &Files) -> Stamps {
+fn fingerprints(files: &Files) -> Fingerprints {
     (
-        Stamp::of(&files.certificate_chain),
-        Stamp::of(&files.private_key),
+        FileFingerprint::of(&files.certificate_chain),
+        FileFingerprint::of(&files.private_key),
     )
 }
 
@@ -160,7 +158,7 @@ fn warn(files: &Files, pair: &KeyPair) {
     }
 }
 
-/// Seconds of Unix time by the system's clock, good enough for a warning.
+/// The system clock in seconds of Unix time. It is only used for warnings.
 fn now() -> i64 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

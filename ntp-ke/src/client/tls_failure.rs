@@ -1,68 +1,75 @@
-//! From the errors of TLS to a stage and a cause.
+//! Maps TLS errors to a stage and a reason.
 
-use super::cause::Cause;
-use super::certificate_fault::CertificateFault;
+use super::certificate_reason::CertificateReason;
 use super::failure::Stage;
-use super::verifier::Presented;
-use crate::harmless::harmless;
+use super::failure_reason::FailureReason;
+use super::presented::Presented;
+use ntp_config::sanitize;
 use rustls::{AlertDescription, Error, PeerIncompatible, PeerMisbehaved};
 use std::io;
 
-/// The most characters of the library's text.
+/// The most characters of the library's message.
 const MAX_TEXT: usize = 160;
 
-/// What an error says that came from a TLS stream during `stage`.
+/// The stage and the reason of an error of a TLS stream during `stage`.
 pub(super) fn from_stream(
     stage: Stage,
     error: &io::Error,
     presented: &Presented,
-) -> (Stage, Cause) {
+) -> (Stage, FailureReason) {
     match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
     {
         Some(error) => from_tls(stage, error, presented),
-        None => (stage, Cause::network(error)),
+        None => (stage, FailureReason::network(error)),
     }
 }
 
-/// What an error of TLS says.
-pub(super) fn from_tls(stage: Stage, error: &Error, presented: &Presented) -> (Stage, Cause) {
+/// The stage and the reason of a TLS error.
+pub(super) fn from_tls(
+    stage: Stage,
+    error: &Error,
+    presented: &Presented,
+) -> (Stage, FailureReason) {
     match error {
         Error::InvalidCertificate(error) => (
             Stage::Certificate,
-            Cause::Certificate(CertificateFault::new(error, presented)),
+            FailureReason::Certificate(CertificateReason::new(error, presented)),
         ),
         Error::NoCertificatesPresented => (
             Stage::Certificate,
-            Cause::Certificate(CertificateFault::Malformed),
+            FailureReason::Certificate(CertificateReason::Malformed),
         ),
         Error::AlertReceived(AlertDescription::NoApplicationProtocol)
         | Error::NoApplicationProtocol
         | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
-            (Stage::Alpn, Cause::NoAlpn)
+            (Stage::Alpn, FailureReason::NoAlpn)
         }
         Error::AlertReceived(AlertDescription::ProtocolVersion)
         | Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired,
-        ) => (stage, Cause::TlsVersion),
+        ) => (stage, FailureReason::TlsVersion),
         Error::AlertReceived(alert) => (
             stage,
-            Cause::Alert {
+            FailureReason::Alert {
                 name: alert_name(*alert),
             },
         ),
-        // Before the first record is understood, it is likelier that it never was one.
+        // Before the first valid record, the peer most likely does not speak TLS at all.
         Error::InvalidMessage(_) if stage == Stage::Tls && presented.facts.is_empty() => {
-            (stage, Cause::NotTls)
+            (stage, FailureReason::NotTls)
         }
-        other => (stage, Cause::Tls(harmless(&other.to_string(), MAX_TEXT))),
+        other => (
+            stage,
+            FailureReason::Tls(sanitize(&other.to_string(), MAX_TEXT)),
+        ),
     }
 }
 
-/// The name of an alert as it stands in RFC 8446 §6.
+/// The name of an alert in RFC 8446 §6.
 fn alert_name(alert: AlertDescription) -> String {
     let Some(name) = alert.as_str() else {
         return format!("alert {}", u8::from(alert));

@@ -1,46 +1,37 @@
 //! The listening socket.
 
+use super::limits::ConnectionLimits;
 use ntp_config::NtsKeServerEntry;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
-/// How many connections the kernel holds for us until they are accepted.
+/// The most connections in the kernel's queue.
 const BACKLOG: i32 = 1024;
 
-/// `EAFNOSUPPORT` of Linux, for which the standard library has no name.
-const NO_SUCH_FAMILY: i32 = 97;
-
-/// A socket that listens, and is not served yet.
+/// A listening socket whose connections are not served yet.
 #[derive(Debug)]
 pub struct KeListener {
     pub(super) socket: TcpListener,
     pub(super) address: SocketAddr,
-    pub(super) limits: Limits,
-}
-
-/// What clients may take up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Limits {
-    pub(super) total: usize,
-    pub(super) per_client: usize,
-    pub(super) timeout: Duration,
+    pub(super) limits: ConnectionLimits,
 }
 
 impl KeListener {
-    /// Opens the socket, so that a port that is taken is an error before anybody is told that we
-    /// are ready. With `dual_stack`, a socket at `[::]` serves IPv4, too.
+    /// Opens the socket. With `dual_stack`, a socket at `[::]` serves IPv4 as well. It is separate
+    /// from [`start`](Self::start), so that a port in use is an error before the daemon reports
+    /// that it is ready.
     ///
     /// # Errors
-    /// Says what was tried and what to do.
+    /// Names the address and, if known, the remedy.
     pub fn bind(entry: &NtsKeServerEntry, dual_stack: bool) -> Result<Self, KeBindError> {
         let (socket, address) = open(entry.listen, dual_stack).map_err(|error| KeBindError {
             address: entry.listen,
             error,
         })?;
-        let limits = Limits {
+        let limits = ConnectionLimits {
             total: entry.concurrent_connections,
             per_client: entry.connections_per_client,
             timeout: entry.timeout,
@@ -52,7 +43,7 @@ impl KeListener {
         })
     }
 
-    /// The address and port, the latter as the system chose it if it was to.
+    /// The address and port; for a configured port 0, the port that the system chose.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -65,8 +56,8 @@ fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, Socke
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // Old connections that linger must not keep a restarted server from its port. Two listeners it
-    // does not allow.
+    // Old connections in TIME_WAIT must not keep a restarted server from its port. It does not
+    // allow two listeners.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(!dual_stack)?;
@@ -79,7 +70,7 @@ fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, Socke
     Ok((socket, address))
 }
 
-/// Binds, if need be to an address that no interface has yet (`IP_FREEBIND`): connections come as
+/// Binds the socket, with `IP_FREEBIND` if no interface has the address yet: connections arrive as
 /// soon as one has it.
 fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     match socket.bind(&address.into()) {
@@ -94,8 +85,8 @@ fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
                 .map_err(|_| error)?;
             tracing::warn!(
                 %address,
-                "no interface has this address yet (see `ip address`); keys for NTS will be established there as soon as one \
-                 has"
+                "no interface has this address yet (see `ip address`); the NTS-KE server is \
+                 available there as soon as one has it"
             );
             Ok(())
         }
@@ -103,34 +94,35 @@ fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// The socket could not be opened; the text says what was tried and what may help.
+/// The socket could not be opened. The text names the address and a remedy.
 #[derive(Debug)]
 pub struct KeBindError {
-    /// The address that was asked for.
+    /// The configured address.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The error of the system.
     pub error: io::Error,
 }
 
 impl KeBindError {
-    /// What the operator can do about it, where we know.
+    /// The remedy for the operator, if it is known.
     fn advice(&self) -> Option<String> {
         let (ip, port) = (self.address.ip(), self.address.port());
         Some(match self.error.kind() {
             io::ErrorKind::AddrInUse => format!(
-                "port {port} is in use: another server of NTS (chronyd, ntpd) may be running; stop it or choose another \
-                 port in [[nts-ke-server]]"
+                "port {port} is in use: another NTS-KE server (chronyd, ntpd) may be running; stop \
+                 it or choose another port in [[nts-ke-server]]"
             ),
             io::ErrorKind::PermissionDenied if port < 1024 => format!(
-                "ports below 1024 need CAP_NET_BIND_SERVICE: start as root or by the systemd unit, or choose a port above \
-                 1023 instead of {port}"
+                "ports below 1024 need CAP_NET_BIND_SERVICE: start as root or by the systemd unit, \
+                 or choose a port above 1023 instead of {port}"
             ),
             io::ErrorKind::AddrNotAvailable => {
                 format!(
-                    "no interface has the address {ip} (yet); see `ip address`, or listen on 0.0.0.0 or [::]"
+                    "no interface has the address {ip} (yet); see `ip address`, or listen on \
+                     0.0.0.0 or [::]"
                 )
             }
-            _ if self.error.raw_os_error() == Some(NO_SUCH_FAMILY) && ip.is_ipv6() => {
+            _ if Errno::from_io_error(&self.error) == Some(Errno::AFNOSUPPORT) && ip.is_ipv6() => {
                 "IPv6 is switched off on this machine; use an IPv4 address".to_owned()
             }
             _ => return None,

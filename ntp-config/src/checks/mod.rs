@@ -1,4 +1,4 @@
-//! What can only be seen from several sections together.
+//! Checks across sections.
 
 pub(crate) mod nts_ke;
 
@@ -11,13 +11,14 @@ use ntp_proto::packet::Stratum;
 /// The fewest sources of which a majority can outvote a false one.
 const OUTVOTING: usize = 3;
 
-/// A host name without the root's dot, which says nothing more.
+/// A host name without its final dot, which makes no difference.
 fn plain(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
 pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
-    const HELP: &str = "name another server, or remove this section: the same clock asked twice counts twice in every vote";
+    const HELP: &str = "name another server, or remove this section: the same clock would count \
+                        twice in every vote";
     for (index, source) in sources.iter().enumerate() {
         let kind = &source.value.kind;
         let mut earlier = sources
@@ -27,9 +28,9 @@ pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
         let Some(same) = earlier.find(|earlier| same_clock(earlier, kind)) else {
             continue;
         };
-        let message = format!("`{}` is a source already", same.address());
+        let message = format!("`{}` is already a source", same.address());
         match (same, kind) {
-            // One session with a server is all that there is to have.
+            // A second NTS association with the same server is never useful.
             (SourceKind::Nts { .. }, SourceKind::Nts { .. }) => {
                 report.error(&source.span, message, HELP);
             }
@@ -38,8 +39,7 @@ pub(crate) fn sources(sources: &[Located<SourceEntry>], report: &mut Report) {
     }
 }
 
-/// Whether both lead to the same clock, as far as names tell. Where only one has NTS, its port is
-/// another one.
+/// True if both have the same host name and, unless only one has NTS, the same port.
 fn same_clock(one: &SourceKind, other: &SourceKind) -> bool {
     let is_nts = |kind: &SourceKind| matches!(kind, SourceKind::Nts { .. });
     let ports_match = match (is_nts(one), is_nts(other)) {
@@ -83,7 +83,7 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         without_nts(demands, report);
     }
     let required = config.synchronization.settings.authentication == Authentication::Require;
-    // If none has NTS, that has been reported.
+    // The lack of any source with NTS has been reported.
     let usable = if required && with_nts > 0 {
         with_nts
     } else {
@@ -95,34 +95,37 @@ pub(crate) fn whole(config: &Config, demands: &Demands, report: &mut Report) {
         .filter(|minimum| minimum.value > usable)
     {
         let message = format!(
-            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would never be synchronised",
+            "`minimum-agreeing-sources` is {}, but there {} at most {usable}: the clock would \
+             never be synchronized",
             minimum.value,
             if usable == 1 { "is" } else { "are" },
         );
-        let help = "add sources, or remove this line (a strict majority of the usable sources must always agree; ntpd-rs \
-                    asks for three by default)";
+        let help = "add sources, or remove this line (a strict majority of the usable sources must \
+                    always agree; ntpd-rs asks for three by default)";
         report.error(&minimum.span, message, help);
     }
     if usable < OUTVOTING {
         let message = match usable {
-            1 => "with one source, a wrong one is believed",
-            _ => "with two sources, a wrong one cannot be told from the right one",
+            1 => "with one source, a wrong time cannot be detected",
+            _ => "with two sources, a falseticker can be detected but not identified",
         };
         report.warning_anywhere(
             message,
-            "configure three or more, so that a majority outvotes a false one (four survive the loss of one)",
+            "configure three or more, so that a majority outvotes a false one (four survive the \
+             loss of one)",
         );
     }
 }
 
-/// Refuses demands on sources with NTS where there is none.
+/// Reports requirements on sources with NTS if there is none.
 fn without_nts(demands: &Demands, report: &mut Report) {
     let required = demands
         .authentication
         .as_ref()
         .filter(|policy| policy.value == Authentication::Require);
     if let Some(policy) = required {
-        let message = "`authentication` is `require`, and no source has NTS: the clock would never be synchronised";
+        let message = "`authentication` is `require`, and no source has NTS: the clock would never \
+                       be synchronized";
         report.error(
             &policy.span,
             message,
@@ -135,7 +138,7 @@ fn without_nts(demands: &Demands, report: &mut Report) {
         .filter(|policy| policy.value == FirstTime::Single)
     {
         let message =
-            "`first-time-from` has no effect: it is about certificates, and no source has NTS";
+            "`first-time-from` has no effect: it concerns certificates, and no source has NTS";
         report.warning(
             &policy.span,
             message,
@@ -146,17 +149,23 @@ fn without_nts(demands: &Demands, report: &mut Report) {
 
 fn no_sources(config: &Config, report: &mut Report) {
     if config.servers.is_empty() && !config.nts_ke_servers.is_empty() {
-        // A host that only hands out keys, for servers of time elsewhere that have the same.
+        // A host that only runs NTS-KE, for NTP servers elsewhere with the same keys.
     } else if config.servers.is_empty() {
-        let help = "add a source, such as\n\n            [[source]]\n            mode = \"pool\"\n            address = \"pool.ntp.org\"";
+        let help = concat!(
+            "add a source, such as\n\n",
+            "            [[source]]\n",
+            "            mode = \"pool\"\n",
+            "            address = \"pool.ntp.org\"",
+        );
         report.error_anywhere(
             "there is nothing to do: no `[[source]]`, no `[[server]]` and no `[[nts-ke-server]]`",
             help,
         );
     } else if config.synchronization.settings.local_stratum == Stratum::UNSYNCHRONIZED {
-        let help = "add a [[source]]; or, if this clock is right by other means, write local-stratum = 10 in [synchronization]";
+        let help = "add a [[source]]; or, if this clock is right by other means, write \
+                    local-stratum = 10 in [synchronization]";
         report.warning_anywhere(
-            "without a source, the servers answer that they are not synchronised",
+            "without a source, the servers answer that they are not synchronized",
             help,
         );
     }

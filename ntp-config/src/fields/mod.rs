@@ -1,24 +1,27 @@
-//! Reading the values of one table, key by key, with a problem reported for each that cannot be
-//! used.
+//! Reads one table key by key, and reports the values that cannot be used.
+
+mod values;
 
 use crate::diagnostic::{Located, Report, Span};
 use crate::raw::{Entry, Table, Value};
 use crate::suggest::{listed, nearest};
 use ntp_proto::time::Seconds;
 use std::ops::RangeInclusive;
+pub(crate) use values::{integer, limit, string, wrong_kind};
+use values::{number, seconds};
 
-/// A kind of table: its name for messages and every key that it may hold.
+/// A kind of table: its name for messages and all keys that it may hold.
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) name: &'static str,
     pub(crate) keys: &'static [&'static str],
 }
 
-/// One table that is being read. What is left at the end is unknown.
+/// A table that is being read. The keys that are left at the end are unknown.
 pub(crate) struct Fields {
     section: &'static Section,
     table: Table,
-    /// Where the table stands, for what is missing in it.
+    /// The place of the table, for reports of missing keys.
     span: Span,
 }
 
@@ -31,7 +34,7 @@ impl Fields {
         }
     }
 
-    /// An absent table, of which every key has its default.
+    /// An absent table, whose keys all have their defaults.
     pub(crate) const fn absent(section: &'static Section) -> Self {
         Self {
             section,
@@ -54,7 +57,7 @@ impl Fields {
         &self.span
     }
 
-    /// Takes a key out, whatever its value is.
+    /// Takes a key with a value of any kind.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Entry> {
         debug_assert!(
             self.section.keys.contains(&key),
@@ -64,7 +67,7 @@ impl Fields {
         self.table.take(key)
     }
 
-    /// Takes a key out that the section does not offer.
+    /// Takes a key that the section does not suggest.
     pub(crate) fn take_foreign(&mut self, key: &str) -> Option<Entry> {
         self.table.take(key)
     }
@@ -127,7 +130,7 @@ impl Fields {
         self.word_or(key, words, &[], report)
     }
 
-    /// One of several words, or one of others that are understood but not worth recommending.
+    /// One of several words, or one of `others`, which messages do not suggest.
     pub(crate) fn word_or<T: Copy>(
         &mut self,
         key: &'static str,
@@ -165,7 +168,7 @@ impl Fields {
         seconds(&entry.value, key, report)
     }
 
-    /// A span of time in seconds that is not negative, or `"inf"`, told as `None`.
+    /// A span of time in seconds that is not negative, or `None` for `"inf"`.
     pub(crate) fn limit(
         &mut self,
         key: &'static str,
@@ -214,6 +217,25 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// A list whose items `item` reads; `None` if the key is absent.
+    pub(crate) fn list<T>(
+        &mut self,
+        key: &'static str,
+        report: &mut Report,
+        mut item: impl FnMut(&Located<Value>, &mut Report) -> Option<T>,
+    ) -> Option<Located<Vec<T>>> {
+        let items = self.array(key, report)?;
+        let read: Vec<T> = items
+            .value
+            .iter()
+            .filter_map(|value| item(value, report))
+            .collect();
+        Some(Located {
+            value: read,
+            span: items.span,
+        })
     }
 
     /// A table within this one.
@@ -274,8 +296,28 @@ impl Fields {
         tables.collect()
     }
 
-    /// Gives the table up, and reports only the keys that it cannot have: one of them may be what
-    /// is missing, misspelled.
+    /// Takes a key of ntpd-rs that has no effect here, and warns of it.
+    pub(crate) fn no_effect(&mut self, key: &'static str, reason: &str, report: &mut Report) {
+        if let Some(entry) = self.take(key) {
+            let message = format!("`{key}` has no effect: {reason}");
+            report.warning(&entry.key.span, message, "remove this line");
+        }
+    }
+
+    /// Refuses a key of ntpd-rs that is not supported.
+    pub(crate) fn refuse(
+        &mut self,
+        key: &'static str,
+        (message, help): (&str, &str),
+        report: &mut Report,
+    ) {
+        if let Some(entry) = self.take(key) {
+            report.error(&entry.key.span, format!("`{key}`: {message}"), help);
+        }
+    }
+
+    /// Gives the table up, and reports only its unknown keys: one of them may be the misspelled
+    /// form of a missing one.
     pub(crate) fn abandon(mut self, report: &mut Report) {
         self.table
             .entries
@@ -296,124 +338,6 @@ impl Fields {
                 message,
                 format!("possible here: {}", listed(keys)),
             );
-        }
-    }
-}
-
-/// Reports a value of another kind than the one that is expected.
-pub(crate) fn wrong_kind(value: &Located<Value>, key: &str, expected: &str, report: &mut Report) {
-    let message = format!("`{key}` must not be {}", value.value.kind());
-    report.error(&value.span, message, format!("write {expected}"));
-}
-
-/// A string.
-pub(crate) fn string(
-    value: &Located<Value>,
-    key: &str,
-    report: &mut Report,
-) -> Option<Located<String>> {
-    if let Value::String(text) = &value.value {
-        return Some(value.with(text.clone()));
-    }
-    wrong_kind(value, key, "a string, in double quotes", report);
-    None
-}
-
-/// An integer within a range.
-pub(crate) fn integer(
-    value: &Located<Value>,
-    key: &str,
-    range: RangeInclusive<i64>,
-    report: &mut Report,
-) -> Option<Located<i64>> {
-    let help = format!("write an integer from {} to {}", range.start(), range.end());
-    match value.value {
-        Value::Integer(number) if range.contains(&number) => return Some(value.with(number)),
-        Value::Integer(_) => report.error(&value.span, format!("`{key}` is out of range"), help),
-        _ => report.error(
-            &value.span,
-            format!("`{key}` must not be {}", value.value.kind()),
-            help,
-        ),
-    }
-    None
-}
-
-/// A finite number; `nan` and `inf` are refused.
-fn number(value: &Located<Value>, key: &str, report: &mut Report) -> Option<Located<f64>> {
-    match value.value {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "2⁵³ seconds are longer than any clock runs"
-        )]
-        Value::Integer(number) => Some(value.with(number as f64)),
-        Value::Float(number) if number.is_finite() => Some(value.with(number)),
-        Value::Float(number) => {
-            let what = if number.is_nan() {
-                "not-a-number"
-            } else {
-                "infinite"
-            };
-            report.error(
-                &value.span,
-                format!("`{key}` must not be {what}"),
-                "write a finite number",
-            );
-            None
-        }
-        _ => {
-            wrong_kind(value, key, "a number, without quotes", report);
-            None
-        }
-    }
-}
-
-/// A span of time in seconds that is not negative.
-fn seconds(value: &Located<Value>, key: &str, report: &mut Report) -> Option<Located<Seconds>> {
-    let number = number(value, key, report)?;
-    if number.value >= 0.0 {
-        return Some(number.with(Seconds::new(number.value)));
-    }
-    report.error(
-        &number.span,
-        format!("`{key}` must not be negative"),
-        "write a number of seconds from 0 upwards",
-    );
-    None
-}
-
-/// A span of time in seconds that is not negative, or `"inf"`, told as `None`.
-pub(crate) fn limit(
-    value: &Located<Value>,
-    key: &str,
-    report: &mut Report,
-) -> Option<Located<Option<Seconds>>> {
-    const HELP: &str =
-        "write a number of seconds from 0 upwards, or \"inf\" with quotes for no limit";
-    match &value.value {
-        Value::String(word) if word == "inf" => Some(value.with(None)),
-        Value::Float(number) if *number == f64::INFINITY => {
-            report.error(
-                &value.span,
-                format!("`{key}` must not be an infinite number"),
-                HELP,
-            );
-            None
-        }
-        Value::String(_)
-        | Value::Boolean(_)
-        | Value::Datetime
-        | Value::Array(_)
-        | Value::Table(_) => {
-            report.error(
-                &value.span,
-                format!("`{key}` must be a number of seconds or \"inf\""),
-                HELP,
-            );
-            None
-        }
-        Value::Integer(_) | Value::Float(_) => {
-            seconds(value, key, report).map(|span| span.with(Some(span.value)))
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Whether a file has changed.
+//! The detection of changed files by their metadata.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// What changes when a file is written, replaced, or gets other permissions. Links are followed, as
-/// renewed certificates are often put in place by a new link.
+/// The metadata that change when a file is written, replaced, or gets other permissions. Links are
+/// followed, because renewed certificates are often put in place by a new link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Stamp {
+pub(super) struct FileFingerprint {
     file: (u64, u64),
     length: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
-impl Stamp {
-    /// `None` if there is no such file, or it cannot be looked at.
+impl FileFingerprint {
+    /// The fingerprint of the file at `path`; `None` if its metadata cannot be read.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let data = std::fs::metadata(path).ok()?;
         Some(Self {

@@ -1,89 +1,89 @@
-//! Why a server's certificates were not believed.
+//! The reasons for which a server's certificates are refused.
 
-use super::verifier::Presented;
+use super::presented::Presented;
 use crate::date::utc;
-use crate::harmless::harmless;
+use data_encoding::HEXLOWER;
+use ntp_config::sanitize;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
-/// The most characters of a name or a reason of somebody else's.
+/// The most characters of a name or message that comes from outside.
 const MAX_TEXT: usize = 120;
 
 /// The most names of a certificate in a sentence.
 const MAX_NAMES: usize = 5;
 
-/// What is wrong with the certificates of a server. All text is harmless.
+/// The reason for which the certificates of a server are refused. Texts of the peer are sanitized.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CertificateFault {
-    /// It begins later than the time at which it was judged.
+pub enum CertificateReason {
+    /// It is valid only after the time for which it was checked.
     NotYetValid {
         /// Its first second, in seconds of Unix time.
         not_before: i64,
-        /// The time at which it was judged, in seconds of Unix time.
-        judged_at: i64,
+        /// The time for which it was checked, in seconds of Unix time.
+        checked_at: i64,
     },
-    /// It ended before the time at which it was judged.
+    /// It expired before the time for which it was checked.
     Expired {
         /// Its last second, in seconds of Unix time.
         not_after: i64,
-        /// The time at which it was judged, in seconds of Unix time.
-        judged_at: i64,
+        /// The time for which it was checked, in seconds of Unix time.
+        checked_at: i64,
     },
-    /// No authority that we believe has issued it.
+    /// No trusted authority has issued it.
     UnknownIssuer {
-        /// Who has issued the last certificate of the chain.
+        /// The issuer of the last certificate of the chain.
         issuer: String,
-        /// Whether the server's own certificate was issued by itself.
+        /// True if the server's own certificate is self-issued.
         self_issued: bool,
     },
     /// It is for other names.
     WrongName {
-        /// The name that was asked for.
+        /// The requested name.
         expected: String,
-        /// The names that it is for.
+        /// The names in the certificate.
         names: Vec<String>,
     },
-    /// The chain is valid, but has no key that is pinned.
+    /// The chain is valid but holds no pinned key.
     PinnedKeyMismatch {
         /// SHA-256 over the public key of the server's own certificate.
         key_sha256: Option<[u8; 32]>,
     },
     /// It is not for servers.
     WrongPurpose,
-    /// It is one of an authority, and such cannot be a server's own.
+    /// It is the certificate of an authority, which cannot be a server's own.
     Authority,
-    /// A signature in it or with it is wrong.
+    /// A signature of it, or one made with its key, is invalid.
     BadSignature,
-    /// It cannot be read.
+    /// It cannot be parsed.
     Malformed,
-    /// Anything else.
+    /// Another reason, with the library's message.
     Other(String),
 }
 
-/// The chain is valid, but no pinned key is in it: what the verifier tells rustls.
+/// The verifier's error for rustls: the chain is valid but holds no pinned key.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no pinned key")]
 pub(super) struct PinnedKeyMismatch;
 
-/// Says whether a server was refused for no more than that its own certificate is marked as one of
-/// an authority.
+/// True if the only fault is that the server's own certificate is marked as that of an authority.
 pub(super) fn is_authority_as_server(error: &CertificateError) -> bool {
-    // rustls passes on only the name of this one.
+    // rustls passes on only the name of this webpki error.
     matches!(error, CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity")
 }
 
-impl CertificateFault {
-    /// From what rustls says, and what the server has presented.
+impl CertificateReason {
+    /// The reason for an error of rustls about the certificates in `presented`.
     pub(super) fn new(error: &CertificateError, presented: &Presented) -> Self {
         let own = presented.facts.first();
         match error {
             CertificateError::NotValidYetContext { time, not_before } => Self::NotYetValid {
                 not_before: unix(*not_before),
-                judged_at: unix(*time),
+                checked_at: unix(*time),
             },
             CertificateError::ExpiredContext { time, not_after } => Self::Expired {
                 not_after: unix(*not_after),
-                judged_at: unix(*time),
+                checked_at: unix(*time),
             },
             CertificateError::UnknownIssuer => Self::UnknownIssuer {
                 issuer: presented
@@ -95,7 +95,7 @@ impl CertificateFault {
                     .is_some_and(|own| presented.facts.len() == 1 && own.is_self_issued()),
             },
             CertificateError::NotValidForNameContext { expected, .. } => Self::WrongName {
-                expected: harmless(&expected.to_str(), MAX_TEXT),
+                expected: sanitize(&expected.to_str(), MAX_TEXT),
                 names: own.map(|own| own.names.clone()).unwrap_or_default(),
             },
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
@@ -109,11 +109,11 @@ impl CertificateFault {
                 }
             }
             error if is_authority_as_server(error) => Self::Authority,
-            other => Self::Other(harmless(&other.to_string(), MAX_TEXT)),
+            other => Self::Other(sanitize(&other.to_string(), MAX_TEXT)),
         }
     }
 
-    /// The word by which the outside world knows it; it never changes.
+    /// The stable word for JSON, metrics and logs.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
@@ -135,71 +135,79 @@ fn unix(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Some names, and how many more there are.
+/// The first names and the number of the others, or "no host".
 fn listed(names: &[String]) -> String {
     let (shown, more) = names.split_at_checked(MAX_NAMES).unwrap_or((names, &[]));
-    let shown = shown.join(", ");
-    if more.is_empty() {
-        shown
-    } else {
-        format!("{shown} and {} more", more.len())
+    match (shown.join(", "), more.len()) {
+        (shown, _) if shown.is_empty() => "no host".to_owned(),
+        (shown, 0) => shown,
+        (shown, more) => format!("{shown} and {more} more"),
     }
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-impl std::fmt::Display for CertificateFault {
+impl std::fmt::Display for CertificateReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotYetValid { not_before, judged_at } => write!(
+            Self::NotYetValid {
+                not_before,
+                checked_at,
+            } => write!(
                 f,
-                "the certificate is not yet valid: it begins at {}, and it was judged as of {}; which of the two is wrong, \
-                 our clock or the certificate?",
+                "the certificate is not yet valid: it is valid from {}, and it was checked for {}; \
+                 either our clock is behind, or the certificate is wrong",
                 utc(*not_before),
-                utc(*judged_at)
+                utc(*checked_at)
             ),
-            Self::Expired { not_after, judged_at } => write!(
+            Self::Expired {
+                not_after,
+                checked_at,
+            } => write!(
                 f,
-                "the certificate has expired: it ended at {}, and it was judged as of {}; either the server needs a new \
-                 one, or our clock is ahead",
+                "the certificate expired at {}, and it was checked for {}; either the server needs \
+                 a new one, or our clock is ahead",
                 utc(*not_after),
-                utc(*judged_at)
+                utc(*checked_at)
             ),
-            Self::UnknownIssuer { self_issued: true, .. } => f.write_str(
-                "the certificate is signed by itself; to believe it nevertheless, name its file in \
+            Self::UnknownIssuer {
+                self_issued: true, ..
+            } => f.write_str(
+                "the certificate is self-signed; to trust it, name its file in \
                  certificate-authority",
             ),
             Self::UnknownIssuer { issuer, .. } => write!(
                 f,
-                "no trusted authority has issued the certificate; the last of its chain is by `{issuer}`: is that the \
-                 whole chain, and is its authority in certificate-authority?"
+                "no trusted authority issued the certificate; the last one of the chain was issued \
+                 by `{issuer}`: check that the chain is complete and that its authority is in \
+                 certificate-authority"
             ),
-            Self::WrongName { expected, names } if names.is_empty() => {
-                write!(f, "the certificate is not for {expected}: it names no host at all")
-            }
             Self::WrongName { expected, names } => {
-                write!(f, "the certificate is not for {expected}: it is for {}", listed(names))
+                let names = listed(names);
+                write!(
+                    f,
+                    "the certificate is not for {expected}: it is for {names}"
+                )
             }
-            Self::PinnedKeyMismatch { key_sha256: Some(key) } => write!(
+            Self::PinnedKeyMismatch {
+                key_sha256: Some(key),
+            } => write!(
                 f,
-                "the certificate is valid, but no key in its chain is one of pinned-keys; the server's own is {}",
-                hex(key)
+                "the certificate is valid, but no key of its chain is in pinned-keys; the key of \
+                 the server is {}",
+                HEXLOWER.encode(key)
             ),
             Self::PinnedKeyMismatch { key_sha256: None } => {
-                f.write_str("the certificate is valid, but no key in its chain is one of pinned-keys")
+                f.write_str("the certificate is valid, but no key of its chain is in pinned-keys")
             }
             Self::WrongPurpose => {
-                f.write_str("the certificate is not for servers (serverAuth is missing in its purposes)")
+                f.write_str("the certificate is not for servers (it lacks the purpose serverAuth)")
             }
             Self::Authority => f.write_str(
-                "the server presents the certificate of an authority as its own (it is marked CA:TRUE); if that is \
-                 intended, name this very certificate in certificate-authority",
+                "the server presents the certificate of an authority as its own (CA:TRUE); if that \
+                 is intended, name this certificate in certificate-authority",
             ),
-            Self::BadSignature => f.write_str("a signature of the certificate is wrong"),
+            Self::BadSignature => f.write_str("a signature of the certificate is invalid"),
             Self::Malformed => f.write_str("the certificate is malformed"),
-            Self::Other(why) => write!(f, "the certificate cannot be used: {why}"),
+            Self::Other(reason) => write!(f, "the certificate is not valid: {reason}"),
         }
     }
 }

@@ -1,0 +1,121 @@
+//! The start and the end of threads: errors of a start, the shutdown of the accepting thread, and
+//! the supervision of all threads.
+
+use socket2::SockRef;
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+/// The reason for which a server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum KeStartError {
+    /// The system gives no thread, no descriptor or no event queue.
+    #[error("cannot start the NTS-KE server: {0}")]
+    System(#[from] io::Error),
+    /// The system gives no random numbers.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(String),
+}
+
+/// The listening socket, with the request to stop listening.
+#[derive(Debug)]
+pub(super) struct ShutdownSignal {
+    listener: TcpListener,
+    requested: AtomicBool,
+}
+
+impl ShutdownSignal {
+    pub(super) const fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            requested: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) const fn listener(&self) -> &TcpListener {
+        &self.listener
+    }
+
+    /// Requests the shutdown and wakes a thread that waits at the socket. No connection is
+    /// accepted from then on.
+    pub(super) fn request(&self) {
+        self.requested.store(true, Ordering::SeqCst);
+        // It fails only where it has been done already.
+        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::SeqCst)
+    }
+}
+
+/// Starts supervised threads: a function of the caller runs on each of them when it ends.
+#[derive(Clone)]
+pub(super) struct Supervisor(Arc<dyn Fn() + Send + Sync>);
+
+impl Supervisor {
+    pub(super) fn new(on_end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(on_end))
+    }
+
+    /// Starts a thread, whose end is reported after a return and after a panic. Linux shows at
+    /// most 15 characters of its name.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(super) fn spawn(
+        &self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let report = ReportEnd(self.clone());
+        std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || {
+                let _report = report;
+                work();
+            })
+    }
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Supervisor")
+    }
+}
+
+/// Reports the end of its thread when it is dropped, so that a panic is reported as well.
+struct ReportEnd(Supervisor);
+
+impl Drop for ReportEnd {
+    fn drop(&mut self) {
+        (self.0.0)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_thread_that_returns_and_one_that_panics_are_both_reported() {
+        let (sender, reports) = channel();
+        let sender = Mutex::new(sender);
+        let supervisor = Supervisor::new(move || sender.lock().unwrap().send(()).unwrap());
+        assert!(supervisor.spawn("returns", || ()).unwrap().join().is_ok());
+        assert_eq!(reports.try_iter().count(), 1);
+        assert!(
+            supervisor
+                .spawn("panics", || panic!("as the test wants it"))
+                .unwrap()
+                .join()
+                .is_err()
+        );
+        assert_eq!(reports.try_iter().count(), 1);
+    }
+}
