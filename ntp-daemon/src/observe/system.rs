@@ -7,8 +7,7 @@ use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason
 use ntp_os_clock::Clock;
 use ntp_proto::client::{Client, SourceState};
 use ntp_proto::clock::{
-    Authentication, Clock as ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome,
-    Standing,
+    Authentication, ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
 };
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
 use ntp_proto::pool::Group;

@@ -23,8 +23,8 @@ pub use state::SourceState;
 use state::StateClass;
 
 use crate::clock::{
-    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock,
-    LeapTable, Stamp,
+    Candidate, ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, Filtered,
+    InitialClock, LeapTable, Stamp,
 };
 use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
@@ -103,7 +103,7 @@ impl Member {
 /// The whole client.
 #[derive(Debug)]
 pub struct Client {
-    clock: Clock,
+    clock: ClockProcess,
     groups: Vec<Group>,
     members: BTreeMap<SourceId, Member>,
     next_id: u32,
@@ -137,7 +137,7 @@ impl Client {
             .enumerate()
             .map(|(place, group)| Group::new(GroupId::new(place), group));
         let mut client = Self {
-            clock: Clock::new(config.clock, initial, now),
+            clock: ClockProcess::new(config.clock, initial, now),
             groups: groups.collect(),
             members: BTreeMap::new(),
             next_id: 1,
@@ -461,7 +461,7 @@ impl Client {
 impl Client {
     /// The clock.
     #[must_use]
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &ClockProcess {
         &self.clock
     }
 
@@ -504,7 +504,7 @@ impl Client {
     }
 }
 
-fn context<'a>(clock: &'a Clock, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
+fn context<'a>(clock: &'a ClockProcess, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
     let ourselves = Ourselves {
         address: None,
         system: clock.system(),

@@ -31,7 +31,7 @@ use stepping::Stepping;
 
 /// The clock process.
 #[derive(Debug)]
-pub struct Clock {
+pub struct ClockProcess {
     config: ClockConfig,
     steers: bool,
     precision: Precision,
@@ -76,7 +76,7 @@ pub struct Clock {
     stalemate: Stalemate,
 }
 
-impl Clock {
+impl ClockProcess {
     /// A clock that nobody has confirmed yet.
     #[must_use]
     pub fn new(config: ClockConfig, initial: &InitialClock, now: Now) -> Self {
@@ -356,7 +356,7 @@ impl Clock {
         self.events.pop_front()
     }
 
-    /// When [`Clock::handle_timeout`] wants to be called.
+    /// When [`ClockProcess::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
         let expiry = self.system.filter(|_| self.was_synchronized).map(|system| {
