@@ -1,9 +1,9 @@
 //! What a validated configuration says: the only form that the programs work with.
 
+use ntp_proto::association::AssociationConfig;
 use ntp_proto::clock::ClockConfig;
 use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::server::ServerConfig;
-use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{Frequency, Seconds};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -73,7 +73,7 @@ pub struct SourceEntry {
     /// Where it comes from.
     pub kind: SourceKind,
     /// How each of its associations behaves.
-    pub settings: SourceConfig,
+    pub settings: AssociationConfig,
 }
 
 /// The `mode` of a source.

@@ -14,11 +14,11 @@ use crate::{clock_choice, known_time, logging_of_events, nts_sessions};
 use arc_swap::ArcSwap;
 use ntp_observe::Document;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
+use ntp_proto::association::{Accepted, Datagram};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTable};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::server::ServedState;
-use ntp_proto::source::{Accepted, Datagram};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, Seconds};
 use ntp_udp::{BindOptions, Socket};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -336,7 +336,7 @@ impl ClientTask {
                         establish::start(group, &source.kind, time, self.established.0.clone());
                     }
                 }
-                Event::SourceRemoved { id, .. } => self.ports.close(id),
+                Event::AssociationRemoved { id, .. } => self.ports.close(id),
                 Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.keep(),
                 Event::Clock(_)
                 | Event::Unresolved { .. }
@@ -346,8 +346,8 @@ impl ClientTask {
                 | Event::NotEstablished { .. }
                 | Event::SameServer { .. }
                 | Event::TimeDoubted
-                | Event::SourceAdded { .. }
-                | Event::SourceChanged { .. } => {}
+                | Event::AssociationAdded { .. }
+                | Event::AssociationChanged { .. } => {}
             }
         }
         self.watching.log(&self.client, self.now());

@@ -3,8 +3,8 @@
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
 use ntp_ke::client::{Cause, CertificateFault, CertificateTime, Connector, Failure, establish};
+use ntp_proto::nts::{NtsGrant, Validity};
 use ntp_proto::pool::{EstablishFailure, GroupId};
-use ntp_proto::source::{Granted, Validity};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -44,7 +44,7 @@ impl Time {
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) group: GroupId,
-    pub(crate) outcome: Result<Granted, EstablishFailure>,
+    pub(crate) outcome: Result<NtsGrant, EstablishFailure>,
 }
 
 /// Asks the server of an entry with NTS for keys, and reports to `results`. Each entry has one
@@ -65,7 +65,7 @@ pub(crate) fn start(
     });
 }
 
-async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, EstablishFailure> {
+async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<NtsGrant, EstablishFailure> {
     // Made each time, so that files of authorities that have changed are seen.
     let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
     let not_ready = |message: String| EstablishFailure {
@@ -85,7 +85,7 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
         key_exchange = %established.tls.key_exchange, cipher_suite = %established.tls.cipher_suite,
         took = %span(established.took), "keys for NTS"
     );
-    Ok(Granted {
+    Ok(NtsGrant {
         addresses: established.addresses,
         keys: established.keys,
         cookies: established.reply.cookies,

@@ -106,7 +106,7 @@ fn host(source: &SourceEntry) -> Option<&String> {
 mod tests {
     use super::*;
     use ntp_config::{HostPort, Trust};
-    use ntp_proto::source::SourceConfig;
+    use ntp_proto::association::AssociationConfig;
 
     fn source(host: &str) -> SourceEntry {
         let address = HostPort {
@@ -115,7 +115,7 @@ mod tests {
         };
         SourceEntry {
             kind: SourceKind::Server { address },
-            settings: SourceConfig::default(),
+            settings: AssociationConfig::default(),
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
                 address,
                 trust: Trust::default(),
             },
-            settings: SourceConfig::default(),
+            settings: AssociationConfig::default(),
         }
     }
 

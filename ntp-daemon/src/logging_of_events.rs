@@ -4,10 +4,10 @@
 use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
 use crate::os_error;
-use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
+use ntp_proto::association::{AssociationId, Discard};
+use ntp_proto::client::{AssociationState, Client, Event, Member, Removal};
 use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, StampOrigin, Standing};
 use ntp_proto::packet::KissCode;
-use ntp_proto::source::{Discard, SourceId};
 use ntp_proto::time::{Now, Seconds};
 use std::net::SocketAddr;
 
@@ -68,10 +68,10 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
             "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
              state file, is doubted, and certificates are judged as at a first start"
         ),
-        Event::SourceAdded { address, group, .. } => {
+        Event::AssociationAdded { address, group, .. } => {
             tracing::info!(%address, name = %facts.name_of(*group), "new source");
         }
-        Event::SourceRemoved {
+        Event::AssociationRemoved {
             address, reason, ..
         } => {
             let why = match reason {
@@ -87,7 +87,7 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
             };
             tracing::info!(%address, "source replaced: {why}");
         }
-        Event::SourceChanged {
+        Event::AssociationChanged {
             address, from, to, ..
         } => log_source(*address, from.as_ref(), to, client),
         Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, facts, now),
@@ -95,9 +95,14 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
     }
 }
 
-fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState, client: &Client) {
+fn log_source(
+    address: SocketAddr,
+    from: Option<&AssociationState>,
+    to: &AssociationState,
+    client: &Client,
+) {
     match to {
-        SourceState::Judged(Standing::Falseticker {
+        AssociationState::Judged(Standing::Falseticker {
             offset,
             missed_by,
             truechimers,
@@ -105,7 +110,7 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), majority = truechimers,
             "falseticker: the source contradicts the majority"
         ),
-        SourceState::Judged(Standing::ContradictsAuthenticated {
+        AssociationState::Judged(Standing::ContradictsAuthenticated {
             offset,
             missed_by,
             authenticated,
@@ -113,28 +118,28 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), authenticated,
             "the source contradicts those with NTS and is not used"
         ),
-        SourceState::Judged(Standing::Unwitnessed(doubt)) => log_doubt(address, *doubt),
-        SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
+        AssociationState::Judged(Standing::Unwitnessed(doubt)) => log_doubt(address, *doubt),
+        AssociationState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
             %address, distance = %span(*distance), limit = %span(*limit),
             "the source could be wrong by more than is accepted"
         ),
-        SourceState::Judged(Standing::NoMajority) => log_no_majority(address, client),
-        SourceState::Unreachable { unanswered } => {
+        AssociationState::Judged(Standing::NoMajority) => log_no_majority(address, client),
+        AssociationState::Unreachable { unanswered } => {
             tracing::warn!(%address, unanswered, "the source does not answer");
         }
-        SourceState::Unusable(discard) => {
+        AssociationState::Unusable(discard) => {
             tracing::warn!(%address, "the source's replies cannot be used: {}", discard_in_words(*discard));
         }
-        SourceState::Demobilized(kiss) => {
+        AssociationState::Demobilized(kiss) => {
             tracing::warn!(%address, "the source refuses to serve us ({})", letters(*kiss));
         }
-        SourceState::SendFailed(error) => {
+        AssociationState::SendFailed(error) => {
             tracing::warn!(%address, "cannot send to the source: {}", os_error::text(*error));
         }
-        SourceState::Judged(standing) => {
+        AssociationState::Judged(standing) => {
             let recovered = matches!(
                 from,
-                Some(SourceState::Unreachable { .. } | SourceState::SendFailed(_))
+                Some(AssociationState::Unreachable { .. } | AssociationState::SendFailed(_))
             );
             let standing = standing_in_words(standing);
             if recovered {
@@ -143,8 +148,8 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
                 tracing::debug!(%address, "the source {standing}");
             }
         }
-        SourceState::Measured => tracing::debug!(%address, "the source answers"),
-        SourceState::NoReplyYet { sent } => {
+        AssociationState::Measured => tracing::debug!(%address, "the source answers"),
+        AssociationState::NoReplyYet { sent } => {
             tracing::debug!(%address, sent, "the source has not answered yet");
         }
     }
@@ -216,7 +221,7 @@ fn discard_in_words(discard: Discard) -> String {
 }
 
 /// Writes an exchange into the log, with its numbers.
-pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now: Now) {
+pub(crate) fn log_exchange(source: AssociationId, client: &Client, facts: &Facts, now: Now) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
@@ -248,7 +253,7 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, facts: &Facts, now
 }
 
 /// Writes into the log that a datagram was not believed.
-pub(crate) fn log_discard(source: SourceId, discard: Discard, client: &Client, facts: &Facts) {
+pub(crate) fn log_discard(source: AssociationId, discard: Discard, client: &Client, facts: &Facts) {
     let Some(member) = member(client, source) else {
         return;
     };
@@ -266,7 +271,7 @@ fn stamp_in_words(origin: StampOrigin) -> &'static str {
     }
 }
 
-fn member(client: &Client, source: SourceId) -> Option<&Member> {
+fn member(client: &Client, source: AssociationId) -> Option<&Member> {
     client
         .members()
         .find(|member| member.source().id() == source)

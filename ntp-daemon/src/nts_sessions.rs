@@ -9,8 +9,8 @@ use crate::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
 use ntp_config::{SourceEntry, SourceKind, Trust};
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair};
+use ntp_proto::nts::{NtsGrant, Validity};
 use ntp_proto::pool::GroupId;
-use ntp_proto::source::{Granted, Validity};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -80,7 +80,7 @@ impl KeptPair {
 }
 
 impl KeptSession {
-    fn new(entry: &SourceEntry, granted: &Granted) -> Option<Self> {
+    fn new(entry: &SourceEntry, granted: &NtsGrant) -> Option<Self> {
         let SourceKind::Nts { address, trust } = &entry.kind else {
             return None;
         };
@@ -102,7 +102,7 @@ impl KeptSession {
         })
     }
 
-    fn granted(&self, since_saved: u64) -> Option<Granted> {
+    fn granted(&self, since_saved: u64) -> Option<NtsGrant> {
         let algorithm = AeadAlgorithm::from_id(self.aead)?;
         let mut cookies = CookieJar::new();
         for cookie in &self.cookies {
@@ -112,7 +112,7 @@ impl KeptSession {
             Some(alternate) => Some(alternate.pair(algorithm)?),
             None => None,
         };
-        Some(Granted {
+        Some(NtsGrant {
             addresses: vec![self.address],
             keys: ClientKeys {
                 primary: self.primary.pair(algorithm)?,
@@ -135,7 +135,7 @@ fn describe(trust: &Trust) -> String {
 }
 
 /// Takes what an earlier run has kept for these sources; then the file is gone.
-pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Granted)> {
+pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, NtsGrant)> {
     let Some(text) = file::read(path).map(Zeroizing::new) else {
         return Vec::new();
     };
@@ -178,9 +178,9 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Grante
 /// These as a file for the next start; `None` if there are none.
 pub(crate) fn to_octets(
     sources: &[SourceEntry],
-    sessions: &[(GroupId, Granted)],
+    sessions: &[(GroupId, NtsGrant)],
 ) -> Option<Vec<u8>> {
-    let of = |(group, granted): &(GroupId, Granted)| {
+    let of = |(group, granted): &(GroupId, NtsGrant)| {
         KeptSession::new(sources.get(group.place())?, granted)
     };
     let kept = Kept {
@@ -196,7 +196,7 @@ pub(crate) fn to_octets(
 mod tests {
     use super::*;
     use ntp_config::HostPort;
-    use ntp_proto::source::SourceConfig;
+    use ntp_proto::association::AssociationConfig;
     use rand::SeedableRng;
     use rand::rngs::ChaCha12Rng;
     use std::os::unix::fs::PermissionsExt;
@@ -208,11 +208,11 @@ mod tests {
         };
         SourceEntry {
             kind: SourceKind::Nts { address, trust },
-            settings: SourceConfig::default(),
+            settings: AssociationConfig::default(),
         }
     }
 
-    fn granted() -> Granted {
+    fn granted() -> NtsGrant {
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let algorithm = AeadAlgorithm::Aes128GcmSiv;
         let mut pair = || KeyPair {
@@ -225,7 +225,7 @@ mod tests {
         };
         let mut cookies = CookieJar::new();
         cookies.extend((0..8).filter_map(|octet| Cookie::new(&[octet; 72])));
-        Granted {
+        NtsGrant {
             addresses: vec!["192.0.2.1:123".parse().unwrap()],
             keys,
             cookies,
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, Granted)]) {
+    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, NtsGrant)]) {
         file::replace(path, file::SECRET, &to_octets(sources, sessions).unwrap()).unwrap();
     }
 

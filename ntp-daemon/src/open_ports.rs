@@ -2,8 +2,8 @@
 
 use crate::socket_pump::{Inbound, Pump, Waiting, noticed};
 use ntp_os_clock::ClockReader;
+use ntp_proto::association::{AssociationId, Transmit, TransmitToken};
 use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::{SourceId, Transmit, TransmitToken};
 use ntp_proto::time::MonoTime;
 use ntp_udp::{BindOptions, Socket};
 use rustix::process::{Resource, getrlimit};
@@ -49,7 +49,7 @@ pub(crate) struct OpenPorts {
 type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, Pump)>> + Send>>;
 
 struct OpenPort {
-    source: SourceId,
+    source: AssociationId,
     /// The deadline of its request.
     expires: MonoTime,
     /// There is a later request to the same source.
@@ -170,7 +170,7 @@ impl OpenPorts {
 
     /// A further request to a source: its other ports wait for late replies from now on, and only a
     /// few may.
-    fn make_room(&mut self, source: SourceId) {
+    fn make_room(&mut self, source: AssociationId) {
         self.ports
             .iter_mut()
             .filter(|port| port.source == source)
@@ -192,7 +192,7 @@ impl OpenPorts {
     }
 
     /// Closes all ports of a source.
-    pub(crate) fn close(&mut self, source: SourceId) {
+    pub(crate) fn close(&mut self, source: AssociationId) {
         self.ports.retain(|port| port.source != source);
     }
 
@@ -241,10 +241,10 @@ mod tests {
     use super::*;
     use crate::clock_choice;
     use ntp_os_clock::{Clock, monotonic_now};
+    use ntp_proto::association::AssociationConfig;
     use ntp_proto::client::{Client, ClientConfig};
     use ntp_proto::clock::ClockConfig;
     use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
-    use ntp_proto::source::SourceConfig;
     use ntp_proto::time::{Now, NtpDuration, Seconds};
     use std::net::UdpSocket;
 
@@ -269,7 +269,7 @@ mod tests {
             host: server.ip().to_string(),
             port: server.port(),
             kind: GroupKind::Server,
-            source: SourceConfig::default(),
+            source: AssociationConfig::default(),
         };
         let config = ClientConfig {
             groups: servers.iter().map(group).collect(),

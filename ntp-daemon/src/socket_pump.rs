@@ -1,8 +1,8 @@
 //! One port of a request: carries back what comes in, with the time at which it did.
 
 use ntp_os_clock::ClockReader;
+use ntp_proto::association::{AssociationId, TransmitToken};
 use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::{SourceId, TransmitToken};
 use ntp_udp::{Notice, SendId, Socket};
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::Interest;
@@ -18,7 +18,7 @@ pub(crate) enum Inbound {
     Transmitted(TransmitToken, Stamp),
     /// A datagram came.
     Datagram {
-        source: SourceId,
+        source: AssociationId,
         from: SocketAddr,
         to: Option<IpAddr>,
         received: Stamp,
@@ -26,7 +26,7 @@ pub(crate) enum Inbound {
     },
     /// The network says that the request did not arrive, with the operating system's error number
     /// for the reason.
-    Unreachable(SourceId, i32),
+    Unreachable(AssociationId, i32),
 }
 
 /// A token that waits for the kernel's transmit timestamp.
@@ -39,7 +39,7 @@ pub(crate) struct Waiting {
 
 /// Takes in what comes at one port.
 pub(crate) struct Pump {
-    source: SourceId,
+    source: AssociationId,
     socket: AsyncFd<Socket>,
     reader: ClockReader,
     waiting: Option<Waiting>,
@@ -51,7 +51,7 @@ pub(crate) struct Pump {
 
 impl Pump {
     pub(crate) const fn new(
-        source: SourceId,
+        source: AssociationId,
         socket: AsyncFd<Socket>,
         reader: ClockReader,
         waiting: Option<Waiting>,
@@ -125,7 +125,7 @@ impl Pump {
 /// What the error queue tells us.
 pub(crate) fn noticed(
     socket: &Socket,
-    source: SourceId,
+    source: AssociationId,
     waiting: &mut Option<Waiting>,
     reader: &ClockReader,
 ) -> Option<Inbound> {
@@ -153,7 +153,7 @@ pub(crate) fn noticed(
 }
 
 /// The next datagram.
-fn received(socket: &Socket, source: SourceId, reader: &ClockReader) -> Option<Inbound> {
+fn received(socket: &Socket, source: AssociationId, reader: &ClockReader) -> Option<Inbound> {
     let mut buffer = [0; BUFFER];
     let received = socket.receive(&mut buffer).ok()?;
     Some(Inbound::Datagram {

@@ -1,8 +1,8 @@
 //! What can go wrong with NTP itself, in words.
 
 use crate::failure::{Failure, Stage};
+use ntp_proto::association::Discard;
 use ntp_proto::packet::{Header, KissCode, LeapIndicator};
-use ntp_proto::source::Discard;
 use std::net::SocketAddr;
 
 /// A datagram that is not believed.

@@ -2,8 +2,8 @@
 
 use crate::trouble::Doubt;
 use ntp_os_clock::ClockReader;
+use ntp_proto::association::Discard;
 use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::Discard;
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

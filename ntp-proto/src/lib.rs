@@ -5,11 +5,11 @@
     warn(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod association;
 pub mod client;
 pub mod clock;
 pub mod nts;
 pub mod packet;
 pub mod pool;
 pub mod server;
-pub mod source;
 pub mod time;

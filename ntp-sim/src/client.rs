@@ -6,6 +6,7 @@ use crate::midpoint::Exchange;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::server::Utc;
+use ntp_proto::association::{Accepted, AssociationConfig, AssociationId, Datagram, TransmitToken};
 use ntp_proto::client::{Client, ClientConfig};
 use ntp_proto::clock::{
     ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime,
@@ -13,7 +14,6 @@ use ntp_proto::clock::{
 };
 use ntp_proto::packet::LeapIndicator;
 use ntp_proto::pool::{GroupConfig, GroupKind};
-use ntp_proto::source::{Accepted, Datagram, SourceConfig, SourceId, TransmitToken};
 use ntp_proto::time::{
     Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits, Precision,
     Seconds,
@@ -44,7 +44,7 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Copy, Debug)]
 struct Port {
     number: u64,
-    source: SourceId,
+    source: AssociationId,
     /// When the request left, on the free-running clock.
     sent: f64,
 }
@@ -81,11 +81,11 @@ impl ClientNode {
         let servers = scenario.servers().count();
         let [shortest, longest] = scenario.poll.map(PollInterval::clamped);
         let poll_limits = PollLimits::new(shortest, longest).unwrap_or_default();
-        let source = SourceConfig {
+        let source = AssociationConfig {
             poll_limits,
             initial_poll: poll_limits.min(),
             burst: scenario.burst,
-            ..SourceConfig::default()
+            ..AssociationConfig::default()
         };
         let group = |server| GroupConfig {
             host: address_of(server).ip().to_string(),

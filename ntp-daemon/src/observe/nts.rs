@@ -61,9 +61,9 @@ pub(super) fn of_source(
             .collect(),
         last_ke_error,
         next_ke_in_s: retry_in(group, now.mono),
-        naks: session.map_or(0, ntp_proto::source::Session::naks),
+        naks: session.map_or(0, ntp_proto::nts::NtsSession::naks),
         certificate_not_after: session.map(|session| unix_date(session.validity().not_after)),
-        provisional: session.is_some_and(ntp_proto::source::Session::is_provisional),
+        provisional: session.is_some_and(ntp_proto::nts::NtsSession::is_provisional),
     })
 }
 

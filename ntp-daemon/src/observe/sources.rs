@@ -6,11 +6,11 @@ use super::system::leap;
 use crate::os_error;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
-use ntp_proto::client::{Client, Member, SourceState as State};
+use ntp_proto::association::{Association, Discard};
+use ntp_proto::client::{AssociationState as State, Client, Member};
 use ntp_proto::clock::{Doubt, Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
 use ntp_proto::pool::{Group, GroupId};
-use ntp_proto::source::{Discard, Source};
 use ntp_proto::time::{Now, Seconds};
 use std::collections::BTreeMap;
 
@@ -231,14 +231,14 @@ fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
 }
 
 /// The version of the last reply, even if we do not speak it.
-fn version(source: &Source) -> Option<u8> {
+fn version(source: &Association) -> Option<u8> {
     match source.doubt().map(|doubt| doubt.discard) {
         Some(Discard::UnknownVersion(version)) => Some(version),
         _ => source.heard().map(|heard| heard.header.version.to_bits()),
     }
 }
 
-fn answered_from(source: &Source) -> Option<String> {
+fn answered_from(source: &Association) -> Option<String> {
     let doubt = source
         .doubt()
         .filter(|doubt| doubt.discard == Discard::WrongAddress)?;
@@ -275,7 +275,7 @@ fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceRea
     }
 }
 
-fn unusable(discard: Discard, source: &Source) -> SourceReason {
+fn unusable(discard: Discard, source: &Association) -> SourceReason {
     match discard {
         Discard::Unsynchronized => SourceReason::ServerUnsynchronized,
         Discard::Loop => SourceReason::SynchronizationLoop,

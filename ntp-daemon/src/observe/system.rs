@@ -5,7 +5,7 @@ use super::nts;
 use crate::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
-use ntp_proto::client::{Client, SourceState};
+use ntp_proto::client::{AssociationState, Client};
 use ntp_proto::clock::{
     Authentication, ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
 };
@@ -342,7 +342,7 @@ fn selection_reason(
             let split = |member: &&ntp_proto::client::Member| {
                 matches!(
                     client.state_of(member),
-                    SourceState::Judged(Standing::NoMajority)
+                    AssociationState::Judged(Standing::NoMajority)
                 )
             };
             Some(SystemReason::NoMajority {

@@ -1,10 +1,10 @@
 //! The requests of a client to its driver, and the events that it reports.
 
-use super::SourceState;
+use super::AssociationState;
+use crate::association::AssociationId;
 use crate::clock::ClockEvent;
 use crate::nts::AeadAlgorithm;
 use crate::pool::{EstablishFailure, GroupId, RefusedAddress};
-use crate::source::SourceId;
 use std::net::SocketAddr;
 
 /// Why an association was given up for another address.
@@ -100,33 +100,33 @@ pub enum Event {
     /// certificates are judged as at a first start.
     TimeDoubted,
     /// An association was made.
-    SourceAdded {
+    AssociationAdded {
         /// Its name.
-        id: SourceId,
+        id: AssociationId,
         /// The server's address.
         address: SocketAddr,
         /// The entry that it belongs to.
         group: GroupId,
     },
     /// An association was given up.
-    SourceRemoved {
+    AssociationRemoved {
         /// Its name.
-        id: SourceId,
+        id: AssociationId,
         /// The server's address.
         address: SocketAddr,
         /// Why.
         reason: Removal,
     },
     /// What is to be said about an association has changed.
-    SourceChanged {
+    AssociationChanged {
         /// Its name.
-        id: SourceId,
+        id: AssociationId,
         /// The server's address.
         address: SocketAddr,
         /// What was said before.
-        from: Option<SourceState>,
+        from: Option<AssociationState>,
         /// What is said now.
-        to: SourceState,
+        to: AssociationState,
     },
     /// Something happened to the clock.
     Clock(ClockEvent),

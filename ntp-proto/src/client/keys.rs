@@ -2,9 +2,10 @@
 //! can be believed.
 
 use super::{Client, Event, Removal, membership};
+use crate::association::{AssociationId, Discard};
 use crate::clock::{Authentication, Doubt, FirstTime, Outcome};
+use crate::nts::{NtsGrant, NtsSession};
 use crate::pool::{EstablishFailure, GroupId};
-use crate::source::{Discard, Granted, Session, SourceId};
 use crate::time::{MonoTime, Now, NtpTimestamp, Seconds};
 use std::net::SocketAddr;
 
@@ -17,7 +18,7 @@ impl Client {
         &mut self,
         now: Now,
         group: GroupId,
-        outcome: Result<Granted, EstablishFailure>,
+        outcome: Result<NtsGrant, EstablishFailure>,
     ) {
         let Some(entry) = self.groups.get_mut(group.place()) else {
             return;
@@ -51,7 +52,7 @@ impl Client {
     }
 
     /// Gives keys to the association that wants them, or keeps them for a new one.
-    pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, mut granted: Granted) {
+    pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, mut granted: NtsGrant) {
         let known: Vec<SocketAddr> = granted
             .addresses
             .iter()
@@ -67,7 +68,7 @@ impl Client {
             let stays =
                 known.contains(&address) && !(membership::is_useless(&member.source) && elsewhere);
             if stays {
-                return member.source.rekey(Session::new(granted, now), now);
+                return member.source.rekey(NtsSession::new(granted, now), now);
             }
             let id = member.source.id();
             self.remove(id, Removal::Moved, now);
@@ -98,7 +99,7 @@ impl Client {
     /// The keys and cookies of each entry as they are now, to be kept over a restart. Whoever keeps
     /// them must not hand them out twice: a cookie is used once.
     #[must_use]
-    pub fn sessions(&self, now: MonoTime) -> Vec<(GroupId, Granted)> {
+    pub fn sessions(&self, now: MonoTime) -> Vec<(GroupId, NtsGrant)> {
         let of = |member: &super::Member| {
             let session = member
                 .source
@@ -165,7 +166,7 @@ impl Client {
     }
 
     /// A server may not claim a time at which the certificate that vouches for it is not valid.
-    pub(super) fn check_certificate_time(&mut self, now: Now, id: SourceId) {
+    pub(super) fn check_certificate_time(&mut self, now: Now, id: AssociationId) {
         let Some(member) = self.members.get(&id) else {
             return;
         };

@@ -1,9 +1,10 @@
 //! Which addresses are asked: filling groups, replacing useless members, reviving demobilised ones.
 
 use super::{Client, Event, Member, Removal};
+use crate::association::{Association, AssociationConfig, AssociationId};
 use crate::clock::Standing;
+use crate::nts::NtsSession;
 use crate::pool::{Group, GroupId};
-use crate::source::{Session, Source, SourceConfig, SourceId};
 use crate::time::MonoTime;
 use rand::RngExt;
 use std::net::SocketAddr;
@@ -178,7 +179,7 @@ impl Client {
         else {
             return;
         };
-        let id = SourceId::new(self.next_id);
+        let id = AssociationId::new(self.next_id);
         self.next_id += 1;
         // Whoever takes the place of one that was of no use is asked without haste.
         let in_vain = self
@@ -186,7 +187,7 @@ impl Client {
             .get(group.place())
             .is_some_and(Group::is_struggling);
         let config = if in_vain {
-            SourceConfig { burst: 1, ..config }
+            AssociationConfig { burst: 1, ..config }
         } else {
             config
         };
@@ -194,9 +195,9 @@ impl Client {
             .groups
             .get_mut(group.place())
             .and_then(Group::take_granted);
-        let source = Source::new(id, address, config, now);
+        let source = Association::new(id, address, config, now);
         let source = match granted {
-            Some(granted) => source.with_session(Session::new(granted, now)),
+            Some(granted) => source.with_session(NtsSession::new(granted, now)),
             None => source,
         };
         let hopeless_at = u32::MAX;
@@ -212,7 +213,7 @@ impl Client {
         };
         self.members.insert(id, member);
         self.events
-            .push_back(Event::SourceAdded { id, address, group });
+            .push_back(Event::AssociationAdded { id, address, group });
     }
 
     /// An entry has no address that it may use. Where another entry has its only server, there is
@@ -284,7 +285,7 @@ impl Client {
 
     /// A source with NTS has answered: associations without NTS at its addresses end, as one clock
     /// counts once, and what is easily forged must not stand in the way of what is authenticated.
-    pub(super) fn displace_plain(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn displace_plain(&mut self, id: AssociationId, now: MonoTime) {
         let Some(member) = self
             .members
             .get(&id)
@@ -298,7 +299,7 @@ impl Client {
             .get(member.group.place())
             .and_then(|entry| entry.sibling(address));
         let same_host = |other: SocketAddr| other == address || Some(other) == sibling;
-        let displaced: Vec<(SourceId, GroupId, SocketAddr)> = self
+        let displaced: Vec<(AssociationId, GroupId, SocketAddr)> = self
             .members
             .values()
             .filter(|other| other.source.session().is_none() && same_host(other.source.address()))
@@ -312,7 +313,7 @@ impl Client {
         }
     }
 
-    pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
+    pub(super) fn remove(&mut self, id: AssociationId, reason: Removal, now: MonoTime) {
         let Some(member) = self.members.remove(&id) else {
             return;
         };
@@ -331,7 +332,7 @@ impl Client {
                 group.handle_vain();
             }
         }
-        self.events.push_back(Event::SourceRemoved {
+        self.events.push_back(Event::AssociationRemoved {
             id,
             address,
             reason,
@@ -403,7 +404,7 @@ impl Client {
 
     /// Counts how often in a row a source with a new opinion has been contradicted, or could not be
     /// used.
-    pub(super) fn judge_honesty(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn judge_honesty(&mut self, id: AssociationId, now: MonoTime) {
         let standing = self.clock.selection().standing(id);
         let lies = matches!(
             standing,
@@ -439,7 +440,7 @@ impl Client {
     }
 }
 
-pub(super) fn is_useless(source: &Source) -> bool {
+pub(super) fn is_useless(source: &Association) -> bool {
     let patience = if source.counters().measured == 0 {
         PATIENCE_WITH_STRANGERS
     } else {

@@ -19,20 +19,21 @@ mod witnesses;
 
 pub use event::{Event, Removal};
 use network::Network;
-pub use state::SourceState;
+pub use state::AssociationState;
 use state::StateClass;
 
+use crate::association::{
+    Accepted, Association, AssociationId, Context, Datagram, Discard, Ourselves, OwnServers,
+    Transmit, TransmitToken,
+};
 use crate::clock::{
     Candidate, ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, Filtered,
     InitialClock, LeapTable, Stamp,
 };
+use crate::nts::NtsGrant;
 use crate::packet::ReferenceId;
 use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
-use crate::source::{
-    Accepted, Context, Datagram, Discard, Granted, Ourselves, OwnServers, Source, SourceId,
-    Transmit, TransmitToken,
-};
 use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -51,7 +52,7 @@ pub struct ClientConfig {
     /// How the clock is disciplined.
     pub clock: ClockConfig,
     /// Keys and cookies of NTS from an earlier run (see [`Client::sessions`]).
-    pub sessions: Vec<(GroupId, Granted)>,
+    pub sessions: Vec<(GroupId, NtsGrant)>,
     /// If the clock has never been right as far as is known, a time in Unix seconds that has passed
     /// for sure.
     pub unproven_since: Option<i64>,
@@ -66,7 +67,7 @@ pub struct ClientConfig {
 /// One association and what the client remembers about it.
 #[derive(Debug)]
 pub struct Member {
-    source: Source,
+    source: Association,
     group: GroupId,
     /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
     lies: u32,
@@ -75,7 +76,7 @@ pub struct Member {
     /// How often it was demobilised.
     denials: u32,
     revive_at: Option<MonoTime>,
-    told: Option<SourceState>,
+    told: Option<AssociationState>,
     /// What may be told soon, and since which request it has been so.
     brewing: Option<(StateClass, u64)>,
 }
@@ -83,7 +84,7 @@ pub struct Member {
 impl Member {
     /// The association.
     #[must_use]
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &Association {
         &self.source
     }
 
@@ -105,7 +106,7 @@ impl Member {
 pub struct Client {
     clock: ClockProcess,
     groups: Vec<Group>,
-    members: BTreeMap<SourceId, Member>,
+    members: BTreeMap<AssociationId, Member>,
     next_id: u32,
     rng: ChaCha12Rng,
     first_measured: Option<MonoTime>,
@@ -209,7 +210,7 @@ impl Client {
     /// The network says that a request did not arrive; `os_error` is the operating system's error
     /// number, `ECONNREFUSED` where nothing listens at the server's port. It is shown and otherwise
     /// ignored, since such a message is easily forged.
-    pub fn handle_unreachable(&mut self, id: SourceId, os_error: i32) {
+    pub fn handle_unreachable(&mut self, id: AssociationId, os_error: i32) {
         if let Some(member) = self.members.get_mut(&id) {
             member.source.handle_unreachable(os_error);
         }
@@ -222,7 +223,7 @@ impl Client {
     pub fn handle_datagram(
         &mut self,
         now: Now,
-        id: SourceId,
+        id: AssociationId,
         datagram: &Datagram<'_>,
     ) -> Result<Accepted, Discard> {
         let Some(member) = self.members.get_mut(&id) else {
@@ -237,7 +238,7 @@ impl Client {
     fn conclude(
         &mut self,
         now: Now,
-        id: SourceId,
+        id: AssociationId,
         outcome: Result<Accepted, Discard>,
     ) -> Result<Accepted, Discard> {
         match outcome {
@@ -344,7 +345,7 @@ impl Client {
     /// A source has given a measurement. The first one of all tells that the network is there:
     /// whoever was asked in vain before is asked again at once, so that the first to answer does
     /// not decide alone.
-    fn welcome(&mut self, now: MonoTime, id: SourceId) {
+    fn welcome(&mut self, now: MonoTime, id: AssociationId) {
         let group = self.members.get(&id).map(|member| member.group);
         if let Some(group) = group.and_then(|group| self.groups.get_mut(group.place())) {
             group.handle_success();
@@ -373,7 +374,7 @@ impl Client {
     }
 
     /// Asks everybody for their opinion; `changed` has a new one.
-    fn decide(&mut self, now: Now, changed: Option<SourceId>) {
+    fn decide(&mut self, now: Now, changed: Option<AssociationId>) {
         let free = self.clock.timescale().to_free(now.local);
         let drift = self.clock.drift();
         let mut candidates = Vec::with_capacity(self.members.len());
@@ -446,7 +447,7 @@ impl Client {
             if lasting {
                 member.brewing = None;
                 let from = member.told.replace(state);
-                self.events.push_back(Event::SourceChanged {
+                self.events.push_back(Event::AssociationChanged {
                     id: *id,
                     address: member.source.address(),
                     from,
@@ -478,7 +479,7 @@ impl Client {
 
     /// What is to be said about an association now.
     #[must_use]
-    pub fn state_of(&self, member: &Member) -> SourceState {
+    pub fn state_of(&self, member: &Member) -> AssociationState {
         state::state_of(&member.source, self.clock.selection())
     }
 

@@ -2,8 +2,8 @@
 //! that changes.
 
 use super::{Client, Event};
+use crate::association::{AssociationId, OwnServers};
 use crate::pool::{Group, GroupId};
-use crate::source::{OwnServers, SourceId};
 use crate::time::{MonoTime, Now};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -150,7 +150,7 @@ impl Client {
 
     /// A request could not be sent. If there is no way out for its family of addresses, that family
     /// is avoided.
-    pub(super) fn note_send_failure(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn note_send_failure(&mut self, id: AssociationId, now: MonoTime) {
         let Some(member) = self.members.get(&id) else {
             return;
         };

@@ -1,12 +1,12 @@
 //! The state of an association, and in it the reason.
 
+use crate::association::{Association, Discard};
 use crate::clock::{Selection, Standing};
 use crate::packet::KissCode;
-use crate::source::{Discard, Source};
 
 /// The state of an association with its reason.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum SourceState {
+pub enum AssociationState {
     /// It takes part in the selection, with this result.
     Judged(Standing),
     /// It answers, but has not been judged yet.
@@ -68,7 +68,7 @@ impl StateClass {
     }
 }
 
-impl SourceState {
+impl AssociationState {
     pub(super) const fn class(&self) -> StateClass {
         match self {
             Self::Judged(Standing::SystemPeer | Standing::Combined | Standing::Outlier) => {
@@ -92,34 +92,34 @@ impl SourceState {
     }
 }
 
-pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
+pub(super) fn state_of(source: &Association, selection: &Selection) -> AssociationState {
     if let Some(kiss) = source.demobilized() {
-        return SourceState::Demobilized(kiss);
+        return AssociationState::Demobilized(kiss);
     }
     if let Some(error) = source.send_error() {
-        return SourceState::SendFailed(error);
+        return AssociationState::SendFailed(error);
     }
     match source.problem() {
         // A plea to slow down says nothing about the time.
         None | Some(Discard::Kiss(KissCode::Rate)) => {}
-        Some(problem) if source.unanswered() == 0 => return SourceState::Unusable(problem),
+        Some(problem) if source.unanswered() == 0 => return AssociationState::Unusable(problem),
         Some(_) => {}
     }
     if source.reach().is_reachable() {
         return selection
             .standing(source.id())
-            .map_or(SourceState::Measured, SourceState::Judged);
+            .map_or(AssociationState::Measured, AssociationState::Judged);
     }
     if let Some(doubt) = source.doubt() {
         // Something does come back: that is not silence.
-        return SourceState::Unusable(doubt.discard);
+        return AssociationState::Unusable(doubt.discard);
     }
     if source.counters().measured == 0 && source.unanswered() < HOPELESS {
-        SourceState::NoReplyYet {
+        AssociationState::NoReplyYet {
             sent: source.counters().sent,
         }
     } else {
-        SourceState::Unreachable {
+        AssociationState::Unreachable {
             unanswered: source.unanswered(),
         }
     }

@@ -2,8 +2,8 @@
 //! exchange of a lone one.
 
 use super::Client;
+use crate::association::AssociationId;
 use crate::clock::{Outcome, Standing};
-use crate::source::SourceId;
 use crate::time::MonoTime;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ impl Client {
     /// The last measurement of a source contradicts the one before, or a correction waits for
     /// confirmation: all sources are asked to testify, in a burst if a majority says that the clock
     /// is far off.
-    pub(super) fn call_witnesses(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn call_witnesses(&mut self, id: AssociationId, now: MonoTime) {
         // A falseticker testifies against itself only.
         let lies = matches!(
             self.clock.selection().standing(id),

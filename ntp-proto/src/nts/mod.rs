@@ -29,6 +29,7 @@ mod record;
 mod request;
 mod response;
 mod server;
+mod session;
 mod siv;
 
 pub use aead::{AeadAlgorithm, AeadKey, Forged, MAX_KEY_LENGTH, MAX_NONCE_LENGTH, TAG_LENGTH};
@@ -48,6 +49,7 @@ pub use server::{
     AuthenticatedRequest, NtsRefusal, PreparedReply, nak_length, open_request, write_nak,
 };
 pub(crate) use server::{ClaimedRequest, claim_request, verify_claims};
+pub use session::{NtsGrant, NtsSession, Validity};
 
 #[cfg(test)]
 mod tests;

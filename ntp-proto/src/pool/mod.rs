@@ -9,7 +9,8 @@ mod resolution;
 pub use address_fault::{AddressFault, RefusedAddress};
 pub use establishment::{EstablishFailure, Establishment};
 
-use crate::source::{Granted, SourceConfig};
+use crate::association::AssociationConfig;
+use crate::nts::NtsGrant;
 use crate::time::MonoTime;
 use name::Name;
 use rand::{Rng, RngExt};
@@ -70,7 +71,7 @@ pub struct GroupConfig {
     /// One server or a pool.
     pub kind: GroupKind,
     /// How its associations behave.
-    pub source: SourceConfig,
+    pub source: AssociationConfig,
 }
 
 /// One configured entry at work.
@@ -87,7 +88,7 @@ pub struct Group {
     in_vain: u32,
     establishment: Establishment,
     /// Keys and cookies that wait for an association.
-    granted: Option<Granted>,
+    granted: Option<NtsGrant>,
     /// All addresses that its name or its key establishment was last found to lead to.
     known: Vec<SocketAddr>,
     /// The entry that has the only server that this one leads to.
@@ -348,7 +349,7 @@ impl Group {
     }
 
     /// Keeps keys for the next association, from an establishment of this run or of an earlier one.
-    pub(crate) fn put(&mut self, granted: Granted, now: MonoTime) {
+    pub(crate) fn put(&mut self, granted: NtsGrant, now: MonoTime) {
         self.resolution.satisfied(now);
         self.candidates = granted.addresses.iter().map(canonical).collect();
         self.known = self.candidates.clone();
@@ -356,7 +357,7 @@ impl Group {
     }
 
     /// The keys for a new association, if it needs any.
-    pub(crate) fn take_granted(&mut self) -> Option<Granted> {
+    pub(crate) fn take_granted(&mut self) -> Option<NtsGrant> {
         self.granted.take()
     }
 

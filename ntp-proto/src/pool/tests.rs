@@ -13,7 +13,7 @@ fn pool(count: usize) -> Group {
         host: "pool.example".into(),
         port: 123,
         kind,
-        source: SourceConfig::default(),
+        source: AssociationConfig::default(),
     };
     Group::new(GroupId::new(0), config)
 }
@@ -207,7 +207,7 @@ fn a_literal_address_needs_no_look_up() {
         host: "2001:db8::1".into(),
         port: 1123,
         kind: GroupKind::Server,
-        source: SourceConfig::default(),
+        source: AssociationConfig::default(),
     };
     let mut group = Group::new(GroupId::new(0), config);
     assert!(!group.poll_resolve(MonoTime::ZERO));
@@ -223,7 +223,7 @@ fn a_name_with_one_address_of_each_family_is_one_host() {
         host: "dual.example".into(),
         port: 123,
         kind: GroupKind::Server,
-        source: SourceConfig::default(),
+        source: AssociationConfig::default(),
     };
     let of = |found: &[&str], in_use: &[&str]| {
         let mut group = Group::new(GroupId::new(0), config.clone());

@@ -120,13 +120,14 @@ fn plain_sources_that_lie_together_neither_move_the_clock_nor_stay_in_their_pool
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
     assert_eq!(authenticated(&world), 1);
     let states = world.states();
-    let contradicts = SourceState::Judged(Standing::ContradictsAuthenticated {
+    let contradicts = AssociationState::Judged(Standing::ContradictsAuthenticated {
         offset: Seconds::ZERO,
         missed_by: Seconds::ZERO,
         authenticated: 1,
     });
-    let same =
-        |state: &SourceState| std::mem::discriminant(state) == std::mem::discriminant(&contradicts);
+    let same = |state: &AssociationState| {
+        std::mem::discriminant(state) == std::mem::discriminant(&contradicts)
+    };
     assert!(
         (1..=3).all(|liar| same(&states[&address(liar)])),
         "{states:?}"
@@ -228,7 +229,7 @@ fn all_sources_vote_alike_if_the_configuration_says_so() {
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
     assert!(matches!(
         world.states()[&address(4)],
-        SourceState::Judged(Standing::Falseticker { .. })
+        AssociationState::Judged(Standing::Falseticker { .. })
     ));
 }
 

@@ -11,13 +11,13 @@ mod start;
 mod truth;
 
 use super::*;
+use crate::association::AssociationConfig;
 use crate::clock::{
     Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome,
     StampOrigin, Standing, StepLimits,
 };
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
 use crate::pool::GroupKind;
-use crate::source::SourceConfig;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -89,7 +89,7 @@ fn server(host: &str) -> GroupConfig {
         host: host.into(),
         port: 123,
         kind: GroupKind::Server,
-        source: SourceConfig::default(),
+        source: AssociationConfig::default(),
     }
 }
 
@@ -272,7 +272,7 @@ impl World {
         self.obey();
     }
 
-    fn answer(&mut self, octets: &[u8], source: SourceId, to: SocketAddr) {
+    fn answer(&mut self, octets: &[u8], source: AssociationId, to: SocketAddr) {
         let request = &Header::decode(octets).unwrap();
         let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
         let lie = if let Server::Lying(lie) = behaviour {
@@ -432,7 +432,7 @@ impl World {
         self.client.clock().is_synchronized(free)
     }
 
-    fn states(&self) -> HashMap<SocketAddr, SourceState> {
+    fn states(&self) -> HashMap<SocketAddr, AssociationState> {
         self.client
             .members()
             .map(|member| (member.source().address(), self.client.state_of(member)))

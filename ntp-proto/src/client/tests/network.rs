@@ -1,8 +1,8 @@
 //! Names, addresses and the network of this machine: what comes late, moves, or leads nowhere.
 
 use super::*;
+use crate::association::OwnServers;
 use crate::pool::AddressFault;
-use crate::source::OwnServers;
 use crate::time::{PollInterval, PollLimits};
 
 const DAY: f64 = 86_400.0;
@@ -31,7 +31,7 @@ fn calm(group: GroupConfig) -> GroupConfig {
     let poll = PollInterval::clamped(12);
     let poll_limits = PollLimits::new(poll, poll).unwrap();
     GroupConfig {
-        source: SourceConfig {
+        source: AssociationConfig {
             poll_limits,
             initial_poll: poll,
             ..group.source
@@ -260,7 +260,7 @@ fn without_any_network_members_are_not_exchanged_for_one_another() {
     let removed = world
         .events
         .iter()
-        .filter(|event| matches!(event, Event::SourceRemoved { .. }))
+        .filter(|event| matches!(event, Event::AssociationRemoved { .. }))
         .count();
     assert!(removed < 20, "{removed}");
     assert!(world.sent < 200, "{}", world.sent);
@@ -318,7 +318,10 @@ fn a_server_that_lists_itself_does_not_believe_itself_from_the_first_reply_on() 
                 "{own} after {second} s"
             );
         }
-        assert_eq!(world.states()[&at], SourceState::Unusable(Discard::Loop));
+        assert_eq!(
+            world.states()[&at],
+            AssociationState::Unusable(Discard::Loop)
+        );
         assert_eq!(
             world
                 .client

@@ -2,13 +2,13 @@
 //! they are lost.
 
 use super::*;
+use crate::nts::Validity;
 use crate::nts::{
     AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair, KeySet, NtsRefusal,
     open_request, write_nak,
 };
 use crate::packet::{FieldType, Packet};
 use crate::pool::EstablishFailure;
-use crate::source::Validity;
 use rand::SeedableRng;
 use std::collections::HashSet;
 
@@ -71,7 +71,7 @@ impl Servers {
         host: &str,
         since: Option<i64>,
         local: i64,
-    ) -> Result<Granted, EstablishFailure> {
+    ) -> Result<NtsGrant, EstablishFailure> {
         self.establishments += 1;
         let provisional = since.is_some();
         let refused = || EstablishFailure {
@@ -105,7 +105,7 @@ impl Servers {
             primary,
             alternate: Some(other),
         };
-        Ok(Granted {
+        Ok(NtsGrant {
             addresses: vec![address],
             keys,
             cookies,
@@ -485,7 +485,7 @@ fn a_time_at_which_the_certificate_is_not_valid_is_refused() {
     assert!(
         states
             .iter()
-            .all(|state| *state == SourceState::Unusable(Discard::CertificateTime)),
+            .all(|state| *state == AssociationState::Unusable(Discard::CertificateTime)),
         "{states:?}"
     );
 }
@@ -500,7 +500,7 @@ fn a_server_cannot_serve_a_time_beyond_the_end_of_its_certificate_even_if_the_cl
     assert_eq!(world.steps().len(), 0);
     assert_eq!(
         world.states()[&address(1)],
-        SourceState::Unusable(Discard::CertificateTime)
+        AssociationState::Unusable(Discard::CertificateTime)
     );
 }
 

@@ -19,7 +19,7 @@ fn the_liar_of_a_pool_is_named_and_the_dead_member_replaced() {
     assert!(
         matches!(
             states[&address(2)],
-            SourceState::Judged(Standing::Falseticker { .. })
+            AssociationState::Judged(Standing::Falseticker { .. })
         ),
         "{states:?}"
     );
@@ -47,7 +47,7 @@ fn a_persistent_liar_is_replaced_when_there_is_somebody_else() {
     let removed = |event: &&Event| {
         matches!(
             event,
-            Event::SourceRemoved {
+            Event::AssociationRemoved {
                 reason: Removal::Falseticker,
                 ..
             }
@@ -84,7 +84,7 @@ fn deny_demobilises_a_configured_server_and_it_is_tried_again_much_later() {
     assert_eq!(world.sent, 1);
     assert_eq!(
         world.states()[&address(1)],
-        SourceState::Demobilized(KissCode::Deny)
+        AssociationState::Demobilized(KissCode::Deny)
     );
     world.servers.insert(address(1), Server::Honest);
     world.run(5000.0);
@@ -178,7 +178,7 @@ fn when_all_servers_die_the_clock_ends_up_unsynchronised_but_not_at_once() {
     assert!(world.synchronized());
     assert!(matches!(
         world.states()[&address(1)],
-        SourceState::Unreachable { .. }
+        AssociationState::Unreachable { .. }
     ));
     world.run(110_000.0);
     assert!(!world.synchronized());
@@ -232,8 +232,8 @@ fn a_source_that_turns_liar_is_told_once() {
     let told = |event: &&Event| {
         matches!(
             event,
-            Event::SourceChanged {
-                to: SourceState::Judged(Standing::Falseticker { .. }),
+            Event::AssociationChanged {
+                to: AssociationState::Judged(Standing::Falseticker { .. }),
                 ..
             }
         )
@@ -253,7 +253,7 @@ fn when_the_leader_dies_the_others_go_on() {
     let leader = world
         .states()
         .into_iter()
-        .find(|(_, state)| *state == SourceState::Judged(Standing::SystemPeer))
+        .find(|(_, state)| *state == AssociationState::Judged(Standing::SystemPeer))
         .unwrap();
     world.servers.insert(leader.0, Server::Dead);
     let mut last = world.client.clock().system().unwrap().updated;
@@ -285,6 +285,6 @@ fn a_server_that_is_never_synchronised_says_so_even_after_a_bad_start() {
     world.run(600.0);
     assert_eq!(
         world.states()[&address(1)],
-        SourceState::Unusable(Discard::Unsynchronized)
+        AssociationState::Unusable(Discard::Unsynchronized)
     );
 }

@@ -1,25 +1,40 @@
-//! The state machine of one association: one request in flight at most, and its reply accepted at
-//! most once.
+//! One association with one server address: the exchange in flight, validation, reach and pace.
+//!
+//! There is one request in flight at most, and its reply is accepted at most once.
 
+mod config;
+mod discard;
 mod exchange;
 mod facts;
+mod id;
+mod own_servers;
+mod pacing;
 mod protection;
+mod reach;
 mod refusal;
+mod reply;
+#[cfg(test)]
+mod tests;
 mod urgency;
+mod validate;
 
+pub use config::AssociationConfig;
+pub use discard::{Discard, DiscardCounters};
 pub(crate) use exchange::Context;
-pub use exchange::{Accepted, Datagram, Doubt, Heard, SourceCounters, Transmit, TransmitToken};
+pub use exchange::{
+    Accepted, AssociationCounters, Datagram, Doubt, Heard, Transmit, TransmitToken,
+};
+pub use id::AssociationId;
+pub use own_servers::OwnServers;
+pub use reach::Reach;
+pub use validate::{Ourselves, ValidReply};
 
-use super::discard::Discard;
-use super::pacing::Pacing;
-use super::reach::Reach;
-use super::validate::{Ourselves, ValidReply};
-use super::{Session, SourceConfig, SourceId};
-use crate::clock::{ClockFilter, Exchange, Stamp, StampOrigin};
-use crate::nts::RequestError;
-use crate::packet::{DecodeError, Header, KissCode, Mode, Packet, Version};
+use crate::clock::{ClockFilter, Stamp, StampOrigin};
+use crate::nts::{NtsSession, RequestError};
+use crate::packet::{Header, KissCode, Version};
 use crate::time::{MonoTime, NtpTimestamp};
-use exchange::{DOUBT_LASTS, InFlight, REMEMBERED, UNREACHABLE_LASTS};
+use exchange::{InFlight, REMEMBERED};
+use pacing::Pacing;
 use rand::{CryptoRng, RngExt};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,12 +44,12 @@ const REPLY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// One association with one server address.
 #[derive(Debug)]
-pub struct Source {
-    id: SourceId,
+pub struct Association {
+    id: AssociationId,
     address: SocketAddr,
     version: Version,
     /// With a session, nothing is sent or believed without protection.
-    session: Option<Session>,
+    session: Option<NtsSession>,
     pacing: Pacing,
     next_poll: MonoTime,
     sequence: u32,
@@ -59,16 +74,16 @@ pub struct Source {
     /// The last datagram that was not believed, since the last measurement.
     doubt: Option<Doubt>,
     heard: Option<Heard>,
-    counters: SourceCounters,
+    counters: AssociationCounters,
 }
 
-impl Source {
+impl Association {
     /// A new association that polls for the first time at `start`.
     #[must_use]
     pub(crate) fn new(
-        id: SourceId,
+        id: AssociationId,
         address: SocketAddr,
-        config: SourceConfig,
+        config: AssociationConfig,
         start: MonoTime,
     ) -> Self {
         Self {
@@ -94,7 +109,7 @@ impl Source {
             unreachable: None,
             doubt: None,
             heard: None,
-            counters: SourceCounters::default(),
+            counters: AssociationCounters::default(),
         }
     }
 
@@ -224,134 +239,6 @@ impl Source {
         self.unreachable = Some((os_error, self.sequence));
     }
 
-    /// Takes in a datagram that came in at the port of a request of ours.
-    ///
-    /// # Errors
-    /// Why it is not believed; up to [`Discard::Nak`] the association is then unchanged but for its
-    /// counters.
-    pub(crate) fn handle_datagram(
-        &mut self,
-        datagram: &Datagram<'_>,
-        context: &Context<'_>,
-    ) -> Result<Accepted, Discard> {
-        self.counters.received += 1;
-        if same_endpoint(datagram.from, self.address) {
-            self.unreachable = None;
-        }
-        // A datagram without a request in flight, such as the second copy of a reply, says nothing
-        // about the server.
-        let waited = self.in_flight.is_some();
-        let outcome = self.judge(datagram, context);
-        if let Err(discard) = outcome {
-            self.counters.discards.count(discard);
-            if waited || discard == Discard::TooLate {
-                self.doubt = Some(Doubt {
-                    discard,
-                    from: datagram.from,
-                    sequence: self.sequence,
-                });
-            }
-        }
-        outcome
-    }
-
-    fn judge(
-        &mut self,
-        datagram: &Datagram<'_>,
-        context: &Context<'_>,
-    ) -> Result<Accepted, Discard> {
-        let header = self.answer_to_our_request(datagram, context.now)?;
-        let header = self.authenticate(header, datagram.bytes)?;
-        self.heard = Some(Heard {
-            header,
-            at: context.now,
-        });
-        let ourselves = Ourselves {
-            address: datagram.to,
-            server: Some(self.address),
-            ..context.ourselves
-        };
-        let reply = ValidReply::check(&header, &ourselves)
-            .map_err(|discard| self.refuse(discard, &header, context.now))?;
-        // From here on, nothing else answers this request.
-        self.last_origin = Some(header.origin);
-        count_stamp(&mut self.counters.receive_stamps, datagram.received.origin);
-        match self.in_flight.as_mut().map(|request| request.transmitted) {
-            Some(Some(sent)) => self.conclude(&reply, sent, datagram.received, context),
-            _ => {
-                if let Some(request) = &mut self.in_flight {
-                    request.parked = Some((reply, datagram.received));
-                }
-                Ok(Accepted::Parked)
-            }
-        }
-    }
-
-    /// Packet tests 1 and 2, and that it is a packet of our server at all.
-    fn answer_to_our_request(
-        &self,
-        datagram: &Datagram<'_>,
-        now: MonoTime,
-    ) -> Result<Header, Discard> {
-        if !same_endpoint(datagram.from, self.address) {
-            return Err(Discard::WrongAddress);
-        }
-        let header = Packet::decode(datagram.bytes).map_err(unreadable)?.header;
-        if header.mode != Mode::Server {
-            return Err(Discard::NotAReply);
-        }
-        if !header.origin.is_unknown() && self.last_origin == Some(header.origin) {
-            return Err(Discard::Duplicate);
-        }
-        if !header.origin.is_unknown() && self.given_up.contains(&Some(header.origin)) {
-            return Err(Discard::TooLate);
-        }
-        let request = self
-            .in_flight
-            .as_ref()
-            .filter(|request| request.origin == header.origin)
-            .ok_or(Discard::Bogus)?;
-        if now > request.deadline {
-            return Err(Discard::TooLate);
-        }
-        Ok(header)
-    }
-
-    fn conclude(
-        &mut self,
-        reply: &ValidReply,
-        sent: Stamp,
-        received: Stamp,
-        context: &Context<'_>,
-    ) -> Result<Accepted, Discard> {
-        let header = reply.header();
-        let exchange = Exchange {
-            sent: context.timescale.to_free(sent.at),
-            server_received: header.receive,
-            server_sent: header.transmit,
-            received: context.timescale.to_free(received.at),
-        };
-        let measurement =
-            reply.measure(&exchange, (sent.origin, received.origin), context.precision);
-        let measurement = measurement.map_err(|discard| {
-            self.last_origin = None;
-            self.refuse(discard, header, context.now)
-        })?;
-        self.in_flight = None;
-        self.surprising = self.filter.push(measurement, context.drift);
-        self.pacing.answered(self.reach.is_reachable(), context.now);
-        if self.surprising && self.pacing.hurry(context.now) {
-            self.next_poll = self.next_poll.min(context.now + self.pacing.interval(0.0));
-        }
-        self.reach.answered();
-        self.problem = None;
-        self.doubt = None;
-        self.useless = 0;
-        self.counters.measured += 1;
-        self.pending = false;
-        Ok(Accepted::Measured)
-    }
-
     /// Gives up on a request whose deadline has passed.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
         if now >= self.next_poll && !self.awaits_better(now) {
@@ -375,7 +262,7 @@ impl Source {
             Some(refusal) => self.obey(refusal, now),
             None => self.lost(),
         }
-        if request.refused && self.session.as_mut().is_some_and(Session::handle_nak) {
+        if request.refused && self.session.as_mut().is_some_and(NtsSession::handle_nak) {
             self.next_poll = self.next_poll.min(now);
         }
     }
@@ -406,7 +293,7 @@ impl Source {
     }
 
     /// Tries a demobilised association again, from the start.
-    pub(crate) fn revive(&mut self, config: SourceConfig, now: MonoTime) {
+    pub(crate) fn revive(&mut self, config: AssociationConfig, now: MonoTime) {
         let (counters, pending) = (self.counters, self.pending);
         let session = self.session.take();
         *self = Self {
@@ -429,22 +316,9 @@ impl Source {
     }
 }
 
-fn unreadable(error: DecodeError) -> Discard {
-    match error {
-        DecodeError::UnknownVersion(version) => Discard::UnknownVersion(version.to_bits()),
-        _ => Discard::Malformed,
-    }
-}
-
 /// 64 unpredictable bits; never zero, as that is what a packet without origin holds.
 fn unpredictable(rng: &mut impl CryptoRng) -> NtpTimestamp {
     NtpTimestamp::from_bits(rng.random::<u64>().max(1))
-}
-
-/// Addresses are compared without the scope and flow of IPv6, which differ between what we asked
-/// for and what came.
-fn same_endpoint(a: SocketAddr, b: SocketAddr) -> bool {
-    a.ip().to_canonical() == b.ip().to_canonical() && a.port() == b.port()
 }
 
 fn count_stamp(counters: &mut [u64; 3], origin: StampOrigin) {
@@ -457,6 +331,3 @@ fn count_stamp(counters: &mut [u64; 3], origin: StampOrigin) {
         *counter += 1;
     }
 }
-
-#[cfg(test)]
-mod tests;

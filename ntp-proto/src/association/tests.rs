@@ -1,9 +1,9 @@
 //! The claims of an association, as exchanges with a server that can misbehave.
 
 use super::*;
+use crate::association::OwnServers;
 use crate::clock::Timescale;
-use crate::packet::{LeapIndicator, ReferenceId, Stratum};
-use crate::source::OwnServers;
+use crate::packet::{LeapIndicator, Mode, ReferenceId, Stratum};
 use crate::time::{Frequency, NtpDuration, NtpShort, PollInterval, Precision, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -13,7 +13,7 @@ const NOWHERE: &OwnServers = &OwnServers::NONE;
 
 /// A source, its clock and a network without delay surprises: 10 ms each way.
 struct Bench {
-    source: Source,
+    source: Association,
     rng: ChaCha12Rng,
     timescale: Timescale,
     now: MonoTime,
@@ -25,13 +25,13 @@ fn local(now: MonoTime) -> NtpTimestamp {
 
 impl Bench {
     fn new() -> Self {
-        let config = SourceConfig {
+        let config = AssociationConfig {
             burst: 1,
-            ..SourceConfig::default()
+            ..AssociationConfig::default()
         };
         Self {
-            source: Source::new(
-                SourceId::new(1),
+            source: Association::new(
+                AssociationId::new(1),
                 SERVER.parse().unwrap(),
                 config,
                 MonoTime::ZERO,
@@ -312,7 +312,7 @@ fn deny_ends_the_association_until_it_is_revived() {
                 .poll_transmit(later, &mut bench.rng, &mut [0; 64])
                 .is_none()
         );
-        bench.source.revive(SourceConfig::default(), later);
+        bench.source.revive(AssociationConfig::default(), later);
         assert_eq!(bench.exchange(), Ok(Accepted::Measured));
     }
 }
@@ -415,10 +415,10 @@ fn of_several_refusals_the_mildest_is_obeyed() {
 fn a_true_kiss_in_a_burst_is_obeyed_before_the_next_request() {
     for (code, most_polls) in [(b"RATE", 1), (b"DENY", 0)] {
         let mut bench = Bench::new();
-        bench.source = Source::new(
-            SourceId::new(1),
+        bench.source = Association::new(
+            AssociationId::new(1),
             SERVER.parse().unwrap(),
-            SourceConfig::default(),
+            AssociationConfig::default(),
             MonoTime::ZERO,
         );
         let request = bench.ask();

@@ -1,6 +1,6 @@
 //! The time of the next request: poll interval, bursts, and the back-off of a silent server.
 
-use super::SourceConfig;
+use super::AssociationConfig;
 use crate::time::{MonoTime, PollInterval};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const FEW_ANSWERS: u32 = 3;
 /// The pace of one association.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pacing {
-    config: SourceConfig,
+    config: AssociationConfig,
     burst_left: u8,
     wanted: PollInterval,
     /// The shortest interval that the server has not complained about.
@@ -50,7 +50,7 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
-    pub(super) fn new(config: SourceConfig) -> Self {
+    pub(super) fn new(config: AssociationConfig) -> Self {
         Self {
             config,
             burst_left: config.burst,
@@ -193,7 +193,7 @@ mod tests {
     use crate::time::PollLimits;
 
     fn pacing() -> Pacing {
-        Pacing::new(SourceConfig::default())
+        Pacing::new(AssociationConfig::default())
     }
 
     fn calm(pacing: &mut Pacing, replies: usize) {
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_burst_comes_first_and_the_regular_interval_after_it() {
         let mut pacing = pacing();
-        for _ in 1..SourceConfig::default().burst {
+        for _ in 1..AssociationConfig::default().burst {
             pacing.sent();
             assert_eq!(pacing.interval(0.0), BURST_SPACING);
         }
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn silence_slows_the_search_but_never_beyond_a_minute_or_the_regular_interval() {
         let mut pacing = pacing();
-        for _ in 0..SourceConfig::default().burst {
+        for _ in 0..AssociationConfig::default().burst {
             pacing.sent();
         }
         for _ in 0..100 {

@@ -1,15 +1,16 @@
 //! The association with NTS: what is only believed under its seal, and keys that come and go.
 
-use super::Source;
+use super::Association;
+use crate::association::Discard;
+use crate::nts::NtsSession;
 use crate::packet::Header;
-use crate::source::{Discard, Session};
 use crate::time::MonoTime;
 use rand::{CryptoRng, RngExt as _};
 
-impl Source {
+impl Association {
     /// The same, protected by the keys of a session.
     #[must_use]
-    pub(crate) fn with_session(self, session: Session) -> Self {
+    pub(crate) fn with_session(self, session: NtsSession) -> Self {
         Self {
             session: Some(session),
             ..self
@@ -17,7 +18,7 @@ impl Source {
     }
 
     /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
-    pub(crate) fn rekey(&mut self, session: Session, now: MonoTime) {
+    pub(crate) fn rekey(&mut self, session: NtsSession, now: MonoTime) {
         if let Some(request) = self.in_flight.take() {
             self.remember(request.origin);
         }

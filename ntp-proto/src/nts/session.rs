@@ -1,12 +1,12 @@
 //! What key establishment has granted an association: keys, cookies, and for how long a certificate
 //! vouches for them.
 
-use crate::nts::{
+use super::{
     ClientKeys, CookieJar, KeyPair, ProtectedRequest, RequestError, ResponseRefusal, UniqueId,
     open_response, protect_request,
 };
+use crate::association::Discard;
 use crate::packet::Header;
-use crate::source::Discard;
 use crate::time::{MonoTime, NtpTimestamp};
 use rand::CryptoRng;
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ impl Validity {
 
 /// What key establishment has granted.
 #[derive(Clone, Debug)]
-pub struct Granted {
+pub struct NtsGrant {
     /// Where the server of NTP is, the best address first.
     pub addresses: Vec<SocketAddr>,
     /// The keys.
@@ -78,7 +78,7 @@ pub struct Granted {
 
 /// One association's keys and cookies at work.
 #[derive(Debug)]
-pub struct Session {
+pub struct NtsSession {
     keys: KeyPair,
     alternate: Option<KeyPair>,
     jar: CookieJar,
@@ -96,8 +96,8 @@ pub struct Session {
     unauthentic: u32,
 }
 
-impl Session {
-    pub(crate) fn new(granted: Granted, now: MonoTime) -> Self {
+impl NtsSession {
+    pub(crate) fn new(granted: NtsGrant, now: MonoTime) -> Self {
         let cookie_length = granted
             .cookies
             .iter()
@@ -121,8 +121,8 @@ impl Session {
 
     /// The keys and cookies as they are now, for whoever keeps them over a restart.
     #[must_use]
-    pub fn granted(&self, address: SocketAddr, now: MonoTime) -> Granted {
-        Granted {
+    pub fn granted(&self, address: SocketAddr, now: MonoTime) -> NtsGrant {
+        NtsGrant {
             addresses: vec![address],
             keys: ClientKeys {
                 primary: self.keys.clone(),
@@ -210,14 +210,14 @@ impl Session {
     }
 
     /// Takes over the counters of the session that this one replaces.
-    pub(super) fn succeeding(self, before: &Self) -> Self {
+    pub(crate) fn succeeding(self, before: &Self) -> Self {
         Self {
             naks: before.naks,
             ..self
         }
     }
 
-    pub(super) fn protect(
+    pub(crate) fn protect(
         &mut self,
         header: &Header,
         rng: &mut impl CryptoRng,
@@ -227,7 +227,7 @@ impl Session {
     }
 
     /// Opens the reply to the request of this unique identifier and takes its cookies.
-    pub(super) fn open(&mut self, octets: &[u8], unique_id: &UniqueId) -> Result<Header, Discard> {
+    pub(crate) fn open(&mut self, octets: &[u8], unique_id: &UniqueId) -> Result<Header, Discard> {
         match open_response(octets, unique_id, &self.keys.s2c) {
             Ok(response) => {
                 let response = response.into_value();
@@ -257,7 +257,7 @@ impl Session {
     /// A request was answered by nothing but a NAK. Returns whether it is worth asking again at
     /// once: the server may have exported other keys than we have (see [`ClientKeys`]). Otherwise
     /// new keys are wanted; those that we have stay in use until then, as the NAK may be forged.
-    pub(super) fn handle_nak(&mut self) -> bool {
+    pub(crate) fn handle_nak(&mut self) -> bool {
         match self.alternate.take_if(|_| !self.answered) {
             Some(alternate) => {
                 self.keys = alternate;

@@ -2,12 +2,12 @@
 //! are kept of both.
 
 use super::refusal::Refusal;
+use crate::association::AssociationId;
+use crate::association::discard::{Discard, DiscardCounters};
+use crate::association::validate::{Ourselves, ValidReply};
 use crate::clock::{Stamp, Timescale};
 use crate::nts::UniqueId;
 use crate::packet::Header;
-use crate::source::SourceId;
-use crate::source::discard::{Discard, DiscardCounters};
-use crate::source::validate::{Ourselves, ValidReply};
 use crate::time::{Frequency, MonoTime, NtpTimestamp, Precision};
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,14 +15,14 @@ use std::net::{IpAddr, SocketAddr};
 #[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct TransmitToken {
-    pub(crate) source: SourceId,
+    pub(crate) source: AssociationId,
     pub(super) sequence: u32,
 }
 
 impl TransmitToken {
     /// Whose request it was.
     #[must_use]
-    pub const fn source(&self) -> SourceId {
+    pub const fn source(&self) -> AssociationId {
         self.source
     }
 }
@@ -31,7 +31,7 @@ impl TransmitToken {
 #[derive(Debug)]
 pub struct Transmit {
     /// Whose request it is.
-    pub source: SourceId,
+    pub source: AssociationId,
     /// The destination.
     pub to: SocketAddr,
     /// Octets in the buffer.
@@ -97,7 +97,7 @@ pub(super) struct InFlight {
 
 /// Counters of one association.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SourceCounters {
+pub struct AssociationCounters {
     /// Requests handed out for sending.
     pub sent: u64,
     /// Requests that could not be sent.

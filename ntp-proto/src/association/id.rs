@@ -2,9 +2,9 @@
 
 /// Names one association for as long as the client lives; never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SourceId(u32);
+pub struct AssociationId(u32);
 
-impl SourceId {
+impl AssociationId {
     /// The association with this number.
     #[must_use]
     pub const fn new(number: u32) -> Self {

@@ -5,9 +5,9 @@
 //! until the deadline of the exchange or the next poll. Under the seal of NTS nothing can be
 //! forged, and a refusal counts at once.
 
-use super::{InFlight, Source};
+use super::{Association, InFlight};
+use crate::association::Discard;
 use crate::packet::{Header, KissCode};
-use crate::source::Discard;
 use crate::time::MonoTime;
 
 /// A reply to the request in flight without a time in it.
@@ -37,7 +37,7 @@ impl InFlight {
     }
 }
 
-impl Source {
+impl Association {
     /// True if a refused exchange may still bring a better reply. A poll that was brought forward,
     /// as by the first reply of another server, would end it at once and let a forged refusal win:
     /// that poll waits.

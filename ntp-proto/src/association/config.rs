@@ -5,7 +5,7 @@ use crate::time::{PollInterval, PollLimits};
 
 /// The settings of one association.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SourceConfig {
+pub struct AssociationConfig {
     /// The range in which the poll interval adapts.
     pub poll_limits: PollLimits,
     /// The interval that follows the burst at start; it is moved into the limits.
@@ -17,7 +17,7 @@ pub struct SourceConfig {
     pub version: Version,
 }
 
-impl Default for SourceConfig {
+impl Default for AssociationConfig {
     fn default() -> Self {
         Self {
             poll_limits: PollLimits::default(),

@@ -1,9 +1,11 @@
 //! Read access to an association.
 
-use super::{DOUBT_LASTS, Doubt, Heard, Source, SourceCounters, UNREACHABLE_LASTS};
+use super::exchange::{DOUBT_LASTS, UNREACHABLE_LASTS};
+use super::{Association, AssociationCounters, Doubt, Heard};
+use crate::association::{AssociationId, Discard, Reach};
 use crate::clock::{ClockFilter, RootFacts};
+use crate::nts::NtsSession;
 use crate::packet::KissCode;
-use crate::source::{Discard, Reach, Session, SourceId};
 use crate::time::{MonoTime, PollInterval};
 use std::net::SocketAddr;
 
@@ -11,10 +13,10 @@ use std::net::SocketAddr;
 /// `EAFNOSUPPORT`, `EADDRNOTAVAIL` and `ENETUNREACH`.
 const NO_ROUTE: [i32; 3] = [97, 99, 101];
 
-impl Source {
+impl Association {
     /// Its name.
     #[must_use]
-    pub fn id(&self) -> SourceId {
+    pub fn id(&self) -> AssociationId {
         self.id
     }
 
@@ -118,12 +120,12 @@ impl Source {
 
     /// The keys and cookies of NTS, if its time is authenticated.
     #[must_use]
-    pub fn session(&self) -> Option<&Session> {
+    pub fn session(&self) -> Option<&NtsSession> {
         self.session.as_ref()
     }
 
     /// The same, to confirm it.
-    pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
+    pub(crate) fn session_mut(&mut self) -> Option<&mut NtsSession> {
         self.session.as_mut()
     }
 
@@ -141,7 +143,7 @@ impl Source {
 
     /// Its counters.
     #[must_use]
-    pub fn counters(&self) -> &SourceCounters {
+    pub fn counters(&self) -> &AssociationCounters {
         &self.counters
     }
 

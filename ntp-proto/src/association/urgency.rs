@@ -1,11 +1,11 @@
 //! Polls out of turn: after a disturbance of our clock, for a confirmation, and when the network
 //! has changed.
 
-use super::Source;
-use crate::source::pacing::BURST_SPACING;
+use super::Association;
+use crate::association::pacing::BURST_SPACING;
 use crate::time::{MonoTime, PollInterval};
 
-impl Source {
+impl Association {
     /// The local clock was changed by something else. Unless `samples_hold` after all, since the
     /// change is known, the server must have its say again before it counts. It is asked at once.
     pub(crate) fn handle_disturbance(&mut self, now: MonoTime, samples_hold: bool) {
