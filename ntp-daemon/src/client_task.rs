@@ -101,8 +101,8 @@ impl ClientTask {
         };
         let mut client = Client::new(client, &initial, seed, now);
         client.handle_own_servers(network::own_servers(&facts.servers));
-        for (group, addresses) in store.known_addresses(&facts.sources) {
-            client.remember(group, &addresses);
+        for (entry, addresses) in store.known_addresses(&facts.sources) {
+            client.remember(entry, &addresses);
         }
         Self {
             client,
@@ -320,10 +320,10 @@ impl ClientTask {
         while let Some(event) = self.client.poll_event() {
             logging_of_events::log(&event, &self.client, &self.facts, self.now());
             match event {
-                Event::Resolve { group, host, port } => {
-                    resolve::start(group, host, port, self.resolved.0.clone());
+                Event::Resolve { entry, host, port } => {
+                    resolve::start(entry, host, port, self.resolved.0.clone());
                 }
-                Event::Establish { group, since, .. } => {
+                Event::Establish { entry, since, .. } => {
                     let local = self.reader.now();
                     let moved = self.set_forward + self.client.clock().unauthenticated_steps();
                     let unmoved = unix_seconds(local - NtpDuration::from(moved));
@@ -332,8 +332,8 @@ impl ClientTask {
                         unmoved,
                         since,
                     };
-                    if let Some(source) = self.facts.sources.get(group.place()) {
-                        establish::start(group, &source.kind, time, self.established.0.clone());
+                    if let Some(source) = self.facts.sources.get(entry.place()) {
+                        establish::start(entry, &source.kind, time, self.established.0.clone());
                     }
                 }
                 Event::AssociationRemoved { id, .. } => self.ports.close(id),

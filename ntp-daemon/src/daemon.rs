@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use ntp_config::{Config, NtsKeServerEntry, SourceEntry, SourceKind};
 use ntp_os_clock::{ClockError, ClockKind, monotonic_now};
 use ntp_proto::client::ClientConfig;
-use ntp_proto::pool::{GroupConfig, GroupKind};
+use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
 use rand::rngs::ChaCha12Rng;
@@ -157,7 +157,7 @@ impl Daemon {
             sources: config.sources,
         };
         let client = ClientConfig {
-            groups: facts.sources.iter().map(group).collect(),
+            entries: facts.sources.iter().map(group).collect(),
             clock: config.synchronization.settings,
             sessions: Vec::new(),
             unproven_since: None,
@@ -347,17 +347,17 @@ fn listen(config: &Config) -> Result<Option<Listener>, DaemonError> {
     }
 }
 
-fn group(entry: &SourceEntry) -> GroupConfig {
+fn group(entry: &SourceEntry) -> SourceEntryConfig {
     let address = entry.kind.address();
     let kind = match &entry.kind {
-        SourceKind::Server { .. } => GroupKind::Server,
-        SourceKind::Nts { .. } => GroupKind::Nts,
-        SourceKind::Pool { count, ignore, .. } => GroupKind::Pool {
+        SourceKind::Server { .. } => SourceEntryKind::Server,
+        SourceKind::Nts { .. } => SourceEntryKind::Nts,
+        SourceKind::Pool { count, ignore, .. } => SourceEntryKind::Pool {
             count: *count,
             ignore: ignore.clone(),
         },
     };
-    GroupConfig {
+    SourceEntryConfig {
         host: address.host.clone(),
         port: address.port,
         kind,

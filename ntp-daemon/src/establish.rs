@@ -3,8 +3,8 @@
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
 use ntp_ke::client::{Cause, CertificateFault, CertificateTime, Connector, Failure, establish};
+use ntp_proto::client::entry::{EstablishFailure, SourceEntryId};
 use ntp_proto::nts::{NtsGrant, Validity};
-use ntp_proto::pool::{EstablishFailure, GroupId};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -43,14 +43,14 @@ impl Time {
 /// What an establishment has brought.
 #[derive(Debug)]
 pub(crate) struct Established {
-    pub(crate) group: GroupId,
+    pub(crate) group: SourceEntryId,
     pub(crate) outcome: Result<NtsGrant, EstablishFailure>,
 }
 
 /// Asks the server of an entry with NTS for keys, and reports to `results`. Each entry has one
 /// establishment on its way at most, as the client waits for the result before it asks again.
 pub(crate) fn start(
-    group: GroupId,
+    group: SourceEntryId,
     kind: &SourceKind,
     time: Time,
     results: mpsc::Sender<Established>,

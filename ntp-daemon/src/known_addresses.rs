@@ -1,7 +1,7 @@
 //! The last known addresses of names, kept over a restart for a start at which DNS is dead.
 
 use ntp_config::{SourceEntry, SourceKind};
-use ntp_proto::pool::{AddressFault, GroupId};
+use ntp_proto::client::entry::{AddressFault, SourceEntryId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -59,12 +59,15 @@ impl KnownAddresses {
     }
 
     /// The addresses of each source, with its port.
-    pub(crate) fn of_sources(&self, sources: &[SourceEntry]) -> Vec<(GroupId, Vec<SocketAddr>)> {
+    pub(crate) fn of_sources(
+        &self,
+        sources: &[SourceEntry],
+    ) -> Vec<(SourceEntryId, Vec<SocketAddr>)> {
         let of = |(place, source): (usize, &SourceEntry)| {
             let port = source.kind.address().port;
             let addresses = self.names.get(host(source)?)?;
             Some((
-                GroupId::new(place),
+                SourceEntryId::new(place),
                 addresses
                     .iter()
                     .map(|ip| SocketAddr::new(*ip, port))
@@ -167,7 +170,7 @@ mod tests {
         assert_eq!(
             of,
             [(
-                GroupId::new(1),
+                SourceEntryId::new(1),
                 addresses(&["192.0.2.1:1123", "192.0.2.2:1123"])
             )]
         );

@@ -18,18 +18,18 @@ const MOST_ADDRESSES: usize = 4;
 pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
     match event {
         Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
-        Event::Unresolved { group, error } => {
+        Event::Unresolved { entry, error } => {
             tracing::warn!(
-                name = %facts.name_of(*group),
+                name = %facts.name_of(*entry),
                 "the name cannot be looked up and will be tried again: {error}"
             );
         }
-        Event::LastKnownAddresses { group, addresses } => tracing::warn!(
-            name = %facts.name_of(*group),
+        Event::LastKnownAddresses { entry, addresses } => tracing::warn!(
+            name = %facts.name_of(*entry),
             addresses,
             "the resolver does not help; the addresses that the name had in an earlier run are used until it does"
         ),
-        Event::AddressesRefused { group, refused } => {
+        Event::AddressesRefused { entry, refused } => {
             // The resolver decides how many there are.
             let shown = refused.iter().take(MOST_ADDRESSES);
             let list: Vec<_> = shown
@@ -37,7 +37,7 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
                 .collect();
             let more = refused.len().saturating_sub(MOST_ADDRESSES);
             tracing::warn!(
-                name = %facts.name_of(*group),
+                name = %facts.name_of(*entry),
                 "the name leads to addresses that no server can have, which are not used: {}{}",
                 list.join(", "),
                 if more > 0 { format!(" and {more} more") } else { String::new() }
@@ -47,20 +47,20 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
             tracing::debug!(%host, port, "establishing keys for NTS");
         }
         Event::Established {
-            group,
+            entry,
             algorithm,
             cookies,
         } => {
-            tracing::info!(name = %facts.name_of(*group), %algorithm, cookies, "keys for NTS established");
+            tracing::info!(name = %facts.name_of(*entry), %algorithm, cookies, "keys for NTS established");
         }
-        Event::NotEstablished { group, failure } => tracing::warn!(
-            name = %facts.name_of(*group),
+        Event::NotEstablished { entry, failure } => tracing::warn!(
+            name = %facts.name_of(*entry),
             stage = %failure.stage,
             "no keys for NTS, which will be tried again: {}",
             failure.message
         ),
-        Event::SameServer { group, rival } => tracing::warn!(
-            name = %facts.name_of(*group),
+        Event::SameServer { entry, rival } => tracing::warn!(
+            name = %facts.name_of(*entry),
             "this source leads to the same server as {}, and one clock counts once: it is not used; name another server",
             facts.name_of(*rival)
         ),
@@ -68,8 +68,8 @@ pub(crate) fn log(event: &Event, client: &Client, facts: &Facts, now: Now) {
             "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
              state file, is doubted, and certificates are judged as at a first start"
         ),
-        Event::AssociationAdded { address, group, .. } => {
-            tracing::info!(%address, name = %facts.name_of(*group), "new source");
+        Event::AssociationAdded { address, entry, .. } => {
+            tracing::info!(%address, name = %facts.name_of(*entry), "new source");
         }
         Event::AssociationRemoved {
             address, reason, ..
@@ -280,7 +280,7 @@ fn member(client: &Client, source: AssociationId) -> Option<&Member> {
 /// A source as people know it: its name, with the address where that says more.
 fn name(member: &Member, facts: &Facts) -> String {
     let (name, address) = (
-        facts.name_of(member.group()),
+        facts.name_of(member.entry()),
         member.source().address().to_string(),
     );
     if name == address {
@@ -383,7 +383,7 @@ fn log_clock(event: &ClockEvent, client: &Client, facts: &Facts) {
         ),
         // Setting the clock is the other program's business then.
         ClockEvent::Disturbed(disturbance)
-            if !client.clock().steers() || client.groups().is_empty() =>
+            if !client.clock().steers() || client.entries().is_empty() =>
         {
             tracing::info!(step = %signed(disturbance.step), "another program has set the clock");
         }

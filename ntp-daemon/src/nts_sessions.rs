@@ -8,9 +8,9 @@ use crate::file;
 use crate::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
 use ntp_config::{SourceEntry, SourceKind, Trust};
+use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair};
 use ntp_proto::nts::{NtsGrant, Validity};
-use ntp_proto::pool::GroupId;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -135,7 +135,7 @@ fn describe(trust: &Trust) -> String {
 }
 
 /// Takes what an earlier run has kept for these sources; then the file is gone.
-pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, NtsGrant)> {
+pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(SourceEntryId, NtsGrant)> {
     let Some(text) = file::read(path).map(Zeroizing::new) else {
         return Vec::new();
     };
@@ -170,7 +170,7 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, NtsGra
             .sessions
             .iter()
             .find(|session| session.ke_server == name && session.trust == trust)?;
-        Some((GroupId::new(place), session.granted(since_saved)?))
+        Some((SourceEntryId::new(place), session.granted(since_saved)?))
     };
     sources.iter().enumerate().filter_map(of).collect()
 }
@@ -178,9 +178,9 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, NtsGra
 /// These as a file for the next start; `None` if there are none.
 pub(crate) fn to_octets(
     sources: &[SourceEntry],
-    sessions: &[(GroupId, NtsGrant)],
+    sessions: &[(SourceEntryId, NtsGrant)],
 ) -> Option<Vec<u8>> {
-    let of = |(group, granted): &(GroupId, NtsGrant)| {
+    let of = |(group, granted): &(SourceEntryId, NtsGrant)| {
         KeptSession::new(sources.get(group.place())?, granted)
     };
     let kept = Kept {
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, NtsGrant)]) {
+    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(SourceEntryId, NtsGrant)]) {
         file::replace(path, file::SECRET, &to_octets(sources, sessions).unwrap()).unwrap();
     }
 
@@ -250,7 +250,7 @@ mod tests {
             source("a.example", Trust::default()),
             source("b.example", Trust::default()),
         ];
-        keep(&path, &sources, &[(GroupId::new(1), granted())]);
+        keep(&path, &sources, &[(SourceEntryId::new(1), granted())]);
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
@@ -259,7 +259,7 @@ mod tests {
         let back = take(&path, &sources);
         assert_eq!(back.len(), 1);
         let (group, session) = &back[0];
-        assert_eq!(*group, GroupId::new(1));
+        assert_eq!(*group, SourceEntryId::new(1));
         assert_eq!(
             session.keys.primary.c2s.secret(),
             granted().keys.primary.c2s.secret()
@@ -286,7 +286,7 @@ mod tests {
             source("b.example", Trust::default()),
             source("a.example", pinned),
         ] {
-            keep(&path, &before, &[(GroupId::new(0), granted())]);
+            keep(&path, &before, &[(SourceEntryId::new(0), granted())]);
             assert!(take(&path, &[after]).is_empty());
         }
     }

@@ -242,9 +242,9 @@ mod tests {
     use crate::clock_choice;
     use ntp_os_clock::{Clock, monotonic_now};
     use ntp_proto::association::AssociationConfig;
+    use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryId, SourceEntryKind};
     use ntp_proto::client::{Client, ClientConfig};
     use ntp_proto::clock::ClockConfig;
-    use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
     use ntp_proto::time::{Now, NtpDuration, Seconds};
     use std::net::UdpSocket;
 
@@ -265,14 +265,14 @@ mod tests {
             mono: monotonic_now(),
             local: reader.now(),
         };
-        let group = |server: &SocketAddr| GroupConfig {
+        let group = |server: &SocketAddr| SourceEntryConfig {
             host: server.ip().to_string(),
             port: server.port(),
-            kind: GroupKind::Server,
+            kind: SourceEntryKind::Server,
             source: AssociationConfig::default(),
         };
         let config = ClientConfig {
-            groups: servers.iter().map(group).collect(),
+            entries: servers.iter().map(group).collect(),
             clock: ClockConfig::default(),
             sessions: Vec::new(),
             unproven_since: None,
@@ -282,7 +282,7 @@ mod tests {
         let initial = clock_choice::initial(&clock, None, None, Seconds::ZERO);
         let mut client = Client::new(config, &initial, [7; 32], now);
         for (place, server) in servers.iter().enumerate() {
-            client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));
+            client.handle_resolved(now, SourceEntryId::new(place), Ok(&[*server]));
         }
         let mut buffer = [0; 64];
         let mut requests = Vec::new();

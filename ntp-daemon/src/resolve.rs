@@ -1,6 +1,6 @@
 //! Looking names up, without ever holding anything else up.
 
-use ntp_proto::pool::GroupId;
+use ntp_proto::client::entry::SourceEntryId;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -11,13 +11,18 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// What a look-up has brought.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    pub(crate) group: GroupId,
+    pub(crate) group: SourceEntryId,
     pub(crate) outcome: Result<Vec<SocketAddr>, String>,
 }
 
 /// Looks a host up in the background and reports to `results`. Each entry has one look-up on its
 /// way at most, as the client waits for the result before it asks again.
-pub(crate) fn start(group: GroupId, host: String, port: u16, results: mpsc::Sender<Resolved>) {
+pub(crate) fn start(
+    group: SourceEntryId,
+    host: String,
+    port: u16,
+    results: mpsc::Sender<Resolved>,
+) {
     tokio::spawn(async move {
         let outcome =
             match tokio::time::timeout(DEADLINE, tokio::net::lookup_host((host.as_str(), port)))

@@ -7,8 +7,8 @@ use crate::known_addresses::KnownAddresses;
 use crate::lock::{self, Lock, Taken};
 use crate::writer::Writer;
 use ntp_config::{SourceEntry, Storage};
+use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::clock::LARGEST_RATE;
-use ntp_proto::pool::GroupId;
 use ntp_proto::time::{Frequency, Seconds};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ impl Store {
     pub(crate) fn known_addresses(
         &mut self,
         sources: &[SourceEntry],
-    ) -> Vec<(GroupId, Vec<SocketAddr>)> {
+    ) -> Vec<(SourceEntryId, Vec<SocketAddr>)> {
         let Some(path) = self.addresses.as_deref() else {
             return Vec::new();
         };

@@ -10,6 +10,5 @@ pub mod client;
 pub mod clock;
 pub mod nts;
 pub mod packet;
-pub mod pool;
 pub mod server;
 pub mod time;

@@ -7,13 +7,13 @@ use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::server::Utc;
 use ntp_proto::association::{Accepted, AssociationConfig, AssociationId, Datagram, TransmitToken};
+use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::client::{Client, ClientConfig};
 use ntp_proto::clock::{
     ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime,
     Stamp, StampOrigin,
 };
 use ntp_proto::packet::LeapIndicator;
-use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::time::{
     Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits, Precision,
     Seconds,
@@ -87,10 +87,10 @@ impl ClientNode {
             burst: scenario.burst,
             ..AssociationConfig::default()
         };
-        let group = |server| GroupConfig {
+        let group = |server| SourceEntryConfig {
             host: address_of(server).ip().to_string(),
             port: 123,
-            kind: GroupKind::Server,
+            kind: SourceEntryKind::Server,
             source,
         };
         let mut settings = ClockConfig {
@@ -102,7 +102,7 @@ impl ClientNode {
             settings.steps.startup_threshold = Seconds::new(f64::INFINITY);
         }
         let config = ClientConfig {
-            groups: (0..servers).map(group).collect(),
+            entries: (0..servers).map(group).collect(),
             clock: settings,
             sessions: Vec::new(),
             unproven_since: None,

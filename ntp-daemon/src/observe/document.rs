@@ -11,7 +11,7 @@ use ntp_config::{ClockMode as Requested, SourceEntry};
 use ntp_observe::{ClockFacts, ClockMode, DaemonFacts, Date, Document, SteeringObstacle};
 use ntp_os_clock::{Clock, ClockKind};
 use ntp_proto::client::Client;
-use ntp_proto::pool::GroupId;
+use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::time::{MonoTime, Now, NtpDuration, NtpTimestamp};
 use rustix::io::Errno;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// The name of a configured entry.
-    pub(crate) fn name_of(&self, group: GroupId) -> String {
+    pub(crate) fn name_of(&self, group: SourceEntryId) -> String {
         self.sources
             .get(group.place())
             .map(|entry| entry.kind.address().to_string())

@@ -9,7 +9,7 @@ use ntp_observe::{
     SourceReason,
 };
 use ntp_proto::client::Member;
-use ntp_proto::pool::Group;
+use ntp_proto::client::entry::SourceEntry;
 use ntp_proto::time::{MonoTime, Now};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const SLOW: Duration = Duration::from_secs(5);
 /// The keys of an entry and of its association, if it has one already; `None` for an entry without
 /// NTS.
 pub(super) fn of_source(
-    group: &Group,
+    group: &SourceEntry,
     member: Option<&Member>,
     facts: &Facts,
     now: Now,
@@ -68,7 +68,7 @@ pub(super) fn of_source(
 }
 
 /// Why an entry with NTS has no association.
-pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
+pub(super) fn why_missing(group: &SourceEntry, now: MonoTime) -> SourceReason {
     let silent = || silent_for(group, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
     failure(group, now)
         .or_else(silent)
@@ -76,7 +76,7 @@ pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
 }
 
 /// For how many seconds key establishment has gone without an answer, once it is worth a word.
-pub(super) fn silent_for(group: &Group, now: MonoTime) -> Option<f64> {
+pub(super) fn silent_for(group: &SourceEntry, now: MonoTime) -> Option<f64> {
     let waited = now.since(group.asking_since().filter(|_| group.is_nts())?);
     (waited >= SLOW).then_some(waited.as_secs_f64())
 }
@@ -103,7 +103,7 @@ pub(super) fn useless(member: &Member) -> Option<SourceReason> {
 }
 
 /// What is to be known beside that.
-pub(super) fn notes(group: &Group, member: &Member, now: MonoTime) -> Vec<SourceReason> {
+pub(super) fn notes(group: &SourceEntry, member: &Member, now: MonoTime) -> Vec<SourceReason> {
     let wanted = member
         .source()
         .session()
@@ -111,7 +111,7 @@ pub(super) fn notes(group: &Group, member: &Member, now: MonoTime) -> Vec<Source
     failure(group, now).filter(|_| wanted).into_iter().collect()
 }
 
-fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
+fn failure(group: &SourceEntry, now: MonoTime) -> Option<SourceReason> {
     let (failure, _) = group
         .establishment()
         .last_failure()
@@ -124,7 +124,7 @@ fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
     })
 }
 
-fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
+fn retry_in(group: &SourceEntry, now: MonoTime) -> Option<f64> {
     group.retry_at().map(|at| at.since(now).as_secs_f64())
 }
 

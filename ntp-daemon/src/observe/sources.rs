@@ -7,10 +7,10 @@ use crate::os_error;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
 use ntp_proto::association::{Association, Discard};
+use ntp_proto::client::entry::{SourceEntry, SourceEntryId};
 use ntp_proto::client::{AssociationState as State, Client, Member};
 use ntp_proto::clock::{Doubt, Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
-use ntp_proto::pool::{Group, GroupId};
 use ntp_proto::time::{Now, Seconds};
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 /// without an address.
 pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts> {
     let mut all = Vec::new();
-    for group in client.groups() {
+    for group in client.entries() {
         let members: Vec<&Member> = client
             .members()
-            .filter(|member| member.group() == group.id())
+            .filter(|member| member.entry() == group.id())
             .collect();
         let missing = members.len() < group.wanted();
         all.extend(
@@ -36,7 +36,7 @@ pub(super) fn facts(client: &Client, facts: &Facts, now: Now) -> Vec<SourceFacts
     all
 }
 
-fn mode_of(group: GroupId, facts: &Facts) -> String {
+fn mode_of(group: SourceEntryId, facts: &Facts) -> String {
     match facts.sources.get(group.place()).map(|entry| &entry.kind) {
         Some(SourceKind::Pool { .. }) => "pool",
         Some(SourceKind::Nts { .. }) => "nts",
@@ -45,7 +45,7 @@ fn mode_of(group: GroupId, facts: &Facts) -> String {
     .to_owned()
 }
 
-fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
+fn of_missing(group: &SourceEntry, facts: &Facts, now: Now) -> SourceFacts {
     let next_try = group.retry_at().map(|at| at.since(now.mono).as_secs_f64());
     let retry_in_s = group.failure().and(next_try);
     let reason = match group.failure() {
@@ -79,7 +79,7 @@ fn of_missing(group: &Group, facts: &Facts, now: Now) -> SourceFacts {
 
 fn of_member(
     client: &Client,
-    group: &Group,
+    group: &SourceEntry,
     member: &Member,
     facts: &Facts,
     now: Now,
@@ -105,9 +105,9 @@ fn of_member(
     let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
     SourceFacts {
         id: source.id().number().into(),
-        name: facts.name_of(member.group()),
+        name: facts.name_of(member.entry()),
         address: Some(source.address().to_string()),
-        mode: mode_of(member.group(), facts),
+        mode: mode_of(member.entry(), facts),
         state,
         reason,
         notes: notes(member)
@@ -161,7 +161,7 @@ fn of_member(
     }
 }
 
-fn refused_addresses(group: &Group) -> BTreeMap<String, String> {
+fn refused_addresses(group: &SourceEntry) -> BTreeMap<String, String> {
     let refused = group.refused_addresses().iter();
     refused
         .map(|refused| (refused.address.to_string(), refused.fault.word().to_owned()))

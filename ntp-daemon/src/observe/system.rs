@@ -5,12 +5,12 @@ use super::nts;
 use crate::rivals::Program;
 use ntp_observe::{DisciplineFacts, Leap, SourceCounts, SystemFacts, SystemReason};
 use ntp_os_clock::Clock;
+use ntp_proto::client::entry::SourceEntry;
 use ntp_proto::client::{AssociationState, Client};
 use ntp_proto::clock::{
     Authentication, ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
 };
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
-use ntp_proto::pool::Group;
 use ntp_proto::server::ServedState;
 use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
 use std::net::{IpAddr, Ipv4Addr};
@@ -171,7 +171,7 @@ fn known_reasons(
     let own_clock = SystemReason::LocalClock {
         stratum: process.config().local_stratum.to_bits(),
     };
-    if local && client.groups().is_empty() {
+    if local && client.entries().is_empty() {
         // Nothing is missing: this is what the configuration asks for.
         return vec![own_clock];
     }
@@ -206,7 +206,7 @@ fn known_reasons(
     // Without sources there is nothing to confirm the clock: it is right as it was set.
     if let Some(disturbance) = process
         .disturbance()
-        .filter(|_| !client.groups().is_empty())
+        .filter(|_| !client.entries().is_empty())
     {
         reasons.push(SystemReason::ClockDisturbed {
             by_s: disturbance.step.to_seconds(),
@@ -284,7 +284,7 @@ fn unwitnessed(source: u64, doubt: Doubt) -> SystemReason {
 
 /// The first attempt to get keys that has gone without an answer for some seconds.
 fn silent_key_establishment(client: &Client, facts: &Facts, now: Now) -> Option<SystemReason> {
-    client.groups().iter().find_map(|group| {
+    client.entries().iter().find_map(|group| {
         let waited_s = nts::silent_for(group, now.mono)?;
         Some(SystemReason::KeyEstablishmentSilent {
             ke_server: facts.name_of(group.id()),
@@ -311,7 +311,7 @@ fn selection_reason(
             Some(unwitnessed(source.number().into(), doubt))
         }
         Outcome::Waiting { usable, pending } => {
-            let wanted: usize = client.groups().iter().map(Group::wanted).sum();
+            let wanted: usize = client.entries().iter().map(SourceEntry::wanted).sum();
             // A source that may not decide alone waits for another one, even if there is none.
             let pending = pending.min(wanted.saturating_sub(usable));
             Some(if pending == 0 {
@@ -360,12 +360,12 @@ fn selection_reason(
 }
 
 fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> SystemReason {
-    let (members, groups) = (client.members().count(), client.groups());
+    let (members, groups) = (client.members().count(), client.entries());
     let silent = client
         .members()
         .all(|member| member.source().counters().received == 0);
     let hope = client.members().any(|member| member.source().is_pending())
-        || groups.iter().any(Group::is_pending);
+        || groups.iter().any(SourceEntry::is_pending);
     if groups.is_empty() {
         SystemReason::NoSourcesConfigured
     } else if hope && silent && members == 0 {
@@ -393,8 +393,8 @@ fn shortest_poll(client: &Client) -> PollInterval {
 /// What is not as it should be although the clock may be right.
 fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
     let mut warnings = Vec::new();
-    let wanted: usize = client.groups().iter().map(Group::wanted).sum();
-    let looking = client.groups().iter().any(Group::is_pending);
+    let wanted: usize = client.entries().iter().map(SourceEntry::wanted).sum();
+    let looking = client.entries().iter().any(SourceEntry::is_pending);
     let possible = if looking {
         wanted
     } else {
@@ -422,7 +422,7 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
 fn unauthenticated(client: &Client) -> Option<SystemReason> {
     let preferred = client.clock().config().authentication == Authentication::Prefer;
     let with_nts = client
-        .groups()
+        .entries()
         .iter()
         .filter(|group| group.is_nts())
         .count();

@@ -2,9 +2,9 @@
 
 use super::AssociationState;
 use crate::association::AssociationId;
+use crate::client::entry::{EstablishFailure, RefusedAddress, SourceEntryId};
 use crate::clock::ClockEvent;
 use crate::nts::AeadAlgorithm;
-use crate::pool::{EstablishFailure, GroupId, RefusedAddress};
 use std::net::SocketAddr;
 
 /// Why an association was given up for another address.
@@ -32,7 +32,7 @@ pub enum Event {
     /// Look up a host and report with `handle_resolved`.
     Resolve {
         /// Whose host.
-        group: GroupId,
+        entry: SourceEntryId,
         /// Its name.
         host: String,
         /// The port to put into the addresses.
@@ -41,28 +41,28 @@ pub enum Event {
     /// A host could not be looked up; told once until it works again.
     Unresolved {
         /// Whose host.
-        group: GroupId,
+        entry: SourceEntryId,
         /// What the resolver said.
         error: String,
     },
     /// A host could not be looked up, and the addresses that it had in an earlier run are used.
     LastKnownAddresses {
         /// The entry.
-        group: GroupId,
+        entry: SourceEntryId,
         /// Their number.
         addresses: usize,
     },
     /// A name leads to addresses that no server can have; reported again when they change.
     AddressesRefused {
         /// The entry.
-        group: GroupId,
+        entry: SourceEntryId,
         /// The addresses, which are not used.
         refused: Vec<RefusedAddress>,
     },
     /// Establish keys for NTS with a server (RFC 8915 §4) and report with `handle_established`.
     Establish {
         /// Whose server.
-        group: GroupId,
+        entry: SourceEntryId,
         /// Its name.
         host: String,
         /// Its TCP port.
@@ -75,7 +75,7 @@ pub enum Event {
     /// Keys were established, for the first time or after failures.
     Established {
         /// Whose.
-        group: GroupId,
+        entry: SourceEntryId,
         /// The algorithm.
         algorithm: AeadAlgorithm,
         /// How many cookies came with them.
@@ -84,16 +84,16 @@ pub enum Event {
     /// Keys could not be established; told once until it works again.
     NotEstablished {
         /// Whose.
-        group: GroupId,
+        entry: SourceEntryId,
         /// Why.
         failure: EstablishFailure,
     },
     /// An entry leads to nothing but the server of another entry; reported once until that changes.
     SameServer {
         /// The entry that is not used.
-        group: GroupId,
+        entry: SourceEntryId,
         /// The entry that has the server.
-        rival: GroupId,
+        rival: SourceEntryId,
     },
     /// Every source with NTS is refused, one at least because its certificate has expired, and no
     /// other source can be used, or others have moved our clock far ahead: the time is doubted, and
@@ -106,7 +106,7 @@ pub enum Event {
         /// The server's address.
         address: SocketAddr,
         /// The entry that it belongs to.
-        group: GroupId,
+        entry: SourceEntryId,
     },
     /// An association was given up.
     AssociationRemoved {

@@ -3,9 +3,9 @@
 
 use super::{Client, Event, Removal, membership};
 use crate::association::{AssociationId, Discard};
+use crate::client::entry::{EstablishFailure, SourceEntryId};
 use crate::clock::{Authentication, Doubt, FirstTime, Outcome};
 use crate::nts::{NtsGrant, NtsSession};
-use crate::pool::{EstablishFailure, GroupId};
 use crate::time::{MonoTime, Now, NtpTimestamp, Seconds};
 use std::net::SocketAddr;
 
@@ -17,18 +17,20 @@ impl Client {
     pub fn handle_established(
         &mut self,
         now: Now,
-        group: GroupId,
+        entry_id: SourceEntryId,
         outcome: Result<NtsGrant, EstablishFailure>,
     ) {
-        let Some(entry) = self.groups.get_mut(group.place()) else {
+        let Some(entry) = self.entries.get_mut(entry_id.place()) else {
             return;
         };
         match outcome {
             Err(failure) => {
                 let expired = failure.expired;
                 if entry.handle_not_established(now.mono, failure.clone(), &mut self.rng) {
-                    self.events
-                        .push_back(Event::NotEstablished { group, failure });
+                    self.events.push_back(Event::NotEstablished {
+                        entry: entry_id,
+                        failure,
+                    });
                 }
                 if expired {
                     self.doubt_the_time(now.mono);
@@ -39,12 +41,12 @@ impl Client {
                     let (algorithm, cookies) =
                         (granted.keys.primary.algorithm(), granted.cookies.len());
                     self.events.push_back(Event::Established {
-                        group,
+                        entry: entry_id,
                         algorithm,
                         cookies,
                     });
                 }
-                self.hand_out(now.mono, group, granted);
+                self.hand_out(now.mono, entry_id, granted);
             }
         }
         self.maintain(now.mono);
@@ -52,16 +54,21 @@ impl Client {
     }
 
     /// Gives keys to the association that wants them, or keeps them for a new one.
-    pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, mut granted: NtsGrant) {
+    pub(super) fn hand_out(
+        &mut self,
+        now: MonoTime,
+        entry_id: SourceEntryId,
+        mut granted: NtsGrant,
+    ) {
         let known: Vec<SocketAddr> = granted
             .addresses
             .iter()
-            .map(crate::pool::canonical)
+            .map(crate::client::entry::canonical)
             .collect();
         let member = self
             .members
             .values_mut()
-            .find(|member| member.group == group);
+            .find(|member| member.entry == entry_id);
         if let Some(member) = member {
             let address = member.source.address();
             let elsewhere = known.iter().any(|other| *other != address);
@@ -75,9 +82,9 @@ impl Client {
             // Of several addresses, the one that was of no use is tried last.
             granted
                 .addresses
-                .sort_by_key(|other| crate::pool::canonical(other) == address);
+                .sort_by_key(|other| crate::client::entry::canonical(other) == address);
         }
-        if let Some(entry) = self.groups.get_mut(group.place()) {
+        if let Some(entry) = self.entries.get_mut(entry_id.place()) {
             entry.put(granted, now);
         }
     }
@@ -89,9 +96,9 @@ impl Client {
                 .source
                 .session()
                 .is_some_and(|session| session.wants_keys(now))
-                && let Some(group) = self.groups.get_mut(member.group.place())
+                && let Some(entry) = self.entries.get_mut(member.entry.place())
             {
-                group.want_addresses(now, &mut self.rng);
+                entry.want_addresses(now, &mut self.rng);
             }
         }
     }
@@ -99,13 +106,13 @@ impl Client {
     /// The keys and cookies of each entry as they are now, to be kept over a restart. Whoever keeps
     /// them must not hand them out twice: a cookie is used once.
     #[must_use]
-    pub fn sessions(&self, now: MonoTime) -> Vec<(GroupId, NtsGrant)> {
+    pub fn sessions(&self, now: MonoTime) -> Vec<(SourceEntryId, NtsGrant)> {
         let of = |member: &super::Member| {
             let session = member
                 .source
                 .session()
                 .filter(|session| !session.wants_keys(now) && !session.is_provisional());
-            session.map(|session| (member.group, session.granted(member.source.address(), now)))
+            session.map(|session| (member.entry, session.granted(member.source.address(), now)))
         };
         self.members.values().filter_map(of).collect()
     }
@@ -129,7 +136,7 @@ impl Client {
             let pending = member.source.is_pending() && !membership::is_useless(&member.source);
             counts && (member.source.is_usable() || pending)
         };
-        let mut entries = self.groups.iter().filter(|group| group.is_nts());
+        let mut entries = self.entries.iter().filter(|entry| entry.is_nts());
         let in_doubt_already = self
             .certificates_since()
             .is_some_and(|since| since <= certain);
@@ -143,8 +150,8 @@ impl Client {
         self.unproven_since = Some(certain);
         (self.confirmed, self.doubted) = (false, true);
         self.events.push_back(Event::TimeDoubted);
-        for group in self.groups.iter_mut().filter(|group| group.is_nts()) {
-            group.hurry(now);
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_nts()) {
+            entry.hurry(now);
         }
     }
 
@@ -225,8 +232,8 @@ impl Client {
         for id in out {
             self.remove(id, Removal::Certificate, now.mono);
         }
-        for group in self.groups.iter_mut().filter(|group| group.is_nts()) {
-            group.hurry(now.mono);
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_nts()) {
+            entry.hurry(now.mono);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Which addresses are asked: filling groups, replacing useless members, reviving demobilised ones.
+//! Which addresses are asked: filling entries, replacing useless members, reviving demobilised ones.
 
 use super::{Client, Event, Member, Removal};
 use crate::association::{Association, AssociationConfig, AssociationId};
+use crate::client::entry::{SourceEntry, SourceEntryId};
 use crate::clock::Standing;
 use crate::nts::NtsSession;
-use crate::pool::{Group, GroupId};
 use crate::time::MonoTime;
 use rand::RngExt;
 use std::net::SocketAddr;
@@ -29,16 +29,16 @@ impl Client {
     pub fn handle_resolved(
         &mut self,
         now: crate::time::Now,
-        group: GroupId,
+        entry_id: SourceEntryId,
         found: Result<&[SocketAddr], String>,
     ) {
         let in_use: Vec<SocketAddr> = self
-            .taken(group)
+            .taken(entry_id)
             .into_iter()
             .map(|(address, _)| address)
             .collect();
-        let own = self.addresses_of(group);
-        let Some(entry) = self.groups.get_mut(group.place()) else {
+        let own = self.addresses_of(entry_id);
+        let Some(entry) = self.entries.get_mut(entry_id.place()) else {
             return;
         };
         let found = found.and_then(|found| {
@@ -51,25 +51,30 @@ impl Client {
         match found {
             Err(error) => {
                 if entry.handle_failure(now.mono, error.clone(), &mut self.rng) {
-                    self.events.push_back(Event::Unresolved { group, error });
+                    self.events.push_back(Event::Unresolved {
+                        entry: entry_id,
+                        error,
+                    });
                 }
-                self.use_remembered(group);
+                self.use_remembered(entry_id);
             }
             Ok(found) => {
                 let news = entry.handle_addresses(now.mono, found, &in_use);
                 let refused = entry.refused_addresses().to_vec();
                 if news && !refused.is_empty() {
-                    self.events
-                        .push_back(Event::AddressesRefused { group, refused });
+                    self.events.push_back(Event::AddressesRefused {
+                        entry: entry_id,
+                        refused,
+                    });
                 }
                 if self
-                    .groups
-                    .get(group.place())
+                    .entries
+                    .get(entry_id.place())
                     .is_some_and(|entry| !entry.is_pool())
                 {
-                    self.move_server(now.mono, group, found, &own);
+                    self.move_server(now.mono, entry_id, found, &own);
                 }
-                self.move_on(now.mono, group, &in_use);
+                self.move_on(now.mono, entry_id, &in_use);
             }
         }
         self.maintain(now.mono);
@@ -81,23 +86,23 @@ impl Client {
     fn move_server(
         &mut self,
         now: MonoTime,
-        group: GroupId,
+        entry_id: SourceEntryId,
         found: &[SocketAddr],
         own: &[SocketAddr],
     ) {
         let useless = self
-            .members_of(group)
+            .members_of(entry_id)
             .find(|member| is_useless(&member.source))
             .map(|member| member.source.id());
         let gone = own.iter().any(|address| {
             !found
                 .iter()
-                .map(crate::pool::canonical)
+                .map(crate::client::entry::canonical)
                 .any(|other| other == *address)
         });
         let elsewhere = self
-            .groups
-            .get(group.place())
+            .entries
+            .get(entry_id.place())
             .is_some_and(|entry| entry.has_candidate(own));
         if let Some(id) = useless.filter(|_| elsewhere || gone) {
             self.remove(id, Removal::Moved, now);
@@ -106,12 +111,12 @@ impl Client {
 
     /// One member whose address is gone from the name for good, although it still answers, gives
     /// way to an address that the name has.
-    fn move_on(&mut self, now: MonoTime, group: GroupId, in_use: &[SocketAddr]) {
-        let Some(entry) = self.groups.get(group.place()) else {
+    fn move_on(&mut self, now: MonoTime, entry_id: SourceEntryId, in_use: &[SocketAddr]) {
+        let Some(entry) = self.entries.get(entry_id.place()) else {
             return;
         };
         let gone = self
-            .members_of(group)
+            .members_of(entry_id)
             .find(|member| entry.is_gone(member.source.address()));
         if let Some(id) = gone
             .map(|member| member.source.id())
@@ -121,22 +126,24 @@ impl Client {
         }
     }
 
-    /// Brings every group up to strength and asks for look-ups where that needs more addresses.
+    /// Brings every entry up to strength and asks for look-ups where that needs more addresses.
     pub(super) fn maintain(&mut self, now: MonoTime) {
         self.avoid_what_is_closed(now);
         self.replace_useless(now);
         self.revive(now);
         self.want_keys(now);
-        for place in 0..self.groups.len() {
-            let id = GroupId::new(place);
-            while self.members_of(id).count() < self.groups.get(place).map_or(0, Group::wanted) {
+        for place in 0..self.entries.len() {
+            let id = SourceEntryId::new(place);
+            while self.members_of(id).count()
+                < self.entries.get(place).map_or(0, SourceEntry::wanted)
+            {
                 let (members, taken) = (self.addresses_of(id), self.taken(id));
                 let in_use: Vec<SocketAddr> = taken.iter().map(|(address, _)| *address).collect();
-                let Some(group) = self.groups.get_mut(place) else {
+                let Some(entry) = self.entries.get_mut(place) else {
                     break;
                 };
-                let address = if group.can_add() {
-                    group.take_candidate(&members, &in_use)
+                let address = if entry.can_add() {
+                    entry.take_candidate(&members, &in_use)
                 } else {
                     None
                 };
@@ -144,25 +151,25 @@ impl Client {
                     self.look_further(id, &taken, now);
                     break;
                 };
-                group.set_rival(None);
+                entry.set_rival(None);
                 self.add(id, address, now);
             }
         }
         let since = self.certificates_since();
-        for group in &mut self.groups {
-            if group.poll_resolve(now) {
+        for entry in &mut self.entries {
+            if entry.poll_resolve(now) {
                 let (id, host, port) =
-                    (group.id(), group.config().host.clone(), group.config().port);
-                self.events.push_back(if group.is_nts() {
+                    (entry.id(), entry.config().host.clone(), entry.config().port);
+                self.events.push_back(if entry.is_nts() {
                     Event::Establish {
-                        group: id,
+                        entry: id,
                         host,
                         port,
                         since,
                     }
                 } else {
                     Event::Resolve {
-                        group: id,
+                        entry: id,
                         host,
                         port,
                     }
@@ -171,10 +178,10 @@ impl Client {
         }
     }
 
-    fn add(&mut self, group: GroupId, address: SocketAddr, now: MonoTime) {
+    fn add(&mut self, entry_id: SourceEntryId, address: SocketAddr, now: MonoTime) {
         let Some(config) = self
-            .groups
-            .get(group.place())
+            .entries
+            .get(entry_id.place())
             .map(|entry| entry.config().source)
         else {
             return;
@@ -183,18 +190,18 @@ impl Client {
         self.next_id += 1;
         // Whoever takes the place of one that was of no use is asked without haste.
         let in_vain = self
-            .groups
-            .get(group.place())
-            .is_some_and(Group::is_struggling);
+            .entries
+            .get(entry_id.place())
+            .is_some_and(SourceEntry::is_struggling);
         let config = if in_vain {
             AssociationConfig { burst: 1, ..config }
         } else {
             config
         };
         let granted = self
-            .groups
-            .get_mut(group.place())
-            .and_then(Group::take_granted);
+            .entries
+            .get_mut(entry_id.place())
+            .and_then(SourceEntry::take_granted);
         let source = Association::new(id, address, config, now);
         let source = match granted {
             Some(granted) => source.with_session(NtsSession::new(granted, now)),
@@ -203,7 +210,7 @@ impl Client {
         let hopeless_at = u32::MAX;
         let member = Member {
             source,
-            group,
+            entry: entry_id,
             lies: 0,
             hopeless_at,
             denials: 0,
@@ -212,15 +219,23 @@ impl Client {
             brewing: None,
         };
         self.members.insert(id, member);
-        self.events
-            .push_back(Event::AssociationAdded { id, address, group });
+        self.events.push_back(Event::AssociationAdded {
+            id,
+            address,
+            entry: entry_id,
+        });
     }
 
     /// An entry has no address that it may use. Where another entry has its only server, there is
     /// nothing to be looked for, and keys are no longer wanted.
-    fn look_further(&mut self, id: GroupId, taken: &[(SocketAddr, GroupId)], now: MonoTime) {
+    fn look_further(
+        &mut self,
+        id: SourceEntryId,
+        taken: &[(SocketAddr, SourceEntryId)],
+        now: MonoTime,
+    ) {
         let alone = self.members_of(id).next().is_none();
-        let Some(group) = self.groups.get_mut(id.place()) else {
+        let Some(entry) = self.entries.get_mut(id.place()) else {
             return;
         };
         let same = |address: &SocketAddr| {
@@ -230,37 +245,40 @@ impl Client {
                     .find(|(other, owner)| *other == wanted && *owner != id)
             };
             by(*address)
-                .or_else(|| by(group.sibling(*address)?))
+                .or_else(|| by(entry.sibling(*address)?))
                 .map(|(_, owner)| *owner)
         };
-        let owners: Vec<Option<GroupId>> = group.known().iter().map(same).collect();
+        let owners: Vec<Option<SourceEntryId>> = entry.known().iter().map(same).collect();
         let rival = owners
             .first()
             .copied()
             .flatten()
             .filter(|_| alone && owners.iter().all(Option::is_some));
-        if group.set_rival(rival)
+        if entry.set_rival(rival)
             && let Some(rival) = rival
         {
             self.events
-                .push_back(Event::SameServer { group: id, rival });
+                .push_back(Event::SameServer { entry: id, rival });
         }
-        if rival.is_some() && group.is_nts() {
-            group.want_addresses_later(now);
+        if rival.is_some() && entry.is_nts() {
+            entry.want_addresses_later(now);
         } else {
-            group.want_addresses(now, &mut self.rng);
+            entry.want_addresses(now, &mut self.rng);
         }
     }
 
     /// The addresses that an entry may not use, and the entries that have them. Authenticated time
     /// goes first: an entry with NTS gives way to entries with NTS only, and one without NTS to all
     /// that have answered or may still do so.
-    fn taken(&self, group: GroupId) -> Vec<(SocketAddr, GroupId)> {
-        let is_nts = self.groups.get(group.place()).is_some_and(Group::is_nts);
+    fn taken(&self, entry_id: SourceEntryId) -> Vec<(SocketAddr, SourceEntryId)> {
+        let is_nts = self
+            .entries
+            .get(entry_id.place())
+            .is_some_and(SourceEntry::is_nts);
         let mut taken = Vec::new();
         for member in self.members.values() {
             let sealed = member.source.session().is_some();
-            let heeded = member.group == group
+            let heeded = member.entry == entry_id
                 || if is_nts {
                     sealed
                 } else {
@@ -269,14 +287,14 @@ impl Client {
             if heeded {
                 let address = member.source.address();
                 let sibling = self
-                    .groups
-                    .get(member.group.place())
+                    .entries
+                    .get(member.entry.place())
                     .and_then(|entry| entry.sibling(address));
                 taken.extend(
                     [Some(address), sibling]
                         .into_iter()
                         .flatten()
-                        .map(|address| (address, member.group)),
+                        .map(|address| (address, member.entry)),
                 );
             }
         }
@@ -295,20 +313,20 @@ impl Client {
         };
         let address = member.source.address();
         let sibling = self
-            .groups
-            .get(member.group.place())
+            .entries
+            .get(member.entry.place())
             .and_then(|entry| entry.sibling(address));
         let same_host = |other: SocketAddr| other == address || Some(other) == sibling;
-        let displaced: Vec<(AssociationId, GroupId, SocketAddr)> = self
+        let displaced: Vec<(AssociationId, SourceEntryId, SocketAddr)> = self
             .members
             .values()
             .filter(|other| other.source.session().is_none() && same_host(other.source.address()))
-            .map(|other| (other.source.id(), other.group, other.source.address()))
+            .map(|other| (other.source.id(), other.entry, other.source.address()))
             .collect();
-        for (plain, group, at) in displaced {
+        for (plain, entry_id, at) in displaced {
             self.remove(plain, Removal::Authenticated, now);
-            if let Some(group) = self.groups.get_mut(group.place()) {
-                group.give_back(at);
+            if let Some(entry) = self.entries.get_mut(entry_id.place()) {
+                entry.give_back(at);
             }
         }
     }
@@ -319,17 +337,17 @@ impl Client {
         };
         let address = member.source.address();
         self.clock.forget(id);
-        if let Some(group) = self.groups.get_mut(member.group.place()) {
+        if let Some(entry) = self.entries.get_mut(member.entry.place()) {
             if reason == Removal::NoRoute {
                 // A missing route says nothing about the server.
-                group.put_aside(address);
+                entry.put_aside(address);
             } else {
                 // The administrator chose the name of a configured server, so all its addresses
                 // stay welcome.
-                if group.is_pool() {
-                    group.shun(address.ip(), now);
+                if entry.is_pool() {
+                    entry.shun(address.ip(), now);
                 }
-                group.handle_vain();
+                entry.handle_vain();
             }
         }
         self.events.push_back(Event::AssociationRemoved {
@@ -348,9 +366,9 @@ impl Client {
             let Some(reason) = reason_to_replace(member) else {
                 continue;
             };
-            let open = |group: &Group| self.has_open_candidate(group, &in_use, now);
-            let elsewhere = self.groups.get(member.group.place()).is_some_and(open);
-            let Some(group) = self.groups.get_mut(member.group.place()) else {
+            let open = |entry: &SourceEntry| self.has_open_candidate(entry, &in_use, now);
+            let elsewhere = self.entries.get(member.entry.place()).is_some_and(open);
+            let Some(entry) = self.entries.get_mut(member.entry.place()) else {
                 continue;
             };
             if reason == Removal::NoRoute {
@@ -361,17 +379,17 @@ impl Client {
             }
             // Keys that work do not become better by others; where nobody answers, the server may
             // have moved.
-            let established = group.is_nts() && member.source.unanswered() == 0;
+            let established = entry.is_nts() && member.source.unanswered() == 0;
             if established {
                 continue;
             }
-            if group.is_pool() && group.has_candidate(&in_use) {
+            if entry.is_pool() && entry.has_candidate(&in_use) {
                 out.push((*id, reason));
-            } else if group.is_pool() || reason == Removal::Useless {
-                group.want_addresses(now, &mut self.rng);
+            } else if entry.is_pool() || reason == Removal::Useless {
+                entry.want_addresses(now, &mut self.rng);
             }
         }
-        // One at a time and group, so that each is weighed against the candidates that are left.
+        // One at a time and entry, so that each is weighed against the candidates that are left.
         if let Some((id, reason)) = out.first() {
             self.remove(*id, *reason, now);
         }
@@ -393,8 +411,8 @@ impl Client {
                 }
                 Some(at) if now >= at => {
                     member.revive_at = None;
-                    if let Some(group) = self.groups.get(member.group.place()) {
-                        member.source.revive(group.config().source, now);
+                    if let Some(entry) = self.entries.get(member.entry.place()) {
+                        member.source.revive(entry.config().source, now);
                     }
                 }
                 Some(_) => {}
@@ -420,14 +438,14 @@ impl Client {
         self.maintain(now);
     }
 
-    pub(super) fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Member> {
+    pub(super) fn members_of(&self, entry_id: SourceEntryId) -> impl Iterator<Item = &Member> {
         self.members
             .values()
-            .filter(move |member| member.group == group)
+            .filter(move |member| member.entry == entry_id)
     }
 
-    fn addresses_of(&self, group: GroupId) -> Vec<SocketAddr> {
-        self.members_of(group)
+    fn addresses_of(&self, entry_id: SourceEntryId) -> Vec<SocketAddr> {
+        self.members_of(entry_id)
             .map(|member| member.source.address())
             .collect()
     }

@@ -7,6 +7,7 @@
 //! and call [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a
 //! clock, sends, or blocks.
 
+pub mod entry;
 mod event;
 mod keys;
 mod membership;
@@ -26,13 +27,13 @@ use crate::association::{
     Accepted, Association, AssociationId, Context, Datagram, Discard, Ourselves, OwnServers,
     Transmit, TransmitToken,
 };
+use crate::client::entry::{SourceEntry, SourceEntryConfig, SourceEntryId};
 use crate::clock::{
     Candidate, ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, Filtered,
     InitialClock, LeapTable, Stamp,
 };
 use crate::nts::NtsGrant;
 use crate::packet::ReferenceId;
-use crate::pool::{Group, GroupConfig, GroupId};
 use crate::server::ServedState;
 use crate::time::{MonoTime, Now, Seconds};
 use rand::SeedableRng;
@@ -48,11 +49,11 @@ const PATIENCE_AT_FIRST: u32 = 2;
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// The entries of `[[source]]`.
-    pub groups: Vec<GroupConfig>,
+    pub entries: Vec<SourceEntryConfig>,
     /// How the clock is disciplined.
     pub clock: ClockConfig,
     /// Keys and cookies of NTS from an earlier run (see [`Client::sessions`]).
-    pub sessions: Vec<(GroupId, NtsGrant)>,
+    pub sessions: Vec<(SourceEntryId, NtsGrant)>,
     /// If the clock has never been right as far as is known, a time in Unix seconds that has passed
     /// for sure.
     pub unproven_since: Option<i64>,
@@ -68,7 +69,7 @@ pub struct ClientConfig {
 #[derive(Debug)]
 pub struct Member {
     source: Association,
-    group: GroupId,
+    entry: SourceEntryId,
     /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
     lies: u32,
     /// It counts as pending until this many polls were useless.
@@ -90,8 +91,8 @@ impl Member {
 
     /// The entry that it belongs to.
     #[must_use]
-    pub fn group(&self) -> GroupId {
-        self.group
+    pub fn entry(&self) -> SourceEntryId {
+        self.entry
     }
 
     /// When a demobilised association will be tried again.
@@ -105,7 +106,7 @@ impl Member {
 #[derive(Debug)]
 pub struct Client {
     clock: ClockProcess,
-    groups: Vec<Group>,
+    entries: Vec<SourceEntry>,
     members: BTreeMap<AssociationId, Member>,
     next_id: u32,
     rng: ChaCha12Rng,
@@ -132,14 +133,14 @@ impl Client {
     /// from it.
     #[must_use]
     pub fn new(config: ClientConfig, initial: &InitialClock, seed: [u8; 32], now: Now) -> Self {
-        let groups = config
-            .groups
+        let entries = config
+            .entries
             .into_iter()
             .enumerate()
-            .map(|(place, group)| Group::new(GroupId::new(place), group));
+            .map(|(place, entry)| SourceEntry::new(SourceEntryId::new(place), entry));
         let mut client = Self {
             clock: ClockProcess::new(config.clock, initial, now),
-            groups: groups.collect(),
+            entries: entries.collect(),
             members: BTreeMap::new(),
             next_id: 1,
             rng: ChaCha12Rng::from_seed(seed),
@@ -154,8 +155,8 @@ impl Client {
             network: Network::default(),
             doubted: false,
         };
-        for (group, granted) in config.sessions {
-            client.hand_out(now.mono, group, granted);
+        for (entry, granted) in config.sessions {
+            client.hand_out(now.mono, entry, granted);
         }
         client.maintain(now.mono);
         client
@@ -329,14 +330,14 @@ impl Client {
             .values()
             .filter_map(|member| member.source.poll_timeout());
         let revivals = self.members.values().filter_map(Member::revive_at);
-        let groups = self.groups.iter().filter_map(Group::poll_timeout);
+        let entries = self.entries.iter().filter_map(SourceEntry::poll_timeout);
         let quorum = self.quorum_ends().filter(|end| now.mono < *end);
         let own = [self.clock.poll_timeout(now), self.network.timeout()]
             .into_iter()
             .flatten();
         sources
             .chain(revivals)
-            .chain(groups)
+            .chain(entries)
             .chain(own)
             .chain(quorum)
             .min()
@@ -346,9 +347,9 @@ impl Client {
     /// whoever was asked in vain before is asked again at once, so that the first to answer does
     /// not decide alone.
     fn welcome(&mut self, now: MonoTime, id: AssociationId) {
-        let group = self.members.get(&id).map(|member| member.group);
-        if let Some(group) = group.and_then(|group| self.groups.get_mut(group.place())) {
-            group.handle_success();
+        let entry = self.members.get(&id).map(|member| member.entry);
+        if let Some(entry) = entry.and_then(|entry| self.entries.get_mut(entry.place())) {
+            entry.handle_success();
         }
         if self.first_measured.is_some() {
             return;
@@ -367,8 +368,8 @@ impl Client {
                 member.source.hurry(now);
             }
         }
-        for group in &mut self.groups {
-            group.hurry(now);
+        for entry in &mut self.entries {
+            entry.hurry(now);
         }
         self.maintain(now);
     }
@@ -468,8 +469,8 @@ impl Client {
 
     /// The configured entries.
     #[must_use]
-    pub fn groups(&self) -> &[Group] {
-        &self.groups
+    pub fn entries(&self) -> &[SourceEntry] {
+        &self.entries
     }
 
     /// The associations.

@@ -3,7 +3,7 @@
 
 use super::{Client, Event};
 use crate::association::{AssociationId, OwnServers};
-use crate::pool::{Group, GroupId};
+use crate::client::entry::{SourceEntry, SourceEntryId};
 use crate::time::{MonoTime, Now};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -109,8 +109,8 @@ impl Client {
 
     /// Takes in addresses that the name of an entry had in an earlier run. They are used only if it
     /// cannot be looked up now.
-    pub fn remember(&mut self, group: GroupId, addresses: &[SocketAddr]) {
-        if let Some(entry) = self.groups.get_mut(group.place()) {
+    pub fn remember(&mut self, entry_id: SourceEntryId, addresses: &[SocketAddr]) {
+        if let Some(entry) = self.entries.get_mut(entry_id.place()) {
             entry.remember(addresses);
         }
     }
@@ -118,32 +118,34 @@ impl Client {
     pub(super) fn handle_network_timeout(&mut self, now: MonoTime) {
         if self.network.change_due.take_if(|due| now >= *due).is_some() {
             self.network = self.network.after_change(now);
-            for group in &mut self.groups {
-                group.handle_network_change(now);
+            for entry in &mut self.entries {
+                entry.handle_network_change(now);
             }
             for member in self.members.values_mut() {
                 member.source.handle_network_change(now);
             }
         }
-        for place in 0..self.groups.len() {
+        for place in 0..self.entries.len() {
             if self
-                .groups
+                .entries
                 .get(place)
-                .is_some_and(|group| group.is_resolver_slow(now))
+                .is_some_and(|entry| entry.is_resolver_slow(now))
             {
-                self.use_remembered(GroupId::new(place));
+                self.use_remembered(SourceEntryId::new(place));
             }
         }
     }
 
     /// For want of an answer of the resolver, addresses from an earlier run are used.
-    pub(super) fn use_remembered(&mut self, group: GroupId) {
-        let alone = self.members_of(group).next().is_none();
-        if let Some(entry) = self.groups.get_mut(group.place()).filter(|_| alone) {
+    pub(super) fn use_remembered(&mut self, entry_id: SourceEntryId) {
+        let alone = self.members_of(entry_id).next().is_none();
+        if let Some(entry) = self.entries.get_mut(entry_id.place()).filter(|_| alone) {
             let addresses = entry.recall();
             if addresses > 0 {
-                self.events
-                    .push_back(Event::LastKnownAddresses { group, addresses });
+                self.events.push_back(Event::LastKnownAddresses {
+                    entry: entry_id,
+                    addresses,
+                });
             }
         }
     }
@@ -163,22 +165,22 @@ impl Client {
     /// Sets candidates aside that cannot be reached while others can.
     pub(super) fn avoid_what_is_closed(&mut self, now: MonoTime) {
         let avoided = self.network.avoided(now);
-        for place in 0..self.groups.len() {
-            let has_members = self.members_of(GroupId::new(place)).next().is_some();
-            if let Some(group) = self.groups.get_mut(place) {
-                group.set_aside(avoided, has_members);
+        for place in 0..self.entries.len() {
+            let has_members = self.members_of(SourceEntryId::new(place)).next().is_some();
+            if let Some(entry) = self.entries.get_mut(place) {
+                entry.set_aside(avoided, has_members);
             }
         }
     }
 
-    /// True if a group has an address that is not used, of a family that has a way out.
+    /// True if an entry has an address that is not used, of a family that has a way out.
     pub(super) fn has_open_candidate(
         &self,
-        group: &Group,
+        entry: &SourceEntry,
         in_use: &[SocketAddr],
         now: MonoTime,
     ) -> bool {
-        group.has_fit_candidate(in_use, |candidate| {
+        entry.has_fit_candidate(in_use, |candidate| {
             !self.network.is_closed(candidate.is_ipv6(), now)
         })
     }

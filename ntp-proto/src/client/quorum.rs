@@ -1,8 +1,8 @@
 //! The sources that the first decision waits for.
 
 use super::{Client, Member};
+use crate::client::entry::SourceEntry;
 use crate::clock::Awaited;
-use crate::pool::Group;
 use crate::time::MonoTime;
 use std::time::Duration;
 
@@ -37,12 +37,12 @@ impl Client {
                 ..Awaited::default()
             };
         }
-        let missing = |group: &Group| {
-            let looking = group.is_looking() && group.rival().is_none();
+        let missing = |entry: &SourceEntry| {
+            let looking = entry.is_looking() && entry.rival().is_none();
             if looking {
-                group
+                entry
                     .wanted()
-                    .saturating_sub(self.members_of(group.id()).count())
+                    .saturating_sub(self.members_of(entry.id()).count())
             } else {
                 0
             }
@@ -52,17 +52,17 @@ impl Client {
                 member.source.is_pending() && member.source.useless_polls() < member.hopeless_at,
             )
         };
-        let of = |group: &Group| {
-            missing(group) + self.members_of(group.id()).map(patient).sum::<usize>()
+        let of = |entry: &SourceEntry| {
+            missing(entry) + self.members_of(entry.id()).map(patient).sum::<usize>()
         };
         let authenticated = self
-            .groups
+            .entries
             .iter()
-            .filter(|group| group.is_nts())
+            .filter(|entry| entry.is_nts())
             .map(of)
             .sum();
         Awaited {
-            sources: self.groups.iter().map(of).sum(),
+            sources: self.entries.iter().map(of).sum(),
             authenticated,
             silent,
         }

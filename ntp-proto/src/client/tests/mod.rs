@@ -12,12 +12,12 @@ mod truth;
 
 use super::*;
 use crate::association::AssociationConfig;
+use crate::client::entry::SourceEntryKind;
 use crate::clock::{
     Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome,
     StampOrigin, Standing, StepLimits,
 };
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
-use crate::pool::GroupKind;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -84,18 +84,18 @@ fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 123))
 }
 
-fn server(host: &str) -> GroupConfig {
-    GroupConfig {
+fn server(host: &str) -> SourceEntryConfig {
+    SourceEntryConfig {
         host: host.into(),
         port: 123,
-        kind: GroupKind::Server,
+        kind: SourceEntryKind::Server,
         source: AssociationConfig::default(),
     }
 }
 
-fn pool(count: usize) -> GroupConfig {
-    GroupConfig {
-        kind: GroupKind::Pool {
+fn pool(count: usize) -> SourceEntryConfig {
+    SourceEntryConfig {
+        kind: SourceEntryKind::Pool {
             count,
             ignore: Vec::new(),
         },
@@ -103,9 +103,9 @@ fn pool(count: usize) -> GroupConfig {
     }
 }
 
-fn config(groups: Vec<GroupConfig>, clock: ClockConfig) -> ClientConfig {
+fn config(entries: Vec<SourceEntryConfig>, clock: ClockConfig) -> ClientConfig {
     ClientConfig {
-        groups,
+        entries,
         clock,
         sessions: Vec::new(),
         unproven_since: None,
@@ -137,12 +137,12 @@ fn initial() -> InitialClock {
 
 impl World {
     /// A clock that is `offset` seconds behind and loses `drift` seconds per second.
-    fn new(groups: Vec<GroupConfig>, offset: f64, drift: f64) -> Self {
-        Self::with(groups, ClockConfig::default(), &initial(), (offset, drift))
+    fn new(entries: Vec<SourceEntryConfig>, offset: f64, drift: f64) -> Self {
+        Self::with(entries, ClockConfig::default(), &initial(), (offset, drift))
     }
 
     fn with(
-        groups: Vec<GroupConfig>,
+        entries: Vec<SourceEntryConfig>,
         clock: ClockConfig,
         initial: &InitialClock,
         (offset, drift): (f64, f64),
@@ -153,7 +153,7 @@ impl World {
             local,
         };
         Self {
-            client: Client::new(config(groups, clock), initial, [7; 32], now),
+            client: Client::new(config(entries, clock), initial, [7; 32], now),
             mono: MonoTime::ZERO,
             local,
             rate: 0.0,
@@ -389,7 +389,7 @@ impl World {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            if let Event::Resolve { group, host, .. } = &event
+            if let Event::Resolve { entry, host, .. } = &event
                 && !self.resolver_hangs
             {
                 let found = self
@@ -403,12 +403,12 @@ impl World {
                         mono: self.mono,
                         local: self.local,
                     },
-                    *group,
+                    *entry,
                     found,
                 );
             }
             if let Event::Establish {
-                group, host, since, ..
+                entry, host, since, ..
             } = &event
             {
                 let granted = self
@@ -419,7 +419,7 @@ impl World {
                         mono: self.mono,
                         local: self.local,
                     },
-                    *group,
+                    *entry,
                     granted,
                 );
             }

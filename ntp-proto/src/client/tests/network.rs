@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::association::OwnServers;
-use crate::pool::AddressFault;
+use crate::client::entry::AddressFault;
 use crate::time::{PollInterval, PollLimits};
 
 const DAY: f64 = 86_400.0;
@@ -14,8 +14,8 @@ fn address6(last: u16) -> SocketAddr {
 }
 
 /// A world whose name `pool.example` has these addresses, which all answer alike.
-fn named(group: GroupConfig, addresses: &[SocketAddr]) -> World {
-    let mut world = World::new(vec![group], 0.0, 0.0);
+fn named(entry: SourceEntryConfig, addresses: &[SocketAddr]) -> World {
+    let mut world = World::new(vec![entry], 0.0, 0.0);
     world.servers = addresses
         .iter()
         .map(|address| (*address, Server::Honest))
@@ -27,16 +27,16 @@ fn named(group: GroupConfig, addresses: &[SocketAddr]) -> World {
 }
 
 /// The same with sources that are asked every 68 min, so that days pass quickly.
-fn calm(group: GroupConfig) -> GroupConfig {
+fn calm(entry: SourceEntryConfig) -> SourceEntryConfig {
     let poll = PollInterval::clamped(12);
     let poll_limits = PollLimits::new(poll, poll).unwrap();
-    GroupConfig {
+    SourceEntryConfig {
         source: AssociationConfig {
             poll_limits,
             initial_poll: poll,
-            ..group.source
+            ..entry.source
         },
-        ..group
+        ..entry
     }
 }
 
@@ -154,8 +154,8 @@ fn a_name_that_works_is_looked_up_once_a_day() {
 
 #[test]
 fn a_server_whose_name_leads_elsewhere_for_good_is_left_although_it_answers() {
-    for group in [server("pool.example"), pool(1)] {
-        let mut world = named(calm(group), &[address(1)]);
+    for entry in [server("pool.example"), pool(1)] {
+        let mut world = named(calm(entry), &[address(1)]);
         world.run(DAY);
         world.servers.insert(address(2), Server::Honest);
         world.names.insert("pool.example".into(), vec![address(2)]);
@@ -274,11 +274,11 @@ fn the_last_known_addresses_help_when_dns_is_dead() {
         world.resolver_hangs = hangs;
         world
             .client
-            .remember(GroupId::new(0), &[address(1), address(2)]);
+            .remember(SourceEntryId::new(0), &[address(1), address(2)]);
         world.run(5.0);
         assert!(world.synchronized(), "resolver hangs: {hangs}");
         assert!(world.events.contains(&Event::LastKnownAddresses {
-            group: GroupId::new(0),
+            entry: SourceEntryId::new(0),
             addresses: 2
         }));
     }
@@ -289,7 +289,7 @@ fn last_known_addresses_do_not_come_before_those_that_the_name_has() {
     let mut world = named(pool(2), &[address(1), address(2)]);
     world
         .client
-        .remember(GroupId::new(0), &[address(7), address(8)]);
+        .remember(SourceEntryId::new(0), &[address(7), address(8)]);
     world.run(60.0);
     assert_eq!(used(&world), [address(1), address(2)]);
 }

@@ -2,13 +2,13 @@
 //! they are lost.
 
 use super::*;
+use crate::client::entry::EstablishFailure;
 use crate::nts::Validity;
 use crate::nts::{
     AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair, KeySet, NtsRefusal,
     open_request, write_nak,
 };
 use crate::packet::{FieldType, Packet};
-use crate::pool::EstablishFailure;
 use rand::SeedableRng;
 use std::collections::HashSet;
 
@@ -168,10 +168,10 @@ impl Servers {
     }
 }
 
-pub(super) fn nts(host: &str) -> GroupConfig {
-    GroupConfig {
+pub(super) fn nts(host: &str) -> SourceEntryConfig {
+    SourceEntryConfig {
         port: 4460,
-        kind: GroupKind::Nts,
+        kind: SourceEntryKind::Nts,
         ..server(host)
     }
 }
@@ -186,12 +186,12 @@ fn world(count: u8) -> World {
 }
 
 fn with_validity(count: u8, validity: Validity, unproven_since: Option<i64>) -> World {
-    let groups = (1..=count).map(|last| nts(&host(last))).collect();
-    with_groups(groups, count, validity, unproven_since)
+    let entries = (1..=count).map(|last| nts(&host(last))).collect();
+    with_groups(entries, count, validity, unproven_since)
 }
 
 fn with_groups(
-    groups: Vec<GroupConfig>,
+    entries: Vec<SourceEntryConfig>,
     count: u8,
     validity: Validity,
     unproven_since: Option<i64>,
@@ -206,7 +206,7 @@ fn with_groups(
     }
     let config = ClientConfig {
         unproven_since,
-        ..config(groups, ClockConfig::default())
+        ..config(entries, ClockConfig::default())
     };
     world.client = Client::new(config, &initial(), [7; 32], world.now());
     world
@@ -368,7 +368,7 @@ fn failing_key_establishment_is_retried_with_back_off_told_once_and_holds_nobody
         .filter(|event| matches!(event, Event::NotEstablished { .. }))
         .count();
     assert_eq!(told, 1);
-    let establishment = world.client.groups()[0].establishment();
+    let establishment = world.client.entries()[0].establishment();
     assert_eq!(
         establishment.last_failure().unwrap().0.word,
         "connection-refused"
@@ -389,10 +389,10 @@ fn keys_that_were_kept_are_used_without_establishing_any() {
     let mut second = world(2);
     second.nts.keys = first.nts.keys.clone();
     second.nts.rng = ChaCha12Rng::seed_from_u64(12);
-    let groups = (1..=2).map(|last| nts(&host(last))).collect();
+    let entries = (1..=2).map(|last| nts(&host(last))).collect();
     let config = ClientConfig {
         sessions: kept,
-        ..config(groups, ClockConfig::default())
+        ..config(entries, ClockConfig::default())
     };
     second.client = Client::new(config, &initial(), [8; 32], second.now());
     second.nts.cookies = first.nts.cookies.clone();
@@ -552,11 +552,11 @@ fn after_a_wrong_last_known_time(servers: u8) -> World {
     for last in 1..=servers {
         world.nts.hosts.insert(host(last), (address(last), ALWAYS));
     }
-    let groups = (1..=servers).map(|last| nts(&host(last))).collect();
+    let entries = (1..=servers).map(|last| nts(&host(last))).collect();
     let last_known = START + 5 * 31_557_600;
     let config = ClientConfig {
         unproven_since: Some(last_known),
-        ..config(groups, ClockConfig::default())
+        ..config(entries, ClockConfig::default())
     };
     let initial = InitialClock {
         assumed_step: Seconds::new(ahead),

@@ -145,7 +145,7 @@ fn a_name_that_does_not_resolve_is_retried_every_minute() {
         .filter(|event| matches!(event, Event::Resolve { .. }))
         .count();
     assert!((12..18).contains(&asked), "{asked}");
-    assert!(world.client.groups()[0].failure().is_some());
+    assert!(world.client.entries()[0].failure().is_some());
     assert_eq!(
         world
             .events

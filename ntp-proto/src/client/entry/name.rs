@@ -1,7 +1,7 @@
 //! The name of an entry over time: its last known addresses, those that were refused, when to look
 //! it up again while it works, and whether an address is gone from it for good.
 
-use super::{Group, MAXIMUM_ADDRESSES, RefusedAddress, canonical};
+use super::{MAXIMUM_ADDRESSES, RefusedAddress, SourceEntry, canonical};
 use crate::time::MonoTime;
 use rand::{Rng, RngExt};
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ pub(super) struct Name {
     aside: Vec<SocketAddr>,
 }
 
-impl Group {
+impl SourceEntry {
     /// The addresses of its name that cannot be a server's, as of the last look-up.
     #[must_use]
     pub fn refused_addresses(&self) -> &[RefusedAddress] {

@@ -28,9 +28,9 @@ const MAXIMUM_ADDRESSES: usize = 64;
 
 /// Names one configured entry: its place in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct GroupId(usize);
+pub struct SourceEntryId(usize);
 
-impl GroupId {
+impl SourceEntryId {
     /// The entry at this place, counted from zero.
     #[must_use]
     pub const fn new(place: usize) -> Self {
@@ -46,7 +46,7 @@ impl GroupId {
 
 /// What kind of entry it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum GroupKind {
+pub enum SourceEntryKind {
     /// One server; it is kept even if it is of no use, as somebody chose it.
     Server,
     /// One server whose time is authenticated by NTS; host and port are those of its key
@@ -63,22 +63,22 @@ pub enum GroupKind {
 
 /// One configured entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GroupConfig {
+pub struct SourceEntryConfig {
     /// A host name or an address.
     pub host: String,
     /// The UDP port.
     pub port: u16,
     /// One server or a pool.
-    pub kind: GroupKind,
+    pub kind: SourceEntryKind,
     /// How its associations behave.
     pub source: AssociationConfig,
 }
 
 /// One configured entry at work.
 #[derive(Debug)]
-pub struct Group {
-    id: GroupId,
-    config: GroupConfig,
+pub struct SourceEntry {
+    id: SourceEntryId,
+    config: SourceEntryConfig,
     resolution: Resolution,
     name: Name,
     candidates: Vec<SocketAddr>,
@@ -92,13 +92,13 @@ pub struct Group {
     /// All addresses that its name or its key establishment was last found to lead to.
     known: Vec<SocketAddr>,
     /// The entry that has the only server that this one leads to.
-    rival: Option<GroupId>,
+    rival: Option<SourceEntryId>,
 }
 
-impl Group {
-    pub(crate) fn new(id: GroupId, config: GroupConfig) -> Self {
+impl SourceEntry {
+    pub(crate) fn new(id: SourceEntryId, config: SourceEntryConfig) -> Self {
         // With NTS the address comes from key establishment, even if the host is one.
-        let plain = config.kind != GroupKind::Nts;
+        let plain = config.kind != SourceEntryKind::Nts;
         let literal = config
             .host
             .parse::<IpAddr>()
@@ -132,13 +132,13 @@ impl Group {
 
     /// Its name.
     #[must_use]
-    pub fn id(&self) -> GroupId {
+    pub fn id(&self) -> SourceEntryId {
         self.id
     }
 
     /// What was configured.
     #[must_use]
-    pub fn config(&self) -> &GroupConfig {
+    pub fn config(&self) -> &SourceEntryConfig {
         &self.config
     }
 
@@ -146,21 +146,21 @@ impl Group {
     #[must_use]
     pub fn wanted(&self) -> usize {
         match &self.config.kind {
-            GroupKind::Server | GroupKind::Nts => 1,
-            GroupKind::Pool { count, .. } => *count,
+            SourceEntryKind::Server | SourceEntryKind::Nts => 1,
+            SourceEntryKind::Pool { count, .. } => *count,
         }
     }
 
     /// Whether useless members are replaced at once.
     #[must_use]
     pub fn is_pool(&self) -> bool {
-        matches!(self.config.kind, GroupKind::Pool { .. })
+        matches!(self.config.kind, SourceEntryKind::Pool { .. })
     }
 
     /// Whether its time is authenticated by NTS.
     #[must_use]
     pub fn is_nts(&self) -> bool {
-        self.config.kind == GroupKind::Nts
+        self.config.kind == SourceEntryKind::Nts
     }
 
     /// How key establishment has gone, for an entry with NTS.
@@ -212,12 +212,12 @@ impl Group {
 
     /// The entry that has the only server that this one leads to, if one has.
     #[must_use]
-    pub fn rival(&self) -> Option<GroupId> {
+    pub fn rival(&self) -> Option<SourceEntryId> {
         self.rival
     }
 
     /// Learns who has its server. Returns whether that is news.
-    pub(crate) fn set_rival(&mut self, rival: Option<GroupId>) -> bool {
+    pub(crate) fn set_rival(&mut self, rival: Option<SourceEntryId>) -> bool {
         std::mem::replace(&mut self.rival, rival) != rival && rival.is_some()
     }
 
@@ -368,8 +368,8 @@ impl Group {
 
     fn is_refused(&self, ip: IpAddr) -> bool {
         let ignored = match &self.config.kind {
-            GroupKind::Server | GroupKind::Nts => false,
-            GroupKind::Pool { ignore, .. } => ignore.contains(&ip),
+            SourceEntryKind::Server | SourceEntryKind::Nts => false,
+            SourceEntryKind::Pool { ignore, .. } => ignore.contains(&ip),
         };
         let impossible = self
             .refused_addresses()
