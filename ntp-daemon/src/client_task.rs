@@ -255,7 +255,7 @@ impl ClientTask {
                 return self.client.handle_unreachable(source, os_error);
             }
             Inbound::Transmitted(token, stamp) => (
-                token.source(),
+                token.association(),
                 self.client.handle_transmitted(now, token, stamp),
             ),
             Inbound::Datagram {

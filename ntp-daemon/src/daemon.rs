@@ -361,7 +361,7 @@ fn group(entry: &SourceEntry) -> SourceEntryConfig {
         host: address.host.clone(),
         port: address.port,
         kind,
-        source: entry.settings,
+        association: entry.settings,
     }
 }
 

@@ -228,7 +228,7 @@ pub(crate) fn log_exchange(source: AssociationId, client: &Client, facts: &Facts
     let Some(member) = member(client, source) else {
         return;
     };
-    let Some(newest) = member.source().filter().samples().next() else {
+    let Some(newest) = member.association().filter().samples().next() else {
         return;
     };
     let offset = newest.offset() - client.clock().timescale().steered_by(now.local);
@@ -245,8 +245,8 @@ pub(crate) fn log_exchange(source: AssociationId, client: &Client, facts: &Facts
         root_delay = %span(newest.root.delay),
         root_dispersion = %span(newest.root.dispersion),
         stratum = newest.root.stratum.to_bits(),
-        poll = %span(member.source().poll().seconds()),
-        reach = %format_args!("{:o}", member.source().reach().bits()),
+        poll = %span(member.association().poll().seconds()),
+        reach = %format_args!("{:o}", member.association().reach().bits()),
         %stamps,
         "exchange"
     );
@@ -274,14 +274,14 @@ fn stamp_in_words(origin: StampOrigin) -> &'static str {
 fn member(client: &Client, source: AssociationId) -> Option<&Member> {
     client
         .members()
-        .find(|member| member.source().id() == source)
+        .find(|member| member.association().id() == source)
 }
 
 /// A source as people know it: its name, with the address where that says more.
 fn name(member: &Member, facts: &Facts) -> String {
     let (name, address) = (
         facts.name_of(member.entry()),
-        member.source().address().to_string(),
+        member.association().address().to_string(),
     );
     if name == address {
         name

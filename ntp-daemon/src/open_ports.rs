@@ -90,7 +90,7 @@ impl OpenPorts {
         bytes: &[u8],
     ) -> Result<Option<Inbound>, SendFailure> {
         let Transmit {
-            source,
+            association: source,
             to,
             token,
             expires,
@@ -269,7 +269,7 @@ mod tests {
             host: server.ip().to_string(),
             port: server.port(),
             kind: SourceEntryKind::Server,
-            source: AssociationConfig::default(),
+            association: AssociationConfig::default(),
         };
         let config = ClientConfig {
             entries: servers.iter().map(group).collect(),
@@ -368,7 +368,7 @@ mod tests {
         with_runtime(async || {
             let closed = server().local_addr().unwrap();
             let (requests, reader) = requests(&[closed]);
-            let source = requests[0].0.source;
+            let source = requests[0].0.association;
             let (mut ports, mut arrived) = launched(requests, reader);
             while !matches!(arrived.last(), Some(Inbound::Unreachable(one, _)) if *one == source) {
                 arrived.push(next(&mut ports).await);
@@ -433,7 +433,7 @@ mod tests {
             let address = server.local_addr().unwrap();
             let ask = || requests(&[address]);
             let (first, reader) = ask();
-            let asked = first[0].0.source;
+            let asked = first[0].0.association;
             let (mut ports, _) = launched(first, reader);
             for number in 2..=PORTS_OF_A_SOURCE + 2 {
                 let (transmit, bytes) = ask().0.remove(0);

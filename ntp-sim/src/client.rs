@@ -81,7 +81,7 @@ impl ClientNode {
         let servers = scenario.servers().count();
         let [shortest, longest] = scenario.poll.map(PollInterval::clamped);
         let poll_limits = PollLimits::new(shortest, longest).unwrap_or_default();
-        let source = AssociationConfig {
+        let association = AssociationConfig {
             poll_limits,
             initial_poll: poll_limits.min(),
             burst: scenario.burst,
@@ -91,7 +91,7 @@ impl ClientNode {
             host: address_of(server).ip().to_string(),
             port: 123,
             kind: SourceEntryKind::Server,
-            source,
+            association,
         };
         let mut settings = ClockConfig {
             discipline,
@@ -286,7 +286,7 @@ impl ClientNode {
             if let Some(open) = self.ports.get_mut(server) {
                 *open = Some(Port {
                     number: port,
-                    source: transmit.source,
+                    source: transmit.association,
                     sent,
                 });
             }

@@ -28,7 +28,7 @@ pub(super) fn of_source(
         return None;
     }
     let establishment = group.establishment();
-    let session = member.and_then(|member| member.source().session());
+    let session = member.and_then(|member| member.association().session());
     let wanted = session.is_none_or(|session| session.wants_keys(now.mono));
     let last_ke_error = establishment
         .last_failure()
@@ -83,7 +83,7 @@ pub(super) fn silent_for(group: &SourceEntry, now: MonoTime) -> Option<f64> {
 
 /// What keeps an association with NTS from being of use, if it is that.
 pub(super) fn useless(member: &Member) -> Option<SourceReason> {
-    let source = member.source();
+    let source = member.association();
     let session = source.session()?;
     if source.reach().is_reachable()
         || source.send_error().is_some()
@@ -105,7 +105,7 @@ pub(super) fn useless(member: &Member) -> Option<SourceReason> {
 /// What is to be known beside that.
 pub(super) fn notes(group: &SourceEntry, member: &Member, now: MonoTime) -> Vec<SourceReason> {
     let wanted = member
-        .source()
+        .association()
         .session()
         .is_some_and(|session| session.wants_keys(now));
     failure(group, now).filter(|_| wanted).into_iter().collect()

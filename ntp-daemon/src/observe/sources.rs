@@ -84,7 +84,7 @@ fn of_member(
     facts: &Facts,
     now: Now,
 ) -> SourceFacts {
-    let source = member.source();
+    let source = member.association();
     let (state, reason) = state_and_reason(client, member);
     let reason = nts::useless(member).unwrap_or_else(|| more_telling(reason, member));
     let opinion = client.opinion_of(member, now);
@@ -194,7 +194,7 @@ fn timestamps(
 }
 
 fn notes(member: &Member) -> Vec<SourceReason> {
-    let source = member.source();
+    let source = member.association();
     let mut notes = Vec::new();
     if source.is_rate_limited() {
         notes.push(SourceReason::RateLimited {
@@ -224,7 +224,7 @@ fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
         SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. }
     );
     member
-        .source()
+        .association()
         .unreachable()
         .filter(|_| silent)
         .map_or(reason, unreachable)
@@ -262,7 +262,10 @@ fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceRea
                 unanswered: *unanswered,
             },
         ),
-        State::Unusable(discard) => (SourceState::Unusable, unusable(*discard, member.source())),
+        State::Unusable(discard) => (
+            SourceState::Unusable,
+            unusable(*discard, member.association()),
+        ),
         State::Demobilized(KissCode::Deny) => (SourceState::Demobilised, SourceReason::KissDeny),
         State::Demobilized(_) => (SourceState::Demobilised, SourceReason::KissRstr),
         State::SendFailed(error) => {

@@ -147,7 +147,7 @@ fn count(number: usize) -> u32 {
 fn reference(client: &Client, served: &ServedState) -> String {
     let addresses = client
         .members()
-        .map(|member| member.source().address().ip());
+        .map(|member| member.association().address().ip());
     let peer = addresses
         .into_iter()
         .find(|address| ReferenceId::from_address(*address) == served.reference_id);
@@ -352,7 +352,7 @@ fn selection_reason(
                 disagreeing: client
                     .members()
                     .filter(split)
-                    .map(|member| member.source().id().number().into())
+                    .map(|member| member.association().id().number().into())
                     .collect(),
             })
         }
@@ -363,8 +363,10 @@ fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> System
     let (members, groups) = (client.members().count(), client.entries());
     let silent = client
         .members()
-        .all(|member| member.source().counters().received == 0);
-    let hope = client.members().any(|member| member.source().is_pending())
+        .all(|member| member.association().counters().received == 0);
+    let hope = client
+        .members()
+        .any(|member| member.association().is_pending())
         || groups.iter().any(SourceEntry::is_pending);
     if groups.is_empty() {
         SystemReason::NoSourcesConfigured
@@ -385,7 +387,7 @@ fn none_usable(client: &Client, facts: &Facts, known: usize, now: Now) -> System
 fn shortest_poll(client: &Client) -> PollInterval {
     client
         .members()
-        .map(|member| member.source().poll())
+        .map(|member| member.association().poll())
         .min()
         .unwrap_or(PollInterval::MAX)
 }

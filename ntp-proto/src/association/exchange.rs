@@ -15,15 +15,15 @@ use std::net::{IpAddr, SocketAddr};
 #[must_use = "redeem with `handle_transmitted`, or the exchange cannot be measured"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct TransmitToken {
-    pub(crate) source: AssociationId,
+    pub(crate) association: AssociationId,
     pub(super) sequence: u32,
 }
 
 impl TransmitToken {
     /// Whose request it was.
     #[must_use]
-    pub const fn source(&self) -> AssociationId {
-        self.source
+    pub const fn association(&self) -> AssociationId {
+        self.association
     }
 }
 
@@ -31,7 +31,7 @@ impl TransmitToken {
 #[derive(Debug)]
 pub struct Transmit {
     /// Whose request it is.
-    pub source: AssociationId,
+    pub association: AssociationId,
     /// The destination.
     pub to: SocketAddr,
     /// Octets in the buffer.

@@ -169,11 +169,11 @@ impl Association {
             better_until: self.next_poll.min(deadline),
         });
         let token = TransmitToken {
-            source: self.id,
+            association: self.id,
             sequence: self.sequence,
         };
         Some(Transmit {
-            source: self.id,
+            association: self.id,
             to: self.address,
             length,
             token,

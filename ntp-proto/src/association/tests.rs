@@ -13,7 +13,7 @@ const NOWHERE: &OwnServers = &OwnServers::NONE;
 
 /// A source, its clock and a network without delay surprises: 10 ms each way.
 struct Bench {
-    source: Association,
+    association: Association,
     rng: ChaCha12Rng,
     timescale: Timescale,
     now: MonoTime,
@@ -30,7 +30,7 @@ impl Bench {
             ..AssociationConfig::default()
         };
         Self {
-            source: Association::new(
+            association: Association::new(
                 AssociationId::new(1),
                 SERVER.parse().unwrap(),
                 config,
@@ -43,10 +43,10 @@ impl Bench {
     }
 
     fn request(&mut self) -> (Header, TransmitToken) {
-        self.now = self.now.max(self.source.next_poll());
+        self.now = self.now.max(self.association.next_poll());
         let mut buffer = [0; 64];
         let transmit = self
-            .source
+            .association
             .poll_transmit(self.now, &mut self.rng, &mut buffer)
             .expect("a request is due");
         (
@@ -68,7 +68,7 @@ impl Bench {
             origin: StampOrigin::Kernel,
         };
         let context = context(&self.timescale, self.now);
-        self.source.handle_transmitted(token, stamp, &context)
+        self.association.handle_transmitted(token, stamp, &context)
     }
 
     /// The reply of a server whose clock is 0.25 s ahead of ours.
@@ -103,7 +103,7 @@ impl Bench {
             bytes,
         };
         let context = context(&self.timescale, arrived);
-        self.source.handle_datagram(&datagram, &context)
+        self.association.handle_datagram(&datagram, &context)
     }
 
     fn exchange(&mut self) -> Result<Accepted, Discard> {
@@ -131,7 +131,7 @@ impl Bench {
 
     fn pass_deadline(&mut self) {
         self.now = self.now + REPLY_DEADLINE + Duration::from_millis(1);
-        self.source.handle_timeout(self.now);
+        self.association.handle_timeout(self.now);
     }
 }
 
@@ -155,10 +155,10 @@ fn context(timescale: &Timescale, now: MonoTime) -> Context<'_> {
 fn an_honest_exchange_becomes_a_measurement() {
     let mut bench = Bench::new();
     assert_eq!(bench.exchange(), Ok(Accepted::Measured));
-    let sample = *bench.source.filter().samples().next().unwrap();
+    let sample = *bench.association.filter().samples().next().unwrap();
     assert!((sample.offset().to_seconds() - 0.25).abs() < 1e-6);
     assert!((sample.delay() - Seconds::new(0.02)).abs() < Seconds::new(1e-6));
-    assert!(bench.source.is_usable());
+    assert!(bench.association.is_usable());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_replayed_reply_is_discarded() {
     let reply = bench.reply(&request);
     assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
     assert_eq!(bench.deliver(&reply), Err(Discard::Duplicate));
-    assert_eq!(bench.source.counters().measured, 1);
+    assert_eq!(bench.association.counters().measured, 1);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_flood_of_forgeries_changes_nothing_and_the_true_reply_still_counts() {
     let mut bench = Bench::new();
     let request = bench.ask();
     let truth = bench.reply(&request);
-    let (poll, next) = (bench.source.poll(), bench.source.next_poll());
+    let (poll, next) = (bench.association.poll(), bench.association.next_poll());
     for guess in 0..10_000_u64 {
         let forged = Header {
             origin: NtpTimestamp::from_bits(guess.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
@@ -199,10 +199,10 @@ fn a_flood_of_forgeries_changes_nothing_and_the_true_reply_still_counts() {
         assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
     }
     assert_eq!(
-        (bench.source.poll(), bench.source.next_poll()),
+        (bench.association.poll(), bench.association.next_poll()),
         (poll, next)
     );
-    assert!(!bench.source.reach().is_reachable());
+    assert!(!bench.association.reach().is_reachable());
     assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
 }
 
@@ -257,8 +257,8 @@ fn a_late_reply_has_no_effect_and_the_next_poll_works() {
     let late = bench.reply(&request);
     bench.now = bench.now + Duration::from_secs(10);
     assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
-    bench.source.handle_timeout(bench.now);
-    assert_eq!(bench.source.unanswered(), 1);
+    bench.association.handle_timeout(bench.now);
+    assert_eq!(bench.association.unanswered(), 1);
     assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
     assert_eq!(bench.exchange(), Ok(Accepted::Measured));
 }
@@ -271,7 +271,7 @@ fn a_server_that_is_slower_than_the_polls_of_a_burst_is_late_and_not_silent() {
         let late = bench.reply(request);
         assert_eq!(bench.deliver(&late), Err(Discard::TooLate));
         assert_eq!(
-            bench.source.doubt().map(|doubt| doubt.discard),
+            bench.association.doubt().map(|doubt| doubt.discard),
             Some(Discard::TooLate)
         );
     }
@@ -283,10 +283,10 @@ fn a_server_that_is_slower_than_the_polls_of_a_burst_is_late_and_not_silent() {
 fn a_reply_to_a_request_from_before_a_step_is_too_late() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    bench.source.handle_step();
+    bench.association.handle_step();
     let reply = bench.reply(&request);
     assert_eq!(bench.deliver(&reply), Err(Discard::TooLate));
-    assert_eq!(bench.source.unanswered(), 0);
+    assert_eq!(bench.association.unanswered(), 0);
 }
 
 #[test]
@@ -304,15 +304,17 @@ fn deny_ends_the_association_until_it_is_revived() {
     for code in [b"DENY", b"RSTR"] {
         let mut bench = Bench::new();
         assert!(matches!(bench.kiss(code), Err(Discard::Kiss(_))));
-        assert!(bench.source.demobilized().is_some());
+        assert!(bench.association.demobilized().is_some());
         let later = bench.now + Duration::from_secs(1_000_000);
         assert!(
             bench
-                .source
+                .association
                 .poll_transmit(later, &mut bench.rng, &mut [0; 64])
                 .is_none()
         );
-        bench.source.revive(AssociationConfig::default(), later);
+        bench
+            .association
+            .revive(AssociationConfig::default(), later);
         assert_eq!(bench.exchange(), Ok(Accepted::Measured));
     }
 }
@@ -336,9 +338,9 @@ fn a_forged_refusal_that_arrives_ahead_of_the_true_reply_does_no_harm() {
                 Err(Discard::Duplicate)
             );
             bench.pass_deadline();
-            assert_eq!(bench.source.demobilized(), None);
-            assert!(!bench.source.is_rate_limited() && bench.source.is_usable());
-            let wait = bench.source.next_poll().since(bench.now);
+            assert_eq!(bench.association.demobilized(), None);
+            assert!(!bench.association.is_rate_limited() && bench.association.is_usable());
+            let wait = bench.association.next_poll().since(bench.now);
             assert!(
                 wait < Duration::from_secs(14),
                 "{code:?} puts the next poll off by {wait:?}"
@@ -354,17 +356,17 @@ fn a_poll_that_is_brought_forward_does_not_let_a_forged_refusal_win() {
         let request = bench.ask();
         assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
         // Another server has answered meanwhile: all are to be asked at once.
-        bench.source.hurry(bench.now);
-        bench.source.handle_timeout(bench.now);
+        bench.association.hurry(bench.now);
+        bench.association.handle_timeout(bench.now);
         assert!(
             bench
-                .source
+                .association
                 .poll_transmit(bench.now, &mut bench.rng, &mut [0; 64])
                 .is_none(),
             "asked again too soon"
         );
         assert!(
-            bench.source.poll_timeout().unwrap() > bench.now,
+            bench.association.poll_timeout().unwrap() > bench.now,
             "the timer would never stop firing"
         );
         assert_eq!(
@@ -372,8 +374,8 @@ fn a_poll_that_is_brought_forward_does_not_let_a_forged_refusal_win() {
             Ok(Accepted::Measured),
             "{code:?}"
         );
-        assert_eq!(bench.source.demobilized(), None);
-        assert!(!bench.source.is_rate_limited());
+        assert_eq!(bench.association.demobilized(), None);
+        assert!(!bench.association.is_rate_limited());
     }
 }
 
@@ -396,7 +398,7 @@ fn a_forged_reply_that_cannot_be_measured_leaves_room_for_the_true_one() {
     };
     assert_eq!(bench.deliver(&distant), Err(Discard::RootDistance));
     assert_eq!(bench.deliver(&truth), Ok(Accepted::Measured));
-    assert_eq!(bench.source.problem(), None);
+    assert_eq!(bench.association.problem(), None);
 }
 
 #[test]
@@ -407,15 +409,15 @@ fn of_several_refusals_the_mildest_is_obeyed() {
     assert!(bench.deliver(&bench.kiss_for(&request, b"RATE")).is_err());
     assert!(bench.deliver(&bench.kiss_for(&request, b"RSTR")).is_err());
     bench.pass_deadline();
-    assert_eq!(bench.source.demobilized(), None);
-    assert!(bench.source.is_rate_limited());
+    assert_eq!(bench.association.demobilized(), None);
+    assert!(bench.association.is_rate_limited());
 }
 
 #[test]
 fn a_true_kiss_in_a_burst_is_obeyed_before_the_next_request() {
     for (code, most_polls) in [(b"RATE", 1), (b"DENY", 0)] {
         let mut bench = Bench::new();
-        bench.source = Association::new(
+        bench.association = Association::new(
             AssociationId::new(1),
             SERVER.parse().unwrap(),
             AssociationConfig::default(),
@@ -428,7 +430,7 @@ fn a_true_kiss_in_a_burst_is_obeyed_before_the_next_request() {
             let now = bench.now + Duration::from_secs(second);
             polls += usize::from(
                 bench
-                    .source
+                    .association
                     .poll_transmit(now, &mut bench.rng, &mut [0; 64])
                     .is_some(),
             );
@@ -448,20 +450,20 @@ fn a_kiss_with_a_forged_origin_is_ignored() {
         ..bench.reply(&request)
     };
     assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
-    assert_eq!(bench.source.demobilized(), None);
+    assert_eq!(bench.association.demobilized(), None);
 }
 
 #[test]
 fn rate_slows_the_association_down_and_it_relaxes_later() {
     let mut bench = Bench::new();
-    let before = bench.source.poll();
+    let before = bench.association.poll();
     assert_eq!(bench.kiss(b"RATE"), Err(Discard::Kiss(KissCode::Rate)));
-    assert!(bench.source.is_rate_limited());
-    assert!(bench.source.next_poll() >= bench.now + before.longer().duration());
+    assert!(bench.association.is_rate_limited());
+    assert!(bench.association.next_poll() >= bench.now + before.longer().duration());
     for _ in 0..20 {
         assert_eq!(bench.exchange(), Ok(Accepted::Measured));
     }
-    assert_eq!(bench.source.poll(), before);
+    assert_eq!(bench.association.poll(), before);
 }
 
 #[test]
@@ -474,34 +476,34 @@ fn an_unsynchronised_server_is_not_used_and_says_why() {
     };
     assert_eq!(bench.deliver(&reply), Err(Discard::Unsynchronized));
     bench.pass_deadline();
-    assert_eq!(bench.source.problem(), Some(Discard::Unsynchronized));
-    assert!(!bench.source.is_usable());
+    assert_eq!(bench.association.problem(), Some(Discard::Unsynchronized));
+    assert!(!bench.association.is_usable());
     assert_eq!(bench.exchange(), Ok(Accepted::Measured));
-    assert!(bench.source.is_usable());
+    assert!(bench.association.is_usable());
 }
 
 #[test]
 fn a_forged_port_unreachable_does_not_end_the_poll() {
     let mut bench = Bench::new();
     let request = bench.ask();
-    bench.source.handle_unreachable(111);
-    assert_eq!(bench.source.unreachable(), Some(111));
+    bench.association.handle_unreachable(111);
+    assert_eq!(bench.association.unreachable(), Some(111));
     let reply = bench.reply(&request);
     assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
-    assert_eq!(bench.source.unreachable(), None);
+    assert_eq!(bench.association.unreachable(), None);
 }
 
 #[test]
 fn a_network_error_for_an_early_request_is_not_the_cause_of_later_silence() {
     let mut bench = Bench::new();
     let _ = bench.ask();
-    bench.source.handle_unreachable(111);
+    bench.association.handle_unreachable(111);
     for _ in 0..3 {
         let _ = bench.ask();
-        assert_eq!(bench.source.unreachable(), Some(111));
+        assert_eq!(bench.association.unreachable(), Some(111));
     }
     let _ = bench.ask();
-    assert_eq!(bench.source.unreachable(), None);
+    assert_eq!(bench.association.unreachable(), None);
 }
 
 #[test]
@@ -514,7 +516,7 @@ fn the_last_discarded_datagram_is_known_until_a_reply_is_believed() {
     };
     assert_eq!(bench.deliver(&forged), Err(Discard::Bogus));
     assert_eq!(
-        bench.source.doubt().map(|doubt| doubt.discard),
+        bench.association.doubt().map(|doubt| doubt.discard),
         Some(Discard::Bogus)
     );
 
@@ -522,7 +524,7 @@ fn the_last_discarded_datagram_is_known_until_a_reply_is_believed() {
     assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
     assert_eq!(bench.deliver(&reply), Err(Discard::Duplicate));
     assert_eq!(
-        bench.source.doubt(),
+        bench.association.doubt(),
         None,
         "a second copy says nothing against the server"
     );
@@ -538,7 +540,7 @@ fn a_reply_of_a_later_version_is_not_taken_for_garbage() {
     };
     assert_eq!(bench.deliver(&reply), Err(Discard::UnknownVersion(5)));
     assert_eq!(
-        bench.source.doubt().map(|doubt| doubt.discard),
+        bench.association.doubt().map(|doubt| doubt.discard),
         Some(Discard::UnknownVersion(5))
     );
 }
@@ -558,7 +560,7 @@ fn a_server_with_an_absurd_distance_is_refused() {
 fn a_request_that_cannot_be_sent_counts_as_lost() {
     let mut bench = Bench::new();
     let (_, token) = bench.request();
-    bench.source.handle_send_failed(token, 101);
-    assert_eq!(bench.source.send_error(), Some(101));
-    assert_eq!(bench.source.unanswered(), 1);
+    bench.association.handle_send_failed(token, 101);
+    assert_eq!(bench.association.send_error(), Some(101));
+    assert_eq!(bench.association.unanswered(), 1);
 }

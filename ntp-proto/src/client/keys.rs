@@ -70,14 +70,14 @@ impl Client {
             .values_mut()
             .find(|member| member.entry == entry_id);
         if let Some(member) = member {
-            let address = member.source.address();
+            let address = member.association.address();
             let elsewhere = known.iter().any(|other| *other != address);
-            let stays =
-                known.contains(&address) && !(membership::is_useless(&member.source) && elsewhere);
+            let stays = known.contains(&address)
+                && !(membership::is_useless(&member.association) && elsewhere);
             if stays {
-                return member.source.rekey(NtsSession::new(granted, now), now);
+                return member.association.rekey(NtsSession::new(granted, now), now);
             }
-            let id = member.source.id();
+            let id = member.association.id();
             self.remove(id, Removal::Moved, now);
             // Of several addresses, the one that was of no use is tried last.
             granted
@@ -93,7 +93,7 @@ impl Client {
     pub(super) fn want_keys(&mut self, now: MonoTime) {
         for member in self.members.values() {
             if member
-                .source
+                .association
                 .session()
                 .is_some_and(|session| session.wants_keys(now))
                 && let Some(entry) = self.entries.get_mut(member.entry.place())
@@ -109,10 +109,15 @@ impl Client {
     pub fn sessions(&self, now: MonoTime) -> Vec<(SourceEntryId, NtsGrant)> {
         let of = |member: &super::Member| {
             let session = member
-                .source
+                .association
                 .session()
                 .filter(|session| !session.wants_keys(now) && !session.is_provisional());
-            session.map(|session| (member.entry, session.granted(member.source.address(), now)))
+            session.map(|session| {
+                (
+                    member.entry,
+                    session.granted(member.association.address(), now),
+                )
+            })
         };
         self.members.values().filter_map(of).collect()
     }
@@ -132,9 +137,10 @@ impl Client {
         let preferred = self.clock.config().authentication != Authentication::Mix;
         let moved_ahead = preferred && self.clock.unauthenticated_steps() > A_DAY;
         let hopeful = |member: &super::Member| {
-            let counts = member.source.session().is_some() || !moved_ahead;
-            let pending = member.source.is_pending() && !membership::is_useless(&member.source);
-            counts && (member.source.is_usable() || pending)
+            let counts = member.association.session().is_some() || !moved_ahead;
+            let pending =
+                member.association.is_pending() && !membership::is_useless(&member.association);
+            counts && (member.association.is_usable() || pending)
         };
         let mut entries = self.entries.iter().filter(|entry| entry.is_nts());
         let in_doubt_already = self
@@ -177,7 +183,7 @@ impl Client {
         let Some(member) = self.members.get(&id) else {
             return;
         };
-        let Some(session) = member.source.session() else {
+        let Some(session) = member.association.session() else {
             return;
         };
         let Some((offset, _)) = self.opinion_of(member, now) else {
@@ -186,7 +192,7 @@ impl Client {
         if !session.vouches_for(now.local + offset.into(), now.mono)
             && let Some(member) = self.members.get_mut(&id)
         {
-            member.source.reject(Discard::CertificateTime);
+            member.association.reject(Discard::CertificateTime);
         }
     }
 
@@ -197,7 +203,7 @@ impl Client {
         member: &super::Member,
         claimed: NtpTimestamp,
     ) -> Option<Doubt> {
-        match member.source.session() {
+        match member.association.session() {
             Some(session) => {
                 let proof_needed =
                     self.clock.config().first_time == FirstTime::Witness && !self.confirmed;
@@ -216,9 +222,9 @@ impl Client {
     fn revalidate(&mut self, now: Now) {
         let mut out = Vec::new();
         for member in self.members.values_mut() {
-            let id = member.source.id();
+            let id = member.association.id();
             if let Some(session) = member
-                .source
+                .association
                 .session_mut()
                 .filter(|session| session.is_provisional())
             {

@@ -92,8 +92,8 @@ impl Client {
     ) {
         let useless = self
             .members_of(entry_id)
-            .find(|member| is_useless(&member.source))
-            .map(|member| member.source.id());
+            .find(|member| is_useless(&member.association))
+            .map(|member| member.association.id());
         let gone = own.iter().any(|address| {
             !found
                 .iter()
@@ -117,9 +117,9 @@ impl Client {
         };
         let gone = self
             .members_of(entry_id)
-            .find(|member| entry.is_gone(member.source.address()));
+            .find(|member| entry.is_gone(member.association.address()));
         if let Some(id) = gone
-            .map(|member| member.source.id())
+            .map(|member| member.association.id())
             .filter(|_| self.has_open_candidate(entry, in_use, now))
         {
             self.remove(id, Removal::Moved, now);
@@ -182,7 +182,7 @@ impl Client {
         let Some(config) = self
             .entries
             .get(entry_id.place())
-            .map(|entry| entry.config().source)
+            .map(|entry| entry.config().association)
         else {
             return;
         };
@@ -202,14 +202,14 @@ impl Client {
             .entries
             .get_mut(entry_id.place())
             .and_then(SourceEntry::take_granted);
-        let source = Association::new(id, address, config, now);
-        let source = match granted {
-            Some(granted) => source.with_session(NtsSession::new(granted, now)),
-            None => source,
+        let association = Association::new(id, address, config, now);
+        let association = match granted {
+            Some(granted) => association.with_session(NtsSession::new(granted, now)),
+            None => association,
         };
         let hopeless_at = u32::MAX;
         let member = Member {
-            source,
+            association,
             entry: entry_id,
             lies: 0,
             hopeless_at,
@@ -277,15 +277,15 @@ impl Client {
             .is_some_and(SourceEntry::is_nts);
         let mut taken = Vec::new();
         for member in self.members.values() {
-            let sealed = member.source.session().is_some();
+            let sealed = member.association.session().is_some();
             let heeded = member.entry == entry_id
                 || if is_nts {
                     sealed
                 } else {
-                    !sealed || !is_useless(&member.source)
+                    !sealed || !is_useless(&member.association)
                 };
             if heeded {
-                let address = member.source.address();
+                let address = member.association.address();
                 let sibling = self
                     .entries
                     .get(member.entry.place())
@@ -307,11 +307,11 @@ impl Client {
         let Some(member) = self
             .members
             .get(&id)
-            .filter(|member| member.source.session().is_some())
+            .filter(|member| member.association.session().is_some())
         else {
             return;
         };
-        let address = member.source.address();
+        let address = member.association.address();
         let sibling = self
             .entries
             .get(member.entry.place())
@@ -320,8 +320,16 @@ impl Client {
         let displaced: Vec<(AssociationId, SourceEntryId, SocketAddr)> = self
             .members
             .values()
-            .filter(|other| other.source.session().is_none() && same_host(other.source.address()))
-            .map(|other| (other.source.id(), other.entry, other.source.address()))
+            .filter(|other| {
+                other.association.session().is_none() && same_host(other.association.address())
+            })
+            .map(|other| {
+                (
+                    other.association.id(),
+                    other.entry,
+                    other.association.address(),
+                )
+            })
             .collect();
         for (plain, entry_id, at) in displaced {
             self.remove(plain, Removal::Authenticated, now);
@@ -335,7 +343,7 @@ impl Client {
         let Some(member) = self.members.remove(&id) else {
             return;
         };
-        let address = member.source.address();
+        let address = member.association.address();
         self.clock.forget(id);
         if let Some(entry) = self.entries.get_mut(member.entry.place()) {
             if reason == Removal::NoRoute {
@@ -379,7 +387,7 @@ impl Client {
             }
             // Keys that work do not become better by others; where nobody answers, the server may
             // have moved.
-            let established = entry.is_nts() && member.source.unanswered() == 0;
+            let established = entry.is_nts() && member.association.unanswered() == 0;
             if established {
                 continue;
             }
@@ -399,7 +407,7 @@ impl Client {
     /// forged.
     fn revive(&mut self, now: MonoTime) {
         for member in self.members.values_mut() {
-            if member.source.demobilized().is_none() {
+            if member.association.demobilized().is_none() {
                 continue;
             }
             match member.revive_at {
@@ -412,7 +420,7 @@ impl Client {
                 Some(at) if now >= at => {
                     member.revive_at = None;
                     if let Some(entry) = self.entries.get(member.entry.place()) {
-                        member.source.revive(entry.config().source, now);
+                        member.association.revive(entry.config().association, now);
                     }
                 }
                 Some(_) => {}
@@ -446,36 +454,36 @@ impl Client {
 
     fn addresses_of(&self, entry_id: SourceEntryId) -> Vec<SocketAddr> {
         self.members_of(entry_id)
-            .map(|member| member.source.address())
+            .map(|member| member.association.address())
             .collect()
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
         self.members
             .values()
-            .map(|member| member.source.address())
+            .map(|member| member.association.address())
             .collect()
     }
 }
 
-pub(super) fn is_useless(source: &Association) -> bool {
-    let patience = if source.counters().measured == 0 {
+pub(super) fn is_useless(association: &Association) -> bool {
+    let patience = if association.counters().measured == 0 {
         PATIENCE_WITH_STRANGERS
     } else {
         PATIENCE
     };
-    source.useless_polls() >= patience
+    association.useless_polls() >= patience
 }
 
 fn reason_to_replace(member: &Member) -> Option<Removal> {
-    if member.source.demobilized().is_some() {
+    if member.association.demobilized().is_some() {
         Some(Removal::Denied)
-    } else if member.source.has_no_route()
-        && member.source.counters().measured == 0
-        && !is_useless(&member.source)
+    } else if member.association.has_no_route()
+        && member.association.counters().measured == 0
+        && !is_useless(&member.association)
     {
         Some(Removal::NoRoute)
-    } else if is_useless(&member.source) {
+    } else if is_useless(&member.association) {
         Some(Removal::Useless)
     } else if member.lies >= PATIENCE_WITH_LIARS {
         Some(Removal::Falseticker)

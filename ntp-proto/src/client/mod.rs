@@ -68,7 +68,7 @@ pub struct ClientConfig {
 /// One association and what the client remembers about it.
 #[derive(Debug)]
 pub struct Member {
-    source: Association,
+    association: Association,
     entry: SourceEntryId,
     /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
     lies: u32,
@@ -85,8 +85,8 @@ pub struct Member {
 impl Member {
     /// The association.
     #[must_use]
-    pub fn source(&self) -> &Association {
-        &self.source
+    pub fn association(&self) -> &Association {
+        &self.association
     }
 
     /// The entry that it belongs to.
@@ -164,9 +164,11 @@ impl Client {
 
     /// Writes the next datagram to send into `buffer`, which should hold at least 1 kB.
     pub fn poll_transmit(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
-        self.members
-            .values_mut()
-            .find_map(|member| member.source.poll_transmit(now.mono, &mut self.rng, buffer))
+        self.members.values_mut().find_map(|member| {
+            member
+                .association
+                .poll_transmit(now.mono, &mut self.rng, buffer)
+        })
     }
 
     /// Takes in when a request left. Returns what became of a reply that was waiting for this, if
@@ -180,11 +182,11 @@ impl Client {
         token: TransmitToken,
         stamp: Stamp,
     ) -> Result<Option<Accepted>, Discard> {
-        let id = token.source();
+        let id = token.association();
         let Some(member) = self.members.get_mut(&id) else {
             return Ok(None);
         };
-        let outcome = member.source.handle_transmitted(
+        let outcome = member.association.handle_transmitted(
             token,
             stamp,
             &context(&self.clock, &self.own_servers, now.mono),
@@ -199,9 +201,9 @@ impl Client {
 
     /// A request could not be sent; `os_error` is the operating system's error number.
     pub fn handle_send_failed(&mut self, now: Now, token: TransmitToken, os_error: i32) {
-        let id = token.source();
+        let id = token.association();
         if let Some(member) = self.members.get_mut(&id) {
-            member.source.handle_send_failed(token, os_error);
+            member.association.handle_send_failed(token, os_error);
         }
         self.note_send_failure(id, now.mono);
         self.maintain(now.mono);
@@ -213,7 +215,7 @@ impl Client {
     /// ignored, since such a message is easily forged.
     pub fn handle_unreachable(&mut self, id: AssociationId, os_error: i32) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.source.handle_unreachable(os_error);
+            member.association.handle_unreachable(os_error);
         }
     }
 
@@ -231,7 +233,7 @@ impl Client {
             return Err(Discard::TooLate);
         };
         let outcome = member
-            .source
+            .association
             .handle_datagram(datagram, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome)
     }
@@ -261,7 +263,7 @@ impl Client {
     /// Goes on when [`Client::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         for member in self.members.values_mut() {
-            member.source.handle_timeout(now.mono);
+            member.association.handle_timeout(now.mono);
         }
         self.handle_network_timeout(now.mono);
         self.maintain(now.mono);
@@ -277,7 +279,7 @@ impl Client {
             ClockChange::Stepped { .. } => self
                 .members
                 .values_mut()
-                .for_each(|member| member.source.handle_step()),
+                .for_each(|member| member.association.handle_step()),
             ClockChange::Disturbed(disturbance)
                 if self.clock.disturbance() == Some(&disturbance) =>
             {
@@ -293,7 +295,7 @@ impl Client {
     fn confirm_anew(&mut self, now: MonoTime, disturbance: &Disturbance) {
         let samples_hold = disturbance.suspended.is_zero();
         for member in self.members.values_mut() {
-            member.source.handle_disturbance(now, samples_hold);
+            member.association.handle_disturbance(now, samples_hold);
             member.hopeless_at = u32::MAX;
         }
         if !samples_hold {
@@ -328,7 +330,7 @@ impl Client {
         let sources = self
             .members
             .values()
-            .filter_map(|member| member.source.poll_timeout());
+            .filter_map(|member| member.association.poll_timeout());
         let revivals = self.members.values().filter_map(Member::revive_at);
         let entries = self.entries.iter().filter_map(SourceEntry::poll_timeout);
         let quorum = self.quorum_ends().filter(|end| now.mono < *end);
@@ -358,14 +360,14 @@ impl Client {
         for member in self
             .members
             .values_mut()
-            .filter(|member| member.source.is_pending())
+            .filter(|member| member.association.is_pending())
         {
             member.hopeless_at = member
-                .source
+                .association
                 .useless_polls()
                 .saturating_add(PATIENCE_AT_FIRST);
-            if member.source.useless_polls() > 0 {
-                member.source.hurry(now);
+            if member.association.useless_polls() > 0 {
+                member.association.hurry(now);
             }
         }
         for entry in &mut self.entries {
@@ -382,9 +384,9 @@ impl Client {
         for member in self
             .members
             .values()
-            .filter(|member| member.source.is_usable())
+            .filter(|member| member.association.is_usable())
         {
-            let filtered = member.source.filter().filtered(free, drift);
+            let filtered = member.association.filter().filtered(free, drift);
             candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
         }
         let awaited = self.awaited(now.mono);
@@ -402,15 +404,15 @@ impl Client {
     }
 
     fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {
-        let source = &member.source;
+        let association = &member.association;
         let offset = self.clock.offset_of(&filtered, now.local);
         Candidate {
-            id: source.id(),
+            id: association.id(),
             offset,
             filtered,
-            poll: source.poll(),
-            reference_id: ReferenceId::from_address(source.address().ip()),
-            authenticated: source.session().is_some(),
+            poll: association.poll(),
+            reference_id: ReferenceId::from_address(association.address().ip()),
+            authenticated: association.session().is_some(),
             doubt: self.doubt_about(member, now.local + offset.into()),
         }
     }
@@ -418,7 +420,7 @@ impl Client {
     fn spread_poll(&mut self, now: MonoTime) {
         if let Some(poll) = self.clock.wanted_poll() {
             for member in self.members.values_mut() {
-                member.source.want_poll(poll, now);
+                member.association.want_poll(poll, now);
             }
         }
     }
@@ -433,13 +435,13 @@ impl Client {
     /// server could fill the log.
     fn tell_transitions(&mut self) {
         for (id, member) in &mut self.members {
-            let state = state::state_of(&member.source, self.clock.selection());
+            let state = state::state_of(&member.association, self.clock.selection());
             let class = state.class();
             if member.told.is_some_and(|told| told.class() == class) {
                 member.brewing = None;
                 continue;
             }
-            let sent = member.source.counters().sent;
+            let sent = member.association.counters().sent;
             let (brewing, since) = *member.brewing.get_or_insert((class, sent));
             if brewing != class {
                 member.brewing = Some((class, sent));
@@ -450,7 +452,7 @@ impl Client {
                 let from = member.told.replace(state);
                 self.events.push_back(Event::AssociationChanged {
                     id: *id,
-                    address: member.source.address(),
+                    address: member.association.address(),
                     from,
                     to: state,
                 });
@@ -481,14 +483,17 @@ impl Client {
     /// What is to be said about an association now.
     #[must_use]
     pub fn state_of(&self, member: &Member) -> AssociationState {
-        state::state_of(&member.source, self.clock.selection())
+        state::state_of(&member.association, self.clock.selection())
     }
 
     /// Server minus our clock according to one association, and its jitter.
     #[must_use]
     pub fn opinion_of(&self, member: &Member, now: Now) -> Option<(Seconds, Filtered)> {
         let free = self.clock.timescale().to_free(now.local);
-        let filtered = member.source.filter().filtered(free, self.clock.drift())?;
+        let filtered = member
+            .association
+            .filter()
+            .filtered(free, self.clock.drift())?;
         Some((self.clock.offset_of(&filtered, now.local), filtered))
     }
 

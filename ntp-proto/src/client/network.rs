@@ -122,7 +122,7 @@ impl Client {
                 entry.handle_network_change(now);
             }
             for member in self.members.values_mut() {
-                member.source.handle_network_change(now);
+                member.association.handle_network_change(now);
             }
         }
         for place in 0..self.entries.len() {
@@ -156,9 +156,9 @@ impl Client {
         let Some(member) = self.members.get(&id) else {
             return;
         };
-        if member.source.has_no_route() {
+        if member.association.has_no_route() {
             self.network
-                .close(member.source.address().is_ipv6(), now + AVOIDED_FOR);
+                .close(member.association.address().is_ipv6(), now + AVOIDED_FOR);
         }
     }
 

@@ -21,14 +21,14 @@ impl Client {
         // One that was heard and has answered one of its last eight polls may well be back at the
         // next.
         let silent = |member: &Member| {
-            let source = &member.source;
-            let quiet = source.reach().is_reachable()
-                && source.problem().is_none()
-                && source.demobilized().is_none();
-            source.session().is_some()
-                && source.counters().measured > 0
+            let association = &member.association;
+            let quiet = association.reach().is_reachable()
+                && association.problem().is_none()
+                && association.demobilized().is_none();
+            association.session().is_some()
+                && association.counters().measured > 0
                 && quiet
-                && !source.is_usable()
+                && !association.is_usable()
         };
         let silent = self.members.values().any(silent);
         if self.quorum_ends().is_some_and(|end| now >= end) {
@@ -49,7 +49,8 @@ impl Client {
         };
         let patient = |member: &Member| {
             usize::from(
-                member.source.is_pending() && member.source.useless_polls() < member.hopeless_at,
+                member.association.is_pending()
+                    && member.association.useless_polls() < member.hopeless_at,
             )
         };
         let of = |entry: &SourceEntry| {

@@ -92,35 +92,37 @@ impl AssociationState {
     }
 }
 
-pub(super) fn state_of(source: &Association, selection: &Selection) -> AssociationState {
-    if let Some(kiss) = source.demobilized() {
+pub(super) fn state_of(association: &Association, selection: &Selection) -> AssociationState {
+    if let Some(kiss) = association.demobilized() {
         return AssociationState::Demobilized(kiss);
     }
-    if let Some(error) = source.send_error() {
+    if let Some(error) = association.send_error() {
         return AssociationState::SendFailed(error);
     }
-    match source.problem() {
+    match association.problem() {
         // A plea to slow down says nothing about the time.
         None | Some(Discard::Kiss(KissCode::Rate)) => {}
-        Some(problem) if source.unanswered() == 0 => return AssociationState::Unusable(problem),
+        Some(problem) if association.unanswered() == 0 => {
+            return AssociationState::Unusable(problem);
+        }
         Some(_) => {}
     }
-    if source.reach().is_reachable() {
+    if association.reach().is_reachable() {
         return selection
-            .standing(source.id())
+            .standing(association.id())
             .map_or(AssociationState::Measured, AssociationState::Judged);
     }
-    if let Some(doubt) = source.doubt() {
+    if let Some(doubt) = association.doubt() {
         // Something does come back: that is not silence.
         return AssociationState::Unusable(doubt.discard);
     }
-    if source.counters().measured == 0 && source.unanswered() < HOPELESS {
+    if association.counters().measured == 0 && association.unanswered() < HOPELESS {
         AssociationState::NoReplyYet {
-            sent: source.counters().sent,
+            sent: association.counters().sent,
         }
     } else {
         AssociationState::Unreachable {
-            unanswered: source.unanswered(),
+            unanswered: association.unanswered(),
         }
     }
 }

@@ -24,7 +24,7 @@ impl Client {
             && self
                 .members
                 .get(&id)
-                .is_some_and(|member| member.source.is_surprising());
+                .is_some_and(|member| member.association.is_surprising());
         if !self.clock.is_held() && !surprising {
             return;
         }
@@ -37,10 +37,10 @@ impl Client {
         }
         for member in self.members.values_mut() {
             if burst {
-                member.source.hurry(now);
+                member.association.hurry(now);
             }
             if !lately {
-                member.source.ask_soon(now);
+                member.association.ask_soon(now);
             }
         }
     }
@@ -56,9 +56,10 @@ impl Client {
         };
         if !self.clock.is_steady()
             && let Some(member) = self.members.get_mut(&peer)
-            && (member.source.is_surprising() || member.source.filter().samples().count() == 1)
+            && (member.association.is_surprising()
+                || member.association.filter().samples().count() == 1)
         {
-            member.source.ask_soon(now);
+            member.association.ask_soon(now);
         }
     }
 }

@@ -71,7 +71,7 @@ pub struct SourceEntryConfig {
     /// One server or a pool.
     pub kind: SourceEntryKind,
     /// How its associations behave.
-    pub source: AssociationConfig,
+    pub association: AssociationConfig,
 }
 
 /// One configured entry at work.

@@ -13,7 +13,7 @@ fn pool(count: usize) -> SourceEntry {
         host: "pool.example".into(),
         port: 123,
         kind,
-        source: AssociationConfig::default(),
+        association: AssociationConfig::default(),
     };
     SourceEntry::new(SourceEntryId::new(0), config)
 }
@@ -207,7 +207,7 @@ fn a_literal_address_needs_no_look_up() {
         host: "2001:db8::1".into(),
         port: 1123,
         kind: SourceEntryKind::Server,
-        source: AssociationConfig::default(),
+        association: AssociationConfig::default(),
     };
     let mut entry = SourceEntry::new(SourceEntryId::new(0), config);
     assert!(!entry.poll_resolve(MonoTime::ZERO));
@@ -223,7 +223,7 @@ fn a_name_with_one_address_of_each_family_is_one_host() {
         host: "dual.example".into(),
         port: 123,
         kind: SourceEntryKind::Server,
-        source: AssociationConfig::default(),
+        association: AssociationConfig::default(),
     };
     let of = |found: &[&str], in_use: &[&str]| {
         let mut entry = SourceEntry::new(SourceEntryId::new(0), config.clone());

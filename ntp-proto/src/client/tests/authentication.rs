@@ -29,8 +29,10 @@ fn asked(world: &World) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
         let members = world
             .client
             .members()
-            .filter(|member| member.source().session().is_some() == sealed);
-        let mut addresses: Vec<_> = members.map(|member| member.source().address()).collect();
+            .filter(|member| member.association().session().is_some() == sealed);
+        let mut addresses: Vec<_> = members
+            .map(|member| member.association().address())
+            .collect();
         addresses.sort();
         addresses
     };

@@ -275,7 +275,7 @@ fn an_unnoticed_jump_is_confirmed_by_a_burst_of_two_sources_and_by_one_alone_aft
         let poll = world
             .client
             .members()
-            .map(|member| member.source().poll().seconds().to_f64())
+            .map(|member| member.association().poll().seconds().to_f64())
             .fold(0.0, f64::max);
         // The first one to ask notices it; then the others are asked.
         let noticed = (1..=(2.0 * poll) as u32).find(|second| {
@@ -322,7 +322,7 @@ fn time_that_was_lost_unseen_is_made_up_for_beyond_the_panic_limit_if_the_policy
         let poll = world
             .client
             .members()
-            .map(|member| member.source().poll().seconds().to_f64())
+            .map(|member| member.association().poll().seconds().to_f64())
             .fold(0.0, f64::max);
         world.run(3600.0 + 2.0 * poll + 600.0);
         let text = format!(

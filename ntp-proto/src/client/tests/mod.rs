@@ -89,7 +89,7 @@ fn server(host: &str) -> SourceEntryConfig {
         host: host.into(),
         port: 123,
         kind: SourceEntryKind::Server,
-        source: AssociationConfig::default(),
+        association: AssociationConfig::default(),
     }
 }
 
@@ -266,13 +266,17 @@ impl World {
             self.client
                 .handle_transmitted(self.now(), transmit.token, stamp)
                 .unwrap();
-            self.answer(&buffer[..transmit.length], transmit.source, transmit.to);
+            self.answer(
+                &buffer[..transmit.length],
+                transmit.association,
+                transmit.to,
+            );
             self.obey();
         }
         self.obey();
     }
 
-    fn answer(&mut self, octets: &[u8], source: AssociationId, to: SocketAddr) {
+    fn answer(&mut self, octets: &[u8], association: AssociationId, to: SocketAddr) {
         let request = &Header::decode(octets).unwrap();
         let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
         let lie = if let Server::Lying(lie) = behaviour {
@@ -324,7 +328,7 @@ impl World {
                 };
                 assert!(
                     self.client
-                        .handle_datagram(self.now(), source, &datagram)
+                        .handle_datagram(self.now(), association, &datagram)
                         .is_err()
                 );
                 self.pass(0.02);
@@ -347,7 +351,9 @@ impl World {
                 received,
                 bytes: &bytes,
             };
-            let _ = self.client.handle_datagram(self.now(), source, &datagram);
+            let _ = self
+                .client
+                .handle_datagram(self.now(), association, &datagram);
         }
     }
 
@@ -435,7 +441,7 @@ impl World {
     fn states(&self) -> HashMap<SocketAddr, AssociationState> {
         self.client
             .members()
-            .map(|member| (member.source().address(), self.client.state_of(member)))
+            .map(|member| (member.association().address(), self.client.state_of(member)))
             .collect()
     }
 

@@ -31,10 +31,10 @@ fn calm(entry: SourceEntryConfig) -> SourceEntryConfig {
     let poll = PollInterval::clamped(12);
     let poll_limits = PollLimits::new(poll, poll).unwrap();
     SourceEntryConfig {
-        source: AssociationConfig {
+        association: AssociationConfig {
             poll_limits,
             initial_poll: poll,
-            ..entry.source
+            ..entry.association
         },
         ..entry
     }
@@ -84,7 +84,7 @@ fn a_name_is_looked_up_and_silent_servers_are_asked_as_soon_as_the_network_comes
         world
             .client
             .members()
-            .filter(|member| member.source().counters().measured > 0)
+            .filter(|member| member.association().counters().measured > 0)
             .count(),
         2
     );
@@ -328,7 +328,7 @@ fn a_server_that_lists_itself_does_not_believe_itself_from_the_first_reply_on() 
                 .members()
                 .next()
                 .unwrap()
-                .source()
+                .association()
                 .counters()
                 .measured,
             0

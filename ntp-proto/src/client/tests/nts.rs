@@ -216,7 +216,7 @@ fn cookies(world: &World) -> Vec<usize> {
     world
         .client
         .members()
-        .map(|member| member.source().session().unwrap().cookies())
+        .map(|member| member.association().session().unwrap().cookies())
         .collect()
 }
 
@@ -224,7 +224,7 @@ fn measured(world: &World) -> u64 {
     world
         .client
         .members()
-        .map(|member| member.source().counters().measured)
+        .map(|member| member.association().counters().measured)
         .sum()
 }
 
@@ -262,7 +262,7 @@ fn plain_or_forged_replies_are_never_believed_and_nothing_is_ever_asked_plainly(
             (0, 0, 0)
         );
         let member = world.client.members().next().unwrap();
-        assert!(member.source().session().unwrap().unauthentic() > 0);
+        assert!(member.association().session().unwrap().unauthentic() > 0);
     }
 }
 
@@ -289,7 +289,7 @@ fn a_server_that_has_lost_its_keys_costs_one_poll() {
             .members()
             .next()
             .unwrap()
-            .source()
+            .association()
             .filter()
             .samples()
             .count()
@@ -431,7 +431,7 @@ fn a_server_that_moves_is_followed() {
         world
             .client
             .members()
-            .map(|member| member.source().address())
+            .map(|member| member.association().address())
             .collect::<Vec<_>>(),
         [address(9)]
     );
@@ -464,10 +464,11 @@ fn before_the_clock_was_ever_right_two_servers_that_agree_set_it_and_their_certi
     world.run(600.0);
     assert!(world.synchronized());
     assert!(
-        world
-            .client
-            .members()
-            .all(|member| !member.source().session().unwrap().is_provisional())
+        world.client.members().all(|member| !member
+            .association()
+            .session()
+            .unwrap()
+            .is_provisional())
     );
 }
 

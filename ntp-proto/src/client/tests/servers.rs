@@ -121,7 +121,7 @@ fn forged_packets_of_an_observer_do_not_silence_a_client() {
             world
                 .client
                 .members()
-                .all(|member| !member.source().is_rate_limited()),
+                .all(|member| !member.association().is_rate_limited()),
             "{code:?}"
         );
     }
@@ -212,7 +212,7 @@ fn a_day_of_rate_kisses_is_forgiven_within_hours() {
             .members()
             .next()
             .unwrap()
-            .source()
+            .association()
             .is_rate_limited()
     );
     assert!(world.synchronized());
@@ -267,7 +267,7 @@ fn when_the_leader_dies_the_others_go_on() {
         let poll = world
             .client
             .members()
-            .map(|member| member.source().poll().seconds().to_f64())
+            .map(|member| member.association().poll().seconds().to_f64())
             .fold(0.0, f64::max);
         assert!(
             (free - last).to_f64() < 4.0 * poll + 100.0,

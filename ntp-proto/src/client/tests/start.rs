@@ -143,7 +143,7 @@ fn a_lone_wrong_first_reply_does_not_move_the_clock_by_more_than_a_second() {
 fn a_wrong_first_reply_of_a_lone_server_is_found_out_within_seconds_even_without_a_burst() {
     for lie in [0.9, -0.9, 5.0, 1e6] {
         let single = SourceEntryConfig {
-            source: AssociationConfig {
+            association: AssociationConfig {
                 burst: 1,
                 ..AssociationConfig::default()
             },
