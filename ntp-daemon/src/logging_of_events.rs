@@ -6,9 +6,9 @@ use crate::observe::Facts;
 use crate::os_error;
 use ntp_proto::association::{AssociationId, Discard};
 use ntp_proto::client::{AssociationState, Client, Event, Member, Removal};
-use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, StampOrigin, Standing};
+use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, Standing};
 use ntp_proto::packet::KissCode;
-use ntp_proto::time::{Now, Seconds};
+use ntp_proto::time::{Now, Seconds, StampOrigin};
 use std::net::SocketAddr;
 
 /// Addresses that one line of the log names.

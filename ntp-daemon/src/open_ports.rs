@@ -3,8 +3,7 @@
 use crate::socket_pump::{Inbound, Pump, Waiting, noticed};
 use ntp_os_clock::ClockReader;
 use ntp_proto::association::{AssociationId, Transmit, TransmitToken};
-use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::time::MonoTime;
+use ntp_proto::time::{LocalStamp, MonoTime, StampOrigin};
 use ntp_udp::{BindOptions, Socket};
 use rustix::process::{Resource, getrlimit};
 use std::future::poll_fn;
@@ -98,7 +97,7 @@ impl OpenPorts {
         } = transmit;
         self.make_room(source);
         let sent = open(to).and_then(|socket| {
-            let fallback = Stamp {
+            let fallback = LocalStamp {
                 at: self.reader.now(),
                 origin: StampOrigin::Daemon,
             };

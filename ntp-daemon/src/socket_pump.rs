@@ -2,7 +2,7 @@
 
 use ntp_os_clock::ClockReader;
 use ntp_proto::association::{AssociationId, TransmitToken};
-use ntp_proto::clock::{Stamp, StampOrigin};
+use ntp_proto::time::{LocalStamp, StampOrigin};
 use ntp_udp::{Notice, SendId, Socket};
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::Interest;
@@ -15,13 +15,13 @@ const BUFFER: usize = 1280;
 #[derive(Debug)]
 pub(crate) enum Inbound {
     /// The request left.
-    Transmitted(TransmitToken, Stamp),
+    Transmitted(TransmitToken, LocalStamp),
     /// A datagram came.
     Datagram {
         source: AssociationId,
         from: SocketAddr,
         to: Option<IpAddr>,
-        received: Stamp,
+        received: LocalStamp,
         bytes: Box<[u8]>,
     },
     /// The network says that the request did not arrive, with the operating system's error number
@@ -34,7 +34,7 @@ pub(crate) struct Waiting {
     pub(crate) token: TransmitToken,
     pub(crate) id: SendId,
     /// When we called the system, in case that the kernel does not tell.
-    pub(crate) fallback: Stamp,
+    pub(crate) fallback: LocalStamp,
 }
 
 /// Takes in what comes at one port.
@@ -166,13 +166,13 @@ fn received(socket: &Socket, source: AssociationId, reader: &ClockReader) -> Opt
 }
 
 /// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
-fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
+fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> LocalStamp {
     match stamp {
-        None => Stamp {
+        None => LocalStamp {
             at: reader.now(),
             origin: StampOrigin::Daemon,
         },
-        Some(stamp) => Stamp {
+        Some(stamp) => LocalStamp {
             at: reader.from_realtime(stamp.at),
             origin: stamp.origin,
         },

@@ -3,7 +3,7 @@
 use crate::trouble::Doubt;
 use ntp_os_clock::ClockReader;
 use ntp_proto::association::Discard;
-use ntp_proto::clock::{Stamp, StampOrigin};
+use ntp_proto::time::{LocalStamp, StampOrigin};
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -42,9 +42,9 @@ pub(crate) async fn stamping() -> Option<Socket> {
 pub(crate) struct Reply<T> {
     pub(crate) content: T,
     /// T1: the request left.
-    pub(crate) sent: Stamp,
+    pub(crate) sent: LocalStamp,
     /// T4: the reply came.
-    pub(crate) received: Stamp,
+    pub(crate) received: LocalStamp,
     /// Which address of ours it was sent to.
     pub(crate) to: Option<IpAddr>,
 }
@@ -103,7 +103,7 @@ struct Datagram {
     length: usize,
     from: SocketAddr,
     to: Option<IpAddr>,
-    received: Stamp,
+    received: LocalStamp,
 }
 
 /// A request on its way.
@@ -112,7 +112,7 @@ struct Waiting {
     reader: ClockReader,
     id: SendId,
     /// Our own reading, until the kernel tells better.
-    sent: Stamp,
+    sent: LocalStamp,
     deadline: Instant,
     unreachable: Option<io::Error>,
     doubt: Option<Doubt>,
@@ -132,7 +132,7 @@ impl Waiting {
         };
         let options = BindOptions::client(SocketAddr::new(any, 0));
         let socket = Socket::bind(&options).map_err(|error| error.error)?;
-        let sent = Stamp {
+        let sent = LocalStamp {
             at: reader.now(),
             origin: StampOrigin::Daemon,
         };
@@ -209,13 +209,13 @@ impl Waiting {
     }
 
     /// A timestamp of the kernel in the time of our clock; our own reading where it is missing.
-    fn local(&self, stamp: Option<ntp_udp::Stamp>) -> Stamp {
+    fn local(&self, stamp: Option<ntp_udp::Stamp>) -> LocalStamp {
         match stamp {
-            None => Stamp {
+            None => LocalStamp {
                 at: self.reader.now(),
                 origin: StampOrigin::Daemon,
             },
-            Some(stamp) => Stamp {
+            Some(stamp) => LocalStamp {
                 at: self.reader.from_realtime(stamp.at),
                 origin: stamp.origin,
             },

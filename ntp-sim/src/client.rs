@@ -11,12 +11,11 @@ use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::client::{Client, ClientConfig};
 use ntp_proto::clock::{
     ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime,
-    Stamp, StampOrigin,
 };
 use ntp_proto::packet::LeapIndicator;
 use ntp_proto::time::{
-    Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits, Precision,
-    Seconds,
+    Frequency, LocalStamp, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits,
+    Precision, Seconds, StampOrigin,
 };
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -243,7 +242,7 @@ impl ClientNode {
             .copied()
             .flatten()
             .filter(|port| port.number == reply.port)?;
-        let received = Stamp {
+        let received = LocalStamp {
             at: self.local(t),
             origin: StampOrigin::Kernel,
         };
@@ -302,7 +301,7 @@ impl ClientNode {
     }
 
     fn redeem(&mut self, t: f64, token: TransmitToken) {
-        let stamp = Stamp {
+        let stamp = LocalStamp {
             at: self.local(t),
             origin: StampOrigin::Kernel,
         };

@@ -1,9 +1,9 @@
 //! Timestamps that say where they come from.
 
-pub use ntp_proto::clock::StampOrigin;
 use ntp_proto::time::NtpTimestamp;
+pub use ntp_proto::time::StampOrigin;
 
-/// A point in time by the clock of whoever took it; `ntp_proto::clock::Stamp` is one brought to our
+/// A point in time by the clock of whoever took it; `ntp_proto::time::LocalStamp` is one brought to our
 /// clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {

@@ -88,8 +88,8 @@ fn of_member(
     let (state, reason) = state_and_reason(client, member);
     let reason = nts::useless(member).unwrap_or_else(|| more_telling(reason, member));
     let opinion = client.opinion_of(member, now);
-    let heard = source.heard();
-    let header = heard.map(|heard| heard.header);
+    let last_reply = source.last_reply();
+    let header = last_reply.map(|last_reply| last_reply.header);
     let counters = source.counters();
     let filtered = opinion.map(|(_, filtered)| filtered);
     let best = filtered.map(|filtered| filtered.best);
@@ -133,7 +133,7 @@ fn of_member(
         root_dispersion_s: root.map(|(_, dispersion)| dispersion.to_f64()),
         error_bound_s: distance.map(Seconds::to_f64),
         one_way: opinion.map(|(offset, filtered)| one_way(&filtered, offset)),
-        last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
+        last_reply_ago_s: last_reply.map(|last_reply| now.mono.since(last_reply.at).as_secs_f64()),
         next_poll_in_s: source
             .demobilized()
             .is_none()
@@ -234,7 +234,9 @@ fn more_telling(reason: SourceReason, member: &Member) -> SourceReason {
 fn version(source: &Association) -> Option<u8> {
     match source.doubt().map(|doubt| doubt.discard) {
         Some(Discard::UnknownVersion(version)) => Some(version),
-        _ => source.heard().map(|heard| heard.header.version.to_bits()),
+        _ => source
+            .last_reply()
+            .map(|last_reply| last_reply.header.version.to_bits()),
     }
 }
 

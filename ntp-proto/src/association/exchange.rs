@@ -5,10 +5,10 @@ use super::refusal::Refusal;
 use crate::association::AssociationId;
 use crate::association::discard::{Discard, DiscardCounters};
 use crate::association::validate::{Ourselves, ValidReply};
-use crate::clock::{Stamp, Timescale};
+use crate::clock::Timescale;
 use crate::nts::UniqueId;
 use crate::packet::Header;
-use crate::time::{Frequency, MonoTime, NtpTimestamp, Precision};
+use crate::time::{Frequency, LocalStamp, MonoTime, NtpTimestamp, Precision};
 use std::net::{IpAddr, SocketAddr};
 
 /// Redeems one transmitted request for its transmit timestamp.
@@ -52,7 +52,7 @@ pub struct Datagram<'a> {
     /// Our address that it was sent to, where known.
     pub to: Option<IpAddr>,
     /// When it arrived.
-    pub received: Stamp,
+    pub received: LocalStamp,
     /// Its octets.
     pub bytes: &'a [u8],
 }
@@ -82,8 +82,8 @@ pub(super) struct InFlight {
     pub(super) origin: NtpTimestamp,
     pub(super) sequence: u32,
     pub(super) deadline: MonoTime,
-    pub(super) transmitted: Option<Stamp>,
-    pub(super) parked: Option<(ValidReply, Stamp)>,
+    pub(super) transmitted: Option<LocalStamp>,
+    pub(super) parked: Option<(ValidReply, LocalStamp)>,
     /// Of a protected request.
     pub(super) unique_id: Option<UniqueId>,
     /// True if a reply without proof says that the server cannot use our cookie.
@@ -138,7 +138,7 @@ pub(super) const UNREACHABLE_LASTS: u32 = 3;
 
 /// The last header of a server, usable or not.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub struct LastReply {
     /// The header of its reply.
     pub header: Header,
     /// When it came.

@@ -1,7 +1,7 @@
 //! Read access to an association.
 
 use super::exchange::{DOUBT_LASTS, UNREACHABLE_LASTS};
-use super::{Association, AssociationCounters, Doubt, Heard};
+use super::{Association, AssociationCounters, Doubt, LastReply};
 use crate::association::{AssociationId, Discard, Reach};
 use crate::clock::{ClockFilter, RootFacts};
 use crate::nts::NtsSession;
@@ -131,8 +131,8 @@ impl Association {
 
     /// What the server last said.
     #[must_use]
-    pub fn heard(&self) -> Option<&Heard> {
-        self.heard.as_ref()
+    pub fn last_reply(&self) -> Option<&LastReply> {
+        self.last_reply.as_ref()
     }
 
     /// What the server said with the newest measurement.

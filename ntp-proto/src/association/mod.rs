@@ -22,17 +22,17 @@ pub use config::AssociationConfig;
 pub use discard::{Discard, DiscardCounters};
 pub(crate) use exchange::Context;
 pub use exchange::{
-    Accepted, AssociationCounters, Datagram, Doubt, Heard, Transmit, TransmitToken,
+    Accepted, AssociationCounters, Datagram, Doubt, LastReply, Transmit, TransmitToken,
 };
 pub use id::AssociationId;
 pub use own_servers::OwnServers;
 pub use reach::Reach;
 pub use validate::{Ourselves, ValidReply};
 
-use crate::clock::{ClockFilter, Stamp, StampOrigin};
+use crate::clock::ClockFilter;
 use crate::nts::{NtsSession, RequestError};
 use crate::packet::{Header, KissCode, Version};
-use crate::time::{MonoTime, NtpTimestamp};
+use crate::time::{LocalStamp, MonoTime, NtpTimestamp, StampOrigin};
 use exchange::{InFlight, REMEMBERED};
 use pacing::Pacing;
 use rand::{CryptoRng, RngExt};
@@ -57,7 +57,7 @@ pub struct Association {
     sent_at: Option<MonoTime>,
     last_origin: Option<NtpTimestamp>,
     /// The origins of the last requests that we no longer wait for, the latest one first.
-    given_up: [Option<NtpTimestamp>; REMEMBERED],
+    abandoned_origins: [Option<NtpTimestamp>; REMEMBERED],
     reach: Reach,
     /// It has yet to have its first say since the start or the last disturbance of our clock.
     pending: bool,
@@ -73,7 +73,7 @@ pub struct Association {
     unreachable: Option<(i32, u32)>,
     /// The last datagram that was not believed, since the last measurement.
     doubt: Option<Doubt>,
-    heard: Option<Heard>,
+    last_reply: Option<LastReply>,
     counters: AssociationCounters,
 }
 
@@ -97,7 +97,7 @@ impl Association {
             in_flight: None,
             sent_at: None,
             last_origin: None,
-            given_up: [None; REMEMBERED],
+            abandoned_origins: [None; REMEMBERED],
             reach: Reach::default(),
             pending: true,
             filter: ClockFilter::default(),
@@ -108,7 +108,7 @@ impl Association {
             send_error: None,
             unreachable: None,
             doubt: None,
-            heard: None,
+            last_reply: None,
             counters: AssociationCounters::default(),
         }
     }
@@ -193,7 +193,7 @@ impl Association {
     pub(crate) fn handle_transmitted(
         &mut self,
         token: TransmitToken,
-        stamp: Stamp,
+        stamp: LocalStamp,
         context: &Context<'_>,
     ) -> Result<Option<Accepted>, Discard> {
         let Some(request) = self
@@ -288,8 +288,8 @@ impl Association {
 
     /// A reply with this origin comes too late from now on.
     pub(super) fn remember(&mut self, origin: NtpTimestamp) {
-        self.given_up.rotate_right(1);
-        self.given_up[0] = Some(origin);
+        self.abandoned_origins.rotate_right(1);
+        self.abandoned_origins[0] = Some(origin);
     }
 
     /// Tries a demobilised association again, from the start.
@@ -299,7 +299,7 @@ impl Association {
         *self = Self {
             counters,
             pending,
-            heard: self.heard,
+            last_reply: self.last_reply,
             session,
             ..Self::new(self.id, self.address, config, now)
         };

@@ -110,13 +110,13 @@ impl Pacing {
     }
 
     /// The server has said something, if nothing of use.
-    pub(super) fn heard(&mut self) {
+    pub(super) fn replied(&mut self) {
         self.unanswered = 0;
     }
 
     /// Starts a burst out of turn, if none was started lately and the server does not mind. Returns
     /// whether it did.
-    pub(super) fn hurry(&mut self, now: MonoTime) -> bool {
+    pub(super) fn poll_soon(&mut self, now: MonoTime) -> bool {
         let lately = self.hurried.is_some_and(|last| now < last + HURRY_SPACING);
         if lately || self.floor.is_some() {
             return false;
@@ -143,7 +143,7 @@ impl Pacing {
     /// burst starts if none was started lately. True if there were any.
     pub(super) fn search_anew(&mut self, now: MonoTime) -> bool {
         let unanswered = self.unanswered > 0 && self.floor.is_none();
-        if unanswered && !self.hurry(now) {
+        if unanswered && !self.poll_soon(now) {
             self.unanswered = 0;
         }
         unanswered

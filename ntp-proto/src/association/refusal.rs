@@ -92,7 +92,7 @@ impl Association {
     pub(super) fn obey(&mut self, refusal: Refusal, now: MonoTime) {
         self.useless = self.useless.saturating_add(1);
         self.problem = Some(refusal.discard);
-        self.pacing.heard();
+        self.pacing.replied();
         match refusal.discard {
             Discard::Kiss(KissCode::Rate) => {
                 self.pacing.slow_down(refusal.poll, now);

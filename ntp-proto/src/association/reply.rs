@@ -1,10 +1,10 @@
 //! A datagram in answer to a request of ours, from the packet tests to the measurement.
 
-use super::exchange::{Accepted, Context, Datagram, Doubt, Heard};
+use super::exchange::{Accepted, Context, Datagram, Doubt, LastReply};
 use super::{Association, Discard, Ourselves, ValidReply, count_stamp};
-use crate::clock::{Exchange, Stamp};
+use crate::clock::Exchange;
 use crate::packet::{DecodeError, Header, Mode, Packet};
-use crate::time::MonoTime;
+use crate::time::{LocalStamp, MonoTime};
 use std::net::SocketAddr;
 
 impl Association {
@@ -46,7 +46,7 @@ impl Association {
     ) -> Result<Accepted, Discard> {
         let header = self.answer_to_our_request(datagram, context.now)?;
         let header = self.authenticate(header, datagram.bytes)?;
-        self.heard = Some(Heard {
+        self.last_reply = Some(LastReply {
             header,
             at: context.now,
         });
@@ -87,7 +87,7 @@ impl Association {
         if !header.origin.is_unknown() && self.last_origin == Some(header.origin) {
             return Err(Discard::Duplicate);
         }
-        if !header.origin.is_unknown() && self.given_up.contains(&Some(header.origin)) {
+        if !header.origin.is_unknown() && self.abandoned_origins.contains(&Some(header.origin)) {
             return Err(Discard::TooLate);
         }
         let request = self
@@ -104,8 +104,8 @@ impl Association {
     pub(super) fn conclude(
         &mut self,
         reply: &ValidReply,
-        sent: Stamp,
-        received: Stamp,
+        sent: LocalStamp,
+        received: LocalStamp,
         context: &Context<'_>,
     ) -> Result<Accepted, Discard> {
         let header = reply.header();
@@ -124,7 +124,7 @@ impl Association {
         self.in_flight = None;
         self.surprising = self.filter.push(measurement, context.drift);
         self.pacing.answered(self.reach.is_reachable(), context.now);
-        if self.surprising && self.pacing.hurry(context.now) {
+        if self.surprising && self.pacing.poll_soon(context.now) {
             self.next_poll = self.next_poll.min(context.now + self.pacing.interval(0.0));
         }
         self.reach.answered();

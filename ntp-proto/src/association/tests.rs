@@ -63,7 +63,7 @@ impl Bench {
     }
 
     fn redeem(&mut self, token: TransmitToken) -> Result<Option<Accepted>, Discard> {
-        let stamp = Stamp {
+        let stamp = LocalStamp {
             at: local(self.now),
             origin: StampOrigin::Kernel,
         };
@@ -92,7 +92,7 @@ impl Bench {
 
     fn deliver_bytes(&mut self, from: &str, bytes: &[u8]) -> Result<Accepted, Discard> {
         let arrived = self.now + Duration::from_millis(20);
-        let received = Stamp {
+        let received = LocalStamp {
             at: local(arrived),
             origin: StampOrigin::Kernel,
         };
@@ -356,7 +356,7 @@ fn a_poll_that_is_brought_forward_does_not_let_a_forged_refusal_win() {
         let request = bench.ask();
         assert!(bench.deliver(&bench.kiss_for(&request, code)).is_err());
         // Another server has answered meanwhile: all are to be asked at once.
-        bench.association.hurry(bench.now);
+        bench.association.poll_soon(bench.now);
         bench.association.handle_timeout(bench.now);
         assert!(
             bench

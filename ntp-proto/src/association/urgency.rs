@@ -28,8 +28,8 @@ impl Association {
     }
 
     /// The network is evidently there: asks at once, and again soon.
-    pub(crate) fn hurry(&mut self, now: MonoTime) {
-        if self.demobilized.is_none() && self.pacing.hurry(now) {
+    pub(crate) fn poll_soon(&mut self, now: MonoTime) {
+        if self.demobilized.is_none() && self.pacing.poll_soon(now) {
             self.next_poll = self.next_poll.min(now);
         }
     }

@@ -3,9 +3,9 @@
 
 use super::OwnServers;
 use super::discard::Discard;
-use crate::clock::{Exchange, Measurement, RootFacts, StampOrigin, SystemVariables};
+use crate::clock::{Exchange, Measurement, RootFacts, SystemVariables};
 use crate::packet::{Header, KissCode, LeapIndicator, ReferenceId};
-use crate::time::{NtpDuration, NtpShort, Precision, Seconds};
+use crate::time::{NtpDuration, NtpShort, Precision, Seconds, StampOrigin};
 use std::net::{IpAddr, SocketAddr};
 
 /// A server further away than this from its reference clock is out of its mind (RFC 5905 §7.2

@@ -157,7 +157,7 @@ impl Client {
         (self.confirmed, self.doubted) = (false, true);
         self.events.push_back(Event::TimeDoubted);
         for entry in self.entries.iter_mut().filter(|entry| entry.is_nts()) {
-            entry.hurry(now);
+            entry.look_up_soon(now);
         }
     }
 
@@ -239,7 +239,7 @@ impl Client {
             self.remove(id, Removal::Certificate, now.mono);
         }
         for entry in self.entries.iter_mut().filter(|entry| entry.is_nts()) {
-            entry.hurry(now.mono);
+            entry.look_up_soon(now.mono);
         }
     }
 }

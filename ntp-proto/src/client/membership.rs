@@ -189,11 +189,11 @@ impl Client {
         let id = AssociationId::new(self.next_id);
         self.next_id += 1;
         // Whoever takes the place of one that was of no use is asked without haste.
-        let in_vain = self
+        let failures = self
             .entries
             .get(entry_id.place())
             .is_some_and(SourceEntry::is_struggling);
-        let config = if in_vain {
+        let config = if failures {
             AssociationConfig { burst: 1, ..config }
         } else {
             config
@@ -211,12 +211,12 @@ impl Client {
         let member = Member {
             association,
             entry: entry_id,
-            lies: 0,
+            disagreements: 0,
             hopeless_at,
             denials: 0,
             revive_at: None,
-            told: None,
-            brewing: None,
+            reported: None,
+            pending_report: None,
         };
         self.members.insert(id, member);
         self.events.push_back(Event::AssociationAdded {
@@ -353,9 +353,9 @@ impl Client {
                 // The administrator chose the name of a configured server, so all its addresses
                 // stay welcome.
                 if entry.is_pool() {
-                    entry.shun(address.ip(), now);
+                    entry.ban(address.ip(), now);
                 }
-                entry.handle_vain();
+                entry.record_failure();
             }
         }
         self.events.push_back(Event::AssociationRemoved {
@@ -432,7 +432,7 @@ impl Client {
     /// used.
     pub(super) fn judge_honesty(&mut self, id: AssociationId, now: MonoTime) {
         let standing = self.clock.selection().standing(id);
-        let lies = matches!(
+        let disagreements = matches!(
             standing,
             Some(
                 Standing::Falseticker { .. }
@@ -441,7 +441,11 @@ impl Client {
             )
         );
         if let Some(member) = self.members.get_mut(&id) {
-            member.lies = if lies { member.lies + 1 } else { 0 };
+            member.disagreements = if disagreements {
+                member.disagreements + 1
+            } else {
+                0
+            };
         }
         self.maintain(now);
     }
@@ -485,7 +489,7 @@ fn reason_to_replace(member: &Member) -> Option<Removal> {
         Some(Removal::NoRoute)
     } else if is_useless(&member.association) {
         Some(Removal::Useless)
-    } else if member.lies >= PATIENCE_WITH_LIARS {
+    } else if member.disagreements >= PATIENCE_WITH_LIARS {
         Some(Removal::Falseticker)
     } else {
         None

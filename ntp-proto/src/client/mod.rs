@@ -30,12 +30,12 @@ use crate::association::{
 use crate::client::entry::{SourceEntry, SourceEntryConfig, SourceEntryId};
 use crate::clock::{
     Candidate, ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, Filtered,
-    InitialClock, LeapTable, Stamp,
+    InitialClock, LeapTable,
 };
 use crate::nts::NtsGrant;
 use crate::packet::ReferenceId;
 use crate::server::ServedState;
-use crate::time::{MonoTime, Now, Seconds};
+use crate::time::{LocalStamp, MonoTime, Now, Seconds};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
@@ -71,15 +71,15 @@ pub struct Member {
     association: Association,
     entry: SourceEntryId,
     /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
-    lies: u32,
+    disagreements: u32,
     /// It counts as pending until this many polls were useless.
     hopeless_at: u32,
     /// How often it was demobilised.
     denials: u32,
     revive_at: Option<MonoTime>,
-    told: Option<AssociationState>,
+    reported: Option<AssociationState>,
     /// What may be told soon, and since which request it has been so.
-    brewing: Option<(StateClass, u64)>,
+    pending_report: Option<(StateClass, u64)>,
 }
 
 impl Member {
@@ -180,7 +180,7 @@ impl Client {
         &mut self,
         now: Now,
         token: TransmitToken,
-        stamp: Stamp,
+        stamp: LocalStamp,
     ) -> Result<Option<Accepted>, Discard> {
         let id = token.association();
         let Some(member) = self.members.get_mut(&id) else {
@@ -247,7 +247,7 @@ impl Client {
         match outcome {
             Ok(Accepted::Measured) => {
                 self.displace_plain(id, now.mono);
-                self.welcome(now.mono, id);
+                self.on_first_measurement(now.mono, id);
                 self.check_certificate_time(now, id);
                 self.decide(now, Some(id));
             }
@@ -348,7 +348,7 @@ impl Client {
     /// A source has given a measurement. The first one of all tells that the network is there:
     /// whoever was asked in vain before is asked again at once, so that the first to answer does
     /// not decide alone.
-    fn welcome(&mut self, now: MonoTime, id: AssociationId) {
+    fn on_first_measurement(&mut self, now: MonoTime, id: AssociationId) {
         let entry = self.members.get(&id).map(|member| member.entry);
         if let Some(entry) = entry.and_then(|entry| self.entries.get_mut(entry.place())) {
             entry.handle_success();
@@ -367,11 +367,11 @@ impl Client {
                 .useless_polls()
                 .saturating_add(PATIENCE_AT_FIRST);
             if member.association.useless_polls() > 0 {
-                member.association.hurry(now);
+                member.association.poll_soon(now);
             }
         }
         for entry in &mut self.entries {
-            entry.hurry(now);
+            entry.look_up_soon(now);
         }
         self.maintain(now);
     }
@@ -437,19 +437,22 @@ impl Client {
         for (id, member) in &mut self.members {
             let state = state::state_of(&member.association, self.clock.selection());
             let class = state.class();
-            if member.told.is_some_and(|told| told.class() == class) {
-                member.brewing = None;
+            if member
+                .reported
+                .is_some_and(|reported| reported.class() == class)
+            {
+                member.pending_report = None;
                 continue;
             }
             let sent = member.association.counters().sent;
-            let (brewing, since) = *member.brewing.get_or_insert((class, sent));
-            if brewing != class {
-                member.brewing = Some((class, sent));
+            let (pending_report, since) = *member.pending_report.get_or_insert((class, sent));
+            if pending_report != class {
+                member.pending_report = Some((class, sent));
             }
-            let lasting = brewing == class && sent >= since + class.polls_to_last();
+            let lasting = pending_report == class && sent >= since + class.polls_to_last();
             if lasting {
-                member.brewing = None;
-                let from = member.told.replace(state);
+                member.pending_report = None;
+                let from = member.reported.replace(state);
                 self.events.push_back(Event::AssociationChanged {
                     id: *id,
                     address: member.association.address(),

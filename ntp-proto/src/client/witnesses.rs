@@ -16,11 +16,11 @@ impl Client {
     /// is far off.
     pub(super) fn call_witnesses(&mut self, id: AssociationId, now: MonoTime) {
         // A falseticker testifies against itself only.
-        let lies = matches!(
+        let disagreements = matches!(
             self.clock.selection().standing(id),
             Some(Standing::Falseticker { .. })
         );
-        let surprising = !lies
+        let surprising = !disagreements
             && self
                 .members
                 .get(&id)
@@ -37,7 +37,7 @@ impl Client {
         }
         for member in self.members.values_mut() {
             if burst {
-                member.association.hurry(now);
+                member.association.poll_soon(now);
             }
             if !lately {
                 member.association.ask_soon(now);

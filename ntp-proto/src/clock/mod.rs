@@ -34,7 +34,7 @@ pub use discipline::{
 pub use filter::{ClockFilter, Filtered};
 pub use leap::LeapSecond;
 pub use leap_table::{LeapTable, TaiStep};
-pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
+pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts};
 pub use policy::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
 pub use process::ClockProcess;
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};

@@ -12,6 +12,7 @@ mod log2;
 mod mono;
 mod seconds;
 mod short;
+mod stamp;
 mod timestamp;
 
 pub use duration::NtpDuration;
@@ -19,4 +20,5 @@ pub use log2::{PollInterval, PollLimits, Precision};
 pub use mono::{MonoTime, Now};
 pub use seconds::{Frequency, Seconds};
 pub use short::NtpShort;
+pub use stamp::{LocalStamp, StampOrigin};
 pub use timestamp::{NtpTimestamp, UNIX_EPOCH_IN_NTP_SECONDS};

@@ -19,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// An address that was of no use is not taken again for this long.
-const SHUNNED_FOR: Duration = Duration::from_secs(3600);
+const BANNED_FOR: Duration = Duration::from_secs(3600);
 /// After so long a time an entry whose only server another entry has asks whether it leads
 /// elsewhere now.
 const RIVALRY_LASTS: Duration = Duration::from_secs(86_400);
@@ -82,10 +82,10 @@ pub struct SourceEntry {
     resolution: Resolution,
     name: Name,
     candidates: Vec<SocketAddr>,
-    shunned: Vec<(IpAddr, MonoTime)>,
+    banned: Vec<(IpAddr, MonoTime)>,
     failing: bool,
     /// Addresses in a row that were of no use.
-    in_vain: u32,
+    failures: u32,
     establishment: Establishment,
     /// Keys and cookies that wait for an association.
     granted: Option<NtsGrant>,
@@ -122,9 +122,9 @@ impl SourceEntry {
             known: candidates.clone(),
             rival: None,
             candidates,
-            shunned: Vec::new(),
+            banned: Vec::new(),
             failing: false,
-            in_vain: 0,
+            failures: 0,
             establishment: Establishment::default(),
             granted: None,
         }
@@ -189,24 +189,24 @@ impl SourceEntry {
 
     /// Whether its last addresses were of no use.
     pub(crate) fn is_struggling(&self) -> bool {
-        self.in_vain > 0
+        self.failures > 0
     }
 
     /// A member was of use: the next search starts without patience.
     pub(crate) fn handle_success(&mut self) {
-        self.in_vain = 0;
+        self.failures = 0;
         self.resolution.forgive();
     }
 
     /// A member was given up.
-    pub(crate) fn handle_vain(&mut self) {
-        self.in_vain = self.in_vain.saturating_add(1);
+    pub(crate) fn record_failure(&mut self) {
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// The network is evidently there: a look-up that waits for its back-off is due now.
-    pub(crate) fn hurry(&mut self, now: MonoTime) {
+    pub(crate) fn look_up_soon(&mut self, now: MonoTime) {
         if self.rival.is_none() {
-            self.resolution.hurry(now);
+            self.resolution.look_up_soon(now);
         }
     }
 
@@ -307,7 +307,7 @@ impl SourceEntry {
         self.resolution.succeeded(now);
         let news = self.note_addresses(now, found);
         self.failing = false;
-        self.shunned.retain(|(_, until)| *until > now);
+        self.banned.retain(|(_, until)| *until > now);
         self.known = found
             .iter()
             .map(canonical)
@@ -375,7 +375,7 @@ impl SourceEntry {
             .refused_addresses()
             .iter()
             .any(|refused| refused.address == ip);
-        impossible || ignored || self.shunned.iter().any(|(shunned, _)| *shunned == ip)
+        impossible || ignored || self.banned.iter().any(|(banned, _)| *banned == ip)
     }
 
     /// The next address to use, of the family that has fewer of `members`, if any is left that
@@ -420,10 +420,10 @@ impl SourceEntry {
     }
 
     /// Does not use an address again for a while.
-    pub(crate) fn shun(&mut self, ip: IpAddr, now: MonoTime) {
-        self.shunned
-            .retain(|(shunned, until)| *shunned != ip && *until > now);
-        self.shunned.push((ip, now + SHUNNED_FOR));
+    pub(crate) fn ban(&mut self, ip: IpAddr, now: MonoTime) {
+        self.banned
+            .retain(|(banned, until)| *banned != ip && *until > now);
+        self.banned.push((ip, now + BANNED_FOR));
     }
 }
 

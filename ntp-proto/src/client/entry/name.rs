@@ -101,11 +101,12 @@ impl SourceEntry {
     /// A look-up has failed, and so has the network at it, or only the server.
     pub(super) fn note_failure(&mut self, now: MonoTime, rng: &mut impl Rng) {
         if std::mem::take(&mut self.name.changed) {
-            self.resolution.hurry(now + RETRY_AFTER_CHANGE);
+            self.resolution.look_up_soon(now + RETRY_AFTER_CHANGE);
         } else if !self.name.found {
             // Spread, so that a fleet does not ask in step.
-            self.resolution
-                .hurry(now + LONGEST_WAIT_AT_FIRST.mul_f64(1.0 - 0.25 * rng.random::<f64>()));
+            self.resolution.look_up_soon(
+                now + LONGEST_WAIT_AT_FIRST.mul_f64(1.0 - 0.25 * rng.random::<f64>()),
+            );
         }
     }
 
@@ -142,7 +143,7 @@ impl SourceEntry {
     /// The network of this machine has changed: nothing that has failed before need fail now.
     pub(crate) fn handle_network_change(&mut self, now: MonoTime) {
         self.name.changed = self.is_asking();
-        self.hurry(now);
+        self.look_up_soon(now);
         self.candidates.append(&mut self.name.aside);
     }
 

@@ -60,7 +60,7 @@ impl Resolution {
         }
     }
 
-    pub(crate) fn hurry(&mut self, now: MonoTime) {
+    pub(crate) fn look_up_soon(&mut self, now: MonoTime) {
         if let Self::Due { at, .. } = self {
             *at = now.min(*at);
         }

@@ -78,7 +78,7 @@ fn an_address_that_somebody_uses_is_not_taken() {
 #[test]
 fn a_shunned_address_comes_back_after_an_hour() {
     let mut entry = pool(1);
-    entry.shun("192.0.2.1".parse().unwrap(), MonoTime::ZERO);
+    entry.ban("192.0.2.1".parse().unwrap(), MonoTime::ZERO);
     resolved(&mut entry, &["192.0.2.1:123"]);
     assert!(!entry.has_candidate(&[]));
     let later = MonoTime::ZERO + Duration::from_secs(3601);

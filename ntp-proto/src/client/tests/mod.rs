@@ -15,10 +15,10 @@ use crate::association::AssociationConfig;
 use crate::client::entry::SourceEntryKind;
 use crate::clock::{
     Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome,
-    StampOrigin, Standing, StepLimits,
+    Standing, StepLimits,
 };
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
-use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
+use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, StampOrigin};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -259,7 +259,7 @@ impl World {
                     .handle_send_failed(self.now(), transmit.token, *error);
                 continue;
             }
-            let stamp = Stamp {
+            let stamp = LocalStamp {
                 at: self.local,
                 origin: StampOrigin::Kernel,
             };
@@ -316,7 +316,7 @@ impl World {
             },
             Server::Ourselves => self.our_own(&honest),
             Server::Raced(code) => {
-                let received = Stamp {
+                let received = LocalStamp {
                     at: self.local,
                     origin: StampOrigin::Kernel,
                 };
@@ -336,7 +336,7 @@ impl World {
             }
             Server::Honest | Server::Lying(_) => honest,
         };
-        let received = Stamp {
+        let received = LocalStamp {
             at: self.local,
             origin: StampOrigin::Kernel,
         };

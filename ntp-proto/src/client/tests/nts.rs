@@ -362,12 +362,12 @@ fn failing_key_establishment_is_retried_with_back_off_told_once_and_holds_nobody
         "{}",
         world.nts.establishments
     );
-    let told = world
+    let reported = world
         .events
         .iter()
         .filter(|event| matches!(event, Event::NotEstablished { .. }))
         .count();
-    assert_eq!(told, 1);
+    assert_eq!(reported, 1);
     let establishment = world.client.entries()[0].establishment();
     assert_eq!(
         establishment.last_failure().unwrap().0.word,

@@ -229,7 +229,7 @@ fn a_source_that_turns_liar_is_told_once() {
     world.run(100.0);
     world.servers.insert(address(1), Server::Lying(0.3));
     world.run(400.0);
-    let told = |event: &&Event| {
+    let reported = |event: &&Event| {
         matches!(
             event,
             Event::AssociationChanged {
@@ -238,7 +238,7 @@ fn a_source_that_turns_liar_is_told_once() {
             }
         )
     };
-    assert_eq!(world.events.iter().filter(told).count(), 1);
+    assert_eq!(world.events.iter().filter(reported).count(), 1);
 }
 
 #[test]
