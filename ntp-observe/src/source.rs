@@ -149,7 +149,7 @@ pub enum SourceState {
     /// The last eight polls brought no valid reply.
     Unreachable,
     /// Given up for good, because the server asked for it.
-    Demobilised,
+    Demobilized,
     /// Its name has no address yet.
     Unresolved,
     /// A word of a newer daemon.
@@ -169,7 +169,7 @@ impl SourceState {
             Self::Unusable => "unusable",
             Self::Waiting => "waiting",
             Self::Unreachable => "unreachable",
-            Self::Demobilised => "demobilised",
+            Self::Demobilized => "demobilized",
             Self::Unresolved => "unresolved",
             Self::Other(word) => word,
         }

@@ -268,8 +268,8 @@ fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceRea
             SourceState::Unusable,
             unusable(*discard, member.association()),
         ),
-        State::Demobilized(KissCode::Deny) => (SourceState::Demobilised, SourceReason::KissDeny),
-        State::Demobilized(_) => (SourceState::Demobilised, SourceReason::KissRstr),
+        State::Demobilized(KissCode::Deny) => (SourceState::Demobilized, SourceReason::KissDeny),
+        State::Demobilized(_) => (SourceState::Demobilized, SourceReason::KissRstr),
         State::SendFailed(error) => {
             let (cause, error) = (os_error::cause(*error), os_error::text(*error));
             (

@@ -292,7 +292,7 @@ impl Association {
         self.abandoned_origins[0] = Some(origin);
     }
 
-    /// Tries a demobilised association again, from the start.
+    /// Tries a demobilized association again, from the start.
     pub(crate) fn revive(&mut self, config: AssociationConfig, now: MonoTime) {
         let (counters, pending) = (self.counters, self.pending);
         let session = self.session.take();

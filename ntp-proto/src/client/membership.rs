@@ -1,4 +1,4 @@
-//! Which addresses are asked: filling entries, replacing useless members, reviving demobilised ones.
+//! Which addresses are asked: filling entries, replacing useless members, reviving demobilized ones.
 
 use super::{Client, Event, Member, Removal};
 use crate::association::{Association, AssociationConfig, AssociationId};

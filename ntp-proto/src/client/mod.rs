@@ -74,7 +74,7 @@ pub struct Member {
     disagreements: u32,
     /// It counts as pending until this many polls were useless.
     hopeless_at: u32,
-    /// How often it was demobilised.
+    /// How often it was demobilized.
     denials: u32,
     revive_at: Option<MonoTime>,
     reported: Option<AssociationState>,
@@ -95,7 +95,7 @@ impl Member {
         self.entry
     }
 
-    /// When a demobilised association will be tried again.
+    /// When a demobilized association will be tried again.
     #[must_use]
     pub fn revive_at(&self) -> Option<MonoTime> {
         self.revive_at

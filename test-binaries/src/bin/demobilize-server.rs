@@ -10,7 +10,7 @@ use clap::Parser;
 use ntp_proto::packet::KissCode;
 use test_binaries::{Announcer, Outgoing, Responder, seconds};
 
-/// Answer every NTP request with a DENY kiss, so that clients demobilise the association.
+/// Answer every NTP request with a DENY kiss, so that clients demobilize the association.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {

@@ -20,11 +20,11 @@ fn our_client_goes_when_it_is_denied() {
     let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(address);
     let mut daemon = or_skip!(Daemon::start(&config));
 
-    let state = daemon.wait_until("the source is demobilised", PROMPTLY, |state| {
+    let state = daemon.wait_until("the source is demobilized", PROMPTLY, |state| {
         state
             .sources
             .iter()
-            .any(|source| source.state == SourceState::Demobilised)
+            .any(|source| source.state == SourceState::Demobilized)
     });
 
     let before = source_at(&state, address);

@@ -42,7 +42,7 @@ fn useless_replies_are_counted_by_their_reason_and_nothing_follows_them() {
     assert!(!state.system.reasons.is_empty(), "the reason must be told");
     for source in &state.sources {
         assert_eq!(source.packets.valid, 0, "{source:#?}");
-        assert_ne!(source.state, SourceState::Demobilised, "{source:#?}");
+        assert_ne!(source.state, SourceState::Demobilized, "{source:#?}");
     }
     assert!(
         state

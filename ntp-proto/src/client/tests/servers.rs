@@ -77,7 +77,7 @@ fn without_a_majority_the_clock_is_left_alone_and_the_numbers_are_told() {
 }
 
 #[test]
-fn deny_demobilises_a_configured_server_and_it_is_tried_again_much_later() {
+fn deny_demobilizes_a_configured_server_and_it_is_tried_again_much_later() {
     let mut world =
         World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Kiss(b"DENY"))]);
     world.run(3000.0);
