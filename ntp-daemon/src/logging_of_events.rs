@@ -4,6 +4,7 @@
 use crate::digits::{behind, ppm, signed, span};
 use crate::observe::Facts;
 use crate::os_error;
+use ntp_proto::StableWord;
 use ntp_proto::association::{AssociationId, Discard};
 use ntp_proto::client::{AssociationState, Client, Event, Member, Removal};
 use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, Standing};

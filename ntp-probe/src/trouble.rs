@@ -1,6 +1,7 @@
 //! What can go wrong with NTP itself, in words.
 
 use crate::failure::{Failure, Stage};
+use ntp_proto::StableWord;
 use ntp_proto::association::Discard;
 use ntp_proto::packet::{Header, KissCode, LeapIndicator};
 use std::net::SocketAddr;

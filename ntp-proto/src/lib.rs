@@ -11,4 +11,7 @@ pub mod clock;
 pub mod nts;
 pub mod packet;
 pub mod server;
+mod stable_word;
 pub mod time;
+
+pub use stable_word::StableWord;

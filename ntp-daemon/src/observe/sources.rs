@@ -6,6 +6,7 @@ use super::system::leap;
 use crate::os_error;
 use ntp_config::SourceKind;
 use ntp_observe::{OneWay, PacketCounts, SourceFacts, SourceReason, SourceState, TimestampCounts};
+use ntp_proto::StableWord;
 use ntp_proto::association::{Association, Discard};
 use ntp_proto::client::entry::{SourceEntry, SourceEntryId};
 use ntp_proto::client::{AssociationState as State, Client, Member};

@@ -2,6 +2,7 @@
 
 use super::tally::{Tally, WorkerReport};
 use ntp_observe::{ClientTable, ServerFacts};
+use ntp_proto::StableWord;
 use ntp_proto::server::{DropReason, RateLimit, ReplyKind};
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ impl ServerBoard {
             DropReason::Ignored,
             DropReason::RateLimited,
         ]
-        .map(DropReason::word);
-        let kinds = ReplyKind::ALL.map(ReplyKind::word);
+        .map(|reason| reason.word());
+        let kinds = ReplyKind::ALL.map(|kind| kind.word());
         let kisses = stats.replied(ReplyKind::RateKiss) + stats.replied(ReplyKind::DenyKiss);
         ServerFacts {
             listen_address: self.listen.clone(),

@@ -2,6 +2,7 @@
 
 use super::certificate_fault::CertificateFault;
 use super::look_up::Family;
+use ntp_proto::StableWord;
 use ntp_proto::nts::KeError;
 use std::io;
 use std::time::Duration;
@@ -87,7 +88,7 @@ impl Cause {
 
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::NameNotResolved { .. } => "name-not-resolved",
             Self::NoUsableAddress { .. } => "no-usable-address",

@@ -83,7 +83,7 @@ pub struct Failure {
 impl Failure {
     /// The word of the cause: kebab-case, never changing, the same wherever it fails.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         self.cause.word()
     }
 }

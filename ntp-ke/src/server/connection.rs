@@ -4,6 +4,7 @@ use super::certificate_store::CertificateStore;
 use super::counters::Counters;
 use crate::provider::ALPN;
 use arc_swap::ArcSwap;
+use ntp_proto::StableWord;
 use ntp_proto::nts::{KeError, KeRefusal, KeServer, KeServerConfig, KeySet};
 use rand::rngs::ChaCha12Rng;
 use rustls::server::Acceptor;
@@ -49,7 +50,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// For the log, by the words of the counters.
-    const fn word(&self) -> &'static str {
+    fn word(&self) -> &'static str {
         match self {
             Self::Granted => "granted",
             Self::Refused(error) => error.word(),

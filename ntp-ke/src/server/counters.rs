@@ -2,6 +2,7 @@
 
 use super::clients::OverLimit;
 use super::connection::Outcome;
+use ntp_proto::StableWord;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The words of [`KeError`](ntp_proto::nts::KeError) that a server can give, and that of our own

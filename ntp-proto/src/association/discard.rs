@@ -1,5 +1,6 @@
 //! The reasons for which a datagram does not become a measurement.
 
+use crate::StableWord;
 use crate::packet::KissCode;
 
 /// The reason to discard a datagram. The variants up to [`Discard::Forged`] had no effect on the
@@ -46,74 +47,95 @@ pub enum Discard {
 }
 
 impl Discard {
-    /// Number of kinds, all kisses counting as one.
-    pub const KINDS: usize = 17;
-
-    /// Every kind's stable word, in the order of [`Discard::index`].
-    pub const WORDS: [&'static str; Self::KINDS] = [
-        "wrong-address",
-        "malformed",
-        "not-a-reply",
-        "duplicate",
-        "bogus-origin",
-        "too-late",
-        "kiss",
-        "invalid-timestamps",
-        "server-unsynchronized",
-        "root-distance",
-        "negative-delay",
-        "synchronization-loop",
-        "nts-unauthenticated",
-        "nts-forged",
-        "nts-nak",
-        "certificate-time",
-        "unknown-version",
+    /// One discard of every kind, in the order of their declaration.
+    const KINDS: [Self; 17] = [
+        Self::WrongAddress,
+        Self::Malformed,
+        Self::UnknownVersion(0),
+        Self::NotAReply,
+        Self::Duplicate,
+        Self::Bogus,
+        Self::TooLate,
+        Self::Unauthenticated,
+        Self::Forged,
+        Self::Nak,
+        Self::Kiss(KissCode::Rate),
+        Self::InvalidTimestamps,
+        Self::Unsynchronized,
+        Self::RootDistance,
+        Self::NegativeDelay,
+        Self::Loop,
+        Self::CertificateTime,
     ];
 
-    /// The kind's stable word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        Self::WORDS.get(self.index()).copied().unwrap_or_default()
+    fn is_like(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
+}
 
-    /// The kind's place in counters.
-    #[must_use]
-    pub const fn index(self) -> usize {
+impl StableWord for Discard {
+    fn word(&self) -> &'static str {
         match self {
-            Self::WrongAddress => 0,
-            Self::Malformed => 1,
-            Self::NotAReply => 2,
-            Self::Duplicate => 3,
-            Self::Bogus => 4,
-            Self::TooLate => 5,
-            Self::Kiss(_) => 6,
-            Self::InvalidTimestamps => 7,
-            Self::Unsynchronized => 8,
-            Self::RootDistance => 9,
-            Self::NegativeDelay => 10,
-            Self::Loop => 11,
-            Self::Unauthenticated => 12,
-            Self::Forged => 13,
-            Self::Nak => 14,
-            Self::CertificateTime => 15,
-            Self::UnknownVersion(_) => 16,
+            Self::WrongAddress => "wrong-address",
+            Self::Malformed => "malformed",
+            Self::UnknownVersion(_) => "unknown-version",
+            Self::NotAReply => "not-a-reply",
+            Self::Duplicate => "duplicate",
+            Self::Bogus => "bogus-origin",
+            Self::TooLate => "too-late",
+            Self::Unauthenticated => "nts-unauthenticated",
+            Self::Forged => "nts-forged",
+            Self::Nak => "nts-nak",
+            Self::Kiss(_) => "kiss",
+            Self::InvalidTimestamps => "invalid-timestamps",
+            Self::Unsynchronized => "server-unsynchronized",
+            Self::RootDistance => "root-distance",
+            Self::NegativeDelay => "negative-delay",
+            Self::Loop => "synchronization-loop",
+            Self::CertificateTime => "certificate-time",
         }
     }
 }
 
-/// How often each kind was seen.
+/// The number of discards by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct DiscardCounters([u64; Discard::KINDS]);
+pub struct DiscardCounters([u64; Discard::KINDS.len()]);
 
 impl DiscardCounters {
     pub(super) fn count(&mut self, discard: Discard) {
-        if let Some(counter) = self.0.get_mut(discard.index()) {
+        let mut counters = Discard::KINDS.iter().zip(&mut self.0);
+        let counter = counters.find(|(kind, _)| kind.is_like(discard));
+        debug_assert!(counter.is_some(), "{discard:?} is not among the kinds");
+        if let Some((_, counter)) = counter {
             *counter += 1;
         }
     }
 
     /// Each kind's word and how often it was seen.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Discard::WORDS.into_iter().zip(self.0)
+        Discard::KINDS.iter().map(StableWord::word).zip(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stable_word::assert_distinct;
+
+    #[test]
+    fn every_kind_has_a_counter_and_a_word_of_its_own() {
+        assert_distinct(&Discard::KINDS);
+        let mut counters = DiscardCounters::default();
+        for kind in Discard::KINDS {
+            counters.count(kind);
+        }
+        counters.count(Discard::UnknownVersion(7));
+        let counted: u64 = counters.iter().map(|(_, count)| count).sum();
+        assert_eq!(counted, 18);
+        assert!(
+            counters
+                .iter()
+                .all(|(word, count)| { count == if word == "unknown-version" { 2 } else { 1 } })
+        );
     }
 }

@@ -19,6 +19,7 @@
 
 use super::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};
+use crate::StableWord;
 use crate::packet::Reader;
 use rand::CryptoRng;
 use std::sync::Arc;
@@ -74,10 +75,10 @@ impl CookieError {
         Self::Forged,
         Self::UnknownContent,
     ];
+}
 
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for CookieError {
+    fn word(&self) -> &'static str {
         match self {
             Self::BadLength => "bad-length",
             Self::NoSuchKey => "no-such-key",

@@ -1,6 +1,7 @@
 //! Why key establishment came to nothing, as far as the records tell.
 
 use super::RecordType;
+use crate::StableWord;
 
 /// The code of an error record (RFC 8915 §4.1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -95,10 +96,8 @@ pub enum KeError {
     },
 }
 
-impl KeError {
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for KeError {
+    fn word(&self) -> &'static str {
         match self {
             Self::Truncated => "truncated",
             Self::TooLong { .. } => "too-long",

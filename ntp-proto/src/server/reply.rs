@@ -1,6 +1,7 @@
 //! Replies: decided upon receipt, stamped at the last moment.
 
 use super::ServedState;
+use crate::StableWord;
 use crate::nts::{PreparedReply, UniqueId, nak_length, write_nak};
 use crate::packet::{
     BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer,
@@ -34,10 +35,10 @@ impl ReplyKind {
         Self::NtsTime,
         Self::NtsNak,
     ];
+}
 
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for ReplyKind {
+    fn word(&self) -> &'static str {
         match self {
             Self::Time => "answered",
             Self::TimeOverLimit => "answered-over-limit",

@@ -1,6 +1,7 @@
 //! One counter for each thing that can become of a request.
 
 use super::ReplyKind;
+use crate::StableWord;
 use crate::nts::CookieError;
 use crate::packet::DecodeError;
 use std::ops::AddAssign;
@@ -62,10 +63,10 @@ impl DropReason {
         Self::NtsBadCookie,
         Self::NtsForged,
     ];
+}
 
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for DropReason {
+    fn word(&self) -> &'static str {
         match self {
             Self::TooShort => "too-short",
             Self::BadSize => "bad-size",
@@ -165,7 +166,7 @@ impl ServerStats {
     pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
         CookieError::ALL
             .iter()
-            .map(|error| error.word())
+            .map(StableWord::word)
             .zip(self.cookies)
     }
 
@@ -203,12 +204,9 @@ impl ServerStats {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let replies = ReplyKind::ALL
             .iter()
-            .map(|kind| kind.word())
+            .map(StableWord::word)
             .zip(self.replies);
-        let drops = DropReason::ALL
-            .iter()
-            .map(|reason| reason.word())
-            .zip(self.drops);
+        let drops = DropReason::ALL.iter().map(StableWord::word).zip(self.drops);
         replies.chain(drops)
     }
 }
@@ -229,6 +227,7 @@ impl AddAssign for ServerStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stable_word::assert_distinct;
     use std::collections::HashSet;
 
     #[test]
@@ -245,13 +244,11 @@ mod tests {
         for (place, error) in CookieError::ALL.into_iter().enumerate() {
             assert_eq!(error as usize, place);
         }
+        assert_distinct(&DropReason::ALL);
+        assert_distinct(&ReplyKind::ALL);
+        assert_distinct(&CookieError::ALL);
         let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
         assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
-        assert!(
-            words
-                .iter()
-                .all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
-        );
     }
 
     #[test]

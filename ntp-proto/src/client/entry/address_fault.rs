@@ -1,5 +1,6 @@
 //! Addresses that a name may lead to, but that cannot be one server's.
 
+use crate::StableWord;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The reason that an address cannot be one server's.
@@ -32,10 +33,10 @@ impl AddressFault {
             _ => None,
         }
     }
+}
 
-    /// The stable word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for AddressFault {
+    fn word(&self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
             Self::Multicast => "multicast",

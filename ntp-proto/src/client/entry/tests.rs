@@ -1,6 +1,7 @@
 //! Claims about an entry and the addresses behind its name.
 
 use super::*;
+use crate::StableWord;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
