@@ -17,7 +17,7 @@
 //! own algorithm has such keys. Should a random nonce ever come twice, which takes some 2⁴⁸ cookies
 //! under one key, AES-GCM-SIV tells no more than whether the two cookies are the same.
 
-use super::gcm_siv::{GcmSivKey, NONCE_LENGTH};
+use super::aead::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};
 use crate::StableWord;
 use crate::packet::Reader;

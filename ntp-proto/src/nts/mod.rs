@@ -15,41 +15,28 @@
 //! cookies can be printed. Randomness is an argument.
 
 mod aead;
-mod authenticated;
 mod cookie;
 mod cookie_jar;
 mod exporter;
-mod fields;
-mod gcm_siv;
-mod ke_client;
-mod ke_error;
-mod ke_server;
+mod ke;
 mod key_set;
-mod record;
-mod request;
-mod response;
-mod server;
+mod packet;
 mod session;
-mod siv;
 
 pub use aead::{AeadAlgorithm, AeadKey, Forged, MAX_KEY_LENGTH, MAX_NONCE_LENGTH, TAG_LENGTH};
-pub use authenticated::Authenticated;
 pub use cookie::{CookieError, MAX_OWN_COOKIE, cookie_length};
 pub use cookie_jar::{Cookie, CookieJar, MAX_COOKIE_LENGTH, MAX_COOKIES};
 pub use exporter::{EXPORTER_LABEL, KeyPair, PROTOCOL_NTPV4};
-pub use fields::{FieldFault, MAX_UNIQUE_ID_LENGTH, UNIQUE_ID_LENGTH, UniqueId};
-pub use ke_client::{ClientKeys, KeClient, KeReply, MAX_KE_REPLY};
-pub use ke_error::{KeError, KeErrorCode};
-pub use ke_server::{KeRefusal, KeRequest, KeServer, KeServerConfig, MAX_KE_REQUEST};
-pub use key_set::{DEFAULT_OLD_KEYS, KeySet, KeySetError, MAX_OLD_KEYS};
-pub use record::{MAX_RECORDS, Record, RecordType};
-pub use request::{MAX_PROTECTED_REQUEST, ProtectedRequest, RequestError, protect_request};
-pub use response::{MAX_PROTECTED_REPLY, Response, ResponseRefusal, open_response};
-pub use server::{
-    AuthenticatedRequest, NtsRefusal, PreparedReply, nak_length, open_request, write_nak,
+pub use ke::{
+    ClientKeys, KeClient, KeError, KeErrorCode, KeRefusal, KeReply, KeRequest, KeServer,
+    KeServerConfig, MAX_KE_REPLY, MAX_KE_REQUEST, MAX_RECORDS, Record, RecordType,
 };
-pub(crate) use server::{ClaimedRequest, claim_request, verify_claims};
+pub use key_set::{DEFAULT_OLD_KEYS, KeySet, KeySetError, MAX_OLD_KEYS};
+pub use packet::{
+    Authenticated, AuthenticatedRequest, FieldFault, MAX_PROTECTED_REPLY, MAX_PROTECTED_REQUEST,
+    MAX_UNIQUE_ID_LENGTH, NtsRefusal, PreparedReply, ProtectedRequest, RequestError, Response,
+    ResponseRefusal, UNIQUE_ID_LENGTH, UniqueId, nak_length, open_request, open_response,
+    protect_request, write_nak,
+};
+pub(crate) use packet::{ClaimedRequest, claim_request, verify_claims};
 pub use session::{NtsGrant, NtsSession, Validity};
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,8 @@
 //! The server's side of key establishment (RFC 8915 §4), free of TLS.
 
-use super::record::{MessageReader, MessageWriter};
-use super::{
-    AeadAlgorithm, KeError, KeErrorCode, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4, Record,
-    RecordType,
-};
+use super::error::{KeError, KeErrorCode};
+use super::record::{MessageReader, MessageWriter, Record, RecordType};
+use crate::nts::{AeadAlgorithm, KeyPair, KeySet, MAX_COOKIES, PROTOCOL_NTPV4};
 use rand::CryptoRng;
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Client and server together, and what hostile peers may send to either.
 
-use super::*;
+use super::fields;
+use crate::nts::*;
 use crate::packet::{
     FieldType, HEADER_LENGTH, Header, KissCode, Mode, Packet, Stratum, Version, Writer,
 };

@@ -1,8 +1,12 @@
 //! The algorithms that seal and open (RFC 5116), and the keys that do it.
 
-use super::gcm_siv::{self, GcmSivKey};
-use super::siv;
+pub(super) mod gcm_siv;
+mod siv;
+#[cfg(test)]
+mod tests;
+
 use crate::packet::BufferFull;
+use gcm_siv::GcmSivKey;
 use rand::CryptoRng;
 use zeroize::Zeroize as _;
 
@@ -110,21 +114,21 @@ impl std::fmt::Display for AeadAlgorithm {
 
 /// A nonce of the right length for its algorithm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Nonce {
+pub(in crate::nts) struct Nonce {
     octets: [u8; MAX_NONCE_LENGTH],
     length: usize,
 }
 
 impl Nonce {
     /// Room for one.
-    pub(super) const fn zero(algorithm: AeadAlgorithm) -> Self {
+    pub(in crate::nts) const fn zero(algorithm: AeadAlgorithm) -> Self {
         Self {
             octets: [0; MAX_NONCE_LENGTH],
             length: algorithm.nonce_length(),
         }
     }
 
-    pub(super) fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
+    pub(in crate::nts) fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
         let mut octets = [0; MAX_NONCE_LENGTH];
         rng.fill_bytes(&mut octets);
         Self {
@@ -133,7 +137,7 @@ impl Nonce {
         }
     }
 
-    pub(super) fn octets(&self) -> &[u8] {
+    pub(in crate::nts) fn octets(&self) -> &[u8] {
         self.octets.split_at(self.length).0
     }
 }
@@ -278,11 +282,11 @@ impl AeadKey {
 
 /// A sealed text whose key is known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sealed<'a> {
-    pub(super) key: &'a AeadKey,
-    pub(super) nonce: &'a [u8],
-    pub(super) associated: &'a [u8],
-    pub(super) text: &'a [u8],
+pub(in crate::nts) struct Sealed<'a> {
+    pub(in crate::nts) key: &'a AeadKey,
+    pub(in crate::nts) nonce: &'a [u8],
+    pub(in crate::nts) associated: &'a [u8],
+    pub(in crate::nts) text: &'a [u8],
 }
 
 /// Verifies sealed texts whose plaintext nobody wants, and tells `verified` of each in turn whether
@@ -291,7 +295,7 @@ pub(super) struct Sealed<'a> {
 /// They are opened one after the other, as the libraries have no other way. One that works on
 /// several at a time, so that a processor need not wait for each block of a chain before it begins
 /// the next, can be put in here: the texts of a batch of packets come together for that reason.
-pub(super) fn verify_many<'a>(
+pub(in crate::nts) fn verify_many<'a>(
     texts: impl IntoIterator<Item = Sealed<'a>>,
     room: &mut [u8],
     mut verified: impl FnMut(bool),
@@ -318,6 +322,3 @@ impl std::fmt::Debug for AeadKey {
         write!(f, "AeadKey({})", self.algorithm)
     }
 }
-
-#[cfg(test)]
-pub(super) mod tests;

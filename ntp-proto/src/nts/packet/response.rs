@@ -1,7 +1,8 @@
 //! Protected replies: the client's side (RFC 8915 §5.7).
 
+use super::authenticated::Authenticated;
 use super::fields::{FieldFault, NtsFields, UniqueId, content};
-use super::{AeadKey, Authenticated, Cookie, MAX_COOKIES};
+use crate::nts::{AeadKey, Cookie, MAX_COOKIES};
 use crate::packet::{DecodeError, FieldType, Header, KissCode, Packet};
 
 /// The longest reply that we open, in octets.

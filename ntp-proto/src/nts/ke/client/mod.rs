@@ -1,10 +1,8 @@
 //! The client's side of key establishment (RFC 8915 §4), free of TLS.
 
-use super::record::{MessageReader, MessageWriter};
-use super::{
-    AeadAlgorithm, Cookie, CookieJar, KeError, KeErrorCode, KeyPair, PROTOCOL_NTPV4, Record,
-    RecordType,
-};
+use super::error::{KeError, KeErrorCode};
+use super::record::{MessageReader, MessageWriter, Record, RecordType};
+use crate::nts::{AeadAlgorithm, Cookie, CookieJar, KeyPair, PROTOCOL_NTPV4};
 
 /// The longest reply that we read, in octets.
 pub const MAX_KE_REPLY: usize = 65_536;

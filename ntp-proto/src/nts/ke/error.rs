@@ -1,6 +1,6 @@
 //! Why key establishment came to nothing, as far as the records tell.
 
-use super::RecordType;
+use super::record::RecordType;
 use crate::StableWord;
 
 /// The code of an error record (RFC 8915 §4.1.3).

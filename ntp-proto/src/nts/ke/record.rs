@@ -1,7 +1,7 @@
 //! The records of key establishment (RFC 8915 §4): framing only, what they mean is for client and
 //! server to judge.
 
-use super::KeError;
+use super::error::KeError;
 
 /// The most records that one message may have, so that the work for a message has a bound: a full
 /// reply has fourteen.

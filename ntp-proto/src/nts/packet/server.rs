@@ -5,13 +5,14 @@
 //! whatever the packet holds. [`AuthenticatedRequest::prepare`] seals the new cookies, so that
 //! between stamping the header and sending it there is but one sealing, in [`PreparedReply::emit`].
 
-use super::aead::{Nonce, verify_many};
-use super::cookie::cookie_length;
+use super::authenticated::Authenticated;
 use super::fields::{
     Authenticator, FIELD_HEADER_LENGTH, FieldFault, NtsFields, UniqueId, append_authenticator,
     authenticator_length, packet_nonce,
 };
-use super::{AeadAlgorithm, AeadKey, Authenticated, CookieError, KeyPair, KeySet, MAX_COOKIES};
+use crate::nts::aead::{AeadAlgorithm, AeadKey, Nonce, verify_many};
+use crate::nts::cookie::{CookieError, cookie_length};
+use crate::nts::{KeyPair, KeySet, MAX_COOKIES};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Packet, Writer};
 use crate::server::MAX_REQUEST_LENGTH;
 use rand::CryptoRng;

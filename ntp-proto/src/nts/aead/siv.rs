@@ -1,7 +1,7 @@
 //! AES-SIV-CMAC (RFC 5297): the tag comes first, and the nonce is the last of the associated
 //! components.
 
-use super::aead::TAG_LENGTH;
+use super::TAG_LENGTH;
 use aes::Aes192;
 use aes_siv::KeyInit as _;
 use aes_siv::siv::{Aes128Siv, Aes256Siv, CmacSiv};

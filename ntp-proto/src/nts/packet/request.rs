@@ -3,12 +3,12 @@
 use super::fields::{
     FIELD_HEADER_LENGTH, UniqueId, append_authenticator, authenticator_length, packet_nonce,
 };
-use super::{AeadKey, CookieJar};
+use crate::nts::{AeadKey, CookieJar, MAX_COOKIE_LENGTH};
 use crate::packet::{BufferFull, FieldType, HEADER_LENGTH, Header, Writer};
 use rand::CryptoRng;
 
 /// The longest request that we make, in octets; only a cookie near
-/// [`MAX_COOKIE_LENGTH`](super::MAX_COOKIE_LENGTH) makes us ask for fewer cookies than the jar
+/// [`MAX_COOKIE_LENGTH`] makes us ask for fewer cookies than the jar
 /// could take.
 pub const MAX_PROTECTED_REQUEST: usize = 1024;
 
@@ -67,7 +67,7 @@ pub fn protect_request(
     writer.extension(FieldType::UNIQUE_IDENTIFIER, unique_id.octets())?;
     writer.extension(FieldType::COOKIE, cookie.octets())?;
     for _ in 0..placeholders {
-        let zeros = [0; super::MAX_COOKIE_LENGTH];
+        let zeros = [0; MAX_COOKIE_LENGTH];
         let (body, _) = zeros.split_at(cookie.octets().len());
         writer.extension(FieldType::COOKIE_PLACEHOLDER, body)?;
     }

@@ -3,16 +3,16 @@
 //! The library is that of TLS: about twice as fast here as the one that the other algorithms come
 //! from. It wipes its expanded keys when they are dropped.
 
-use super::aead::TAG_LENGTH;
+use super::TAG_LENGTH;
 use aws_lc_rs::aead::{
     AES_128_GCM_SIV, AES_256_GCM_SIV, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey,
 };
 
 /// The only length of a nonce, in octets.
-pub(super) const NONCE_LENGTH: usize = 12;
+pub(in crate::nts) const NONCE_LENGTH: usize = 12;
 
 /// An expanded key.
-pub(super) struct GcmSivKey(LessSafeKey);
+pub(in crate::nts) struct GcmSivKey(LessSafeKey);
 
 impl GcmSivKey {
     /// AES-128-GCM-SIV; `None` if the key does not have 16 octets.
@@ -21,7 +21,7 @@ impl GcmSivKey {
     }
 
     /// AES-256-GCM-SIV; `None` if the key does not have 32 octets.
-    pub(super) fn aes_256(key: &[u8]) -> Option<Self> {
+    pub(in crate::nts) fn aes_256(key: &[u8]) -> Option<Self> {
         Self::new(&AES_256_GCM_SIV, key)
     }
 
@@ -33,7 +33,7 @@ impl GcmSivKey {
 
     /// `components` are the associated data and the nonce; `sealed` is longer than the plaintext by
     /// the tag. `None` means that a length cannot be.
-    pub(super) fn seal(
+    pub(in crate::nts) fn seal(
         &self,
         components: [&[u8]; 2],
         plaintext: &[u8],
@@ -57,7 +57,7 @@ impl GcmSivKey {
 
     /// `components` are the associated data and the nonce. `None` means that a length cannot be, or
     /// that the tag is wrong; then there is nothing of the plaintext in `plaintext`.
-    pub(super) fn open(
+    pub(in crate::nts) fn open(
         &self,
         components: [&[u8]; 2],
         sealed: &[u8],

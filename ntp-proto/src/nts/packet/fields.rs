@@ -1,7 +1,6 @@
 //! The extension fields of NTS in a packet (RFC 8915 §5), before anything of them is believed.
 
-use super::AeadKey;
-use super::aead::{Forged, Nonce, Sealed};
+use crate::nts::aead::{AeadKey, Forged, Nonce, Sealed, TAG_LENGTH};
 use crate::packet::{BufferFull, ExtensionField, FieldType, HEADER_LENGTH, Packet, Reader, Writer};
 use rand::CryptoRng;
 
@@ -210,7 +209,7 @@ pub(super) const fn authenticator_length(nonce: usize, plaintext: usize) -> usiz
     FIELD_HEADER_LENGTH
         + AUTHENTICATOR_PREFIX_LENGTH
         + nonce.next_multiple_of(4)
-        + super::TAG_LENGTH
+        + TAG_LENGTH
         + plaintext.next_multiple_of(4)
 }
 
@@ -239,7 +238,7 @@ pub(super) fn append_authenticator(
     writer.bytes(&FieldType::AUTHENTICATOR.to_bits().to_be_bytes())?;
     writer.bytes(&told(length)?)?;
     writer.bytes(&told(nonce.len())?)?;
-    writer.bytes(&told(plaintext.len() + super::TAG_LENGTH)?)?;
+    writer.bytes(&told(plaintext.len() + TAG_LENGTH)?)?;
     writer.bytes(nonce)?;
     let start = writer.written();
     let place = field.get_mut(start..).ok_or(BufferFull)?;
