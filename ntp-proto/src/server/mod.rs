@@ -15,6 +15,7 @@ mod config;
 mod prefix;
 mod rate_limit;
 mod reply;
+mod request;
 mod sealing;
 mod state;
 mod stats;
@@ -26,41 +27,23 @@ pub use config::{ServerConfig, VersionSet};
 pub use prefix::{Prefix, PrefixError};
 pub use rate_limit::RateLimit;
 pub use reply::{PendingReply, ReplyKind};
+pub use request::{MAX_REQUEST_LENGTH, Request};
 pub use sealing::SealingTimes;
 pub use state::ServedState;
 pub use stats::{DropReason, ServerStats};
 
 use crate::nts::{KeySet, NtsRefusal, PreparedReply, UniqueId, claim_request};
-use crate::packet::{HEADER_LENGTH, Header, Mode, Packet, Reader, Version};
-use crate::time::{MonoTime, NtpTimestamp};
+use crate::packet::{HEADER_LENGTH, Header, Packet, Reader};
+use crate::time::MonoTime;
 use batch::{Judged, Nts};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 use rate_limit::{Admission, RateLimiter};
 use reply::{Draft, Protection};
-use std::net::{IpAddr, SocketAddr};
+use request::{asks_for_time, is_one_host};
+use std::net::IpAddr;
 use std::sync::Arc;
 use token_bucket::Budget;
-
-/// The longest request that we look at, in octets: the MTU that every IPv6 path has. The driver
-/// must receive into a longer buffer, so that nothing cut off by it looks whole.
-pub const MAX_REQUEST_LENGTH: usize = 1280;
-
-/// The UDP port of NTP (RFC 5905 §16).
-const NTP_PORT: u16 = 123;
-
-/// A datagram that has come to our port.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    /// The datagram.
-    pub octets: &'a [u8],
-    /// The sender.
-    pub from: SocketAddr,
-    /// When it arrived, by our clock: best the kernel's timestamp.
-    pub receive: NtpTimestamp,
-    /// When it arrived, by the clock of timers.
-    pub now: MonoTime,
-}
 
 /// What replies are made of beside their requests: snapshots, good until the next ones.
 #[derive(Clone, Copy, Debug)]
@@ -348,29 +331,6 @@ impl Server {
             Admission::Refused { .. } => Err(DropReason::RateLimited),
         }
     }
-}
-
-/// True if a packet is a request, by its mode.
-///
-/// Symmetric active packets are requests to us: the reply is the same, in mode 2, and no
-/// association is mobilized (RFC 5905 §9.2 lets a server answer so). Version 1 has no modes (RFC
-/// 1059): the ports distinguish clients from peers, and both ends of an exchange between peers have
-/// port 123. Such packets are left alone, as a reply could be answered in turn.
-fn asks_for_time(header: &Header, port: u16) -> bool {
-    match header.mode {
-        Mode::Client | Mode::SymmetricActive => true,
-        Mode::Reserved => header.version == Version::V1 && port != NTP_PORT,
-        _ => false,
-    }
-}
-
-/// Whether a reply to this address would reach one host.
-fn is_one_host(from: SocketAddr) -> bool {
-    let many_or_none = match from.ip().to_canonical() {
-        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),
-    };
-    from.port() != 0 && !many_or_none
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::time::NtpDuration;
 const CLASS_LENGTH: usize = 16;
 
 /// How many classes there are: enough for the longest reply.
-const CLASSES: usize = super::MAX_REQUEST_LENGTH / CLASS_LENGTH + 1;
+const CLASSES: usize = super::request::MAX_REQUEST_LENGTH / CLASS_LENGTH + 1;
 
 /// The share of a difference that is learnt at once is one of so many.
 const SLOWNESS: i64 = 8;

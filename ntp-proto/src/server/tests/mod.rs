@@ -5,9 +5,14 @@ mod nts;
 mod versions;
 
 use super::*;
-use crate::packet::{FieldType, KissCode, LeapIndicator, ReferenceId, Stratum, Version, Writer};
-use crate::time::{Frequency, NtpDuration, NtpShort, PollInterval, Precision, Seconds};
+use crate::packet::{
+    FieldType, KissCode, LeapIndicator, Mode, ReferenceId, Stratum, Version, Writer,
+};
+use crate::time::{
+    Frequency, NtpDuration, NtpShort, NtpTimestamp, PollInterval, Precision, Seconds,
+};
 use proptest::prelude::*;
+use std::net::SocketAddr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
