@@ -1,11 +1,10 @@
-//! The client: sources, pools and the clock in one object, which the daemon and simulators drive
-//! alike.
+//! The client: the configured entries, their associations and the clock process in one object,
+//! which the daemon and simulators drive alike.
 //!
-//! Inputs are `handle_*`, outputs are `poll_*`, getters take `&self`. After any input, drain
-//! [`poll_transmit`](Client::poll_transmit), then [`poll_action`](Client::poll_action) and
-//! [`poll_event`](Client::poll_event), then arm a timer for [`poll_timeout`](Client::poll_timeout)
-//! and call [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a
-//! clock, sends, or blocks.
+//! The [crate's documentation](crate) has the contract with the driver and a client at work. The
+//! driver also answers two events: it looks names up for [`Event::Resolve`] and reports with
+//! [`handle_resolved`](Client::handle_resolved), and it establishes NTS keys for
+//! [`Event::Establish`] and reports with [`handle_established`](Client::handle_established).
 
 pub mod entry;
 mod event;
@@ -46,7 +45,7 @@ use std::sync::Arc;
 const PATIENCE_AT_FIRST: u32 = 2;
 
 /// Everything that a client needs to know from its configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ClientConfig {
     /// The entries of `[[source]]`.
     pub entries: Vec<SourceEntryConfig>,
