@@ -1,4 +1,4 @@
-//! What can be set for one source.
+//! The settings of one association.
 
 use crate::packet::Version;
 use crate::time::{PollInterval, PollLimits};

@@ -8,7 +8,7 @@ use crate::packet::KissCode;
 /// be forged, they have an effect only if no valid reply comes until the deadline of the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Discard {
-    /// It came from somebody else.
+    /// Its sender is not the server.
     WrongAddress,
     /// It is no NTP packet.
     Malformed,
@@ -33,7 +33,7 @@ pub enum Discard {
     Kiss(KissCode),
     /// A timestamp is missing or runs backwards (RFC 5905 packet test 3).
     InvalidTimestamps,
-    /// The server says that it is not synchronised (RFC 5905 packet test 6).
+    /// The server is not synchronized (RFC 5905 packet test 6).
     Unsynchronized,
     /// The server's own distance from a reference clock is absurd (RFC 5905 packet test 7).
     RootDistance,
@@ -41,8 +41,8 @@ pub enum Discard {
     NegativeDelay,
     /// The server follows us.
     Loop,
-    /// It tells a time at which the server's certificate is not valid, and nobody has confirmed the
-    /// time yet.
+    /// Its time is one at which the server's certificate is not valid, and no measurement has
+    /// confirmed the time yet.
     CertificateTime,
 }
 

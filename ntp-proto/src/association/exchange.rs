@@ -20,7 +20,7 @@ pub struct TransmitToken {
 }
 
 impl TransmitToken {
-    /// Whose request it was.
+    /// The association that made the request.
     #[must_use]
     pub const fn association(&self) -> AssociationId {
         self.association
@@ -30,7 +30,7 @@ impl TransmitToken {
 /// A datagram to send from a fresh random port (RFC 9109); it lies in the caller's buffer.
 #[derive(Debug)]
 pub struct Transmit {
-    /// Whose request it is.
+    /// The association that makes the request.
     pub association: AssociationId,
     /// The destination.
     pub to: SocketAddr,
@@ -38,9 +38,9 @@ pub struct Transmit {
     pub length: usize,
     /// To be redeemed.
     pub token: TransmitToken,
-    /// No reply is accepted after that. The socket can be closed then, or as soon as a reply has
-    /// been measured; if it stays open for some seconds more without one, the source can tell
-    /// replies that come too late from silence.
+    /// The deadline of the reply. The socket can be closed then, or as soon as a reply has been
+    /// measured; if it stays open for some seconds more without one, the association can
+    /// distinguish late replies from silence.
     pub expires: MonoTime,
 }
 
@@ -51,9 +51,9 @@ pub struct Datagram<'a> {
     pub from: SocketAddr,
     /// Our address that it was sent to, where known.
     pub to: Option<IpAddr>,
-    /// When it arrived.
+    /// The receive timestamp.
     pub received: LocalStamp,
-    /// Its octets.
+    /// The octets of the datagram.
     pub bytes: &'a [u8],
 }
 
@@ -141,6 +141,6 @@ pub(super) const UNREACHABLE_LASTS: u32 = 3;
 pub struct LastReply {
     /// The header of its reply.
     pub header: Header,
-    /// When it came.
+    /// The time of its arrival.
     pub at: MonoTime,
 }

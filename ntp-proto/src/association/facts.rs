@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 const NO_ROUTE: [i32; 3] = [97, 99, 101];
 
 impl Association {
-    /// Its name.
+    /// The identifier of the association.
     #[must_use]
     pub fn id(&self) -> AssociationId {
         self.id
@@ -45,7 +45,7 @@ impl Association {
         self.pacing.poll()
     }
 
-    /// When the next request is due.
+    /// The time at which the next request is due.
     #[must_use]
     pub fn next_poll(&self) -> MonoTime {
         self.next_poll
@@ -63,7 +63,7 @@ impl Association {
         self.demobilized
     }
 
-    /// Why the last reply could not be used.
+    /// The reason why the last reply could not be used.
     #[must_use]
     pub fn problem(&self) -> Option<Discard> {
         self.problem
@@ -75,13 +75,14 @@ impl Association {
         self.useless
     }
 
-    /// Polls in a row that nobody answered.
+    /// The number of polls in a row without an answer.
     #[must_use]
     pub fn unanswered(&self) -> u32 {
         self.pacing.unanswered()
     }
 
-    /// Whether the server has asked us to slow down, and we still do.
+    /// True while requests are sent less often because the server has asked for it (kiss code
+    /// RATE).
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.pacing.is_rate_limited()
@@ -118,30 +119,30 @@ impl Association {
             .filter(|doubt| self.sequence.wrapping_sub(doubt.sequence) <= DOUBT_LASTS)
     }
 
-    /// The keys and cookies of NTS, if its time is authenticated.
+    /// The NTS keys and cookies, if the server's time is authenticated.
     #[must_use]
     pub fn session(&self) -> Option<&NtsSession> {
         self.session.as_ref()
     }
 
-    /// The same, to confirm it.
+    /// The NTS session, to confirm it.
     pub(crate) fn session_mut(&mut self) -> Option<&mut NtsSession> {
         self.session.as_mut()
     }
 
-    /// What the server last said.
+    /// The last reply of the server, usable or not.
     #[must_use]
     pub fn last_reply(&self) -> Option<&LastReply> {
         self.last_reply.as_ref()
     }
 
-    /// What the server said with the newest measurement.
+    /// The server's root variables in the newest measurement.
     #[must_use]
     pub fn root(&self) -> Option<RootFacts> {
         self.filter.samples().next().map(|sample| sample.root)
     }
 
-    /// Its counters.
+    /// The counters of this association.
     #[must_use]
     pub fn counters(&self) -> &AssociationCounters {
         &self.counters
@@ -154,7 +155,7 @@ impl Association {
         self.pending && self.demobilized.is_none()
     }
 
-    /// Whether its measurements may be used: the server has answered one of the last polls, and its
+    /// True if its measurements may be used: the server has answered one of the last polls, and its
     /// last answer was usable.
     #[must_use]
     pub fn is_usable(&self) -> bool {

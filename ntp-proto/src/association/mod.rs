@@ -39,7 +39,7 @@ use rand::{CryptoRng, RngExt};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A reply later than this is of no use.
+/// A later reply is discarded.
 const REPLY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// One association with one server address.
@@ -305,7 +305,7 @@ impl Association {
         };
     }
 
-    /// When something is due: the next request, or the deadline of the one in flight.
+    /// The next time at which something is due: a request, or the deadline of the one in flight.
     pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
         let deadline = self
             .in_flight

@@ -10,7 +10,7 @@ pub(super) const BURST_SPACING: Duration = Duration::from_secs(2);
 const PATIENCE: u32 = 8;
 /// The most patience.
 const MOST_PATIENCE: u32 = 64;
-/// After this long without a complaint, a faster pace is tried whatever the number of replies.
+/// After this long without a complaint, a faster pace is tried, however many replies there were.
 const FORGIVENESS: Duration = Duration::from_secs(3600);
 /// No complaint slows us down further than this or the longest regular interval: kisses may be
 /// provoked by others.
@@ -19,8 +19,8 @@ const SLOWEST: PollInterval = PollInterval::clamped_const(10);
 const HURRY_SPACING: Duration = Duration::from_secs(600);
 /// Bursts that follow disturbances of our clock are this far apart at least.
 const DISTURBANCE_SPACING: Duration = Duration::from_secs(30);
-/// While nobody answers, the interval grows up to this or the regular one, so that a network that
-/// comes back is noticed.
+/// While the server does not answer, the interval grows up to this or the regular one, so that a
+/// network that comes back is noticed.
 const LONGEST_SEARCH: PollInterval = PollInterval::clamped_const(6);
 
 /// Unanswered requests in a row that count when losses are looked at, and answers of the last
@@ -72,12 +72,13 @@ impl Pacing {
             .map_or(self.wanted, |floor| floor.max(self.wanted))
     }
 
-    /// Whether the server has asked us to slow down, and we still do.
+    /// True while requests are sent less often because the server has asked for it (kiss code
+    /// RATE).
     pub(super) fn is_rate_limited(&self) -> bool {
         self.floor.is_some()
     }
 
-    /// Requests in a row that nobody answered.
+    /// The number of requests in a row without an answer.
     pub(super) fn unanswered(&self) -> u32 {
         self.unanswered
     }
@@ -109,7 +110,7 @@ impl Pacing {
         self.unanswered = self.unanswered.saturating_add(1);
     }
 
-    /// The server has said something, if nothing of use.
+    /// The server has replied, though without a usable time.
     pub(super) fn replied(&mut self) {
         self.unanswered = 0;
     }
@@ -127,8 +128,8 @@ impl Pacing {
         true
     }
 
-    /// Starts a burst as our clock was disturbed; not again within half a minute, whatever happens
-    /// to the clock.
+    /// Starts a burst as our clock was disturbed; not again within half a minute, even if the clock
+    /// is disturbed again.
     pub(super) fn burst_again(&mut self, now: MonoTime) {
         let lately = self
             .disturbed

@@ -8,7 +8,7 @@ use crate::time::MonoTime;
 use rand::{CryptoRng, RngExt as _};
 
 impl Association {
-    /// The same, protected by the keys of a session.
+    /// This association, protected by the keys of a session.
     #[must_use]
     pub(crate) fn with_session(self, session: NtsSession) -> Self {
         Self {
@@ -17,7 +17,8 @@ impl Association {
         }
     }
 
-    /// Goes on with new keys. The exchange in flight is given up, as its reply could not be opened.
+    /// Continues with new keys. The exchange in flight is abandoned, as its reply could not be
+    /// opened.
     pub(crate) fn rekey(&mut self, session: NtsSession, now: MonoTime) {
         if let Some(request) = self.in_flight.take() {
             self.remember(request.origin);

@@ -1,4 +1,4 @@
-//! Whether a server has answered lately.
+//! The reach register: a server's answers to the last eight polls.
 
 /// The last eight polls, newest in the lowest bit; 1 means answered (RFC 5905 §13 "reach").
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -11,13 +11,13 @@ impl Reach {
         self.0
     }
 
-    /// Whether any of the last eight polls was answered.
+    /// True if any of the last eight polls was answered.
     #[must_use]
     pub const fn is_reachable(self) -> bool {
         self.0 != 0
     }
 
-    /// Whether any of the last three polls was answered, the one in flight aside. A server that is
+    /// True if any of the last three polls was answered, the one in flight aside. A server that is
     /// silent for longer must not lead.
     #[must_use]
     pub const fn is_fresh(self) -> bool {

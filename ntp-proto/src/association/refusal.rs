@@ -1,9 +1,9 @@
-//! Replies without a time in them: kisses, servers that are not synchronised, and the like.
+//! Replies without a time in them: kisses, servers that are not synchronized, and the like.
 //!
-//! Anyone who sees our request can forge one and have it arrive first, so that a handful of
-//! datagrams would silence a client. So a refusal counts only if no reply with time in it comes
-//! until the deadline of the exchange or the next poll. Under the seal of NTS nothing can be
-//! forged, and a refusal counts at once.
+//! An attacker who sees our request can forge such a reply and have it arrive first, and a handful
+//! of datagrams would silence a client. So a refusal counts only if no reply with a time in it
+//! comes until the deadline of the exchange or the next poll. With NTS nothing can be forged, and a
+//! refusal counts at once.
 
 use super::{Association, InFlight};
 use crate::association::Discard;

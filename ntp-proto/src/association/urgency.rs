@@ -27,7 +27,7 @@ impl Association {
         }
     }
 
-    /// The network is evidently there: asks at once, and again soon.
+    /// The network is up: polls at once, and again soon.
     pub(crate) fn poll_soon(&mut self, now: MonoTime) {
         if self.demobilized.is_none() && self.pacing.poll_soon(now) {
             self.next_poll = self.next_poll.min(now);

@@ -20,12 +20,12 @@ const COARSEST_GRAIN: Precision = Precision::from_log2(-6);
 /// case.
 const LEAST_TOLERANCE: Seconds = Seconds::new(1e-6);
 
-/// What is known about ourselves, to notice that a server follows us.
+/// Our own addresses and system variables, by which a server that follows us is recognized.
 #[derive(Clone, Copy, Debug)]
 pub struct Ourselves<'a> {
     /// The address that the reply was sent to.
     pub address: Option<IpAddr>,
-    /// What we tell our own clients.
+    /// The system variables that our own server sends to its clients.
     pub system: Option<&'a SystemVariables>,
     /// The server that the reply came from.
     pub server: Option<SocketAddr>,
@@ -49,8 +49,8 @@ impl ValidReply {
         check_header(header, ourselves)
     }
 
-    /// What an exchange that ended with this reply tells. `stamps` says who took T1 and T4, and
-    /// `ours` is the precision of our clock.
+    /// The measurement of an exchange that ended with this reply. `stamps` has the origins of T1
+    /// and T4, and `ours` is the precision of our clock.
     ///
     /// # Errors
     /// [`Discard::NegativeDelay`] if the reply came back sooner than it could.
@@ -85,8 +85,7 @@ impl ValidReply {
 
 fn check_header(header: &Header, ourselves: &Ourselves<'_>) -> Result<ValidReply, Discard> {
     match header.kiss() {
-        // Stratum 0 with any other identifier is how some servers say that they are not
-        // synchronised.
+        // Some servers send stratum 0 with another identifier while they are not synchronized.
         None | Some(KissCode::Other(_)) => {}
         Some(kiss) => return Err(Discard::Kiss(kiss)),
     }

@@ -7,16 +7,16 @@ use crate::clock::ClockEvent;
 use crate::nts::AeadAlgorithm;
 use std::net::SocketAddr;
 
-/// Why an association was given up for another address.
+/// The reason for which an association was removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Removal {
-    /// It does not answer, or nothing of use.
+    /// Its server does not answer, or sends no usable reply.
     Useless,
     /// There is no way to its family of addresses from here, and another address has one.
     NoRoute,
     /// It contradicts the majority again and again.
     Falseticker,
-    /// It told us to go away.
+    /// The server refused us (kiss codes DENY and RSTR).
     Denied,
     /// The name has a different address now.
     Moved,
@@ -31,18 +31,18 @@ pub enum Removal {
 pub enum Event {
     /// Look up a host and report with `handle_resolved`.
     Resolve {
-        /// Whose host.
+        /// The entry that needs addresses.
         entry: SourceEntryId,
-        /// Its name.
+        /// The host to look up.
         host: String,
         /// The port to put into the addresses.
         port: u16,
     },
-    /// A host could not be looked up; told once until it works again.
+    /// A host could not be looked up; reported once until it works again.
     Unresolved {
-        /// Whose host.
+        /// The entry of the host.
         entry: SourceEntryId,
-        /// What the resolver said.
+        /// The message of the resolver.
         error: String,
     },
     /// A host could not be looked up, and the addresses that it had in an earlier run are used.
@@ -61,31 +61,31 @@ pub enum Event {
     },
     /// Establish keys for NTS with a server (RFC 8915 §4) and report with `handle_established`.
     Establish {
-        /// Whose server.
+        /// The entry that needs keys.
         entry: SourceEntryId,
-        /// Its name.
+        /// The host of the NTS-KE server.
         host: String,
-        /// Its TCP port.
+        /// The TCP port of the NTS-KE server.
         port: u16,
-        /// If the clock has never been right and nobody has confirmed it yet, this time in Unix
-        /// seconds, which has passed for sure: then certificates are to be accepted that had not
-        /// expired by then, whenever they begin to be valid. `None`: they must be valid now.
+        /// If the clock has never been right and no measurement has confirmed it yet, a time in
+        /// Unix seconds that has certainly passed: then all certificates are accepted that had not
+        /// expired by then, also those that begin later. `None`: they must be valid now.
         since: Option<i64>,
     },
     /// Keys were established, for the first time or after failures.
     Established {
-        /// Whose.
+        /// The entry that has keys now.
         entry: SourceEntryId,
         /// The algorithm.
         algorithm: AeadAlgorithm,
-        /// How many cookies came with them.
+        /// The number of cookies that came with them.
         cookies: usize,
     },
-    /// Keys could not be established; told once until it works again.
+    /// Keys could not be established; reported once until it works again.
     NotEstablished {
-        /// Whose.
+        /// The entry that has no keys.
         entry: SourceEntryId,
-        /// Why.
+        /// The stage and the reason.
         failure: EstablishFailure,
     },
     /// An entry leads to nothing but the server of another entry; reported once until that changes.
@@ -101,7 +101,7 @@ pub enum Event {
     TimeDoubted,
     /// An association was made.
     AssociationAdded {
-        /// Its name.
+        /// The identifier of the association.
         id: AssociationId,
         /// The server's address.
         address: SocketAddr,
@@ -110,22 +110,22 @@ pub enum Event {
     },
     /// An association was given up.
     AssociationRemoved {
-        /// Its name.
+        /// The identifier of the association.
         id: AssociationId,
         /// The server's address.
         address: SocketAddr,
-        /// Why.
+        /// The reason for its removal.
         reason: Removal,
     },
-    /// What is to be said about an association has changed.
+    /// The state of an association has changed.
     AssociationChanged {
-        /// Its name.
+        /// The identifier of the association.
         id: AssociationId,
         /// The server's address.
         address: SocketAddr,
-        /// What was said before.
+        /// The state that was reported before.
         from: Option<AssociationState>,
-        /// What is said now.
+        /// The state now.
         to: AssociationState,
     },
     /// Something happened to the clock.

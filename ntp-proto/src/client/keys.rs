@@ -1,5 +1,5 @@
-//! The keys of NTS: who needs new ones, what is done with them, and whether the time they vouch for
-//! can be believed.
+//! NTS keys: the associations that need new ones, the distribution of grants, and the trust in a
+//! time that a certificate vouches for.
 
 use super::{Client, Event, Removal, membership};
 use crate::association::{AssociationId, Discard};
@@ -50,7 +50,7 @@ impl Client {
             }
         }
         self.maintain(now.mono);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     /// Gives keys to the association that wants them, or keeps them for a new one.
@@ -79,7 +79,7 @@ impl Client {
             }
             let id = member.association.id();
             self.remove(id, Removal::Moved, now);
-            // Of several addresses, the one that was of no use is tried last.
+            // Of several addresses, the one that has failed is tried last.
             granted
                 .addresses
                 .sort_by_key(|other| crate::client::entry::canonical(other) == address);
@@ -103,8 +103,8 @@ impl Client {
         }
     }
 
-    /// The keys and cookies of each entry as they are now, to be kept over a restart. Whoever keeps
-    /// them must not hand them out twice: a cookie is used once.
+    /// The keys and cookies of each entry as they are now, to be kept over a restart. A driver that
+    /// keeps them must not use them twice: a cookie is used once.
     #[must_use]
     pub fn sessions(&self, now: MonoTime) -> Vec<(SourceEntryId, NtsGrant)> {
         let of = |member: &super::Member| {
@@ -122,7 +122,8 @@ impl Client {
         self.members.values().filter_map(of).collect()
     }
 
-    /// Whether the clock has never been right, so that certificates cannot be judged by it.
+    /// If the clock has never been right, and certificates cannot be judged by it, a time in Unix
+    /// seconds that has certainly passed.
     pub(super) fn certificates_since(&self) -> Option<i64> {
         self.unproven_since.filter(|_| !self.confirmed)
     }
@@ -161,8 +162,8 @@ impl Client {
         }
     }
 
-    /// From the first time that the clock is synchronised on, it is fit to judge certificates;
-    /// where it was doubted, from when a source with NTS has confirmed it.
+    /// From its first synchronization on, the clock is fit to judge certificates; where it was
+    /// doubted, from the time when a source with NTS has confirmed it.
     pub(super) fn confirm(&mut self, now: Now) {
         let free = self.clock.timescale().to_free(now.local);
         let sealed = matches!(
@@ -218,7 +219,7 @@ impl Client {
         }
     }
 
-    /// The time is known from now on: certificates that are not valid vouch for nobody.
+    /// The time is known from now on: associations whose certificates are not valid are removed.
     fn revalidate(&mut self, now: Now) {
         let mut out = Vec::new();
         for member in self.members.values_mut() {

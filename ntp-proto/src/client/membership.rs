@@ -10,11 +10,11 @@ use rand::RngExt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What is said of a name that exists and has no addresses.
+/// The error for a name that exists and has no addresses.
 const NO_ADDRESSES: &str = "the name has no addresses";
-/// Polls without any use after which a member that has been of use before is replaced.
+/// A member that has been measured before is replaced after this many useless polls.
 const PATIENCE: u32 = 8;
-/// The same for one that has never been of use.
+/// A member that has never been measured is replaced after this many useless polls.
 const PATIENCE_WITH_STRANGERS: u32 = 4;
 /// Opinions in a row against the majority, or too vague, after which a pool member is replaced.
 const PATIENCE_WITH_LIARS: u32 = 8;
@@ -78,7 +78,7 @@ impl Client {
             }
         }
         self.maintain(now.mono);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     /// A configured server whose useless address is gone from its name, or that has others, is
@@ -188,7 +188,7 @@ impl Client {
         };
         let id = AssociationId::new(self.next_id);
         self.next_id += 1;
-        // Whoever takes the place of one that was of no use is asked without haste.
+        // Replacements for a failed source skip the initial burst.
         let failures = self
             .entries
             .get(entry_id.place())
@@ -365,8 +365,8 @@ impl Client {
         });
     }
 
-    /// Members of pools are replaced as soon as there is somebody to replace them with; configured
-    /// servers are looked up again.
+    /// Members of pools are replaced as soon as there is another address; configured servers are
+    /// looked up again.
     fn replace_useless(&mut self, now: MonoTime) {
         let in_use = self.addresses();
         let mut out = Vec::new();
@@ -385,8 +385,8 @@ impl Client {
                 }
                 continue;
             }
-            // Keys that work do not become better by others; where nobody answers, the server may
-            // have moved.
+            // Keys that work need no replacement; where the server does not answer, it may have
+            // moved.
             let established = entry.is_nts() && member.association.unanswered() == 0;
             if established {
                 continue;

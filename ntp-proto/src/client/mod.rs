@@ -49,15 +49,15 @@ const PATIENCE_AT_FIRST: u32 = 2;
 pub struct ClientConfig {
     /// The entries of `[[source]]`.
     pub entries: Vec<SourceEntryConfig>,
-    /// How the clock is disciplined.
+    /// The configuration of the clock process.
     pub clock: ClockConfig,
-    /// Keys and cookies of NTS from an earlier run (see [`Client::sessions`]).
+    /// NTS keys and cookies from an earlier run (see [`Client::sessions`]).
     pub sessions: Vec<(SourceEntryId, NtsGrant)>,
     /// If the clock has never been right as far as is known, a time in Unix seconds that has passed
     /// for sure.
     pub unproven_since: Option<i64>,
-    /// A time in Unix seconds that has passed for certain, whatever was kept from earlier runs:
-    /// that of the build.
+    /// A time in Unix seconds that has certainly passed, without regard to earlier runs: that of
+    /// the build.
     pub certain_since: Option<i64>,
     /// The latest time, in Unix seconds, to which one source without NTS may set the clock alone.
     /// `None`: any.
@@ -69,15 +69,16 @@ pub struct ClientConfig {
 pub struct Member {
     association: Association,
     entry: SourceEntryId,
-    /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
+    /// The number of measurements in a row that did not count, as the majority disagreed or they
+    /// were too vague.
     disagreements: u32,
     /// It counts as pending until this many polls were useless.
     hopeless_at: u32,
-    /// How often it was demobilized.
+    /// The number of times that it was demobilized.
     denials: u32,
     revive_at: Option<MonoTime>,
     reported: Option<AssociationState>,
-    /// What may be told soon, and since which request it has been so.
+    /// The state that may be reported soon, and the number of requests when it began.
     pending_report: Option<(StateClass, u64)>,
 }
 
@@ -94,7 +95,7 @@ impl Member {
         self.entry
     }
 
-    /// When a demobilized association will be tried again.
+    /// The time at which a demobilized association will be tried again.
     #[must_use]
     pub fn revive_at(&self) -> Option<MonoTime> {
         self.revive_at
@@ -119,7 +120,7 @@ pub struct Client {
     certain_since: Option<i64>,
     /// See [`ClientConfig::plausible_until`].
     plausible_until: Option<i64>,
-    /// Whether the clock was synchronised in this run.
+    /// True if the clock was synchronized in this run.
     confirmed: bool,
     own_servers: OwnServers,
     network: Network,
@@ -206,7 +207,7 @@ impl Client {
         }
         self.note_send_failure(id, now.mono);
         self.maintain(now.mono);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     /// The network says that a request did not arrive; `os_error` is the operating system's error
@@ -253,13 +254,13 @@ impl Client {
             Ok(Accepted::Parked) => {}
             Err(_) => {
                 self.maintain(now.mono);
-                self.tell_transitions();
+                self.report_transitions();
             }
         }
         outcome
     }
 
-    /// Goes on when [`Client::poll_timeout`] has come.
+    /// The time of [`Client::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         for member in self.members.values_mut() {
             member.association.handle_timeout(now.mono);
@@ -318,12 +319,13 @@ impl Client {
         self.clock.poll_action()
     }
 
-    /// The next thing that the driver must do or tell.
+    /// The next event: a request to the driver, or a report for its log.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// When [`Client::handle_timeout`] and [`Client::poll_transmit`] want to be called next.
+    /// The next time at which [`Client::handle_timeout`] and [`Client::poll_transmit`] have work to
+    /// do.
     #[must_use]
     pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
         let sources = self
@@ -344,8 +346,8 @@ impl Client {
             .min()
     }
 
-    /// A source has given a measurement. The first one of all tells that the network is there:
-    /// whoever was asked in vain before is asked again at once, so that the first to answer does
+    /// A source has given a measurement. The first one of all shows that the network is up: all
+    /// sources that have not answered are polled again at once, so that the first to answer does
     /// not decide alone.
     fn on_first_measurement(&mut self, now: MonoTime, id: AssociationId) {
         let entry = self.members.get(&id).map(|member| member.entry);
@@ -375,7 +377,7 @@ impl Client {
         self.maintain(now);
     }
 
-    /// Asks everybody for their opinion; `changed` has a new one.
+    /// Passes the measurements of all usable sources to the clock process; `changed` has a new one.
     fn decide(&mut self, now: Now, changed: Option<AssociationId>) {
         let free = self.clock.timescale().to_free(now.local);
         let drift = self.clock.drift();
@@ -399,7 +401,7 @@ impl Client {
         }
         self.collect_clock_events();
         self.confirm(now);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {
@@ -432,7 +434,7 @@ impl Client {
 
     /// Reports every change of a source's state once; one for the worse only if it lasts, or a
     /// server could fill the log.
-    fn tell_transitions(&mut self) {
+    fn report_transitions(&mut self) {
         for (id, member) in &mut self.members {
             let state = state::state_of(&member.association, self.clock.selection());
             let class = state.class();
@@ -463,7 +465,7 @@ impl Client {
     }
 }
 
-/// What can be read of a client.
+/// Read access to the client.
 impl Client {
     /// The clock.
     #[must_use]
@@ -482,7 +484,7 @@ impl Client {
         self.members.values()
     }
 
-    /// What is to be said about an association now.
+    /// The state of an association, with its reason.
     #[must_use]
     pub fn state_of(&self, member: &Member) -> AssociationState {
         state::state_of(&member.association, self.clock.selection())
@@ -506,7 +508,7 @@ impl Client {
         self.candidate(member, now, filtered).distance(free)
     }
 
-    /// What our server tells its clients.
+    /// The state of our clock for replies of our own server.
     #[must_use]
     pub fn served_state(&self, now: Now) -> ServedState {
         self.clock.served_state(now)

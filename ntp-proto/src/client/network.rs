@@ -25,7 +25,7 @@ const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 pub(super) struct Network {
     /// The time until which IPv4 is taken to have no route.
     v4_closed_until: Option<MonoTime>,
-    /// The same of IPv6.
+    /// IPv6 is avoided until then, as it has no route.
     v6_closed_until: Option<MonoTime>,
     change_due: Option<MonoTime>,
     last_change: Option<MonoTime>,

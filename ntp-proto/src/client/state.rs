@@ -23,16 +23,16 @@ pub enum AssociationState {
     },
     /// It answers, but nothing that can be used, for this reason.
     Unusable(Discard),
-    /// It told us to go away.
+    /// The server refused us (kiss codes DENY and RSTR).
     Demobilized(KissCode),
     /// Requests to it cannot be sent, with this operating system error number.
     SendFailed(i32),
 }
 
-/// After this many requests in vain, a server that has never answered is called unreachable.
+/// After this many unanswered requests, a server that has never answered counts as unreachable.
 const HOPELESS: u32 = 4;
 
-/// States that are told apart in events.
+/// States between which a change is reported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum StateClass {
     Starting,
@@ -49,8 +49,8 @@ pub(super) enum StateClass {
 }
 
 impl StateClass {
-    /// Over how many polls a state must last before it is told. Those that every reply can change
-    /// take three.
+    /// The number of polls over which a state must last before it is reported. States that every
+    /// reply can change take three.
     pub(super) const fn polls_to_last(self) -> u64 {
         match self {
             Self::Falseticker

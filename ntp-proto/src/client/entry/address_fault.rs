@@ -57,7 +57,7 @@ pub struct RefusedAddress {
 }
 
 impl RefusedAddress {
-    /// Those of `found` that cannot be used, each once.
+    /// The addresses in `found` that cannot be used, each once.
     pub(super) fn among(found: &[std::net::SocketAddr]) -> Vec<Self> {
         let mut refused: Vec<Self> = found
             .iter()

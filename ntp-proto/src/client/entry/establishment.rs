@@ -1,16 +1,16 @@
-//! How key establishment of one entry has gone so far.
+//! The history of an entry's NTS key establishment.
 
 use crate::time::MonoTime;
 use std::collections::BTreeMap;
 
-/// Why key establishment came to nothing. The words are the driver's; the core only keeps them.
+/// The failure of an NTS key establishment. The words are the driver's; the core only keeps them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EstablishFailure {
     /// The stage that failed; a stable word.
     pub stage: &'static str,
     /// The reason; a stable word.
     pub word: &'static str,
-    /// The same in a sentence for people.
+    /// The reason in a sentence for people.
     pub message: String,
     /// A certificate was refused for having ended before the time at which it was judged.
     pub expired: bool,
@@ -24,7 +24,7 @@ impl EstablishFailure {
     }
 }
 
-/// What has become of the attempts of one entry.
+/// The results of one entry's attempts.
 #[derive(Clone, Default, Debug)]
 pub struct Establishment {
     successes: u64,
@@ -59,7 +59,7 @@ impl Establishment {
             .map(|(failure, at)| (failure, *at))
     }
 
-    /// Whether the last attempt failed.
+    /// True if the last attempt failed.
     #[must_use]
     pub const fn is_failing(&self) -> bool {
         self.failing

@@ -18,7 +18,7 @@ pub(crate) use resolution::Resolution;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// An address that was of no use is not taken again for this long.
+/// An address that had to be replaced is not taken again for this long.
 const BANNED_FOR: Duration = Duration::from_secs(3600);
 /// After so long a time an entry whose only server another entry has asks whether it leads
 /// elsewhere now.
@@ -37,24 +37,24 @@ impl SourceEntryId {
         Self(place)
     }
 
-    /// Its place in the configuration.
+    /// The place of the entry in the configuration.
     #[must_use]
     pub const fn place(self) -> usize {
         self.0
     }
 }
 
-/// What kind of entry it is.
+/// The kind of an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SourceEntryKind {
-    /// One server; it is kept even if it is of no use, as somebody chose it.
+    /// One server; it is kept even while it is useless, because the user chose it.
     Server,
     /// One server whose time is authenticated by NTS; host and port are those of its key
     /// establishment.
     Nts,
     /// As many servers as `count`, and useless ones are replaced.
     Pool {
-        /// How many addresses to use.
+        /// The number of addresses to use.
         count: usize,
         /// Addresses never to use.
         ignore: Vec<IpAddr>,
@@ -70,7 +70,7 @@ pub struct SourceEntryConfig {
     pub port: u16,
     /// One server or a pool.
     pub kind: SourceEntryKind,
-    /// How its associations behave.
+    /// The settings of its associations.
     pub association: AssociationConfig,
 }
 
@@ -84,7 +84,7 @@ pub struct SourceEntry {
     candidates: Vec<SocketAddr>,
     banned: Vec<(IpAddr, MonoTime)>,
     failing: bool,
-    /// Addresses in a row that were of no use.
+    /// The number of addresses in a row that were replaced.
     failures: u32,
     establishment: Establishment,
     /// Keys and cookies that wait for an association.
@@ -130,19 +130,19 @@ impl SourceEntry {
         }
     }
 
-    /// Its name.
+    /// The identifier of the entry.
     #[must_use]
     pub fn id(&self) -> SourceEntryId {
         self.id
     }
 
-    /// What was configured.
+    /// The configuration of the entry.
     #[must_use]
     pub fn config(&self) -> &SourceEntryConfig {
         &self.config
     }
 
-    /// How many addresses it wants to use.
+    /// The number of addresses that it wants to use.
     #[must_use]
     pub fn wanted(&self) -> usize {
         match &self.config.kind {
@@ -151,48 +151,48 @@ impl SourceEntry {
         }
     }
 
-    /// Whether useless members are replaced at once.
+    /// True if useless members are replaced at once.
     #[must_use]
     pub fn is_pool(&self) -> bool {
         matches!(self.config.kind, SourceEntryKind::Pool { .. })
     }
 
-    /// Whether its time is authenticated by NTS.
+    /// True if its time is authenticated by NTS.
     #[must_use]
     pub fn is_nts(&self) -> bool {
         self.config.kind == SourceEntryKind::Nts
     }
 
-    /// How key establishment has gone, for an entry with NTS.
+    /// The history of key establishment, for an entry with NTS.
     #[must_use]
     pub fn establishment(&self) -> &Establishment {
         &self.establishment
     }
 
-    /// Whether its name is still being looked up, or keys being established, for the first time.
+    /// True while its name is looked up, or keys are established, for the first time.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.resolution.is_first_attempt()
     }
 
-    /// Whether more addresses are being looked for.
+    /// True while it looks for more addresses.
     #[must_use]
     pub fn is_looking(&self) -> bool {
         self.resolution.is_looking()
     }
 
-    /// Whether a look-up or key establishment is on its way.
+    /// True while a look-up or key establishment is in progress.
     #[must_use]
     pub fn is_asking(&self) -> bool {
         self.resolution.is_asking()
     }
 
-    /// Whether its last addresses were of no use.
+    /// True if its last address had to be replaced.
     pub(crate) fn is_struggling(&self) -> bool {
         self.failures > 0
     }
 
-    /// A member was of use: the next search starts without patience.
+    /// A member was measured: the next search starts without back-off.
     pub(crate) fn handle_success(&mut self) {
         self.failures = 0;
         self.resolution.forgive();
@@ -203,7 +203,7 @@ impl SourceEntry {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// The network is evidently there: a look-up that waits for its back-off is due now.
+    /// The network is up: a look-up that waits for its back-off is due now.
     pub(crate) fn look_up_soon(&mut self, now: MonoTime) {
         if self.rival.is_none() {
             self.resolution.look_up_soon(now);
@@ -251,13 +251,13 @@ impl SourceEntry {
         self.resolution.failure()
     }
 
-    /// When the next look-up is due, if one is.
+    /// The time of the next look-up, if one is due.
     #[must_use]
     pub fn retry_at(&self) -> Option<MonoTime> {
         self.resolution.timeout()
     }
 
-    /// Whether a look-up is due now; then it counts as begun.
+    /// Returns true if a look-up is due now; then it counts as begun.
     pub(crate) fn poll_resolve(&mut self, now: MonoTime) -> bool {
         self.refresh_if_due(now);
         let due = self.resolution.poll(now);
@@ -361,7 +361,7 @@ impl SourceEntry {
         self.granted.take()
     }
 
-    /// Whether an association could be made, going by its keys.
+    /// True if its keys, where it needs any, allow a new association.
     pub(crate) fn can_add(&self) -> bool {
         !self.is_nts() || self.granted.is_some()
     }
@@ -378,8 +378,8 @@ impl SourceEntry {
         impossible || ignored || self.banned.iter().any(|(banned, _)| *banned == ip)
     }
 
-    /// The next address to use, of the family that has fewer of `members`, if any is left that
-    /// nobody uses.
+    /// The next address to use that no other association has, of the family that has fewer of
+    /// `members` if possible.
     pub(crate) fn take_candidate(
         &mut self,
         members: &[SocketAddr],
@@ -412,7 +412,7 @@ impl SourceEntry {
         }
     }
 
-    /// Whether there is an address to replace a member with.
+    /// True if there is an address to replace a member with.
     pub(crate) fn has_candidate(&self, in_use: &[SocketAddr]) -> bool {
         self.candidates
             .iter()
@@ -431,7 +431,7 @@ impl SourceEntry {
 pub(crate) fn canonical(address: &SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-        // Keeps the scope, without which a link-local address is of no use.
+        // Keeps the scope, which a link-local address cannot do without.
         IpAddr::V6(_) => *address,
     }
 }

@@ -20,7 +20,7 @@ const RETRY_AFTER_CHANGE: Duration = Duration::from_secs(1);
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Name {
-    /// It was found in this run, or its server of key establishment was reached.
+    /// It was found in this run, or its NTS-KE server was reached.
     found: bool,
     /// The addresses of the last look-up, in order.
     addresses: Vec<SocketAddr>,
@@ -110,7 +110,7 @@ impl SourceEntry {
         }
     }
 
-    /// The server of key establishment was reached, whatever it said.
+    /// The NTS-KE server was reached, with any result.
     pub(super) fn note_reached(&mut self) {
         self.name.found = true;
     }

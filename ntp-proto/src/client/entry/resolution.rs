@@ -1,4 +1,4 @@
-//! When to look a name up: at once, after failures with exponential back-off, never in a hurry.
+//! The schedule of look-ups of one name: at once, and after failures with exponential back-off.
 
 use crate::time::MonoTime;
 use std::time::Duration;
@@ -8,12 +8,12 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
 /// The longest back-off is the first one doubled this many times, about 17 minutes.
 const DOUBLINGS: u32 = 9;
 
-/// Where the look-up of one name stands.
+/// The state of one name's look-up.
 #[derive(Debug)]
 pub(crate) enum Resolution {
     /// It is an address already.
     NotNeeded,
-    /// Nothing is to be done until somebody wants addresses.
+    /// Nothing is due until addresses are wanted.
     Idle { last: MonoTime, attempts: u32 },
     /// A look-up is due at this time.
     Due {
@@ -150,7 +150,7 @@ impl Resolution {
         }
     }
 
-    /// What would be looked for is there already.
+    /// The addresses are there without a look-up.
     pub(crate) fn satisfied(&mut self, now: MonoTime) {
         if let Self::Due { attempts, .. } = *self {
             *self = Self::Idle {
@@ -160,7 +160,7 @@ impl Resolution {
         }
     }
 
-    /// What was found is of use: the next search starts without patience.
+    /// An address was measured: the next search starts without back-off.
     pub(crate) fn forgive(&mut self) {
         if let Self::Idle { attempts, .. } = self {
             *attempts = 1;
