@@ -21,7 +21,7 @@ pub enum Discard {
     Duplicate,
     /// It answers nothing that we asked (RFC 5905 packet test 2).
     Bogus,
-    /// It answers a request that we have given up.
+    /// It answers a request that was abandoned.
     TooLate,
     /// It is not protected, though its request was (RFC 8915 §5.7).
     Unauthenticated,

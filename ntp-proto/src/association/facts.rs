@@ -148,8 +148,8 @@ impl Association {
         &self.counters
     }
 
-    /// True if it has yet to give its first measurement since the start or the last disturbance of
-    /// our clock.
+    /// True until it is measured for the first time since the start or the last disturbance of our
+    /// clock.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.pending && self.demobilized.is_none()

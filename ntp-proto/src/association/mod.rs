@@ -59,7 +59,7 @@ pub struct Association {
     /// The origins of the last requests that we no longer wait for, the latest one first.
     abandoned_origins: [Option<NtpTimestamp>; REMEMBERED],
     reach: Reach,
-    /// It has yet to have its first say since the start or the last disturbance of our clock.
+    /// It has not been measured yet since the start or the last disturbance of our clock.
     pending: bool,
     filter: ClockFilter,
     /// The newest measurement contradicts the one before.
@@ -181,11 +181,11 @@ impl Association {
         })
     }
 
-    /// Takes in the transmit timestamp of a request. Returns what became of a reply that waited for
+    /// Handles the transmit timestamp of a request. Returns the result of a reply that waited for
     /// it.
     ///
     /// # Errors
-    /// Why the waiting reply cannot be used.
+    /// The reason for which the waiting reply cannot be used.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a token can be redeemed once"
@@ -239,7 +239,7 @@ impl Association {
         self.unreachable = Some((os_error, self.sequence));
     }
 
-    /// Gives up on a request whose deadline has passed.
+    /// Abandons a request whose deadline has passed.
     pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
         if now >= self.next_poll && !self.awaits_better(now) {
             self.settle_refusal(now);

@@ -88,7 +88,7 @@ impl Association {
         refused
     }
 
-    /// Does what a refusal demands, now that no better reply can come.
+    /// Obeys a refusal, now that no better reply can come.
     pub(super) fn obey(&mut self, refusal: Refusal, now: MonoTime) {
         self.useless = self.useless.saturating_add(1);
         self.problem = Some(refusal.discard);

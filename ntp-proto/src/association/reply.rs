@@ -8,11 +8,11 @@ use crate::time::{LocalStamp, MonoTime};
 use std::net::SocketAddr;
 
 impl Association {
-    /// Takes in a datagram that came in at the port of a request of ours.
+    /// Handles a datagram that arrived at the port of a request.
     ///
     /// # Errors
-    /// Why it is not believed; up to [`Discard::Nak`] the association is then unchanged but for its
-    /// counters.
+    /// The reason to discard it; up to [`Discard::Nak`] the association is then unchanged but for
+    /// its counters.
     pub(crate) fn handle_datagram(
         &mut self,
         datagram: &Datagram<'_>,

@@ -467,7 +467,7 @@ fn rate_slows_the_association_down_and_it_relaxes_later() {
 }
 
 #[test]
-fn an_unsynchronised_server_is_not_used_and_says_why() {
+fn an_unsynchronized_server_is_not_used_and_says_why() {
     let mut bench = Bench::new();
     let request = bench.ask();
     let reply = Header {

@@ -6,8 +6,9 @@ use crate::association::pacing::BURST_SPACING;
 use crate::time::{MonoTime, PollInterval};
 
 impl Association {
-    /// The local clock was changed by something else. Unless `samples_hold` after all, since the
-    /// change is known, the server must have its say again before it counts. It is asked at once.
+    /// The local clock was changed by another program or a suspend. Unless `samples_hold`, as the
+    /// size of the change is known, the server must be measured again before it counts. It is
+    /// polled at once.
     pub(crate) fn handle_disturbance(&mut self, now: MonoTime, samples_hold: bool) {
         self.handle_step();
         if !samples_hold {

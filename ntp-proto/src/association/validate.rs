@@ -40,11 +40,10 @@ pub struct ValidReply {
 }
 
 impl ValidReply {
-    /// Tests 3, 6 and 7, and the loop test. That the header answers our request, and comes from
-    /// whom it should, has been tested before.
+    /// Packet tests 3, 6 and 7, and the loop test. The tests of origin and sender come before.
     ///
     /// # Errors
-    /// Why there is no time in it.
+    /// The reason for which the reply has no valid time.
     pub fn check(header: &Header, ourselves: &Ourselves<'_>) -> Result<Self, Discard> {
         check_header(header, ourselves)
     }
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsynchronised_server_fails_test_6() {
+    fn an_unsynchronized_server_fails_test_6() {
         assert_eq!(
             verdict(|h| h.leap = LeapIndicator::Unsynchronized),
             Some(Discard::Unsynchronized)

@@ -52,7 +52,7 @@ pub enum Event {
         /// Their number.
         addresses: usize,
     },
-    /// A name leads to addresses that no server can have; reported again when they change.
+    /// A name has addresses that no server can have; reported again when they change.
     AddressesRefused {
         /// The entry.
         entry: SourceEntryId,
@@ -88,7 +88,7 @@ pub enum Event {
         /// The stage and the reason.
         failure: EstablishFailure,
     },
-    /// An entry leads to nothing but the server of another entry; reported once until that changes.
+    /// The only server of an entry is that of another entry; reported once until that changes.
     SameServer {
         /// The entry that is not used.
         entry: SourceEntryId,
@@ -108,7 +108,7 @@ pub enum Event {
         /// The entry that it belongs to.
         entry: SourceEntryId,
     },
-    /// An association was given up.
+    /// An association was removed.
     AssociationRemoved {
         /// The identifier of the association.
         id: AssociationId,

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 const A_DAY: Seconds = Seconds::new(86_400.0);
 
 impl Client {
-    /// Takes in what became of the key establishment that [`Event::Establish`] asked for.
+    /// Handles the result of the key establishment that [`Event::Establish`] asked for.
     pub fn handle_established(
         &mut self,
         now: Now,

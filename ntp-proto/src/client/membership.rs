@@ -24,8 +24,8 @@ const DENIAL_BACK_OFF: Duration = Duration::from_secs(3600);
 const DENIAL_DOUBLINGS: u32 = 4;
 
 impl Client {
-    /// Takes in the result of a look-up that [`Event::Resolve`] asked for: addresses with the port
-    /// set, or why it failed.
+    /// Handles the result of a look-up that [`Event::Resolve`] asked for: addresses with the port
+    /// set, or the error.
     pub fn handle_resolved(
         &mut self,
         now: crate::time::Now,
@@ -428,8 +428,8 @@ impl Client {
         }
     }
 
-    /// Counts how often in a row a source with a new opinion has been contradicted, or could not be
-    /// used.
+    /// Counts how often in a row a source with a new measurement has been contradicted, or could
+    /// not be used.
     pub(super) fn judge_honesty(&mut self, id: AssociationId, now: MonoTime) {
         let standing = self.clock.selection().standing(id);
         let disagreements = matches!(

@@ -171,11 +171,11 @@ impl Client {
         })
     }
 
-    /// Takes in when a request left. Returns what became of a reply that was waiting for this, if
-    /// one was.
+    /// Handles the transmit timestamp of a request. Returns the result of a reply that was waiting
+    /// for it, if there was one.
     ///
     /// # Errors
-    /// Why the waiting reply cannot be used; it has been counted.
+    /// The reason to discard the waiting reply; it has been counted.
     pub fn handle_transmitted(
         &mut self,
         now: Now,
@@ -219,10 +219,10 @@ impl Client {
         }
     }
 
-    /// Takes in a datagram that came in at the port of a request of `id`.
+    /// Handles a datagram that arrived at the port of a request of `id`.
     ///
     /// # Errors
-    /// Why it is not believed; it has been counted.
+    /// The reason to discard it; it has been counted.
     pub fn handle_datagram(
         &mut self,
         now: Now,
@@ -272,7 +272,7 @@ impl Client {
         self.collect_clock_events();
     }
 
-    /// Takes in what became of a [`ClockAction`].
+    /// Handles the result of a [`ClockAction`], or another change of the clock.
     pub fn handle_clock_change(&mut self, now: MonoTime, change: ClockChange) {
         self.clock.handle_clock_change(change);
         match change {
@@ -501,7 +501,7 @@ impl Client {
         Some((self.clock.offset_of(&filtered, now.local), filtered))
     }
 
-    /// The bound of the error of an opinion: the root distance through this source.
+    /// The root distance through this source: the bound of the error of its offset.
     #[must_use]
     pub fn distance_of(&self, member: &Member, now: Now, filtered: Filtered) -> Seconds {
         let free = self.clock.timescale().to_free(now.local);

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 /// An interface, its address and its routes come up one after the other; they are taken together.
 const CHANGES_SETTLE: Duration = Duration::from_millis(200);
-/// An interface that comes and goes makes us ask no more often than this,
+/// After a change of the network we poll no more often than this.
 const CHANGE_SPACING: Duration = Duration::from_secs(2);
-/// and after so many changes one after the other, as a host makes whose containers come and go, no
-/// more often than
+/// After so many changes in a row, as on a host whose containers come and go, [`LASTING_SPACING`]
+/// holds instead.
 const CHANGES_AT_ONCE: u32 = 8;
-/// this, which is also the time after which one of them is forgotten.
+/// The spacing of polls while changes last, and the time after which one change is forgotten.
 const LASTING_SPACING: Duration = Duration::from_secs(64);
-/// So long is a family of addresses avoided that had no way out, unless the network changes before.
+/// A family of addresses without a route is avoided for this long, unless the network changes
+/// before.
 const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 
 /// The state of the network, as far as it is known.
@@ -25,7 +26,7 @@ const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 pub(super) struct Network {
     /// The time until which IPv4 is taken to have no route.
     v4_closed_until: Option<MonoTime>,
-    /// IPv6 is avoided until then, as it has no route.
+    /// The time until which IPv6 is taken to have no route.
     v6_closed_until: Option<MonoTime>,
     change_due: Option<MonoTime>,
     last_change: Option<MonoTime>,
@@ -102,12 +103,12 @@ impl Client {
             .get_or_insert((now.mono + CHANGES_SETTLE).max(earliest));
     }
 
-    /// Takes in where our own server answers; a source there is a loop.
+    /// Handles the addresses of our own server; a source at one of them is a loop.
     pub fn handle_own_servers(&mut self, own: OwnServers) {
         self.own_servers = own;
     }
 
-    /// Takes in addresses that the name of an entry had in an earlier run. They are used only if it
+    /// Handles addresses that the name of an entry had in an earlier run. They are used only if it
     /// cannot be looked up now.
     pub fn remember(&mut self, entry_id: SourceEntryId, addresses: &[SocketAddr]) {
         if let Some(entry) = self.entries.get_mut(entry_id.place()) {

@@ -16,10 +16,10 @@ impl Client {
         self.first_measured.map(|first| first + QUORUM_PATIENCE)
     }
 
-    /// The sources that have yet to be heard.
+    /// The sources without a measurement so far.
     pub(super) fn awaited(&self, now: MonoTime) -> Awaited {
-        // One that was heard and has answered one of its last eight polls may well be back at the
-        // next.
+        // A source that was measured and has answered one of its last eight polls may well answer
+        // the next.
         let silent = |member: &Member| {
             let association = &member.association;
             let quiet = association.reach().is_reachable()

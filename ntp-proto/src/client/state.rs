@@ -113,7 +113,7 @@ pub(super) fn state_of(association: &Association, selection: &Selection) -> Asso
             .map_or(AssociationState::Measured, AssociationState::Judged);
     }
     if let Some(doubt) = association.doubt() {
-        // Something does come back: that is not silence.
+        // The server does send datagrams: that is not silence.
         return AssociationState::Unusable(doubt.discard);
     }
     if association.counters().measured == 0 && association.unanswered() < HOPELESS {

@@ -1,5 +1,5 @@
-//! What key establishment has granted an association: keys, cookies, and for how long a certificate
-//! vouches for them.
+//! An association's NTS session: keys, cookies, and the validity of the certificate that vouches
+//! for them.
 
 use super::{
     ClientKeys, CookieJar, KeyPair, ProtectedRequest, RequestError, ResponseRefusal, UniqueId,
@@ -12,8 +12,8 @@ use rand::CryptoRng;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Keys older than this are replaced although they still work, so that a key that was stolen is not
-/// of use for ever.
+/// Keys older than this are replaced although they still work, which limits the use of a stolen
+/// key.
 const REFRESH_AFTER: Duration = Duration::from_secs(28 * 86_400);
 
 /// From when until when a certificate is valid, or a whole chain of them, both included, in seconds
@@ -27,7 +27,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// When both are valid; it may be never, with an end before its beginning.
+    /// The time in which both are valid; it may be empty, with an end before its beginning.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -36,14 +36,14 @@ impl Validity {
         }
     }
 
-    /// Whether something is valid at `unix`, in seconds of Unix time.
+    /// True if `unix`, in seconds of Unix time, is within the validity.
     #[must_use]
     pub const fn contains(self, unix: i64) -> bool {
         self.not_before <= unix && unix <= self.not_after
     }
 
-    /// Says whether a server may claim this time whose certificate was judged `ago`, when it was
-    /// valid: no earlier than it begins, and no later than its end and what has passed since then.
+    /// True if a server whose certificate was judged `ago` may claim this time: no earlier than the
+    /// validity begins, and no later than its end and the time that has passed since then.
     #[must_use]
     pub fn vouches_for(self, at: NtpTimestamp, ago: Duration) -> bool {
         let unix = at.to_unix_near(self.not_before).0;
@@ -51,28 +51,28 @@ impl Validity {
         self.not_before <= unix && unix <= self.not_after.saturating_add(since)
     }
 
-    /// The same at a timestamp, which is taken to be of the era next to it.
+    /// True if a timestamp, taken to be of the era next to the validity, is within it.
     #[must_use]
     pub fn contains_timestamp(self, at: NtpTimestamp) -> bool {
         self.contains(at.to_unix_near(self.not_before).0)
     }
 }
 
-/// What key establishment has granted.
+/// The keys and cookies of one NTS key establishment.
 #[derive(Clone, Debug)]
 pub struct NtsGrant {
-    /// Where the server of NTP is, the best address first.
+    /// The addresses of the NTP server, the best one first.
     pub addresses: Vec<SocketAddr>,
     /// The keys.
     pub keys: ClientKeys,
     /// The cookies.
     pub cookies: CookieJar,
-    /// When the server's certificate is valid.
+    /// The validity of the server's certificate.
     pub validity: Validity,
-    /// Whether that was judged without knowing the time (see
+    /// True if the certificate was judged without knowing the time (see
     /// [`Event::Establish`](crate::client::Event::Establish)).
     pub provisional: bool,
-    /// How old the keys are already, if they were kept from an earlier run.
+    /// The age of the keys, if they were kept from an earlier run.
     pub age: Duration,
 }
 
@@ -88,9 +88,9 @@ pub struct NtsSession {
     age_before: Duration,
     validity: Validity,
     provisional: bool,
-    /// Whether the server has ever used these keys.
+    /// True if the server has ever used these keys.
     answered: bool,
-    /// Whether the server has told that it cannot use them.
+    /// True if the server has said that it cannot use them.
     refused: bool,
     naks: u64,
     unauthentic: u32,
@@ -119,7 +119,7 @@ impl NtsSession {
         }
     }
 
-    /// The keys and cookies as they are now, for whoever keeps them over a restart.
+    /// The keys and cookies as they are now, to be kept over a restart.
     #[must_use]
     pub fn granted(&self, address: SocketAddr, now: MonoTime) -> NtsGrant {
         NtsGrant {
@@ -141,7 +141,7 @@ impl NtsSession {
         self.keys.algorithm()
     }
 
-    /// How many requests can be made before a reply must bring more cookies.
+    /// The number of requests that can be made before a reply must bring more cookies.
     #[must_use]
     pub fn cookies(&self) -> usize {
         self.jar.len()
@@ -153,40 +153,40 @@ impl NtsSession {
         self.cookie_length
     }
 
-    /// How old the keys are.
+    /// The age of the keys.
     #[must_use]
     pub fn age(&self, now: MonoTime) -> Duration {
         self.age_before + now.since(self.since)
     }
 
-    /// When the certificate is valid that vouches for the server.
+    /// The validity of the certificate that vouches for the server.
     #[must_use]
     pub const fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// Says whether the certificate that vouches for the server allows it to claim this time. It
-    /// was valid when the keys were established, which was never longer ago than keys are used.
+    /// True if the certificate that vouches for the server allows it to claim this time. It was
+    /// valid when the keys were established, which was never longer ago than keys are used.
     #[must_use]
     pub fn vouches_for(&self, at: NtpTimestamp, now: MonoTime) -> bool {
         self.validity
             .vouches_for(at, self.age(now).min(REFRESH_AFTER))
     }
 
-    /// Whether the certificate was judged without knowing the time, and the time has not been
+    /// True if the certificate was judged without knowing the time, and the time has not been
     /// confirmed since.
     #[must_use]
     pub const fn is_provisional(&self) -> bool {
         self.provisional
     }
 
-    /// Whether the server says, without proof, that it does not know our keys any more.
+    /// True if the server says, without proof, that it does not know our keys any more.
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         self.refused
     }
 
-    /// How often the server has said that (kiss code NTSN).
+    /// The number of such replies (kiss code NTSN).
     #[must_use]
     pub const fn naks(&self) -> u64 {
         self.naks
@@ -198,7 +198,7 @@ impl NtsSession {
         self.unauthentic
     }
 
-    /// Whether new keys or cookies are wanted.
+    /// True if new keys or cookies are wanted.
     #[must_use]
     pub fn wants_keys(&self, now: MonoTime) -> bool {
         self.refused || self.jar.is_empty() || self.age(now) >= REFRESH_AFTER

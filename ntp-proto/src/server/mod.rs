@@ -45,20 +45,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use token_bucket::Budget;
 
-/// What replies are made of beside their requests: snapshots, good until the next ones.
+/// The snapshots that replies are made of, good until the next ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshots<'a> {
-    /// What a reply tells about our clock.
+    /// The state of our clock.
     pub state: &'a ServedState,
     /// The keys of our cookies; without any, requests with NTS are answered as plain ones.
     pub keys: Option<&'a KeySet>,
 }
 
-/// What becomes of a request.
+/// The verdict on a request.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub enum Verdict<'s> {
-    /// It is answered, be it by a kiss.
+    /// It is answered, perhaps by a kiss.
     Reply(PendingReply<'s>),
     /// It is not answered, and the server is unchanged but for the counters and the rate limiter.
     Drop(DropReason),
@@ -80,8 +80,8 @@ pub struct Server {
     protection: Kept,
 }
 
-/// What protects the reply to the last request: one place for each kind, so that nothing large is
-/// moved for a packet.
+/// The protection of the reply to the last request: one place for each kind, so that nothing large
+/// is moved for a packet.
 #[derive(Debug)]
 struct Kept {
     kind: KeptKind,
@@ -115,8 +115,9 @@ impl Kept {
 }
 
 impl Server {
-    /// A server that has seen nobody yet. `seed` must be secret and each worker's own: with it one
-    /// could predict which requests are leaked, and which addresses meet in the table.
+    /// A server that has seen no client yet. `seed` must be secret and each worker's own: with it
+    /// an attacker could predict which requests are leaked, and which addresses collide in the
+    /// table.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha8Rng::from_seed(seed);
@@ -134,8 +135,8 @@ impl Server {
         }
     }
 
-    /// Goes on with other settings. The counters stay, and so does the memory of the rate limiter,
-    /// unless its own settings change.
+    /// Continues with other settings. The counters stay, and so does the memory of the rate
+    /// limiter, unless its own settings change.
     pub fn handle_config(&mut self, config: Arc<ServerConfig>) {
         if self.limiter.as_ref().map(RateLimiter::limit) != config.rate_limit.as_ref() {
             self.limiter = config
@@ -162,20 +163,20 @@ impl Server {
         self.settle(&judged)
     }
 
-    /// How many requests met which verdict.
+    /// The number of requests by verdict.
     #[must_use]
     pub const fn stats(&self) -> &ServerStats {
         &self.stats
     }
 
-    /// How many clients the rate limiter remembers.
+    /// The number of clients that the rate limiter remembers.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.limiter.as_ref().map_or(0, RateLimiter::used)
     }
 
-    /// All but the verification of an authenticator, which may be cheaper for several requests at a
-    /// time. The outcome is written to where it stays, as it can be long.
+    /// All tests but the verification of an authenticator, which may be cheaper for several
+    /// requests at a time. The outcome is written to its place, as it can be long.
     fn judge<'a>(
         &mut self,
         request: Request<'a>,
@@ -242,7 +243,7 @@ impl Server {
         }
     }
 
-    /// The answer to somebody who may not ask.
+    /// The answer to a client that may not ask.
     fn refuse(
         &mut self,
         reply: Draft,
@@ -257,7 +258,7 @@ impl Server {
         }
     }
 
-    /// The answer to somebody who asks without NTS.
+    /// The answer to a request without NTS.
     fn without_nts(&mut self, draft: Draft, now: MonoTime) -> Result<Draft, DropReason> {
         match self.config.require_nts {
             Some(refusal) if draft.kind() != ReplyKind::DenyKiss => {
@@ -267,7 +268,7 @@ impl Server {
         }
     }
 
-    /// The answer to somebody whose cookie is of no use, as long as there are not too many of them.
+    /// The NTS NAK to a client whose cookie cannot be opened, within the limit on such replies.
     fn nak(
         &mut self,
         draft: Draft,

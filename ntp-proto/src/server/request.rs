@@ -18,9 +18,9 @@ pub struct Request<'a> {
     pub octets: &'a [u8],
     /// The sender.
     pub from: SocketAddr,
-    /// When it arrived, by our clock: best the kernel's timestamp.
+    /// The receive timestamp by our clock: best the kernel's.
     pub receive: NtpTimestamp,
-    /// When it arrived, by the clock of timers.
+    /// The time of its arrival by the clock of timers.
     pub now: MonoTime,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn asks_for_time(header: &Header, port: u16) -> bool {
     }
 }
 
-/// Whether a reply to this address would reach one host.
+/// True if a reply to this address would reach one host.
 pub(super) fn is_one_host(from: SocketAddr) -> bool {
     let many_or_none = match from.ip().to_canonical() {
         IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),

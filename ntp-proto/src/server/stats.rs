@@ -1,4 +1,4 @@
-//! One counter for each thing that can become of a request.
+//! Counters of requests by verdict.
 
 use super::ReplyKind;
 use crate::StableWord;
@@ -6,7 +6,7 @@ use crate::nts::CookieError;
 use crate::packet::DecodeError;
 use std::ops::AddAssign;
 
-/// Why a request gets no reply.
+/// The reason for which a request gets no reply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DropReason {
     /// It has fewer than 48 octets.
@@ -21,26 +21,25 @@ pub enum DropReason {
     /// No reply could reach the sender, or it would reach many: port 0, an unspecified, multicast
     /// or broadcast address.
     BadSource,
-    /// An extension field tells an impossible length, or there are too many fields.
+    /// An extension field has an impossible length, or there are too many fields.
     BadExtension,
     /// It ends in octets that are neither an extension field nor a message authentication code.
     BadTrailer,
     /// It has a message authentication code of a key that we do not know.
     UnverifiableMac,
-    /// The sender may not ask, and is not told so.
+    /// The client may not ask, and the configuration wants silence.
     Ignored,
-    /// The sender may not ask, and so many have just been told so that it was not.
+    /// The client may not ask, and the limit on DENY kisses is reached.
     Denied,
-    /// The sender asks too often, and has been told so or cannot be for now.
+    /// The client asks too often, and has had its RATE kiss or the limit on them is reached.
     RateLimited,
     /// It is not protected by NTS, and this server answers nothing else.
     NtsRequired,
-    /// Its fields of NTS are not as RFC 8915 demands.
+    /// Its NTS fields violate RFC 8915.
     NtsMalformed,
-    /// Its NTS cookie cannot be opened, and so many have just been told so that the sender was not.
+    /// Its NTS cookie cannot be opened, and the limit on NTS NAKs is reached.
     NtsBadCookie,
-    /// It was not sealed with the keys of its cookie, and so many have just been told so that the
-    /// sender was not.
+    /// It was not sealed with the keys of its cookie, and the limit on NTS NAKs is reached.
     NtsForged,
 }
 
@@ -110,7 +109,7 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
-    /// How many counters there are.
+    /// The number of counters.
     pub const COUNTERS: usize =
         ReplyKind::ALL.len() + DropReason::ALL.len() + CookieError::ALL.len();
 

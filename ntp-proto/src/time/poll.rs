@@ -23,7 +23,7 @@ impl PollInterval {
         }
     }
 
-    /// From log₂ of seconds as a packet tells it, moved into 0…17.
+    /// From log₂ of seconds as in a packet, moved into 0…17.
     #[must_use]
     pub fn clamped(log2_seconds: i8) -> Self {
         Self(log2_seconds.clamp(Self::MIN.0, Self::MAX.0))

@@ -1,8 +1,8 @@
-//! A reading of our clock, and its precision by who took it.
+//! A reading of our clock and its origin.
 
 use super::NtpTimestamp;
 
-/// Who took a timestamp, from coarse to fine.
+/// The origin of a timestamp, from coarse to fine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum StampOrigin {
     /// This program, beside its system call.
@@ -13,11 +13,11 @@ pub enum StampOrigin {
     Hardware,
 }
 
-/// A reading of our clock and who took it.
+/// A reading of our clock and its origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LocalStamp {
-    /// What our clock showed.
+    /// The reading of our clock.
     pub at: NtpTimestamp,
-    /// Who took it.
+    /// The origin of the reading.
     pub origin: StampOrigin,
 }

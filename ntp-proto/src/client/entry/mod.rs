@@ -91,7 +91,7 @@ pub struct SourceEntry {
     granted: Option<NtsGrant>,
     /// All addresses that its name or its key establishment was last found to lead to.
     known: Vec<SocketAddr>,
-    /// The entry that has the only server that this one leads to.
+    /// The entry that uses the only server of this one.
     rival: Option<SourceEntryId>,
 }
 
@@ -198,7 +198,7 @@ impl SourceEntry {
         self.resolution.forgive();
     }
 
-    /// A member was given up.
+    /// A member was removed as useless.
     pub(crate) fn record_failure(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
@@ -210,7 +210,7 @@ impl SourceEntry {
         }
     }
 
-    /// The entry that has the only server that this one leads to, if one has.
+    /// The entry that uses the only server of this one, if another entry does.
     #[must_use]
     pub fn rival(&self) -> Option<SourceEntryId> {
         self.rival
@@ -296,8 +296,8 @@ impl SourceEntry {
         !std::mem::replace(&mut self.failing, true)
     }
 
-    /// Takes in the addresses of a look-up. `in_use` are not taken. Returns whether other ones than
-    /// before are refused because no server can have them.
+    /// Handles the addresses of a look-up. `in_use` are not taken. Returns true if other addresses
+    /// than before are refused because no server can have them.
     pub(crate) fn handle_addresses(
         &mut self,
         now: MonoTime,
@@ -324,7 +324,7 @@ impl SourceEntry {
         news
     }
 
-    /// Key establishment came to nothing. Returns whether that is news.
+    /// Key establishment failed. Returns true if that is news.
     pub(crate) fn handle_not_established(
         &mut self,
         now: MonoTime,

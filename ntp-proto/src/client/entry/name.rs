@@ -115,8 +115,7 @@ impl SourceEntry {
         self.name.found = true;
     }
 
-    /// Takes in what a look-up has brought. Returns whether other addresses are refused than
-    /// before.
+    /// Handles the addresses of a look-up. Returns true if other addresses are refused than before.
     pub(super) fn note_addresses(&mut self, now: MonoTime, found: &[SocketAddr]) -> bool {
         let mut addresses: Vec<SocketAddr> = found.iter().map(canonical).collect();
         addresses.sort_unstable();

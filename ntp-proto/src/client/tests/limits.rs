@@ -42,7 +42,7 @@ fn steps_add_up_across_restarts_until_the_limit() {
 }
 
 #[test]
-fn a_clock_that_does_not_obey_is_measured_and_never_called_synchronised() {
+fn a_clock_that_does_not_obey_is_measured_and_never_called_synchronized() {
     let measuring = InitialClock {
         steers: false,
         ..initial()

@@ -278,8 +278,8 @@ impl World {
 
     fn answer(&mut self, octets: &[u8], association: AssociationId, to: SocketAddr) {
         let request = &Header::decode(octets).unwrap();
-        let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
-        let lie = if let Server::Lying(lie) = behaviour {
+        let behavior = self.servers.get(&to).copied().unwrap_or(Server::Dead);
+        let lie = if let Server::Lying(lie) = behavior {
             lie
         } else {
             0.0
@@ -307,7 +307,7 @@ impl World {
             reference_id: ReferenceId::from_letters(code),
             ..honest
         };
-        let reply = match behaviour {
+        let reply = match behavior {
             Server::Dead | Server::Unsendable(_) => return,
             Server::Kiss(code) => kiss(*code),
             Server::Unsynchronized => Header {

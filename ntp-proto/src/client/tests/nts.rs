@@ -229,7 +229,7 @@ fn measured(world: &World) -> u64 {
 }
 
 #[test]
-fn a_source_with_nts_synchronises_and_its_cookies_stay_eight_and_are_used_once() {
+fn a_source_with_nts_synchronizes_and_its_cookies_stay_eight_and_are_used_once() {
     let mut world = world(1);
     world.run(3000.0);
     assert!(world.synchronized());

@@ -170,7 +170,7 @@ fn a_server_that_moved_is_found_at_its_new_address() {
 }
 
 #[test]
-fn when_all_servers_die_the_clock_ends_up_unsynchronised_but_not_at_once() {
+fn when_all_servers_die_the_clock_ends_up_unsynchronized_but_not_at_once() {
     let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Honest)]);
     world.run(100.0);
     world.servers.clear();
@@ -278,7 +278,7 @@ fn when_the_leader_dies_the_others_go_on() {
 }
 
 #[test]
-fn a_server_that_is_never_synchronised_says_so_even_after_a_bad_start() {
+fn a_server_that_is_never_synchronized_says_so_even_after_a_bad_start() {
     let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Dead)]);
     world.run(5.0);
     world.servers.insert(address(1), Server::Unsynchronized);

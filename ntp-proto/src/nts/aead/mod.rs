@@ -10,7 +10,7 @@ use gcm_siv::GcmSivKey;
 use rand::CryptoRng;
 use zeroize::Zeroize as _;
 
-/// How much longer a sealed text is than its plaintext, in octets, with every algorithm here.
+/// The length by which a sealed text exceeds its plaintext, in octets, with every algorithm here.
 pub const TAG_LENGTH: usize = 16;
 
 /// The length of the longest key in octets.
@@ -22,7 +22,7 @@ pub const MAX_NONCE_LENGTH: usize = 16;
 /// An algorithm of IANA's registry of AEAD algorithms that RFC 8915 can use.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AeadAlgorithm {
-    /// `AEAD_AES_SIV_CMAC_256`, which everybody must have (RFC 8915 §5.1).
+    /// `AEAD_AES_SIV_CMAC_256`, which every implementation must have (RFC 8915 §5.1).
     SivCmac256,
     /// `AEAD_AES_SIV_CMAC_384`.
     SivCmac384,
@@ -33,8 +33,8 @@ pub enum AeadAlgorithm {
 }
 
 impl AeadAlgorithm {
-    /// All of them, in the order in which a client had better offer them: first the fast one with
-    /// short cookies, then the one that everybody has.
+    /// All of them, in the order in which a client should offer them: first the fast one with short
+    /// cookies, then the mandatory one.
     pub const ALL: [Self; 4] = [
         Self::Aes128GcmSiv,
         Self::SivCmac256,
@@ -142,8 +142,8 @@ impl Nonce {
     }
 }
 
-/// A sealed text that nobody with our key has sealed, at least not with this nonce and these
-/// associated data.
+/// A sealed text that was not sealed with our key, or not with this nonce and these associated
+/// data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Forged;
 
@@ -179,7 +179,7 @@ impl AeadKey {
     /// A key that `fill` makes: it gets the right number of zero octets.
     ///
     /// # Errors
-    /// Whatever `fill` refuses with.
+    /// The error of `fill`.
     pub fn try_make<E>(
         algorithm: AeadAlgorithm,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
@@ -192,7 +192,7 @@ impl AeadKey {
         Ok(key)
     }
 
-    /// A key that nobody knows.
+    /// A random key.
     #[must_use]
     pub fn random(algorithm: AeadAlgorithm, rng: &mut impl CryptoRng) -> Self {
         let mut key = Self {
@@ -203,25 +203,26 @@ impl AeadKey {
         key
     }
 
-    /// What the key is for.
+    /// The algorithm of the key.
     #[must_use]
     pub const fn algorithm(&self) -> AeadAlgorithm {
         self.algorithm
     }
 
-    /// The secret octets, for whoever has to store them.
+    /// The secret octets, to be stored.
     #[must_use]
     pub fn secret(&self) -> &[u8] {
         self.octets.split_at(self.algorithm.key_length()).0
     }
 
-    /// Seals `plaintext` into the start of `out`, and tells how many octets that took:
-    /// [`TAG_LENGTH`] more than the plaintext. The associated data are covered, but not hidden. The
-    /// SIV algorithms take nonces of any length but none at all; the others of
-    /// [`AeadAlgorithm::nonce_length`] only. A nonce should never come again with the same key.
+    /// Seals `plaintext` into the start of `out`, and returns the length in octets: [`TAG_LENGTH`]
+    /// more than the plaintext. The associated data are covered, but not hidden. The SIV algorithms
+    /// take nonces of any length but zero; the others of [`AeadAlgorithm::nonce_length`] only. A
+    /// nonce should never come again with the same key.
     ///
     /// # Errors
-    /// [`BufferFull`] if `out` is too short, or the nonce of a length that the algorithm does not take.
+    /// [`BufferFull`] if `out` is too short, or the nonce of a length that the algorithm does not
+    /// take.
     pub fn seal(
         &self,
         nonce: &[u8],
@@ -249,11 +250,12 @@ impl AeadKey {
             .ok_or(BufferFull)
     }
 
-    /// Opens `sealed` into the start of `out`, and tells how many octets the plaintext has:
+    /// Opens `sealed` into the start of `out`, and returns the length of the plaintext in octets:
     /// [`TAG_LENGTH`] fewer. The library compares the tags in constant time.
     ///
     /// # Errors
-    /// [`Forged`], also if the lengths cannot be; what `out` then holds is of no use, and is never the plaintext.
+    /// [`Forged`], also if the lengths are impossible; `out` then holds undefined octets, and never
+    /// the plaintext.
     pub fn open(
         &self,
         nonce: &[u8],
@@ -289,8 +291,8 @@ pub(in crate::nts) struct Sealed<'a> {
     pub(in crate::nts) text: &'a [u8],
 }
 
-/// Verifies sealed texts whose plaintext nobody wants, and tells `verified` of each in turn whether
-/// the key has sealed it. `room` must hold the longest plaintext.
+/// Verifies sealed texts without returning their plaintext, and reports to `verified` for each in
+/// turn if the key has sealed it. `room` must hold the longest plaintext.
 ///
 /// They are opened one after the other, as the libraries have no other way. One that works on
 /// several at a time, so that a processor need not wait for each block of a chain before it begins

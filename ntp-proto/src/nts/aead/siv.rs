@@ -9,7 +9,7 @@ use aes_siv::siv::{Aes128Siv, Aes256Siv, CmacSiv};
 /// `AEAD_AES_SIV_CMAC_384`, which the library makes up from its parts but has no name for.
 type Aes192Siv = CmacSiv<Aes192>;
 
-/// Whether the nonce, the last component, is missing: then sealing would be deterministic.
+/// True if the nonce, the last component, is missing: then sealing would be deterministic.
 fn lacks_nonce(components: &[&[u8]]) -> bool {
     components.last().is_none_or(|nonce| nonce.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Why key establishment came to nothing, as far as the records tell.
+//! Errors of NTS-KE messages.
 
 use super::record::RecordType;
 use crate::StableWord;
@@ -8,7 +8,7 @@ use crate::StableWord;
 pub enum KeErrorCode {
     /// A critical record was not understood.
     UnrecognizedCriticalRecord,
-    /// The request was not as the RFC demands.
+    /// The request violates RFC 8915.
     BadRequest,
     /// The server's own fault.
     InternalServerError,
@@ -51,15 +51,15 @@ impl std::fmt::Display for KeErrorCode {
     }
 }
 
-/// What was wrong with the peer's message. No variant holds text of the peer's, so all may be
-/// logged as they are.
+/// The fault of the peer's message. No variant holds text of the peer's, so all may be logged as
+/// they are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum KeError {
     /// The connection ended before the message did.
     Truncated,
     /// The message is longer than we read.
     TooLong {
-        /// How long it might have been, in octets.
+        /// The longest length allowed, in octets.
         limit: usize,
     },
     /// The message has more records than [`MAX_RECORDS`](super::MAX_RECORDS).
@@ -72,12 +72,11 @@ pub enum KeError {
     Missing(RecordType),
     /// A record that may be there once is there twice.
     Duplicate(RecordType),
-    /// The body of a record is not as the RFC demands.
+    /// The body of a record violates RFC 8915.
     BadBody(RecordType),
     /// The server sent an error record.
     ErrorRecord(KeErrorCode),
-    /// The server sent a warning; no code is defined, and the RFC has us give up over those that we
-    /// do not know.
+    /// The server sent a warning; no code is defined, and RFC 8915 has us abort at an unknown one.
     Warning(u16),
     /// The peers have no protocol in common.
     NoCommonProtocol,

@@ -1,5 +1,4 @@
-//! The records of key establishment (RFC 8915 §4): framing only, what they mean is for client and
-//! server to judge.
+//! The framing of NTS-KE records (RFC 8915 §4). Client and server judge their content.
 
 use super::error::KeError;
 
@@ -10,7 +9,7 @@ pub const MAX_RECORDS: usize = 64;
 /// The type and the length of a record in octets.
 const RECORD_HEADER_LENGTH: usize = 4;
 
-/// The highest bit of the type: whoever does not know the record must refuse the message.
+/// The highest bit of the type: a receiver that does not know the record must refuse the message.
 const CRITICAL_BIT: u16 = 0x8000;
 
 /// The type of a record, without its critical bit.
@@ -20,22 +19,22 @@ pub struct RecordType(u16);
 impl RecordType {
     /// Ends every message (RFC 8915 §4.1.1).
     pub const END_OF_MESSAGE: Self = Self(0);
-    /// What the keys are for: NTPv4 (RFC 8915 §4.1.2).
+    /// The protocol that the keys are for: NTPv4 (RFC 8915 §4.1.2).
     pub const NEXT_PROTOCOL: Self = Self(1);
-    /// Why there are no keys (RFC 8915 §4.1.3).
+    /// The reason for which there are no keys (RFC 8915 §4.1.3).
     pub const ERROR: Self = Self(2);
-    /// What else the client should know (RFC 8915 §4.1.4).
+    /// A warning to the client (RFC 8915 §4.1.4).
     pub const WARNING: Self = Self(3);
     /// The AEAD algorithms (RFC 8915 §4.1.5).
     pub const AEAD: Self = Self(4);
     /// A cookie (RFC 8915 §4.1.6).
     pub const COOKIE: Self = Self(5);
-    /// Where the NTP server is (RFC 8915 §4.1.7).
+    /// The host of the NTP server (RFC 8915 §4.1.7).
     pub const SERVER: Self = Self(6);
     /// Which port the NTP server has (RFC 8915 §4.1.8).
     pub const PORT: Self = Self(7);
-    /// That the keys of AES-128-GCM-SIV are exported as RFC 8915 demands. It is not standard: some
-    /// implementations used to name another algorithm in the exporter's context, and tell by this
+    /// The keys of AES-128-GCM-SIV are exported as RFC 8915 demands. It is not standard: some
+    /// implementations used to name another algorithm in the exporter's context, and say by this
     /// record that they no longer do.
     pub const COMPLIANT_128_GCM_SIV: Self = Self(1024);
 
@@ -87,9 +86,9 @@ impl std::fmt::Debug for RecordType {
 /// One record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Record<'a> {
-    /// Whether a receiver that does not know the type must refuse the message.
+    /// True if a receiver that does not know the type must refuse the message.
     pub critical: bool,
-    /// What the body means.
+    /// The type of the record.
     pub kind: RecordType,
     /// The content; how it is laid out depends on the type.
     pub body: &'a [u8],
@@ -183,7 +182,7 @@ impl MessageReader {
         }
     }
 
-    /// Takes the next octets, and tells whether the message is complete.
+    /// Takes the next octets, and returns true once the message is complete.
     pub(super) fn handle(&mut self, octets: &[u8]) -> Result<bool, KeError> {
         if self.complete {
             return Ok(true);

@@ -8,8 +8,8 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher as _;
 use zeroize::Zeroizing;
 
-/// How many keys of the past a set keeps unless told otherwise: with a rotation each day, cookies
-/// last for a week.
+/// The default number of earlier keys that a set keeps: with a rotation each day, cookies last for
+/// a week.
 pub const DEFAULT_OLD_KEYS: u8 = 7;
 
 /// The most keys of the past that a set can keep, so that looking for one has a bound.
@@ -37,7 +37,7 @@ pub struct KeySet {
     rotated_at: u64,
 }
 
-/// Why stored octets are not a key set.
+/// The reason for which stored octets are not a key set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeySetError {
     /// They do not start as a key set does.
@@ -73,7 +73,7 @@ impl KeySet {
     /// in seconds of Unix time.
     #[must_use]
     pub fn new(old_keys: u8, now: u64, rng: &mut impl CryptoRng) -> Self {
-        // All the room at once, lest growing leaves copies of keys behind.
+        // All the room at once: a vector that grows leaves copies of keys behind.
         let keys = Vec::with_capacity(3 + usize::from(MAX_OLD_KEYS));
         let mut set = Self {
             keys,
@@ -99,7 +99,7 @@ impl KeySet {
         self.keys.truncate(2 + usize::from(self.old_keys));
     }
 
-    /// When the current key became so, in seconds of Unix time.
+    /// The time at which the current key became so, in seconds of Unix time.
     #[must_use]
     pub const fn rotated_at(&self) -> u64 {
         self.rotated_at
@@ -155,7 +155,7 @@ impl KeySet {
     /// The form to store. It holds all secrets, and is wiped when dropped.
     #[must_use]
     pub fn to_octets(&self) -> Zeroizing<Vec<u8>> {
-        // All the room at once, lest growing leaves copies of keys behind.
+        // All the room at once: a vector that grows leaves copies of keys behind.
         let length = 15 + self.keys.len() * (4 + MASTER_KEY_LENGTH) + CHECK_LENGTH;
         let mut octets = Zeroizing::new(Vec::with_capacity(length));
         let count = u8::try_from(self.keys.len()).expect("invariant: a set has 34 keys at most");
@@ -239,7 +239,7 @@ fn stored_key(reader: &mut Reader<'_>) -> Result<MasterKey, KeySetError> {
     MasterKey::new(id, secret).ok_or(KeySetError::Damaged)
 }
 
-/// Finds accidents; whoever can write the file needs no forgery.
+/// Finds accidents; an attacker who can write the file needs no forgery.
 fn check_sum(octets: &[u8]) -> u64 {
     let mut hasher = SipHasher24::new();
     hasher.write(octets);

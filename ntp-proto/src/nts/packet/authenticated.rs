@@ -1,7 +1,7 @@
-//! What only the right key could have sealed.
+//! The witness of a verified authenticator.
 
-/// A value whose authenticator has been verified. Only opening a packet makes one, so whoever asks
-/// for it in a signature cannot be given what nobody has checked.
+/// A value whose authenticator has been verified. Only opening a packet makes one, so a function
+/// with this type in its signature cannot be given an unverified value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Authenticated<T>(T);
 

@@ -1,10 +1,10 @@
-//! The extension fields of NTS in a packet (RFC 8915 §5), before anything of them is believed.
+//! The NTS extension fields of a packet (RFC 8915 §5), not yet authenticated.
 
 use crate::nts::aead::{AeadKey, Forged, Nonce, Sealed, TAG_LENGTH};
 use crate::packet::{BufferFull, ExtensionField, FieldType, HEADER_LENGTH, Packet, Reader, Writer};
 use rand::CryptoRng;
 
-/// The length of the unique identifiers that we make, in octets; nobody may make shorter ones (RFC
+/// The length of the unique identifiers that we make, in octets: the least that is allowed (RFC
 /// 8915 §5.3).
 pub const UNIQUE_ID_LENGTH: usize = 32;
 
@@ -17,7 +17,7 @@ pub(super) const FIELD_HEADER_LENGTH: usize = 4;
 /// The lengths of nonce and ciphertext before them, in octets.
 const AUTHENTICATOR_PREFIX_LENGTH: usize = 4;
 
-/// What ties a reply to its request (RFC 8915 §5.3).
+/// The unique identifier, which ties a reply to its request (RFC 8915 §5.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UniqueId {
     octets: [u8; MAX_UNIQUE_ID_LENGTH],
@@ -31,7 +31,7 @@ impl UniqueId {
         length: UNIQUE_ID_LENGTH,
     };
 
-    /// One that nobody can guess.
+    /// A random identifier.
     #[must_use]
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         let mut id = Self {
@@ -68,7 +68,7 @@ impl std::fmt::Debug for UniqueId {
     }
 }
 
-/// Why the fields of a packet are not as RFC 8915 demands.
+/// The violation of RFC 8915 by the fields of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FieldFault {
     /// The unique identifier is missing.
@@ -87,7 +87,7 @@ pub enum FieldFault {
     BadAuthenticator,
     /// A code of another kind follows, which we could not verify.
     TrailingMac,
-    /// What was encrypted is not a row of extension fields.
+    /// The plaintext is not a sequence of extension fields.
     BadContent,
 }
 
@@ -127,13 +127,13 @@ impl<'a> NtsFields<'a> {
         Ok(fields)
     }
 
-    /// Whether all placeholders are as long as the cookie (RFC 8915 §5.5).
+    /// True if all placeholders are as long as the cookie (RFC 8915 §5.5).
     pub(super) fn placeholders_match(&self) -> bool {
         self.placeholder_length
             .is_none_or(|length| self.cookie.is_some_and(|cookie| cookie.len() == length))
     }
 
-    /// Whether nothing but perhaps a unique identifier tells of NTS.
+    /// True if there is no NTS field but perhaps a unique identifier.
     pub(super) const fn is_plain(&self) -> bool {
         self.cookie.is_none() && self.placeholders == 0 && self.authenticator.is_none()
     }
@@ -154,7 +154,7 @@ fn once<'a>(place: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), FieldFa
     }
 }
 
-/// An authenticator field (RFC 8915 §5.6) that nobody has verified.
+/// An authenticator field (RFC 8915 §5.6), not yet verified.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Authenticator<'a> {
     associated: &'a [u8],
@@ -176,7 +176,7 @@ impl<'a> Authenticator<'a> {
         })
     }
 
-    /// What there is to be verified, if `key` is to have sealed it.
+    /// The text to verify, if `key` is to have sealed it.
     pub(super) const fn sealed_with<'b>(&self, key: &'b AeadKey) -> Sealed<'b>
     where
         'a: 'b,
@@ -214,7 +214,7 @@ pub(super) const fn authenticator_length(nonce: usize, plaintext: usize) -> usiz
 }
 
 /// Appends to a packet of `written` octets the authenticator that covers all of them and hides
-/// `plaintext`, and tells the length of the whole. With the nonces that we make, no additional
+/// `plaintext`, and returns the length of the whole. With the nonces that we make, no additional
 /// padding is needed (RFC 8915 §5.6), and the field is always longer than the 28 octets that a last
 /// field must have.
 pub(super) fn append_authenticator(
@@ -252,8 +252,8 @@ pub(super) fn packet_nonce(key: &AeadKey, rng: &mut impl CryptoRng) -> Nonce {
     Nonce::random(key.algorithm(), rng)
 }
 
-/// The extension fields within what was encrypted. They follow the RFC 7822 framing but for its
-/// least lengths, which are there to tell fields from a MAC.
+/// The extension fields in the plaintext of an authenticator. They follow the RFC 7822 framing but
+/// for its least lengths, which only distinguish fields from a MAC.
 pub(super) fn content(
     plaintext: &[u8],
 ) -> impl Iterator<Item = Result<ExtensionField<'_>, FieldFault>> {

@@ -18,11 +18,11 @@ pub const MAX_PROTECTED_REQUEST: usize = 1024;
 pub struct ProtectedRequest {
     /// The length of the packet in octets.
     pub length: usize,
-    /// What the reply must repeat.
+    /// The unique identifier that the reply must repeat.
     pub unique_id: UniqueId,
 }
 
-/// Why there is no request.
+/// The reason for which there is no request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestError {
     /// The jar is empty: new cookies must be had by key establishment.

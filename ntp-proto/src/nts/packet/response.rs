@@ -8,7 +8,7 @@ use crate::packet::{DecodeError, FieldType, Header, KissCode, Packet};
 /// The longest reply that we open, in octets.
 pub const MAX_PROTECTED_REPLY: usize = 1280;
 
-/// What a reply tells.
+/// The content of an authenticated reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
     /// The header. It is the server's, but whether it answers our request in time is for others to
@@ -18,8 +18,8 @@ pub struct Response {
     pub cookies: Vec<Cookie>,
 }
 
-/// Why a packet is not the reply. None of these may change anything, but that a [`Nak`](Self::Nak)
-/// may hint at lost keys.
+/// The reason for which a packet is not the reply. None of these may change anything, but that a
+/// [`Nak`](Self::Nak) may hint at lost keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ResponseRefusal {
     /// It is not a packet.
@@ -35,14 +35,14 @@ pub enum ResponseRefusal {
     Unprotected,
     /// It was not sealed with our key.
     Forged,
-    /// Its fields are not as the RFC demands.
+    /// Its fields violate RFC 8915.
     Malformed(FieldFault),
 }
 
 /// Opens the reply to the request of this unique identifier.
 ///
 /// # Errors
-/// Says why it is none; whatever the packet told is then of no use.
+/// The reason for which the packet is not that reply; nothing in it may be used then.
 pub fn open_response(
     octets: &[u8],
     unique_id: &UniqueId,

@@ -1,9 +1,10 @@
 //! Protected requests and their replies: the server's side (RFC 8915 §5.7).
 //!
-//! [`claim_request`] is called once per request. All that it refuses without cryptography it refuses first; then it costs
-//! the opening of one cookie and, by [`verify_claims`], the verification of one authenticator,
-//! whatever the packet holds. [`AuthenticatedRequest::prepare`] seals the new cookies, so that
-//! between stamping the header and sending it there is but one sealing, in [`PreparedReply::emit`].
+//! [`claim_request`] is called once per request. All that it refuses without cryptography it
+//! refuses first; then every packet costs the opening of one cookie and, by [`verify_claims`], the
+//! verification of one authenticator. [`AuthenticatedRequest::prepare`] seals the new cookies, so
+//! that between stamping the header and sending it there is but one sealing, in
+//! [`PreparedReply::emit`].
 
 use super::authenticated::Authenticated;
 use super::fields::{
@@ -25,14 +26,14 @@ pub struct AuthenticatedRequest {
     pub header: Header,
     /// The keys of the session.
     pub keys: KeyPair,
-    /// What the reply must repeat.
+    /// The unique identifier that the reply must repeat.
     pub unique_id: UniqueId,
-    /// How many cookies the reply will bring: as many as were asked for, eight at most, and no more
+    /// The number of cookies in the reply: as many as were asked for, eight at most, and no more
     /// than leave it no longer than the request.
     pub cookies: usize,
 }
 
-/// Why a request gets no protected reply.
+/// The reason for which a request gets no protected reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NtsRefusal {
     /// It does not ask for protection. It may be answered as a plain request.
@@ -40,10 +41,10 @@ pub enum NtsRefusal {
     /// Its cookie cannot be opened: answer with [`write_nak`], not too often.
     BadCookie(CookieError, UniqueId),
     /// Its cookie is ours, but it was not sealed with the keys in there: answer with [`write_nak`]
-    /// too (RFC 8915 §5.7). A client that has exported other keys for AES-128-GCM-SIV than we have
-    /// learns of it by nothing else.
+    /// too (RFC 8915 §5.7). It is the only way in which a client learns that it has exported other
+    /// keys for AES-128-GCM-SIV than we have.
     Forged(UniqueId),
-    /// Its fields are not as the RFC demands: drop it.
+    /// Its fields violate RFC 8915: drop it.
     Malformed(FieldFault),
 }
 
@@ -53,7 +54,7 @@ impl From<FieldFault> for NtsRefusal {
     }
 }
 
-/// A request with a good cookie, whose authenticator nobody has verified yet.
+/// A request with a good cookie, whose authenticator is not yet verified.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimedRequest<'a> {
     /// Given out only when that has been done.
@@ -152,7 +153,7 @@ pub fn open_request(
     claim.proven().cloned().map_err(NtsRefusal::Forged)
 }
 
-/// How long the reply with so many cookies is, in octets.
+/// The length of the reply with so many cookies, in octets.
 fn reply_length(session: &KeyPair, unique_id: &UniqueId, cookies: usize) -> usize {
     let algorithm = session.algorithm();
     let content = cookies * (FIELD_HEADER_LENGTH + cookie_length(algorithm));
@@ -170,7 +171,8 @@ impl Authenticated<AuthenticatedRequest> {
         reply
     }
 
-    /// The same in a place that is used again and again, so that nothing large is moved or cleared.
+    /// [`prepare`](Self::prepare) in a place that is used again and again, so that nothing large is
+    /// moved or cleared.
     pub(crate) fn prepare_into(
         &self,
         keys: &KeySet,
@@ -216,7 +218,7 @@ impl PreparedReply {
         }
     }
 
-    /// How many octets [`emit`](Self::emit) will write: no more than the request had.
+    /// The number of octets that [`emit`](Self::emit) will write: no more than the request had.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]
     pub fn len(&self) -> usize {
@@ -226,7 +228,7 @@ impl PreparedReply {
             + authenticator_length(self.nonce.octets().len(), self.content_length)
     }
 
-    /// Writes the reply with a header that has just been stamped, seals it, and tells its length.
+    /// Writes the reply with a header that has just been stamped, seals it, and returns its length.
     ///
     /// # Errors
     /// [`BufferFull`] if `out` is shorter than [`len`](Self::len).
@@ -240,14 +242,15 @@ impl PreparedReply {
     }
 }
 
-/// How long the reply of [`write_nak`] is, in octets.
+/// The length of the reply of [`write_nak`], in octets.
 #[must_use]
 pub fn nak_length(unique_id: &UniqueId) -> usize {
     HEADER_LENGTH + FIELD_HEADER_LENGTH + unique_id.octets().len().next_multiple_of(4)
 }
 
-/// Writes the reply that tells the client that its cookie is of no use, and tells its length, which
-/// is less than that of any request with a cookie. `header` must be a kiss of code NTSN.
+/// Writes the NTS NAK, by which the client learns that its cookie cannot be opened, and returns its
+/// length, which is less than that of any request with a cookie. `header` must be a kiss of code
+/// NTSN.
 ///
 /// # Errors
 /// [`BufferFull`] if `out` is too short.

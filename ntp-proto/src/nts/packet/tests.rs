@@ -390,7 +390,7 @@ fn cookies_that_are_not_encrypted_are_not_taken() {
 }
 
 #[test]
-fn ntsn_is_recognised_by_its_unique_identifier_and_proves_nothing() {
+fn ntsn_is_recognized_by_its_unique_identifier_and_proves_nothing() {
     let mut pair = Pair::new(AeadAlgorithm::SivCmac256);
     let (request, unique_id) = pair.request();
     let other = KeySet::new(DEFAULT_OLD_KEYS, 0, &mut pair.rng);

@@ -203,7 +203,7 @@ fn no_reply_of_any_kind_is_answered_so_no_loop_can_start() {
 }
 
 #[test]
-fn an_unsynchronised_server_says_so() {
+fn an_unsynchronized_server_says_so() {
     let octets = request(Version::V4);
     let request = Request {
         octets: &octets,

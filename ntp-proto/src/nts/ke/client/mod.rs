@@ -1,4 +1,4 @@
-//! The client's side of key establishment (RFC 8915 §4), free of TLS.
+//! The client's side of NTS-KE (RFC 8915 §4), free of TLS.
 
 use super::error::{KeError, KeErrorCode};
 use super::record::{MessageReader, MessageWriter, Record, RecordType};
@@ -12,9 +12,9 @@ const MAX_HOST_LENGTH: usize = 253;
 
 /// Asks one server for keys and cookies, once.
 ///
-/// Send [`request`](Self::request), hand whatever comes to [`handle_bytes`](Self::handle_bytes)
-/// until there is a reply, and call [`handle_end`](Self::handle_end) if the connection ends before.
-/// Deadlines are the driver's.
+/// Send [`request`](Self::request), hand all octets that come to
+/// [`handle_bytes`](Self::handle_bytes) until there is a reply, and call
+/// [`handle_end`](Self::handle_end) if the connection ends before. Deadlines are the driver's.
 #[derive(Debug)]
 pub struct KeClient {
     offered: Vec<AeadAlgorithm>,
@@ -51,10 +51,10 @@ impl KeClient {
         }
     }
 
-    /// Takes what has come, in pieces of any size. `None` if more has to come.
+    /// Takes the next octets, in pieces of any size. Returns `None` until the message is complete.
     ///
     /// # Errors
-    /// Says what is wrong with the reply; nothing that comes later can mend it.
+    /// The fault of the reply; no later octets can make it valid.
     pub fn handle_bytes(&mut self, octets: &[u8]) -> Result<Option<KeReply>, KeError> {
         if !self.message.handle(octets)? {
             return Ok(None);
@@ -66,14 +66,14 @@ impl KeClient {
         draft.finish().map(Some)
     }
 
-    /// What it means that the connection has ended before there was a reply.
+    /// The error of a connection that has ended before there was a reply.
     #[must_use]
     pub const fn handle_end(&self) -> KeError {
         KeError::Truncated
     }
 }
 
-/// What a server has granted.
+/// The response of an NTS-KE server.
 #[derive(Clone, Debug)]
 pub struct KeReply {
     /// The algorithm that it chose among those offered.
@@ -85,7 +85,7 @@ pub struct KeReply {
     pub server: Option<String>,
     /// The port that serves NTP, if it is not 123. It is never zero.
     pub port: Option<u16>,
-    /// Whether the server said that it exports the keys of AES-128-GCM-SIV as the RFC demands.
+    /// True if the server said that it exports the keys of AES-128-GCM-SIV as the RFC demands.
     pub compliant_128gcm: bool,
 }
 
@@ -95,7 +95,7 @@ pub struct ClientKeys {
     /// The keys to use.
     pub primary: KeyPair,
     /// The keys to use instead once, if the first answer to the primary ones is NTSN: the server
-    /// may follow the RFC without telling so.
+    /// may follow the RFC without saying so.
     pub alternate: Option<KeyPair>,
 }
 
@@ -103,7 +103,7 @@ impl KeReply {
     /// Has TLS export the keys; for `exporter` see [`KeyPair::export`].
     ///
     /// # Errors
-    /// Whatever `exporter` refuses with.
+    /// The error of `exporter`.
     pub fn keys<E>(
         &self,
         mut exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>,
@@ -123,7 +123,7 @@ impl KeReply {
     }
 }
 
-/// What the records have told so far.
+/// The content of the records so far.
 #[derive(Default)]
 struct Draft {
     protocol: Option<()>,

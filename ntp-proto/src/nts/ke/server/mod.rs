@@ -1,4 +1,4 @@
-//! The server's side of key establishment (RFC 8915 §4), free of TLS.
+//! The server's side of NTS-KE (RFC 8915 §4), free of TLS.
 
 use super::error::{KeError, KeErrorCode};
 use super::record::{MessageReader, MessageWriter, Record, RecordType};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 /// The longest request that we read, in octets. RFC 8915 §4 wants 1024 at least.
 pub const MAX_KE_REQUEST: usize = 4096;
 
-/// What a server of key establishment grants.
+/// The settings of an NTS-KE server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeServerConfig {
-    /// The algorithms that may be used. Among them, the client's taste decides.
+    /// The algorithms that may be used. Among them, the client's preference decides.
     pub algorithms: Vec<AeadAlgorithm>,
     /// The host that serves NTP, if it is not this one: an ASCII name or an address.
     pub server: Option<String>,
@@ -22,7 +22,7 @@ pub struct KeServerConfig {
 
 /// Answers one client.
 ///
-/// Hand whatever comes to [`handle_bytes`](Self::handle_bytes) until there is a request or a
+/// Hand all octets that come to [`handle_bytes`](Self::handle_bytes) until there is a request or a
 /// refusal. Deadlines and limits on the number of connections are the driver's.
 #[derive(Debug)]
 pub struct KeServer {
@@ -33,7 +33,7 @@ pub struct KeServer {
 /// A request that is not granted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeRefusal {
-    /// Why.
+    /// The reason of the refusal.
     pub error: KeError,
     /// The octets to send before the connection is closed.
     pub response: Vec<u8>,
@@ -57,10 +57,10 @@ impl KeServer {
         }
     }
 
-    /// Takes what has come, in pieces of any size. `None` if more has to come.
+    /// Takes the next octets, in pieces of any size. Returns `None` until the message is complete.
     ///
     /// # Errors
-    /// Says what is wrong with the request, and what to tell the client.
+    /// The fault of the request, and the response to send.
     pub fn handle_bytes(&mut self, octets: &[u8]) -> Result<Option<KeRequest>, KeRefusal> {
         if !self.message.handle(octets).map_err(KeRefusal::new)? {
             return Ok(None);
@@ -94,7 +94,7 @@ impl KeRequest {
     /// RFC demands, they are exported as older clients do.
     ///
     /// # Errors
-    /// Whatever `exporter` refuses with; then [`KeRefusal::internal`] tells the client.
+    /// The error of `exporter`; [`KeRefusal::internal`] is the response to send then.
     pub fn respond<E>(
         &self,
         exporter: impl FnMut(&[u8], &[u8], &mut [u8]) -> Result<(), E>,
@@ -133,7 +133,7 @@ impl KeRequest {
 }
 
 impl KeRefusal {
-    /// Says that we have failed, not the client.
+    /// The response to a client if the server has failed.
     #[must_use]
     pub fn internal() -> Vec<u8> {
         error_message(KeErrorCode::InternalServerError)
@@ -142,7 +142,7 @@ impl KeRefusal {
     fn new(error: KeError) -> Self {
         let protocol = PROTOCOL_NTPV4.to_be_bytes();
         let response = match error {
-            // What is not to be had is told by an empty list (RFC 8915 §4.1.2, §4.1.5).
+            // An empty list says that there is nothing in common (RFC 8915 §4.1.2, §4.1.5).
             KeError::NoCommonProtocol => MessageWriter::default()
                 .critical(RecordType::NEXT_PROTOCOL, &[])
                 .end(),
@@ -163,10 +163,10 @@ fn error_message(code: KeErrorCode) -> Vec<u8> {
         .end()
 }
 
-/// What the records have told so far.
+/// The content of the records so far.
 #[derive(Default)]
 struct Draft {
-    /// Whether NTPv4 is among the client's protocols.
+    /// True if NTPv4 is among the client's protocols.
     protocol: Option<bool>,
     /// The first of the client's algorithms that we may use.
     algorithm: Option<Option<AeadAlgorithm>>,
