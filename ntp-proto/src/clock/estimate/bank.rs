@@ -145,6 +145,40 @@ impl Bank {
         self.admit(place, 0.0, 0.0);
     }
 
+    /// The place shows what a place of a longer path showed, give or take the variance `more`; its
+    /// own bias has the variance `lasting`. What was expected of the bias of the longer path is
+    /// withdrawn.
+    pub(super) fn shorten(&mut self, [place, of]: [usize; 2], more: f64, lasting: f64) {
+        self.double(place, of, 0.0);
+        self.renew(place, more, lasting);
+        if let Some(longer) = self.biases.get_mut(of) {
+            *longer = lasting + more;
+        }
+    }
+
+    /// The bias at this place may have changed by something of the variance `more`, and what was
+    /// expected of it was wrong: it has the variance `lasting`.
+    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
+        let Some(known) = self.biases.get_mut(place) else {
+            return;
+        };
+        let before = std::mem::replace(known, lasting);
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.renew(place, before, more, lasting));
+    }
+
+    /// See [`Hypothesis::lower`].
+    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64) {
+        let Some(known) = self.biases.get_mut(place) else {
+            return;
+        };
+        let before = std::mem::replace(known, lasting);
+        self.hypotheses
+            .iter_mut()
+            .for_each(|one| one.lower(place, fall, before, lasting));
+    }
+
     /// The bias at this place can be expected to be smaller than was thought.
     pub(super) fn narrow(&mut self, place: usize, variance: f64) {
         let Some(known) = self

@@ -12,6 +12,8 @@ use super::state::State;
 pub(super) const SOURCES: usize = 8;
 /// Offset, rate, and for each source its bias and the split of its queues.
 const STATES: usize = 2 + 2 * SOURCES;
+/// What was said is not withdrawn where that would leave less than this share of the information.
+const LEAST_LEFT: f64 = 1e-9;
 const OFFSET: usize = 0;
 const RATE: usize = 1;
 /// The time for which a bias is remembered, in seconds: twenty days.
@@ -171,11 +173,39 @@ impl Hypothesis {
 
     /// Something says that the bias at this place is 0, with an error of this variance.
     pub(super) fn pull(&mut self, place: usize, variance: f64) {
-        let (bias, prior, column) = self.state.sum(&[(bias_of(place), 1.0)]);
-        if prior > 0.0 {
-            let gain = prior / (prior + variance);
-            self.state.correct(-gain * bias, 1.0 - gain, prior, &column);
+        self.constrain(&[(bias_of(place), 1.0)], 1.0 / variance);
+    }
+
+    /// Something says that this sum of states is 0, with this information: the inverse of the
+    /// variance of its error. What had been said is withdrawn by a negative one.
+    fn constrain(&mut self, terms: &[(usize, f64)], information: f64) {
+        let (mean, prior, column) = self.state.sum(terms);
+        let left = 1.0 + prior * information;
+        if prior > 0.0 && left > LEAST_LEFT {
+            let gain = 1.0 - 1.0 / left;
+            self.state.correct(-gain * mean, 1.0 - gain, prior, &column);
         }
+    }
+
+    /// The path to the source at this place is another one than was thought: its bias differs from
+    /// the one so far by something of the variance `more`. The bias was expected to have the
+    /// variance `known`, and the new one has the variance `lasting`.
+    pub(super) fn renew(&mut self, place: usize, known: f64, more: f64, lasting: f64) {
+        let both = lasting + more;
+        self.constrain(&[(bias_of(place), 1.0)], 1.0 / both - 1.0 / known);
+        self.state
+            .fade(bias_of(place), lasting / both, 0.0, 0.0);
+        self.state.grow(bias_of(place), lasting * more / both);
+    }
+
+    /// The queue to the source at this place was never empty: all its readings had waited twice
+    /// `fall` seconds longer than was thought. The bias was expected to have the variance `known`,
+    /// now it has the variance `lasting`.
+    pub(super) fn lower(&mut self, place: usize, fall: f64, known: f64, lasting: f64) {
+        self.state.subtract(bias_of(place), split_of(place), fall);
+        self.constrain(&[(bias_of(place), 1.0)], 1.0 / lasting);
+        let before = [(bias_of(place), 1.0), (split_of(place), fall)];
+        self.constrain(&before, -1.0 / known);
     }
 
     /// The offset, in seconds from the origin.

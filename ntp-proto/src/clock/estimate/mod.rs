@@ -258,6 +258,10 @@ impl Estimate {
         self.bank.predict(span, sources > 1);
         let paths = self.places.further_paths();
         self.bank.prepare(&reading.wait, &paths);
+        if let Some(place) = self.places.get(index) {
+            let lasting = bias_variance(place.link.shortest(), measurement);
+            self.bank.lower(index, reading.wait.fall, lasting, &paths);
+        }
         self.at = Some(measurement.at);
         let Some(place) = self.places.get_mut(index) else {
             return;
@@ -370,8 +374,15 @@ impl Estimate {
         let variance = bias_variance(place.link.shortest(), measurement)
             + unsure * unsure
             + known * known / 4.0;
-        self.bank.narrow(index, variance);
+        let drained = place.drained();
         let source = place.source;
+        if drained > 0.0 {
+            self.bank.renew(index, drained, variance);
+        }
+        // A longer path may have all of the difference in one way.
+        if self.places.is_shortest(index) {
+            self.bank.narrow(index, variance);
+        }
         let ends = [reading.middle(), (outbound - inbound).max(0.0) / 2.0];
         let grain = measurement.root.precision.seconds().to_f64();
         reading.wait =

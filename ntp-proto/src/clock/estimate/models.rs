@@ -13,16 +13,16 @@ use super::queue::Wait;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for
 /// each source.
-const SLOW: usize = 4;
+const SLOW: usize = 5;
 /// All models: the first one has no slow queues.
 const MODELS: usize = 1 + SLOW;
 /// A split that the model knows has this standard deviation.
 const KNOWN_SPLIT: f64 = 0.003;
 /// A split that it does not know, and the time in which it is forgotten, in seconds: five days.
 const ANY_SPLIT: f64 = 0.5;
-const SPLIT_MEMORY: f64 = 5.0 * 86_400.0;
+const SPLIT_MEMORY: [f64; 2] = [200.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
-const FIRST_WEIGHT: f64 = -2.0;
+const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 /// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
@@ -30,11 +30,14 @@ const PRICE: f64 = 0.15;
 const MOST_EVIDENCE: f64 = -15.0;
 /// Weights fade by this factor per reading of each source while a queue moves.
 const FADING: f64 = 0.998;
+/// What shorter waits said of the models does not count where one is so many times as long: small
+/// ones are made by other causes.
+const ANOTHER: f64 = 3.0;
 /// No model falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -80.0;
 /// While the queue is empty, what is held against a model beyond this fades by that factor per
 /// reading of each source: the next queue may be of another kind.
-const OPEN: f64 = -5.0;
+const OPEN: f64 = -3.0;
 const OPENING: f64 = 0.7;
 /// A model that is further behind than this takes over what all believe if a reading of an empty
 /// queue refutes it.
@@ -58,6 +61,8 @@ pub(super) struct Models {
     weights: [f64; MODELS],
     /// The models of slow queues have beliefs of their own.
     apart: bool,
+    /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
+    judged: f64,
     /// Readings of each source since the queue was last certainly not empty.
     calm: f64,
 }
@@ -81,20 +86,19 @@ impl Models {
             variance: KNOWN_SPLIT * KNOWN_SPLIT,
             memory: f64::INFINITY,
         };
-        let any = Split {
+        let [long, short] = SPLIT_MEMORY.map(|memory| Split {
             mean: 0.0,
             variance: ANY_SPLIT * ANY_SPLIT,
-            memory: SPLIT_MEMORY,
-        };
-        let slow = [known(0.0), known(1.0), known(-1.0), any]
+            memory,
+        });
+        let slow = [known(0.0), known(1.0), known(-1.0), long, short]
             .map(|split| Bank::slow(rate, deviation, split));
-        let mut weights = [FIRST_WEIGHT; MODELS];
-        weights[0] = 0.0;
         Self {
             plain: Bank::new(rate, deviation),
             slow,
-            weights,
+            weights: FIRST_WEIGHTS,
             apart: false,
+            judged: 0.0,
             calm: 0.0,
         }
     }
@@ -142,15 +146,34 @@ impl Models {
         difference: f64,
         shorter: bool,
     ) {
-        self.plain.double(place, of, difference * difference / 4.0);
+        let more = difference * difference / 4.0;
         if shorter {
-            self.plain.narrow(place, lasting);
+            self.plain.shorten([place, of], more, lasting);
+        } else {
+            self.plain.double(place, of, more);
         }
         if self.apart {
             self.slow
                 .iter_mut()
                 .for_each(|bank| bank.double(place, of, 0.0));
         }
+    }
+
+    /// The shortest round trip of the source at this place has become less by twice `fall`
+    /// seconds: so much longer than was thought its readings had waited in a queue. Its bias can be
+    /// expected to have the variance `lasting`.
+    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64, paths: &[FurtherPath]) {
+        if self.apart && fall > 0.0 {
+            for bank in &mut self.slow {
+                bank.lower(place, fall, lasting);
+                queue_on_one_path(bank, paths);
+            }
+        }
+    }
+
+    /// See [`Bank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
+    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
+        self.plain.renew(place, more, lasting);
     }
 
     /// See [`Bank::release`].
@@ -264,6 +287,13 @@ impl Models {
         } else {
             0.0
         };
+        self.judged *= FADING.powf(share);
+        if wait.moving && wait.half > self.judged {
+            if wait.half > ANOTHER * self.judged {
+                self.weights = FIRST_WEIGHTS;
+            }
+            self.judged = wait.half;
+        }
         let mut evidence = [outlooks.plain.evidence; MODELS];
         for (evidence, outlook) in evidence
             .iter_mut()
@@ -273,10 +303,13 @@ impl Models {
             *evidence = outlook.evidence - price;
         }
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for (weight, evidence) in self.weights.iter_mut().zip(evidence) {
+        for ((weight, evidence), first) in
+            self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
+        {
+            let open = OPEN + first;
             *weight = match wait.moving {
-                true => *weight * FADING.powf(share),
-                false => weight.max(OPEN + (*weight - OPEN) * OPENING.powf(share)),
+                true => first + (*weight - first) * FADING.powf(share),
+                false => weight.max(open + (*weight - open) * OPENING.powf(share)),
             };
             *weight += (evidence - best).max(MOST_EVIDENCE);
         }
@@ -483,7 +516,7 @@ mod tests {
         let mut models = acquainted();
         ramp().for_each(|half| observe(&mut models, half, half));
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
-        let [_, alike, requests, replies, _] = models.weights;
+        let [_, alike, requests, replies, ..] = models.weights;
         assert!(
             requests > alike && requests > replies,
             "{:?}",

@@ -44,6 +44,10 @@ pub(super) struct Place {
     pub(super) shift: Option<Shift>,
     /// The greatest width of the last readings, in seconds.
     pub(super) width: f64,
+    /// Half the first round trip, in seconds, and the variance of the bias that its fall since then
+    /// has already added.
+    first: f64,
+    renewed: f64,
     /// The interval at which the source is asked.
     poll: Seconds,
     /// The time that the source could have been heard in, and was not.
@@ -51,6 +55,9 @@ pub(super) struct Place {
     /// The error that the server admits, in seconds.
     root: f64,
 }
+
+/// A fall of half the round trip counts beyond so many jitters.
+const DRAINED: f64 = 2.0;
 
 /// A path that is not the shortest one to its source.
 #[derive(Clone, Copy, Debug)]
@@ -87,10 +94,24 @@ impl Place {
             trail: None,
             shift: None,
             width: 0.0,
+            first: measurement.delay().to_f64().max(0.0) / 2.0,
+            renewed: 0.0,
             poll: poll.seconds(),
             silence: Seconds::ZERO,
             root: root_error(measurement),
         }
+    }
+
+    /// The variance of the change of the bias that is due to round trips that have become shorter
+    /// ever since the first one, beyond what was returned before.
+    pub(super) fn drained(&mut self) -> f64 {
+        let fallen = self.first - self.link.shortest() / 2.0 - DRAINED * self.link.jitter();
+        let more = fallen.max(0.0).powi(2) - self.renewed;
+        if more <= 0.1 * self.renewed {
+            return 0.0;
+        }
+        self.renewed += more;
+        more
     }
 
     fn is_silent(&self) -> bool {
@@ -172,6 +193,11 @@ impl Places {
             })
         });
         all.collect()
+    }
+
+    /// True if no other path to its source is shorter than that at this place.
+    pub(super) fn is_shortest(&self, place: usize) -> bool {
+        self.further_paths().iter().all(|path| path.place != place)
     }
 
     /// Half of the wait in the queue on the way to a source, in seconds.

@@ -34,6 +34,8 @@ const WORSE: f64 = 1.1;
 /// Half of what fast jitter adds to a round trip on average, in scatters: jitters are exponential,
 /// with a mean J each way, and then the middles scatter by J/√2.
 const FAST_SHARE: f64 = std::f64::consts::SQRT_2;
+/// Falls of the shortest round trip fade by this factor per reading.
+const FALL_MEMORY: f64 = 0.9;
 /// The queue is not empty if it is longer than this share of the standard deviation of a middle.
 const MOVING: f64 = 0.3;
 /// It is certainly not empty if it is longer than this.
@@ -63,8 +65,9 @@ pub(super) struct Queue {
     bends: [[f64; 3]; BENDS],
     bent: usize,
     last: [Option<Point>; 2],
-    /// Half the shortest round trip ever.
+    /// Half the shortest round trip ever, and by how much it fell lately.
     empty: f64,
+    fallen: f64,
     /// The trend of half the round trip, its slope per second, and the usual distance of a reading
     /// from it.
     level: f64,
@@ -87,6 +90,8 @@ pub(super) struct Wait {
     /// The queue is not empty, and certainly not.
     pub(super) moving: bool,
     pub(super) certain: bool,
+    /// The wait of the readings before was longer by this than was thought.
+    pub(super) fall: f64,
     /// Evidence in nats that the round trip follows a trend and is not fast jitter.
     pub(super) steady: f64,
 }
@@ -98,6 +103,7 @@ impl Queue {
             bent: 0,
             last: [None; 2],
             empty: f64::INFINITY,
+            fallen: 0.0,
             level: 0.0,
             slope: 0.0,
             usual: 0.0,
@@ -114,7 +120,9 @@ impl Queue {
         jitter: f64,
         grain: f64,
     ) -> Wait {
+        let fall = if self.bent < FEW { 0.0 } else { (self.empty - half).max(0.0) };
         self.empty = self.empty.min(half);
+        self.fallen = FALL_MEMORY * self.fallen + fall;
         self.follow(at, half);
         self.bend(Point {
             at,
@@ -142,7 +150,8 @@ impl Queue {
             excess: half - self.empty,
             variance,
             moving: wait > MOVING * deviation,
-            certain: wait > CERTAIN * deviation,
+            certain: wait.max(self.fallen) > CERTAIN * deviation,
+            fall,
             steady: if near {
                 credit.clamp(0.0, MOST_CREDIT)
             } else {

@@ -79,6 +79,27 @@ impl<const N: usize> State<N> {
         }
     }
 
+    /// A state is less by so much of another one.
+    pub(super) fn subtract(&mut self, own: usize, other: usize, share: f64) {
+        let (mean, _, column) = self.sum(&[(own, 1.0), (other, -share)]);
+        let cross = column.get(other).copied().unwrap_or_default();
+        let variance = column.get(own).copied().unwrap_or_default() - share * cross;
+        if let Some(entry) = self.mean.get_mut(own) {
+            *entry = mean;
+        }
+        for (row, entry) in self.covariance.iter_mut().zip(column) {
+            if let Some(slot) = row.get_mut(own) {
+                *slot = entry;
+            }
+        }
+        if let Some(row) = self.covariance.get_mut(own) {
+            *row = column;
+            if let Some(slot) = row.get_mut(own) {
+                *slot = variance;
+            }
+        }
+    }
+
     /// The variance of a state grows.
     pub(super) fn grow(&mut self, own: usize, variance: f64) {
         if let Some(entry) = self
