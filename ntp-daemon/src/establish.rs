@@ -2,9 +2,9 @@
 
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
-use ntp_ke::client::{Cause, CertificateFault, CertificateTime, Connector, Failure, establish};
+use ntp_ke::client::{CertificateTime, Connector, Failure, establish};
 use ntp_proto::client::entry::{EstablishFailure, SourceEntryId};
-use ntp_proto::nts::{NtsGrant, Validity};
+use ntp_proto::nts::{KeReason, KeStage, NtsGrant, Validity};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -69,10 +69,9 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<NtsGrant, E
     // Made each time, so that files of authorities that have changed are seen.
     let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
     let not_ready = |message: String| EstablishFailure {
-        stage: "certificate",
-        word: "no-authorities",
+        stage: KeStage::Certificate,
+        reason: KeReason::NoAuthorities,
         message,
-        expired: false,
     };
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
@@ -97,15 +96,10 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<NtsGrant, E
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn failure(failure: Failure) -> EstablishFailure {
-    let expired = matches!(
-        failure.cause,
-        Cause::Certificate(CertificateFault::Expired { .. })
-    );
     EstablishFailure {
-        stage: failure.stage.word(),
-        word: failure.word(),
+        stage: failure.stage,
+        reason: failure.cause.reason(),
         message: failure.to_string(),
-        expired,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What has failed, and at which stage.
 
 use ntp_ke::client::{Cause, CertificateFault};
+use ntp_proto::StableWord;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -18,7 +19,7 @@ pub enum Stage {
 impl Stage {
     /// The word by which the outside world knows it; it never changes.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Authorities => "authorities",
             Self::Keys(stage) => stage.word(),

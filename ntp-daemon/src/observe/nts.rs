@@ -8,6 +8,7 @@ use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
     SourceReason,
 };
+use ntp_proto::StableWord;
 use ntp_proto::client::Member;
 use ntp_proto::client::entry::SourceEntry;
 use ntp_proto::time::{MonoTime, Now};
@@ -33,8 +34,8 @@ pub(super) fn of_source(
     let last_ke_error = establishment
         .last_failure()
         .map(|(failure, at)| NtsKeErrorFacts {
-            stage: failure.stage.to_owned(),
-            word: failure.word.to_owned(),
+            stage: failure.stage.word().to_owned(),
+            word: failure.reason.word().to_owned(),
             message: failure.message.clone(),
             ago_s: now.mono.since(at).as_secs_f64(),
         });
@@ -117,8 +118,8 @@ fn failure(group: &SourceEntry, now: MonoTime) -> Option<SourceReason> {
         .last_failure()
         .filter(|_| group.establishment().is_failing())?;
     Some(SourceReason::NtsKeFailed {
-        stage: failure.stage.to_owned(),
-        word: failure.word.to_owned(),
+        stage: failure.stage.word().to_owned(),
+        word: failure.reason.word().to_owned(),
         message: failure.message.clone(),
         retry_in_s: retry_in(group, now),
     })

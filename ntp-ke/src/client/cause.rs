@@ -3,7 +3,7 @@
 use super::certificate_fault::CertificateFault;
 use super::look_up::Family;
 use ntp_proto::StableWord;
-use ntp_proto::nts::KeError;
+use ntp_proto::nts::{KeError, KeReason};
 use std::io;
 use std::time::Duration;
 
@@ -86,28 +86,34 @@ impl Cause {
         }
     }
 
-    /// The word by which the outside world knows it; it never changes.
+    /// The reason without its details.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub const fn reason(&self) -> KeReason {
         match self {
-            Self::NameNotResolved { .. } => "name-not-resolved",
-            Self::NoUsableAddress { .. } => "no-usable-address",
-            Self::NotOfFamily { .. } => "no-address-of-family",
-            Self::NotAHostName { .. } => "not-a-host-name",
-            Self::TimedOut { .. } => "timed-out",
-            Self::Refused => "connection-refused",
-            Self::Unreachable(_) => "unreachable",
-            Self::Reset => "connection-reset",
-            Self::Closed => "connection-closed",
-            Self::Network(_) => "network-error",
-            Self::NotTls => "not-tls",
-            Self::TlsVersion => "tls-version",
-            Self::Alert { .. } => "tls-alert",
-            Self::Tls(_) => "tls-error",
-            Self::Certificate(fault) => fault.word(),
-            Self::NoAlpn => "no-alpn",
-            Self::Records(error) => error.word(),
+            Self::NameNotResolved { .. } => KeReason::NameNotResolved,
+            Self::NoUsableAddress { .. } => KeReason::NoUsableAddress,
+            Self::NotOfFamily { .. } => KeReason::NoAddressOfFamily,
+            Self::NotAHostName { .. } => KeReason::NotAHostName,
+            Self::TimedOut { .. } => KeReason::TimedOut,
+            Self::Refused => KeReason::ConnectionRefused,
+            Self::Unreachable(_) => KeReason::Unreachable,
+            Self::Reset => KeReason::ConnectionReset,
+            Self::Closed => KeReason::ConnectionClosed,
+            Self::Network(_) => KeReason::NetworkError,
+            Self::NotTls => KeReason::NotTls,
+            Self::TlsVersion => KeReason::TlsVersion,
+            Self::Alert { .. } => KeReason::TlsAlert,
+            Self::Tls(_) => KeReason::TlsError,
+            Self::Certificate(fault) => fault.reason(),
+            Self::NoAlpn => KeReason::NoAlpn,
+            Self::Records(error) => KeReason::Records(*error),
         }
+    }
+}
+
+impl StableWord for Cause {
+    fn word(&self) -> &'static str {
+        self.reason().word()
     }
 }
 

@@ -3,67 +3,9 @@
 use super::cause::Cause;
 use crate::certificate::CertificateFacts;
 use ntp_config::HostPort;
+use ntp_proto::StableWord;
+pub use ntp_proto::nts::KeStage as Stage;
 use std::net::SocketAddr;
-
-/// What was being done. The order is that of an establishment.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Stage {
-    /// Looking up the name of the server of key establishment.
-    Dns,
-    /// Connecting to it.
-    Tcp,
-    /// The handshake of TLS, apart from the certificates.
-    Tls,
-    /// Judging the certificates.
-    Certificate,
-    /// Agreeing on the protocol within TLS.
-    Alpn,
-    /// Asking for keys and cookies.
-    Records,
-    /// Looking up the NTP server that was named.
-    NtpAddress,
-}
-
-impl Stage {
-    /// All of them, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Dns,
-        Self::Tcp,
-        Self::Tls,
-        Self::Certificate,
-        Self::Alpn,
-        Self::Records,
-        Self::NtpAddress,
-    ];
-
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Certificate => "certificate",
-            Self::Alpn => "alpn",
-            Self::Records => "records",
-            Self::NtpAddress => "ntp-address",
-        }
-    }
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "look-up of the name",
-            Self::Tcp => "TCP connection",
-            Self::Tls => "TLS handshake",
-            Self::Certificate => "certificate",
-            Self::Alpn => "TLS protocol (ALPN)",
-            Self::Records => "NTS key establishment",
-            Self::NtpAddress => "look-up of the NTP server",
-        })
-    }
-}
 
 /// An establishment that came to nothing. Its `Display` is the whole sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,7 +26,7 @@ impl Failure {
     /// The word of the cause: kebab-case, never changing, the same wherever it fails.
     #[must_use]
     pub fn word(&self) -> &'static str {
-        self.cause.word()
+        self.cause.reason().word()
     }
 }
 

@@ -25,7 +25,7 @@ impl Client {
         };
         match outcome {
             Err(failure) => {
-                let expired = failure.expired;
+                let expired = failure.is_expired();
                 if entry.handle_not_established(now.mono, failure.clone(), &mut self.rng) {
                     self.events.push_back(Event::NotEstablished {
                         entry: entry_id,

@@ -84,8 +84,8 @@ pub use cookie::{CookieError, MAX_OWN_COOKIE, cookie_length};
 pub use cookie_jar::{Cookie, CookieJar, MAX_COOKIE_LENGTH, MAX_COOKIES};
 pub use exporter::{EXPORTER_LABEL, KeyPair, PROTOCOL_NTPV4};
 pub use ke::{
-    ClientKeys, KeClient, KeError, KeErrorCode, KeRefusal, KeReply, KeRequest, KeServer,
-    KeServerConfig, MAX_KE_REPLY, MAX_KE_REQUEST, MAX_RECORDS, Record, RecordType,
+    ClientKeys, KeClient, KeError, KeErrorCode, KeReason, KeRefusal, KeReply, KeRequest, KeServer,
+    KeServerConfig, KeStage, MAX_KE_REPLY, MAX_KE_REQUEST, MAX_RECORDS, Record, RecordType,
 };
 pub use key_set::{DEFAULT_OLD_KEYS, KeySet, KeySetError, MAX_OLD_KEYS};
 pub use packet::{

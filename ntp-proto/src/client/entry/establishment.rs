@@ -1,26 +1,30 @@
 //! The history of an entry's NTS key establishment.
 
+use crate::StableWord;
+use crate::nts::{KeReason, KeStage};
 use crate::time::MonoTime;
 use std::collections::BTreeMap;
 
-/// The failure of an NTS key establishment. The words are the driver's; the core only keeps them.
+/// The failure of an NTS key establishment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EstablishFailure {
-    /// The stage that failed; a stable word.
-    pub stage: &'static str,
-    /// The reason; a stable word.
-    pub word: &'static str,
+    /// The stage that failed.
+    pub stage: KeStage,
+    /// The reason.
+    pub reason: KeReason,
     /// The reason in a sentence for people.
     pub message: String,
-    /// A certificate was refused for having ended before the time at which it was judged.
-    pub expired: bool,
 }
 
 impl EstablishFailure {
-    /// True if no server was reached, by the words of a driver that calls the look-up of the name
-    /// "dns", and a host without a way to it "unreachable".
+    /// True if a certificate was refused for having expired before the time at which it was judged.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.reason == KeReason::CertificateExpired
+    }
+
+    /// True if no server was reached.
     pub(super) fn is_of_the_network(&self) -> bool {
-        self.stage == "dns" || self.word == "unreachable"
+        self.stage == KeStage::Dns || self.reason == KeReason::Unreachable
     }
 }
 
@@ -71,7 +75,7 @@ impl Establishment {
     }
 
     pub(super) fn failed(&mut self, failure: EstablishFailure, now: MonoTime) {
-        *self.failures.entry(failure.word).or_default() += 1;
+        *self.failures.entry(failure.reason.word()).or_default() += 1;
         self.last_failure = Some((failure, now));
         self.failing = true;
     }

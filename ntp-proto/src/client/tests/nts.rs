@@ -5,8 +5,8 @@ use super::*;
 use crate::client::entry::EstablishFailure;
 use crate::nts::Validity;
 use crate::nts::{
-    AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair, KeySet, NtsRefusal,
-    open_request, write_nak,
+    AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeReason, KeStage, KeyPair, KeySet,
+    NtsRefusal, open_request, write_nak,
 };
 use crate::packet::{FieldType, Packet};
 use rand::SeedableRng;
@@ -75,19 +75,16 @@ impl Servers {
         self.establishments += 1;
         let provisional = since.is_some();
         let refused = || EstablishFailure {
-            stage: "tcp",
-            word: "connection-refused",
+            stage: KeStage::Tcp,
+            reason: KeReason::ConnectionRefused,
             message: "connection refused".into(),
-            expired: false,
         };
         let (address, validity) = *self.hosts.get(host).ok_or_else(refused)?;
         if since.unwrap_or(local) > validity.not_after {
-            let (word, message) = ("certificate-expired", "it has ended".into());
             return Err(EstablishFailure {
-                stage: "certificate",
-                word,
-                message,
-                expired: true,
+                stage: KeStage::Certificate,
+                reason: KeReason::CertificateExpired,
+                message: "the certificate has expired".into(),
             });
         }
         let algorithm = AeadAlgorithm::Aes128GcmSiv;
@@ -370,8 +367,8 @@ fn failing_key_establishment_is_retried_with_back_off_told_once_and_holds_nobody
     assert_eq!(reported, 1);
     let establishment = world.client.entries()[0].establishment();
     assert_eq!(
-        establishment.last_failure().unwrap().0.word,
-        "connection-refused"
+        establishment.last_failure().unwrap().0.reason,
+        KeReason::ConnectionRefused
     );
     assert_eq!(
         establishment.failures().next().unwrap().1,

@@ -193,8 +193,7 @@ impl Hypothesis {
     pub(super) fn renew(&mut self, place: usize, known: f64, more: f64, lasting: f64) {
         let both = lasting + more;
         self.constrain(&[(bias_of(place), 1.0)], 1.0 / both - 1.0 / known);
-        self.state
-            .fade(bias_of(place), lasting / both, 0.0, 0.0);
+        self.state.fade(bias_of(place), lasting / both, 0.0, 0.0);
         self.state.grow(bias_of(place), lasting * more / both);
     }
 

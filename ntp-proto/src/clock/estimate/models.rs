@@ -303,8 +303,7 @@ impl Models {
             *evidence = outlook.evidence - price;
         }
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for ((weight, evidence), first) in
-            self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
+        for ((weight, evidence), first) in self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
         {
             let open = OPEN + first;
             *weight = match wait.moving {

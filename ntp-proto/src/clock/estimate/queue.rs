@@ -120,7 +120,11 @@ impl Queue {
         jitter: f64,
         grain: f64,
     ) -> Wait {
-        let fall = if self.bent < FEW { 0.0 } else { (self.empty - half).max(0.0) };
+        let fall = if self.bent < FEW {
+            0.0
+        } else {
+            (self.empty - half).max(0.0)
+        };
         self.empty = self.empty.min(half);
         self.fallen = FALL_MEMORY * self.fallen + fall;
         self.follow(at, half);
