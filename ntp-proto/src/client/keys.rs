@@ -1,7 +1,7 @@
 //! NTS keys: the associations that need new ones, the distribution of grants, and the trust in a
 //! time that a certificate vouches for.
 
-use super::{Client, Event, Removal, membership};
+use super::{Client, Event, Removal, replacement};
 use crate::association::{AssociationId, Discard};
 use crate::client::entry::{EstablishFailure, SourceEntryId};
 use crate::clock::{Authentication, Doubt, FirstTime, Outcome};
@@ -73,7 +73,7 @@ impl Client {
             let address = member.association.address();
             let elsewhere = known.iter().any(|other| *other != address);
             let stays = known.contains(&address)
-                && !(membership::is_useless(&member.association) && elsewhere);
+                && !(replacement::is_useless(&member.association) && elsewhere);
             if stays {
                 return member.association.rekey(NtsSession::new(granted, now), now);
             }
@@ -140,7 +140,7 @@ impl Client {
         let hopeful = |member: &super::Member| {
             let counts = member.association.session().is_some() || !moved_ahead;
             let pending =
-                member.association.is_pending() && !membership::is_useless(&member.association);
+                member.association.is_pending() && !replacement::is_useless(&member.association);
             counts && (member.association.is_usable() || pending)
         };
         let mut entries = self.entries.iter().filter(|entry| entry.is_nts());

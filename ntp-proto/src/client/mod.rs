@@ -6,12 +6,15 @@
 //! [`handle_resolved`](Client::handle_resolved), and it establishes NTS keys for
 //! [`Event::Establish`] and reports with [`handle_established`](Client::handle_established).
 
+mod decision;
 pub mod entry;
 mod event;
+mod facts;
 mod keys;
 mod membership;
 mod network;
 mod quorum;
+mod replacement;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -28,21 +31,14 @@ use crate::association::{
 };
 use crate::client::entry::{SourceEntry, SourceEntryConfig, SourceEntryId};
 use crate::clock::{
-    Candidate, ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, Filtered,
-    InitialClock, LeapTable,
+    ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, InitialClock, LeapTable,
 };
 use crate::nts::NtsGrant;
-use crate::packet::ReferenceId;
-use crate::server::ServedState;
-use crate::time::{LocalStamp, MonoTime, Now, Seconds};
+use crate::time::{LocalStamp, MonoTime, Now};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-/// After the first reply, each other source may leave this many requests unanswered before it is
-/// not waited for.
-const PATIENCE_AT_FIRST: u32 = 2;
 
 /// Everything that a client needs to know from its configuration.
 #[derive(Clone, Debug, Default)]
@@ -283,7 +279,7 @@ impl Client {
             ClockChange::Disturbed(disturbance)
                 if self.clock.disturbance() == Some(&disturbance) =>
             {
-                self.confirm_anew(now, &disturbance);
+                self.confirm_again(now, &disturbance);
             }
             ClockChange::Disturbed(_) | ClockChange::FrequencySet { .. } | ClockChange::Failed => {}
         }
@@ -292,7 +288,7 @@ impl Client {
 
     /// The clock was changed by something else: all sources are polled at once. If it is not known
     /// how far it was changed, no source decides alone, as at the start.
-    fn confirm_anew(&mut self, now: MonoTime, disturbance: &Disturbance) {
+    fn confirm_again(&mut self, now: MonoTime, disturbance: &Disturbance) {
         let samples_hold = disturbance.suspended.is_zero();
         for member in self.members.values_mut() {
             member.association.handle_disturbance(now, samples_hold);
@@ -346,172 +342,10 @@ impl Client {
             .min()
     }
 
-    /// A source has given a measurement. The first one of all shows that the network is up: all
-    /// sources that have not answered are polled again at once, so that the first to answer does
-    /// not decide alone.
-    fn on_first_measurement(&mut self, now: MonoTime, id: AssociationId) {
-        let entry = self.members.get(&id).map(|member| member.entry);
-        if let Some(entry) = entry.and_then(|entry| self.entries.get_mut(entry.place())) {
-            entry.handle_success();
-        }
-        if self.first_measured.is_some() {
-            return;
-        }
-        self.first_measured = Some(now);
-        for member in self
-            .members
-            .values_mut()
-            .filter(|member| member.association.is_pending())
-        {
-            member.hopeless_at = member
-                .association
-                .useless_polls()
-                .saturating_add(PATIENCE_AT_FIRST);
-            if member.association.useless_polls() > 0 {
-                member.association.poll_soon(now);
-            }
-        }
-        for entry in &mut self.entries {
-            entry.look_up_soon(now);
-        }
-        self.maintain(now);
-    }
-
-    /// Passes the measurements of all usable sources to the clock process; `changed` has a new one.
-    fn decide(&mut self, now: Now, changed: Option<AssociationId>) {
-        let free = self.clock.timescale().to_free(now.local);
-        let drift = self.clock.drift();
-        let mut candidates = Vec::with_capacity(self.members.len());
-        for member in self
-            .members
-            .values()
-            .filter(|member| member.association.is_usable())
-        {
-            let filtered = member.association.filter().filtered(free, drift);
-            candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
-        }
-        let awaited = self.awaited(now.mono);
-        self.clock
-            .handle_opinions(now, &candidates, changed, awaited);
-        self.spread_poll(now.mono);
-        if let Some(id) = changed {
-            self.judge_honesty(id, now.mono);
-            self.call_witnesses(id, now.mono);
-            self.ask_again(now.mono);
-        }
-        self.collect_clock_events();
-        self.confirm(now);
-        self.report_transitions();
-    }
-
-    fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {
-        let association = &member.association;
-        let offset = self.clock.offset_of(&filtered, now.local);
-        Candidate {
-            id: association.id(),
-            offset,
-            filtered,
-            poll: association.poll(),
-            reference_id: ReferenceId::from_address(association.address().ip()),
-            authenticated: association.session().is_some(),
-            doubt: self.doubt_about(member, now.local + offset.into()),
-        }
-    }
-
-    fn spread_poll(&mut self, now: MonoTime) {
-        if let Some(poll) = self.clock.wanted_poll() {
-            for member in self.members.values_mut() {
-                member.association.want_poll(poll, now);
-            }
-        }
-    }
-
     fn collect_clock_events(&mut self) {
         while let Some(event) = self.clock.poll_event() {
             self.events.push_back(Event::Clock(event));
         }
-    }
-
-    /// Reports every change of a source's state once; one for the worse only if it lasts, or a
-    /// server could fill the log.
-    fn report_transitions(&mut self) {
-        for (id, member) in &mut self.members {
-            let state = state::state_of(&member.association, self.clock.selection());
-            let class = state.class();
-            if member
-                .reported
-                .is_some_and(|reported| reported.class() == class)
-            {
-                member.pending_report = None;
-                continue;
-            }
-            let sent = member.association.counters().sent;
-            let (pending_report, since) = *member.pending_report.get_or_insert((class, sent));
-            if pending_report != class {
-                member.pending_report = Some((class, sent));
-            }
-            let lasting = pending_report == class && sent >= since + class.polls_to_last();
-            if lasting {
-                member.pending_report = None;
-                let from = member.reported.replace(state);
-                self.events.push_back(Event::AssociationChanged {
-                    id: *id,
-                    address: member.association.address(),
-                    from,
-                    to: state,
-                });
-            }
-        }
-    }
-}
-
-/// Read access to the client.
-impl Client {
-    /// The clock.
-    #[must_use]
-    pub fn clock(&self) -> &ClockProcess {
-        &self.clock
-    }
-
-    /// The configured entries.
-    #[must_use]
-    pub fn entries(&self) -> &[SourceEntry] {
-        &self.entries
-    }
-
-    /// The associations.
-    pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
-    }
-
-    /// The state of an association, with its reason.
-    #[must_use]
-    pub fn state_of(&self, member: &Member) -> AssociationState {
-        state::state_of(&member.association, self.clock.selection())
-    }
-
-    /// Server minus our clock according to one association, and its jitter.
-    #[must_use]
-    pub fn opinion_of(&self, member: &Member, now: Now) -> Option<(Seconds, Filtered)> {
-        let free = self.clock.timescale().to_free(now.local);
-        let filtered = member
-            .association
-            .filter()
-            .filtered(free, self.clock.drift())?;
-        Some((self.clock.offset_of(&filtered, now.local), filtered))
-    }
-
-    /// The root distance through this source: the bound of the error of its offset.
-    #[must_use]
-    pub fn distance_of(&self, member: &Member, now: Now, filtered: Filtered) -> Seconds {
-        let free = self.clock.timescale().to_free(now.local);
-        self.candidate(member, now, filtered).distance(free)
-    }
-
-    /// The state of our clock for replies of our own server.
-    #[must_use]
-    pub fn served_state(&self, now: Now) -> ServedState {
-        self.clock.served_state(now)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The state of an association, and in it the reason.
 
+use super::{Client, Event};
 use crate::association::{Association, Discard};
 use crate::clock::{Selection, Standing};
 use crate::packet::KissCode;
@@ -88,6 +89,40 @@ impl AssociationState {
             Self::Unreachable { .. } => StateClass::Unreachable,
             Self::Demobilized(_) => StateClass::Demobilized,
             Self::SendFailed(_) => StateClass::SendFailed,
+        }
+    }
+}
+
+impl Client {
+    /// Reports every change of a source's state once; one for the worse only if it lasts, or a
+    /// server could fill the log.
+    pub(super) fn report_transitions(&mut self) {
+        for (id, member) in &mut self.members {
+            let state = state_of(&member.association, self.clock.selection());
+            let class = state.class();
+            if member
+                .reported
+                .is_some_and(|reported| reported.class() == class)
+            {
+                member.pending_report = None;
+                continue;
+            }
+            let sent = member.association.counters().sent;
+            let (pending_report, since) = *member.pending_report.get_or_insert((class, sent));
+            if pending_report != class {
+                member.pending_report = Some((class, sent));
+            }
+            let lasting = pending_report == class && sent >= since + class.polls_to_last();
+            if lasting {
+                member.pending_report = None;
+                let from = member.reported.replace(state);
+                self.events.push_back(Event::AssociationChanged {
+                    id: *id,
+                    address: member.association.address(),
+                    from,
+                    to: state,
+                });
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::clock::{
     Standing, StepLimits,
 };
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
-use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, StampOrigin};
+use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds, StampOrigin};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
