@@ -141,7 +141,7 @@ impl KeySet {
     /// cryptography, others that of one key.
     ///
     /// # Errors
-    /// Says why it does not hold any.
+    /// The reason for which the cookie cannot be opened.
     pub fn open_cookie(&self, cookie: &[u8]) -> Result<KeyPair, CookieError> {
         let id = cookie::key_id(cookie)?;
         let key = self
@@ -174,7 +174,7 @@ impl KeySet {
     /// Reads the stored form.
     ///
     /// # Errors
-    /// Says why it is none.
+    /// The reason for which the octets are not a key set.
     pub fn from_octets(octets: &[u8]) -> Result<Self, KeySetError> {
         let mut reader = Reader::new(octets);
         let magic: [u8; 4] = reader.array("magic").map_err(|_| KeySetError::NotAKeySet)?;

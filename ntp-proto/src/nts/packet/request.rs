@@ -41,7 +41,7 @@ impl From<BufferFull> for RequestError {
 /// placeholder for each further cookie that the jar could take, and the authenticator under `c2s`.
 ///
 /// # Errors
-/// Says what is missing. A cookie that was taken is gone even then.
+/// The missing cookie or room. A cookie that was taken is gone even then.
 pub fn protect_request(
     header: &Header,
     jar: &mut CookieJar,

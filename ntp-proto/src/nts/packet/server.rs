@@ -66,7 +66,7 @@ pub(crate) struct ClaimedRequest<'a> {
 /// Opens the cookie of the request that `octets` have been decoded to.
 ///
 /// # Errors
-/// Says why it gets no protected reply.
+/// The reason for which the request gets no protected reply.
 pub(crate) fn claim_request<'a>(
     packet: &Packet<'a>,
     octets: &'a [u8],
@@ -142,7 +142,7 @@ impl ClaimedRequest<'_> {
 /// Opens the request that `octets` have been decoded to.
 ///
 /// # Errors
-/// Says why it gets no protected reply.
+/// The reason for which the request gets no protected reply.
 pub fn open_request(
     packet: &Packet<'_>,
     octets: &[u8],
