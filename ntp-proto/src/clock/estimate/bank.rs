@@ -2,7 +2,7 @@
 
 /// The price of each decade, beyond the first one, by which the clock would have to wander more
 /// than in calm weather, per reading and in nats.
-const UNSTEADY: f64 = 1.0;
+const UNSTEADY: f64 = 0.4;
 
 use super::hypothesis::{Hypothesis, SOURCES, Split};
 use super::law::{LAWS, Mixed, Posterior, Reading, mix, wobble};
