@@ -1,9 +1,9 @@
 //! The validated configuration, which all programs work with.
 
+use ntp_proto::association::AssociationConfig;
 use ntp_proto::clock::ClockConfig;
 use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::server::ServerConfig;
-use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{Frequency, Seconds};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -73,7 +73,7 @@ pub struct SourceEntry {
     /// The mode, with the address.
     pub kind: SourceKind,
     /// The settings of each of its associations.
-    pub settings: SourceConfig,
+    pub settings: AssociationConfig,
 }
 
 /// The `mode` of a source.

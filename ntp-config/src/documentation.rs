@@ -126,7 +126,9 @@ fn defaults_are_what_is_said() {
         ),
         (
             "`burst`",
-            ntp_proto::source::SourceConfig::default().burst.to_string(),
+            ntp_proto::association::AssociationConfig::default()
+                .burst
+                .to_string(),
         ),
         ("`count`", crate::DEFAULT_POOL_COUNT.to_string()),
         (

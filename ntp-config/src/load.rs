@@ -5,7 +5,7 @@ use crate::config::{Config, DEFAULT_POOL_COUNT, NTP_PORT, SourceEntry, SourceKin
 use crate::diagnostic::{ConfigError, Problem, Report, Warning};
 use crate::section::synchronization::Demands;
 use crate::{checks, raw, section};
-use ntp_proto::source::SourceConfig;
+use ntp_proto::association::AssociationConfig;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub fn for_pools(names: &[String]) -> Result<Loaded, ConfigError> {
                 };
                 config.sources.push(SourceEntry {
                     kind,
-                    settings: SourceConfig::default(),
+                    settings: AssociationConfig::default(),
                 });
             }
             Err(reason) => report.error_anywhere(reason.message(), reason.help()),

@@ -1,10 +1,10 @@
 //! Accepted files, their warnings, and overlays of files.
 
 use ntp_config::{ClockMode, Loaded, LogLevel, SourceKind, for_pools, load, parse_str};
+use ntp_proto::association::AssociationConfig;
 use ntp_proto::clock::DisturbanceLimits;
 use ntp_proto::packet::{ReferenceId, Version};
 use ntp_proto::server::{FilterAction, ServerConfig};
-use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{PollInterval, Seconds};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn a_pool_alone_is_a_configuration_without_warnings_and_with_all_defaults() {
         config.sources[0].kind.address().to_string(),
         "pool.example:123"
     );
-    assert_eq!(config.sources[0].settings, SourceConfig::default());
+    assert_eq!(config.sources[0].settings, AssociationConfig::default());
     assert_eq!(config.most_usable_sources(), 4);
     assert_eq!(
         config.synchronization,

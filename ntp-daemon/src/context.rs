@@ -7,7 +7,7 @@ use crate::nts::ke_supervisor::KeServiceStatuses;
 use crate::server::ServerStatuses;
 use arc_swap::ArcSwap;
 use ntp_config::{ClockMode, SourceEntry};
-use ntp_proto::pool::GroupId;
+use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::time::MonoTime;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,9 +39,9 @@ pub(crate) struct DaemonContext {
 
 impl DaemonContext {
     /// The name of a configured source; empty if there is no such source.
-    pub(crate) fn name_of(&self, group: GroupId) -> String {
+    pub(crate) fn name_of(&self, entry: SourceEntryId) -> String {
         self.sources
-            .get(group.place())
+            .get(entry.place())
             .map(|entry| entry.kind.address().to_string())
             .unwrap_or_default()
     }

@@ -19,8 +19,8 @@ use arc_swap::ArcSwap;
 use ntp_config::{Config, SourceEntry, SourceKind};
 use ntp_os_clock::monotonic_now;
 use ntp_proto::client::ClientConfig;
+use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::clock::ClockConfig;
-use ntp_proto::pool::{GroupConfig, GroupKind};
 use ntp_proto::server::ServedState;
 use ntp_udp::BindError;
 use std::io;
@@ -320,7 +320,7 @@ fn open_observation_socket(config: &Config) -> Result<Option<Listener>, DaemonEr
 /// The configuration of the client, without what earlier runs have left.
 fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
     ClientConfig {
-        groups: sources.iter().map(group).collect(),
+        entries: sources.iter().map(group).collect(),
         clock,
         sessions: Vec::new(),
         unproven_since: None,
@@ -329,20 +329,20 @@ fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
     }
 }
 
-fn group(entry: &SourceEntry) -> GroupConfig {
+fn group(entry: &SourceEntry) -> SourceEntryConfig {
     let address = entry.kind.address();
     let kind = match &entry.kind {
-        SourceKind::Server { .. } => GroupKind::Server,
-        SourceKind::Nts { .. } => GroupKind::Nts,
-        SourceKind::Pool { count, ignore, .. } => GroupKind::Pool {
+        SourceKind::Server { .. } => SourceEntryKind::Server,
+        SourceKind::Nts { .. } => SourceEntryKind::Nts,
+        SourceKind::Pool { count, ignore, .. } => SourceEntryKind::Pool {
             count: *count,
             ignore: ignore.clone(),
         },
     };
-    GroupConfig {
+    SourceEntryConfig {
         host: address.host.clone(),
         port: address.port,
         kind,
-        source: entry.settings,
+        association: entry.settings,
     }
 }

@@ -1,9 +1,9 @@
 //! The parts of a report: measurement, server, samples.
 
 use ntp_observe::{Date, Leap, OneWay};
-use ntp_proto::clock::{Filtered, FreeTime, Measurement, StampOrigin};
+use ntp_proto::clock::{Filtered, FreeTime, Measurement};
 use ntp_proto::packet::{Header, LeapIndicator};
-use ntp_proto::time::{NtpTimestamp, Seconds};
+use ntp_proto::time::{NtpTimestamp, Seconds, StampOrigin};
 use serde::Serialize;
 use std::net::SocketAddr;
 

@@ -2,6 +2,7 @@
 
 use ntp_ke::client::{CertificateReason, FailureReason};
 use ntp_observe::{NtsKeReason, StableWord};
+use ntp_proto::StableWord as _;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -132,7 +133,8 @@ const fn remedy(stage: ntp_ke::client::Stage, reason: &FailureReason) -> Option<
 #[cfg(test)]
 mod tests {
     use ntp_observe::{DiscardReason, NtsKeStage};
-    use ntp_proto::source::Discard;
+    use ntp_proto::StableWord as _;
+    use ntp_proto::association::DiscardCounters;
 
     #[test]
     fn every_stage_of_key_establishment_is_known_to_the_document() {
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_reason_to_discard_a_reply_is_known_to_the_document() {
-        for word in Discard::WORDS {
+        for (word, _) in DiscardCounters::default().iter() {
             let known = DiscardReason::from(word);
             assert!(!matches!(known, DiscardReason::Other(_)), "{known:?}");
         }

@@ -1,8 +1,9 @@
 //! Failures of the NTP exchange, in words.
 
 use crate::failure::{Failure, Stage};
+use ntp_proto::StableWord;
+use ntp_proto::association::Discard;
 use ntp_proto::packet::{Header, KissCode, LeapIndicator};
-use ntp_proto::source::Discard;
 use std::net::SocketAddr;
 
 /// A datagram that was not accepted as the reply.

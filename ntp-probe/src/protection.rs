@@ -2,12 +2,12 @@
 
 use crate::ntp_failure::Rejection;
 use ntp_ke::client::Established;
+use ntp_proto::association::Discard;
 use ntp_proto::nts::{
     CookieJar, KeyPair, MAX_PROTECTED_REQUEST, ResponseRefusal, UniqueId, open_response,
     protect_request,
 };
 use ntp_proto::packet::{Header, Mode, Packet, Version};
-use ntp_proto::source::Discard;
 use ntp_proto::time::{NtpTimestamp, PollLimits};
 use rand::CryptoRng;
 

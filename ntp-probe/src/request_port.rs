@@ -2,8 +2,8 @@
 
 use crate::ntp_failure::Rejection;
 use ntp_os_clock::ClockReader;
-use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::Discard;
+use ntp_proto::association::Discard;
+use ntp_proto::time::{LocalStamp, StampOrigin};
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -43,9 +43,9 @@ pub(crate) async fn keep_stamping() -> Option<Socket> {
 pub(crate) struct Reply<T> {
     pub(crate) content: T,
     /// T1: the departure of the request.
-    pub(crate) sent: Stamp,
+    pub(crate) sent: LocalStamp,
     /// T4: the arrival of the reply.
-    pub(crate) received: Stamp,
+    pub(crate) received: LocalStamp,
     /// The address of ours that it was sent to.
     pub(crate) to: Option<IpAddr>,
 }
@@ -104,7 +104,7 @@ struct Datagram {
     length: usize,
     from: SocketAddr,
     to: Option<IpAddr>,
-    received: Stamp,
+    received: LocalStamp,
 }
 
 /// The socket of a request that waits for its reply.
@@ -113,7 +113,7 @@ struct RequestPort {
     reader: ClockReader,
     id: SendId,
     /// Our own reading, until the kernel's timestamp comes.
-    sent: Stamp,
+    sent: LocalStamp,
     deadline: Instant,
     unreachable: Option<io::Error>,
     rejection: Option<Rejection>,
@@ -133,7 +133,7 @@ impl RequestPort {
         };
         let options = BindOptions::client(SocketAddr::new(any, 0));
         let socket = Socket::bind(&options).map_err(|error| error.error)?;
-        let sent = Stamp {
+        let sent = LocalStamp {
             at: reader.now(),
             origin: StampOrigin::Daemon,
         };
@@ -210,13 +210,13 @@ impl RequestPort {
     }
 
     /// The kernel's timestamp in our clock's time; our own reading where it is missing.
-    fn local(&self, stamp: Option<ntp_udp::Stamp>) -> Stamp {
+    fn local(&self, stamp: Option<ntp_udp::Stamp>) -> LocalStamp {
         match stamp {
-            None => Stamp {
+            None => LocalStamp {
                 at: self.reader.now(),
                 origin: StampOrigin::Daemon,
             },
-            Some(stamp) => Stamp {
+            Some(stamp) => LocalStamp {
                 at: self.reader.from_realtime(stamp.at),
                 origin: stamp.origin,
             },

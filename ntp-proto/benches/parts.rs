@@ -1,4 +1,4 @@
-//! What the parts of a reply cost, each by itself: `cargo bench -p ntp-proto --bench parts`.
+//! The cost of each part of a reply: `cargo bench -p ntp-proto --bench parts`.
 
 use divan::{Bencher, black_box};
 use ntp_proto::nts::{
@@ -9,10 +9,9 @@ use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 
-/// What an authenticator covers beside what it hides, in octets: header, unique identifier and a
-/// cookie.
+/// The associated data of an authenticator, in octets: header, unique identifier and a cookie.
 const ASSOCIATED: usize = 48 + 36 + 104;
-/// What a reply hides, in octets: one cookie.
+/// The plaintext of a reply's authenticator, in octets: one cookie.
 const HIDDEN: usize = 104;
 
 const NUMBERS: [u16; 4] = [15, 16, 17, 30];

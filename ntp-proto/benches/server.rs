@@ -1,5 +1,5 @@
-//! What a reply costs: `cargo bench -p ntp-proto`. Everything that a worker does for one datagram
-//! but the system calls.
+//! The cost of a reply: `cargo bench -p ntp-proto`. It has all the work of a worker for one
+//! datagram but the system calls.
 //!
 //! `cargo bench -p ntp-proto -- count CASE N` answers N requests and does nothing else, for tools
 //! that count instructions; `bench/instructions` does so.
@@ -25,7 +25,7 @@ struct Case {
     from: SocketAddr,
 }
 
-/// What is asked: honest requests, and what hostile ones cost (security classes 7 and 8).
+/// The request: honest ones, and hostile ones (security classes 7 and 8).
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
     Plain,

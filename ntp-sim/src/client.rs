@@ -6,17 +6,16 @@ use crate::midpoint::Exchange;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::server::Utc;
+use ntp_proto::association::{Accepted, AssociationConfig, AssociationId, Datagram, TransmitToken};
+use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::client::{Client, ClientConfig};
 use ntp_proto::clock::{
     ClockAction, ClockChange, ClockConfig, Continuity, DisciplineKind, InitialClock, MachineTime,
-    Stamp, StampOrigin,
 };
 use ntp_proto::packet::LeapIndicator;
-use ntp_proto::pool::{GroupConfig, GroupKind};
-use ntp_proto::source::{Accepted, Datagram, SourceConfig, SourceId, TransmitToken};
 use ntp_proto::time::{
-    Frequency, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits, Precision,
-    Seconds,
+    Frequency, LocalStamp, MonoTime, Now, NtpDuration, NtpTimestamp, PollInterval, PollLimits,
+    Precision, Seconds, StampOrigin,
 };
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -44,7 +43,7 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Copy, Debug)]
 struct Port {
     number: u64,
-    source: SourceId,
+    source: AssociationId,
     /// When the request left, on the free-running clock.
     sent: f64,
 }
@@ -81,17 +80,17 @@ impl ClientNode {
         let servers = scenario.servers().count();
         let [shortest, longest] = scenario.poll.map(PollInterval::clamped);
         let poll_limits = PollLimits::new(shortest, longest).unwrap_or_default();
-        let source = SourceConfig {
+        let association = AssociationConfig {
             poll_limits,
             initial_poll: poll_limits.min(),
             burst: scenario.burst,
-            ..SourceConfig::default()
+            ..AssociationConfig::default()
         };
-        let group = |server| GroupConfig {
+        let group = |server| SourceEntryConfig {
             host: address_of(server).ip().to_string(),
             port: 123,
-            kind: GroupKind::Server,
-            source,
+            kind: SourceEntryKind::Server,
+            association,
         };
         let mut settings = ClockConfig {
             discipline,
@@ -102,7 +101,7 @@ impl ClientNode {
             settings.steps.startup_threshold = Seconds::new(f64::INFINITY);
         }
         let config = ClientConfig {
-            groups: (0..servers).map(group).collect(),
+            entries: (0..servers).map(group).collect(),
             clock: settings,
             sessions: Vec::new(),
             unproven_since: None,
@@ -243,7 +242,7 @@ impl ClientNode {
             .copied()
             .flatten()
             .filter(|port| port.number == reply.port)?;
-        let received = Stamp {
+        let received = LocalStamp {
             at: self.local(t),
             origin: StampOrigin::Kernel,
         };
@@ -286,7 +285,7 @@ impl ClientNode {
             if let Some(open) = self.ports.get_mut(server) {
                 *open = Some(Port {
                     number: port,
-                    source: transmit.source,
+                    source: transmit.association,
                     sent,
                 });
             }
@@ -302,7 +301,7 @@ impl ClientNode {
     }
 
     fn redeem(&mut self, t: f64, token: TransmitToken) {
-        let stamp = Stamp {
+        let stamp = LocalStamp {
             at: self.local(t),
             origin: StampOrigin::Kernel,
         };

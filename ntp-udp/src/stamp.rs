@@ -1,9 +1,9 @@
 //! Timestamps with their origin.
 
-pub use ntp_proto::clock::StampOrigin;
 use ntp_proto::time::NtpTimestamp;
+pub use ntp_proto::time::StampOrigin;
 
-/// A timestamp by the clock that took it; that of `ntp-proto` is one converted to our clock.
+/// A timestamp by the clock that took it; `ntp_proto::time::LocalStamp` is one by our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The time that the clock of `origin` showed.

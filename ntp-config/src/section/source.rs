@@ -6,8 +6,8 @@ use crate::config::{DEFAULT_POOL_COUNT, HostPort, NTP_PORT, NTS_KE_PORT, SourceE
 use crate::diagnostic::{Located, Report};
 use crate::fields::{Fields, Section, integer, string};
 use crate::raw::Value;
+use ntp_proto::association::AssociationConfig;
 use ntp_proto::packet::Version;
-use ntp_proto::source::SourceConfig;
 use ntp_proto::time::{PollInterval, PollLimits};
 use std::net::IpAddr;
 
@@ -102,7 +102,7 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<Source
     let mut defaults = root
         .table(&DEFAULTS, "source-defaults", report)
         .unwrap_or(Fields::absent(&DEFAULTS));
-    let settings = settings(&mut defaults, SourceConfig::default(), report);
+    let settings = settings(&mut defaults, AssociationConfig::default(), report);
     defaults.finish(report);
     let sources = root.tables(&SOURCE, "source", report);
     sources
@@ -113,7 +113,7 @@ pub(super) fn read(root: &mut Fields, report: &mut Report) -> Vec<Located<Source
 
 fn read_one(
     mut fields: Fields,
-    defaults: SourceConfig,
+    defaults: AssociationConfig,
     report: &mut Report,
 ) -> Option<Located<SourceEntry>> {
     let Some(entry) = fields.peek("mode") else {
@@ -274,7 +274,11 @@ fn read_address(
     Some(text.with(host.or_port(default_port)))
 }
 
-fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) -> SourceConfig {
+fn settings(
+    fields: &mut Fields,
+    defaults: AssociationConfig,
+    report: &mut Report,
+) -> AssociationConfig {
     let limits = poll_limits(fields, defaults.poll_limits, report);
     let initial = fields.integer(
         "initial-poll-interval",
@@ -304,7 +308,7 @@ fn settings(fields: &mut Fields, defaults: SourceConfig, report: &mut Report) ->
     let burst = fields
         .integer("burst", 1..=LARGEST_BURST, report)
         .and_then(|burst| u8::try_from(burst.value).ok());
-    SourceConfig {
+    AssociationConfig {
         poll_limits: limits,
         initial_poll,
         burst: burst.unwrap_or(defaults.burst),

@@ -4,12 +4,13 @@
 use crate::context::DaemonContext;
 use crate::digits::{behind, ppm, signed, span};
 use crate::os_error;
-use ntp_proto::client::{Client, Event, Member, Removal, SourceState};
-use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, StampOrigin, Standing};
+use ntp_proto::StableWord;
+use ntp_proto::association::{AssociationId, Discard};
+use ntp_proto::client::entry::RefusedAddress;
+use ntp_proto::client::{AssociationState, Client, Event, Member, Removal};
+use ntp_proto::clock::{ClockEvent, Doubt, Halt, Outcome, Standing};
 use ntp_proto::packet::KissCode;
-use ntp_proto::pool::RefusedAddress;
-use ntp_proto::source::{Discard, SourceId};
-use ntp_proto::time::{Now, Seconds};
+use ntp_proto::time::{Now, Seconds, StampOrigin};
 use std::net::SocketAddr;
 
 /// The limit of addresses in one line of the log.
@@ -19,38 +20,38 @@ const MOST_ADDRESSES: usize = 4;
 pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: Now) {
     match event {
         Event::Resolve { host, .. } => tracing::debug!(%host, "looking up"),
-        Event::Unresolved { group, error } => {
+        Event::Unresolved { entry, error } => {
             tracing::warn!(
-                name = %context.name_of(*group),
+                name = %context.name_of(*entry),
                 "the name cannot be looked up and will be tried again: {error}"
             );
         }
-        Event::LastKnownAddresses { group, addresses } => tracing::warn!(
-            name = %context.name_of(*group),
+        Event::LastKnownAddresses { entry, addresses } => tracing::warn!(
+            name = %context.name_of(*entry),
             addresses,
             "the name cannot be looked up; the addresses that the name had in an earlier run are used until it can"
         ),
-        Event::AddressesRefused { group, refused } => {
-            log_refused_addresses(&context.name_of(*group), refused);
+        Event::AddressesRefused { entry, refused } => {
+            log_refused_addresses(&context.name_of(*entry), refused);
         }
         Event::Establish { host, port, .. } => {
             tracing::debug!(%host, port, "establishing NTS keys");
         }
         Event::Established {
-            group,
+            entry,
             algorithm,
             cookies,
         } => {
-            tracing::info!(name = %context.name_of(*group), %algorithm, cookies, "NTS keys established");
+            tracing::info!(name = %context.name_of(*entry), %algorithm, cookies, "NTS keys established");
         }
-        Event::NotEstablished { group, failure } => tracing::warn!(
-            name = %context.name_of(*group),
+        Event::NotEstablished { entry, failure } => tracing::warn!(
+            name = %context.name_of(*entry),
             stage = %failure.stage,
             "NTS key establishment failed and will be tried again: {}",
             failure.message
         ),
-        Event::SameServer { group, rival } => tracing::warn!(
-            name = %context.name_of(*group),
+        Event::SameServer { entry, rival } => tracing::warn!(
+            name = %context.name_of(*entry),
             "this source leads to the same server as {}, and one clock counts once: it is not used; configure another server",
             context.name_of(*rival)
         ),
@@ -58,16 +59,16 @@ pub(crate) fn log(event: &Event, client: &Client, context: &DaemonContext, now: 
             "no source with NTS can be used, as certificates have expired by this clock: the clock, or the last known time in the \
              state file, may be wrong, and certificates are judged as at a first start"
         ),
-        Event::SourceAdded { address, group, .. } => {
-            tracing::info!(%address, name = %context.name_of(*group), "new source");
+        Event::AssociationAdded { address, entry, .. } => {
+            tracing::info!(%address, name = %context.name_of(*entry), "new source");
         }
-        Event::SourceRemoved {
+        Event::AssociationRemoved {
             address, reason, ..
         } => {
             let reason = removal_in_words(reason);
             tracing::info!(%address, "source replaced: {reason}");
         }
-        Event::SourceChanged {
+        Event::AssociationChanged {
             address, from, to, ..
         } => log_source(*address, from.as_ref(), to, client),
         Event::Clock(ClockEvent::Synchronized) => log_synchronized(client, context, now),
@@ -105,9 +106,14 @@ fn removal_in_words(reason: &Removal) -> &'static str {
     }
 }
 
-fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState, client: &Client) {
+fn log_source(
+    address: SocketAddr,
+    from: Option<&AssociationState>,
+    to: &AssociationState,
+    client: &Client,
+) {
     match to {
-        SourceState::Judged(Standing::Falseticker {
+        AssociationState::Judged(Standing::Falseticker {
             offset,
             missed_by,
             truechimers,
@@ -115,7 +121,7 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), majority = truechimers,
             "falseticker: the source contradicts the majority"
         ),
-        SourceState::Judged(Standing::ContradictsAuthenticated {
+        AssociationState::Judged(Standing::ContradictsAuthenticated {
             offset,
             missed_by,
             authenticated,
@@ -123,28 +129,28 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
             %address, offset = %signed(*offset), missed_by = %span(*missed_by), authenticated,
             "the source contradicts those with NTS and is not used"
         ),
-        SourceState::Judged(Standing::Unwitnessed(doubt)) => log_doubt(address, *doubt),
-        SourceState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
+        AssociationState::Judged(Standing::Unwitnessed(doubt)) => log_doubt(address, *doubt),
+        AssociationState::Judged(Standing::TooDistant { distance, limit }) => tracing::warn!(
             %address, distance = %span(*distance), limit = %span(*limit),
             "the error bound of the source exceeds the limit"
         ),
-        SourceState::Judged(Standing::NoMajority) => log_no_majority(address, client),
-        SourceState::Unreachable { unanswered } => {
+        AssociationState::Judged(Standing::NoMajority) => log_no_majority(address, client),
+        AssociationState::Unreachable { unanswered } => {
             tracing::warn!(%address, unanswered, "the source does not answer");
         }
-        SourceState::Unusable(discard) => {
+        AssociationState::Unusable(discard) => {
             tracing::warn!(%address, "the source's replies cannot be used: {}", discard_in_words(*discard));
         }
-        SourceState::Demobilized(kiss) => {
+        AssociationState::Demobilized(kiss) => {
             tracing::warn!(%address, "the source refuses to serve us ({})", letters(*kiss));
         }
-        SourceState::SendFailed(error) => {
+        AssociationState::SendFailed(error) => {
             tracing::warn!(%address, "cannot send to the source: {}", os_error::text(*error));
         }
-        SourceState::Judged(standing) => {
+        AssociationState::Judged(standing) => {
             let recovered = matches!(
                 from,
-                Some(SourceState::Unreachable { .. } | SourceState::SendFailed(_))
+                Some(AssociationState::Unreachable { .. } | AssociationState::SendFailed(_))
             );
             let standing = standing_in_words(standing);
             if recovered {
@@ -153,8 +159,8 @@ fn log_source(address: SocketAddr, from: Option<&SourceState>, to: &SourceState,
                 tracing::debug!(%address, "the source {standing}");
             }
         }
-        SourceState::Measured => tracing::debug!(%address, "the source answers"),
-        SourceState::NoReplyYet { sent } => {
+        AssociationState::Measured => tracing::debug!(%address, "the source answers"),
+        AssociationState::NoReplyYet { sent } => {
             tracing::debug!(%address, sent, "the source has not answered yet");
         }
     }
@@ -224,14 +230,19 @@ fn discard_in_words(discard: Discard) -> String {
 }
 
 /// Writes an exchange into the log, with its numbers.
-pub(crate) fn log_exchange(source: SourceId, client: &Client, context: &DaemonContext, now: Now) {
+pub(crate) fn log_exchange(
+    source: AssociationId,
+    client: &Client,
+    context: &DaemonContext,
+    now: Now,
+) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
     let Some(member) = member(client, source) else {
         return;
     };
-    let Some(newest) = member.source().filter().samples().next() else {
+    let Some(newest) = member.association().filter().samples().next() else {
         return;
     };
     let offset = newest.offset() - client.clock().timescale().steered_by(now.local);
@@ -248,8 +259,8 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, context: &DaemonCo
         root_delay = %span(newest.root.delay),
         root_dispersion = %span(newest.root.dispersion),
         stratum = newest.root.stratum.to_bits(),
-        poll = %span(member.source().poll().seconds()),
-        reach = %format_args!("{:o}", member.source().reach().bits()),
+        poll = %span(member.association().poll().seconds()),
+        reach = %format_args!("{:o}", member.association().reach().bits()),
         %stamps,
         "exchange"
     );
@@ -257,7 +268,7 @@ pub(crate) fn log_exchange(source: SourceId, client: &Client, context: &DaemonCo
 
 /// Writes into the log that a datagram was discarded.
 pub(crate) fn log_discard(
-    source: SourceId,
+    source: AssociationId,
     discard: Discard,
     client: &Client,
     context: &DaemonContext,
@@ -279,17 +290,17 @@ fn stamp_in_words(origin: StampOrigin) -> &'static str {
     }
 }
 
-fn member(client: &Client, source: SourceId) -> Option<&Member> {
+fn member(client: &Client, source: AssociationId) -> Option<&Member> {
     client
         .members()
-        .find(|member| member.source().id() == source)
+        .find(|member| member.association().id() == source)
 }
 
 /// The name of a source, with its address where that adds something.
 fn name(member: &Member, context: &DaemonContext) -> String {
     let (name, address) = (
-        context.name_of(member.group()),
-        member.source().address().to_string(),
+        context.name_of(member.entry()),
+        member.association().address().to_string(),
     );
     if name == address {
         name
@@ -391,7 +402,7 @@ fn log_clock(event: &ClockEvent, client: &Client, context: &DaemonContext) {
         ),
         // Then the other program is in charge of the clock.
         ClockEvent::Disturbed(disturbance)
-            if !client.clock().steers() || client.groups().is_empty() =>
+            if !client.clock().steers() || client.entries().is_empty() =>
         {
             tracing::info!(step = %signed(disturbance.step), "another program has set the clock");
         }

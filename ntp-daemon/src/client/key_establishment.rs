@@ -2,11 +2,9 @@
 
 use crate::digits::span;
 use ntp_config::{HostPort, SourceKind, Trust};
-use ntp_ke::client::{
-    CertificateReason, CertificateTime, Connector, Failure, FailureReason, establish,
-};
-use ntp_proto::pool::{EstablishFailure, GroupId};
-use ntp_proto::source::{Granted, Validity};
+use ntp_ke::client::{CertificateTime, Connector, Failure, establish};
+use ntp_proto::client::entry::{EstablishFailure, SourceEntryId};
+use ntp_proto::nts::{KeReason, KeStage, NtsGrant, Validity};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -45,14 +43,14 @@ impl Time {
 /// The outcome of an establishment.
 #[derive(Debug)]
 pub(crate) struct Established {
-    pub(crate) group: GroupId,
-    pub(crate) outcome: Result<Granted, EstablishFailure>,
+    pub(crate) group: SourceEntryId,
+    pub(crate) outcome: Result<NtsGrant, EstablishFailure>,
 }
 
 /// Establishes keys with the NTS-KE server of a source, and sends the outcome to `results`. Each
 /// source has one establishment in progress at most, as the client waits for the outcome.
 pub(crate) fn start(
-    group: GroupId,
+    group: SourceEntryId,
     kind: &SourceKind,
     time: Time,
     results: mpsc::Sender<Established>,
@@ -67,14 +65,13 @@ pub(crate) fn start(
     });
 }
 
-async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, EstablishFailure> {
+async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<NtsGrant, EstablishFailure> {
     // Made each time, so that files of authorities that have changed are seen.
     let connector = tokio::task::spawn_blocking(move || Connector::new(&trust)).await;
     let not_ready = |message: String| EstablishFailure {
-        stage: "certificate",
-        word: "no-authorities",
+        stage: KeStage::Certificate,
+        reason: KeReason::NoAuthorities,
         message,
-        expired: false,
     };
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
     let connector = connector.map_err(|error| not_ready(error.to_string()))?;
@@ -87,7 +84,7 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
         key_exchange = %established.tls.key_exchange, cipher_suite = %established.tls.cipher_suite,
         took = %span(established.took), "NTS keys established"
     );
-    Ok(Granted {
+    Ok(NtsGrant {
         addresses: established.addresses,
         keys: established.keys,
         cookies: established.reply.cookies,
@@ -99,15 +96,10 @@ async fn ask(address: &HostPort, trust: Trust, time: Time) -> Result<Granted, Es
 
 #[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn failure(failure: Failure) -> EstablishFailure {
-    let expired = matches!(
-        failure.reason,
-        FailureReason::Certificate(CertificateReason::Expired { .. })
-    );
     EstablishFailure {
-        stage: failure.stage.word(),
-        word: failure.word(),
+        stage: failure.stage,
+        reason: failure.reason.kind(),
         message: failure.to_string(),
-        expired,
     }
 }
 

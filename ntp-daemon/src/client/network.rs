@@ -2,7 +2,7 @@
 //! server answers.
 
 use crate::server::ServerStatus;
-use ntp_proto::source::OwnServers;
+use ntp_proto::association::OwnServers;
 use ntp_udp::{NetworkWatch, interface_addresses};
 use std::net::SocketAddr;
 use std::time::Duration;

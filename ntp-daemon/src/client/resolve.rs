@@ -1,6 +1,6 @@
 //! Looking names up in the background.
 
-use ntp_proto::pool::GroupId;
+use ntp_proto::client::entry::SourceEntryId;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -12,13 +12,18 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// The outcome of a look-up.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    pub(crate) group: GroupId,
+    pub(crate) group: SourceEntryId,
     pub(crate) outcome: Result<Vec<SocketAddr>, String>,
 }
 
 /// Looks a host up in the background and sends the outcome to `results`. Each source has one look-up
 /// in progress at most, as the client waits for the outcome.
-pub(crate) fn start(group: GroupId, host: String, port: u16, results: mpsc::Sender<Resolved>) {
+pub(crate) fn start(
+    group: SourceEntryId,
+    host: String,
+    port: u16,
+    results: mpsc::Sender<Resolved>,
+) {
     tokio::spawn(async move {
         let outcome =
             match tokio::time::timeout(DEADLINE, tokio::net::lookup_host((host.as_str(), port)))

@@ -17,11 +17,11 @@ use crate::state::Store;
 use crate::state::lock::Lock;
 use arc_swap::ArcSwap;
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
+use ntp_proto::association::{Accepted, Datagram};
 use ntp_proto::client::{Client, ClientConfig, Event};
 use ntp_proto::clock::{ClockAction, ClockChange, ClockEvent, Disturbance, LeapTable};
 use ntp_proto::nts::MAX_PROTECTED_REQUEST;
 use ntp_proto::server::ServedState;
-use ntp_proto::source::{Accepted, Datagram};
 use ntp_proto::time::{MonoTime, Now, NtpDuration, Seconds};
 use ntp_udp::Socket;
 use std::sync::Arc;
@@ -115,8 +115,8 @@ impl ClientTask {
         };
         let mut client = Client::new(client, &initial, seed, now);
         client.handle_own_servers(network::own_servers(&context.servers.load()));
-        for (group, addresses) in store.known_addresses(&context.sources) {
-            client.remember(group, &addresses);
+        for (entry, addresses) in store.known_addresses(&context.sources) {
+            client.remember(entry, &addresses);
         }
         Self {
             client,
@@ -276,7 +276,7 @@ impl ClientTask {
                 return self.client.handle_unreachable(source, os_error);
             }
             Inbound::Transmitted(token, stamp) => (
-                token.source(),
+                token.association(),
                 self.client.handle_transmitted(now, token, stamp),
             ),
             Inbound::Datagram {
@@ -343,10 +343,10 @@ impl ClientTask {
         while let Some(event) = self.client.poll_event() {
             event_log::log(&event, &self.client, &self.context, self.now());
             match event {
-                Event::Resolve { group, host, port } => {
-                    resolve::start(group, host, port, self.resolved.sender.clone());
+                Event::Resolve { entry, host, port } => {
+                    resolve::start(entry, host, port, self.resolved.sender.clone());
                 }
-                Event::Establish { group, since, .. } => {
+                Event::Establish { entry, since, .. } => {
                     let local = self.reader.now();
                     let moved = self.set_forward + self.client.clock().unauthenticated_steps();
                     let unmoved = unix_seconds(local - NtpDuration::from(moved));
@@ -355,16 +355,16 @@ impl ClientTask {
                         unmoved,
                         since,
                     };
-                    if let Some(source) = self.context.sources.get(group.place()) {
+                    if let Some(source) = self.context.sources.get(entry.place()) {
                         key_establishment::start(
-                            group,
+                            entry,
                             &source.kind,
                             time,
                             self.established.sender.clone(),
                         );
                     }
                 }
-                Event::SourceRemoved { id, .. } => self.ports.close(id),
+                Event::AssociationRemoved { id, .. } => self.ports.close(id),
                 Event::Clock(ClockEvent::Stepped(_) | ClockEvent::Synchronized) => self.save(),
                 Event::Clock(_)
                 | Event::Unresolved { .. }
@@ -374,8 +374,8 @@ impl ClientTask {
                 | Event::NotEstablished { .. }
                 | Event::SameServer { .. }
                 | Event::TimeDoubted
-                | Event::SourceAdded { .. }
-                | Event::SourceChanged { .. } => {}
+                | Event::AssociationAdded { .. }
+                | Event::AssociationChanged { .. } => {}
             }
         }
         self.watching.log(&self.client, self.now());

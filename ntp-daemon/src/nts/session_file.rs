@@ -10,9 +10,9 @@ use crate::state::file;
 use crate::state::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
 use ntp_config::{SourceEntry, SourceKind, Trust};
+use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::nts::{AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair};
-use ntp_proto::pool::GroupId;
-use ntp_proto::source::{Granted, Validity};
+use ntp_proto::nts::{NtsGrant, Validity};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -122,7 +122,7 @@ impl KeptPair {
 }
 
 impl KeptSession {
-    fn new(entry: &SourceEntry, granted: &Granted) -> Option<Self> {
+    fn new(entry: &SourceEntry, granted: &NtsGrant) -> Option<Self> {
         let SourceKind::Nts { address, trust } = &entry.kind else {
             return None;
         };
@@ -144,7 +144,7 @@ impl KeptSession {
         })
     }
 
-    fn granted(&self, since_saved: u64) -> Option<Granted> {
+    fn granted(&self, since_saved: u64) -> Option<NtsGrant> {
         let algorithm = AeadAlgorithm::from_id(self.aead)?;
         let mut cookies = CookieJar::new();
         for cookie in &self.cookies {
@@ -154,7 +154,7 @@ impl KeptSession {
             Some(alternate) => Some(alternate.pair(algorithm)?),
             None => None,
         };
-        Some(Granted {
+        Some(NtsGrant {
             addresses: vec![self.address],
             keys: ClientKeys {
                 primary: self.primary.pair(algorithm)?,
@@ -172,7 +172,7 @@ impl KeptSession {
 }
 
 /// Takes the sessions that an earlier run has kept for these sources, and removes the file.
-pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Granted)> {
+pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(SourceEntryId, NtsGrant)> {
     let Some(text) = file::read(path).map(Zeroizing::new) else {
         return Vec::new();
     };
@@ -198,7 +198,7 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(GroupId, Grante
             .sessions
             .iter()
             .find(|session| session.ke_server == name && session.trust == trust)?;
-        Some((GroupId::new(place), session.granted(since_saved)?))
+        Some((SourceEntryId::new(place), session.granted(since_saved)?))
     };
     sources.iter().enumerate().filter_map(of).collect()
 }
@@ -221,9 +221,9 @@ fn parse(text: &[u8]) -> Option<Kept> {
 /// The sessions as a file for the next start; `None` if there are none.
 pub(crate) fn to_octets(
     sources: &[SourceEntry],
-    sessions: &[(GroupId, Granted)],
+    sessions: &[(SourceEntryId, NtsGrant)],
 ) -> Option<Vec<u8>> {
-    let of = |(group, granted): &(GroupId, Granted)| {
+    let of = |(group, granted): &(SourceEntryId, NtsGrant)| {
         KeptSession::new(sources.get(group.place())?, granted)
     };
     let kept = Kept {
@@ -240,7 +240,7 @@ pub(crate) fn to_octets(
 mod tests {
     use super::*;
     use ntp_config::HostPort;
-    use ntp_proto::source::SourceConfig;
+    use ntp_proto::association::AssociationConfig;
     use rand::SeedableRng;
     use rand::rngs::ChaCha12Rng;
     use std::os::unix::fs::PermissionsExt;
@@ -252,11 +252,11 @@ mod tests {
         };
         SourceEntry {
             kind: SourceKind::Nts { address, trust },
-            settings: SourceConfig::default(),
+            settings: AssociationConfig::default(),
         }
     }
 
-    fn granted() -> Granted {
+    fn granted() -> NtsGrant {
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let algorithm = AeadAlgorithm::Aes128GcmSiv;
         let mut pair = || KeyPair {
@@ -269,7 +269,7 @@ mod tests {
         };
         let mut cookies = CookieJar::new();
         cookies.extend((0..8).filter_map(|octet| Cookie::new(&[octet; 72])));
-        Granted {
+        NtsGrant {
             addresses: vec!["192.0.2.1:123".parse().unwrap()],
             keys,
             cookies,
@@ -282,7 +282,7 @@ mod tests {
         }
     }
 
-    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(GroupId, Granted)]) {
+    fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(SourceEntryId, NtsGrant)]) {
         file::replace(path, file::SECRET, &to_octets(sources, sessions).unwrap()).unwrap();
     }
 
@@ -294,7 +294,7 @@ mod tests {
             source("a.example", Trust::default()),
             source("b.example", Trust::default()),
         ];
-        keep(&path, &sources, &[(GroupId::new(1), granted())]);
+        keep(&path, &sources, &[(SourceEntryId::new(1), granted())]);
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
@@ -303,7 +303,7 @@ mod tests {
         let back = take(&path, &sources);
         assert_eq!(back.len(), 1);
         let (group, session) = &back[0];
-        assert_eq!(*group, GroupId::new(1));
+        assert_eq!(*group, SourceEntryId::new(1));
         assert_eq!(
             session.keys.primary.c2s.secret(),
             granted().keys.primary.c2s.secret()
@@ -330,7 +330,7 @@ mod tests {
             source("b.example", Trust::default()),
             source("a.example", pinned),
         ] {
-            keep(&path, &before, &[(GroupId::new(0), granted())]);
+            keep(&path, &before, &[(SourceEntryId::new(0), granted())]);
             assert!(take(&path, &[after]).is_empty());
         }
     }

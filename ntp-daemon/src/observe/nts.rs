@@ -9,8 +9,9 @@ use ntp_observe::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
     SourceReason,
 };
+use ntp_proto::StableWord;
 use ntp_proto::client::Member;
-use ntp_proto::pool::Group;
+use ntp_proto::client::entry::SourceEntry;
 use ntp_proto::time::{MonoTime, Now};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ const SLOW: Duration = Duration::from_secs(5);
 
 /// The NTS state of a source and of its association, if it has one; `None` for a source without NTS.
 pub(super) fn of_source(
-    group: &Group,
+    group: &SourceEntry,
     member: Option<&Member>,
     context: &DaemonContext,
     now: Now,
@@ -28,13 +29,13 @@ pub(super) fn of_source(
         return None;
     }
     let establishment = group.establishment();
-    let session = member.and_then(|member| member.source().session());
+    let session = member.and_then(|member| member.association().session());
     let wanted = session.is_none_or(|session| session.wants_keys(now.mono));
     let last_ke_error = establishment
         .last_failure()
         .map(|(failure, at)| NtsKeErrorFacts {
-            stage: failure.stage.into(),
-            reason: failure.word.into(),
+            stage: failure.stage.word().into(),
+            reason: failure.reason.word().into(),
             message: failure.message.clone(),
             ago_s: now.mono.since(at).as_secs_f64(),
         });
@@ -61,14 +62,14 @@ pub(super) fn of_source(
             .collect(),
         last_ke_error,
         next_ke_in_s: retry_in(group, now.mono),
-        naks: session.map_or(0, ntp_proto::source::Session::naks),
+        naks: session.map_or(0, ntp_proto::nts::NtsSession::naks),
         certificate_not_after: session.map(|session| unix_date(session.validity().not_after)),
-        provisional: session.is_some_and(ntp_proto::source::Session::is_provisional),
+        provisional: session.is_some_and(ntp_proto::nts::NtsSession::is_provisional),
     })
 }
 
 /// The reason for which a source with NTS has no association.
-pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
+pub(super) fn why_missing(group: &SourceEntry, now: MonoTime) -> SourceReason {
     let silent = || silent_for(group, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
     failure(group, now)
         .or_else(silent)
@@ -76,14 +77,14 @@ pub(super) fn why_missing(group: &Group, now: MonoTime) -> SourceReason {
 }
 
 /// The seconds that key establishment has had no answer, once that is long enough to be shown.
-pub(super) fn silent_for(group: &Group, now: MonoTime) -> Option<f64> {
+pub(super) fn silent_for(group: &SourceEntry, now: MonoTime) -> Option<f64> {
     let waited = now.since(group.asking_since().filter(|_| group.is_nts())?);
     (waited >= SLOW).then_some(waited.as_secs_f64())
 }
 
 /// The reason for which an association with NTS is of no use, if NTS is the cause.
 pub(super) fn useless(member: &Member) -> Option<SourceReason> {
-    let source = member.source();
+    let source = member.association();
     let session = source.session()?;
     if source.reach().is_reachable()
         || source.send_error().is_some()
@@ -103,28 +104,28 @@ pub(super) fn useless(member: &Member) -> Option<SourceReason> {
 }
 
 /// Further remarks about an association with NTS.
-pub(super) fn notes(group: &Group, member: &Member, now: MonoTime) -> Vec<SourceReason> {
+pub(super) fn notes(group: &SourceEntry, member: &Member, now: MonoTime) -> Vec<SourceReason> {
     let wanted = member
-        .source()
+        .association()
         .session()
         .is_some_and(|session| session.wants_keys(now));
     failure(group, now).filter(|_| wanted).into_iter().collect()
 }
 
-fn failure(group: &Group, now: MonoTime) -> Option<SourceReason> {
+fn failure(group: &SourceEntry, now: MonoTime) -> Option<SourceReason> {
     let (failure, _) = group
         .establishment()
         .last_failure()
         .filter(|_| group.establishment().is_failing())?;
     Some(SourceReason::NtsKeFailed {
-        stage: failure.stage.into(),
-        reason: failure.word.into(),
+        stage: failure.stage.word().into(),
+        reason: failure.reason.word().into(),
         message: failure.message.clone(),
         retry_in_s: retry_in(group, now),
     })
 }
 
-fn retry_in(group: &Group, now: MonoTime) -> Option<f64> {
+fn retry_in(group: &SourceEntry, now: MonoTime) -> Option<f64> {
     group.retry_at().map(|at| at.since(now).as_secs_f64())
 }
 

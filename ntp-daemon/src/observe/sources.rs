@@ -9,11 +9,12 @@ use ntp_config::SourceKind;
 use ntp_observe::{
     OneWay, PacketCounts, SourceFacts, SourceMode, SourceReason, SourceState, TimestampCounts,
 };
-use ntp_proto::client::{Client, Member, SourceState as State};
+use ntp_proto::StableWord;
+use ntp_proto::association::{Association, Discard};
+use ntp_proto::client::entry::{SourceEntry, SourceEntryId};
+use ntp_proto::client::{AssociationState as State, Client, Member};
 use ntp_proto::clock::{Doubt, Filtered, Outcome, Standing};
 use ntp_proto::packet::KissCode;
-use ntp_proto::pool::{Group, GroupId};
-use ntp_proto::source::{Discard, Source};
 use ntp_proto::time::{Now, Seconds};
 use std::collections::BTreeMap;
 
@@ -21,10 +22,10 @@ use std::collections::BTreeMap;
 /// without an address.
 pub(super) fn facts(client: &Client, context: &DaemonContext, now: Now) -> Vec<SourceFacts> {
     let mut all = Vec::new();
-    for group in client.groups() {
+    for group in client.entries() {
         let members: Vec<&Member> = client
             .members()
-            .filter(|member| member.group() == group.id())
+            .filter(|member| member.entry() == group.id())
             .collect();
         let missing = members.len() < group.wanted();
         all.extend(
@@ -39,7 +40,7 @@ pub(super) fn facts(client: &Client, context: &DaemonContext, now: Now) -> Vec<S
     all
 }
 
-fn mode_of(group: GroupId, context: &DaemonContext) -> SourceMode {
+fn mode_of(group: SourceEntryId, context: &DaemonContext) -> SourceMode {
     match context.sources.get(group.place()).map(|entry| &entry.kind) {
         Some(SourceKind::Pool { .. }) => SourceMode::Pool,
         Some(SourceKind::Nts { .. }) => SourceMode::Nts,
@@ -47,7 +48,7 @@ fn mode_of(group: GroupId, context: &DaemonContext) -> SourceMode {
     }
 }
 
-fn of_missing(group: &Group, context: &DaemonContext, now: Now) -> SourceFacts {
+fn of_missing(group: &SourceEntry, context: &DaemonContext, now: Now) -> SourceFacts {
     let next_try = group.retry_at().map(|at| at.since(now.mono).as_secs_f64());
     let retry_in_s = group.failure().and(next_try);
     let reason = match group.failure() {
@@ -81,21 +82,21 @@ fn of_missing(group: &Group, context: &DaemonContext, now: Now) -> SourceFacts {
 
 fn of_member(
     client: &Client,
-    group: &Group,
+    group: &SourceEntry,
     member: &Member,
     context: &DaemonContext,
     now: Now,
 ) -> SourceFacts {
-    let source = member.source();
+    let source = member.association();
     let (state, reason) = state_and_reason(client, member);
     let reason = nts::useless(member).unwrap_or_else(|| network_reason(reason, member));
-    let heard = source.heard();
-    let header = heard.map(|heard| heard.header);
+    let last_reply = source.last_reply();
+    let header = last_reply.map(|last_reply| last_reply.header);
     SourceFacts {
         id: source.id().number().into(),
-        name: context.name_of(member.group()),
+        name: context.name_of(member.entry()),
         address: Some(source.address().to_string()),
-        mode: mode_of(member.group(), context),
+        mode: mode_of(member.entry(), context),
         state,
         reason,
         notes: notes(member)
@@ -113,7 +114,7 @@ fn of_member(
         poll_s: Some(source.poll().seconds().to_f64()),
         reach: source.reach().bits(),
         unanswered_polls: source.unanswered(),
-        last_reply_ago_s: heard.map(|heard| now.mono.since(heard.at).as_secs_f64()),
+        last_reply_ago_s: last_reply.map(|last_reply| now.mono.since(last_reply.at).as_secs_f64()),
         next_poll_in_s: source
             .demobilized()
             .is_none()
@@ -134,17 +135,17 @@ fn measured(client: &Client, member: &Member, now: Now) -> SourceFacts {
     let opinion = client.opinion_of(member, now);
     let filtered = opinion.map(|(_, filtered)| filtered);
     let best = filtered.map(|filtered| filtered.best);
-    let refused = member.source().heard().map(|heard| {
+    let refused = member.association().last_reply().map(|last_reply| {
         (
-            heard.header.root_delay.to_seconds(),
-            heard.header.root_dispersion.to_seconds(),
+            last_reply.header.root_delay.to_seconds(),
+            last_reply.header.root_dispersion.to_seconds(),
         )
     });
     let root = best
         .map(|best| (best.root.delay, best.root.dispersion))
         .or(refused);
     let distance = opinion.map(|(_, filtered)| client.distance_of(member, now, filtered));
-    let counters = member.source().counters();
+    let counters = member.association().counters();
     SourceFacts {
         offset_s: opinion.map(|(offset, _)| offset.to_f64()),
         delay_s: best.map(|best| best.delay().to_f64()),
@@ -171,7 +172,7 @@ fn measured(client: &Client, member: &Member, now: Now) -> SourceFacts {
     }
 }
 
-fn refused_addresses(group: &Group) -> BTreeMap<String, String> {
+fn refused_addresses(group: &SourceEntry) -> BTreeMap<String, String> {
     let refused = group.refused_addresses().iter();
     refused
         .map(|refused| (refused.address.to_string(), refused.fault.word().to_owned()))
@@ -204,7 +205,7 @@ fn timestamps(
 }
 
 fn notes(member: &Member) -> Vec<SourceReason> {
-    let source = member.source();
+    let source = member.association();
     let mut notes = Vec::new();
     if source.is_rate_limited() {
         notes.push(SourceReason::RateLimited {
@@ -234,21 +235,23 @@ fn network_reason(reason: SourceReason, member: &Member) -> SourceReason {
         SourceReason::NoReplyYet { .. } | SourceReason::NoReply { .. }
     );
     member
-        .source()
+        .association()
         .unreachable()
         .filter(|_| silent)
         .map_or(reason, unreachable)
 }
 
 /// The version of the last reply, even if it is not supported.
-fn version(source: &Source) -> Option<u8> {
+fn version(source: &Association) -> Option<u8> {
     match source.doubt().map(|doubt| doubt.discard) {
         Some(Discard::UnknownVersion(version)) => Some(version),
-        _ => source.heard().map(|heard| heard.header.version.to_bits()),
+        _ => source
+            .last_reply()
+            .map(|last_reply| last_reply.header.version.to_bits()),
     }
 }
 
-fn answered_from(source: &Source) -> Option<String> {
+fn answered_from(source: &Association) -> Option<String> {
     let doubt = source
         .doubt()
         .filter(|doubt| doubt.discard == Discard::WrongAddress)?;
@@ -272,7 +275,10 @@ fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceRea
                 unanswered: *unanswered,
             },
         ),
-        State::Unusable(discard) => (SourceState::Unusable, unusable(*discard, member.source())),
+        State::Unusable(discard) => (
+            SourceState::Unusable,
+            unusable(*discard, member.association()),
+        ),
         State::Demobilized(KissCode::Deny) => (SourceState::Demobilized, SourceReason::KissDeny),
         State::Demobilized(_) => (SourceState::Demobilized, SourceReason::KissRstr),
         State::SendFailed(error) => {
@@ -285,7 +291,7 @@ fn state_and_reason(client: &Client, member: &Member) -> (SourceState, SourceRea
     }
 }
 
-fn unusable(discard: Discard, source: &Source) -> SourceReason {
+fn unusable(discard: Discard, source: &Association) -> SourceReason {
     match discard {
         Discard::Unsynchronized => SourceReason::ServerUnsynchronized,
         Discard::Loop => SourceReason::SynchronizationLoop,

@@ -9,13 +9,12 @@ use ntp_observe::{
     DisciplineFacts, DisciplineName, DisciplineState, Leap, SourceCounts, SystemFacts, SystemReason,
 };
 use ntp_os_clock::Clock;
-use ntp_proto::client::{Client, SourceState};
+use ntp_proto::client::entry::SourceEntry;
+use ntp_proto::client::{AssociationState, Client};
 use ntp_proto::clock::{
-    Authentication, Clock as ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome,
-    Standing,
+    Authentication, ClockProcess, DisciplineKind, Doubt, Halt, LoopState, Outcome, Standing,
 };
 use ntp_proto::packet::{LeapIndicator, ReferenceId, Stratum};
-use ntp_proto::pool::Group;
 use ntp_proto::server::ServedState;
 use ntp_proto::time::{Frequency, Now, PollInterval, Seconds};
 use std::net::{IpAddr, Ipv4Addr};
@@ -149,7 +148,7 @@ fn count(number: usize) -> u32 {
 fn reference(client: &Client, served: &ServedState) -> String {
     let addresses = client
         .members()
-        .map(|member| member.source().address().ip());
+        .map(|member| member.association().address().ip());
     let peer = addresses
         .into_iter()
         .find(|address| ReferenceId::from_address(*address) == served.reference_id);
@@ -173,7 +172,7 @@ fn known_reasons(
     let own_clock = SystemReason::LocalClock {
         stratum: process.config().local_stratum.to_bits(),
     };
-    if local && client.groups().is_empty() {
+    if local && client.entries().is_empty() {
         // Nothing is missing: the configuration asks for this.
         return vec![own_clock];
     }
@@ -182,7 +181,7 @@ fn known_reasons(
     // Without sources there is nothing to confirm the clock: it is right as it was set.
     if let Some(disturbance) = process
         .disturbance()
-        .filter(|_| !client.groups().is_empty())
+        .filter(|_| !client.entries().is_empty())
     {
         reasons.push(SystemReason::ClockDisturbed {
             by_s: disturbance.step.to_seconds(),
@@ -292,7 +291,7 @@ fn silent_key_establishment(
     context: &DaemonContext,
     now: Now,
 ) -> Option<SystemReason> {
-    client.groups().iter().find_map(|group| {
+    client.entries().iter().find_map(|group| {
         let waited_s = nts::silent_for(group, now.mono)?;
         Some(SystemReason::KeyEstablishmentSilent {
             ke_server: context.name_of(group.id()),
@@ -319,7 +318,7 @@ fn selection_reason(
             Some(unwitnessed(source.number().into(), doubt))
         }
         Outcome::Waiting { usable, pending } => {
-            let wanted: usize = client.groups().iter().map(Group::wanted).sum();
+            let wanted: usize = client.entries().iter().map(SourceEntry::wanted).sum();
             // A source that may not decide alone waits for another one, even if there is none.
             let pending = pending.min(wanted.saturating_sub(usable));
             Some(if pending == 0 {
@@ -360,23 +359,25 @@ fn disagreeing(client: &Client) -> Vec<u64> {
     let split = |member: &&ntp_proto::client::Member| {
         matches!(
             client.state_of(member),
-            SourceState::Judged(Standing::NoMajority)
+            AssociationState::Judged(Standing::NoMajority)
         )
     };
     client
         .members()
         .filter(split)
-        .map(|member| member.source().id().number().into())
+        .map(|member| member.association().id().number().into())
         .collect()
 }
 
 fn none_usable(client: &Client, context: &DaemonContext, known: usize, now: Now) -> SystemReason {
-    let (members, groups) = (client.members().count(), client.groups());
+    let (members, groups) = (client.members().count(), client.entries());
     let silent = client
         .members()
-        .all(|member| member.source().counters().received == 0);
-    let hope = client.members().any(|member| member.source().is_pending())
-        || groups.iter().any(Group::is_pending);
+        .all(|member| member.association().counters().received == 0);
+    let hope = client
+        .members()
+        .any(|member| member.association().is_pending())
+        || groups.iter().any(SourceEntry::is_pending);
     if groups.is_empty() {
         SystemReason::NoSourcesConfigured
     } else if hope && silent && members == 0 {
@@ -396,7 +397,7 @@ fn none_usable(client: &Client, context: &DaemonContext, known: usize, now: Now)
 fn shortest_poll(client: &Client) -> PollInterval {
     client
         .members()
-        .map(|member| member.source().poll())
+        .map(|member| member.association().poll())
         .min()
         .unwrap_or(PollInterval::MAX)
 }
@@ -404,8 +405,8 @@ fn shortest_poll(client: &Client) -> PollInterval {
 /// The warnings that hold even if the clock is right.
 fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> {
     let mut warnings = Vec::new();
-    let wanted: usize = client.groups().iter().map(Group::wanted).sum();
-    let looking = client.groups().iter().any(Group::is_pending);
+    let wanted: usize = client.entries().iter().map(SourceEntry::wanted).sum();
+    let looking = client.entries().iter().any(SourceEntry::is_pending);
     let possible = if looking {
         wanted
     } else {
@@ -433,7 +434,7 @@ fn warnings(client: &Client, now: Now, synchronized: bool) -> Vec<SystemReason> 
 fn unauthenticated(client: &Client) -> Option<SystemReason> {
     let preferred = client.clock().config().authentication == Authentication::Prefer;
     let with_nts = client
-        .groups()
+        .entries()
         .iter()
         .filter(|group| group.is_nts())
         .count();

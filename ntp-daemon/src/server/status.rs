@@ -3,6 +3,7 @@
 use super::counters::{WorkerCounters, WorkerReport};
 use arc_swap::ArcSwap;
 use ntp_observe::{ClientTable, ServerFacts};
+use ntp_proto::StableWord;
 use ntp_proto::server::{DropReason, RateLimit, ReplyKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,8 +81,8 @@ fn dropped(report: &WorkerReport) -> BTreeMap<String, u64> {
         DropReason::Ignored,
         DropReason::RateLimited,
     ]
-    .map(DropReason::word);
-    let kinds = ReplyKind::ALL.map(ReplyKind::word);
+    .map(|reason| reason.word());
+    let kinds = ReplyKind::ALL.map(|kind| kind.word());
     let receive_errors =
         (report.receive_errors > 0).then(|| ("receive-error".to_owned(), report.receive_errors));
     report

@@ -1,7 +1,7 @@
 //! The last known addresses of names, kept over a restart for a start without DNS.
 
 use ntp_config::{SourceEntry, SourceKind};
-use ntp_proto::pool::{AddressFault, GroupId};
+use ntp_proto::client::entry::{AddressFault, SourceEntryId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -59,12 +59,15 @@ impl KnownAddresses {
     }
 
     /// The addresses of each source, with its port.
-    pub(crate) fn of_sources(&self, sources: &[SourceEntry]) -> Vec<(GroupId, Vec<SocketAddr>)> {
+    pub(crate) fn of_sources(
+        &self,
+        sources: &[SourceEntry],
+    ) -> Vec<(SourceEntryId, Vec<SocketAddr>)> {
         let of = |(place, source): (usize, &SourceEntry)| {
             let port = source.kind.address().port;
             let addresses = self.names.get(host(source)?)?;
             Some((
-                GroupId::new(place),
+                SourceEntryId::new(place),
                 addresses
                     .iter()
                     .map(|ip| SocketAddr::new(*ip, port))
@@ -107,7 +110,7 @@ fn host(source: &SourceEntry) -> Option<&String> {
 mod tests {
     use super::*;
     use ntp_config::{HostPort, Trust};
-    use ntp_proto::source::SourceConfig;
+    use ntp_proto::association::AssociationConfig;
 
     fn source(host: &str) -> SourceEntry {
         let address = HostPort {
@@ -116,7 +119,7 @@ mod tests {
         };
         SourceEntry {
             kind: SourceKind::Server { address },
-            settings: SourceConfig::default(),
+            settings: AssociationConfig::default(),
         }
     }
 
@@ -130,7 +133,7 @@ mod tests {
                 address,
                 trust: Trust::default(),
             },
-            settings: SourceConfig::default(),
+            settings: AssociationConfig::default(),
         }
     }
 
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(
             of,
             [(
-                GroupId::new(1),
+                SourceEntryId::new(1),
                 addresses(&["192.0.2.1:1123", "192.0.2.2:1123"])
             )]
         );

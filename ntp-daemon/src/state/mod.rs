@@ -11,8 +11,8 @@ use self::known_addresses::KnownAddresses;
 use self::lock::{Lock, LockHeld};
 use self::writer::Writer;
 use ntp_config::{SourceEntry, Storage};
+use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::clock::LARGEST_RATE;
-use ntp_proto::pool::GroupId;
 use ntp_proto::time::{Frequency, Seconds};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ impl Store {
     pub(crate) fn known_addresses(
         &mut self,
         sources: &[SourceEntry],
-    ) -> Vec<(GroupId, Vec<SocketAddr>)> {
+    ) -> Vec<(SourceEntryId, Vec<SocketAddr>)> {
         let Some(path) = self.addresses.as_deref() else {
             return Vec::new();
         };

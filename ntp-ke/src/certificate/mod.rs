@@ -16,7 +16,7 @@ use crate::date;
 use crate::provider::sha256;
 use der::{Reader, tag};
 use ntp_config::sanitize;
-use ntp_proto::source::Validity;
+use ntp_proto::nts::Validity;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The most names of a certificate in [`CertificateFacts`].

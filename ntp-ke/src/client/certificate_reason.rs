@@ -4,6 +4,7 @@ use super::presented::Presented;
 use crate::date::utc;
 use data_encoding::HEXLOWER;
 use ntp_config::sanitize;
+use ntp_proto::nts::KeReason;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
@@ -113,20 +114,20 @@ impl CertificateReason {
         }
     }
 
-    /// The stable word for JSON, metrics and logs.
+    /// The reason without its details.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub const fn kind(&self) -> KeReason {
         match self {
-            Self::NotYetValid { .. } => "certificate-not-yet-valid",
-            Self::Expired { .. } => "certificate-expired",
-            Self::UnknownIssuer { .. } => "certificate-unknown-issuer",
-            Self::WrongName { .. } => "certificate-wrong-name",
-            Self::PinnedKeyMismatch { .. } => "pinned-key-mismatch",
-            Self::WrongPurpose => "certificate-wrong-purpose",
-            Self::Authority => "certificate-of-authority",
-            Self::BadSignature => "certificate-bad-signature",
-            Self::Malformed => "certificate-malformed",
-            Self::Other(_) => "certificate-invalid",
+            Self::NotYetValid { .. } => KeReason::CertificateNotYetValid,
+            Self::Expired { .. } => KeReason::CertificateExpired,
+            Self::UnknownIssuer { .. } => KeReason::CertificateUnknownIssuer,
+            Self::WrongName { .. } => KeReason::CertificateWrongName,
+            Self::PinnedKeyMismatch { .. } => KeReason::PinnedKeyMismatch,
+            Self::WrongPurpose => KeReason::CertificateWrongPurpose,
+            Self::Authority => KeReason::CertificateOfAuthority,
+            Self::BadSignature => KeReason::CertificateBadSignature,
+            Self::Malformed => KeReason::CertificateMalformed,
+            Self::Other(_) => KeReason::CertificateInvalid,
         }
     }
 }

@@ -3,67 +3,9 @@
 use super::failure_reason::FailureReason;
 use crate::certificate::CertificateFacts;
 use ntp_config::HostPort;
+use ntp_proto::StableWord;
+pub use ntp_proto::nts::KeStage as Stage;
 use std::net::SocketAddr;
-
-/// A stage of an establishment, in their order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Stage {
-    /// Look-up of the NTS-KE server's name.
-    Dns,
-    /// TCP connection to the server.
-    Tcp,
-    /// TLS handshake, apart from the certificates.
-    Tls,
-    /// Verification of the certificates.
-    Certificate,
-    /// Negotiation of the protocol within TLS.
-    Alpn,
-    /// Exchange of the NTS-KE records.
-    Records,
-    /// Look-up of the NTP server that the NTS-KE server named.
-    NtpAddress,
-}
-
-impl Stage {
-    /// All stages in order.
-    pub const ALL: [Self; 7] = [
-        Self::Dns,
-        Self::Tcp,
-        Self::Tls,
-        Self::Certificate,
-        Self::Alpn,
-        Self::Records,
-        Self::NtpAddress,
-    ];
-
-    /// The stable word for JSON, metrics and logs.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Certificate => "certificate",
-            Self::Alpn => "alpn",
-            Self::Records => "records",
-            Self::NtpAddress => "ntp-address",
-        }
-    }
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "look-up of the name",
-            Self::Tcp => "TCP connection",
-            Self::Tls => "TLS handshake",
-            Self::Certificate => "certificate",
-            Self::Alpn => "TLS protocol (ALPN)",
-            Self::Records => "NTS key establishment",
-            Self::NtpAddress => "look-up of the NTP server",
-        })
-    }
-}
 
 /// A failed establishment. Its `Display` is a whole sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,7 +25,7 @@ pub struct Failure {
 impl Failure {
     /// The stable word of the reason in kebab-case, the same at all stages.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         self.reason.word()
     }
 }

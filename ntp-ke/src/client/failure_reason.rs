@@ -2,7 +2,8 @@
 
 use super::certificate_reason::CertificateReason;
 use super::family::Family;
-use ntp_proto::nts::KeError;
+use ntp_proto::StableWord;
+use ntp_proto::nts::{KeError, KeReason};
 use std::io;
 use std::time::Duration;
 
@@ -85,28 +86,34 @@ impl FailureReason {
         }
     }
 
-    /// The stable word for JSON, metrics and logs.
+    /// The reason without its details.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub const fn kind(&self) -> KeReason {
         match self {
-            Self::NameNotResolved { .. } => "name-not-resolved",
-            Self::NoUsableAddress { .. } => "no-usable-address",
-            Self::NotOfFamily { .. } => "no-address-of-family",
-            Self::NotAHostName { .. } => "not-a-host-name",
-            Self::TimedOut { .. } => "timed-out",
-            Self::Refused => "connection-refused",
-            Self::Unreachable(_) => "unreachable",
-            Self::Reset => "connection-reset",
-            Self::Closed => "connection-closed",
-            Self::Network(_) => "network-error",
-            Self::NotTls => "not-tls",
-            Self::TlsVersion => "tls-version",
-            Self::Alert { .. } => "tls-alert",
-            Self::Tls(_) => "tls-error",
-            Self::Certificate(reason) => reason.word(),
-            Self::NoAlpn => "no-alpn",
-            Self::Records(error) => error.word(),
+            Self::NameNotResolved { .. } => KeReason::NameNotResolved,
+            Self::NoUsableAddress { .. } => KeReason::NoUsableAddress,
+            Self::NotOfFamily { .. } => KeReason::NoAddressOfFamily,
+            Self::NotAHostName { .. } => KeReason::NotAHostName,
+            Self::TimedOut { .. } => KeReason::TimedOut,
+            Self::Refused => KeReason::ConnectionRefused,
+            Self::Unreachable(_) => KeReason::Unreachable,
+            Self::Reset => KeReason::ConnectionReset,
+            Self::Closed => KeReason::ConnectionClosed,
+            Self::Network(_) => KeReason::NetworkError,
+            Self::NotTls => KeReason::NotTls,
+            Self::TlsVersion => KeReason::TlsVersion,
+            Self::Alert { .. } => KeReason::TlsAlert,
+            Self::Tls(_) => KeReason::TlsError,
+            Self::Certificate(reason) => reason.kind(),
+            Self::NoAlpn => KeReason::NoAlpn,
+            Self::Records(error) => KeReason::Records(*error),
         }
+    }
+}
+
+impl StableWord for FailureReason {
+    fn word(&self) -> &'static str {
+        self.kind().word()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The certificates that a server has presented in a handshake.
 
 use crate::certificate::CertificateFacts;
-use ntp_proto::source::Validity;
+use ntp_proto::nts::Validity;
 
 /// The certificates of a server, accepted or not.
 #[derive(Clone, Debug, Default)]

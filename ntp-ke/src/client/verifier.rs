@@ -5,7 +5,7 @@ use super::certificate_reason::{PinnedKeyMismatch, is_authority_as_server};
 use super::presented::Presented;
 use crate::certificate::{CertificateFacts, Fields};
 use crate::provider::sha256;
-use ntp_proto::source::Validity;
+use ntp_proto::nts::Validity;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,

@@ -1,5 +1,6 @@
 //! The counters of connections by outcome. Each connection is counted once, at its end or refusal.
 
+use ntp_proto::StableWord;
 use ntp_proto::nts::KeError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,7 +55,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// The word for the log, which is that of the counter.
-    pub(super) const fn word(&self) -> &'static str {
+    pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Granted => "granted",
             Self::Refused(error) => error.word(),

@@ -1,22 +1,22 @@
 //! The requests of a client to its driver, and the events that it reports.
 
-use super::SourceState;
+use super::AssociationState;
+use crate::association::AssociationId;
+use crate::client::entry::{EstablishFailure, RefusedAddress, SourceEntryId};
 use crate::clock::ClockEvent;
 use crate::nts::AeadAlgorithm;
-use crate::pool::{EstablishFailure, GroupId, RefusedAddress};
-use crate::source::SourceId;
 use std::net::SocketAddr;
 
-/// Why an association was given up for another address.
+/// The reason for which an association was removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Removal {
-    /// It does not answer, or nothing of use.
+    /// Its server does not answer, or sends no usable reply.
     Useless,
     /// There is no way to its family of addresses from here, and another address has one.
     NoRoute,
     /// It contradicts the majority again and again.
     Falseticker,
-    /// It told us to go away.
+    /// The server refused us (kiss codes DENY and RSTR).
     Denied,
     /// The name has a different address now.
     Moved,
@@ -31,102 +31,102 @@ pub enum Removal {
 pub enum Event {
     /// Look up a host and report with `handle_resolved`.
     Resolve {
-        /// Whose host.
-        group: GroupId,
-        /// Its name.
+        /// The entry that needs addresses.
+        entry: SourceEntryId,
+        /// The host to look up.
         host: String,
         /// The port to put into the addresses.
         port: u16,
     },
-    /// A host could not be looked up; told once until it works again.
+    /// A host could not be looked up; reported once until it works again.
     Unresolved {
-        /// Whose host.
-        group: GroupId,
-        /// What the resolver said.
+        /// The entry of the host.
+        entry: SourceEntryId,
+        /// The message of the resolver.
         error: String,
     },
     /// A host could not be looked up, and the addresses that it had in an earlier run are used.
     LastKnownAddresses {
         /// The entry.
-        group: GroupId,
+        entry: SourceEntryId,
         /// Their number.
         addresses: usize,
     },
-    /// A name leads to addresses that no server can have; reported again when they change.
+    /// A name has addresses that no server can have; reported again when they change.
     AddressesRefused {
         /// The entry.
-        group: GroupId,
+        entry: SourceEntryId,
         /// The addresses, which are not used.
         refused: Vec<RefusedAddress>,
     },
     /// Establish keys for NTS with a server (RFC 8915 §4) and report with `handle_established`.
     Establish {
-        /// Whose server.
-        group: GroupId,
-        /// Its name.
+        /// The entry that needs keys.
+        entry: SourceEntryId,
+        /// The host of the NTS-KE server.
         host: String,
-        /// Its TCP port.
+        /// The TCP port of the NTS-KE server.
         port: u16,
-        /// If the clock has never been right and nobody has confirmed it yet, this time in Unix
-        /// seconds, which has passed for sure: then certificates are to be accepted that had not
-        /// expired by then, whenever they begin to be valid. `None`: they must be valid now.
+        /// If the clock has never been right and no measurement has confirmed it yet, a time in
+        /// Unix seconds that has certainly passed: then all certificates are accepted that had not
+        /// expired by then, also those that begin later. `None`: they must be valid now.
         since: Option<i64>,
     },
     /// Keys were established, for the first time or after failures.
     Established {
-        /// Whose.
-        group: GroupId,
+        /// The entry that has keys now.
+        entry: SourceEntryId,
         /// The algorithm.
         algorithm: AeadAlgorithm,
-        /// How many cookies came with them.
+        /// The number of cookies that came with them.
         cookies: usize,
     },
-    /// Keys could not be established; told once until it works again.
+    /// Keys could not be established; reported once until it works again.
     NotEstablished {
-        /// Whose.
-        group: GroupId,
-        /// Why.
+        /// The entry that has no keys.
+        entry: SourceEntryId,
+        /// The stage and the reason.
         failure: EstablishFailure,
     },
-    /// An entry leads to nothing but the server of another entry; reported once until that changes.
+    /// The only server of an entry is that of another entry; reported once until that changes.
     SameServer {
         /// The entry that is not used.
-        group: GroupId,
+        entry: SourceEntryId,
         /// The entry that has the server.
-        rival: GroupId,
+        rival: SourceEntryId,
     },
     /// Every source with NTS is refused, one at least because its certificate has expired, and no
     /// other source can be used, or others have moved our clock far ahead: the time is doubted, and
     /// certificates are judged as at a first start.
     TimeDoubted,
     /// An association was made.
-    SourceAdded {
-        /// Its name.
-        id: SourceId,
+    AssociationAdded {
+        /// The identifier of the association.
+        id: AssociationId,
         /// The server's address.
         address: SocketAddr,
         /// The entry that it belongs to.
-        group: GroupId,
+        entry: SourceEntryId,
     },
-    /// An association was given up.
-    SourceRemoved {
-        /// Its name.
-        id: SourceId,
+    /// An association was removed.
+    AssociationRemoved {
+        /// The identifier of the association.
+        id: AssociationId,
         /// The server's address.
         address: SocketAddr,
-        /// Why.
+        /// The reason for its removal.
         reason: Removal,
     },
-    /// What is to be said about an association has changed.
-    SourceChanged {
-        /// Its name.
-        id: SourceId,
+    /// The state of an association has changed.
+    AssociationChanged {
+        /// The identifier of the association.
+        id: AssociationId,
         /// The server's address.
         address: SocketAddr,
-        /// What was said before.
-        from: Option<SourceState>,
-        /// What is said now.
-        to: SourceState,
+        /// The state that was reported before.
+        from: Option<AssociationState>,
+        /// The state now.
+        to: AssociationState,
     },
     /// Something happened to the clock.
     Clock(ClockEvent),

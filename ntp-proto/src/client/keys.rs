@@ -1,10 +1,11 @@
-//! The keys of NTS: who needs new ones, what is done with them, and whether the time they vouch for
-//! can be believed.
+//! NTS keys: the associations that need new ones, the distribution of grants, and the trust in a
+//! time that a certificate vouches for.
 
-use super::{Client, Event, Removal, membership};
+use super::{Client, Event, Removal, replacement};
+use crate::association::{AssociationId, Discard};
+use crate::client::entry::{EstablishFailure, SourceEntryId};
 use crate::clock::{Authentication, Doubt, FirstTime, Outcome};
-use crate::pool::{EstablishFailure, GroupId};
-use crate::source::{Discard, Granted, Session, SourceId};
+use crate::nts::{NtsGrant, NtsSession};
 use crate::time::{MonoTime, Now, NtpTimestamp, Seconds};
 use std::net::SocketAddr;
 
@@ -12,22 +13,24 @@ use std::net::SocketAddr;
 const A_DAY: Seconds = Seconds::new(86_400.0);
 
 impl Client {
-    /// Takes in what became of the key establishment that [`Event::Establish`] asked for.
+    /// Handles the result of the key establishment that [`Event::Establish`] asked for.
     pub fn handle_established(
         &mut self,
         now: Now,
-        group: GroupId,
-        outcome: Result<Granted, EstablishFailure>,
+        entry_id: SourceEntryId,
+        outcome: Result<NtsGrant, EstablishFailure>,
     ) {
-        let Some(entry) = self.groups.get_mut(group.place()) else {
+        let Some(entry) = self.entries.get_mut(entry_id.place()) else {
             return;
         };
         match outcome {
             Err(failure) => {
-                let expired = failure.expired;
+                let expired = failure.is_expired();
                 if entry.handle_not_established(now.mono, failure.clone(), &mut self.rng) {
-                    self.events
-                        .push_back(Event::NotEstablished { group, failure });
+                    self.events.push_back(Event::NotEstablished {
+                        entry: entry_id,
+                        failure,
+                    });
                 }
                 if expired {
                     self.doubt_the_time(now.mono);
@@ -38,45 +41,50 @@ impl Client {
                     let (algorithm, cookies) =
                         (granted.keys.primary.algorithm(), granted.cookies.len());
                     self.events.push_back(Event::Established {
-                        group,
+                        entry: entry_id,
                         algorithm,
                         cookies,
                     });
                 }
-                self.hand_out(now.mono, group, granted);
+                self.hand_out(now.mono, entry_id, granted);
             }
         }
         self.maintain(now.mono);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     /// Gives keys to the association that wants them, or keeps them for a new one.
-    pub(super) fn hand_out(&mut self, now: MonoTime, group: GroupId, mut granted: Granted) {
+    pub(super) fn hand_out(
+        &mut self,
+        now: MonoTime,
+        entry_id: SourceEntryId,
+        mut granted: NtsGrant,
+    ) {
         let known: Vec<SocketAddr> = granted
             .addresses
             .iter()
-            .map(crate::pool::canonical)
+            .map(crate::client::entry::canonical)
             .collect();
         let member = self
             .members
             .values_mut()
-            .find(|member| member.group == group);
+            .find(|member| member.entry == entry_id);
         if let Some(member) = member {
-            let address = member.source.address();
+            let address = member.association.address();
             let elsewhere = known.iter().any(|other| *other != address);
-            let stays =
-                known.contains(&address) && !(membership::is_useless(&member.source) && elsewhere);
+            let stays = known.contains(&address)
+                && !(replacement::is_useless(&member.association) && elsewhere);
             if stays {
-                return member.source.rekey(Session::new(granted, now), now);
+                return member.association.rekey(NtsSession::new(granted, now), now);
             }
-            let id = member.source.id();
+            let id = member.association.id();
             self.remove(id, Removal::Moved, now);
-            // Of several addresses, the one that was of no use is tried last.
+            // Of several addresses, the one that has failed is tried last.
             granted
                 .addresses
-                .sort_by_key(|other| crate::pool::canonical(other) == address);
+                .sort_by_key(|other| crate::client::entry::canonical(other) == address);
         }
-        if let Some(entry) = self.groups.get_mut(group.place()) {
+        if let Some(entry) = self.entries.get_mut(entry_id.place()) {
             entry.put(granted, now);
         }
     }
@@ -85,31 +93,37 @@ impl Client {
     pub(super) fn want_keys(&mut self, now: MonoTime) {
         for member in self.members.values() {
             if member
-                .source
+                .association
                 .session()
                 .is_some_and(|session| session.wants_keys(now))
-                && let Some(group) = self.groups.get_mut(member.group.place())
+                && let Some(entry) = self.entries.get_mut(member.entry.place())
             {
-                group.want_addresses(now, &mut self.rng);
+                entry.want_addresses(now, &mut self.rng);
             }
         }
     }
 
-    /// The keys and cookies of each entry as they are now, to be kept over a restart. Whoever keeps
-    /// them must not hand them out twice: a cookie is used once.
+    /// The keys and cookies of each entry as they are now, to be kept over a restart. A driver that
+    /// keeps them must not use them twice: a cookie is used once.
     #[must_use]
-    pub fn sessions(&self, now: MonoTime) -> Vec<(GroupId, Granted)> {
+    pub fn sessions(&self, now: MonoTime) -> Vec<(SourceEntryId, NtsGrant)> {
         let of = |member: &super::Member| {
             let session = member
-                .source
+                .association
                 .session()
                 .filter(|session| !session.wants_keys(now) && !session.is_provisional());
-            session.map(|session| (member.group, session.granted(member.source.address(), now)))
+            session.map(|session| {
+                (
+                    member.entry,
+                    session.granted(member.association.address(), now),
+                )
+            })
         };
         self.members.values().filter_map(of).collect()
     }
 
-    /// Whether the clock has never been right, so that certificates cannot be judged by it.
+    /// If the clock has never been right, and certificates cannot be judged by it, a time in Unix
+    /// seconds that has certainly passed.
     pub(super) fn certificates_since(&self) -> Option<i64> {
         self.unproven_since.filter(|_| !self.confirmed)
     }
@@ -124,11 +138,12 @@ impl Client {
         let preferred = self.clock.config().authentication != Authentication::Mix;
         let moved_ahead = preferred && self.clock.unauthenticated_steps() > A_DAY;
         let hopeful = |member: &super::Member| {
-            let counts = member.source.session().is_some() || !moved_ahead;
-            let pending = member.source.is_pending() && !membership::is_useless(&member.source);
-            counts && (member.source.is_usable() || pending)
+            let counts = member.association.session().is_some() || !moved_ahead;
+            let pending =
+                member.association.is_pending() && !replacement::is_useless(&member.association);
+            counts && (member.association.is_usable() || pending)
         };
-        let mut entries = self.groups.iter().filter(|group| group.is_nts());
+        let mut entries = self.entries.iter().filter(|entry| entry.is_nts());
         let in_doubt_already = self
             .certificates_since()
             .is_some_and(|since| since <= certain);
@@ -142,13 +157,13 @@ impl Client {
         self.unproven_since = Some(certain);
         (self.confirmed, self.doubted) = (false, true);
         self.events.push_back(Event::TimeDoubted);
-        for group in self.groups.iter_mut().filter(|group| group.is_nts()) {
-            group.hurry(now);
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_nts()) {
+            entry.look_up_soon(now);
         }
     }
 
-    /// From the first time that the clock is synchronised on, it is fit to judge certificates;
-    /// where it was doubted, from when a source with NTS has confirmed it.
+    /// From its first synchronization on, the clock is fit to judge certificates; where it was
+    /// doubted, from the time when a source with NTS has confirmed it.
     pub(super) fn confirm(&mut self, now: Now) {
         let free = self.clock.timescale().to_free(now.local);
         let sealed = matches!(
@@ -165,11 +180,11 @@ impl Client {
     }
 
     /// A server may not claim a time at which the certificate that vouches for it is not valid.
-    pub(super) fn check_certificate_time(&mut self, now: Now, id: SourceId) {
+    pub(super) fn check_certificate_time(&mut self, now: Now, id: AssociationId) {
         let Some(member) = self.members.get(&id) else {
             return;
         };
-        let Some(session) = member.source.session() else {
+        let Some(session) = member.association.session() else {
             return;
         };
         let Some((offset, _)) = self.opinion_of(member, now) else {
@@ -178,7 +193,7 @@ impl Client {
         if !session.vouches_for(now.local + offset.into(), now.mono)
             && let Some(member) = self.members.get_mut(&id)
         {
-            member.source.reject(Discard::CertificateTime);
+            member.association.reject(Discard::CertificateTime);
         }
     }
 
@@ -189,7 +204,7 @@ impl Client {
         member: &super::Member,
         claimed: NtpTimestamp,
     ) -> Option<Doubt> {
-        match member.source.session() {
+        match member.association.session() {
             Some(session) => {
                 let proof_needed =
                     self.clock.config().first_time == FirstTime::Witness && !self.confirmed;
@@ -204,13 +219,13 @@ impl Client {
         }
     }
 
-    /// The time is known from now on: certificates that are not valid vouch for nobody.
+    /// The time is known from now on: associations whose certificates are not valid are removed.
     fn revalidate(&mut self, now: Now) {
         let mut out = Vec::new();
         for member in self.members.values_mut() {
-            let id = member.source.id();
+            let id = member.association.id();
             if let Some(session) = member
-                .source
+                .association
                 .session_mut()
                 .filter(|session| session.is_provisional())
             {
@@ -224,8 +239,8 @@ impl Client {
         for id in out {
             self.remove(id, Removal::Certificate, now.mono);
         }
-        for group in self.groups.iter_mut().filter(|group| group.is_nts()) {
-            group.hurry(now.mono);
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_nts()) {
+            entry.look_up_soon(now.mono);
         }
     }
 }

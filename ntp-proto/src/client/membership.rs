@@ -1,43 +1,31 @@
-//! Which addresses are asked: filling groups, replacing useless members, reviving demobilised ones.
+//! Which addresses are asked: filling entries, replacing useless members, reviving demobilized ones.
 
+use super::replacement::is_useless;
 use super::{Client, Event, Member, Removal};
-use crate::clock::Standing;
-use crate::pool::{Group, GroupId};
-use crate::source::{Session, Source, SourceConfig, SourceId};
+use crate::association::{Association, AssociationConfig, AssociationId};
+use crate::client::entry::{SourceEntry, SourceEntryId};
+use crate::nts::NtsSession;
 use crate::time::MonoTime;
-use rand::RngExt;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-/// What is said of a name that exists and has no addresses.
+/// The error for a name that exists and has no addresses.
 const NO_ADDRESSES: &str = "the name has no addresses";
-/// Polls without any use after which a member that has been of use before is replaced.
-const PATIENCE: u32 = 8;
-/// The same for one that has never been of use.
-const PATIENCE_WITH_STRANGERS: u32 = 4;
-/// Opinions in a row against the majority, or too vague, after which a pool member is replaced.
-const PATIENCE_WITH_LIARS: u32 = 8;
-/// The first back-off after a kiss that ended an association; doubled each time.
-const DENIAL_BACK_OFF: Duration = Duration::from_secs(3600);
-/// Doublings of that, up to 16 hours.
-const DENIAL_DOUBLINGS: u32 = 4;
-
 impl Client {
-    /// Takes in the result of a look-up that [`Event::Resolve`] asked for: addresses with the port
-    /// set, or why it failed.
+    /// Handles the result of a look-up that [`Event::Resolve`] asked for: addresses with the port
+    /// set, or the error.
     pub fn handle_resolved(
         &mut self,
         now: crate::time::Now,
-        group: GroupId,
+        entry_id: SourceEntryId,
         found: Result<&[SocketAddr], String>,
     ) {
         let in_use: Vec<SocketAddr> = self
-            .taken(group)
+            .taken(entry_id)
             .into_iter()
             .map(|(address, _)| address)
             .collect();
-        let own = self.addresses_of(group);
-        let Some(entry) = self.groups.get_mut(group.place()) else {
+        let own = self.addresses_of(entry_id);
+        let Some(entry) = self.entries.get_mut(entry_id.place()) else {
             return;
         };
         let found = found.and_then(|found| {
@@ -50,29 +38,34 @@ impl Client {
         match found {
             Err(error) => {
                 if entry.handle_failure(now.mono, error.clone(), &mut self.rng) {
-                    self.events.push_back(Event::Unresolved { group, error });
+                    self.events.push_back(Event::Unresolved {
+                        entry: entry_id,
+                        error,
+                    });
                 }
-                self.use_remembered(group);
+                self.use_remembered(entry_id);
             }
             Ok(found) => {
                 let news = entry.handle_addresses(now.mono, found, &in_use);
                 let refused = entry.refused_addresses().to_vec();
                 if news && !refused.is_empty() {
-                    self.events
-                        .push_back(Event::AddressesRefused { group, refused });
+                    self.events.push_back(Event::AddressesRefused {
+                        entry: entry_id,
+                        refused,
+                    });
                 }
                 if self
-                    .groups
-                    .get(group.place())
+                    .entries
+                    .get(entry_id.place())
                     .is_some_and(|entry| !entry.is_pool())
                 {
-                    self.move_server(now.mono, group, found, &own);
+                    self.move_server(now.mono, entry_id, found, &own);
                 }
-                self.move_on(now.mono, group, &in_use);
+                self.move_on(now.mono, entry_id, &in_use);
             }
         }
         self.maintain(now.mono);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     /// A configured server whose useless address is gone from its name, or that has others, is
@@ -80,23 +73,23 @@ impl Client {
     fn move_server(
         &mut self,
         now: MonoTime,
-        group: GroupId,
+        entry_id: SourceEntryId,
         found: &[SocketAddr],
         own: &[SocketAddr],
     ) {
         let useless = self
-            .members_of(group)
-            .find(|member| is_useless(&member.source))
-            .map(|member| member.source.id());
+            .members_of(entry_id)
+            .find(|member| is_useless(&member.association))
+            .map(|member| member.association.id());
         let gone = own.iter().any(|address| {
             !found
                 .iter()
-                .map(crate::pool::canonical)
+                .map(crate::client::entry::canonical)
                 .any(|other| other == *address)
         });
         let elsewhere = self
-            .groups
-            .get(group.place())
+            .entries
+            .get(entry_id.place())
             .is_some_and(|entry| entry.has_candidate(own));
         if let Some(id) = useless.filter(|_| elsewhere || gone) {
             self.remove(id, Removal::Moved, now);
@@ -105,37 +98,39 @@ impl Client {
 
     /// One member whose address is gone from the name for good, although it still answers, gives
     /// way to an address that the name has.
-    fn move_on(&mut self, now: MonoTime, group: GroupId, in_use: &[SocketAddr]) {
-        let Some(entry) = self.groups.get(group.place()) else {
+    fn move_on(&mut self, now: MonoTime, entry_id: SourceEntryId, in_use: &[SocketAddr]) {
+        let Some(entry) = self.entries.get(entry_id.place()) else {
             return;
         };
         let gone = self
-            .members_of(group)
-            .find(|member| entry.is_gone(member.source.address()));
+            .members_of(entry_id)
+            .find(|member| entry.is_gone(member.association.address()));
         if let Some(id) = gone
-            .map(|member| member.source.id())
+            .map(|member| member.association.id())
             .filter(|_| self.has_open_candidate(entry, in_use, now))
         {
             self.remove(id, Removal::Moved, now);
         }
     }
 
-    /// Brings every group up to strength and asks for look-ups where that needs more addresses.
+    /// Brings every entry up to strength and asks for look-ups where that needs more addresses.
     pub(super) fn maintain(&mut self, now: MonoTime) {
         self.avoid_what_is_closed(now);
         self.replace_useless(now);
         self.revive(now);
         self.want_keys(now);
-        for place in 0..self.groups.len() {
-            let id = GroupId::new(place);
-            while self.members_of(id).count() < self.groups.get(place).map_or(0, Group::wanted) {
+        for place in 0..self.entries.len() {
+            let id = SourceEntryId::new(place);
+            while self.members_of(id).count()
+                < self.entries.get(place).map_or(0, SourceEntry::wanted)
+            {
                 let (members, taken) = (self.addresses_of(id), self.taken(id));
                 let in_use: Vec<SocketAddr> = taken.iter().map(|(address, _)| *address).collect();
-                let Some(group) = self.groups.get_mut(place) else {
+                let Some(entry) = self.entries.get_mut(place) else {
                     break;
                 };
-                let address = if group.can_add() {
-                    group.take_candidate(&members, &in_use)
+                let address = if entry.can_add() {
+                    entry.take_candidate(&members, &in_use)
                 } else {
                     None
                 };
@@ -143,25 +138,25 @@ impl Client {
                     self.look_further(id, &taken, now);
                     break;
                 };
-                group.set_rival(None);
+                entry.set_rival(None);
                 self.add(id, address, now);
             }
         }
         let since = self.certificates_since();
-        for group in &mut self.groups {
-            if group.poll_resolve(now) {
+        for entry in &mut self.entries {
+            if entry.poll_resolve(now) {
                 let (id, host, port) =
-                    (group.id(), group.config().host.clone(), group.config().port);
-                self.events.push_back(if group.is_nts() {
+                    (entry.id(), entry.config().host.clone(), entry.config().port);
+                self.events.push_back(if entry.is_nts() {
                     Event::Establish {
-                        group: id,
+                        entry: id,
                         host,
                         port,
                         since,
                     }
                 } else {
                     Event::Resolve {
-                        group: id,
+                        entry: id,
                         host,
                         port,
                     }
@@ -170,56 +165,64 @@ impl Client {
         }
     }
 
-    fn add(&mut self, group: GroupId, address: SocketAddr, now: MonoTime) {
+    fn add(&mut self, entry_id: SourceEntryId, address: SocketAddr, now: MonoTime) {
         let Some(config) = self
-            .groups
-            .get(group.place())
-            .map(|entry| entry.config().source)
+            .entries
+            .get(entry_id.place())
+            .map(|entry| entry.config().association)
         else {
             return;
         };
-        let id = SourceId::new(self.next_id);
+        let id = AssociationId::new(self.next_id);
         self.next_id += 1;
-        // Whoever takes the place of one that was of no use is asked without haste.
-        let in_vain = self
-            .groups
-            .get(group.place())
-            .is_some_and(Group::is_struggling);
-        let config = if in_vain {
-            SourceConfig { burst: 1, ..config }
+        // Replacements for a failed source skip the initial burst.
+        let failures = self
+            .entries
+            .get(entry_id.place())
+            .is_some_and(SourceEntry::is_struggling);
+        let config = if failures {
+            AssociationConfig { burst: 1, ..config }
         } else {
             config
         };
         let granted = self
-            .groups
-            .get_mut(group.place())
-            .and_then(Group::take_granted);
-        let source = Source::new(id, address, config, now);
-        let source = match granted {
-            Some(granted) => source.with_session(Session::new(granted, now)),
-            None => source,
+            .entries
+            .get_mut(entry_id.place())
+            .and_then(SourceEntry::take_granted);
+        let association = Association::new(id, address, config, now);
+        let association = match granted {
+            Some(granted) => association.with_session(NtsSession::new(granted, now)),
+            None => association,
         };
         let hopeless_at = u32::MAX;
         let member = Member {
-            source,
-            group,
-            lies: 0,
+            association,
+            entry: entry_id,
+            disagreements: 0,
             hopeless_at,
             denials: 0,
             revive_at: None,
-            told: None,
-            brewing: None,
+            reported: None,
+            pending_report: None,
         };
         self.members.insert(id, member);
-        self.events
-            .push_back(Event::SourceAdded { id, address, group });
+        self.events.push_back(Event::AssociationAdded {
+            id,
+            address,
+            entry: entry_id,
+        });
     }
 
     /// An entry has no address that it may use. Where another entry has its only server, there is
     /// nothing to be looked for, and keys are no longer wanted.
-    fn look_further(&mut self, id: GroupId, taken: &[(SocketAddr, GroupId)], now: MonoTime) {
+    fn look_further(
+        &mut self,
+        id: SourceEntryId,
+        taken: &[(SocketAddr, SourceEntryId)],
+        now: MonoTime,
+    ) {
         let alone = self.members_of(id).next().is_none();
-        let Some(group) = self.groups.get_mut(id.place()) else {
+        let Some(entry) = self.entries.get_mut(id.place()) else {
             return;
         };
         let same = |address: &SocketAddr| {
@@ -229,53 +232,56 @@ impl Client {
                     .find(|(other, owner)| *other == wanted && *owner != id)
             };
             by(*address)
-                .or_else(|| by(group.sibling(*address)?))
+                .or_else(|| by(entry.sibling(*address)?))
                 .map(|(_, owner)| *owner)
         };
-        let owners: Vec<Option<GroupId>> = group.known().iter().map(same).collect();
+        let owners: Vec<Option<SourceEntryId>> = entry.known().iter().map(same).collect();
         let rival = owners
             .first()
             .copied()
             .flatten()
             .filter(|_| alone && owners.iter().all(Option::is_some));
-        if group.set_rival(rival)
+        if entry.set_rival(rival)
             && let Some(rival) = rival
         {
             self.events
-                .push_back(Event::SameServer { group: id, rival });
+                .push_back(Event::SameServer { entry: id, rival });
         }
-        if rival.is_some() && group.is_nts() {
-            group.want_addresses_later(now);
+        if rival.is_some() && entry.is_nts() {
+            entry.want_addresses_later(now);
         } else {
-            group.want_addresses(now, &mut self.rng);
+            entry.want_addresses(now, &mut self.rng);
         }
     }
 
     /// The addresses that an entry may not use, and the entries that have them. Authenticated time
     /// goes first: an entry with NTS gives way to entries with NTS only, and one without NTS to all
     /// that have answered or may still do so.
-    fn taken(&self, group: GroupId) -> Vec<(SocketAddr, GroupId)> {
-        let is_nts = self.groups.get(group.place()).is_some_and(Group::is_nts);
+    fn taken(&self, entry_id: SourceEntryId) -> Vec<(SocketAddr, SourceEntryId)> {
+        let is_nts = self
+            .entries
+            .get(entry_id.place())
+            .is_some_and(SourceEntry::is_nts);
         let mut taken = Vec::new();
         for member in self.members.values() {
-            let sealed = member.source.session().is_some();
-            let heeded = member.group == group
+            let sealed = member.association.session().is_some();
+            let heeded = member.entry == entry_id
                 || if is_nts {
                     sealed
                 } else {
-                    !sealed || !is_useless(&member.source)
+                    !sealed || !is_useless(&member.association)
                 };
             if heeded {
-                let address = member.source.address();
+                let address = member.association.address();
                 let sibling = self
-                    .groups
-                    .get(member.group.place())
+                    .entries
+                    .get(member.entry.place())
                     .and_then(|entry| entry.sibling(address));
                 taken.extend(
                     [Some(address), sibling]
                         .into_iter()
                         .flatten()
-                        .map(|address| (address, member.group)),
+                        .map(|address| (address, member.entry)),
                 );
             }
         }
@@ -284,183 +290,84 @@ impl Client {
 
     /// A source with NTS has answered: associations without NTS at its addresses end, as one clock
     /// counts once, and what is easily forged must not stand in the way of what is authenticated.
-    pub(super) fn displace_plain(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn displace_plain(&mut self, id: AssociationId, now: MonoTime) {
         let Some(member) = self
             .members
             .get(&id)
-            .filter(|member| member.source.session().is_some())
+            .filter(|member| member.association.session().is_some())
         else {
             return;
         };
-        let address = member.source.address();
+        let address = member.association.address();
         let sibling = self
-            .groups
-            .get(member.group.place())
+            .entries
+            .get(member.entry.place())
             .and_then(|entry| entry.sibling(address));
         let same_host = |other: SocketAddr| other == address || Some(other) == sibling;
-        let displaced: Vec<(SourceId, GroupId, SocketAddr)> = self
+        let displaced: Vec<(AssociationId, SourceEntryId, SocketAddr)> = self
             .members
             .values()
-            .filter(|other| other.source.session().is_none() && same_host(other.source.address()))
-            .map(|other| (other.source.id(), other.group, other.source.address()))
+            .filter(|other| {
+                other.association.session().is_none() && same_host(other.association.address())
+            })
+            .map(|other| {
+                (
+                    other.association.id(),
+                    other.entry,
+                    other.association.address(),
+                )
+            })
             .collect();
-        for (plain, group, at) in displaced {
+        for (plain, entry_id, at) in displaced {
             self.remove(plain, Removal::Authenticated, now);
-            if let Some(group) = self.groups.get_mut(group.place()) {
-                group.give_back(at);
+            if let Some(entry) = self.entries.get_mut(entry_id.place()) {
+                entry.give_back(at);
             }
         }
     }
 
-    pub(super) fn remove(&mut self, id: SourceId, reason: Removal, now: MonoTime) {
+    pub(super) fn remove(&mut self, id: AssociationId, reason: Removal, now: MonoTime) {
         let Some(member) = self.members.remove(&id) else {
             return;
         };
-        let address = member.source.address();
+        let address = member.association.address();
         self.clock.forget(id);
-        if let Some(group) = self.groups.get_mut(member.group.place()) {
+        if let Some(entry) = self.entries.get_mut(member.entry.place()) {
             if reason == Removal::NoRoute {
                 // A missing route says nothing about the server.
-                group.put_aside(address);
+                entry.put_aside(address);
             } else {
                 // The administrator chose the name of a configured server, so all its addresses
                 // stay welcome.
-                if group.is_pool() {
-                    group.shun(address.ip(), now);
+                if entry.is_pool() {
+                    entry.ban(address.ip(), now);
                 }
-                group.handle_vain();
+                entry.record_failure();
             }
         }
-        self.events.push_back(Event::SourceRemoved {
+        self.events.push_back(Event::AssociationRemoved {
             id,
             address,
             reason,
         });
     }
 
-    /// Members of pools are replaced as soon as there is somebody to replace them with; configured
-    /// servers are looked up again.
-    fn replace_useless(&mut self, now: MonoTime) {
-        let in_use = self.addresses();
-        let mut out = Vec::new();
-        for (id, member) in &self.members {
-            let Some(reason) = reason_to_replace(member) else {
-                continue;
-            };
-            let open = |group: &Group| self.has_open_candidate(group, &in_use, now);
-            let elsewhere = self.groups.get(member.group.place()).is_some_and(open);
-            let Some(group) = self.groups.get_mut(member.group.place()) else {
-                continue;
-            };
-            if reason == Removal::NoRoute {
-                if elsewhere {
-                    out.push((*id, reason));
-                }
-                continue;
-            }
-            // Keys that work do not become better by others; where nobody answers, the server may
-            // have moved.
-            let established = group.is_nts() && member.source.unanswered() == 0;
-            if established {
-                continue;
-            }
-            if group.is_pool() && group.has_candidate(&in_use) {
-                out.push((*id, reason));
-            } else if group.is_pool() || reason == Removal::Useless {
-                group.want_addresses(now, &mut self.rng);
-            }
-        }
-        // One at a time and group, so that each is weighed against the candidates that are left.
-        if let Some((id, reason)) = out.first() {
-            self.remove(*id, *reason, now);
-        }
-    }
-
-    /// A configured server that denied us is tried again after a long time: the kiss may have been
-    /// forged.
-    fn revive(&mut self, now: MonoTime) {
-        for member in self.members.values_mut() {
-            if member.source.demobilized().is_none() {
-                continue;
-            }
-            match member.revive_at {
-                None => {
-                    let doubled = DENIAL_BACK_OFF * 2_u32.pow(member.denials.min(DENIAL_DOUBLINGS));
-                    member.denials += 1;
-                    member.revive_at =
-                        Some(now + doubled.mul_f64(self.rng.random_range(1.0..1.25)));
-                }
-                Some(at) if now >= at => {
-                    member.revive_at = None;
-                    if let Some(group) = self.groups.get(member.group.place()) {
-                        member.source.revive(group.config().source, now);
-                    }
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    /// Counts how often in a row a source with a new opinion has been contradicted, or could not be
-    /// used.
-    pub(super) fn judge_honesty(&mut self, id: SourceId, now: MonoTime) {
-        let standing = self.clock.selection().standing(id);
-        let lies = matches!(
-            standing,
-            Some(
-                Standing::Falseticker { .. }
-                    | Standing::ContradictsAuthenticated { .. }
-                    | Standing::TooDistant { .. }
-            )
-        );
-        if let Some(member) = self.members.get_mut(&id) {
-            member.lies = if lies { member.lies + 1 } else { 0 };
-        }
-        self.maintain(now);
-    }
-
-    pub(super) fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Member> {
+    pub(super) fn members_of(&self, entry_id: SourceEntryId) -> impl Iterator<Item = &Member> {
         self.members
             .values()
-            .filter(move |member| member.group == group)
+            .filter(move |member| member.entry == entry_id)
     }
 
-    fn addresses_of(&self, group: GroupId) -> Vec<SocketAddr> {
-        self.members_of(group)
-            .map(|member| member.source.address())
+    fn addresses_of(&self, entry_id: SourceEntryId) -> Vec<SocketAddr> {
+        self.members_of(entry_id)
+            .map(|member| member.association.address())
             .collect()
     }
 
-    fn addresses(&self) -> Vec<SocketAddr> {
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         self.members
             .values()
-            .map(|member| member.source.address())
+            .map(|member| member.association.address())
             .collect()
-    }
-}
-
-pub(super) fn is_useless(source: &Source) -> bool {
-    let patience = if source.counters().measured == 0 {
-        PATIENCE_WITH_STRANGERS
-    } else {
-        PATIENCE
-    };
-    source.useless_polls() >= patience
-}
-
-fn reason_to_replace(member: &Member) -> Option<Removal> {
-    if member.source.demobilized().is_some() {
-        Some(Removal::Denied)
-    } else if member.source.has_no_route()
-        && member.source.counters().measured == 0
-        && !is_useless(&member.source)
-    {
-        Some(Removal::NoRoute)
-    } else if is_useless(&member.source) {
-        Some(Removal::Useless)
-    } else if member.lies >= PATIENCE_WITH_LIARS {
-        Some(Removal::Falseticker)
-    } else {
-        None
     }
 }

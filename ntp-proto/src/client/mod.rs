@@ -1,17 +1,20 @@
-//! The client: sources, pools and the clock in one object, which the daemon and simulators drive
-//! alike.
+//! The client: the configured entries, their associations and the clock process in one object,
+//! which the daemon and simulators drive alike.
 //!
-//! Inputs are `handle_*`, outputs are `poll_*`, getters take `&self`. After any input, drain
-//! [`poll_transmit`](Client::poll_transmit), then [`poll_action`](Client::poll_action) and
-//! [`poll_event`](Client::poll_event), then arm a timer for [`poll_timeout`](Client::poll_timeout)
-//! and call [`handle_timeout`](Client::handle_timeout) when it fires. Nothing in here reads a
-//! clock, sends, or blocks.
+//! The [crate's documentation](crate) has the contract with the driver and a client at work. The
+//! driver also answers two events: it looks names up for [`Event::Resolve`] and reports with
+//! [`handle_resolved`](Client::handle_resolved), and it establishes NTS keys for
+//! [`Event::Establish`] and reports with [`handle_established`](Client::handle_established).
 
+mod decision;
+pub mod entry;
 mod event;
+mod facts;
 mod keys;
 mod membership;
 mod network;
 mod quorum;
+mod replacement;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -19,44 +22,38 @@ mod witnesses;
 
 pub use event::{Event, Removal};
 use network::Network;
-pub use state::SourceState;
+pub use state::AssociationState;
 use state::StateClass;
 
-use crate::clock::{
-    Candidate, Clock, ClockAction, ClockChange, ClockConfig, Disturbance, Filtered, InitialClock,
-    LeapTable, Stamp,
-};
-use crate::packet::ReferenceId;
-use crate::pool::{Group, GroupConfig, GroupId};
-use crate::server::ServedState;
-use crate::source::{
-    Accepted, Context, Datagram, Discard, Granted, Ourselves, OwnServers, Source, SourceId,
+use crate::association::{
+    Accepted, Association, AssociationId, Context, Datagram, Discard, Ourselves, OwnServers,
     Transmit, TransmitToken,
 };
-use crate::time::{MonoTime, Now, Seconds};
+use crate::client::entry::{SourceEntry, SourceEntryConfig, SourceEntryId};
+use crate::clock::{
+    ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, InitialClock, LeapTable,
+};
+use crate::nts::NtsGrant;
+use crate::time::{LocalStamp, MonoTime, Now};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// After the first reply, each other source may leave this many requests unanswered before it is
-/// not waited for.
-const PATIENCE_AT_FIRST: u32 = 2;
-
 /// Everything that a client needs to know from its configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ClientConfig {
     /// The entries of `[[source]]`.
-    pub groups: Vec<GroupConfig>,
-    /// How the clock is disciplined.
+    pub entries: Vec<SourceEntryConfig>,
+    /// The configuration of the clock process.
     pub clock: ClockConfig,
-    /// Keys and cookies of NTS from an earlier run (see [`Client::sessions`]).
-    pub sessions: Vec<(GroupId, Granted)>,
+    /// NTS keys and cookies from an earlier run (see [`Client::sessions`]).
+    pub sessions: Vec<(SourceEntryId, NtsGrant)>,
     /// If the clock has never been right as far as is known, a time in Unix seconds that has passed
     /// for sure.
     pub unproven_since: Option<i64>,
-    /// A time in Unix seconds that has passed for certain, whatever was kept from earlier runs:
-    /// that of the build.
+    /// A time in Unix seconds that has certainly passed, without regard to earlier runs: that of
+    /// the build.
     pub certain_since: Option<i64>,
     /// The latest time, in Unix seconds, to which one source without NTS may set the clock alone.
     /// `None`: any.
@@ -66,34 +63,35 @@ pub struct ClientConfig {
 /// One association and what the client remembers about it.
 #[derive(Debug)]
 pub struct Member {
-    source: Source,
-    group: GroupId,
-    /// Opinions in a row that were of no use, as the majority disagreed or they were too vague.
-    lies: u32,
+    association: Association,
+    entry: SourceEntryId,
+    /// The number of measurements in a row that did not count, as the majority disagreed or they
+    /// were too vague.
+    disagreements: u32,
     /// It counts as pending until this many polls were useless.
     hopeless_at: u32,
-    /// How often it was demobilised.
+    /// The number of times that it was demobilized.
     denials: u32,
     revive_at: Option<MonoTime>,
-    told: Option<SourceState>,
-    /// What may be told soon, and since which request it has been so.
-    brewing: Option<(StateClass, u64)>,
+    reported: Option<AssociationState>,
+    /// The state that may be reported soon, and the number of requests when it began.
+    pending_report: Option<(StateClass, u64)>,
 }
 
 impl Member {
     /// The association.
     #[must_use]
-    pub fn source(&self) -> &Source {
-        &self.source
+    pub fn association(&self) -> &Association {
+        &self.association
     }
 
     /// The entry that it belongs to.
     #[must_use]
-    pub fn group(&self) -> GroupId {
-        self.group
+    pub fn entry(&self) -> SourceEntryId {
+        self.entry
     }
 
-    /// When a demobilised association will be tried again.
+    /// The time at which a demobilized association will be tried again.
     #[must_use]
     pub fn revive_at(&self) -> Option<MonoTime> {
         self.revive_at
@@ -103,9 +101,9 @@ impl Member {
 /// The whole client.
 #[derive(Debug)]
 pub struct Client {
-    clock: Clock,
-    groups: Vec<Group>,
-    members: BTreeMap<SourceId, Member>,
+    clock: ClockProcess,
+    entries: Vec<SourceEntry>,
+    members: BTreeMap<AssociationId, Member>,
     next_id: u32,
     rng: ChaCha12Rng,
     first_measured: Option<MonoTime>,
@@ -118,7 +116,7 @@ pub struct Client {
     certain_since: Option<i64>,
     /// See [`ClientConfig::plausible_until`].
     plausible_until: Option<i64>,
-    /// Whether the clock was synchronised in this run.
+    /// True if the clock was synchronized in this run.
     confirmed: bool,
     own_servers: OwnServers,
     network: Network,
@@ -131,14 +129,14 @@ impl Client {
     /// from it.
     #[must_use]
     pub fn new(config: ClientConfig, initial: &InitialClock, seed: [u8; 32], now: Now) -> Self {
-        let groups = config
-            .groups
+        let entries = config
+            .entries
             .into_iter()
             .enumerate()
-            .map(|(place, group)| Group::new(GroupId::new(place), group));
+            .map(|(place, entry)| SourceEntry::new(SourceEntryId::new(place), entry));
         let mut client = Self {
-            clock: Clock::new(config.clock, initial, now),
-            groups: groups.collect(),
+            clock: ClockProcess::new(config.clock, initial, now),
+            entries: entries.collect(),
             members: BTreeMap::new(),
             next_id: 1,
             rng: ChaCha12Rng::from_seed(seed),
@@ -153,8 +151,8 @@ impl Client {
             network: Network::default(),
             doubted: false,
         };
-        for (group, granted) in config.sessions {
-            client.hand_out(now.mono, group, granted);
+        for (entry, granted) in config.sessions {
+            client.hand_out(now.mono, entry, granted);
         }
         client.maintain(now.mono);
         client
@@ -162,27 +160,29 @@ impl Client {
 
     /// Writes the next datagram to send into `buffer`, which should hold at least 1 kB.
     pub fn poll_transmit(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
-        self.members
-            .values_mut()
-            .find_map(|member| member.source.poll_transmit(now.mono, &mut self.rng, buffer))
+        self.members.values_mut().find_map(|member| {
+            member
+                .association
+                .poll_transmit(now.mono, &mut self.rng, buffer)
+        })
     }
 
-    /// Takes in when a request left. Returns what became of a reply that was waiting for this, if
-    /// one was.
+    /// Handles the transmit timestamp of a request. Returns the result of a reply that was waiting
+    /// for it, if there was one.
     ///
     /// # Errors
-    /// Why the waiting reply cannot be used; it has been counted.
+    /// The reason to discard the waiting reply; it has been counted.
     pub fn handle_transmitted(
         &mut self,
         now: Now,
         token: TransmitToken,
-        stamp: Stamp,
+        stamp: LocalStamp,
     ) -> Result<Option<Accepted>, Discard> {
-        let id = token.source();
+        let id = token.association();
         let Some(member) = self.members.get_mut(&id) else {
             return Ok(None);
         };
-        let outcome = member.source.handle_transmitted(
+        let outcome = member.association.handle_transmitted(
             token,
             stamp,
             &context(&self.clock, &self.own_servers, now.mono),
@@ -197,39 +197,39 @@ impl Client {
 
     /// A request could not be sent; `os_error` is the operating system's error number.
     pub fn handle_send_failed(&mut self, now: Now, token: TransmitToken, os_error: i32) {
-        let id = token.source();
+        let id = token.association();
         if let Some(member) = self.members.get_mut(&id) {
-            member.source.handle_send_failed(token, os_error);
+            member.association.handle_send_failed(token, os_error);
         }
         self.note_send_failure(id, now.mono);
         self.maintain(now.mono);
-        self.tell_transitions();
+        self.report_transitions();
     }
 
     /// The network says that a request did not arrive; `os_error` is the operating system's error
     /// number, `ECONNREFUSED` where nothing listens at the server's port. It is shown and otherwise
     /// ignored, since such a message is easily forged.
-    pub fn handle_unreachable(&mut self, id: SourceId, os_error: i32) {
+    pub fn handle_unreachable(&mut self, id: AssociationId, os_error: i32) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.source.handle_unreachable(os_error);
+            member.association.handle_unreachable(os_error);
         }
     }
 
-    /// Takes in a datagram that came in at the port of a request of `id`.
+    /// Handles a datagram that arrived at the port of a request of `id`.
     ///
     /// # Errors
-    /// Why it is not believed; it has been counted.
+    /// The reason to discard it; it has been counted.
     pub fn handle_datagram(
         &mut self,
         now: Now,
-        id: SourceId,
+        id: AssociationId,
         datagram: &Datagram<'_>,
     ) -> Result<Accepted, Discard> {
         let Some(member) = self.members.get_mut(&id) else {
             return Err(Discard::TooLate);
         };
         let outcome = member
-            .source
+            .association
             .handle_datagram(datagram, &context(&self.clock, &self.own_servers, now.mono));
         self.conclude(now, id, outcome)
     }
@@ -237,29 +237,29 @@ impl Client {
     fn conclude(
         &mut self,
         now: Now,
-        id: SourceId,
+        id: AssociationId,
         outcome: Result<Accepted, Discard>,
     ) -> Result<Accepted, Discard> {
         match outcome {
             Ok(Accepted::Measured) => {
                 self.displace_plain(id, now.mono);
-                self.welcome(now.mono, id);
+                self.on_first_measurement(now.mono, id);
                 self.check_certificate_time(now, id);
                 self.decide(now, Some(id));
             }
             Ok(Accepted::Parked) => {}
             Err(_) => {
                 self.maintain(now.mono);
-                self.tell_transitions();
+                self.report_transitions();
             }
         }
         outcome
     }
 
-    /// Goes on when [`Client::poll_timeout`] has come.
+    /// The time of [`Client::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         for member in self.members.values_mut() {
-            member.source.handle_timeout(now.mono);
+            member.association.handle_timeout(now.mono);
         }
         self.handle_network_timeout(now.mono);
         self.maintain(now.mono);
@@ -268,18 +268,18 @@ impl Client {
         self.collect_clock_events();
     }
 
-    /// Takes in what became of a [`ClockAction`].
+    /// Handles the result of a [`ClockAction`], or another change of the clock.
     pub fn handle_clock_change(&mut self, now: MonoTime, change: ClockChange) {
         self.clock.handle_clock_change(change);
         match change {
             ClockChange::Stepped { .. } => self
                 .members
                 .values_mut()
-                .for_each(|member| member.source.handle_step()),
+                .for_each(|member| member.association.handle_step()),
             ClockChange::Disturbed(disturbance)
                 if self.clock.disturbance() == Some(&disturbance) =>
             {
-                self.confirm_anew(now, &disturbance);
+                self.confirm_again(now, &disturbance);
             }
             ClockChange::Disturbed(_) | ClockChange::FrequencySet { .. } | ClockChange::Failed => {}
         }
@@ -288,10 +288,10 @@ impl Client {
 
     /// The clock was changed by something else: all sources are polled at once. If it is not known
     /// how far it was changed, no source decides alone, as at the start.
-    fn confirm_anew(&mut self, now: MonoTime, disturbance: &Disturbance) {
+    fn confirm_again(&mut self, now: MonoTime, disturbance: &Disturbance) {
         let samples_hold = disturbance.suspended.is_zero();
         for member in self.members.values_mut() {
-            member.source.handle_disturbance(now, samples_hold);
+            member.association.handle_disturbance(now, samples_hold);
             member.hopeless_at = u32::MAX;
         }
         if !samples_hold {
@@ -315,110 +315,31 @@ impl Client {
         self.clock.poll_action()
     }
 
-    /// The next thing that the driver must do or tell.
+    /// The next event: a request to the driver, or a report for its log.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// When [`Client::handle_timeout`] and [`Client::poll_transmit`] want to be called next.
+    /// The next time at which [`Client::handle_timeout`] and [`Client::poll_transmit`] have work to
+    /// do.
     #[must_use]
     pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
         let sources = self
             .members
             .values()
-            .filter_map(|member| member.source.poll_timeout());
+            .filter_map(|member| member.association.poll_timeout());
         let revivals = self.members.values().filter_map(Member::revive_at);
-        let groups = self.groups.iter().filter_map(Group::poll_timeout);
+        let entries = self.entries.iter().filter_map(SourceEntry::poll_timeout);
         let quorum = self.quorum_ends().filter(|end| now.mono < *end);
         let own = [self.clock.poll_timeout(now), self.network.timeout()]
             .into_iter()
             .flatten();
         sources
             .chain(revivals)
-            .chain(groups)
+            .chain(entries)
             .chain(own)
             .chain(quorum)
             .min()
-    }
-
-    /// A source has given a measurement. The first one of all tells that the network is there:
-    /// whoever was asked in vain before is asked again at once, so that the first to answer does
-    /// not decide alone.
-    fn welcome(&mut self, now: MonoTime, id: SourceId) {
-        let group = self.members.get(&id).map(|member| member.group);
-        if let Some(group) = group.and_then(|group| self.groups.get_mut(group.place())) {
-            group.handle_success();
-        }
-        if self.first_measured.is_some() {
-            return;
-        }
-        self.first_measured = Some(now);
-        for member in self
-            .members
-            .values_mut()
-            .filter(|member| member.source.is_pending())
-        {
-            member.hopeless_at = member
-                .source
-                .useless_polls()
-                .saturating_add(PATIENCE_AT_FIRST);
-            if member.source.useless_polls() > 0 {
-                member.source.hurry(now);
-            }
-        }
-        for group in &mut self.groups {
-            group.hurry(now);
-        }
-        self.maintain(now);
-    }
-
-    /// Asks everybody for their opinion; `changed` has a new one.
-    fn decide(&mut self, now: Now, changed: Option<SourceId>) {
-        let free = self.clock.timescale().to_free(now.local);
-        let drift = self.clock.drift();
-        let mut candidates = Vec::with_capacity(self.members.len());
-        for member in self
-            .members
-            .values()
-            .filter(|member| member.source.is_usable())
-        {
-            let filtered = member.source.filter().filtered(free, drift);
-            candidates.extend(filtered.map(|filtered| self.candidate(member, now, filtered)));
-        }
-        let awaited = self.awaited(now.mono);
-        self.clock
-            .handle_opinions(now, &candidates, changed, awaited);
-        self.spread_poll(now.mono);
-        if let Some(id) = changed {
-            self.judge_honesty(id, now.mono);
-            self.call_witnesses(id, now.mono);
-            self.ask_again(now.mono);
-        }
-        self.collect_clock_events();
-        self.confirm(now);
-        self.tell_transitions();
-    }
-
-    fn candidate(&self, member: &Member, now: Now, filtered: Filtered) -> Candidate {
-        let source = &member.source;
-        let offset = self.clock.offset_of(&filtered, now.local);
-        Candidate {
-            id: source.id(),
-            offset,
-            filtered,
-            poll: source.poll(),
-            reference_id: ReferenceId::from_address(source.address().ip()),
-            authenticated: source.session().is_some(),
-            doubt: self.doubt_about(member, now.local + offset.into()),
-        }
-    }
-
-    fn spread_poll(&mut self, now: MonoTime) {
-        if let Some(poll) = self.clock.wanted_poll() {
-            for member in self.members.values_mut() {
-                member.source.want_poll(poll, now);
-            }
-        }
     }
 
     fn collect_clock_events(&mut self) {
@@ -426,85 +347,9 @@ impl Client {
             self.events.push_back(Event::Clock(event));
         }
     }
-
-    /// Reports every change of a source's state once; one for the worse only if it lasts, or a
-    /// server could fill the log.
-    fn tell_transitions(&mut self) {
-        for (id, member) in &mut self.members {
-            let state = state::state_of(&member.source, self.clock.selection());
-            let class = state.class();
-            if member.told.is_some_and(|told| told.class() == class) {
-                member.brewing = None;
-                continue;
-            }
-            let sent = member.source.counters().sent;
-            let (brewing, since) = *member.brewing.get_or_insert((class, sent));
-            if brewing != class {
-                member.brewing = Some((class, sent));
-            }
-            let lasting = brewing == class && sent >= since + class.polls_to_last();
-            if lasting {
-                member.brewing = None;
-                let from = member.told.replace(state);
-                self.events.push_back(Event::SourceChanged {
-                    id: *id,
-                    address: member.source.address(),
-                    from,
-                    to: state,
-                });
-            }
-        }
-    }
 }
 
-/// What can be read of a client.
-impl Client {
-    /// The clock.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// The configured entries.
-    #[must_use]
-    pub fn groups(&self) -> &[Group] {
-        &self.groups
-    }
-
-    /// The associations.
-    pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
-    }
-
-    /// What is to be said about an association now.
-    #[must_use]
-    pub fn state_of(&self, member: &Member) -> SourceState {
-        state::state_of(&member.source, self.clock.selection())
-    }
-
-    /// Server minus our clock according to one association, and its jitter.
-    #[must_use]
-    pub fn opinion_of(&self, member: &Member, now: Now) -> Option<(Seconds, Filtered)> {
-        let free = self.clock.timescale().to_free(now.local);
-        let filtered = member.source.filter().filtered(free, self.clock.drift())?;
-        Some((self.clock.offset_of(&filtered, now.local), filtered))
-    }
-
-    /// The bound of the error of an opinion: the root distance through this source.
-    #[must_use]
-    pub fn distance_of(&self, member: &Member, now: Now, filtered: Filtered) -> Seconds {
-        let free = self.clock.timescale().to_free(now.local);
-        self.candidate(member, now, filtered).distance(free)
-    }
-
-    /// What our server tells its clients.
-    #[must_use]
-    pub fn served_state(&self, now: Now) -> ServedState {
-        self.clock.served_state(now)
-    }
-}
-
-fn context<'a>(clock: &'a Clock, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
+fn context<'a>(clock: &'a ClockProcess, own_servers: &'a OwnServers, now: MonoTime) -> Context<'a> {
     let ourselves = Ourselves {
         address: None,
         system: clock.system(),

@@ -2,22 +2,23 @@
 //! that changes.
 
 use super::{Client, Event};
-use crate::pool::{Group, GroupId};
-use crate::source::{OwnServers, SourceId};
+use crate::association::{AssociationId, OwnServers};
+use crate::client::entry::{SourceEntry, SourceEntryId};
 use crate::time::{MonoTime, Now};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// An interface, its address and its routes come up one after the other; they are taken together.
 const CHANGES_SETTLE: Duration = Duration::from_millis(200);
-/// An interface that comes and goes makes us ask no more often than this,
+/// After a change of the network we poll no more often than this.
 const CHANGE_SPACING: Duration = Duration::from_secs(2);
-/// and after so many changes one after the other, as a host makes whose containers come and go, no
-/// more often than
+/// After so many changes in a row, as on a host whose containers come and go, [`LASTING_SPACING`]
+/// holds instead.
 const CHANGES_AT_ONCE: u32 = 8;
-/// this, which is also the time after which one of them is forgotten.
+/// The spacing of polls while changes last, and the time after which one change is forgotten.
 const LASTING_SPACING: Duration = Duration::from_secs(64);
-/// So long is a family of addresses avoided that had no way out, unless the network changes before.
+/// A family of addresses without a route is avoided for this long, unless the network changes
+/// before.
 const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 
 /// The state of the network, as far as it is known.
@@ -25,7 +26,7 @@ const AVOIDED_FOR: Duration = Duration::from_secs(3600);
 pub(super) struct Network {
     /// The time until which IPv4 is taken to have no route.
     v4_closed_until: Option<MonoTime>,
-    /// The same of IPv6.
+    /// The time until which IPv6 is taken to have no route.
     v6_closed_until: Option<MonoTime>,
     change_due: Option<MonoTime>,
     last_change: Option<MonoTime>,
@@ -102,15 +103,15 @@ impl Client {
             .get_or_insert((now.mono + CHANGES_SETTLE).max(earliest));
     }
 
-    /// Takes in where our own server answers; a source there is a loop.
+    /// Handles the addresses of our own server; a source at one of them is a loop.
     pub fn handle_own_servers(&mut self, own: OwnServers) {
         self.own_servers = own;
     }
 
-    /// Takes in addresses that the name of an entry had in an earlier run. They are used only if it
+    /// Handles addresses that the name of an entry had in an earlier run. They are used only if it
     /// cannot be looked up now.
-    pub fn remember(&mut self, group: GroupId, addresses: &[SocketAddr]) {
-        if let Some(entry) = self.groups.get_mut(group.place()) {
+    pub fn remember(&mut self, entry_id: SourceEntryId, addresses: &[SocketAddr]) {
+        if let Some(entry) = self.entries.get_mut(entry_id.place()) {
             entry.remember(addresses);
         }
     }
@@ -118,67 +119,69 @@ impl Client {
     pub(super) fn handle_network_timeout(&mut self, now: MonoTime) {
         if self.network.change_due.take_if(|due| now >= *due).is_some() {
             self.network = self.network.after_change(now);
-            for group in &mut self.groups {
-                group.handle_network_change(now);
+            for entry in &mut self.entries {
+                entry.handle_network_change(now);
             }
             for member in self.members.values_mut() {
-                member.source.handle_network_change(now);
+                member.association.handle_network_change(now);
             }
         }
-        for place in 0..self.groups.len() {
+        for place in 0..self.entries.len() {
             if self
-                .groups
+                .entries
                 .get(place)
-                .is_some_and(|group| group.is_resolver_slow(now))
+                .is_some_and(|entry| entry.is_resolver_slow(now))
             {
-                self.use_remembered(GroupId::new(place));
+                self.use_remembered(SourceEntryId::new(place));
             }
         }
     }
 
     /// For want of an answer of the resolver, addresses from an earlier run are used.
-    pub(super) fn use_remembered(&mut self, group: GroupId) {
-        let alone = self.members_of(group).next().is_none();
-        if let Some(entry) = self.groups.get_mut(group.place()).filter(|_| alone) {
+    pub(super) fn use_remembered(&mut self, entry_id: SourceEntryId) {
+        let alone = self.members_of(entry_id).next().is_none();
+        if let Some(entry) = self.entries.get_mut(entry_id.place()).filter(|_| alone) {
             let addresses = entry.recall();
             if addresses > 0 {
-                self.events
-                    .push_back(Event::LastKnownAddresses { group, addresses });
+                self.events.push_back(Event::LastKnownAddresses {
+                    entry: entry_id,
+                    addresses,
+                });
             }
         }
     }
 
     /// A request could not be sent. If there is no way out for its family of addresses, that family
     /// is avoided.
-    pub(super) fn note_send_failure(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn note_send_failure(&mut self, id: AssociationId, now: MonoTime) {
         let Some(member) = self.members.get(&id) else {
             return;
         };
-        if member.source.has_no_route() {
+        if member.association.has_no_route() {
             self.network
-                .close(member.source.address().is_ipv6(), now + AVOIDED_FOR);
+                .close(member.association.address().is_ipv6(), now + AVOIDED_FOR);
         }
     }
 
     /// Sets candidates aside that cannot be reached while others can.
     pub(super) fn avoid_what_is_closed(&mut self, now: MonoTime) {
         let avoided = self.network.avoided(now);
-        for place in 0..self.groups.len() {
-            let has_members = self.members_of(GroupId::new(place)).next().is_some();
-            if let Some(group) = self.groups.get_mut(place) {
-                group.set_aside(avoided, has_members);
+        for place in 0..self.entries.len() {
+            let has_members = self.members_of(SourceEntryId::new(place)).next().is_some();
+            if let Some(entry) = self.entries.get_mut(place) {
+                entry.set_aside(avoided, has_members);
             }
         }
     }
 
-    /// True if a group has an address that is not used, of a family that has a way out.
+    /// True if an entry has an address that is not used, of a family that has a way out.
     pub(super) fn has_open_candidate(
         &self,
-        group: &Group,
+        entry: &SourceEntry,
         in_use: &[SocketAddr],
         now: MonoTime,
     ) -> bool {
-        group.has_fit_candidate(in_use, |candidate| {
+        entry.has_fit_candidate(in_use, |candidate| {
             !self.network.is_closed(candidate.is_ipv6(), now)
         })
     }

@@ -1,8 +1,8 @@
 //! The sources that the first decision waits for.
 
 use super::{Client, Member};
+use crate::client::entry::SourceEntry;
 use crate::clock::Awaited;
-use crate::pool::Group;
 use crate::time::MonoTime;
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ impl Client {
         self.first_measured.map(|first| first + QUORUM_PATIENCE)
     }
 
-    /// The sources that have yet to be heard.
+    /// The sources without a measurement so far.
     pub(super) fn awaited(&self, now: MonoTime) -> Awaited {
-        // One that was heard and has answered one of its last eight polls may well be back at the
-        // next.
+        // A source that was measured and has answered one of its last eight polls may well answer
+        // the next.
         let silent = |member: &Member| {
-            let source = &member.source;
-            let quiet = source.reach().is_reachable()
-                && source.problem().is_none()
-                && source.demobilized().is_none();
-            source.session().is_some()
-                && source.counters().measured > 0
+            let association = &member.association;
+            let quiet = association.reach().is_reachable()
+                && association.problem().is_none()
+                && association.demobilized().is_none();
+            association.session().is_some()
+                && association.counters().measured > 0
                 && quiet
-                && !source.is_usable()
+                && !association.is_usable()
         };
         let silent = self.members.values().any(silent);
         if self.quorum_ends().is_some_and(|end| now >= end) {
@@ -37,32 +37,33 @@ impl Client {
                 ..Awaited::default()
             };
         }
-        let missing = |group: &Group| {
-            let looking = group.is_looking() && group.rival().is_none();
+        let missing = |entry: &SourceEntry| {
+            let looking = entry.is_looking() && entry.rival().is_none();
             if looking {
-                group
+                entry
                     .wanted()
-                    .saturating_sub(self.members_of(group.id()).count())
+                    .saturating_sub(self.members_of(entry.id()).count())
             } else {
                 0
             }
         };
         let patient = |member: &Member| {
             usize::from(
-                member.source.is_pending() && member.source.useless_polls() < member.hopeless_at,
+                member.association.is_pending()
+                    && member.association.useless_polls() < member.hopeless_at,
             )
         };
-        let of = |group: &Group| {
-            missing(group) + self.members_of(group.id()).map(patient).sum::<usize>()
+        let of = |entry: &SourceEntry| {
+            missing(entry) + self.members_of(entry.id()).map(patient).sum::<usize>()
         };
         let authenticated = self
-            .groups
+            .entries
             .iter()
-            .filter(|group| group.is_nts())
+            .filter(|entry| entry.is_nts())
             .map(of)
             .sum();
         Awaited {
-            sources: self.groups.iter().map(of).sum(),
+            sources: self.entries.iter().map(of).sum(),
             authenticated,
             silent,
         }

@@ -1,12 +1,13 @@
 //! The state of an association, and in it the reason.
 
+use super::{Client, Event};
+use crate::association::{Association, Discard};
 use crate::clock::{Selection, Standing};
 use crate::packet::KissCode;
-use crate::source::{Discard, Source};
 
 /// The state of an association with its reason.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum SourceState {
+pub enum AssociationState {
     /// It takes part in the selection, with this result.
     Judged(Standing),
     /// It answers, but has not been judged yet.
@@ -23,16 +24,16 @@ pub enum SourceState {
     },
     /// It answers, but nothing that can be used, for this reason.
     Unusable(Discard),
-    /// It told us to go away.
+    /// The server refused us (kiss codes DENY and RSTR).
     Demobilized(KissCode),
     /// Requests to it cannot be sent, with this operating system error number.
     SendFailed(i32),
 }
 
-/// After this many requests in vain, a server that has never answered is called unreachable.
+/// After this many unanswered requests, a server that has never answered counts as unreachable.
 const HOPELESS: u32 = 4;
 
-/// States that are told apart in events.
+/// States between which a change is reported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum StateClass {
     Starting,
@@ -49,8 +50,8 @@ pub(super) enum StateClass {
 }
 
 impl StateClass {
-    /// Over how many polls a state must last before it is told. Those that every reply can change
-    /// take three.
+    /// The number of polls over which a state must last before it is reported. States that every
+    /// reply can change take three.
     pub(super) const fn polls_to_last(self) -> u64 {
         match self {
             Self::Falseticker
@@ -68,7 +69,7 @@ impl StateClass {
     }
 }
 
-impl SourceState {
+impl AssociationState {
     pub(super) const fn class(&self) -> StateClass {
         match self {
             Self::Judged(Standing::SystemPeer | Standing::Combined | Standing::Outlier) => {
@@ -92,35 +93,71 @@ impl SourceState {
     }
 }
 
-pub(super) fn state_of(source: &Source, selection: &Selection) -> SourceState {
-    if let Some(kiss) = source.demobilized() {
-        return SourceState::Demobilized(kiss);
+impl Client {
+    /// Reports every change of a source's state once; one for the worse only if it lasts, or a
+    /// server could fill the log.
+    pub(super) fn report_transitions(&mut self) {
+        for (id, member) in &mut self.members {
+            let state = state_of(&member.association, self.clock.selection());
+            let class = state.class();
+            if member
+                .reported
+                .is_some_and(|reported| reported.class() == class)
+            {
+                member.pending_report = None;
+                continue;
+            }
+            let sent = member.association.counters().sent;
+            let (pending_report, since) = *member.pending_report.get_or_insert((class, sent));
+            if pending_report != class {
+                member.pending_report = Some((class, sent));
+            }
+            let lasting = pending_report == class && sent >= since + class.polls_to_last();
+            if lasting {
+                member.pending_report = None;
+                let from = member.reported.replace(state);
+                self.events.push_back(Event::AssociationChanged {
+                    id: *id,
+                    address: member.association.address(),
+                    from,
+                    to: state,
+                });
+            }
+        }
     }
-    if let Some(error) = source.send_error() {
-        return SourceState::SendFailed(error);
+}
+
+pub(super) fn state_of(association: &Association, selection: &Selection) -> AssociationState {
+    if let Some(kiss) = association.demobilized() {
+        return AssociationState::Demobilized(kiss);
     }
-    match source.problem() {
+    if let Some(error) = association.send_error() {
+        return AssociationState::SendFailed(error);
+    }
+    match association.problem() {
         // A plea to slow down says nothing about the time.
         None | Some(Discard::Kiss(KissCode::Rate)) => {}
-        Some(problem) if source.unanswered() == 0 => return SourceState::Unusable(problem),
+        Some(problem) if association.unanswered() == 0 => {
+            return AssociationState::Unusable(problem);
+        }
         Some(_) => {}
     }
-    if source.reach().is_reachable() {
+    if association.reach().is_reachable() {
         return selection
-            .standing(source.id())
-            .map_or(SourceState::Measured, SourceState::Judged);
+            .standing(association.id())
+            .map_or(AssociationState::Measured, AssociationState::Judged);
     }
-    if let Some(doubt) = source.doubt() {
-        // Something does come back: that is not silence.
-        return SourceState::Unusable(doubt.discard);
+    if let Some(doubt) = association.doubt() {
+        // The server does send datagrams: that is not silence.
+        return AssociationState::Unusable(doubt.discard);
     }
-    if source.counters().measured == 0 && source.unanswered() < HOPELESS {
-        SourceState::NoReplyYet {
-            sent: source.counters().sent,
+    if association.counters().measured == 0 && association.unanswered() < HOPELESS {
+        AssociationState::NoReplyYet {
+            sent: association.counters().sent,
         }
     } else {
-        SourceState::Unreachable {
-            unanswered: source.unanswered(),
+        AssociationState::Unreachable {
+            unanswered: association.unanswered(),
         }
     }
 }

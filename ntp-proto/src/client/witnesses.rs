@@ -2,8 +2,8 @@
 //! exchange of a lone one.
 
 use super::Client;
+use crate::association::AssociationId;
 use crate::clock::{Outcome, Standing};
-use crate::source::SourceId;
 use crate::time::MonoTime;
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ impl Client {
     /// The last measurement of a source contradicts the one before, or a correction waits for
     /// confirmation: all sources are asked to testify, in a burst if a majority says that the clock
     /// is far off.
-    pub(super) fn call_witnesses(&mut self, id: SourceId, now: MonoTime) {
+    pub(super) fn call_witnesses(&mut self, id: AssociationId, now: MonoTime) {
         // A falseticker testifies against itself only.
-        let lies = matches!(
+        let disagreements = matches!(
             self.clock.selection().standing(id),
             Some(Standing::Falseticker { .. })
         );
-        let surprising = !lies
+        let surprising = !disagreements
             && self
                 .members
                 .get(&id)
-                .is_some_and(|member| member.source.is_surprising());
+                .is_some_and(|member| member.association.is_surprising());
         if !self.clock.is_held() && !surprising {
             return;
         }
@@ -37,10 +37,10 @@ impl Client {
         }
         for member in self.members.values_mut() {
             if burst {
-                member.source.hurry(now);
+                member.association.poll_soon(now);
             }
             if !lately {
-                member.source.ask_soon(now);
+                member.association.ask_soon(now);
             }
         }
     }
@@ -56,9 +56,10 @@ impl Client {
         };
         if !self.clock.is_steady()
             && let Some(member) = self.members.get_mut(&peer)
-            && (member.source.is_surprising() || member.source.filter().samples().count() == 1)
+            && (member.association.is_surprising()
+                || member.association.filter().samples().count() == 1)
         {
-            member.source.ask_soon(now);
+            member.association.ask_soon(now);
         }
     }
 }

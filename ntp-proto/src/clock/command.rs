@@ -27,7 +27,7 @@ pub struct InitialClock {
 }
 
 /// What the driver must do to our clock, and report with
-/// [`Clock::handle_clock_change`](super::Clock::handle_clock_change).
+/// [`ClockProcess::handle_clock_change`](super::ClockProcess::handle_clock_change).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockAction {
     /// Add this to the clock.

@@ -2,30 +2,10 @@
 
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
-use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
+use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds, StampOrigin};
 
 /// The rate at which an unobserved clock's error may grow (RFC 5905 §7.2 PHI).
 pub const FREQUENCY_TOLERANCE: Frequency = Frequency::new(15e-6);
-
-/// Who took a timestamp, from coarse to fine.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum StampOrigin {
-    /// This program, beside its system call.
-    Daemon,
-    /// The kernel, when the datagram passed its network stack.
-    Kernel,
-    /// The network card.
-    Hardware,
-}
-
-/// A reading of our clock and who took it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stamp {
-    /// What our clock showed.
-    pub at: NtpTimestamp,
-    /// Who took it.
-    pub origin: StampOrigin,
-}
 
 /// What a server says about its own way to the reference clock (RFC 5905 §7.3).
 #[derive(Clone, Copy, PartialEq, Debug)]

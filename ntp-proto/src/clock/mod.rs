@@ -1,5 +1,5 @@
 //! What happens to measurements: [filter](ClockFilter), [select](decide), cluster, combine,
-//! [discipline](Discipline), steer. [`Clock`] is the whole process.
+//! [discipline](Discipline), steer. [`ClockProcess`] is the whole process.
 
 mod authentication;
 mod cluster;
@@ -34,9 +34,9 @@ pub use discipline::{
 pub use filter::{ClockFilter, Filtered};
 pub use leap::LeapSecond;
 pub use leap_table::{LeapTable, TaiStep};
-pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts, Stamp, StampOrigin};
+pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts};
 pub use policy::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
-pub use process::Clock;
+pub use process::ClockProcess;
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
 pub use steer::{LARGEST_RATE, MAXIMUM_SLEW};
 pub use system::SystemVariables;

@@ -20,8 +20,8 @@ use super::steer::{FASTEST_SLEW, MAXIMUM_SLEW, Steering};
 use super::system::SystemVariables;
 use super::timescale::{FreeTime, Timescale};
 use super::unsteered::MeasuredDrift;
+use crate::association::AssociationId;
 use crate::packet::ReferenceId;
-use crate::source::SourceId;
 use crate::time::{Frequency, MonoTime, Now, Precision, Seconds};
 use stalemate::Stalemate;
 use std::collections::VecDeque;
@@ -31,7 +31,7 @@ use stepping::Stepping;
 
 /// The clock process.
 #[derive(Debug)]
-pub struct Clock {
+pub struct ClockProcess {
     config: ClockConfig,
     steers: bool,
     precision: Precision,
@@ -76,7 +76,7 @@ pub struct Clock {
     stalemate: Stalemate,
 }
 
-impl Clock {
+impl ClockProcess {
     /// A clock that nobody has confirmed yet.
     #[must_use]
     pub fn new(config: ClockConfig, initial: &InitialClock, now: Now) -> Self {
@@ -133,7 +133,7 @@ impl Clock {
         &mut self,
         now: Now,
         candidates: &[Candidate],
-        changed: Option<SourceId>,
+        changed: Option<AssociationId>,
         awaited: Awaited,
     ) {
         let free = self.timescale.to_free(now.local);
@@ -180,7 +180,7 @@ impl Clock {
     }
 
     /// There is no majority after `changed` gave a new opinion.
-    fn disagree(&mut self, candidates: &[Candidate], changed: Option<SourceId>) {
+    fn disagree(&mut self, candidates: &[Candidate], changed: Option<AssociationId>) {
         let Outcome::NoMajority { usable, .. } = self.selection.outcome else {
             return self.stalemate.end();
         };
@@ -208,7 +208,7 @@ impl Clock {
     }
 
     /// A source is no longer asked.
-    pub fn forget(&mut self, source: SourceId) {
+    pub fn forget(&mut self, source: AssociationId) {
         self.discipline.forget(source);
     }
 
@@ -221,7 +221,7 @@ impl Clock {
 
     /// Hands the news of those who are believed to the discipline: at first everybody's, then what
     /// has just come. Returns whether there was something new in it.
-    fn learn(&mut self, candidates: &[Candidate], changed: Option<SourceId>) -> bool {
+    fn learn(&mut self, candidates: &[Candidate], changed: Option<AssociationId>) -> bool {
         if !self.steers || self.awaiting_step.is_some() {
             return false;
         }
@@ -251,7 +251,7 @@ impl Clock {
         free: FreeTime,
         leader: &Candidate,
         all: &[Candidate],
-        changed: Option<SourceId>,
+        changed: Option<AssociationId>,
     ) -> bool {
         let learns = self.steers && matches!(self.discipline, Discipline::Estimate(_));
         if self.awaiting_step.is_some() || learns {
@@ -356,7 +356,7 @@ impl Clock {
         self.events.pop_front()
     }
 
-    /// When [`Clock::handle_timeout`] wants to be called.
+    /// When [`ClockProcess::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
         let expiry = self.system.filter(|_| self.was_synchronized).map(|system| {

@@ -6,15 +6,15 @@ use super::combine::{Combined, combine};
 use super::filter::Filtered;
 use super::select::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
+use crate::association::AssociationId;
 use crate::packet::{LeapIndicator, ReferenceId};
-use crate::source::SourceId;
 use crate::time::{Frequency, PollInterval, Seconds};
 
 /// A source that can be asked for its opinion.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
     /// The source.
-    pub id: SourceId,
+    pub id: AssociationId,
     /// What its filter says.
     pub filtered: Filtered,
     /// Its offset against our clock, now.
@@ -118,7 +118,7 @@ pub enum Outcome {
     /// Only one source agrees with itself, and it may not set the clock alone.
     Unwitnessed {
         /// The source.
-        source: SourceId,
+        source: AssociationId,
         /// The reason for which it does not suffice.
         doubt: Doubt,
         /// Sources that could be used.
@@ -134,7 +134,7 @@ pub enum Outcome {
     /// A majority agrees.
     Agreed {
         /// Who leads.
-        peer: SourceId,
+        peer: AssociationId,
         /// Sources that could be used.
         usable: usize,
         /// Those of them that agree.
@@ -168,7 +168,7 @@ pub struct Selection {
     /// The result.
     pub outcome: Outcome,
     /// Everybody's standing, in the order of the candidates.
-    pub standings: Vec<(SourceId, Standing)>,
+    pub standings: Vec<(AssociationId, Standing)>,
     /// The combined offset, if a majority agrees.
     pub combined: Option<Combined>,
     /// The leap announcements of the sources in use.
@@ -189,7 +189,7 @@ impl Selection {
 
     /// What was decided about a source.
     #[must_use]
-    pub fn standing(&self, id: SourceId) -> Option<Standing> {
+    pub fn standing(&self, id: AssociationId) -> Option<Standing> {
         self.standings
             .iter()
             .find(|(key, _)| *key == id)
@@ -297,7 +297,7 @@ fn vote(
         .iter()
         .map(|(candidate, claim)| truechimer(candidate, claim))
         .collect();
-    let is_voter = |id: SourceId| ballot.voters.iter().any(|(voter, _)| voter.id == id);
+    let is_voter = |id: AssociationId| ballot.voters.iter().any(|(voter, _)| voter.id == id);
     let outliers = thin_out(&mut survivors, requirements.maximum_distance, is_voter);
     believe(selection, &survivors, &outliers);
     let voting: Vec<_> = survivors
@@ -323,10 +323,10 @@ fn vote(
 /// Clusters the survivors and lets one that votes lead: what a mere follower says of its own error
 /// is not authenticated, and ours must not rest on it. Returns the outliers.
 fn thin_out(
-    survivors: &mut Vec<Truechimer<SourceId>>,
+    survivors: &mut Vec<Truechimer<AssociationId>>,
     maximum_distance: Seconds,
-    is_voter: impl Fn(SourceId) -> bool,
-) -> Vec<Truechimer<SourceId>> {
+    is_voter: impl Fn(AssociationId) -> bool,
+) -> Vec<Truechimer<AssociationId>> {
     let before = survivors.clone();
     let mut outliers = cluster(survivors, maximum_distance);
     if !survivors.iter().any(|survivor| is_voter(survivor.key)) {
@@ -348,7 +348,7 @@ fn thin_out(
 /// believed.
 fn doubted(
     selection: &mut Selection,
-    (source, doubt): (SourceId, Doubt),
+    (source, doubt): (AssociationId, Doubt),
     ballot: &Ballot<'_>,
     pending: usize,
 ) {
@@ -371,7 +371,7 @@ fn doubted(
     };
 }
 
-fn truechimer(candidate: &Candidate, claim: &Claim) -> Truechimer<SourceId> {
+fn truechimer(candidate: &Candidate, claim: &Claim) -> Truechimer<AssociationId> {
     Truechimer {
         key: candidate.id,
         offset: claim.offset,
@@ -408,8 +408,8 @@ fn refuse(selection: &mut Selection, ballot: &Ballot<'_>, verdict: NoMajority, p
 
 fn believe(
     selection: &mut Selection,
-    survivors: &[Truechimer<SourceId>],
-    outliers: &[Truechimer<SourceId>],
+    survivors: &[Truechimer<AssociationId>],
+    outliers: &[Truechimer<AssociationId>],
 ) {
     for (place, survivor) in survivors.iter().enumerate() {
         let standing = if place == 0 {
@@ -427,7 +427,10 @@ fn believe(
     selection.combined = combine(survivors);
 }
 
-fn leap_votes(survivors: &[Truechimer<SourceId>], candidates: &[Candidate]) -> Vec<LeapIndicator> {
+fn leap_votes(
+    survivors: &[Truechimer<AssociationId>],
+    candidates: &[Candidate],
+) -> Vec<LeapIndicator> {
     let root = |id| {
         candidates
             .iter()

@@ -17,8 +17,9 @@
 //! own algorithm has such keys. Should a random nonce ever come twice, which takes some 2⁴⁸ cookies
 //! under one key, AES-GCM-SIV tells no more than whether the two cookies are the same.
 
-use super::gcm_siv::{GcmSivKey, NONCE_LENGTH};
+use super::aead::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};
+use crate::StableWord;
 use crate::packet::Reader;
 use rand::CryptoRng;
 use std::sync::Arc;
@@ -46,13 +47,14 @@ const fn plaintext_length(algorithm: AeadAlgorithm) -> usize {
     4 + 2 * algorithm.key_length()
 }
 
-/// How long a cookie is that holds keys of `algorithm`, in octets.
+/// The length of a cookie that holds keys of `algorithm`, in octets.
 #[must_use]
 pub const fn cookie_length(algorithm: AeadAlgorithm) -> usize {
     PREFIX_LENGTH + TAG_LENGTH + plaintext_length(algorithm)
 }
 
-/// Why a cookie could not be opened. To the client it is all the same: it needs new ones.
+/// The reason for which a cookie could not be opened. The client gets the same reply in every case:
+/// it needs new ones.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CookieError {
     /// No cookie of ours has this length.
@@ -74,10 +76,10 @@ impl CookieError {
         Self::Forged,
         Self::UnknownContent,
     ];
+}
 
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for CookieError {
+    fn word(&self) -> &'static str {
         match self {
             Self::BadLength => "bad-length",
             Self::NoSuchKey => "no-such-key",
@@ -111,14 +113,14 @@ impl MasterKey {
         })
     }
 
-    /// A key that nobody knows.
+    /// A random key.
     pub(super) fn random(id: u32, rng: &mut impl CryptoRng) -> Self {
         let mut secret = Zeroizing::new([0; MASTER_KEY_LENGTH]);
         rng.fill_bytes(&mut *secret);
         Self::new(id, &*secret).expect("invariant: the key has the right length")
     }
 
-    /// The secret octets, for whoever has to store them.
+    /// The secret octets, to be stored.
     pub(super) fn secret(&self) -> &[u8] {
         &*self.secret
     }

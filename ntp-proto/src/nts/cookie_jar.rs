@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use zeroize::Zeroizing;
 
-/// How many cookies a client keeps and a server gives (RFC 8915 §4.1.6).
+/// The number of cookies that a client keeps and a server gives (RFC 8915 §4.1.6).
 pub const MAX_COOKIES: usize = 8;
 
 /// The longest cookie that we take, in octets. One fits into a request of [`MAX_PROTECTED_REQUEST`]
@@ -58,24 +58,24 @@ impl CookieJar {
     }
 
     /// Takes the oldest cookie out, so that it cannot be used again: two requests with the same
-    /// cookie would tell an observer that they come from the same client.
+    /// cookie would show an observer that they come from the same client.
     pub fn take(&mut self) -> Option<Cookie> {
         self.0.pop_front()
     }
 
-    /// How many cookies there are.
+    /// The number of cookies.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no cookie.
+    /// True if there is no cookie.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many cookies fit in.
+    /// The number of cookies that fit in.
     #[must_use]
     pub fn missing(&self) -> usize {
         MAX_COOKIES.saturating_sub(self.0.len())
@@ -86,7 +86,7 @@ impl CookieJar {
         self.0.clear();
     }
 
-    /// The cookies, the oldest first, for whoever stores them.
+    /// The cookies, the oldest first, to be stored.
     pub fn iter(&self) -> impl Iterator<Item = &Cookie> {
         self.0.iter()
     }

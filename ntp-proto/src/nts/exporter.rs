@@ -25,15 +25,15 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// Has TLS export both keys. `exporter` gets the label, the context and the place to fill: what
-    /// `export_keying_material` of a TLS library needs.
+    /// Has TLS export both keys. `exporter` gets the label, the context and the place to fill: the
+    /// arguments of `export_keying_material` of a TLS library.
     ///
     /// `context` is the algorithm that the exporter's context names. It is `algorithm` itself but
     /// with some peers of [`AeadAlgorithm::Aes128GcmSiv`], which name [`AeadAlgorithm::SivCmac256`]
     /// there.
     ///
     /// # Errors
-    /// Whatever `exporter` refuses with.
+    /// The error of `exporter`.
     pub fn export<E>(
         algorithm: AeadAlgorithm,
         context: AeadAlgorithm,

@@ -1,8 +1,8 @@
-//! Why octets are not a packet, or do not fit.
+//! Errors of decoding and encoding.
 
 use super::{FieldType, Version};
 
-/// Why received octets are not a packet that we understand.
+/// The reason for which received octets are not a packet that we understand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DecodeError {
     /// The octets end within this field.
@@ -12,19 +12,20 @@ pub enum DecodeError {
     },
     /// We do not know how a packet of this version is framed.
     UnknownVersion(Version),
-    /// An extension field tells a length that is too short, not a multiple of four, or longer than
-    /// what is left.
+    /// An extension field has a length that is too short, not a multiple of four, or longer than
+    /// the rest of the packet.
     BadExtensionLength {
         /// The type of the field.
         kind: FieldType,
-        /// The length that it tells, with its own four octets.
+        /// The length in the field, with its own four octets.
         length: u16,
     },
     /// There are more extension fields than [`MAX_EXTENSIONS`](super::MAX_EXTENSIONS).
     TooManyExtensions,
-    /// What is left is neither a further extension field nor a message authentication code.
+    /// The rest of the packet is neither a further extension field nor a message authentication
+    /// code.
     BadTrailer {
-        /// How many octets are left.
+        /// The number of octets left.
         length: usize,
     },
 }
@@ -49,7 +50,7 @@ impl std::fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// The caller's buffer is too short for what was to be written; what the buffer holds is of no use.
+/// The caller's buffer is too short for the packet; it then holds undefined octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferFull;
 

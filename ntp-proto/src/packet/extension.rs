@@ -52,7 +52,7 @@ impl std::fmt::Debug for FieldType {
 /// One extension field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExtensionField<'a> {
-    /// What the value means; we may not know it.
+    /// The type of the field, known or not.
     pub kind: FieldType,
     /// The value with its padding: 12 octets or more, a multiple of four.
     pub value: &'a [u8],
@@ -103,13 +103,13 @@ impl<'a> Extensions<'a> {
         Ok(Self { fields, count })
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     #[must_use]
     pub const fn len(self) -> usize {
         self.count
     }
 
-    /// Whether there is no field at all.
+    /// True if there is no field at all.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.count == 0

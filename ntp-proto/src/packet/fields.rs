@@ -12,7 +12,7 @@ pub enum LeapIndicator {
     Insert,
     /// 2: the last minute of the current month has 59 seconds.
     Delete,
-    /// 3: the clock is not synchronised.
+    /// 3: the clock is not synchronized.
     Unsynchronized,
 }
 
@@ -121,7 +121,7 @@ impl Mode {
 }
 
 /// The distance from a reference clock in servers (RFC 5905 figure 11). On the wire, 0 means
-/// "unspecified" (or a kiss) and 16 "not synchronised".
+/// "unspecified" (or a kiss) and 16 "not synchronized".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Stratum(u8);
 
@@ -130,7 +130,7 @@ impl Stratum {
     pub const UNSPECIFIED: Self = Self(0);
     /// A server with a reference clock of its own.
     pub const PRIMARY: Self = Self(1);
-    /// 16: not synchronised (RFC 5905 MAXSTRAT).
+    /// 16: not synchronized (RFC 5905 MAXSTRAT).
     pub const UNSYNCHRONIZED: Self = Self(16);
 
     /// From the octet of the wire.
@@ -145,7 +145,7 @@ impl Stratum {
         self.0
     }
 
-    /// Whether a server of this stratum claims to know the time: 1 to 15.
+    /// True if a server of this stratum claims to know the time: 1 to 15.
     #[must_use]
     pub const fn is_synchronized(self) -> bool {
         self.0 >= 1 && self.0 <= 15
@@ -170,7 +170,7 @@ pub struct ReferenceId(u32);
 impl ReferenceId {
     /// "XNON", what ntpd-rs says where there is no reference.
     pub const NONE: Self = Self::from_letters(*b"XNON");
-    /// "INIT", the association has not yet synchronised for the first time.
+    /// "INIT", the association has not yet synchronized for the first time.
     pub const INIT: Self = Self::from_letters(*b"INIT");
 
     /// From the 32 bits of the wire.
@@ -277,7 +277,7 @@ impl KissCode {
         }
     }
 
-    /// The reference identifier that tells it.
+    /// The reference identifier that holds this code.
     #[must_use]
     pub const fn to_reference_id(self) -> ReferenceId {
         match self {

@@ -10,11 +10,11 @@ pub const HEADER_LENGTH: usize = 48;
 /// have the same fields in the same places; the mode came with version 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header {
-    /// The leap second warning, or that the sender is not synchronised.
+    /// The leap second warning, or that the sender is not synchronized.
     pub leap: LeapIndicator,
     /// The version of the protocol.
     pub version: Version,
-    /// What the packet is: a request, a reply, …
+    /// The mode: a request, a reply, …
     pub mode: Mode,
     /// The sender's distance from a reference clock.
     pub stratum: Stratum,
@@ -26,9 +26,9 @@ pub struct Header {
     pub root_delay: NtpShort,
     /// The error of the sender's clock that has added up on the way from its reference clock.
     pub root_dispersion: NtpShort,
-    /// Who the sender's time comes from, or the kiss code.
+    /// The sender's own source of time, or the kiss code.
     pub reference_id: ReferenceId,
-    /// When the sender's clock was last set, by its own clock.
+    /// The time at which the sender's clock was last set, by its own clock.
     pub reference_time: NtpTimestamp,
     /// T1: in a reply, the transmit timestamp of its request.
     pub origin: NtpTimestamp,
@@ -39,8 +39,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// A request that tells nothing about us: `transmit` should be random, and all the rest is zero
-    /// apart from version, mode and poll interval.
+    /// A request that reveals nothing about us: `transmit` should be random, and all the rest is
+    /// zero apart from version, mode and poll interval.
     #[must_use]
     pub const fn request(version: Version, poll: PollInterval, transmit: NtpTimestamp) -> Self {
         Self {
@@ -126,8 +126,7 @@ impl Header {
         octets
     }
 
-    /// Why the server does not tell the time, if this is a reply of stratum 0, a kiss-o'-death (RFC
-    /// 5905 §7.4).
+    /// The kiss code, if this is a reply of stratum 0, a kiss-o'-death (RFC 5905 §7.4).
     #[must_use]
     pub fn kiss(&self) -> Option<KissCode> {
         (self.mode == Mode::Server && self.stratum == Stratum::UNSPECIFIED)

@@ -6,7 +6,7 @@ use super::{DecodeError, Reader};
 /// The longest MAC in octets: a key identifier and 20 octets of digest.
 pub const MAX_MAC_LENGTH: usize = 24;
 
-/// A MAC that has been recognised by its length, and not been verified.
+/// A MAC, recognized by its length and not verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mac<'a> {
     /// Which key the digest was made with.
@@ -30,7 +30,7 @@ impl<'a> Mac<'a> {
         }
     }
 
-    /// Whether this is a crypto-NAK: a key identifier alone, by which a server says that it could
+    /// True if this is a crypto-NAK: a key identifier alone, by which a server says that it could
     /// not verify the MAC of a request (RFC 5905 §9.2).
     #[must_use]
     pub const fn is_crypto_nak(self) -> bool {

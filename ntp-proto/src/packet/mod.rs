@@ -1,9 +1,9 @@
-//! What travels: headers, extension fields and message authentication codes.
+//! Packets on the wire: headers, extension fields and message authentication codes.
 //!
 //! Every packet is a [`Header`] of 48 octets, then extension fields ([`Extensions`]), then perhaps
 //! a [`Mac`]. Decoding borrows from the received octets and never allocates; it refuses with a
-//! [`DecodeError`] and cannot panic. It checks the framing only: what fields mean, whether a MAC is
-//! right and whether to answer is for others to judge.
+//! [`DecodeError`] and cannot panic. It checks the framing only, neither the meaning of fields nor
+//! a MAC.
 //!
 //! The version is data: one table says what may follow the header, and all versions go through the
 //! same code.
@@ -29,7 +29,7 @@ pub use mac::{MAX_MAC_LENGTH, Mac};
 pub use reader::Reader;
 pub use writer::Writer;
 
-/// What may follow the header in one version of the protocol.
+/// The parts that may follow the header in one version of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Framing {
     extensions: bool,
@@ -48,17 +48,17 @@ impl Framing {
 
 /// A packet whose framing has been checked.
 ///
-/// Nothing marks the border between extension fields and a MAC, so their lengths must tell (RFC
+/// Nothing marks the border between extension fields and a MAC, so their lengths must decide (RFC
 /// 7822, which rewrites RFC 5905 §7.5). A MAC has 4, 20 or 24 octets; a last field without a MAC
-/// has 28 at least. So whenever more than 24 octets are left, a field must follow; of 24 or fewer,
-/// 4, 20 and 24 are a MAC and anything else is an error.
+/// has 28 at least. So while more than 24 octets are left, a field must follow; of 24 or fewer, 4,
+/// 20 and 24 are a MAC and all other lengths are an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Packet<'a> {
     /// The first 48 octets.
     pub header: Header,
     /// The extension fields, known and unknown.
     pub extensions: Extensions<'a>,
-    /// What looks like a MAC; nobody has verified it.
+    /// The MAC, by its length; it is not verified.
     pub mac: Option<Mac<'a>>,
 }
 
@@ -66,17 +66,17 @@ impl<'a> Packet<'a> {
     /// Reads a whole datagram.
     ///
     /// # Errors
-    /// Says which part is not as its version demands.
+    /// The part that its version does not allow.
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(octets);
         let header = Header::take(&mut reader)?;
         Self::after(header, &mut reader)
     }
 
-    /// Reads all that follows a header that has been taken already.
+    /// Reads the rest of a packet whose header has been taken already.
     ///
     /// # Errors
-    /// Says which part is not as its version demands.
+    /// The part that its version does not allow.
     pub fn after(header: Header, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let framing =
             Framing::of(header.version).ok_or(DecodeError::UnknownVersion(header.version))?;

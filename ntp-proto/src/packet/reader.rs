@@ -2,7 +2,7 @@
 
 use super::DecodeError;
 
-/// What is left of the received octets. A refused read leaves it unchanged.
+/// The rest of the received octets. A refused read leaves it unchanged.
 #[derive(Clone, Debug)]
 pub struct Reader<'a>(&'a [u8]);
 
@@ -13,7 +13,7 @@ impl<'a> Reader<'a> {
         Self(octets)
     }
 
-    /// The octets that nobody has taken yet.
+    /// The octets that are not taken yet.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.0

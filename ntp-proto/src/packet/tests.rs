@@ -102,7 +102,7 @@ fn a_bare_header_has_neither_fields_nor_a_mac() {
 }
 
 #[test]
-fn macs_of_all_lengths_are_recognised_in_both_versions() {
+fn macs_of_all_lengths_are_recognized_in_both_versions() {
     for version in [Version::V3, Version::V4] {
         for digest in [16, 20] {
             let octets = followed_by(version, &[&[0, 0, 1, 0], &vec![0xDD; digest]]);

@@ -1,14 +1,14 @@
-//! Who may ask us.
+//! Access control by address.
 
 use super::prefix::{Prefix, Range};
 use std::net::IpAddr;
 
-/// What happens to a request from somebody who may not ask.
+/// The answer to a request that is not allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum FilterAction {
-    /// The client is told so, by a DENY kiss (RFC 5905 §7.4).
+    /// A DENY kiss (RFC 5905 §7.4).
     Deny,
-    /// Nothing: the client cannot tell us from a dead host.
+    /// Silence: the client cannot distinguish us from a dead host.
     #[default]
     Ignore,
 }
@@ -23,7 +23,7 @@ pub struct AccessList {
 }
 
 impl AccessList {
-    /// Whether one of the blocks holds the address. An IPv4-mapped address counts as the IPv4
+    /// True if one of the blocks holds the address. An IPv4-mapped address counts as the IPv4
     /// address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -33,7 +33,7 @@ impl AccessList {
         }
     }
 
-    /// Whether there is no block at all.
+    /// True if there is no block at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
@@ -76,22 +76,22 @@ fn is_covered<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
     before.last().is_some_and(|(_, last)| *last >= address)
 }
 
-/// Who is answered: nobody on the deny list, and, if there is an allow list, only who is on that
-/// one.
+/// The clients that are answered: none on the deny list, and, if there is an allow list, only those
+/// on that one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AccessPolicy {
-    /// Those who may not ask; this list is looked at first.
+    /// The clients that may not ask; this list is looked at first.
     pub deny: AccessList,
-    /// What happens to those on the deny list.
+    /// The answer to clients on the deny list.
     pub deny_action: FilterAction,
-    /// Those who may ask; without such a list everybody may.
+    /// The clients that may ask; without such a list all may.
     pub allow: Option<AccessList>,
-    /// What happens to those who are not on the allow list.
+    /// The answer to clients that are not on the allow list.
     pub allow_action: FilterAction,
 }
 
 impl AccessPolicy {
-    /// What to do with a request from this address: `None` is to answer it.
+    /// The refusal of a request from this address; `None` if it is answered.
     #[must_use]
     pub fn refusal(&self, address: IpAddr) -> Option<FilterAction> {
         if self.deny.contains(address) {

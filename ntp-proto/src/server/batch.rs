@@ -10,27 +10,27 @@ use crate::time::MonoTime;
 /// save little, and the longer a reply waits for others, the less sure it is when it leaves.
 pub const MAX_BATCH: usize = 16;
 
-/// What is known of a request before authenticators are verified.
+/// The result of all tests of a request but the verification of its authenticator.
 #[derive(Debug)]
 pub(super) struct Judged<'a> {
     /// Its reply, if nothing is wrong with its protection.
     pub(super) reply: Result<Draft, DropReason>,
     /// Its protection by NTS, if it has any.
     pub(super) nts: Option<Nts<'a>>,
-    /// When it arrived.
+    /// The time of its arrival.
     pub(super) now: MonoTime,
 }
 
-/// What is known of the protection of a request whose fields are as the RFC demands.
+/// The protection of a request whose fields follow RFC 8915.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "it stays where it is made; a box would be an allocation for each request"
 )]
 pub(super) enum Nts<'a> {
-    /// Whether its authenticator is valid has yet to be found out.
+    /// Its cookie is good; its authenticator is not yet verified.
     Claimed(ClaimedRequest<'a>, &'a KeySet),
-    /// Its cookie is of no use.
+    /// Its cookie cannot be opened.
     Refused(DropReason, UniqueId),
 }
 
@@ -56,8 +56,8 @@ pub(super) fn verify<'j>(judged: &'j [Judged<'j>]) {
 
 /// The verdicts on a batch, in the order of its requests.
 ///
-/// A protected reply is prepared when its turn comes; [`next`](Self::next) also counts. What nobody
-/// takes is not counted.
+/// A protected reply is prepared when its turn comes; [`next`](Self::next) also counts. A verdict
+/// that is not taken is not counted.
 #[derive(Debug)]
 #[must_use = "a verdict is reached when it is taken"]
 pub struct Verdicts<'s, 'a> {

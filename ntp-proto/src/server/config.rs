@@ -1,4 +1,4 @@
-//! What can be set for a server.
+//! The settings of a server.
 
 use super::{AccessPolicy, FilterAction, RateLimit};
 use crate::packet::Version;
@@ -23,7 +23,7 @@ impl VersionSet {
         Self(self.0 | 1 << version.to_bits())
     }
 
-    /// Whether the version is in the set.
+    /// True if the version is in the set.
     #[must_use]
     pub const fn contains(self, version: Version) -> bool {
         self.0 & 1 << version.to_bits() != 0
@@ -36,13 +36,13 @@ impl FromIterator<Version> for VersionSet {
     }
 }
 
-/// The settings of one server. The default answers everybody, in every version that we speak,
+/// The settings of one server. The default answers all clients, in every version that we speak,
 /// without limit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerConfig {
-    /// Who may ask.
+    /// The clients that may ask.
     pub access: AccessPolicy,
-    /// How often each may ask; without it as often as they like.
+    /// The limit on each client's requests, if there is one.
     pub rate_limit: Option<RateLimit>,
     /// The versions that are answered; what we do not speak stays unanswered even if it is in the
     /// set.
@@ -50,8 +50,7 @@ pub struct ServerConfig {
     /// The most RATE kisses per second and, apart from them, the most DENY kisses; beyond that
     /// there is silence. 0 means none.
     pub kisses_per_second: u32,
-    /// What becomes of requests without NTS; `None`: they are answered. It does not matter for
-    /// those with NTS.
+    /// The answer to requests without NTS; `None`: the time. It does not matter for those with NTS.
     pub require_nts: Option<FilterAction>,
 }
 

@@ -15,6 +15,7 @@ mod config;
 mod prefix;
 mod rate_limit;
 mod reply;
+mod request;
 mod sealing;
 mod state;
 mod stats;
@@ -26,56 +27,38 @@ pub use config::{ServerConfig, VersionSet};
 pub use prefix::{Prefix, PrefixError};
 pub use rate_limit::RateLimit;
 pub use reply::{PendingReply, ReplyKind};
+pub use request::{MAX_REQUEST_LENGTH, Request};
 pub use sealing::SealingTimes;
 pub use state::ServedState;
 pub use stats::{DropReason, ServerStats};
 
 use crate::nts::{KeySet, NtsRefusal, PreparedReply, UniqueId, claim_request};
-use crate::packet::{HEADER_LENGTH, Header, Mode, Packet, Reader, Version};
-use crate::time::{MonoTime, NtpTimestamp};
+use crate::packet::{HEADER_LENGTH, Header, Packet, Reader};
+use crate::time::MonoTime;
 use batch::{Judged, Nts};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 use rate_limit::{Admission, RateLimiter};
 use reply::{Draft, Protection};
-use std::net::{IpAddr, SocketAddr};
+use request::{asks_for_time, is_one_host};
+use std::net::IpAddr;
 use std::sync::Arc;
 use token_bucket::Budget;
 
-/// The longest request that we look at, in octets: the MTU that every IPv6 path has. The driver
-/// must receive into a longer buffer, so that nothing cut off by it looks whole.
-pub const MAX_REQUEST_LENGTH: usize = 1280;
-
-/// The UDP port of NTP (RFC 5905 §16).
-const NTP_PORT: u16 = 123;
-
-/// A datagram that has come to our port.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    /// The datagram.
-    pub octets: &'a [u8],
-    /// The sender.
-    pub from: SocketAddr,
-    /// When it arrived, by our clock: best the kernel's timestamp.
-    pub receive: NtpTimestamp,
-    /// When it arrived, by the clock of timers.
-    pub now: MonoTime,
-}
-
-/// What replies are made of beside their requests: snapshots, good until the next ones.
+/// The snapshots that replies are made of, good until the next ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshots<'a> {
-    /// What a reply tells about our clock.
+    /// The state of our clock.
     pub state: &'a ServedState,
     /// The keys of our cookies; without any, requests with NTS are answered as plain ones.
     pub keys: Option<&'a KeySet>,
 }
 
-/// What becomes of a request.
+/// The verdict on a request.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub enum Verdict<'s> {
-    /// It is answered, be it by a kiss.
+    /// It is answered, perhaps by a kiss.
     Reply(PendingReply<'s>),
     /// It is not answered, and the server is unchanged but for the counters and the rate limiter.
     Drop(DropReason),
@@ -97,8 +80,8 @@ pub struct Server {
     protection: Kept,
 }
 
-/// What protects the reply to the last request: one place for each kind, so that nothing large is
-/// moved for a packet.
+/// The protection of the reply to the last request: one place for each kind, so that nothing large
+/// is moved for a packet.
 #[derive(Debug)]
 struct Kept {
     kind: KeptKind,
@@ -132,8 +115,9 @@ impl Kept {
 }
 
 impl Server {
-    /// A server that has seen nobody yet. `seed` must be secret and each worker's own: with it one
-    /// could predict which requests are leaked, and which addresses meet in the table.
+    /// A server that has seen no client yet. `seed` must be secret and each worker's own: with it
+    /// an attacker could predict which requests are leaked, and which addresses collide in the
+    /// table.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha8Rng::from_seed(seed);
@@ -151,8 +135,8 @@ impl Server {
         }
     }
 
-    /// Goes on with other settings. The counters stay, and so does the memory of the rate limiter,
-    /// unless its own settings change.
+    /// Continues with other settings. The counters stay, and so does the memory of the rate
+    /// limiter, unless its own settings change.
     pub fn handle_config(&mut self, config: Arc<ServerConfig>) {
         if self.limiter.as_ref().map(RateLimiter::limit) != config.rate_limit.as_ref() {
             self.limiter = config
@@ -179,20 +163,20 @@ impl Server {
         self.settle(&judged)
     }
 
-    /// How many requests met which verdict.
+    /// The number of requests by verdict.
     #[must_use]
     pub const fn stats(&self) -> &ServerStats {
         &self.stats
     }
 
-    /// How many clients the rate limiter remembers.
+    /// The number of clients that the rate limiter remembers.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.limiter.as_ref().map_or(0, RateLimiter::used)
     }
 
-    /// All but the verification of an authenticator, which may be cheaper for several requests at a
-    /// time. The outcome is written to where it stays, as it can be long.
+    /// All tests but the verification of an authenticator, which may be cheaper for several
+    /// requests at a time. The outcome is written to its place, as it can be long.
     fn judge<'a>(
         &mut self,
         request: Request<'a>,
@@ -259,7 +243,7 @@ impl Server {
         }
     }
 
-    /// The answer to somebody who may not ask.
+    /// The answer to a client that may not ask.
     fn refuse(
         &mut self,
         reply: Draft,
@@ -274,7 +258,7 @@ impl Server {
         }
     }
 
-    /// The answer to somebody who asks without NTS.
+    /// The answer to a request without NTS.
     fn without_nts(&mut self, draft: Draft, now: MonoTime) -> Result<Draft, DropReason> {
         match self.config.require_nts {
             Some(refusal) if draft.kind() != ReplyKind::DenyKiss => {
@@ -284,7 +268,7 @@ impl Server {
         }
     }
 
-    /// The answer to somebody whose cookie is of no use, as long as there are not too many of them.
+    /// The NTS NAK to a client whose cookie cannot be opened, within the limit on such replies.
     fn nak(
         &mut self,
         draft: Draft,
@@ -348,29 +332,6 @@ impl Server {
             Admission::Refused { .. } => Err(DropReason::RateLimited),
         }
     }
-}
-
-/// True if a packet is a request, by its mode.
-///
-/// Symmetric active packets are requests to us: the reply is the same, in mode 2, and no
-/// association is mobilized (RFC 5905 §9.2 lets a server answer so). Version 1 has no modes (RFC
-/// 1059): the ports distinguish clients from peers, and both ends of an exchange between peers have
-/// port 123. Such packets are left alone, as a reply could be answered in turn.
-fn asks_for_time(header: &Header, port: u16) -> bool {
-    match header.mode {
-        Mode::Client | Mode::SymmetricActive => true,
-        Mode::Reserved => header.version == Version::V1 && port != NTP_PORT,
-        _ => false,
-    }
-}
-
-/// Whether a reply to this address would reach one host.
-fn is_one_host(from: SocketAddr) -> bool {
-    let many_or_none = match from.ip().to_canonical() {
-        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),
-    };
-    from.port() != 0 && !many_or_none
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Prefix {
         self.address
     }
 
-    /// How many leading bits all addresses of the block share.
+    /// The number of leading bits that all addresses of the block share.
     #[must_use]
     pub const fn length(self) -> u8 {
         self.length
@@ -137,12 +137,12 @@ impl std::fmt::Display for Prefix {
     }
 }
 
-/// Why a text or a pair of numbers is not a block of addresses.
+/// The reason for which a text or a pair of numbers is not a block of addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PrefixError {
-    /// What stands before the slash is not an IP address.
+    /// The part before the slash is not an IP address.
     NotAnAddress,
-    /// What stands after the slash is not a small number.
+    /// The part after the slash is not a small number.
     NotALength {
         /// The largest number that may stand there.
         longest: u8,

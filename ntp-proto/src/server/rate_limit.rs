@@ -1,4 +1,4 @@
-//! How often each client may ask.
+//! The rate limit of each client.
 
 use super::token_bucket::{FullAt, Refill};
 use crate::time::{MonoTime, PollInterval};
@@ -8,25 +8,25 @@ use siphasher::sip::SipHasher13;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How many entries are looked at for one address. Together they fill one cache line.
+/// The number of entries that are looked at for one address. Together they fill one cache line.
 const WAYS: usize = 4;
 
 /// The most entries of a table.
 const MAX_TABLE_ENTRIES: usize = 1 << 24;
 
-/// The settings of the rate limiter. A client is an IPv4 address, or all of an IPv6 /64, whatever
-/// the port.
+/// The settings of the rate limiter. A client is an IPv4 address, or all of an IPv6 /64, with any
+/// port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RateLimit {
-    /// The time between two requests of one client that is borne for ever. Zero means no limit.
+    /// Minimum sustained interval between two requests from one client. Zero means no limit.
     pub interval: Duration,
-    /// How many requests a client may send at once after a pause; 0 means 1.
+    /// The number of requests that a client may send at once after a pause; 0 means 1.
     pub burst: u32,
-    /// How many clients are remembered, rounded up to a power of two from 4 to 2²⁴. Each takes 16
-    /// octets.
+    /// The number of clients that are remembered, rounded up to a power of two from 4 to 2²⁴. Each
+    /// takes 16 octets.
     pub table_entries: usize,
-    /// One in 2ⁿ requests beyond the limit is answered all the same, at random. So whoever sends
-    /// requests in the name of another cannot make the server deaf to him. 0 answers all of them.
+    /// One in 2ⁿ requests beyond the limit is answered all the same, at random. So an attacker who
+    /// sends requests under a client's address cannot deny it the time. 0 answers all of them.
     pub leak_log2: u8,
 }
 
@@ -50,7 +50,7 @@ impl RateLimit {
         self.sets() * size_of::<Set>()
     }
 
-    /// How many clients the table of one worker holds.
+    /// The number of clients that the table of one worker holds.
     #[must_use]
     pub fn table_size(&self) -> usize {
         self.sets() * WAYS
@@ -80,7 +80,7 @@ impl RateLimit {
     }
 }
 
-/// What to do with a request.
+/// The verdict on a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Admission {
     /// It is within the limit.
@@ -89,26 +89,26 @@ pub(super) enum Admission {
     Leaked,
     /// It is beyond the limit.
     Refused {
-        /// The first refusal since the last request within the limit: the one to tell the client
-        /// about. In a flood that somebody sends under another's name, that kiss most likely meets
-        /// the flood, and so does not slow its victim.
+        /// The first refusal since the last request within the limit: the one that gets a kiss. In
+        /// a flood under a forged address, that kiss most likely answers the flood, and so does not
+        /// slow its victim.
         first: bool,
     },
 }
 
-/// What is remembered of one client.
+/// The memory of one client.
 #[derive(Clone, Copy, Default, Debug)]
 struct Entry {
     bucket: FullAt,
     /// One half of the hash of the client; 0 in an entry that was never used.
     tag: u32,
-    /// Whether the last request that was not leaked was refused.
+    /// True if the last request that was not leaked was refused.
     refused: bool,
 }
 
 type Set = [Entry; WAYS];
 
-/// A table of token buckets: of fixed size, and with a hash that nobody outside can predict.
+/// A table of token buckets: of fixed size, and with a keyed hash that attackers cannot predict.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     limit: RateLimit,
@@ -137,7 +137,7 @@ impl RateLimiter {
         &self.limit
     }
 
-    /// How many entries are taken.
+    /// The number of entries in use.
     pub(super) const fn used(&self) -> usize {
         self.used
     }

@@ -1,18 +1,19 @@
 //! Replies: decided upon receipt, stamped at the last moment.
 
 use super::ServedState;
+use crate::StableWord;
 use crate::nts::{PreparedReply, UniqueId, nak_length, write_nak};
 use crate::packet::{
     BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer,
 };
 use crate::time::{NtpShort, NtpTimestamp};
 
-/// What a reply tells.
+/// The kind of a reply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ReplyKind {
     /// The time.
     Time,
-    /// The time, to somebody who asks too often: the random leak of the rate limiter.
+    /// The time, to a client beyond its rate limit: the random leak of the rate limiter.
     TimeOverLimit,
     /// That the client asks too often.
     RateKiss,
@@ -20,7 +21,7 @@ pub enum ReplyKind {
     DenyKiss,
     /// The time, protected by NTS.
     NtsTime,
-    /// That its NTS cookie is of no use to us any more (RFC 8915 §5.7, kiss code NTSN).
+    /// Its NTS cookie cannot be opened (RFC 8915 §5.7, kiss code NTSN).
     NtsNak,
 }
 
@@ -34,10 +35,10 @@ impl ReplyKind {
         Self::NtsTime,
         Self::NtsNak,
     ];
+}
 
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for ReplyKind {
+    fn word(&self) -> &'static str {
         match self {
             Self::Time => "answered",
             Self::TimeOverLimit => "answered-over-limit",
@@ -49,7 +50,7 @@ impl ReplyKind {
     }
 }
 
-/// What a reply says, but for its transmit timestamp and its protection.
+/// The header of a reply, but for its transmit timestamp and its protection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Draft {
     header: Header,
@@ -84,8 +85,8 @@ impl Draft {
         }
     }
 
-    /// The same time, marked as told to somebody who had better ask no more often than `poll` (log₂
-    /// of seconds).
+    /// This reply to a client beyond its limit, with the least poll interval that we allow (log₂ of
+    /// seconds).
     pub(super) fn over_limit(self, poll: i8) -> Self {
         Self {
             header: Header {
@@ -96,7 +97,7 @@ impl Draft {
         }
     }
 
-    /// A RATE kiss that tells the shortest poll interval that we bear (log₂ of seconds).
+    /// A RATE kiss with the least poll interval that we allow (log₂ of seconds).
     pub(super) fn rate_kiss(self, poll: i8) -> Self {
         let header = Header {
             poll: self.header.poll.max(poll),
@@ -117,8 +118,7 @@ impl Draft {
     }
 
     /// A kiss instead of the time (RFC 5905 §7.4). Origin, receive and transmit stay true: clients
-    /// take no kiss without them, and whoever overlooks that it is a kiss must not get a wrong
-    /// time.
+    /// take no kiss without them, and a client that overlooks the kiss must not get a wrong time.
     fn kiss(self, code: KissCode) -> Header {
         Header {
             leap: LeapIndicator::Unsynchronized,
@@ -131,7 +131,7 @@ impl Draft {
         }
     }
 
-    /// Says that the request's cookie is of no use.
+    /// The NTS NAK: the request's cookie cannot be opened.
     pub(super) fn nak(self) -> Self {
         Self {
             header: self.kiss(KissCode::Ntsn),
@@ -139,7 +139,7 @@ impl Draft {
         }
     }
 
-    /// The same, to be protected by NTS.
+    /// This reply, to be protected by NTS.
     pub(super) fn protected(self) -> Self {
         let kind = if self.kind == ReplyKind::Time {
             ReplyKind::NtsTime
@@ -154,7 +154,7 @@ impl Draft {
     }
 }
 
-/// What protects a reply.
+/// The protection of a reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Protection<'s> {
     /// Nothing: 48 octets.
@@ -181,20 +181,20 @@ impl<'s> PendingReply<'s> {
         Self { draft, protection }
     }
 
-    /// What the reply tells.
+    /// The kind of the reply.
     #[must_use]
     pub const fn kind(&self) -> ReplyKind {
         self.draft.kind
     }
 
-    /// Whether it is sealed after it has been stamped; [`SealingTimes`](super::SealingTimes) tells
-    /// how long that takes.
+    /// True if it is sealed after it has been stamped; [`SealingTimes`](super::SealingTimes)
+    /// predicts how long that takes.
     #[must_use]
     pub const fn is_sealed(&self) -> bool {
         matches!(self.protection, Protection::Sealed(_))
     }
 
-    /// How many octets [`emit`](Self::emit) will write.
+    /// The number of octets that [`emit`](Self::emit) will write.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a reply is never empty")]
     pub fn len(&self) -> usize {
@@ -206,7 +206,7 @@ impl<'s> PendingReply<'s> {
     }
 
     /// Writes the reply with `transmit`, the reading of our clock that the driver has just taken,
-    /// seals it if it is protected, and tells its length.
+    /// seals it if it is protected, and returns its length.
     ///
     /// # Errors
     /// [`BufferFull`] if `buffer` is shorter than [`len`](Self::len).

@@ -1,27 +1,27 @@
-//! How long sealing takes, so that a transmit timestamp can allow for it.
+//! The duration of sealing, so that a transmit timestamp can allow for it.
 //!
-//! A protected reply is sealed when its timestamp is in it already, so that it leaves later than it
-//! says: by about a microsecond on a fast processor, by tens of them on a slow one. As plain
-//! replies and the way there have nothing like it, a client would take half of that for an offset.
-//! What it took the last times tells what it will take this time.
+//! A protected reply is sealed when its timestamp is in it already, so that it leaves later than
+//! the timestamp: by about a microsecond on a fast processor, by tens of them on a slow one. As
+//! plain replies and requests have no such delay, a client would measure half of it as an offset.
+//! The durations of the last times predict the next one.
 
 use crate::time::NtpDuration;
 
-/// How many octets of length make a class of its own. What it takes depends on the length, and
-/// nobody must be able to change other clients' timestamps by asking for many cookies.
+/// The width of a class of lengths, in octets. The duration depends on the length, and a client
+/// must not be able to change other clients' timestamps by asking for many cookies.
 const CLASS_LENGTH: usize = 16;
 
-/// How many classes there are: enough for the longest reply.
-const CLASSES: usize = super::MAX_REQUEST_LENGTH / CLASS_LENGTH + 1;
+/// The number of classes: enough for the longest reply.
+const CLASSES: usize = super::request::MAX_REQUEST_LENGTH / CLASS_LENGTH + 1;
 
 /// The share of a difference that is learnt at once is one of so many.
 const SLOWNESS: i64 = 8;
 
-/// The most that is learnt at once, of 2⁻³² s: 60 ns, and an eighth of what is known already. A
-/// processor that was taken away in between tells nothing.
+/// The largest correction at once, of 2⁻³² s: 60 ns, and an eighth of the estimate. A duration
+/// during which the processor was taken away is not a sample.
 const MOST: i64 = 256;
 
-/// What sealing has taken of late, for each length of reply.
+/// The recent duration of sealing, for each length of reply.
 #[derive(Clone, Debug)]
 pub struct SealingTimes([i64; CLASSES]);
 
@@ -32,7 +32,7 @@ impl SealingTimes {
         Self([0; CLASSES])
     }
 
-    /// How long the sealing of a reply of `length` octets will take.
+    /// The predicted duration of sealing a reply of `length` octets.
     #[must_use]
     pub fn expected(&self, length: usize) -> NtpDuration {
         NtpDuration::from_bits(self.0.get(length / CLASS_LENGTH).copied().unwrap_or(0))

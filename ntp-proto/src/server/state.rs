@@ -7,7 +7,7 @@ use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
 /// one.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ServedState {
-    /// The leap second warning, or that we are not synchronised.
+    /// The leap second warning, or that we are not synchronized.
     pub leap: LeapIndicator,
     /// Our stratum.
     pub stratum: Stratum,
@@ -17,23 +17,23 @@ pub struct ServedState {
     pub root_delay: Seconds,
     /// The error that our clock may have had at the time `at`, half of the root delay aside.
     pub root_dispersion: Seconds,
-    /// How fast the root dispersion grows without a further measurement: PHI (RFC 5905 §7.2) and
-    /// what else our frequency may be wrong by.
+    /// The growth of the root dispersion without a further measurement: PHI (RFC 5905 §7.2) and the
+    /// uncertainty of our frequency.
     pub dispersion_rate: Frequency,
-    /// The time by our clock that `root_dispersion` is told for.
+    /// The time by our clock at which `root_dispersion` holds.
     pub at: NtpTimestamp,
-    /// Who our time comes from.
+    /// The source of our time.
     pub reference_id: ReferenceId,
-    /// When our clock was last set or corrected, by our clock.
+    /// The time at which our clock was last set or corrected, by our clock.
     pub reference_time: NtpTimestamp,
     /// True if our clock is its own reference; `reference_time` does not count then.
     pub is_own_reference: bool,
 }
 
 impl ServedState {
-    /// Not synchronised: leap indicator 3, stratum 16, and the largest dispersion that RFC 5905
-    /// knows (MAXDISP, 16 s), so that a client takes none of our time, whichever of the three it
-    /// looks at.
+    /// Not synchronized: leap indicator 3, stratum 16, and the largest dispersion of RFC 5905
+    /// (MAXDISP, 16 s), so that a client takes none of our time, whichever of the three it looks
+    /// at.
     pub const UNSYNCHRONIZED: Self = Self {
         leap: LeapIndicator::Unsynchronized,
         stratum: Stratum::UNSYNCHRONIZED,

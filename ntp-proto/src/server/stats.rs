@@ -1,11 +1,12 @@
-//! One counter for each thing that can become of a request.
+//! Counters of requests by verdict.
 
 use super::ReplyKind;
+use crate::StableWord;
 use crate::nts::CookieError;
 use crate::packet::DecodeError;
 use std::ops::AddAssign;
 
-/// Why a request gets no reply.
+/// The reason for which a request gets no reply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DropReason {
     /// It has fewer than 48 octets.
@@ -20,26 +21,25 @@ pub enum DropReason {
     /// No reply could reach the sender, or it would reach many: port 0, an unspecified, multicast
     /// or broadcast address.
     BadSource,
-    /// An extension field tells an impossible length, or there are too many fields.
+    /// An extension field has an impossible length, or there are too many fields.
     BadExtension,
     /// It ends in octets that are neither an extension field nor a message authentication code.
     BadTrailer,
     /// It has a message authentication code of a key that we do not know.
     UnverifiableMac,
-    /// The sender may not ask, and is not told so.
+    /// The client may not ask, and the configuration wants silence.
     Ignored,
-    /// The sender may not ask, and so many have just been told so that it was not.
+    /// The client may not ask, and the limit on DENY kisses is reached.
     Denied,
-    /// The sender asks too often, and has been told so or cannot be for now.
+    /// The client asks too often, and has had its RATE kiss or the limit on them is reached.
     RateLimited,
     /// It is not protected by NTS, and this server answers nothing else.
     NtsRequired,
-    /// Its fields of NTS are not as RFC 8915 demands.
+    /// Its NTS fields violate RFC 8915.
     NtsMalformed,
-    /// Its NTS cookie cannot be opened, and so many have just been told so that the sender was not.
+    /// Its NTS cookie cannot be opened, and the limit on NTS NAKs is reached.
     NtsBadCookie,
-    /// It was not sealed with the keys of its cookie, and so many have just been told so that the
-    /// sender was not.
+    /// It was not sealed with the keys of its cookie, and the limit on NTS NAKs is reached.
     NtsForged,
 }
 
@@ -62,10 +62,10 @@ impl DropReason {
         Self::NtsBadCookie,
         Self::NtsForged,
     ];
+}
 
-    /// The word by which the outside world knows it; it never changes.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+impl StableWord for DropReason {
+    fn word(&self) -> &'static str {
         match self {
             Self::TooShort => "too-short",
             Self::BadSize => "bad-size",
@@ -109,7 +109,7 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
-    /// How many counters there are.
+    /// The number of counters.
     pub const COUNTERS: usize =
         ReplyKind::ALL.len() + DropReason::ALL.len() + CookieError::ALL.len();
 
@@ -165,7 +165,7 @@ impl ServerStats {
     pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
         CookieError::ALL
             .iter()
-            .map(|error| error.word())
+            .map(StableWord::word)
             .zip(self.cookies)
     }
 
@@ -203,12 +203,9 @@ impl ServerStats {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let replies = ReplyKind::ALL
             .iter()
-            .map(|kind| kind.word())
+            .map(StableWord::word)
             .zip(self.replies);
-        let drops = DropReason::ALL
-            .iter()
-            .map(|reason| reason.word())
-            .zip(self.drops);
+        let drops = DropReason::ALL.iter().map(StableWord::word).zip(self.drops);
         replies.chain(drops)
     }
 }
@@ -229,6 +226,7 @@ impl AddAssign for ServerStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stable_word::assert_distinct;
     use std::collections::HashSet;
 
     #[test]
@@ -245,13 +243,11 @@ mod tests {
         for (place, error) in CookieError::ALL.into_iter().enumerate() {
             assert_eq!(error as usize, place);
         }
+        assert_distinct(&DropReason::ALL);
+        assert_distinct(&ReplyKind::ALL);
+        assert_distinct(&CookieError::ALL);
         let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
         assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
-        assert!(
-            words
-                .iter()
-                .all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
-        );
     }
 
     #[test]

@@ -3,16 +3,15 @@
 use crate::time::MonoTime;
 use std::time::Duration;
 
-/// A token bucket, told by the time (in nanoseconds) when it will be full again if nothing more is
+/// A token bucket, as the time (in nanoseconds) when it will be full again if nothing more is
 /// taken.
 ///
-/// That one number is all there is to a bucket, and one that was never used is the same as one that
-/// is full.
+/// A bucket is that one number, and one that was never used is the same as a full one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(super) struct FullAt(u64);
 
-/// How buckets fill: one token per `interval`, up to as many as come within `to_fill`. Both are in
-/// nanoseconds.
+/// The rate of filling: one token per `interval`, up to as many as come within `to_fill`. Both are
+/// in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refill {
     interval: u64,
@@ -58,7 +57,7 @@ impl Budget {
         }
     }
 
-    /// Whether there is one left; if so, it is spent.
+    /// Spends a token; returns false if none is left.
     pub(super) fn spend(&mut self, now: MonoTime) -> bool {
         self.refill
             .is_some_and(|refill| refill.take(&mut self.bucket, now))
@@ -78,7 +77,7 @@ mod tests {
         MonoTime::from_epoch(Duration::from_millis(millis))
     }
 
-    /// How many tokens can be had at once.
+    /// The number of tokens that can be had at once.
     fn drain(refill: Refill, bucket: &mut FullAt, now: MonoTime) -> usize {
         (0..1000).take_while(|_| refill.take(bucket, now)).count()
     }

@@ -14,9 +14,9 @@ impl NtpDuration {
     pub const ZERO: Self = Self(0);
     /// One second.
     pub const SECOND: Self = Self(1 << 32);
-    /// The longest span that can be told.
+    /// The longest span.
     pub const MAX: Self = Self(i64::MAX);
-    /// The most negative span that can be told.
+    /// The most negative span.
     pub const MIN: Self = Self(i64::MIN);
 
     /// From units of 2⁻³² s.

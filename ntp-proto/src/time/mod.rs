@@ -8,15 +8,19 @@
 //! clock is behind. A positive [`Frequency`] means that a clock gains time.
 
 mod duration;
-mod log2;
 mod mono;
+mod poll;
+mod precision;
 mod seconds;
 mod short;
+mod stamp;
 mod timestamp;
 
 pub use duration::NtpDuration;
-pub use log2::{PollInterval, PollLimits, Precision};
 pub use mono::{MonoTime, Now};
+pub use poll::{PollInterval, PollLimits};
+pub use precision::Precision;
 pub use seconds::{Frequency, Seconds};
 pub use short::NtpShort;
+pub use stamp::{LocalStamp, StampOrigin};
 pub use timestamp::{NtpTimestamp, UNIX_EPOCH_IN_NTP_SECONDS};

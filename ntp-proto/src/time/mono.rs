@@ -4,7 +4,7 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point on a clock that never jumps, counted from an epoch that the driver chooses. The driver
-/// must use a clock that goes on while the machine sleeps (boot time), so that no deadline is lost
+/// must use a clock that runs on while the machine sleeps (boot time), so that no deadline is lost
 /// in a suspend.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct MonoTime(Duration);
@@ -25,7 +25,7 @@ impl MonoTime {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it lies in the future.
+    /// The time since `earlier`; zero if it lies in the future.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
@@ -46,7 +46,7 @@ impl Sub<Duration> for MonoTime {
     }
 }
 
-/// One instant, as both of our clocks tell it.
+/// One instant, by both of our clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Now {
     /// By the clock of timers.

@@ -15,7 +15,7 @@ pub struct Frequency(f64);
 macro_rules! linear_operators {
     ($kind:ident) => {
         impl $kind {
-            /// Nothing.
+            /// Zero seconds, or no frequency error.
             pub const ZERO: Self = Self(0.0);
             /// From a plain number in the unit of the type.
             #[must_use]

@@ -9,7 +9,7 @@ pub struct NtpShort(u32);
 impl NtpShort {
     /// No time at all.
     pub const ZERO: Self = Self(0);
-    /// The longest span that can be told.
+    /// The longest span.
     pub const MAX: Self = Self(u32::MAX);
 
     /// From the 32 bits of the wire.

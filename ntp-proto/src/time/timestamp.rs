@@ -30,7 +30,7 @@ impl NtpTimestamp {
         self.0
     }
 
-    /// Whether this is the special value 0, which says "not known".
+    /// True if this is the special value 0, "not known".
     #[must_use]
     pub const fn is_unknown(self) -> bool {
         self.0 == 0

@@ -5,9 +5,8 @@ mod port;
 pub(crate) use self::port::Inbound;
 use self::port::{RequestPort, Unstamped, read_error_queue};
 use ntp_os_clock::ClockReader;
-use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::{SourceId, Transmit, TransmitToken};
-use ntp_proto::time::MonoTime;
+use ntp_proto::association::{AssociationId, Transmit, TransmitToken};
+use ntp_proto::time::{LocalStamp, MonoTime, StampOrigin};
 use ntp_udp::{BindOptions, Socket};
 use rustix::process::{Resource, getrlimit};
 use std::future::poll_fn;
@@ -51,7 +50,7 @@ pub(crate) struct RequestPorts {
 type Arrival = Pin<Box<dyn Future<Output = Option<(Inbound, RequestPort)>> + Send>>;
 
 struct OpenPort {
-    source: SourceId,
+    source: AssociationId,
     /// The deadline of its request.
     expires: MonoTime,
     /// True if there is a later request to the same source.
@@ -92,7 +91,7 @@ impl RequestPorts {
         bytes: &[u8],
     ) -> Result<Option<Inbound>, SendFailure> {
         let Transmit {
-            source,
+            association: source,
             to,
             token,
             expires,
@@ -100,7 +99,7 @@ impl RequestPorts {
         } = transmit;
         self.make_room(source);
         let sent = open(to).and_then(|socket| {
-            let fallback = Stamp {
+            let fallback = LocalStamp {
                 at: self.reader.now(),
                 origin: StampOrigin::Daemon,
             };
@@ -171,7 +170,7 @@ impl RequestPorts {
 
     /// Prepares for a further request to a source: its other ports wait for late replies from now on,
     /// and only a few may.
-    fn make_room(&mut self, source: SourceId) {
+    fn make_room(&mut self, source: AssociationId) {
         self.ports
             .iter_mut()
             .filter(|port| port.source == source)
@@ -193,7 +192,7 @@ impl RequestPorts {
     }
 
     /// Closes all ports of a source.
-    pub(crate) fn close(&mut self, source: SourceId) {
+    pub(crate) fn close(&mut self, source: AssociationId) {
         self.ports.retain(|port| port.source != source);
     }
 
@@ -253,10 +252,10 @@ mod tests {
     use super::super::open_clock;
     use super::*;
     use ntp_os_clock::{Clock, monotonic_now};
+    use ntp_proto::association::AssociationConfig;
+    use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryId, SourceEntryKind};
     use ntp_proto::client::{Client, ClientConfig};
     use ntp_proto::clock::ClockConfig;
-    use ntp_proto::pool::{GroupConfig, GroupId, GroupKind};
-    use ntp_proto::source::SourceConfig;
     use ntp_proto::time::{Now, NtpDuration, Seconds};
     use std::net::UdpSocket;
 
@@ -277,14 +276,14 @@ mod tests {
             mono: monotonic_now(),
             local: reader.now(),
         };
-        let group = |server: &SocketAddr| GroupConfig {
+        let group = |server: &SocketAddr| SourceEntryConfig {
             host: server.ip().to_string(),
             port: server.port(),
-            kind: GroupKind::Server,
-            source: SourceConfig::default(),
+            kind: SourceEntryKind::Server,
+            association: AssociationConfig::default(),
         };
         let config = ClientConfig {
-            groups: servers.iter().map(group).collect(),
+            entries: servers.iter().map(group).collect(),
             clock: ClockConfig::default(),
             sessions: Vec::new(),
             unproven_since: None,
@@ -294,7 +293,7 @@ mod tests {
         let initial = open_clock::initial(&clock, None, None, Seconds::ZERO);
         let mut client = Client::new(config, &initial, [7; 32], now);
         for (place, server) in servers.iter().enumerate() {
-            client.handle_resolved(now, GroupId::new(place), Ok(&[*server]));
+            client.handle_resolved(now, SourceEntryId::new(place), Ok(&[*server]));
         }
         let mut buffer = [0; 64];
         let mut requests = Vec::new();
@@ -380,7 +379,7 @@ mod tests {
         with_runtime(async || {
             let closed = server().local_addr().unwrap();
             let (requests, reader) = requests(&[closed]);
-            let source = requests[0].0.source;
+            let source = requests[0].0.association;
             let (mut ports, mut arrived) = sent(requests, reader);
             while !matches!(arrived.last(), Some(Inbound::Unreachable(one, _)) if *one == source) {
                 arrived.push(next(&mut ports).await);
@@ -445,7 +444,7 @@ mod tests {
             let address = server.local_addr().unwrap();
             let ask = || requests(&[address]);
             let (first, reader) = ask();
-            let asked = first[0].0.source;
+            let asked = first[0].0.association;
             let (mut ports, _) = sent(first, reader);
             for number in 2..=PORTS_OF_A_SOURCE + 2 {
                 let (transmit, bytes) = ask().0.remove(0);

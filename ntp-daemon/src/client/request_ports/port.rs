@@ -1,8 +1,8 @@
 //! The port of one request: hands over its input, with the time of each datagram.
 
 use ntp_os_clock::ClockReader;
-use ntp_proto::clock::{Stamp, StampOrigin};
-use ntp_proto::source::{SourceId, TransmitToken};
+use ntp_proto::association::{AssociationId, TransmitToken};
+use ntp_proto::time::{LocalStamp, StampOrigin};
 use ntp_udp::{Notice, SendId, Socket};
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::Interest;
@@ -15,18 +15,18 @@ const BUFFER: usize = 1280;
 #[derive(Debug)]
 pub(crate) enum Inbound {
     /// The request has left, at this time.
-    Transmitted(TransmitToken, Stamp),
+    Transmitted(TransmitToken, LocalStamp),
     /// A datagram has arrived.
     Datagram {
-        source: SourceId,
+        source: AssociationId,
         from: SocketAddr,
         to: Option<IpAddr>,
-        received: Stamp,
+        received: LocalStamp,
         bytes: Box<[u8]>,
     },
     /// The network reports that the request did not arrive, with the operating system's error
     /// number.
-    Unreachable(SourceId, i32),
+    Unreachable(AssociationId, i32),
 }
 
 /// A request that waits for the kernel's transmit timestamp.
@@ -34,12 +34,12 @@ pub(crate) struct Unstamped {
     pub(crate) token: TransmitToken,
     pub(crate) id: SendId,
     /// The time at which the request was handed to the kernel, in case it reports none.
-    pub(crate) fallback: Stamp,
+    pub(crate) fallback: LocalStamp,
 }
 
 /// Reads one port.
 pub(crate) struct RequestPort {
-    source: SourceId,
+    source: AssociationId,
     socket: AsyncFd<Socket>,
     reader: ClockReader,
     waiting: Option<Unstamped>,
@@ -57,7 +57,7 @@ struct Unread {
 
 impl RequestPort {
     pub(crate) const fn new(
-        source: SourceId,
+        source: AssociationId,
         socket: AsyncFd<Socket>,
         reader: ClockReader,
         waiting: Option<Unstamped>,
@@ -137,7 +137,7 @@ impl RequestPort {
 /// The next report of the socket's error queue.
 pub(crate) fn read_error_queue(
     socket: &Socket,
-    source: SourceId,
+    source: AssociationId,
     waiting: &mut Option<Unstamped>,
     reader: &ClockReader,
 ) -> Option<Inbound> {
@@ -165,7 +165,7 @@ pub(crate) fn read_error_queue(
 }
 
 /// The next datagram.
-fn received(socket: &Socket, source: SourceId, reader: &ClockReader) -> Option<Inbound> {
+fn received(socket: &Socket, source: AssociationId, reader: &ClockReader) -> Option<Inbound> {
     let mut buffer = [0; BUFFER];
     let received = socket.receive(&mut buffer).ok()?;
     Some(Inbound::Datagram {
@@ -178,13 +178,13 @@ fn received(socket: &Socket, source: SourceId, reader: &ClockReader) -> Option<I
 }
 
 /// A kernel timestamp in the time of our clock; our own reading where it is missing.
-fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> Stamp {
+fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> LocalStamp {
     match stamp {
-        None => Stamp {
+        None => LocalStamp {
             at: reader.now(),
             origin: StampOrigin::Daemon,
         },
-        Some(stamp) => Stamp {
+        Some(stamp) => LocalStamp {
             at: reader.from_realtime(stamp.at),
             origin: stamp.origin,
         },

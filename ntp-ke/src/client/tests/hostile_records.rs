@@ -2,6 +2,7 @@
 
 use super::peer::World;
 use crate::client::{Failure, FailureReason, Stage};
+use ntp_proto::StableWord;
 use ntp_proto::nts::{KeError, KeErrorCode, MAX_KE_REPLY, RecordType};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

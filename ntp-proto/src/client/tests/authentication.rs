@@ -6,17 +6,17 @@ use super::*;
 
 /// A world with these entries, in which the servers 1 … `servers` are honest and the host of keys
 /// `n` leads to the server `n`.
-fn world(groups: Vec<GroupConfig>, servers: u8) -> World {
-    world_by(Authentication::Prefer, groups, servers)
+fn world(entries: Vec<SourceEntryConfig>, servers: u8) -> World {
+    world_by(Authentication::Prefer, entries, servers)
 }
 
-fn world_by(authentication: Authentication, groups: Vec<GroupConfig>, servers: u8) -> World {
+fn world_by(authentication: Authentication, entries: Vec<SourceEntryConfig>, servers: u8) -> World {
     let list: Vec<_> = (1..=servers).map(|last| (last, Server::Honest)).collect();
     let clock = ClockConfig {
         authentication,
         ..ClockConfig::default()
     };
-    let mut world = World::with(groups, clock, &initial(), (0.05, 0.0)).serve(&list);
+    let mut world = World::with(entries, clock, &initial(), (0.05, 0.0)).serve(&list);
     for last in 1..=servers {
         world.nts.hosts.insert(host(last), (address(last), ALWAYS));
     }
@@ -29,8 +29,10 @@ fn asked(world: &World) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
         let members = world
             .client
             .members()
-            .filter(|member| member.source().session().is_some() == sealed);
-        let mut addresses: Vec<_> = members.map(|member| member.source().address()).collect();
+            .filter(|member| member.association().session().is_some() == sealed);
+        let mut addresses: Vec<_> = members
+            .map(|member| member.association().address())
+            .collect();
         addresses.sort();
         addresses
     };
@@ -47,17 +49,17 @@ fn authenticated(world: &World) -> usize {
 #[test]
 fn a_source_with_nts_gets_the_address_that_a_plain_one_has_whichever_comes_first() {
     let (plain, sealed) = (server("192.0.2.1"), nts(&host(1)));
-    for (groups, loser) in [
+    for (entries, loser) in [
         (vec![plain.clone(), sealed.clone()], 0),
         (vec![sealed, plain], 1),
     ] {
-        let mut world = world(groups, 1);
+        let mut world = world(entries, 1);
         world.run(3600.0);
         assert_eq!(asked(&world), (vec![address(1)], vec![]));
         assert_eq!((world.nts.establishments, authenticated(&world)), (1, 1));
         assert_eq!(
-            world.client.groups()[loser].rival(),
-            Some(GroupId::new(1 - loser)),
+            world.client.entries()[loser].rival(),
+            Some(SourceEntryId::new(1 - loser)),
             "and the reason is known"
         );
         let reported = |event: &&Event| matches!(event, Event::SameServer { .. });
@@ -67,8 +69,8 @@ fn a_source_with_nts_gets_the_address_that_a_plain_one_has_whichever_comes_first
 
 #[test]
 fn a_pool_member_gives_way_to_a_source_with_nts_and_the_pool_takes_another_address() {
-    for groups in [vec![pool(3), nts(&host(1))], vec![nts(&host(1)), pool(3)]] {
-        let mut world = world(groups, 4);
+    for entries in [vec![pool(3), nts(&host(1))], vec![nts(&host(1)), pool(3)]] {
+        let mut world = world(entries, 4);
         world.run(600.0);
         assert_eq!(
             asked(&world),
@@ -99,7 +101,10 @@ fn two_names_with_nts_that_lead_to_one_server_count_once_and_cost_one_handshake_
     assert!(world.synchronized());
     assert_eq!(world.nts.establishments, 2);
     assert_eq!(asked(&world), (vec![address(1)], vec![]));
-    assert_eq!(world.client.groups()[1].rival(), Some(GroupId::new(0)));
+    assert_eq!(
+        world.client.entries()[1].rival(),
+        Some(SourceEntryId::new(0))
+    );
     let reported = |event: &&Event| matches!(event, Event::SameServer { .. });
     assert_eq!(world.events.iter().filter(reported).count(), 1);
 
@@ -107,7 +112,7 @@ fn two_names_with_nts_that_lead_to_one_server_count_once_and_cost_one_handshake_
     world.nts.hosts.insert(host(2), (address(2), ALWAYS));
     world.run(90_000.0);
     assert_eq!(asked(&world), (vec![address(1), address(2)], vec![]));
-    assert_eq!(world.client.groups()[1].rival(), None);
+    assert_eq!(world.client.entries()[1].rival(), None);
 }
 
 #[test]
@@ -120,13 +125,14 @@ fn plain_sources_that_lie_together_neither_move_the_clock_nor_stay_in_their_pool
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
     assert_eq!(authenticated(&world), 1);
     let states = world.states();
-    let contradicts = SourceState::Judged(Standing::ContradictsAuthenticated {
+    let contradicts = AssociationState::Judged(Standing::ContradictsAuthenticated {
         offset: Seconds::ZERO,
         missed_by: Seconds::ZERO,
         authenticated: 1,
     });
-    let same =
-        |state: &SourceState| std::mem::discriminant(state) == std::mem::discriminant(&contradicts);
+    let same = |state: &AssociationState| {
+        std::mem::discriminant(state) == std::mem::discriminant(&contradicts)
+    };
     assert!(
         (1..=3).all(|liar| same(&states[&address(liar)])),
         "{states:?}"
@@ -228,7 +234,7 @@ fn all_sources_vote_alike_if_the_configuration_says_so() {
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
     assert!(matches!(
         world.states()[&address(4)],
-        SourceState::Judged(Standing::Falseticker { .. })
+        AssociationState::Judged(Standing::Falseticker { .. })
     ));
 }
 

@@ -9,7 +9,7 @@ const DAY: f64 = 86_400.0;
 /// Long enough for the longest poll intervals.
 const SETTLED: f64 = 20_000.0;
 
-fn four() -> Vec<GroupConfig> {
+fn four() -> Vec<SourceEntryConfig> {
     (1..=4)
         .map(|last| server(&format!("192.0.2.{last}")))
         .collect()
@@ -275,7 +275,7 @@ fn an_unnoticed_jump_is_confirmed_by_a_burst_of_two_sources_and_by_one_alone_aft
         let poll = world
             .client
             .members()
-            .map(|member| member.source().poll().seconds().to_f64())
+            .map(|member| member.association().poll().seconds().to_f64())
             .fold(0.0, f64::max);
         // The first one to ask notices it; then the others are asked.
         let noticed = (1..=(2.0 * poll) as u32).find(|second| {
@@ -315,14 +315,14 @@ fn time_that_was_lost_unseen_is_made_up_for_beyond_the_panic_limit_if_the_policy
     ] {
         let mut config = ClockConfig::default();
         config.steps.after_disturbance = policy;
-        let groups = four()[..servers].to_vec();
-        let mut world = World::with(groups, config, &initial(), (0.0, 10e-6)).serve(&HONEST);
+        let entries = four()[..servers].to_vec();
+        let mut world = World::with(entries, config, &initial(), (0.0, 10e-6)).serve(&HONEST);
         world.run(3600.0);
         world.local = world.local - NtpDuration::from_seconds(lost);
         let poll = world
             .client
             .members()
-            .map(|member| member.source().poll().seconds().to_f64())
+            .map(|member| member.association().poll().seconds().to_f64())
             .fold(0.0, f64::max);
         world.run(3600.0 + 2.0 * poll + 600.0);
         let text = format!(

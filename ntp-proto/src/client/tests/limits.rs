@@ -13,12 +13,12 @@ fn a_step_beyond_the_panic_threshold_is_refused_and_explained() {
     assert!(
         matches!(world.client.clock().halted(), Some(Halt::Panic { limit, .. }) if limit == Seconds::new(10.0))
     );
-    let told = world
+    let reported = world
         .events
         .iter()
         .filter(|event| matches!(event, Event::Clock(ClockEvent::Halted(_))))
         .count();
-    assert_eq!(told, 1, "once, not at every poll");
+    assert_eq!(reported, 1, "once, not at every poll");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn steps_add_up_across_restarts_until_the_limit() {
 }
 
 #[test]
-fn a_clock_that_does_not_obey_is_measured_and_never_called_synchronised() {
+fn a_clock_that_does_not_obey_is_measured_and_never_called_synchronized() {
     let measuring = InitialClock {
         steers: false,
         ..initial()
@@ -95,12 +95,12 @@ fn a_clock_that_refuses_is_reported_once_and_no_step_is_counted() {
     world.run(3600.0);
     assert_eq!(world.client.clock().step_count(), 0);
     assert!(!world.synchronized());
-    let told = world
+    let reported = world
         .events
         .iter()
         .filter(|event| matches!(event, Event::Clock(_)))
         .count();
-    assert!(told <= 2, "{told} events");
+    assert!(reported <= 2, "{reported} events");
     world.refuses = false;
     world.run(7200.0);
     assert!(world.synchronized());

@@ -11,14 +11,14 @@ mod start;
 mod truth;
 
 use super::*;
+use crate::association::AssociationConfig;
+use crate::client::entry::SourceEntryKind;
 use crate::clock::{
     Authentication, ClockEvent, ClockStatus, Doubt, FirstTime, Halt, KnownFrequency, Outcome,
-    StampOrigin, Standing, StepLimits,
+    Standing, StepLimits,
 };
 use crate::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum};
-use crate::pool::GroupKind;
-use crate::source::SourceConfig;
-use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision};
+use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds, StampOrigin};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -84,18 +84,18 @@ fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 123))
 }
 
-fn server(host: &str) -> GroupConfig {
-    GroupConfig {
+fn server(host: &str) -> SourceEntryConfig {
+    SourceEntryConfig {
         host: host.into(),
         port: 123,
-        kind: GroupKind::Server,
-        source: SourceConfig::default(),
+        kind: SourceEntryKind::Server,
+        association: AssociationConfig::default(),
     }
 }
 
-fn pool(count: usize) -> GroupConfig {
-    GroupConfig {
-        kind: GroupKind::Pool {
+fn pool(count: usize) -> SourceEntryConfig {
+    SourceEntryConfig {
+        kind: SourceEntryKind::Pool {
             count,
             ignore: Vec::new(),
         },
@@ -103,9 +103,9 @@ fn pool(count: usize) -> GroupConfig {
     }
 }
 
-fn config(groups: Vec<GroupConfig>, clock: ClockConfig) -> ClientConfig {
+fn config(entries: Vec<SourceEntryConfig>, clock: ClockConfig) -> ClientConfig {
     ClientConfig {
-        groups,
+        entries,
         clock,
         sessions: Vec::new(),
         unproven_since: None,
@@ -137,12 +137,12 @@ fn initial() -> InitialClock {
 
 impl World {
     /// A clock that is `offset` seconds behind and loses `drift` seconds per second.
-    fn new(groups: Vec<GroupConfig>, offset: f64, drift: f64) -> Self {
-        Self::with(groups, ClockConfig::default(), &initial(), (offset, drift))
+    fn new(entries: Vec<SourceEntryConfig>, offset: f64, drift: f64) -> Self {
+        Self::with(entries, ClockConfig::default(), &initial(), (offset, drift))
     }
 
     fn with(
-        groups: Vec<GroupConfig>,
+        entries: Vec<SourceEntryConfig>,
         clock: ClockConfig,
         initial: &InitialClock,
         (offset, drift): (f64, f64),
@@ -153,7 +153,7 @@ impl World {
             local,
         };
         Self {
-            client: Client::new(config(groups, clock), initial, [7; 32], now),
+            client: Client::new(config(entries, clock), initial, [7; 32], now),
             mono: MonoTime::ZERO,
             local,
             rate: 0.0,
@@ -259,23 +259,27 @@ impl World {
                     .handle_send_failed(self.now(), transmit.token, *error);
                 continue;
             }
-            let stamp = Stamp {
+            let stamp = LocalStamp {
                 at: self.local,
                 origin: StampOrigin::Kernel,
             };
             self.client
                 .handle_transmitted(self.now(), transmit.token, stamp)
                 .unwrap();
-            self.answer(&buffer[..transmit.length], transmit.source, transmit.to);
+            self.answer(
+                &buffer[..transmit.length],
+                transmit.association,
+                transmit.to,
+            );
             self.obey();
         }
         self.obey();
     }
 
-    fn answer(&mut self, octets: &[u8], source: SourceId, to: SocketAddr) {
+    fn answer(&mut self, octets: &[u8], association: AssociationId, to: SocketAddr) {
         let request = &Header::decode(octets).unwrap();
-        let behaviour = self.servers.get(&to).copied().unwrap_or(Server::Dead);
-        let lie = if let Server::Lying(lie) = behaviour {
+        let behavior = self.servers.get(&to).copied().unwrap_or(Server::Dead);
+        let lie = if let Server::Lying(lie) = behavior {
             lie
         } else {
             0.0
@@ -303,7 +307,7 @@ impl World {
             reference_id: ReferenceId::from_letters(code),
             ..honest
         };
-        let reply = match behaviour {
+        let reply = match behavior {
             Server::Dead | Server::Unsendable(_) => return,
             Server::Kiss(code) => kiss(*code),
             Server::Unsynchronized => Header {
@@ -312,7 +316,7 @@ impl World {
             },
             Server::Ourselves => self.our_own(&honest),
             Server::Raced(code) => {
-                let received = Stamp {
+                let received = LocalStamp {
                     at: self.local,
                     origin: StampOrigin::Kernel,
                 };
@@ -324,7 +328,7 @@ impl World {
                 };
                 assert!(
                     self.client
-                        .handle_datagram(self.now(), source, &datagram)
+                        .handle_datagram(self.now(), association, &datagram)
                         .is_err()
                 );
                 self.pass(0.02);
@@ -332,7 +336,7 @@ impl World {
             }
             Server::Honest | Server::Lying(_) => honest,
         };
-        let received = Stamp {
+        let received = LocalStamp {
             at: self.local,
             origin: StampOrigin::Kernel,
         };
@@ -347,7 +351,9 @@ impl World {
                 received,
                 bytes: &bytes,
             };
-            let _ = self.client.handle_datagram(self.now(), source, &datagram);
+            let _ = self
+                .client
+                .handle_datagram(self.now(), association, &datagram);
         }
     }
 
@@ -389,7 +395,7 @@ impl World {
             }
         }
         while let Some(event) = self.client.poll_event() {
-            if let Event::Resolve { group, host, .. } = &event
+            if let Event::Resolve { entry, host, .. } = &event
                 && !self.resolver_hangs
             {
                 let found = self
@@ -403,12 +409,12 @@ impl World {
                         mono: self.mono,
                         local: self.local,
                     },
-                    *group,
+                    *entry,
                     found,
                 );
             }
             if let Event::Establish {
-                group, host, since, ..
+                entry, host, since, ..
             } = &event
             {
                 let granted = self
@@ -419,7 +425,7 @@ impl World {
                         mono: self.mono,
                         local: self.local,
                     },
-                    *group,
+                    *entry,
                     granted,
                 );
             }
@@ -432,10 +438,10 @@ impl World {
         self.client.clock().is_synchronized(free)
     }
 
-    fn states(&self) -> HashMap<SocketAddr, SourceState> {
+    fn states(&self) -> HashMap<SocketAddr, AssociationState> {
         self.client
             .members()
-            .map(|member| (member.source().address(), self.client.state_of(member)))
+            .map(|member| (member.association().address(), self.client.state_of(member)))
             .collect()
     }
 

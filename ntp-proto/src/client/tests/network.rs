@@ -1,8 +1,8 @@
 //! Names, addresses and the network of this machine: what comes late, moves, or leads nowhere.
 
 use super::*;
-use crate::pool::AddressFault;
-use crate::source::OwnServers;
+use crate::association::OwnServers;
+use crate::client::entry::AddressFault;
 use crate::time::{PollInterval, PollLimits};
 
 const DAY: f64 = 86_400.0;
@@ -14,8 +14,8 @@ fn address6(last: u16) -> SocketAddr {
 }
 
 /// A world whose name `pool.example` has these addresses, which all answer alike.
-fn named(group: GroupConfig, addresses: &[SocketAddr]) -> World {
-    let mut world = World::new(vec![group], 0.0, 0.0);
+fn named(entry: SourceEntryConfig, addresses: &[SocketAddr]) -> World {
+    let mut world = World::new(vec![entry], 0.0, 0.0);
     world.servers = addresses
         .iter()
         .map(|address| (*address, Server::Honest))
@@ -27,16 +27,16 @@ fn named(group: GroupConfig, addresses: &[SocketAddr]) -> World {
 }
 
 /// The same with sources that are asked every 68 min, so that days pass quickly.
-fn calm(group: GroupConfig) -> GroupConfig {
+fn calm(entry: SourceEntryConfig) -> SourceEntryConfig {
     let poll = PollInterval::clamped(12);
     let poll_limits = PollLimits::new(poll, poll).unwrap();
-    GroupConfig {
-        source: SourceConfig {
+    SourceEntryConfig {
+        association: AssociationConfig {
             poll_limits,
             initial_poll: poll,
-            ..group.source
+            ..entry.association
         },
-        ..group
+        ..entry
     }
 }
 
@@ -84,7 +84,7 @@ fn a_name_is_looked_up_and_silent_servers_are_asked_as_soon_as_the_network_comes
         world
             .client
             .members()
-            .filter(|member| member.source().counters().measured > 0)
+            .filter(|member| member.association().counters().measured > 0)
             .count(),
         2
     );
@@ -154,8 +154,8 @@ fn a_name_that_works_is_looked_up_once_a_day() {
 
 #[test]
 fn a_server_whose_name_leads_elsewhere_for_good_is_left_although_it_answers() {
-    for group in [server("pool.example"), pool(1)] {
-        let mut world = named(calm(group), &[address(1)]);
+    for entry in [server("pool.example"), pool(1)] {
+        let mut world = named(calm(entry), &[address(1)]);
         world.run(DAY);
         world.servers.insert(address(2), Server::Honest);
         world.names.insert("pool.example".into(), vec![address(2)]);
@@ -260,7 +260,7 @@ fn without_any_network_members_are_not_exchanged_for_one_another() {
     let removed = world
         .events
         .iter()
-        .filter(|event| matches!(event, Event::SourceRemoved { .. }))
+        .filter(|event| matches!(event, Event::AssociationRemoved { .. }))
         .count();
     assert!(removed < 20, "{removed}");
     assert!(world.sent < 200, "{}", world.sent);
@@ -274,11 +274,11 @@ fn the_last_known_addresses_help_when_dns_is_dead() {
         world.resolver_hangs = hangs;
         world
             .client
-            .remember(GroupId::new(0), &[address(1), address(2)]);
+            .remember(SourceEntryId::new(0), &[address(1), address(2)]);
         world.run(5.0);
         assert!(world.synchronized(), "resolver hangs: {hangs}");
         assert!(world.events.contains(&Event::LastKnownAddresses {
-            group: GroupId::new(0),
+            entry: SourceEntryId::new(0),
             addresses: 2
         }));
     }
@@ -289,7 +289,7 @@ fn last_known_addresses_do_not_come_before_those_that_the_name_has() {
     let mut world = named(pool(2), &[address(1), address(2)]);
     world
         .client
-        .remember(GroupId::new(0), &[address(7), address(8)]);
+        .remember(SourceEntryId::new(0), &[address(7), address(8)]);
     world.run(60.0);
     assert_eq!(used(&world), [address(1), address(2)]);
 }
@@ -318,14 +318,17 @@ fn a_server_that_lists_itself_does_not_believe_itself_from_the_first_reply_on() 
                 "{own} after {second} s"
             );
         }
-        assert_eq!(world.states()[&at], SourceState::Unusable(Discard::Loop));
+        assert_eq!(
+            world.states()[&at],
+            AssociationState::Unusable(Discard::Loop)
+        );
         assert_eq!(
             world
                 .client
                 .members()
                 .next()
                 .unwrap()
-                .source()
+                .association()
                 .counters()
                 .measured,
             0

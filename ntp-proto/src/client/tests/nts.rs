@@ -2,13 +2,13 @@
 //! they are lost.
 
 use super::*;
+use crate::client::entry::EstablishFailure;
+use crate::nts::Validity;
 use crate::nts::{
-    AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair, KeySet, NtsRefusal,
-    open_request, write_nak,
+    AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeReason, KeStage, KeyPair, KeySet,
+    NtsRefusal, open_request, write_nak,
 };
 use crate::packet::{FieldType, Packet};
-use crate::pool::EstablishFailure;
-use crate::source::Validity;
 use rand::SeedableRng;
 use std::collections::HashSet;
 
@@ -71,23 +71,20 @@ impl Servers {
         host: &str,
         since: Option<i64>,
         local: i64,
-    ) -> Result<Granted, EstablishFailure> {
+    ) -> Result<NtsGrant, EstablishFailure> {
         self.establishments += 1;
         let provisional = since.is_some();
         let refused = || EstablishFailure {
-            stage: "tcp",
-            word: "connection-refused",
+            stage: KeStage::Tcp,
+            reason: KeReason::ConnectionRefused,
             message: "connection refused".into(),
-            expired: false,
         };
         let (address, validity) = *self.hosts.get(host).ok_or_else(refused)?;
         if since.unwrap_or(local) > validity.not_after {
-            let (word, message) = ("certificate-expired", "it has ended".into());
             return Err(EstablishFailure {
-                stage: "certificate",
-                word,
-                message,
-                expired: true,
+                stage: KeStage::Certificate,
+                reason: KeReason::CertificateExpired,
+                message: "the certificate has expired".into(),
             });
         }
         let algorithm = AeadAlgorithm::Aes128GcmSiv;
@@ -105,7 +102,7 @@ impl Servers {
             primary,
             alternate: Some(other),
         };
-        Ok(Granted {
+        Ok(NtsGrant {
             addresses: vec![address],
             keys,
             cookies,
@@ -168,10 +165,10 @@ impl Servers {
     }
 }
 
-pub(super) fn nts(host: &str) -> GroupConfig {
-    GroupConfig {
+pub(super) fn nts(host: &str) -> SourceEntryConfig {
+    SourceEntryConfig {
         port: 4460,
-        kind: GroupKind::Nts,
+        kind: SourceEntryKind::Nts,
         ..server(host)
     }
 }
@@ -186,12 +183,12 @@ fn world(count: u8) -> World {
 }
 
 fn with_validity(count: u8, validity: Validity, unproven_since: Option<i64>) -> World {
-    let groups = (1..=count).map(|last| nts(&host(last))).collect();
-    with_groups(groups, count, validity, unproven_since)
+    let entries = (1..=count).map(|last| nts(&host(last))).collect();
+    with_groups(entries, count, validity, unproven_since)
 }
 
 fn with_groups(
-    groups: Vec<GroupConfig>,
+    entries: Vec<SourceEntryConfig>,
     count: u8,
     validity: Validity,
     unproven_since: Option<i64>,
@@ -206,7 +203,7 @@ fn with_groups(
     }
     let config = ClientConfig {
         unproven_since,
-        ..config(groups, ClockConfig::default())
+        ..config(entries, ClockConfig::default())
     };
     world.client = Client::new(config, &initial(), [7; 32], world.now());
     world
@@ -216,7 +213,7 @@ fn cookies(world: &World) -> Vec<usize> {
     world
         .client
         .members()
-        .map(|member| member.source().session().unwrap().cookies())
+        .map(|member| member.association().session().unwrap().cookies())
         .collect()
 }
 
@@ -224,12 +221,12 @@ fn measured(world: &World) -> u64 {
     world
         .client
         .members()
-        .map(|member| member.source().counters().measured)
+        .map(|member| member.association().counters().measured)
         .sum()
 }
 
 #[test]
-fn a_source_with_nts_synchronises_and_its_cookies_stay_eight_and_are_used_once() {
+fn a_source_with_nts_synchronizes_and_its_cookies_stay_eight_and_are_used_once() {
     let mut world = world(1);
     world.run(3000.0);
     assert!(world.synchronized());
@@ -262,7 +259,7 @@ fn plain_or_forged_replies_are_never_believed_and_nothing_is_ever_asked_plainly(
             (0, 0, 0)
         );
         let member = world.client.members().next().unwrap();
-        assert!(member.source().session().unwrap().unauthentic() > 0);
+        assert!(member.association().session().unwrap().unauthentic() > 0);
     }
 }
 
@@ -289,7 +286,7 @@ fn a_server_that_has_lost_its_keys_costs_one_poll() {
             .members()
             .next()
             .unwrap()
-            .source()
+            .association()
             .filter()
             .samples()
             .count()
@@ -362,16 +359,16 @@ fn failing_key_establishment_is_retried_with_back_off_told_once_and_holds_nobody
         "{}",
         world.nts.establishments
     );
-    let told = world
+    let reported = world
         .events
         .iter()
         .filter(|event| matches!(event, Event::NotEstablished { .. }))
         .count();
-    assert_eq!(told, 1);
-    let establishment = world.client.groups()[0].establishment();
+    assert_eq!(reported, 1);
+    let establishment = world.client.entries()[0].establishment();
     assert_eq!(
-        establishment.last_failure().unwrap().0.word,
-        "connection-refused"
+        establishment.last_failure().unwrap().0.reason,
+        KeReason::ConnectionRefused
     );
     assert_eq!(
         establishment.failures().next().unwrap().1,
@@ -389,10 +386,10 @@ fn keys_that_were_kept_are_used_without_establishing_any() {
     let mut second = world(2);
     second.nts.keys = first.nts.keys.clone();
     second.nts.rng = ChaCha12Rng::seed_from_u64(12);
-    let groups = (1..=2).map(|last| nts(&host(last))).collect();
+    let entries = (1..=2).map(|last| nts(&host(last))).collect();
     let config = ClientConfig {
         sessions: kept,
-        ..config(groups, ClockConfig::default())
+        ..config(entries, ClockConfig::default())
     };
     second.client = Client::new(config, &initial(), [8; 32], second.now());
     second.nts.cookies = first.nts.cookies.clone();
@@ -431,7 +428,7 @@ fn a_server_that_moves_is_followed() {
         world
             .client
             .members()
-            .map(|member| member.source().address())
+            .map(|member| member.association().address())
             .collect::<Vec<_>>(),
         [address(9)]
     );
@@ -464,10 +461,11 @@ fn before_the_clock_was_ever_right_two_servers_that_agree_set_it_and_their_certi
     world.run(600.0);
     assert!(world.synchronized());
     assert!(
-        world
-            .client
-            .members()
-            .all(|member| !member.source().session().unwrap().is_provisional())
+        world.client.members().all(|member| !member
+            .association()
+            .session()
+            .unwrap()
+            .is_provisional())
     );
 }
 
@@ -485,7 +483,7 @@ fn a_time_at_which_the_certificate_is_not_valid_is_refused() {
     assert!(
         states
             .iter()
-            .all(|state| *state == SourceState::Unusable(Discard::CertificateTime)),
+            .all(|state| *state == AssociationState::Unusable(Discard::CertificateTime)),
         "{states:?}"
     );
 }
@@ -500,7 +498,7 @@ fn a_server_cannot_serve_a_time_beyond_the_end_of_its_certificate_even_if_the_cl
     assert_eq!(world.steps().len(), 0);
     assert_eq!(
         world.states()[&address(1)],
-        SourceState::Unusable(Discard::CertificateTime)
+        AssociationState::Unusable(Discard::CertificateTime)
     );
 }
 
@@ -552,11 +550,11 @@ fn after_a_wrong_last_known_time(servers: u8) -> World {
     for last in 1..=servers {
         world.nts.hosts.insert(host(last), (address(last), ALWAYS));
     }
-    let groups = (1..=servers).map(|last| nts(&host(last))).collect();
+    let entries = (1..=servers).map(|last| nts(&host(last))).collect();
     let last_known = START + 5 * 31_557_600;
     let config = ClientConfig {
         unproven_since: Some(last_known),
-        ..config(groups, ClockConfig::default())
+        ..config(entries, ClockConfig::default())
     };
     let initial = InitialClock {
         assumed_step: Seconds::new(ahead),

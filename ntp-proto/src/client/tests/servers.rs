@@ -19,7 +19,7 @@ fn the_liar_of_a_pool_is_named_and_the_dead_member_replaced() {
     assert!(
         matches!(
             states[&address(2)],
-            SourceState::Judged(Standing::Falseticker { .. })
+            AssociationState::Judged(Standing::Falseticker { .. })
         ),
         "{states:?}"
     );
@@ -47,7 +47,7 @@ fn a_persistent_liar_is_replaced_when_there_is_somebody_else() {
     let removed = |event: &&Event| {
         matches!(
             event,
-            Event::SourceRemoved {
+            Event::AssociationRemoved {
                 reason: Removal::Falseticker,
                 ..
             }
@@ -77,14 +77,14 @@ fn without_a_majority_the_clock_is_left_alone_and_the_numbers_are_told() {
 }
 
 #[test]
-fn deny_demobilises_a_configured_server_and_it_is_tried_again_much_later() {
+fn deny_demobilizes_a_configured_server_and_it_is_tried_again_much_later() {
     let mut world =
         World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Kiss(b"DENY"))]);
     world.run(3000.0);
     assert_eq!(world.sent, 1);
     assert_eq!(
         world.states()[&address(1)],
-        SourceState::Demobilized(KissCode::Deny)
+        AssociationState::Demobilized(KissCode::Deny)
     );
     world.servers.insert(address(1), Server::Honest);
     world.run(5000.0);
@@ -121,7 +121,7 @@ fn forged_packets_of_an_observer_do_not_silence_a_client() {
             world
                 .client
                 .members()
-                .all(|member| !member.source().is_rate_limited()),
+                .all(|member| !member.association().is_rate_limited()),
             "{code:?}"
         );
     }
@@ -145,7 +145,7 @@ fn a_name_that_does_not_resolve_is_retried_every_minute() {
         .filter(|event| matches!(event, Event::Resolve { .. }))
         .count();
     assert!((12..18).contains(&asked), "{asked}");
-    assert!(world.client.groups()[0].failure().is_some());
+    assert!(world.client.entries()[0].failure().is_some());
     assert_eq!(
         world
             .events
@@ -170,7 +170,7 @@ fn a_server_that_moved_is_found_at_its_new_address() {
 }
 
 #[test]
-fn when_all_servers_die_the_clock_ends_up_unsynchronised_but_not_at_once() {
+fn when_all_servers_die_the_clock_ends_up_unsynchronized_but_not_at_once() {
     let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Honest)]);
     world.run(100.0);
     world.servers.clear();
@@ -178,7 +178,7 @@ fn when_all_servers_die_the_clock_ends_up_unsynchronised_but_not_at_once() {
     assert!(world.synchronized());
     assert!(matches!(
         world.states()[&address(1)],
-        SourceState::Unreachable { .. }
+        AssociationState::Unreachable { .. }
     ));
     world.run(110_000.0);
     assert!(!world.synchronized());
@@ -212,7 +212,7 @@ fn a_day_of_rate_kisses_is_forgiven_within_hours() {
             .members()
             .next()
             .unwrap()
-            .source()
+            .association()
             .is_rate_limited()
     );
     assert!(world.synchronized());
@@ -229,16 +229,16 @@ fn a_source_that_turns_liar_is_told_once() {
     world.run(100.0);
     world.servers.insert(address(1), Server::Lying(0.3));
     world.run(400.0);
-    let told = |event: &&Event| {
+    let reported = |event: &&Event| {
         matches!(
             event,
-            Event::SourceChanged {
-                to: SourceState::Judged(Standing::Falseticker { .. }),
+            Event::AssociationChanged {
+                to: AssociationState::Judged(Standing::Falseticker { .. }),
                 ..
             }
         )
     };
-    assert_eq!(world.events.iter().filter(told).count(), 1);
+    assert_eq!(world.events.iter().filter(reported).count(), 1);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn when_the_leader_dies_the_others_go_on() {
     let leader = world
         .states()
         .into_iter()
-        .find(|(_, state)| *state == SourceState::Judged(Standing::SystemPeer))
+        .find(|(_, state)| *state == AssociationState::Judged(Standing::SystemPeer))
         .unwrap();
     world.servers.insert(leader.0, Server::Dead);
     let mut last = world.client.clock().system().unwrap().updated;
@@ -267,7 +267,7 @@ fn when_the_leader_dies_the_others_go_on() {
         let poll = world
             .client
             .members()
-            .map(|member| member.source().poll().seconds().to_f64())
+            .map(|member| member.association().poll().seconds().to_f64())
             .fold(0.0, f64::max);
         assert!(
             (free - last).to_f64() < 4.0 * poll + 100.0,
@@ -278,13 +278,13 @@ fn when_the_leader_dies_the_others_go_on() {
 }
 
 #[test]
-fn a_server_that_is_never_synchronised_says_so_even_after_a_bad_start() {
+fn a_server_that_is_never_synchronized_says_so_even_after_a_bad_start() {
     let mut world = World::new(vec![server("192.0.2.1")], 0.0, 0.0).serve(&[(1, Server::Dead)]);
     world.run(5.0);
     world.servers.insert(address(1), Server::Unsynchronized);
     world.run(600.0);
     assert_eq!(
         world.states()[&address(1)],
-        SourceState::Unusable(Discard::Unsynchronized)
+        AssociationState::Unusable(Discard::Unsynchronized)
     );
 }

@@ -79,14 +79,14 @@ fn a_first_exchange_that_was_held_up_does_not_move_a_clock_that_is_nearly_right(
     for servers in [1, 4] {
         for late in [0.03, 0.3, 1.0] {
             let names = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"];
-            let groups = names[..servers].iter().map(|name| server(name)).collect();
+            let entries = names[..servers].iter().map(|name| server(name)).collect();
             let honest = [
                 (1, Server::Honest),
                 (2, Server::Honest),
                 (3, Server::Honest),
                 (4, Server::Honest),
             ];
-            let mut world = World::new(groups, 0.005, 0.0).serve(&honest);
+            let mut world = World::new(entries, 0.005, 0.0).serve(&honest);
             first_held_up(&mut world, 1, late);
             for tenth in 1..300 {
                 world.run(f64::from(tenth) * 0.1);
@@ -142,10 +142,10 @@ fn a_lone_wrong_first_reply_does_not_move_the_clock_by_more_than_a_second() {
 #[test]
 fn a_wrong_first_reply_of_a_lone_server_is_found_out_within_seconds_even_without_a_burst() {
     for lie in [0.9, -0.9, 5.0, 1e6] {
-        let single = GroupConfig {
-            source: SourceConfig {
+        let single = SourceEntryConfig {
+            association: AssociationConfig {
                 burst: 1,
-                ..SourceConfig::default()
+                ..AssociationConfig::default()
             },
             ..server("192.0.2.1")
         };

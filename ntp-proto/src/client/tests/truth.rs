@@ -74,7 +74,7 @@ fn after_a_pause_of_the_machine_the_bound_is_honest_at_once_and_the_clock_right_
             .members()
             .next()
             .unwrap()
-            .source()
+            .association()
             .poll()
             .seconds()
             .to_f64();

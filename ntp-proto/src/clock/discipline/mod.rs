@@ -13,7 +13,7 @@ pub use pll_fll::{LoopState, PllFll};
 use super::measurement::Measurement;
 use super::policy::DisciplineKind;
 use super::timescale::FreeTime;
-use crate::source::SourceId;
+use crate::association::AssociationId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 
 /// The largest frequency error that the loops of RFC 5905 correct (§7.2 MAXFREQ). The estimator
@@ -89,7 +89,7 @@ impl Discipline {
     /// discipline takes nothing but what the sources say together.
     pub fn learn(
         &mut self,
-        source: SourceId,
+        source: AssociationId,
         measurement: &Measurement,
         poll: PollInterval,
     ) -> bool {
@@ -101,7 +101,7 @@ impl Discipline {
 
     /// A source is no longer asked: what it said stays, and it no longer testifies nor takes up
     /// room.
-    pub fn forget(&mut self, source: SourceId) {
+    pub fn forget(&mut self, source: AssociationId) {
         match self {
             Self::PllFll(_) => {}
             Self::Estimate(it) => it.forget(source),
@@ -132,7 +132,7 @@ impl Discipline {
     /// What the estimate may be wrong by, half the round trip to the system peer aside; the classic
     /// discipline does not know.
     #[must_use]
-    pub fn spread(&self, peer: SourceId) -> Option<Seconds> {
+    pub fn spread(&self, peer: AssociationId) -> Option<Seconds> {
         match self {
             Self::PllFll(_) => None,
             Self::Estimate(it) => Some(it.spread(peer)),

@@ -1,5 +1,9 @@
 //! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
 
+/// The price of each decade, beyond the first one, by which the clock would have to wander more
+/// than in calm weather, per reading and in nats.
+const UNSTEADY: f64 = 0.4;
+
 use super::hypothesis::{Hypothesis, SOURCES, Split};
 use super::law::{LAWS, Mixed, Posterior, Reading, mix, wobble};
 
@@ -225,11 +229,20 @@ impl Bank {
         (self.sum_up(mixed), posteriors)
     }
 
-    /// The same if it has waited in a slow queue. `others` can testify against this source.
-    pub(super) fn slow_outlook(&self, place: usize, reading: &Reading, others: bool) -> Outlook {
+    /// The same if it has waited in a slow queue. `others` can testify against this source. In
+    /// calm weather the clock wanders by `usual`.
+    pub(super) fn slow_outlook(
+        &self,
+        place: usize,
+        reading: &Reading,
+        others: bool,
+        usual: f64,
+    ) -> Outlook {
         let mut mixed = [Mixed::default(); WANDERS];
         for (mixed, one) in mixed.iter_mut().zip(&self.hypotheses) {
             *mixed = one.slow(place, reading, others);
+            let decades = (one.wander() / usual).log10() - 1.0;
+            mixed.evidence -= UNSTEADY * decades.max(0.0);
         }
         self.sum_up(mixed)
     }

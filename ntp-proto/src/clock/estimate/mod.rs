@@ -30,7 +30,7 @@ use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState};
 use super::measurement::Measurement;
 use super::steer::LARGEST_RATE;
 use super::timescale::FreeTime;
-use crate::source::SourceId;
+use crate::association::AssociationId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 use grain::Point;
 use hypothesis::Belief;
@@ -115,7 +115,7 @@ impl Estimate {
 
     /// A source is no longer asked: its places are free at once. The clock stays where it is
     /// believed to be.
-    pub(super) fn forget(&mut self, source: SourceId) {
+    pub(super) fn forget(&mut self, source: AssociationId) {
         let own: Vec<usize> = self
             .places
             .indexed()
@@ -142,7 +142,7 @@ impl Estimate {
     /// interval `poll`. Returns whether it was news.
     pub(super) fn learn(
         &mut self,
-        source: SourceId,
+        source: AssociationId,
         measurement: &Measurement,
         poll: PollInterval,
     ) -> bool {
@@ -172,7 +172,7 @@ impl Estimate {
     /// that is not too long.
     fn place_of(
         &mut self,
-        source: SourceId,
+        source: AssociationId,
         measurement: &Measurement,
         poll: PollInterval,
     ) -> Option<usize> {
@@ -449,7 +449,7 @@ impl Estimate {
 
     /// What the estimate may be wrong by, half the round trip to `source` aside, which bounds its
     /// bias: three standard deviations of what the source shows, and the bias that is believed in.
-    pub(super) fn spread(&self, source: SourceId) -> Seconds {
+    pub(super) fn spread(&self, source: AssociationId) -> Seconds {
         let own = self
             .places
             .indexed()

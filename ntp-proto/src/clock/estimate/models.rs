@@ -220,9 +220,10 @@ impl Models {
         others: bool,
     ) -> Outlooks {
         let (plain, posteriors) = self.plain.outlook(place, reading, laws);
+        let usual = self.plain.wander();
         let slow = self.slow.each_ref().map(|bank| {
             self.apart.then(|| match reading.wait.moving {
-                true => bank.slow_outlook(place, reading, others),
+                true => bank.slow_outlook(place, reading, others, usual),
                 false => bank.outlook(place, reading, laws).0,
             })
         });

@@ -11,9 +11,9 @@ use super::link::Link;
 use super::queue::Queue;
 use super::shift::Shift;
 use super::trail::Trail;
+use crate::association::AssociationId;
 use crate::clock::measurement::Measurement;
 use crate::clock::timescale::FreeTime;
-use crate::source::SourceId;
 use crate::time::{PollInterval, Seconds};
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ const NEARER: f64 = 0.5;
 /// The path to a source that takes part.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) source: SourceId,
+    pub(super) source: AssociationId,
     pub(super) link: Link,
     pub(super) grain: Grain,
     /// The arrival of the last reply that was taken in.
@@ -78,7 +78,11 @@ pub(super) struct Suspect {
 }
 
 impl Place {
-    pub(super) fn new(source: SourceId, measurement: &Measurement, poll: PollInterval) -> Self {
+    pub(super) fn new(
+        source: AssociationId,
+        measurement: &Measurement,
+        poll: PollInterval,
+    ) -> Self {
         let before = measurement.at + Seconds::new(-1.0);
         Self {
             source,
@@ -132,7 +136,7 @@ impl Place {
 pub(super) struct Places {
     slots: [Option<Place>; SOURCES],
     /// The queue on the way to each source: it is the same whichever path replies take.
-    queues: BTreeMap<SourceId, Queue>,
+    queues: BTreeMap<AssociationId, Queue>,
 }
 
 impl Places {
@@ -197,12 +201,12 @@ impl Places {
     }
 
     /// Half of the wait in the queue on the way to a source, in seconds.
-    pub(super) fn wait(&self, source: SourceId) -> f64 {
+    pub(super) fn wait(&self, source: AssociationId) -> f64 {
         self.queues.get(&source).map_or(0.0, Queue::wait)
     }
 
     /// The queue of a source, whichever path its replies take.
-    pub(super) fn queue_mut(&mut self, source: SourceId) -> &mut Queue {
+    pub(super) fn queue_mut(&mut self, source: AssociationId) -> &mut Queue {
         let slots = &self.slots;
         self.queues
             .retain(|own, _| slots.iter().flatten().any(|place| place.source == *own));
@@ -212,7 +216,7 @@ impl Places {
     /// `span` has passed until a reply came from `source`, which is asked at the interval `poll`.
     /// Where nothing at all was heard for a long time, no source was silent for longer than one
     /// poll: the network was away.
-    pub(super) fn pass(&mut self, span: Seconds, source: SourceId, poll: PollInterval) {
+    pub(super) fn pass(&mut self, span: Seconds, source: AssociationId, poll: PollInterval) {
         for place in self.iter_mut() {
             if place.source == source {
                 place.silence = Seconds::ZERO;
@@ -250,7 +254,7 @@ impl Places {
     /// `difference` seconds of the round trip if there was one. In this order: an empty one, one of
     /// a silent source, one of a path that is not in use, that of the same source, that of a source
     /// that is much further away.
-    pub(super) fn vacate(&self, source: SourceId, measurement: &Measurement) -> Option<usize> {
+    pub(super) fn vacate(&self, source: AssociationId, measurement: &Measurement) -> Option<usize> {
         if let Some(empty) = self.slots.iter().position(Option::is_none) {
             return Some(empty);
         }

@@ -5,7 +5,7 @@ use crate::clock::measurement::tests::measurement;
 use hypothesis::SOURCES;
 use proptest::prelude::*;
 
-const SOURCE: SourceId = SourceId::new(1);
+const SOURCE: AssociationId = AssociationId::new(1);
 const POLL: PollInterval = PollInterval::clamped_const(4);
 
 fn estimate() -> Estimate {
@@ -19,7 +19,12 @@ fn noise(place: u32) -> f64 {
 
 /// One reading every 16 s of a clock that loses 20 ppm, from 5 ms on, over a path whose jitter is
 /// some 10 µs.
-fn observe(estimate: &mut Estimate, source: SourceId, places: std::ops::Range<u32>, bias: f64) {
+fn observe(
+    estimate: &mut Estimate,
+    source: AssociationId,
+    places: std::ops::Range<u32>,
+    bias: f64,
+) {
     for place in places {
         let at = f64::from(place) * 16.0;
         let own = 16 * place + 2 * source.number();
@@ -115,7 +120,7 @@ fn a_single_impossible_reading_is_not_believed_and_two_are() {
 #[test]
 fn a_source_that_jumps_alone_does_not_move_the_clock() {
     let mut estimate = estimate();
-    let sources = [1, 2, 3].map(SourceId::new);
+    let sources = [1, 2, 3].map(AssociationId::new);
     for place in 0..40 {
         for source in sources {
             observe(&mut estimate, source, place..place + 1, 0.0);
@@ -141,7 +146,12 @@ fn sources_that_disagree_by_constants_do_not_make_the_clock_jump() {
     for place in 0..200 {
         for (number, bias) in (1..).zip(biases) {
             let before = (place > 50).then(|| offset_at(&estimate, place));
-            observe(&mut estimate, SourceId::new(number), place..place + 1, bias);
+            observe(
+                &mut estimate,
+                AssociationId::new(number),
+                place..place + 1,
+                bias,
+            );
             if let Some(before) = before {
                 worst = worst.max((offset_at(&estimate, place) - before).abs());
             }
@@ -227,7 +237,7 @@ fn learn_from(
     for number in sources {
         let at = f64::from(place) * 16.0 + f64::from(number) * 0.1;
         estimate.learn(
-            SourceId::new(number),
+            AssociationId::new(number),
             &measurement(at, 0.005 + 20e-6 * at, delay(number)),
             POLL,
         );
@@ -263,7 +273,7 @@ fn a_source_that_is_forgotten_gives_its_place_to_the_next_one() {
     let mut estimate = estimate();
     // A pool of four whose members are replaced again and again.
     for generation in 0..6 {
-        let members = (1..=4).map(|member| SourceId::new(4 * generation + member));
+        let members = (1..=4).map(|member| AssociationId::new(4 * generation + member));
         for place in 8 * generation..8 * (generation + 1) {
             members
                 .clone()
@@ -299,14 +309,14 @@ fn silent_sources_give_their_places_to_others_after_a_few_polls() {
 fn sources_that_are_silent_do_not_vote_on_a_change_of_the_rate() {
     for rate in [100e-6, 2e-3] {
         let mut estimate = estimate();
-        let sources = [1, 2, 3, 4].map(SourceId::new);
+        let sources = [1, 2, 3, 4].map(AssociationId::new);
         for place in 0..40 {
             sources
                 .iter()
                 .for_each(|source| observe(&mut estimate, *source, place..place + 1, 0.0));
         }
         for place in 40..50_u32 {
-            for source in [1, 2].map(SourceId::new) {
+            for source in [1, 2].map(AssociationId::new) {
                 let at = f64::from(place) * 16.0;
                 let offset = 0.005 + 20e-6 * at + rate * (at - 640.0);
                 estimate.learn(
@@ -340,7 +350,7 @@ fn a_clock_that_is_set_far_off_and_back_is_known_again_within_a_minute() {
                 0.005 + 20e-6 * at + off,
                 2e-4,
             );
-            estimate.learn(SourceId::new(number), &shown, POLL);
+            estimate.learn(AssociationId::new(number), &shown, POLL);
         }
         let settled = !(200..204).contains(&place) && !(425..429).contains(&place) && place > 8;
         if settled {
@@ -445,7 +455,7 @@ proptest! {
             // Gaps between a second and eleven days, and now and then a clock that was set back.
             at += span.abs().max(1.0) * span.signum().max(-1e-6);
             let (offset, delay) = (10_f64.powf(offset), 10_f64.powf(delay));
-            let _ = estimate.learn(SourceId::new(source), &measurement(at, offset, delay), POLL);
+            let _ = estimate.learn(AssociationId::new(source), &measurement(at, offset, delay), POLL);
             prop_assert!(estimate.belief.is_finite());
             prop_assert!(estimate.deviation().to_f64().is_finite());
             prop_assert!(estimate.frequency().abs() <= LARGEST_RATE);

@@ -1,7 +1,7 @@
 //! Changes of our clock: those that were ordered, and those that another program or a suspend has
 //! made.
 
-use super::Clock;
+use super::ClockProcess;
 use crate::clock::command::{ClockAction, ClockChange, ClockEvent, Disturbance, Halt};
 use crate::clock::system::SystemVariables;
 use crate::clock::unsteered::MeasuredDrift;
@@ -16,7 +16,7 @@ const LEAP_SLACK: NtpDuration = NtpDuration::from_bits(4 << 32);
 /// A change this near to a second, at the midnight of a leap second, is the leap second.
 const LEAP_TOLERANCE: NtpDuration = NtpDuration::from_bits((1 << 32) / 100);
 
-impl Clock {
+impl ClockProcess {
     /// Takes in what became of a [`ClockAction`].
     pub fn handle_clock_change(&mut self, change: ClockChange) {
         match change {

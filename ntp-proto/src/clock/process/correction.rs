@@ -2,7 +2,7 @@
 //! policy.
 
 use super::stepping::{Case, Decision};
-use super::{Clock, UNCERTAINTY_FACTOR};
+use super::{ClockProcess, UNCERTAINTY_FACTOR};
 use crate::clock::combine::Combined;
 use crate::clock::command::{ClockAction, Halt};
 use crate::clock::discipline::{ClockUpdate, Correction, Discipline, LoopState};
@@ -15,7 +15,7 @@ use crate::clock::system::SystemVariables;
 use crate::clock::timescale::FreeTime;
 use crate::time::{MonoTime, Now, NtpDuration, Seconds};
 
-impl Clock {
+impl ClockProcess {
     pub(super) fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
         let Some(combined) = self.best_offset(now, free) else {
             return;

@@ -1,7 +1,7 @@
 //! The state in which the clock is served: synchronized, measured but kept by another program, its
 //! own reference, or not at all.
 
-use super::{Clock, LOCAL_REFERENCE};
+use super::{ClockProcess, LOCAL_REFERENCE};
 use crate::clock::measurement::FREQUENCY_TOLERANCE;
 use crate::clock::selection::{Candidate, Outcome};
 use crate::clock::system::SystemVariables;
@@ -17,7 +17,7 @@ const UNKNOWN_ERROR: Seconds = Seconds::new(0.5);
 /// The error of a clock that is declared a primary reference: what it may drift in a minute, by Φ.
 const PRIMARY_ERROR: Seconds = Seconds::new(0.001);
 
-impl Clock {
+impl ClockProcess {
     /// Takes in what the sources say about a clock that is not ours to steer. It was measured as it
     /// is now, so that no change of before matters any more.
     pub(super) fn observe(&mut self, free: FreeTime, peer: &Candidate, system: SystemVariables) {

@@ -1,6 +1,6 @@
 //! The operating system's copy of the state: how good the clock is, and the leap second.
 
-use super::Clock;
+use super::ClockProcess;
 use crate::clock::command::{ClockAction, ClockStatus};
 use crate::clock::leap::{self, LeapSecond};
 use crate::clock::leap_table::LeapTable;
@@ -25,7 +25,7 @@ pub(super) struct Reported {
     leap: (LeapIndicator, Option<i32>),
 }
 
-impl Clock {
+impl ClockProcess {
     /// From now on, this table says which leap seconds there are; `None`: the sources do.
     pub fn handle_leap_table(&mut self, now: Now, table: Option<Arc<LeapTable>>) {
         self.leap_table = table;

@@ -7,9 +7,9 @@
 //! | trial | the same: the exchanges of the first burst correct each other at once |
 //! | running | exceeds the step threshold until two sources have confirmed it over a burst, or for 300 s |
 
+use crate::association::AssociationId;
 use crate::clock::policy::{DisturbanceLimits, StepLimits, StepPolicy};
 use crate::clock::timescale::FreeTime;
-use crate::source::SourceId;
 use crate::time::Seconds;
 
 /// The time for which one source alone must insist on a large offset ("stepout"; RFC 5905 §11.3
@@ -46,7 +46,7 @@ struct Large {
     since: FreeTime,
     ahead: bool,
     /// Replies of each truechimer since then.
-    witnesses: Vec<(SourceId, u32)>,
+    witnesses: Vec<(AssociationId, u32)>,
 }
 
 impl Large {
@@ -139,7 +139,7 @@ impl Stepping {
     }
 
     /// A truechimer has replied.
-    pub(super) fn handle_reply(&mut self, source: SourceId) {
+    pub(super) fn handle_reply(&mut self, source: AssociationId) {
         let Some(large) = &mut self.large else { return };
         match large
             .witnesses
@@ -350,10 +350,10 @@ mod tests {
             .cycle()
             .take(5)
         {
-            stepping.handle_reply(SourceId::new(source));
+            stepping.handle_reply(AssociationId::new(source));
             assert_eq!(decide(&mut stepping, &case(104.0, 300.0)), step);
         }
-        stepping.handle_reply(SourceId::new(2));
+        stepping.handle_reply(AssociationId::new(2));
         assert_eq!(decide(&mut stepping, &case(106.0, 300.0)), Decision::Step);
     }
 
@@ -365,7 +365,7 @@ mod tests {
                 decide(&mut stepping, &case(100.0 + f64::from(at), 300.0)),
                 Decision::Hold
             );
-            stepping.handle_reply(SourceId::new(1));
+            stepping.handle_reply(AssociationId::new(1));
         }
         assert_eq!(
             stepping.left(case(389.0, 0.0).free),

@@ -1,6 +1,6 @@
 //! Read access to the clock process.
 
-use super::Clock;
+use super::ClockProcess;
 use crate::clock::command::{Disturbance, Halt};
 use crate::clock::discipline::LoopState;
 use crate::clock::filter::Filtered;
@@ -15,7 +15,7 @@ const IDLE_POLL: PollInterval = PollInterval::clamped_const(6);
 /// A frequency that may be wrong by more than this has not been measured.
 const MEASURED: Frequency = Frequency::new(100e-6);
 
-impl Clock {
+impl ClockProcess {
     /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its
     /// error bound is still within the maximum distance.
     #[must_use]

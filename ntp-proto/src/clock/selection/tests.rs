@@ -10,7 +10,7 @@ fn candidate(id: u32, offset: f64) -> Candidate {
     let _ = filter.push(sample, Frequency::ZERO);
     let filtered = filter.filtered(sample.at, Frequency::ZERO).unwrap();
     Candidate {
-        id: SourceId::new(id),
+        id: AssociationId::new(id),
         filtered,
         offset: Seconds::new(offset),
         poll: PollInterval::clamped(4),
@@ -69,7 +69,7 @@ fn the_liar_is_named_and_the_others_are_used() {
     );
 
     assert!(matches!(
-        selection.standing(SourceId::new(2)),
+        selection.standing(AssociationId::new(2)),
         Some(Standing::Falseticker { truechimers: 2, .. })
     ));
     assert!(matches!(
@@ -94,7 +94,7 @@ fn a_liar_that_answers_first_is_not_believed_while_others_are_pending() {
         }
     );
     assert_eq!(
-        selection.standing(SourceId::new(1)),
+        selection.standing(AssociationId::new(1)),
         Some(Standing::WaitingForQuorum)
     );
 }
@@ -118,7 +118,7 @@ fn a_source_too_far_away_has_no_vote() {
     far.filtered.best.root.dispersion = Seconds::new(5.0);
     let selection = decide_now(&[far, candidate(2, 0.1)], 0, 1);
     assert!(matches!(
-        selection.standing(SourceId::new(1)),
+        selection.standing(AssociationId::new(1)),
         Some(Standing::TooDistant { .. })
     ));
     assert!(matches!(
@@ -147,7 +147,7 @@ fn plain_sources_cannot_outvote_an_authenticated_one_unless_all_vote_alike() {
         );
         assert!(agreed, "{policy:?}: {:?}", selection.outcome);
         assert_eq!(
-            selection.standing(SourceId::new(4)),
+            selection.standing(AssociationId::new(4)),
             Some(Standing::SystemPeer)
         );
         assert!(selection.combined.unwrap().offset.abs() < Seconds::new(0.001));
@@ -162,16 +162,16 @@ fn plain_sources_cannot_outvote_an_authenticated_one_unless_all_vote_alike() {
         )
     };
     assert!(contradicts(
-        decide_with(Authentication::Prefer, &all).standing(SourceId::new(1))
+        decide_with(Authentication::Prefer, &all).standing(AssociationId::new(1))
     ));
     let required = decide_with(Authentication::Require, &all);
     assert_eq!(
-        required.standing(SourceId::new(1)),
+        required.standing(AssociationId::new(1)),
         Some(Standing::NotAuthenticated)
     );
     let mixed = decide_with(Authentication::Mix, &all);
     assert!(matches!(
-        mixed.standing(SourceId::new(4)),
+        mixed.standing(AssociationId::new(4)),
         Some(Standing::Falseticker { truechimers: 3, .. })
     ));
 }
@@ -186,11 +186,11 @@ fn plain_sources_that_agree_count_in_the_mean_and_an_authenticated_one_leads() {
     one.filtered.best.root.stratum = crate::packet::Stratum::from_bits(5);
     let selection = decide_with(Authentication::Prefer, &[near[0], near[1], one]);
     assert_eq!(
-        selection.standing(SourceId::new(3)),
+        selection.standing(AssociationId::new(3)),
         Some(Standing::SystemPeer)
     );
     assert_eq!(
-        selection.standing(SourceId::new(1)),
+        selection.standing(AssociationId::new(1)),
         Some(Standing::Combined)
     );
     assert!(selection.combined.unwrap().offset > Seconds::new(0.0002));
@@ -235,7 +235,7 @@ fn plain_sources_wait_for_an_authenticated_one_that_may_still_answer() {
             Outcome::AwaitingAuthenticated { plain: 2 }
         );
         assert_eq!(
-            selection.standing(SourceId::new(1)),
+            selection.standing(AssociationId::new(1)),
             Some(Standing::WaitingForAuthenticated)
         );
     }
@@ -270,7 +270,7 @@ fn plain_sources_wait_for_nothing_where_nts_is_required() {
             "{awaited:?}"
         );
         assert_eq!(
-            selection.standing(SourceId::new(1)),
+            selection.standing(AssociationId::new(1)),
             Some(Standing::NotAuthenticated)
         );
     }
@@ -292,7 +292,7 @@ fn a_source_in_doubt_needs_one_more_that_agrees() {
         assert_eq!(
             outcome,
             Outcome::Unwitnessed {
-                source: SourceId::new(1),
+                source: AssociationId::new(1),
                 doubt,
                 usable: 1
             }

@@ -5,9 +5,14 @@ mod nts;
 mod versions;
 
 use super::*;
-use crate::packet::{FieldType, KissCode, LeapIndicator, ReferenceId, Stratum, Version, Writer};
-use crate::time::{Frequency, NtpDuration, NtpShort, PollInterval, Precision, Seconds};
+use crate::packet::{
+    FieldType, KissCode, LeapIndicator, Mode, ReferenceId, Stratum, Version, Writer,
+};
+use crate::time::{
+    Frequency, NtpDuration, NtpShort, NtpTimestamp, PollInterval, Precision, Seconds,
+};
 use proptest::prelude::*;
+use std::net::SocketAddr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -198,7 +203,7 @@ fn no_reply_of_any_kind_is_answered_so_no_loop_can_start() {
 }
 
 #[test]
-fn an_unsynchronised_server_says_so() {
+fn an_unsynchronized_server_says_so() {
     let octets = request(Version::V4);
     let request = Request {
         octets: &octets,

@@ -1,0 +1,83 @@
+//! Addresses that a name may lead to, but that cannot be one server's.
+
+use crate::StableWord;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The reason that an address cannot be one server's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum AddressFault {
+    /// `0.0.0.0/8` or `::`: this host on this network (RFC 1122 §3.2.1.3), often a filter's way to
+    /// block a name.
+    Unspecified,
+    /// A group of hosts (RFC 5771, RFC 4291 §2.7).
+    Multicast,
+    /// All hosts of a network.
+    Broadcast,
+    /// `240.0.0.0/4`, which no host has (RFC 1112 §4).
+    Reserved,
+    /// A link-local IPv6 address, which means nothing without its interface (RFC 4007 §6).
+    NeedsInterface,
+}
+
+impl AddressFault {
+    /// The reason that `ip`, which comes from DNS and so without an interface, cannot be one
+    /// server's.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Option<Self> {
+        match ip.to_canonical() {
+            IpAddr::V4(Ipv4Addr::BROADCAST) => Some(Self::Broadcast),
+            IpAddr::V4(v4) if v4.octets()[0] == 0 => Some(Self::Unspecified),
+            IpAddr::V4(v4) if v4.octets()[0] >= 240 => Some(Self::Reserved),
+            IpAddr::V6(v6) if v6.is_unspecified() => Some(Self::Unspecified),
+            ip if ip.is_multicast() => Some(Self::Multicast),
+            _ => None,
+        }
+    }
+}
+
+impl StableWord for AddressFault {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Multicast => "multicast",
+            Self::Broadcast => "broadcast",
+            Self::Reserved => "reserved",
+            Self::NeedsInterface => "link-local-without-interface",
+        }
+    }
+}
+
+/// An address of a name that is not used.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct RefusedAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The reason.
+    pub fault: AddressFault,
+}
+
+impl RefusedAddress {
+    /// The addresses in `found` that cannot be used, each once.
+    pub(super) fn among(found: &[std::net::SocketAddr]) -> Vec<Self> {
+        let mut refused: Vec<Self> = found
+            .iter()
+            .filter_map(|found| {
+                let fault = match found {
+                    std::net::SocketAddr::V6(v6)
+                        if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 =>
+                    {
+                        Some(AddressFault::NeedsInterface)
+                    }
+                    _ => AddressFault::of(found.ip()),
+                };
+                fault.map(|fault| Self {
+                    address: found.ip().to_canonical(),
+                    fault,
+                })
+            })
+            .collect();
+        refused.sort_unstable();
+        refused.dedup();
+        refused
+    }
+}
