@@ -5,7 +5,7 @@ use ntp_proto::clock::ClockStatus;
 use ntp_proto::packet::LeapIndicator;
 use ntp_proto::time::{Frequency, NtpDuration, Seconds};
 
-/// The largest steering rate either way: ten per cent, where the kernel refuses to go further.
+/// The largest steering rate either way: 10 %, where the kernel refuses to go further.
 pub const FREQUENCY_LIMIT: Frequency = Frequency::new(0.1);
 
 /// The largest rate either way that the kernel's `freq` can hold; beyond it, the tick is used.

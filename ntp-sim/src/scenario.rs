@@ -296,7 +296,7 @@ pub struct ServerScenario {
     /// Its replies bear a time that is later than they leave by this: their round trips seem
     /// shorter.
     pub stamp: f64,
-    /// It says that it is not synchronised.
+    /// It says that it is not synchronized.
     pub unsynchronized: bool,
     /// What it says about its way to its reference.
     pub root_delay: f64,

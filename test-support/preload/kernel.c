@@ -2,7 +2,7 @@
  * servers that answer.
  *
  * The program runs as it is released. Time stands still while it works and jumps to the next event when it waits, so that an
- * hour takes milliseconds. What is modelled is what an NTP client uses: the clocks, clock_adjtime(2), waiting (epoll, sleep),
+ * hour takes milliseconds. What is modeled is what an NTP client uses: the clocks, clock_adjtime(2), waiting (epoll, sleep),
  * UDP sockets with the kernel's timestamps. Whatever else the program asks for, it gets from the real system; the real clock
  * is never touched, as no call that could do so is passed on. One thread only.
  *

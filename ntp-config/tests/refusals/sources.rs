@@ -108,7 +108,7 @@ fn sources_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn a_misspelled_mode_is_recognised() {
+fn a_misspelled_mode_is_recognized() {
     let shown = refusal("[[source]]\nmod = \"server\"\naddress = \"a\"\n");
     assert!(shown.contains("without a `mode`"), "{shown}");
     assert!(

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 /// rarer than polls, and a slow network must not look like a dead one.
 const DEADLINE: Duration = Duration::from_secs(16);
 
-/// The time as far as it is known, for the judgement of certificates.
+/// The time as far as it is known, for the judgment of certificates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time {
     /// The time by our clock, in Unix seconds.

@@ -43,7 +43,7 @@ pub(crate) fn unix_seconds(at: NtpTimestamp) -> i64 {
 
 /// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs a time that
 /// is not plausible.
-fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Judgement {
+fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Judgment {
     let last_known = last_known.filter(|kept| {
         let plausible = *kept <= until;
         if !plausible {
@@ -64,18 +64,18 @@ fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Jud
             Date::from_unix(shown, 0),
             Date::from_unix(built, 0)
         );
-        return Judgement::Implausible { earliest };
+        return Judgment::Implausible { earliest };
     }
     match last_known {
-        _ if shown < earliest => Judgement::Behind { earliest },
-        None => Judgement::Unproven,
-        Some(_) => Judgement::Plausible,
+        _ if shown < earliest => Judgment::Behind { earliest },
+        None => Judgment::Unproven,
+        Some(_) => Judgment::Plausible,
     }
 }
 
 /// The plausibility of our clock at the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Judgement {
+enum Judgment {
     /// It shows a time after one at which it was right.
     Plausible,
     /// It may be right; nothing is known from earlier runs.
@@ -97,12 +97,12 @@ pub(crate) fn at_start(clock: &mut Clock, last_known: Option<i64>) -> KnownTime 
     };
     let shown = clock.unix_seconds(built());
     match judge(shown, last_known, (built(), plausible_until())) {
-        Judgement::Plausible => KnownTime {
+        Judgment::Plausible => KnownTime {
             unproven_since: None,
             ..unproven(0)
         },
-        Judgement::Unproven => unproven(built()),
-        Judgement::Behind { earliest } => {
+        Judgment::Unproven => unproven(built()),
+        Judgment::Behind { earliest } => {
             let moved = set_to(clock, earliest, shown);
             KnownTime {
                 set_forward: moved,
@@ -110,11 +110,11 @@ pub(crate) fn at_start(clock: &mut Clock, last_known: Option<i64>) -> KnownTime 
                 ..unproven(earliest)
             }
         }
-        Judgement::Implausible { earliest } if era::is_beyond(shown, built()) => KnownTime {
+        Judgment::Implausible { earliest } if era::is_beyond(shown, built()) => KnownTime {
             assumed: set_to(clock, earliest, shown).abs(),
             ..unproven(earliest)
         },
-        Judgement::Implausible { earliest } => KnownTime {
+        Judgment::Implausible { earliest } => KnownTime {
             assumed: Seconds::new((shown - earliest) as f64),
             ..unproven(earliest)
         },
@@ -154,29 +154,29 @@ mod tests {
     const BUILT: i64 = 1_800_000_000;
     const UNTIL: i64 = BUILT + PLAUSIBLE_FOR;
 
-    fn judged(shown: i64, last_known: Option<i64>) -> Judgement {
+    fn judged(shown: i64, last_known: Option<i64>) -> Judgment {
         judge(shown, last_known, (BUILT, UNTIL))
     }
 
     #[test]
     fn a_clock_goes_on_from_the_last_known_time_or_is_set_forward_to_it() {
-        assert_eq!(judged(BUILT + 100, Some(BUILT + 50)), Judgement::Plausible);
+        assert_eq!(judged(BUILT + 100, Some(BUILT + 50)), Judgment::Plausible);
         assert_eq!(
             judged(BUILT + 10, Some(BUILT + 50)),
-            Judgement::Behind {
+            Judgment::Behind {
                 earliest: BUILT + 50
             }
         );
-        assert_eq!(judged(0, Some(0)), Judgement::Behind { earliest: BUILT });
-        assert_eq!(judged(BUILT + 10, None), Judgement::Unproven);
+        assert_eq!(judged(0, Some(0)), Judgment::Behind { earliest: BUILT });
+        assert_eq!(judged(BUILT + 10, None), Judgment::Unproven);
     }
 
     #[test]
     fn an_implausible_last_known_time_counts_for_nothing() {
-        assert_eq!(judged(BUILT + 10, Some(UNTIL + 1)), Judgement::Unproven);
+        assert_eq!(judged(BUILT + 10, Some(UNTIL + 1)), Judgment::Unproven);
         assert_eq!(
             judged(0, Some(UNTIL + 1)),
-            Judgement::Behind { earliest: BUILT }
+            Judgment::Behind { earliest: BUILT }
         );
     }
 
@@ -184,11 +184,11 @@ mod tests {
     fn an_implausible_clock_may_be_set_back_to_what_is_known() {
         assert_eq!(
             judged(UNTIL + 1, Some(UNTIL + 1)),
-            Judgement::Implausible { earliest: BUILT }
+            Judgment::Implausible { earliest: BUILT }
         );
         assert_eq!(
             judged(UNTIL + 1, Some(BUILT + 50)),
-            Judgement::Implausible {
+            Judgment::Implausible {
                 earliest: BUILT + 50
             }
         );

@@ -17,7 +17,7 @@ pub struct InitialClock {
     /// How far it was just moved forward on the mere assumption that the last known time was right.
     /// Going back by up to that much never is a panic.
     pub assumed_step: Seconds,
-    /// The sum of all steps so far, if this clock has ever been synchronised before.
+    /// The sum of all steps so far, if this clock has ever been synchronized before.
     pub accumulated: Option<Seconds>,
     /// How finely it can be read.
     pub precision: Precision,
@@ -48,7 +48,7 @@ pub struct ClockStatus {
     /// announced on its day only. [`LeapIndicator::Unsynchronized`] has the effect of
     /// `synchronized: false`.
     pub leap: LeapIndicator,
-    /// A bound for the error. The kernel lets it grow by 500 ppm and calls the clock unsynchronised
+    /// A bound for the error. The kernel lets it grow by 500 ppm and calls the clock unsynchronized
     /// at 16 s, so it must be told anew from time to time.
     pub max_error: Seconds,
     /// The expected error.

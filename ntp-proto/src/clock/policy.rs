@@ -38,14 +38,14 @@ impl StepLimits {
 /// When the clock is set in one go, and when never.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct StepPolicy {
-    /// Panic limits of the step that the first synchronisation may make.
+    /// Panic limits of the step that the first synchronization may make.
     pub startup: StepLimits,
     /// Panic limits of every later correction.
     pub running: StepLimits,
     /// Panic limit of the sum of all steps without their signs, kept across restarts; the first
     /// step of a clock that was never right before is free.
     pub accumulated: Option<Seconds>,
-    /// At the first synchronisation, an offset above this is stepped, one below it is slewed.
+    /// At the first synchronization, an offset above this is stepped, one below it is slewed.
     pub startup_threshold: Seconds,
     /// Later, an offset that stays above this is stepped, as RFC 5905 §11.3 does at STEPT; `None`:
     /// never again.
@@ -110,7 +110,7 @@ pub struct ClockConfig {
     pub maximum_distance: Seconds,
     /// When to step and when to give up.
     pub steps: StepPolicy,
-    /// The stratum that we claim while no source is used; 16 means "not synchronised".
+    /// The stratum that we claim while no source is used; 16 means "not synchronized".
     pub local_stratum: Stratum,
     /// The reference identifier that we show at a local stratum of 1.
     pub local_reference_id: ReferenceId,

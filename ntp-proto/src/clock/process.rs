@@ -171,9 +171,9 @@ impl ClockProcess {
         }) {
             self.stepping.handle_reply(id);
         }
-        let learnt = self.learn(candidates, changed);
+        let learned = self.learn(candidates, changed);
         if let Some(leader) =
-            leader.filter(|leader| learnt || self.is_due(free, leader, candidates, changed))
+            leader.filter(|leader| learned || self.is_due(free, leader, candidates, changed))
         {
             self.update(now, free, leader);
         }
@@ -226,7 +226,7 @@ impl ClockProcess {
             return false;
         }
         let first = self.last_update.is_none();
-        let mut learnt = false;
+        let mut learned = false;
         for candidate in candidates
             .iter()
             .filter(|candidate| first || changed == Some(candidate.id))
@@ -236,12 +236,12 @@ impl ClockProcess {
                 .standing(candidate.id)
                 .is_some_and(Standing::is_truechimer)
             {
-                learnt |=
+                learned |=
                     self.discipline
                         .learn(candidate.id, &candidate.filtered.newest, candidate.poll);
             }
         }
-        learnt
+        learned
     }
 
     /// A sample may move the clock once: when it is new, and its source leads, or the leader is

@@ -6,7 +6,7 @@ use crate::time::{NtpShort, NtpTimestamp, PollInterval, Precision};
 /// The length of the header in octets, in every version.
 pub const HEADER_LENGTH: usize = 48;
 
-/// The header of NTPv4 (RFC 5905 §7.3), field by field and without any judgement. Earlier versions
+/// The header of NTPv4 (RFC 5905 §7.3), field by field and without any judgment. Earlier versions
 /// have the same fields in the same places; the mode came with version 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header {

@@ -249,9 +249,9 @@ mod tests {
             })
             .count();
         assert_eq!(admitted, 4);
-        let neighbour = Ipv6Addr::from_bits(site + (1 << 64));
+        let neighbor = Ipv6Addr::from_bits(site + (1 << 64));
         assert_eq!(
-            limiter.admit(neighbour.into(), at(0.0), &mut rng),
+            limiter.admit(neighbor.into(), at(0.0), &mut rng),
             Admission::Within
         );
     }

@@ -14,7 +14,7 @@ const CLASS_LENGTH: usize = 16;
 /// The number of classes: enough for the longest reply.
 const CLASSES: usize = super::request::MAX_REQUEST_LENGTH / CLASS_LENGTH + 1;
 
-/// The share of a difference that is learnt at once is one of so many.
+/// The share of a difference that is learned at once is one of so many.
 const SLOWNESS: i64 = 8;
 
 /// The largest correction at once, of 2⁻³² s: 60 ns, and an eighth of the estimate. A duration

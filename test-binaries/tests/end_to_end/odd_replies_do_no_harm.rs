@@ -8,7 +8,7 @@ use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, or_skip, sour
 
 use crate::SOON;
 
-/// Behaviours whose reply is of no use, and the word for it.
+/// Behaviors whose reply is of no use, and the word for it.
 const USELESS: [(&str, &str); 6] = [
     ("wrong-origin", "bogus-origin"),
     ("forged-kiss", "bogus-origin"),
@@ -20,7 +20,7 @@ const USELESS: [(&str, &str); 6] = [
 
 #[test]
 fn useless_replies_are_counted_by_their_reason_and_nothing_follows_them() {
-    let servers = USELESS.map(|(behaviour, _)| OddServer::behaving(behaviour, &["--offset", "5"]));
+    let servers = USELESS.map(|(behavior, _)| OddServer::behaving(behavior, &["--offset", "5"]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers.iter().fold(
         DaemonConfig::with_virtual_clock(0.0, 0.0),
@@ -61,7 +61,7 @@ fn a_forger_who_is_faster_than_the_server_changes_nothing() {
         ("garbage", "malformed"),
     ];
     let servers =
-        FORGERIES.map(|(behaviour, _)| OddServer::behaving(behaviour, &["--then-honest"]));
+        FORGERIES.map(|(behavior, _)| OddServer::behaving(behavior, &["--then-honest"]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers.iter().fold(
         DaemonConfig::with_virtual_clock(0.2, 0.0),
@@ -76,11 +76,11 @@ fn a_forger_who_is_faster_than_the_server_changes_nothing() {
     });
 
     let state = daemon.wait_until_right(0.005, SOON);
-    for (server, (behaviour, word)) in servers.iter().zip(FORGERIES) {
+    for (server, (behavior, word)) in servers.iter().zip(FORGERIES) {
         let source = source_at(&state, server.address());
         assert!(
             source.discards.get(word).is_some_and(|count| *count > 0),
-            "{behaviour}: {:?}",
+            "{behavior}: {:?}",
             source.discards
         );
     }

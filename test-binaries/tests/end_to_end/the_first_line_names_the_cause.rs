@@ -24,7 +24,7 @@ fn wait_for_first_line(daemon: &Daemon, expected: &str) -> Ended {
     })
 }
 
-/// Behaviours, and the first line that each must lead to.
+/// Behaviors, and the first line that each must lead to.
 const CAUSES: [(&str, &str); 9] = [
     (
         "unsynchronized",
@@ -60,8 +60,8 @@ const CAUSES: [(&str, &str); 9] = [
 
 #[test]
 fn each_kind_of_useless_reply_is_named_in_the_first_line() {
-    let started = CAUSES.map(|(behaviour, _)| {
-        let server = OddServer::behaving(behaviour, &[])?;
+    let started = CAUSES.map(|(behavior, _)| {
+        let server = OddServer::behaving(behavior, &[])?;
         let config = DaemonConfig::with_virtual_clock(0.0, 0.0).and_source(server.address());
         Ok((Daemon::start(&config)?, server))
     });

@@ -170,7 +170,7 @@ impl PllFll {
         self.phase = Phase::Measuring(LineFit::new(self.frequency, self.prior_uncertainty));
     }
 
-    /// A large offset: nothing is done before it is confirmed, but more is to be learnt about it.
+    /// A large offset: nothing is done before it is confirmed, but more is to be learned about it.
     pub(super) fn watch(&mut self, update: &ClockUpdate) {
         let before = std::mem::replace(&mut self.phase, Phase::Unset);
         self.phase = match before {

@@ -138,7 +138,7 @@ impl ClockProcess {
     }
 
     /// The sum of all steps without their signs; `None` if there has never been one, nor a first
-    /// synchronisation.
+    /// synchronization.
     #[must_use]
     pub fn accumulated_steps(&self) -> Option<Seconds> {
         self.accumulated
