@@ -320,7 +320,7 @@ fn open_observation_socket(config: &Config) -> Result<Option<Listener>, DaemonEr
 /// The configuration of the client, without what earlier runs have left.
 fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
     ClientConfig {
-        entries: sources.iter().map(group).collect(),
+        entries: sources.iter().map(source_entry).collect(),
         clock,
         sessions: Vec::new(),
         unproven_since: None,
@@ -329,7 +329,7 @@ fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
     }
 }
 
-fn group(entry: &SourceEntry) -> SourceEntryConfig {
+fn source_entry(entry: &SourceEntry) -> SourceEntryConfig {
     let address = entry.kind.address();
     let kind = match &entry.kind {
         SourceKind::Server { .. } => SourceEntryKind::Server,

@@ -43,14 +43,14 @@ impl Time {
 /// The outcome of an establishment.
 #[derive(Debug)]
 pub(crate) struct Established {
-    pub(crate) group: SourceEntryId,
+    pub(crate) entry: SourceEntryId,
     pub(crate) outcome: Result<NtsGrant, EstablishFailure>,
 }
 
 /// Establishes keys with the NTS-KE server of a source, and sends the outcome to `results`. Each
 /// source has one establishment in progress at most, as the client waits for the outcome.
 pub(crate) fn start(
-    group: SourceEntryId,
+    entry: SourceEntryId,
     kind: &SourceKind,
     time: Time,
     results: mpsc::Sender<Established>,
@@ -61,7 +61,7 @@ pub(crate) fn start(
     tokio::spawn(async move {
         let outcome = ask(&address, trust, time).await;
         // The receiver is gone only when the daemon ends.
-        let _ = results.send(Established { group, outcome }).await;
+        let _ = results.send(Established { entry, outcome }).await;
     });
 }
 

@@ -12,14 +12,14 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// The outcome of a look-up.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    pub(crate) group: SourceEntryId,
+    pub(crate) entry: SourceEntryId,
     pub(crate) outcome: Result<Vec<SocketAddr>, String>,
 }
 
 /// Looks a host up in the background and sends the outcome to `results`. Each source has one look-up
 /// in progress at most, as the client waits for the outcome.
 pub(crate) fn start(
-    group: SourceEntryId,
+    entry: SourceEntryId,
     host: String,
     port: u16,
     results: mpsc::Sender<Resolved>,
@@ -34,6 +34,6 @@ pub(crate) fn start(
                 Err(_) => Err("the resolver did not answer in time".to_owned()),
             };
         // The receiver is gone only when the daemon ends.
-        let _ = results.send(Resolved { group, outcome }).await;
+        let _ = results.send(Resolved { entry, outcome }).await;
     });
 }

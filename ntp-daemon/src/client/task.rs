@@ -170,7 +170,7 @@ impl ClientTask {
                 () = self.network.changed() => self.handle_network_change(),
                 Some(resolved) = self.resolved.receiver.recv() => self.handle_resolved(&resolved),
                 Some(established) = self.established.receiver.recv() => {
-                    self.client.handle_established(self.now(), established.group, established.outcome);
+                    self.client.handle_established(self.now(), established.entry, established.outcome);
                 }
                 Some(table) = self.leap_tables.recv() => self.client.handle_leap_table(self.now(), Some(table)),
                 Some(request) = requests.recv() => {
@@ -244,12 +244,12 @@ impl ClientTask {
 
     fn handle_resolved(&mut self, resolved: &Resolved) {
         let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
-        let source = self.context.sources.get(resolved.group.place());
+        let source = self.context.sources.get(resolved.entry.place());
         if let (Ok(found), Some(source)) = (outcome.as_ref(), source) {
             self.store.note_addresses(source, found);
         }
         self.client
-            .handle_resolved(self.now(), resolved.group, outcome);
+            .handle_resolved(self.now(), resolved.entry, outcome);
     }
 
     fn handle_timeout(&mut self) {

@@ -223,8 +223,8 @@ pub(crate) fn to_octets(
     sources: &[SourceEntry],
     sessions: &[(SourceEntryId, NtsGrant)],
 ) -> Option<Vec<u8>> {
-    let of = |(group, granted): &(SourceEntryId, NtsGrant)| {
-        KeptSession::new(sources.get(group.place())?, granted)
+    let of = |(entry, granted): &(SourceEntryId, NtsGrant)| {
+        KeptSession::new(sources.get(entry.place())?, granted)
     };
     let kept = Kept {
         schema: SCHEMA,
@@ -302,8 +302,8 @@ mod tests {
 
         let back = take(&path, &sources);
         assert_eq!(back.len(), 1);
-        let (group, session) = &back[0];
-        assert_eq!(*group, SourceEntryId::new(1));
+        let (entry, session) = &back[0];
+        assert_eq!(*entry, SourceEntryId::new(1));
         assert_eq!(
             session.keys.primary.c2s.secret(),
             granted().keys.primary.c2s.secret()

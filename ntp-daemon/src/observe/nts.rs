@@ -20,15 +20,15 @@ const SLOW: Duration = Duration::from_secs(5);
 
 /// The NTS state of a source and of its association, if it has one; `None` for a source without NTS.
 pub(super) fn of_source(
-    group: &SourceEntry,
+    entry: &SourceEntry,
     member: Option<&Member>,
     context: &DaemonContext,
     now: Now,
 ) -> Option<NtsFacts> {
-    if !group.is_nts() {
+    if !entry.is_nts() {
         return None;
     }
-    let establishment = group.establishment();
+    let establishment = entry.establishment();
     let session = member.and_then(|member| member.association().session());
     let wanted = session.is_none_or(|session| session.wants_keys(now.mono));
     let last_ke_error = establishment
@@ -40,8 +40,8 @@ pub(super) fn of_source(
             ago_s: now.mono.since(at).as_secs_f64(),
         });
     Some(NtsFacts {
-        ke_server: context.name_of(group.id()),
-        ke_state: if group.is_asking() {
+        ke_server: context.name_of(entry.id()),
+        ke_state: if entry.is_asking() {
             NtsKeState::Establishing
         } else if establishment.is_failing() {
             NtsKeState::Failed
@@ -61,7 +61,7 @@ pub(super) fn of_source(
             .map(|(word, count)| (word.to_owned(), count))
             .collect(),
         last_ke_error,
-        next_ke_in_s: retry_in(group, now.mono),
+        next_ke_in_s: retry_in(entry, now.mono),
         naks: session.map_or(0, ntp_proto::nts::NtsSession::naks),
         certificate_not_after: session.map(|session| unix_date(session.validity().not_after)),
         provisional: session.is_some_and(ntp_proto::nts::NtsSession::is_provisional),
@@ -69,16 +69,16 @@ pub(super) fn of_source(
 }
 
 /// The reason for which a source with NTS has no association.
-pub(super) fn why_missing(group: &SourceEntry, now: MonoTime) -> SourceReason {
-    let silent = || silent_for(group, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
-    failure(group, now)
+pub(super) fn why_missing(entry: &SourceEntry, now: MonoTime) -> SourceReason {
+    let silent = || silent_for(entry, now).map(|waited_s| SourceReason::NtsKeSilent { waited_s });
+    failure(entry, now)
         .or_else(silent)
         .unwrap_or(SourceReason::NtsEstablishing)
 }
 
 /// The seconds that key establishment has had no answer, once that is long enough to be shown.
-pub(super) fn silent_for(group: &SourceEntry, now: MonoTime) -> Option<f64> {
-    let waited = now.since(group.asking_since().filter(|_| group.is_nts())?);
+pub(super) fn silent_for(entry: &SourceEntry, now: MonoTime) -> Option<f64> {
+    let waited = now.since(entry.asking_since().filter(|_| entry.is_nts())?);
     (waited >= SLOW).then_some(waited.as_secs_f64())
 }
 
@@ -104,29 +104,29 @@ pub(super) fn useless(member: &Member) -> Option<SourceReason> {
 }
 
 /// Further remarks about an association with NTS.
-pub(super) fn notes(group: &SourceEntry, member: &Member, now: MonoTime) -> Vec<SourceReason> {
+pub(super) fn notes(entry: &SourceEntry, member: &Member, now: MonoTime) -> Vec<SourceReason> {
     let wanted = member
         .association()
         .session()
         .is_some_and(|session| session.wants_keys(now));
-    failure(group, now).filter(|_| wanted).into_iter().collect()
+    failure(entry, now).filter(|_| wanted).into_iter().collect()
 }
 
-fn failure(group: &SourceEntry, now: MonoTime) -> Option<SourceReason> {
-    let (failure, _) = group
+fn failure(entry: &SourceEntry, now: MonoTime) -> Option<SourceReason> {
+    let (failure, _) = entry
         .establishment()
         .last_failure()
-        .filter(|_| group.establishment().is_failing())?;
+        .filter(|_| entry.establishment().is_failing())?;
     Some(SourceReason::NtsKeFailed {
         stage: failure.stage.word().into(),
         reason: failure.reason.word().into(),
         message: failure.message.clone(),
-        retry_in_s: retry_in(group, now),
+        retry_in_s: retry_in(entry, now),
     })
 }
 
-fn retry_in(group: &SourceEntry, now: MonoTime) -> Option<f64> {
-    group.retry_at().map(|at| at.since(now).as_secs_f64())
+fn retry_in(entry: &SourceEntry, now: MonoTime) -> Option<f64> {
+    entry.retry_at().map(|at| at.since(now).as_secs_f64())
 }
 
 /// One of our NTS-KE servers.

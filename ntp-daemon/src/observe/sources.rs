@@ -22,67 +22,67 @@ use std::collections::BTreeMap;
 /// without an address.
 pub(super) fn facts(client: &Client, context: &DaemonContext, now: Now) -> Vec<SourceFacts> {
     let mut all = Vec::new();
-    for group in client.entries() {
+    for entry in client.entries() {
         let members: Vec<&Member> = client
             .members()
-            .filter(|member| member.entry() == group.id())
+            .filter(|member| member.entry() == entry.id())
             .collect();
-        let missing = members.len() < group.wanted();
+        let missing = members.len() < entry.wanted();
         all.extend(
             members
                 .iter()
-                .map(|member| of_member(client, group, member, context, now)),
+                .map(|member| of_member(client, entry, member, context, now)),
         );
-        if members.is_empty() || (missing && group.failure().is_some()) {
-            all.push(of_missing(group, context, now));
+        if members.is_empty() || (missing && entry.failure().is_some()) {
+            all.push(of_missing(entry, context, now));
         }
     }
     all
 }
 
-fn mode_of(group: SourceEntryId, context: &DaemonContext) -> SourceMode {
-    match context.sources.get(group.place()).map(|entry| &entry.kind) {
+fn mode_of(entry: SourceEntryId, context: &DaemonContext) -> SourceMode {
+    match context.sources.get(entry.place()).map(|entry| &entry.kind) {
         Some(SourceKind::Pool { .. }) => SourceMode::Pool,
         Some(SourceKind::Nts { .. }) => SourceMode::Nts,
         Some(SourceKind::Server { .. }) | None => SourceMode::Server,
     }
 }
 
-fn of_missing(group: &SourceEntry, context: &DaemonContext, now: Now) -> SourceFacts {
-    let next_try = group.retry_at().map(|at| at.since(now.mono).as_secs_f64());
-    let retry_in_s = group.failure().and(next_try);
-    let reason = match group.failure() {
-        _ if group.rival().is_some() => SourceReason::SameServer {
-            source: group
+fn of_missing(entry: &SourceEntry, context: &DaemonContext, now: Now) -> SourceFacts {
+    let next_try = entry.retry_at().map(|at| at.since(now.mono).as_secs_f64());
+    let retry_in_s = entry.failure().and(next_try);
+    let reason = match entry.failure() {
+        _ if entry.rival().is_some() => SourceReason::SameServer {
+            source: entry
                 .rival()
                 .map(|rival| context.name_of(rival))
                 .unwrap_or_default(),
         },
-        _ if group.is_nts() => nts::why_missing(group, now.mono),
+        _ if entry.is_nts() => nts::why_missing(entry, now.mono),
         Some((error, _)) => SourceReason::NameNotResolved {
             error: error.to_owned(),
             retry_in_s,
         },
-        None if group.is_pending() => SourceReason::Resolving,
+        None if entry.is_pending() => SourceReason::Resolving,
         None => SourceReason::NoAddressesLeft {
             retry_in_s: next_try,
         },
     };
     SourceFacts {
-        name: context.name_of(group.id()),
-        mode: mode_of(group.id(), context),
+        name: context.name_of(entry.id()),
+        mode: mode_of(entry.id(), context),
         state: SourceState::Unresolved,
         reason,
         retry_in_s,
-        refused_addresses: refused_addresses(group),
-        nts: nts::of_source(group, None, context, now),
+        refused_addresses: refused_addresses(entry),
+        nts: nts::of_source(entry, None, context, now),
         ..SourceFacts::default()
     }
 }
 
 fn of_member(
     client: &Client,
-    group: &SourceEntry,
+    entry: &SourceEntry,
     member: &Member,
     context: &DaemonContext,
     now: Now,
@@ -101,7 +101,7 @@ fn of_member(
         reason,
         notes: notes(member)
             .into_iter()
-            .chain(nts::notes(group, member, now.mono))
+            .chain(nts::notes(entry, member, now.mono))
             .collect(),
         stratum: header.map(|header| header.stratum.to_bits()),
         leap: header.map(|header| leap(header.leap)),
@@ -123,9 +123,9 @@ fn of_member(
             .revive_at()
             .map(|at| at.since(now.mono).as_secs_f64()),
         rate_limited: source.is_rate_limited(),
-        refused_addresses: refused_addresses(group),
+        refused_addresses: refused_addresses(entry),
         answered_from: answered_from(source),
-        nts: nts::of_source(group, Some(member), context, now),
+        nts: nts::of_source(entry, Some(member), context, now),
         ..measured(client, member, now)
     }
 }
@@ -172,8 +172,8 @@ fn measured(client: &Client, member: &Member, now: Now) -> SourceFacts {
     }
 }
 
-fn refused_addresses(group: &SourceEntry) -> BTreeMap<String, String> {
-    let refused = group.refused_addresses().iter();
+fn refused_addresses(entry: &SourceEntry) -> BTreeMap<String, String> {
+    let refused = entry.refused_addresses().iter();
     refused
         .map(|refused| (refused.address.to_string(), refused.fault.word().to_owned()))
         .collect()

@@ -291,10 +291,10 @@ fn silent_key_establishment(
     context: &DaemonContext,
     now: Now,
 ) -> Option<SystemReason> {
-    client.entries().iter().find_map(|group| {
-        let waited_s = nts::silent_for(group, now.mono)?;
+    client.entries().iter().find_map(|entry| {
+        let waited_s = nts::silent_for(entry, now.mono)?;
         Some(SystemReason::KeyEstablishmentSilent {
-            ke_server: context.name_of(group.id()),
+            ke_server: context.name_of(entry.id()),
             waited_s,
         })
     })
@@ -370,15 +370,15 @@ fn disagreeing(client: &Client) -> Vec<u64> {
 }
 
 fn none_usable(client: &Client, context: &DaemonContext, known: usize, now: Now) -> SystemReason {
-    let (members, groups) = (client.members().count(), client.entries());
+    let (members, entries) = (client.members().count(), client.entries());
     let silent = client
         .members()
         .all(|member| member.association().counters().received == 0);
     let hope = client
         .members()
         .any(|member| member.association().is_pending())
-        || groups.iter().any(SourceEntry::is_pending);
-    if groups.is_empty() {
+        || entries.iter().any(SourceEntry::is_pending);
+    if entries.is_empty() {
         SystemReason::NoSourcesConfigured
     } else if hope && silent && members == 0 {
         silent_key_establishment(client, context, now).unwrap_or(SystemReason::Starting)
@@ -436,7 +436,7 @@ fn unauthenticated(client: &Client) -> Option<SystemReason> {
     let with_nts = client
         .entries()
         .iter()
-        .filter(|group| group.is_nts())
+        .filter(|entry| entry.is_nts())
         .count();
     let plain = matches!(
         client.clock().selection().outcome,

@@ -60,8 +60,7 @@ fn a_forger_who_is_faster_than_the_server_changes_nothing() {
         ("short", "malformed"),
         ("garbage", "malformed"),
     ];
-    let servers =
-        FORGERIES.map(|(behavior, _)| OddServer::behaving(behavior, &["--then-honest"]));
+    let servers = FORGERIES.map(|(behavior, _)| OddServer::behaving(behavior, &["--then-honest"]));
     let servers: Vec<OddServer> = or_skip!(servers.into_iter().collect());
     let config = servers.iter().fold(
         DaemonConfig::with_virtual_clock(0.2, 0.0),
