@@ -103,6 +103,12 @@ impl Link {
         self.shortest.least().max(0.0)
     }
 
+    /// By how much the newest round trip is shorter than all others, in seconds, if by so much that
+    /// it rather comes from a bad timestamp, until others confirm it.
+    pub(super) fn lead(&self) -> f64 {
+        self.shortest.lead(self.jitter_without_shortest())
+    }
+
     /// The weights of the laws for each size of wander; they sum up to 1. `others` can testify
     /// against this source.
     pub(super) fn weights(&self, others: bool) -> [[f64; LAWS]; WANDERS] {
@@ -258,7 +264,7 @@ impl Link {
             0.0
         };
         // One that is too short by this comes from a bad timestamp, unless others confirm it.
-        let early = early + self.shortest.lead(self.jitter_without_shortest());
+        let early = early + self.lead();
         let slack = 0.63 * self.blur + 0.01 * jitter + grain + early + steps / 2.0;
         let base = summary.shortest / 2.0;
         let few = self.seen < FEW;

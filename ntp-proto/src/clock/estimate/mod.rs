@@ -376,6 +376,7 @@ impl Estimate {
             + known * known / 4.0;
         let drained = place.drained();
         let source = place.source;
+        let half = ((outbound - inbound).max(0.0) + place.link.lead()) / 2.0;
         if drained > 0.0 {
             self.bank.renew(index, drained, variance);
         }
@@ -383,7 +384,7 @@ impl Estimate {
         if self.places.is_shortest(index) {
             self.bank.narrow(index, variance);
         }
-        let ends = [reading.middle(), (outbound - inbound).max(0.0) / 2.0];
+        let ends = [reading.middle(), half];
         let grain = measurement.root.precision.seconds().to_f64();
         reading.wait =
             self.places

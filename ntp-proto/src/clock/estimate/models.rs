@@ -523,7 +523,7 @@ mod tests {
             models.weights
         );
         assert!(
-            models.weights.iter().all(|weight| *weight > 2.0 * OPEN),
+            models.weights.iter().all(|weight| *weight > OPEN - 7.0),
             "{:?}",
             models.weights
         );

@@ -40,6 +40,8 @@ const FALL_MEMORY: f64 = 0.9;
 const MOVING: f64 = 0.3;
 /// It is certainly not empty if it is longer than this.
 const CERTAIN: f64 = 1.5;
+/// It certainly was not empty if the shortest round trip has lately become shorter by this.
+const DRAINED: f64 = 4.0;
 /// The trend says so many nats less about round trips than they show: fast jitter that is not
 /// exponential is no queue.
 const DOUBT: f64 = 1.0;
@@ -154,7 +156,7 @@ impl Queue {
             excess: half - self.empty,
             variance,
             moving: wait > MOVING * deviation,
-            certain: wait.max(self.fallen) > CERTAIN * deviation,
+            certain: wait > CERTAIN * deviation || self.fallen > DRAINED * deviation,
             fall,
             steady: if near {
                 credit.clamp(0.0, MOST_CREDIT)
