@@ -260,3 +260,52 @@ impl Hypothesis {
         self.state.replace(RATE, rate.0, rate.1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A source with a bias of 1 s, give or take, shows that the offset is 0 within a millisecond;
+    /// the split of its queues is `mean`.
+    fn acquainted(mean: f64) -> Hypothesis {
+        let split = Split {
+            mean,
+            variance: 1e-9,
+            memory: f64::INFINITY,
+        };
+        let mut hypothesis = Hypothesis::new(1e-9, [0.0, 1e-12], split);
+        hypothesis.begin(0.0, 1e6);
+        hypothesis.admit(0, 1.0);
+        show(&mut hypothesis);
+        hypothesis
+    }
+
+    /// The source shows the offset 0.
+    fn show(hypothesis: &mut Hypothesis) {
+        hypothesis.constrain(&[(OFFSET, 1.0), (bias_of(0), 1.0)], 1e6);
+    }
+
+    #[test]
+    fn a_queue_that_was_never_empty_moves_the_offset_by_its_split() {
+        for split in [-1.0, 0.0, 1.0] {
+            let mut hypothesis = acquainted(split);
+            assert!((hypothesis.belief(0).offset_variance - 1.0).abs() < 0.01);
+            hypothesis.lower(0, 3.0, 1.0, 0.01);
+            let belief = hypothesis.belief(0);
+            assert!((belief.offset + 3.0 * split).abs() < 0.01, "{belief:?}");
+            assert!((belief.offset_variance - 0.01).abs() < 0.001, "{belief:?}");
+        }
+    }
+
+    #[test]
+    fn a_shorter_path_is_believed_however_long_the_longer_one_was() {
+        let mut hypothesis = acquainted(0.0);
+        hypothesis.renew(0, 1.0, 9.0, 0.01);
+        // It shows an offset that is 3 s less.
+        hypothesis.state.shift(OFFSET, 3.0);
+        show(&mut hypothesis);
+        let belief = hypothesis.belief(0);
+        assert!(belief.offset.abs() < 0.05, "{belief:?}");
+        assert!(belief.offset_variance < 0.011, "{belief:?}");
+    }
+}

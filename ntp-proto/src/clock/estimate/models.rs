@@ -20,7 +20,7 @@ const MODELS: usize = 1 + SLOW;
 const KNOWN_SPLIT: f64 = 0.003;
 /// A split that it does not know, and the time in which it is forgotten, in seconds: five days.
 const ANY_SPLIT: f64 = 0.5;
-const SPLIT_MEMORY: [f64; 2] = [200.0 * 86_400.0, 5.0 * 86_400.0];
+const SPLIT_MEMORY: [f64; 2] = [2000.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
 const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 /// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler

@@ -259,6 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn the_difference_of_two_states_takes_the_place_of_one() {
+        let mut state = State::<3>::new(3);
+        state.replace(0, 5.0, 4.0);
+        state.replace(1, 2.0, 1.0);
+        state.copy(2, 0);
+        state.subtract(0, 1, 3.0);
+        assert_eq!((state.mean(0), state.variance(0)), (-1.0, 13.0));
+        // What it was is its new self and three times the other one.
+        let (mean, variance, _) = state.sum(&[(0, 1.0), (1, 3.0), (2, -1.0)]);
+        assert_eq!((mean, variance), (0.0, 0.0));
+    }
+
+    #[test]
     fn a_state_fades_to_what_it_is_around() {
         let mut state = State::<2>::new(2);
         state.replace(1, 3.0, 0.25);
