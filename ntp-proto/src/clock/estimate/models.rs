@@ -384,6 +384,17 @@ impl Models {
         self.mixture().belief(place)
     }
 
+    /// By how much the middle of a reading of the source at this place can be expected to be off
+    /// because it waited in a slow queue, in seconds.
+    pub(super) fn queued(&self, place: usize, wait: &Wait) -> f64 {
+        if !(self.apart && wait.moving) {
+            return 0.0;
+        }
+        let slow = self.shared().skip(1);
+        slow.map(|(bank, share)| share * bank.split(place) * wait.half)
+            .sum()
+    }
+
     /// The largest distance from this offset at which a model that has not been refuted believes
     /// the clock to be, in seconds.
     pub(super) fn apart_by(&self, offset: f64) -> f64 {
