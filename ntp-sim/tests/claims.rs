@@ -159,10 +159,11 @@ fn delays_that_move_in_one_way_do_not_move_the_clock_for_long() {
 }
 
 #[test]
-fn a_client_that_starts_in_a_burst_is_right_when_it_is_over() {
+fn bursts_from_the_first_reading_on_do_not_move_the_clock() {
     for (name, most) in [
         ("moving-burst-first", 1e-4),
         ("moving-burst-first-four", 5e-5),
+        ("moving-burst-up-five", 1.5e-4),
     ] {
         let (_, outcomes) = estimate(name);
         let ours = mean(&outcomes, |outcome| outcome.rms);
