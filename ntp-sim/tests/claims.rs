@@ -210,6 +210,17 @@ fn liars_are_as_if_they_were_absent() {
 }
 
 #[test]
+fn a_liar_within_what_a_queue_explains_does_not_choose_the_model_of_the_queue() {
+    for name in ["moving-liar-drifts", "moving-liar-jumps"] {
+        let (_, outcomes) = estimate(name);
+        let worst = outcomes
+            .iter()
+            .fold(0.0, |worst, outcome| outcome.max.max(worst));
+        assert!(worst < 2e-3, "{name}: {worst}");
+    }
+}
+
+#[test]
 fn servers_that_disagree_do_not_make_the_clock_jump() {
     let (scenario, outcomes) = estimate("servers-disagree");
     let [rms, _, rate] = scenario.stored.chrony.unwrap();
