@@ -286,7 +286,7 @@ impl Models {
         }
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
-            self.weigh(place, outlooks, &reading.wait, sources, paths);
+            self.weigh(place, outlooks, &reading.wait, (sources, paths));
             self.calm = if reading.wait.certain {
                 0.0
             } else {
@@ -304,8 +304,7 @@ impl Models {
         place: usize,
         outlooks: &Outlooks,
         wait: &Wait,
-        sources: usize,
-        paths: &[FurtherPath],
+        (sources, paths): (usize, &[FurtherPath]),
     ) {
         let share = 1.0 / sources.max(1) as f64;
         let price = if wait.moving {
