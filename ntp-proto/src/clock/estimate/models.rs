@@ -286,7 +286,7 @@ impl Models {
         }
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
-            self.weigh(place, outlooks, &reading.wait, sources, paths);
+            self.weigh(place, outlooks, &reading.wait, (sources, paths));
             self.calm = if reading.wait.certain {
                 0.0
             } else {
@@ -304,8 +304,7 @@ impl Models {
         place: usize,
         outlooks: &Outlooks,
         wait: &Wait,
-        sources: usize,
-        paths: &[FurtherPath],
+        (sources, paths): (usize, &[FurtherPath]),
     ) {
         let share = 1.0 / sources.max(1) as f64;
         let price = if wait.moving {
@@ -331,7 +330,8 @@ impl Models {
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if let Some(own) = self.evidence.get_mut(place) {
             let against = evidence.map(|evidence| (evidence - best).max(MOST_EVIDENCE));
-            testify(own, against, wait.moving, OPEN * share);
+            let kept = if sources < QUORUM { share } else { 0.0 };
+            testify(own, against, wait.moving, [OPEN * share, kept]);
         }
         self.count(sources);
         let refuted =
@@ -447,18 +447,23 @@ impl Models {
     }
 }
 
-/// Adds a reading's evidence to what a source has said so far, which fades: towards nothing while
-/// its queue moves, else towards `open`.
-fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, open: f64) {
+/// Adds a reading's evidence to what a source has said so far. That fades: to nothing while its queue
+/// moves, else to `open`. Evidence for a model counts up to what outweighs the share `kept` of the
+/// preference for simpler ones.
+fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, [open, kept]: [f64; 2]) {
     for (own, against) in own.iter_mut().zip(against) {
         *own = match moving {
             true => *own * FADING,
             false => own.max(open + (*own - open) * OPENING),
         } + against;
     }
-    let most = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let heaviest = own
+        .iter()
+        .zip(FIRST_WEIGHTS)
+        .map(|(own, first)| own + kept * first)
+        .fold(f64::NEG_INFINITY, f64::max);
     own.iter_mut()
-        .for_each(|own| *own = (*own - most).max(LEAST_WEIGHT));
+        .for_each(|own| *own = (*own - heaviest).max(LEAST_WEIGHT));
 }
 
 /// Without slow queues, each further path of a source has a bias of its own: that of the shortest
