@@ -4,7 +4,7 @@ use super::authentication::{Authentication, Awaited, Ballot, Doubt, Usable};
 use super::cluster::{Truechimer, cluster};
 use super::combine::{Combined, combine};
 use super::filter::Filtered;
-use super::select::{Claim, NoMajority, intersect};
+use super::intersection::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
 use crate::association::AssociationId;
 use crate::packet::{LeapIndicator, ReferenceId};

@@ -4,10 +4,10 @@
 //! neither reads a clock nor sets one, and it decides nothing about limits: those are the
 //! [policy's](super::StepPolicy).
 
-mod line_fit;
+mod kalman;
 mod pll_fll;
 
-pub use super::estimate::Estimate;
+pub use kalman::Estimate;
 pub use pll_fll::{LoopState, PllFll};
 
 use super::measurement::Measurement;

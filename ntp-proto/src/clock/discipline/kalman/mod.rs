@@ -26,11 +26,11 @@ mod state;
 mod trail;
 mod unexplained;
 
-use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState};
-use super::measurement::Measurement;
-use super::steer::LARGEST_RATE;
-use super::timescale::FreeTime;
+use super::{ClockUpdate, Correction, KnownFrequency, LoopState};
 use crate::association::AssociationId;
+use crate::clock::measurement::Measurement;
+use crate::clock::steer::LARGEST_RATE;
+use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 use grain::Point;
 use hypothesis::Belief;

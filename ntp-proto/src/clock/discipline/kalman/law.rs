@@ -281,7 +281,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A reading of a link with 10 µs of jitter.
-    pub(in crate::clock::estimate) fn reading(low: f64, high: f64) -> Reading {
+    pub(in crate::clock::discipline::kalman) fn reading(low: f64, high: f64) -> Reading {
         Reading {
             low,
             high,

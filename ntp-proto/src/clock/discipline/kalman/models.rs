@@ -427,7 +427,7 @@ fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::estimate::law::tests::reading;
+    use crate::clock::discipline::kalman::law::tests::reading;
 
     /// A reading whose middle is off the truth by the split times half its wait.
     fn waited(middle: f64, half: f64) -> Reading {

@@ -7,10 +7,12 @@
 //! in place of an adjustment every second, so that a daemon can sleep between polls; the amount is
 //! the same.
 
-use super::line_fit::{LineFit, UNKNOWN};
+mod line_fit;
+
 use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
+use line_fit::{LineFit, UNKNOWN};
 
 /// How long the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known
 /// well by then.

@@ -130,7 +130,7 @@ fn last(reading: &Reading) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::estimate::law::tests::reading;
+    use crate::clock::discipline::kalman::law::tests::reading;
     use crate::time::{NtpTimestamp, Seconds};
 
     /// True if readings, 64 s apart, are a jump, where `width` is the greatest of those before.
