@@ -1,16 +1,16 @@
-//! The sources that take part, and the paths that their replies take. There are eight places; each
-//! holds one path.
+//! The sources that take part, and the paths that their replies take (docs/design/clock.md §2).
+//! There are eight places; each holds one path.
 //!
 //! A source that has missed a few polls is silent: it testifies no longer, and its place goes to
 //! the next source that needs one. If more sources answer than there are places, those with the
 //! shortest delay have them.
 
+use super::filter::SOURCES;
 use super::grain::Grain;
-use super::hypothesis::SOURCES;
-use super::link::Link;
+use super::offset_jump::OffsetJumpDetector;
+use super::path::PathModel;
 use super::queue::Queue;
-use super::shift::Shift;
-use super::trail::Trail;
+use super::rate_jump::RateJumpDetector;
 use crate::association::AssociationId;
 use crate::clock::measurement::Measurement;
 use crate::clock::timescale::FreeTime;
@@ -31,18 +31,18 @@ const NEARER: f64 = 0.5;
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) source: AssociationId,
-    pub(super) link: Link,
+    pub(super) path: PathModel,
     pub(super) grain: Grain,
     /// The arrival of the last reply that was taken in.
     pub(super) last: FreeTime,
-    /// The arrival of the last reading that was explained.
+    /// The arrival of the last observation that was explained.
     pub(super) explained: FreeTime,
     pub(super) suspect: Option<Suspect>,
-    /// The last reading, if it and perhaps some before it were far from what was foreseen.
-    pub(super) trail: Option<Trail>,
-    /// The last reading, if it and perhaps some before it were off by the same.
-    pub(super) shift: Option<Shift>,
-    /// The greatest width of the last readings, in seconds.
+    /// The last observation, if it and perhaps some before it were far from what was predicted.
+    pub(super) rate_jump: Option<RateJumpDetector>,
+    /// The last observation, if it and perhaps some before it were off by the same.
+    pub(super) offset_jump: Option<OffsetJumpDetector>,
+    /// The greatest width of the last observations, in seconds.
     pub(super) width: f64,
     /// Half the first round trip, in seconds, and the variance of the bias that its fall since then
     /// has already added.
@@ -69,7 +69,7 @@ pub(super) struct FurtherPath {
     pub(super) difference: f64,
 }
 
-/// A reading that nothing explains, in seconds from the origin.
+/// An observation that nothing explains, in seconds from the origin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspect {
     pub(super) at: FreeTime,
@@ -86,13 +86,13 @@ impl Place {
         let before = measurement.at + Seconds::new(-1.0);
         Self {
             source,
-            link: Link::new(),
+            path: PathModel::new(),
             grain: Grain::default(),
             last: before,
             explained: before,
             suspect: None,
-            trail: None,
-            shift: None,
+            rate_jump: None,
+            offset_jump: None,
             width: 0.0,
             first: measurement.delay().to_f64().max(0.0) / 2.0,
             renewed: 0.0,
@@ -105,7 +105,7 @@ impl Place {
     /// The variance of the change of the bias that is due to round trips that have become shorter
     /// ever since the first one, beyond what was returned before.
     pub(super) fn drained(&mut self) -> f64 {
-        let fallen = self.first - self.link.shortest() / 2.0 - DRAINED * self.link.jitter();
+        let fallen = self.first - self.path.shortest() / 2.0 - DRAINED * self.path.jitter();
         let more = fallen.max(0.0).powi(2) - self.renewed;
         if more <= 0.1 * self.renewed {
             return 0.0;
@@ -118,16 +118,16 @@ impl Place {
         self.silence > self.poll * SILENT_AFTER
     }
 
-    /// The usual error of a reading, in seconds: what delays do, and the steps of the server's
+    /// The usual error of an observation, in seconds: what delays do, and the steps of the server's
     /// clock.
     pub(super) fn noise(&self) -> f64 {
-        self.link.jitter().hypot(self.grain.size() / 2.0)
+        self.path.jitter().hypot(self.grain.size() / 2.0)
     }
 
     /// The error that this source may have, in seconds: half the round trip, and what the server
     /// admits.
     fn distance(&self) -> f64 {
-        self.link.shortest() / 2.0 + self.root
+        self.path.shortest() / 2.0 + self.root
     }
 }
 
@@ -184,8 +184,8 @@ impl Places {
                 .indexed()
                 .filter(|(_, other)| other.source == own.source);
             let (shortest, other) =
-                paths.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?;
-            let difference = own.link.shortest() - other.link.shortest();
+                paths.min_by(|a, b| a.1.path.shortest().total_cmp(&b.1.path.shortest()))?;
+            let difference = own.path.shortest() - other.path.shortest();
             (shortest != place).then_some(FurtherPath {
                 place,
                 shortest,

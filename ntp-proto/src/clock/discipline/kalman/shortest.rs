@@ -1,5 +1,5 @@
-//! The shortest round trips of one path, of which a single one is not believed for long if no other
-//! is nearly as short.
+//! The shortest round trips of one path (docs/design/clock.md §3). A single one is not believed for
+//! long if no other is nearly as short.
 
 /// Round trips per block of which the two shortest are remembered, and such blocks: a shortest
 /// round trip is forgotten after between 448 and 512 others.

@@ -1,6 +1,7 @@
-//! A normal belief about a vector: its mean and full covariance.
+//! The state of a Kalman filter: mean vector and full covariance matrix (docs/design/clock.md §2).
 
-/// A belief about at most `N` states, of which the first `used` are in use; all others are 0.
+/// A Gaussian estimate of at most `N` states, of which the first `used` are in use; all others are
+/// 0.
 #[derive(Clone, Debug)]
 pub(super) struct State<const N: usize> {
     mean: [f64; N],
@@ -38,7 +39,7 @@ impl<const N: usize> State<N> {
             .unwrap_or_default()
     }
 
-    /// A state becomes this, with this variance, and nothing that was believed of it counts any
+    /// A state becomes this, with this variance, and nothing that was known of it counts any
     /// more.
     pub(super) fn replace(&mut self, own: usize, mean: f64, variance: f64) {
         if let Some(entry) = self.mean.get_mut(own) {
@@ -185,9 +186,15 @@ impl<const N: usize> State<N> {
     }
 
     /// A quantity with this `variance` and this covariance with each state is `shift` more than
-    /// expected, and its variance is now `narrowed` times what it was.
-    pub(super) fn correct(&mut self, shift: f64, narrowed: f64, variance: f64, column: &[f64; N]) {
-        let removed = variance * (1.0 - narrowed);
+    /// expected, and its variance is now `variance_ratio` times what it was.
+    pub(super) fn correct(
+        &mut self,
+        shift: f64,
+        variance_ratio: f64,
+        variance: f64,
+        column: &[f64; N],
+    ) {
+        let removed = variance * (1.0 - variance_ratio);
         let gains = column.map(|entry| entry / variance);
         for (mean, gain) in self.mean.iter_mut().zip(gains).take(self.used) {
             *mean += gain * shift;
@@ -206,12 +213,12 @@ impl<const N: usize> State<N> {
             .take(self.used)
         {
             if let Some(entry) = row.get_mut(own) {
-                *entry = entry.max(gain * gain * variance * narrowed);
+                *entry = entry.max(gain * gain * variance * variance_ratio);
             }
         }
     }
 
-    /// Several beliefs as one, with weights that sum up to 1.
+    /// The mixture of several estimates as one Gaussian, with weights that sum up to 1.
     pub(super) fn mixture<'a>(all: impl Iterator<Item = (&'a Self, f64)> + Clone) -> Self {
         let mut mixture = Self::new(0);
         for (one, weight) in all.clone() {
@@ -280,13 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mixture_of_two_beliefs_contains_what_separates_them() {
-        let belief = |mean: f64| {
+    fn a_mixture_of_two_estimates_contains_what_separates_them() {
+        let estimate = |mean: f64| {
             let mut state = State::<1>::new(1);
             state.replace(0, mean, 1.0);
             state
         };
-        let mixture = State::mixture([(&belief(-1.0), 0.5), (&belief(1.0), 0.5)].into_iter());
+        let mixture = State::mixture([(&estimate(-1.0), 0.5), (&estimate(1.0), 0.5)].into_iter());
         assert_eq!((mixture.mean(0), mixture.variance(0)), (0.0, 2.0));
     }
 }

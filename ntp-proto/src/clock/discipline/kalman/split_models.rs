@@ -1,13 +1,13 @@
-//! Models of the slow part of the delays: a path's queue is split between requests and replies in
-//! one way or another, and a single reading does not show how. Each model has a belief of its own
-//! about the clock, and the steadiness of the clock under it, over hours, decides between them.
+//! Models of the slow part of the delays (docs/design/clock.md §3.1): a path's queue is split
+//! between requests and replies in one way or another, and a single observation does not show how.
+//! Each model has a model bank of its own, and the steadiness of the clock under it, over hours,
+//! decides between them.
 //!
-//! While no queue is seen, all models say the same, and only the one without slow queues is carried
-//! on.
+//! While no queue is seen, all models agree, and only the one without slow queues is carried on.
 
-use super::bank::{Bank, Laws, Outlook, Posteriors};
-use super::hypothesis::{Belief, Hypothesis, Split};
-use super::law::{Reading, outlier_weight};
+use super::delay_model::{Observation, outlier_weight};
+use super::filter::{KalmanFilter, Split, StateEstimate};
+use super::model_bank::{ModelBank, ModelWeights, Outlook, Posteriors};
 use super::places::FurtherPath;
 use super::queue::Wait;
 
@@ -23,62 +23,62 @@ const ANY_SPLIT: f64 = 0.5;
 const SPLIT_MEMORY: [f64; 2] = [2000.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
 const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
-/// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
+/// The evidence that a model of a slow queue needs per observation to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
-/// The most that one reading can say against a model, as a logarithm.
-const MOST_EVIDENCE: f64 = -15.0;
-/// Weights fade by this factor per reading of each source while a queue moves.
+/// The most that one observation can say against a model, as a logarithm.
+const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
+/// Weights fade by this factor per observation of each source while a queue moves.
 const FADING: f64 = 0.998;
-/// What shorter waits said of the models does not count where one is so many times as long: small
+/// The likelihoods of shorter waits do not count where one is so many times as long: small
 /// ones are made by other causes.
 const ANOTHER: f64 = 3.0;
 /// No model falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -80.0;
 /// While the queue is empty, what is held against a model beyond this fades by that factor per
-/// reading of each source: the next queue may be of another kind.
+/// observation of each source: the next queue may be of another kind.
 const OPEN: f64 = -3.0;
 const OPENING: f64 = 0.7;
-/// A model that is further behind than this takes over what all believe if a reading of an empty
-/// queue refutes it.
+/// A model that is further behind than this takes over the common estimate if an observation of an
+/// empty queue refutes it.
 const HOPELESS: f64 = -12.0;
 const REFUTED: f64 = -4.0;
-/// A model weighs no less than this where it explains a reading that all others take for an
+/// A model weighs no less than this where it explains an observation that all others take for an
 /// outlier; e² more than an outlier does.
 const ABOVE_OUTLIERS: f64 = 4.0;
 const FURTHEST: f64 = -10.0;
-/// Readings of each source with an empty queue after which the models are one again.
+/// Observations of each source with an empty queue after which the models are one again.
 const CALM: f64 = 32.0;
 /// A model that is not further behind than this is part of the error bound.
 const POSSIBLE: f64 = -12.0;
 
 /// All models.
 #[derive(Clone, Debug)]
-pub(super) struct Models {
-    plain: Bank,
-    slow: [Bank; SLOW],
+pub(super) struct SplitModels {
+    plain: ModelBank,
+    slow: [ModelBank; SLOW],
     /// Logarithms; the first is that of the model without slow queues.
     weights: [f64; MODELS],
-    /// The models of slow queues have beliefs of their own.
+    /// The models of slow queues have estimates of their own.
     apart: bool,
     /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
     judged: f64,
-    /// Readings of each source since the queue was last certainly not empty.
+    /// Observations of each source since the queue was last certainly not empty.
     calm: f64,
 }
 
-/// The effect that a reading would have on all models.
+/// The effect that an observation would have on all models.
 #[derive(Debug)]
 pub(super) struct Outlooks {
     plain: Outlook,
     slow: [Option<Outlook>; SLOW],
-    /// Of the laws without slow queues.
+    /// Of the delay models without slow queues.
     pub(super) posteriors: Posteriors,
     /// No model can explain it.
     pub(super) inexplicable: bool,
 }
 
-impl Models {
+impl SplitModels {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
         let known = |mean: f64| Split {
@@ -92,9 +92,9 @@ impl Models {
             memory,
         });
         let slow = [known(0.0), known(1.0), known(-1.0), long, short]
-            .map(|split| Bank::slow(rate, deviation, split));
+            .map(|split| ModelBank::slow(rate, deviation, split));
         Self {
-            plain: Bank::new(rate, deviation),
+            plain: ModelBank::new(rate, deviation),
             slow,
             weights: FIRST_WEIGHTS,
             apart: false,
@@ -103,43 +103,43 @@ impl Models {
         }
     }
 
-    fn each(&mut self, act: impl Fn(&mut Bank)) {
+    fn each(&mut self, act: impl Fn(&mut ModelBank)) {
         act(&mut self.plain);
         if self.apart {
             self.slow.iter_mut().for_each(act);
         }
     }
 
-    /// See [`Bank::begin`].
+    /// See [`ModelBank::begin`].
     pub(super) fn begin(&mut self, offset: f64, variance: f64) {
         self.each(|bank| bank.begin(offset, variance));
     }
 
-    /// See [`Bank::move_to`].
-    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
-        self.each(|bank| bank.move_to(offset, variance, rate_variance));
+    /// See [`ModelBank::reset_offset`].
+    pub(super) fn reset_offset(&mut self, offset: f64, variance: f64, rate_variance: f64) {
+        self.each(|bank| bank.reset_offset(offset, variance, rate_variance));
     }
 
-    /// See [`Bank::turn_to`].
-    pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
-        self.each(|bank| bank.turn_to(offset, rate));
+    /// See [`ModelBank::reset_state`].
+    pub(super) fn reset_state(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+        self.each(|bank| bank.reset_state(offset, rate));
     }
 
-    /// See [`Bank::begin_again`].
+    /// See [`ModelBank::begin_again`].
     pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
         self.each(|bank| bank.begin_again(offset, rate));
     }
 
-    /// See [`Bank::admit`].
-    pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
-        self.each(|bank| bank.admit(place, lasting, now));
+    /// See [`ModelBank::add_source`].
+    pub(super) fn add_source(&mut self, place: usize, lasting: f64, now: f64) {
+        self.each(|bank| bank.add_source(place, lasting, now));
     }
 
     /// A source whose path is at the place `of` takes another path, at this place. Its round trip
     /// differs by `difference` seconds, all of which may be in one way; models of slow queues take
     /// the rest for a queue of the same path. The bias of a `shorter` path can be expected to have
     /// the variance `lasting`.
-    pub(super) fn admit_path(
+    pub(super) fn add_path(
         &mut self,
         [place, of]: [usize; 2],
         lasting: f64,
@@ -159,8 +159,8 @@ impl Models {
         }
     }
 
-    /// The shortest round trip of the source at this place has become less by twice `fall`
-    /// seconds: so much longer than was thought its readings had waited in a queue. Its bias can be
+    /// The shortest round trip of the source at this place has become less by twice `fall` seconds:
+    /// so much longer than was thought its observations had waited in a queue. Its bias can be
     /// expected to have the variance `lasting`.
     pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64, paths: &[FurtherPath]) {
         if self.apart && fall > 0.0 {
@@ -171,33 +171,33 @@ impl Models {
         }
     }
 
-    /// See [`Bank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
+    /// See [`ModelBank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
     pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
         self.plain.renew(place, more, lasting);
     }
 
-    /// See [`Bank::release`].
+    /// See [`ModelBank::release`].
     pub(super) fn release(&mut self, place: usize) {
         self.each(|bank| bank.release(place));
     }
 
-    /// See [`Bank::narrow`].
-    pub(super) fn narrow(&mut self, place: usize, variance: f64) {
-        self.each(|bank| bank.narrow(place, variance));
+    /// See [`ModelBank::tighten_bias_prior`].
+    pub(super) fn tighten_bias_prior(&mut self, place: usize, variance: f64) {
+        self.each(|bank| bank.tighten_bias_prior(place, variance));
     }
 
-    /// See [`Bank::predict`].
+    /// See [`ModelBank::predict`].
     pub(super) fn predict(&mut self, span: f64, several: bool) {
         self.each(|bank| bank.predict(span, several));
     }
 
-    /// See [`Bank::wobble`].
-    pub(super) fn wobble(&self, laws: &Laws, jitter: f64) -> f64 {
-        self.plain.wobble(laws, jitter)
+    /// See [`ModelBank::server_noise`].
+    pub(super) fn server_noise(&self, model_weights: &ModelWeights, jitter: f64) -> f64 {
+        self.plain.server_noise(model_weights, jitter)
     }
 
-    /// A reading with this wait is about to be judged. Where a queue appears, the models of slow
-    /// queues begin with the belief of the one without; `paths` are the further paths of all
+    /// An observation with this wait is about to be judged. Where a queue appears, the models of
+    /// slow queues begin with the estimate of the one without; `paths` are the further paths of all
     /// sources.
     pub(super) fn prepare(&mut self, wait: &Wait, paths: &[FurtherPath]) {
         if self.apart || !wait.certain {
@@ -210,21 +210,21 @@ impl Models {
         }
     }
 
-    /// The effect of a reading of the source at this place, which follows `laws` where its queue is
-    /// empty. `others` can testify against this source.
+    /// The effect of an observation of the source at this place, which follows `model_weights`
+    /// where its queue is empty. `others` can testify against this source.
     pub(super) fn outlook(
         &self,
         place: usize,
-        reading: &Reading,
-        laws: &Laws,
+        observation: &Observation,
+        model_weights: &ModelWeights,
         others: bool,
     ) -> Outlooks {
-        let (plain, posteriors) = self.plain.outlook(place, reading, laws);
+        let (plain, posteriors) = self.plain.outlook(place, observation, model_weights);
         let usual = self.plain.wander();
         let slow = self.slow.each_ref().map(|bank| {
-            self.apart.then(|| match reading.wait.moving {
-                true => bank.slow_outlook(place, reading, others, usual),
-                false => bank.outlook(place, reading, laws).0,
+            self.apart.then(|| match observation.wait.moving {
+                true => bank.slow_outlook(place, observation, others, usual),
+                false => bank.outlook(place, observation, model_weights).0,
             })
         });
         let least = FURTHEST.max(outlier_weight(others) + ABOVE_OUTLIERS);
@@ -234,11 +234,11 @@ impl Models {
         let known = all.filter_map(|(outlook, weight)| Some((outlook?, weight.max(least))));
         let best = known
             .clone()
-            .map(|(one, weight)| one.evidence + weight)
+            .map(|(one, weight)| one.log_likelihood + weight)
             .fold(f64::NEG_INFINITY, f64::max);
         let (mut sum, mut outliers) = (0.0, 0.0);
         for (one, weight) in known {
-            let likelihood = (one.evidence + weight - best).exp();
+            let likelihood = (one.log_likelihood + weight - best).exp();
             sum += likelihood;
             outliers += likelihood * one.outlier;
         }
@@ -250,27 +250,28 @@ impl Models {
         }
     }
 
-    /// Takes in a reading, one of so many `sources` in turn. `paths` are the further paths of all
-    /// sources.
-    pub(super) fn absorb(
+    /// Takes in an observation, one of so many `sources` in turn. `paths` are the further paths of
+    /// all sources.
+    pub(super) fn correct(
         &mut self,
         place: usize,
         outlooks: &Outlooks,
-        reading: &Reading,
+        observation: &Observation,
         (sources, paths): (usize, &[FurtherPath]),
     ) {
-        self.plain.absorb(place, &outlooks.plain, reading.wild, 0.0);
-        let moving = reading.wait.moving;
-        let half = if moving { reading.wait.half } else { 0.0 };
+        self.plain
+            .correct(place, &outlooks.plain, observation.outlier_delay, 0.0);
+        let moving = observation.wait.moving;
+        let half = if moving { observation.wait.half } else { 0.0 };
         for (bank, outlook) in self.slow.iter_mut().zip(&outlooks.slow) {
             if let Some(outlook) = outlook {
-                bank.absorb(place, outlook, reading.wild && !moving, half);
+                bank.correct(place, outlook, observation.outlier_delay && !moving, half);
             }
         }
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
-            self.weigh(outlooks, &reading.wait, share, paths);
-            self.calm = if reading.wait.certain {
+            self.weigh(outlooks, &observation.wait, share, paths);
+            self.calm = if observation.wait.certain {
                 0.0
             } else {
                 self.calm + share
@@ -281,7 +282,7 @@ impl Models {
         }
     }
 
-    /// Judges the models by a reading.
+    /// Judges the models by an observation.
     fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64, paths: &[FurtherPath]) {
         let price = if wait.moving {
             PRICE - wait.steady
@@ -295,23 +296,30 @@ impl Models {
             }
             self.judged = wait.half;
         }
-        let mut evidence = [outlooks.plain.evidence; MODELS];
-        for (evidence, outlook) in evidence
+        let mut log_likelihood = [outlooks.plain.log_likelihood; MODELS];
+        for (log_likelihood, outlook) in log_likelihood
             .iter_mut()
             .skip(1)
             .zip(outlooks.slow.iter().flatten())
         {
-            *evidence = outlook.evidence - price;
+            *log_likelihood = outlook.log_likelihood - price;
         }
-        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for ((weight, evidence), first) in self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
+        let best = log_likelihood
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
+        for ((weight, log_likelihood), first) in self
+            .weights
+            .iter_mut()
+            .zip(log_likelihood)
+            .zip(FIRST_WEIGHTS)
         {
             let open = OPEN + first;
             *weight = match wait.moving {
                 true => first + (*weight - first) * FADING.powf(share),
                 false => weight.max(open + (*weight - open) * OPENING.powf(share)),
             };
-            *weight += (evidence - best).max(MOST_EVIDENCE);
+            *weight += (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD);
         }
         let heaviest = self
             .weights
@@ -321,9 +329,10 @@ impl Models {
         self.weights
             .iter_mut()
             .for_each(|weight| *weight -= heaviest);
-        let refuted =
-            |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
-        let all = self.weights.into_iter().zip(evidence);
+        let refuted = |(weight, log_likelihood): (f64, f64)| {
+            weight < HOPELESS && log_likelihood - best < REFUTED
+        };
+        let all = self.weights.into_iter().zip(log_likelihood);
         if !wait.moving && all.clone().any(refuted) {
             let mixture = self.mixture();
             let mut all = all;
@@ -346,8 +355,8 @@ impl Models {
             .for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
     }
 
-    /// The queues have been empty for long: one model goes on, with what all believe. Their weights
-    /// are remembered.
+    /// The queues have been empty for long: one model goes on, with the common estimate. Their
+    /// weights are remembered.
     fn unite(&mut self, paths: &[FurtherPath]) {
         if self.weights[0] < REFUTED {
             let mixture = self.mixture();
@@ -358,8 +367,8 @@ impl Models {
         self.calm = 0.0;
     }
 
-    /// The banks that have a belief of their own, each with its share.
-    fn shared(&self) -> impl Iterator<Item = (&Bank, f64)> + Clone {
+    /// The banks that have an estimate of their own, each with its share.
+    fn shared(&self) -> impl Iterator<Item = (&ModelBank, f64)> + Clone {
         let banks = std::iter::once(&self.plain).chain(self.slow.iter().filter(|_| self.apart));
         let sum: f64 = banks
             .clone()
@@ -371,22 +380,22 @@ impl Models {
             .map(move |(bank, weight)| (bank, weight.exp() / sum))
     }
 
-    fn mixture(&self) -> Hypothesis {
+    fn mixture(&self) -> KalmanFilter {
         let all = self.shared().flat_map(|(bank, share)| {
             bank.weighed()
                 .map(move |(one, weight)| (one, weight * share))
         });
-        Hypothesis::mixture(all)
+        KalmanFilter::mixture(all)
     }
 
-    /// The common belief of all; the source at this place is the one whose showing counts.
-    pub(super) fn belief(&self, place: usize) -> Belief {
-        self.mixture().belief(place)
+    /// The common estimate of all; the source at this place is the one whose showing counts.
+    pub(super) fn estimate(&self, place: usize) -> StateEstimate {
+        self.mixture().estimate(place)
     }
 
-    /// The largest distance from this offset at which a model that has not been refuted believes
+    /// The largest distance from this offset at which a model that has not been refuted estimates
     /// the clock to be, in seconds.
-    pub(super) fn apart_by(&self, offset: f64) -> f64 {
+    pub(super) fn largest_difference(&self, offset: f64) -> f64 {
         let possible = self
             .shared()
             .zip(self.weights)
@@ -396,7 +405,7 @@ impl Models {
             .fold(0.0, f64::max)
     }
 
-    /// The wander that is believed in: the geometric mean.
+    /// The estimated wander: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
         self.shared()
             .map(|(bank, share)| share * bank.wander().ln())
@@ -407,7 +416,7 @@ impl Models {
 
 /// Without slow queues, each further path of a source has a bias of its own: that of the shortest
 /// one, give or take half of the difference.
-fn paths_of_their_own(bank: &mut Bank, paths: &[FurtherPath]) {
+fn paths_of_their_own(bank: &mut ModelBank, paths: &[FurtherPath]) {
     paths.iter().for_each(|path| {
         bank.double(
             path.place,
@@ -418,7 +427,7 @@ fn paths_of_their_own(bank: &mut Bank, paths: &[FurtherPath]) {
 }
 
 /// To a model of slow queues, all paths of a source are one with a queue.
-fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
+fn queue_on_one_path(bank: &mut ModelBank, paths: &[FurtherPath]) {
     paths
         .iter()
         .for_each(|path| bank.double(path.place, path.shortest, 0.0));
@@ -427,10 +436,10 @@ fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::discipline::kalman::law::tests::reading;
+    use crate::clock::discipline::kalman::delay_model::tests::observation;
 
-    /// A reading whose middle is off the truth by the split times half its wait.
-    fn waited(middle: f64, half: f64) -> Reading {
+    /// An observation whose middle is off the truth by the split times half its wait.
+    fn waited(middle: f64, half: f64) -> Observation {
         let wait = Wait {
             half,
             excess: half,
@@ -440,31 +449,33 @@ mod tests {
             ..Wait::default()
         };
         let within = half + 1e-5;
-        Reading {
-            wild: half > 1e-4,
+        Observation {
+            outlier_delay: half > 1e-4,
             wait,
-            ..reading(middle - within, middle + within)
+            ..observation(middle - within, middle + within)
         }
     }
 
     /// The models after an hour without queues, of a clock that is right and steady.
-    fn acquainted() -> Models {
-        let mut models = Models::new(0.0, 1e-6);
+    fn acquainted() -> SplitModels {
+        let mut models = SplitModels::new(0.0, 1e-6);
         models.begin(0.0, 1e-10);
-        models.admit(0, 1e-10, 1e-10);
+        models.add_source(0, 1e-10, 1e-10);
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
         models
     }
 
-    fn observe(models: &mut Models, middle: f64, half: f64) {
-        let reading = waited(middle, half);
-        let mut laws = [[1.0; super::super::law::LAWS]; super::super::bank::WANDERS];
-        laws.iter_mut()
-            .for_each(|laws| laws[super::super::law::OUTLIER] = 1e-7);
+    fn observe(models: &mut SplitModels, middle: f64, half: f64) {
+        let observation = waited(middle, half);
+        let mut model_weights =
+            [[1.0; super::super::delay_model::DELAY_MODELS]; super::super::model_bank::WANDERS];
+        model_weights
+            .iter_mut()
+            .for_each(|model_weights| model_weights[super::super::delay_model::OUTLIER] = 1e-7);
         models.predict(64.0, false);
-        models.prepare(&reading.wait, &[]);
-        let outlooks = models.outlook(0, &reading, &laws, false);
-        models.absorb(0, &outlooks, &reading, (1, &[]));
+        models.prepare(&observation.wait, &[]);
+        let outlooks = models.outlook(0, &observation, &model_weights, false);
+        models.correct(0, &outlooks, &observation, (1, &[]));
     }
 
     /// Half of a queue that grows by 10 ms within an hour, and shrinks in the next.
@@ -479,10 +490,10 @@ mod tests {
             let mut worst = 0.0_f64;
             for half in ramp() {
                 observe(&mut models, split * half, half);
-                worst = worst.max(models.belief(0).offset.abs());
+                worst = worst.max(models.estimate(0).offset.abs());
             }
             assert!(worst < 1.5e-3, "{split}: {worst}");
-            let after = models.belief(0).offset.abs();
+            let after = models.estimate(0).offset.abs();
             assert!(after < 1e-4, "{split}: {after}");
         }
     }
@@ -490,13 +501,17 @@ mod tests {
     #[test]
     fn the_bound_allows_for_every_model_that_is_possible() {
         let mut models = acquainted();
-        assert_eq!(models.apart_by(models.belief(0).offset), 0.0, "one model");
+        assert_eq!(
+            models.largest_difference(models.estimate(0).offset),
+            0.0,
+            "one model"
+        );
         for half in ramp().take(8) {
             observe(&mut models, half, half);
-            let belief = models.belief(0);
+            let estimate = models.estimate(0);
             assert!(
-                models.apart_by(belief.offset) + 3.0 * belief.offset_variance.sqrt()
-                    >= belief.offset.abs()
+                models.largest_difference(estimate.offset) + 3.0 * estimate.offset_variance.sqrt()
+                    >= estimate.offset.abs()
             );
         }
     }

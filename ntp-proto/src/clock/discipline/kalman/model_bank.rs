@@ -1,11 +1,12 @@
-//! All hypotheses about the oscillator, weighed by how well each one foresees the readings.
+//! The model bank: Kalman filters for all sizes of the oscillator's wander, weighted by the
+//! likelihood of the observations under each (docs/design/clock.md §2).
 
 /// The price of each decade, beyond the first one, by which the clock would have to wander more
-/// than in calm weather, per reading and in nats.
+/// than in calm weather, per observation and in nats.
 const UNSTEADY: f64 = 0.4;
 
-use super::hypothesis::{Hypothesis, SOURCES, Split};
-use super::law::{LAWS, Mixed, Posterior, Reading, mix, wobble};
+use super::delay_model::{DELAY_MODELS, Mixed, Observation, Posterior, mix, server_noise};
+use super::filter::{KalmanFilter, SOURCES, Split};
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per
 /// second.
@@ -13,43 +14,43 @@ pub(super) const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
 /// A rate of which nothing is known is within this, as a standard deviation.
 const ANY_RATE: f64 = 170e-6;
-/// Weights fade by this factor per reading, so that a clock may change.
+/// Weights fade by this factor per observation, so that a clock may change.
 const FORGETTING: f64 = 0.985;
-/// The most that one reading can say against a hypothesis, as a logarithm.
-const MOST_EVIDENCE: f64 = -15.0;
-/// A hypothesis this far behind is hopeless: it falls no further, and begins anew with what all
-/// together believe as soon as a reading refutes it.
+/// The most that one observation can say against a filter, as a logarithm.
+const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
+/// A filter this far behind is hopeless: it falls no further, and begins again with the
+/// common estimate as soon as an observation refutes it.
 const HOPELESS: f64 = -12.0;
-/// Evidence against a hypothesis that refutes it, as a logarithm.
+/// Evidence against a filter that refutes it, as a logarithm.
 const REFUTED: f64 = -4.0;
 /// A bank of a slow queue leaves out every second wander.
 const SLOW_STEP: usize = 2;
 
-/// The hypotheses.
+/// The filters.
 #[derive(Clone, Debug)]
-pub(super) struct Bank {
-    hypotheses: Vec<Hypothesis>,
+pub(super) struct ModelBank {
+    filters: Vec<KalmanFilter>,
     /// The variance of each source's bias when nothing is known of it; 0 where there is none.
     biases: [f64; SOURCES],
 }
 
-/// The weights of the laws that a source follows, for each wander.
-pub(super) type Laws = [[f64; LAWS]; WANDERS];
+/// The weights of the delay models that a source follows, for each wander.
+pub(super) type ModelWeights = [[f64; DELAY_MODELS]; WANDERS];
 
-/// The posterior of each law after a reading, for each hypothesis.
-pub(super) type Posteriors = [[Posterior; LAWS]; WANDERS];
+/// The posterior of each delay model after an observation, for each filter.
+pub(super) type Posteriors = [[Posterior; DELAY_MODELS]; WANDERS];
 
-/// The effect that a reading would have on all hypotheses.
+/// The effect that an observation would have on all filters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outlook {
     mixed: [Mixed; WANDERS],
-    /// The logarithm of the density of the reading, as all together foresaw it.
-    pub(super) evidence: f64,
+    /// The log likelihood of the observation under all filters together.
+    pub(super) log_likelihood: f64,
     /// The share of the refusal to learn from it.
     pub(super) outlier: f64,
 }
 
-impl Bank {
+impl ModelBank {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
         Self::with(rate, deviation, Split::default(), 1)
@@ -71,22 +72,22 @@ impl Bank {
             }
         };
         let places = (0..WANDERS).step_by(step);
-        let hypotheses =
-            places.map(|place| Hypothesis::new(wander(place), [rate, variance(place)], split));
+        let filters =
+            places.map(|place| KalmanFilter::new(wander(place), [rate, variance(place)], split));
         Self {
-            hypotheses: hypotheses.collect(),
+            filters: filters.collect(),
             biases: [0.0; SOURCES],
         }
     }
 
-    /// Takes over the beliefs of another bank, for each wander.
+    /// Takes over the estimates of another bank, for each wander.
     pub(super) fn follow(&mut self, other: &Self) {
         self.biases = other.biases;
-        let step = other.hypotheses.len().div_ceil(self.hypotheses.len());
+        let step = other.filters.len().div_ceil(self.filters.len());
         for (own, other) in self
-            .hypotheses
+            .filters
             .iter_mut()
-            .zip(other.hypotheses.iter().step_by(step))
+            .zip(other.filters.iter().step_by(step))
         {
             own.reseed(other);
             own.weight = other.weight;
@@ -94,43 +95,43 @@ impl Bank {
     }
 
     pub(super) fn begin(&mut self, offset: f64, variance: f64) {
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.begin(offset, variance));
     }
 
     /// The clock has jumped to `offset`, give or take, and its rate may have changed; what else is
     /// known stays.
-    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
-        self.hypotheses
+    pub(super) fn reset_offset(&mut self, offset: f64, variance: f64, rate_variance: f64) {
+        self.filters
             .iter_mut()
-            .for_each(|one| one.move_to(offset, variance, rate_variance));
+            .for_each(|one| one.reset_offset(offset, variance, rate_variance));
     }
 
     /// The clock has another offset and runs at another rate than was thought possible; each comes
     /// with its variance.
-    pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
-        self.hypotheses
+    pub(super) fn reset_state(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+        self.filters
             .iter_mut()
-            .for_each(|one| one.turn_to(offset, rate));
+            .for_each(|one| one.reset_state(offset, rate));
     }
 
     /// Nothing that was learnt of the clock counts any more: offset and rate, each with its
     /// variance, and any wander.
     pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
-        self.turn_to(offset, rate);
-        self.hypotheses.iter_mut().for_each(|one| one.weight = 0.0);
+        self.reset_state(offset, rate);
+        self.filters.iter_mut().for_each(|one| one.weight = 0.0);
     }
 
     /// A source takes this place. In the long run its bias has the variance `lasting`, now it may
     /// have a larger one.
-    pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
+    pub(super) fn add_source(&mut self, place: usize, lasting: f64, now: f64) {
         if let Some(bias) = self.biases.get_mut(place) {
             *bias = lasting;
         }
-        self.hypotheses
+        self.filters
             .iter_mut()
-            .for_each(|one| one.admit(place, now));
+            .for_each(|one| one.add_source(place, now));
     }
 
     /// The place shows the same as another one, give or take this variance.
@@ -139,14 +140,14 @@ impl Bank {
         if let Some(bias) = self.biases.get_mut(place) {
             *bias = known + more;
         }
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.double(place, of, more));
     }
 
-    /// The place is empty again: what its source said stays in what is believed of the clock.
+    /// The place is empty again: what its source said stays in the state of the clock.
     pub(super) fn release(&mut self, place: usize) {
-        self.admit(place, 0.0, 0.0);
+        self.add_source(place, 0.0, 0.0);
     }
 
     /// The place shows what a place of a longer path showed, give or take the variance `more`; its
@@ -167,24 +168,24 @@ impl Bank {
             return;
         };
         let before = std::mem::replace(known, lasting);
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.renew(place, before, more, lasting));
     }
 
-    /// See [`Hypothesis::lower`].
+    /// See [`KalmanFilter::lower`].
     pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64) {
         let Some(known) = self.biases.get_mut(place) else {
             return;
         };
         let before = std::mem::replace(known, lasting);
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.lower(place, fall, before, lasting));
     }
 
     /// The bias at this place can be expected to be smaller than was thought.
-    pub(super) fn narrow(&mut self, place: usize, variance: f64) {
+    pub(super) fn tighten_bias_prior(&mut self, place: usize, variance: f64) {
         let Some(known) = self
             .biases
             .get_mut(place)
@@ -194,37 +195,37 @@ impl Bank {
         };
         let news = 1.0 / (1.0 / variance - 1.0 / *known);
         *known = variance;
-        self.hypotheses
+        self.filters
             .iter_mut()
-            .for_each(|one| one.pull(place, news));
+            .for_each(|one| one.constrain_bias(place, news));
     }
 
     /// `span` seconds pass. Biases only change where there are `several` sources: one alone cannot
-    /// tell a change of its bias from one of the clock.
+    /// distinguish a change of its bias from one of the clock.
     pub(super) fn predict(&mut self, span: f64, several: bool) {
         let changing = if several { self.biases } else { [0.0; SOURCES] };
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.predict(span, &changing));
     }
 
-    /// The effect of a reading of the source at this place, which follows `laws`; and what each law
-    /// makes of it.
+    /// The effect of an observation of the source at this place, which follows `model_weights`; and
+    /// what each delay model makes of it.
     pub(super) fn outlook(
         &self,
         place: usize,
-        reading: &Reading,
-        laws: &Laws,
+        observation: &Observation,
+        model_weights: &ModelWeights,
     ) -> (Outlook, Posteriors) {
-        let mut posteriors = [[Posterior::default(); LAWS]; WANDERS];
+        let mut posteriors = [[Posterior::default(); DELAY_MODELS]; WANDERS];
         let mut mixed = [Mixed::default(); WANDERS];
-        let step = WANDERS.div_ceil(self.hypotheses.len());
+        let step = WANDERS.div_ceil(self.filters.len());
         let slots = posteriors.iter_mut().zip(&mut mixed);
-        for ((posteriors, mixed), (one, laws)) in
-            slots.zip(self.hypotheses.iter().zip(laws.iter().step_by(step)))
+        for ((posteriors, mixed), (one, model_weights)) in
+            slots.zip(self.filters.iter().zip(model_weights.iter().step_by(step)))
         {
-            *posteriors = one.posteriors(place, reading);
-            *mixed = mix(posteriors, laws);
+            *posteriors = one.posteriors(place, observation);
+            *mixed = mix(posteriors, model_weights);
         }
         (self.sum_up(mixed), posteriors)
     }
@@ -234,15 +235,15 @@ impl Bank {
     pub(super) fn slow_outlook(
         &self,
         place: usize,
-        reading: &Reading,
+        observation: &Observation,
         others: bool,
         usual: f64,
     ) -> Outlook {
         let mut mixed = [Mixed::default(); WANDERS];
-        for (mixed, one) in mixed.iter_mut().zip(&self.hypotheses) {
-            *mixed = one.slow(place, reading, others);
+        for (mixed, one) in mixed.iter_mut().zip(&self.filters) {
+            *mixed = one.slow(place, observation, others);
             let decades = (one.wander() / usual).log10() - 1.0;
-            mixed.evidence -= UNSTEADY * decades.max(0.0);
+            mixed.log_likelihood -= UNSTEADY * decades.max(0.0);
         }
         self.sum_up(mixed)
     }
@@ -251,78 +252,86 @@ impl Bank {
         let known = mixed.iter().zip(self.weights());
         let best = known
             .clone()
-            .map(|(one, _)| one.evidence)
+            .map(|(one, _)| one.log_likelihood)
             .fold(f64::NEG_INFINITY, f64::max);
         let (mut all, mut outliers) = (0.0, 0.0);
         for (one, weight) in known {
-            let likelihood = weight * (one.evidence - best).exp();
+            let likelihood = weight * (one.log_likelihood - best).exp();
             all += likelihood;
             outliers += likelihood * one.outlier;
         }
         Outlook {
             mixed,
-            evidence: best + all.ln(),
+            log_likelihood: best + all.ln(),
             outlier: outliers / all,
         }
     }
 
-    /// The variance of what the server of a link may wobble by, going by the weights of its `laws`.
-    pub(super) fn wobble(&self, laws: &Laws, jitter: f64) -> f64 {
+    /// The expected variance of the server noise, given the weights of the delay models.
+    pub(super) fn server_noise(&self, model_weights: &ModelWeights, jitter: f64) -> f64 {
         self.weights()
             .iter()
-            .zip(laws)
-            .map(|(weight, laws)| weight * wobble(laws, jitter))
+            .zip(model_weights)
+            .map(|(weight, model_weights)| weight * server_noise(model_weights, jitter))
             .sum()
     }
 
-    /// Takes in a reading that waited in a queue for twice `half` seconds in both ways together. If
-    /// it was wild, it says nothing about the wander.
-    pub(super) fn absorb(&mut self, place: usize, outlook: &Outlook, wild: bool, half: f64) {
-        for (one, mixed) in self.hypotheses.iter_mut().zip(&outlook.mixed) {
-            one.absorb(place, mixed, half);
+    /// Takes in an observation that waited in a queue for twice `half` seconds in both ways
+    /// together. If its delay was an outlier, it says nothing about the wander.
+    pub(super) fn correct(
+        &mut self,
+        place: usize,
+        outlook: &Outlook,
+        outlier_delay: bool,
+        half: f64,
+    ) {
+        for (one, mixed) in self.filters.iter_mut().zip(&outlook.mixed) {
+            one.correct(place, mixed, half);
         }
-        if !wild {
-            self.weigh(outlook.mixed.map(|mixed| mixed.evidence));
+        if !outlier_delay {
+            self.weigh(outlook.mixed.map(|mixed| mixed.log_likelihood));
         }
     }
 
-    fn weigh(&mut self, evidence: [f64; WANDERS]) {
-        let known = evidence.iter().copied().take(self.hypotheses.len());
+    fn weigh(&mut self, log_likelihood: [f64; WANDERS]) {
+        let known = log_likelihood.iter().copied().take(self.filters.len());
         let best = known.fold(f64::NEG_INFINITY, f64::max);
-        for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
-            one.weight = one.weight * FORGETTING + (evidence - best).max(MOST_EVIDENCE);
+        for (one, log_likelihood) in self.filters.iter_mut().zip(log_likelihood) {
+            one.weight =
+                one.weight * FORGETTING + (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD);
         }
         let heaviest = self
-            .hypotheses
+            .filters
             .iter()
             .map(|one| one.weight)
             .fold(f64::NEG_INFINITY, f64::max);
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.weight -= heaviest);
-        let refuted =
-            |one: &Hypothesis, evidence: f64| one.weight < HOPELESS && evidence - best < REFUTED;
+        let refuted = |one: &KalmanFilter, log_likelihood: f64| {
+            one.weight < HOPELESS && log_likelihood - best < REFUTED
+        };
         if self
-            .hypotheses
+            .filters
             .iter()
-            .zip(evidence)
-            .any(|(one, evidence)| refuted(one, evidence))
+            .zip(log_likelihood)
+            .any(|(one, log_likelihood)| refuted(one, log_likelihood))
         {
             let mixture = self.mixture();
-            for (one, evidence) in self.hypotheses.iter_mut().zip(evidence) {
-                if refuted(one, evidence) {
+            for (one, log_likelihood) in self.filters.iter_mut().zip(log_likelihood) {
+                if refuted(one, log_likelihood) {
                     one.reseed(&mixture);
                 }
             }
         }
-        self.hypotheses
+        self.filters
             .iter_mut()
             .for_each(|one| one.weight = one.weight.max(HOPELESS));
     }
 
     fn weights(&self) -> [f64; WANDERS] {
         let mut weights = [0.0; WANDERS];
-        for (weight, one) in weights.iter_mut().zip(&self.hypotheses) {
+        for (weight, one) in weights.iter_mut().zip(&self.filters) {
             *weight = one.weight.exp();
         }
         let sum: f64 = weights.iter().sum();
@@ -330,30 +339,28 @@ impl Bank {
         weights
     }
 
-    /// All hypotheses with their shares.
-    pub(super) fn weighed(&self) -> impl Iterator<Item = (&Hypothesis, f64)> + Clone {
-        self.hypotheses.iter().zip(self.weights())
+    /// All filters with their shares.
+    pub(super) fn weighed(&self) -> impl Iterator<Item = (&KalmanFilter, f64)> + Clone {
+        self.filters.iter().zip(self.weights())
     }
 
-    /// All hypotheses take over this belief, and keep their wanders and weights.
-    pub(super) fn reseed(&mut self, mixture: &Hypothesis) {
-        self.hypotheses
-            .iter_mut()
-            .for_each(|one| one.reseed(mixture));
+    /// All filters take over this estimate, and keep their wanders and weights.
+    pub(super) fn reseed(&mut self, mixture: &KalmanFilter) {
+        self.filters.iter_mut().for_each(|one| one.reseed(mixture));
     }
 
-    fn mixture(&self) -> Hypothesis {
-        Hypothesis::mixture(self.weighed())
+    fn mixture(&self) -> KalmanFilter {
+        KalmanFilter::mixture(self.weighed())
     }
 
-    /// The offset that is believed in, in seconds.
+    /// The estimated offset, in seconds.
     pub(super) fn offset(&self) -> f64 {
         self.weighed()
             .map(|(one, weight)| weight * one.offset())
             .sum()
     }
 
-    /// The wander that is believed in: the geometric mean.
+    /// The estimated wander: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
         self.weighed()
             .map(|(one, weight)| weight * one.wander().ln())

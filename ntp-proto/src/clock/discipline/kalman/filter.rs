@@ -1,18 +1,18 @@
-//! One hypothesis about the oscillator, and a filter that believes it.
+//! The Kalman filter for one size of the oscillator's wander (docs/design/clock.md §2).
 //!
-//! Its state is a vector: the offset of the servers' time against the free-running clock, the rate
+//! The state is a vector: the offset of the servers' time against the free-running clock, the rate
 //! at which that grows, and for each source a constant bias and the split of its slow queues
-//! between the two ways. A source shows the offset plus its bias; the middle of a reading that
+//! between the two ways. A source shows the offset plus its bias; the middle of an observation that
 //! waited in a queue is off that by the split times half the wait.
 
-use super::law::{LAWS, Mixed, Posterior, Reading};
+use super::delay_model::{DELAY_MODELS, Mixed, Observation, Posterior};
 use super::state::State;
 
 /// Sources that have a bias state.
 pub(super) const SOURCES: usize = 8;
 /// Offset, rate, and for each source its bias and the split of its queues.
 const STATES: usize = 2 + 2 * SOURCES;
-/// What was said is not withdrawn where that would leave less than this share of the information.
+/// Information is not withdrawn where that would leave less than this share of the information.
 const LEAST_LEFT: f64 = 1e-9;
 const OFFSET: usize = 0;
 const RATE: usize = 1;
@@ -29,7 +29,7 @@ const fn split_of(place: usize) -> usize {
 
 /// A filter for one size of wander.
 #[derive(Clone, Debug)]
-pub(super) struct Hypothesis {
+pub(super) struct KalmanFilter {
     /// The standard deviation of the change of the rate within a second.
     wander: f64,
     state: State<STATES>,
@@ -47,9 +47,9 @@ pub(super) struct Split {
     pub(super) memory: f64,
 }
 
-/// Offset and rate, with variances.
+/// The estimated offset and rate, with variances.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub(super) struct Belief {
+pub(super) struct StateEstimate {
     /// Seconds from the origin.
     pub(super) offset: f64,
     /// Seconds per second.
@@ -62,7 +62,7 @@ pub(super) struct Belief {
     pub(super) bias: f64,
 }
 
-impl Belief {
+impl StateEstimate {
     /// True if it can be calculated with.
     pub(super) fn is_finite(&self) -> bool {
         (self.offset + self.rate + self.offset_variance + self.rate_variance).is_finite()
@@ -74,7 +74,7 @@ impl Belief {
     }
 }
 
-impl Hypothesis {
+impl KalmanFilter {
     pub(super) fn new(wander: f64, [rate, rate_variance]: [f64; 2], split: Split) -> Self {
         let mut state = State::new(2);
         state.replace(RATE, rate, rate_variance);
@@ -92,7 +92,7 @@ impl Hypothesis {
     }
 
     /// A source takes this place; its bias has this variance.
-    pub(super) fn admit(&mut self, place: usize, variance: f64) {
+    pub(super) fn add_source(&mut self, place: usize, variance: f64) {
         self.state.extend(split_of(place) + 1);
         self.state.replace(bias_of(place), 0.0, variance);
         self.state
@@ -149,35 +149,39 @@ impl Hypothesis {
         (mean, variance.max(1e-24), column)
     }
 
-    /// The posterior of each law after a reading of the source at this place, if this hypothesis is
-    /// right.
-    pub(super) fn posteriors(&self, place: usize, reading: &Reading) -> [Posterior; LAWS] {
+    /// The posterior under each delay model of an observation of the source at this place.
+    pub(super) fn posteriors(
+        &self,
+        place: usize,
+        observation: &Observation,
+    ) -> [Posterior; DELAY_MODELS] {
         let (mean, variance, _) = self.expected(place, 0.0);
-        reading.posteriors(mean, variance)
+        observation.posteriors(mean, variance)
     }
 
-    /// The same if the reading has waited in a slow queue.
-    pub(super) fn slow(&self, place: usize, reading: &Reading, others: bool) -> Mixed {
-        let (mean, variance, _) = self.expected(place, reading.wait.half);
-        reading.slow(self.state.mean(split_of(place)), mean, variance, others)
+    /// The same if the observation has waited in a slow queue.
+    pub(super) fn slow(&self, place: usize, observation: &Observation, others: bool) -> Mixed {
+        let (mean, variance, _) = self.expected(place, observation.wait.half);
+        observation.slow(self.state.mean(split_of(place)), mean, variance, others)
     }
 
-    /// Takes in a reading of the source at this place that waited in a queue for twice `half`
-    /// seconds.
-    pub(super) fn absorb(&mut self, place: usize, mixed: &Mixed, half: f64) {
+    /// Corrects the state by an observation of the source at this place that waited in a queue for
+    /// twice `half` seconds.
+    pub(super) fn correct(&mut self, place: usize, mixed: &Mixed, half: f64) {
         let (_, variance, column) = self.expected(place, half);
         let scatter = (mixed.square - mixed.shift * mixed.shift).max(0.0);
-        let narrowed = (mixed.narrowed + scatter / variance).min(1.0);
-        self.state.correct(mixed.shift, narrowed, variance, &column);
+        let variance_ratio = (mixed.variance_ratio + scatter / variance).min(1.0);
+        self.state
+            .correct(mixed.shift, variance_ratio, variance, &column);
     }
 
-    /// Something says that the bias at this place is 0, with an error of this variance.
-    pub(super) fn pull(&mut self, place: usize, variance: f64) {
+    /// Constrains the bias at this place to 0, with an error of this variance.
+    pub(super) fn constrain_bias(&mut self, place: usize, variance: f64) {
         self.constrain(&[(bias_of(place), 1.0)], 1.0 / variance);
     }
 
-    /// Something says that this sum of states is 0, with this information: the inverse of the
-    /// variance of its error. What had been said is withdrawn by a negative one.
+    /// Constrains this sum of states to 0, with this information: the inverse of the variance of
+    /// its error. Negative information withdraws an earlier constraint.
     fn constrain(&mut self, terms: &[(usize, f64)], information: f64) {
         let (mean, prior, column) = self.state.sum(terms);
         let left = 1.0 + prior * information;
@@ -197,7 +201,7 @@ impl Hypothesis {
         self.state.grow(bias_of(place), lasting * more / both);
     }
 
-    /// The queue to the source at this place was never empty: all its readings had waited twice
+    /// The queue to the source at this place was never empty: all its observations had waited twice
     /// `fall` seconds longer than was thought. The bias was expected to have the variance `known`,
     /// now it has the variance `lasting`.
     pub(super) fn lower(&mut self, place: usize, fall: f64, known: f64, lasting: f64) {
@@ -217,10 +221,10 @@ impl Hypothesis {
         self.wander
     }
 
-    /// The belief; the source at this place is the one whose showing counts.
-    pub(super) fn belief(&self, place: usize) -> Belief {
+    /// The state estimate; the source at this place is the one whose showing counts.
+    pub(super) fn estimate(&self, place: usize) -> StateEstimate {
         let (_, shown_variance, _) = self.expected(place, 0.0);
-        Belief {
+        StateEstimate {
             offset: self.offset(),
             rate: self.state.mean(RATE),
             offset_variance: self.state.variance(OFFSET),
@@ -230,7 +234,7 @@ impl Hypothesis {
         }
     }
 
-    /// Takes over what another hypothesis believes, keeping its own wander, splits and weight.
+    /// Takes over the state of another filter, keeping its own wander, splits and weight.
     pub(super) fn reseed(&mut self, other: &Self) {
         self.state = other.state.clone();
         for place in self.places() {
@@ -239,7 +243,7 @@ impl Hypothesis {
         }
     }
 
-    /// All hypotheses together, as one normal distribution. The weights sum up to 1.
+    /// All filters together, as one normal distribution. The weights sum up to 1.
     pub(super) fn mixture<'a>(all: impl Iterator<Item = (&'a Self, f64)> + Clone) -> Self {
         let mut mixture = Self::new(0.0, [0.0; 2], Split::default());
         mixture.state = State::mixture(all.map(|(one, weight)| (&one.state, weight)));
@@ -247,15 +251,15 @@ impl Hypothesis {
     }
 
     /// The offset is now `offset`; both variances grow by what is not known about the jump.
-    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
+    pub(super) fn reset_offset(&mut self, offset: f64, variance: f64, rate_variance: f64) {
         self.state.shift(OFFSET, offset - self.offset());
         self.state.grow(OFFSET, variance);
         self.state.grow(RATE, rate_variance);
     }
 
-    /// The offset and the rate are now these, with these variances, and nothing that was believed
+    /// The offset and the rate are now these, with these variances, and nothing that was known
     /// of them counts any more.
-    pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    pub(super) fn reset_state(&mut self, offset: (f64, f64), rate: (f64, f64)) {
         self.state.replace(OFFSET, offset.0, offset.1);
         self.state.replace(RATE, rate.0, rate.1);
     }
@@ -267,45 +271,48 @@ mod tests {
 
     /// A source with a bias of 1 s, give or take, shows that the offset is 0 within a millisecond;
     /// the split of its queues is `mean`.
-    fn acquainted(mean: f64) -> Hypothesis {
+    fn acquainted(mean: f64) -> KalmanFilter {
         let split = Split {
             mean,
             variance: 1e-9,
             memory: f64::INFINITY,
         };
-        let mut hypothesis = Hypothesis::new(1e-9, [0.0, 1e-12], split);
-        hypothesis.begin(0.0, 1e6);
-        hypothesis.admit(0, 1.0);
-        show(&mut hypothesis);
-        hypothesis
+        let mut filter = KalmanFilter::new(1e-9, [0.0, 1e-12], split);
+        filter.begin(0.0, 1e6);
+        filter.add_source(0, 1.0);
+        show(&mut filter);
+        filter
     }
 
     /// The source shows the offset 0.
-    fn show(hypothesis: &mut Hypothesis) {
-        hypothesis.constrain(&[(OFFSET, 1.0), (bias_of(0), 1.0)], 1e6);
+    fn show(filter: &mut KalmanFilter) {
+        filter.constrain(&[(OFFSET, 1.0), (bias_of(0), 1.0)], 1e6);
     }
 
     #[test]
     fn a_queue_that_was_never_empty_moves_the_offset_by_its_split() {
         for split in [-1.0, 0.0, 1.0] {
-            let mut hypothesis = acquainted(split);
-            assert!((hypothesis.belief(0).offset_variance - 1.0).abs() < 0.01);
-            hypothesis.lower(0, 3.0, 1.0, 0.01);
-            let belief = hypothesis.belief(0);
-            assert!((belief.offset + 3.0 * split).abs() < 0.01, "{belief:?}");
-            assert!((belief.offset_variance - 0.01).abs() < 0.001, "{belief:?}");
+            let mut filter = acquainted(split);
+            assert!((filter.estimate(0).offset_variance - 1.0).abs() < 0.01);
+            filter.lower(0, 3.0, 1.0, 0.01);
+            let estimate = filter.estimate(0);
+            assert!((estimate.offset + 3.0 * split).abs() < 0.01, "{estimate:?}");
+            assert!(
+                (estimate.offset_variance - 0.01).abs() < 0.001,
+                "{estimate:?}"
+            );
         }
     }
 
     #[test]
     fn a_shorter_path_is_believed_however_long_the_longer_one_was() {
-        let mut hypothesis = acquainted(0.0);
-        hypothesis.renew(0, 1.0, 9.0, 0.01);
+        let mut filter = acquainted(0.0);
+        filter.renew(0, 1.0, 9.0, 0.01);
         // It shows an offset that is 3 s less.
-        hypothesis.state.shift(OFFSET, 3.0);
-        show(&mut hypothesis);
-        let belief = hypothesis.belief(0);
-        assert!(belief.offset.abs() < 0.05, "{belief:?}");
-        assert!(belief.offset_variance < 0.011, "{belief:?}");
+        filter.state.shift(OFFSET, 3.0);
+        show(&mut filter);
+        let estimate = filter.estimate(0);
+        assert!(estimate.offset.abs() < 0.05, "{estimate:?}");
+        assert!(estimate.offset_variance < 0.011, "{estimate:?}");
     }
 }
