@@ -164,7 +164,7 @@ pub(super) fn server_noise(weights: &[f64; DELAY_MODELS], jitter: f64) -> f64 {
 }
 
 /// A flat likelihood between two ends; evidence is the density of the middle, given the width.
-fn flat((low, high): (f64, f64), mean: f64, deviation: f64) -> Posterior {
+fn flat(low: f64, high: f64, mean: f64, deviation: f64) -> Posterior {
     let truncate = truncate((low - mean) / deviation, (high - mean) / deviation);
     Posterior {
         shift: truncate.mean * deviation,
@@ -185,11 +185,8 @@ impl Observation {
     /// The posterior of a Gaussian prior under each delay model.
     pub(super) fn posteriors(&self, mean: f64, variance: f64) -> [Posterior; DELAY_MODELS] {
         let deviation = variance.sqrt();
-        let soft = flat(
-            (self.low - self.soft, self.high + self.soft),
-            mean,
-            deviation,
-        );
+        let (low, high) = (self.low - self.soft, self.high + self.soft);
+        let soft = flat(low, high, mean, deviation);
         let outlier = self.outlier(deviation);
         if self.outlier_delay {
             return [
@@ -227,8 +224,8 @@ impl Observation {
     pub(super) fn slow(&self, split: f64, mean: f64, variance: f64, others: bool) -> Mixed {
         let slow = self.gaussian(mean, variance, self.wait.variance);
         let within = self.wait.excess + self.soft + self.wait.variance.sqrt();
-        let ends = (self.middle() - within, self.middle() + within);
-        let soft = flat(ends, mean - split * self.wait.half, variance.sqrt());
+        let (low, high) = (self.middle() - within, self.middle() + within);
+        let soft = flat(low, high, mean - split * self.wait.half, variance.sqrt());
         mix(
             &[slow, soft, self.outlier(variance.sqrt())],
             &[1.0, SOFT_BESIDE_SLOW.exp(), outlier_weight(others).exp()],

@@ -6,25 +6,24 @@
 //! waited in a queue is off that by the split times half the wait.
 
 use super::delay_model::{DELAY_MODELS, Mixed, Observation, Posterior};
-use super::state::State;
+use super::places::{PerPlace, PlaceIndex, SOURCES};
+use super::state::{Gaussian, Projection, State, StateIndex};
 
-/// Sources that have a bias state.
-pub(super) const SOURCES: usize = 8;
 /// Offset, rate, and for each source its bias and the split of its queues.
 const STATES: usize = 2 + 2 * SOURCES;
 /// Information is not withdrawn where that would leave less than this share of the information.
 const LEAST_LEFT: f64 = 1e-9;
-const OFFSET: usize = 0;
-const RATE: usize = 1;
+const OFFSET: StateIndex = StateIndex::OFFSET;
+const RATE: StateIndex = StateIndex::RATE;
 /// The time for which a bias is remembered, in seconds: twenty days.
 const BIAS_MEMORY: f64 = 20.0 * 86_400.0;
 
-const fn bias_of(place: usize) -> usize {
-    2 + 2 * place
+const fn bias_of(place: PlaceIndex) -> StateIndex {
+    StateIndex::after(2 + 2 * place.before())
 }
 
-const fn split_of(place: usize) -> usize {
-    3 + 2 * place
+const fn split_of(place: PlaceIndex) -> StateIndex {
+    StateIndex::after(3 + 2 * place.before())
 }
 
 /// A filter for one size of wander.
@@ -41,8 +40,7 @@ pub(super) struct KalmanFilter {
 /// The split of slow queues between the ways: the share of requests less that of replies, -1 to 1.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Split {
-    pub(super) mean: f64,
-    pub(super) variance: f64,
+    pub(super) prior: Gaussian,
     /// The time in which a source's own split is forgotten, in seconds.
     pub(super) memory: f64,
 }
@@ -75,9 +73,9 @@ impl StateEstimate {
 }
 
 impl KalmanFilter {
-    pub(super) fn new(wander: f64, [rate, rate_variance]: [f64; 2], split: Split) -> Self {
+    pub(super) fn new(wander: f64, rate: Gaussian, split: Split) -> Self {
         let mut state = State::new(2);
-        state.replace(RATE, rate, rate_variance);
+        state.replace(RATE, rate);
         Self {
             wander,
             state,
@@ -86,55 +84,57 @@ impl KalmanFilter {
         }
     }
 
-    /// The offset becomes known from nothing: it is `offset`, with this variance.
-    pub(super) fn begin(&mut self, offset: f64, variance: f64) {
-        self.state.replace(OFFSET, offset, variance);
+    /// The offset becomes known from nothing: it is `offset`.
+    pub(super) fn begin(&mut self, offset: Gaussian) {
+        self.state.replace(OFFSET, offset);
     }
 
     /// A source takes this place; its bias has this variance.
-    pub(super) fn add_source(&mut self, place: usize, variance: f64) {
-        self.state.extend(split_of(place) + 1);
-        self.state.replace(bias_of(place), 0.0, variance);
-        self.state
-            .replace(split_of(place), self.split.mean, self.split.variance);
+    pub(super) fn add_source(&mut self, place: PlaceIndex, variance: f64) {
+        self.state.extend(split_of(place).count());
+        let bias = Gaussian {
+            mean: 0.0,
+            variance,
+        };
+        self.state.replace(bias_of(place), bias);
+        self.state.replace(split_of(place), self.split.prior);
     }
 
     /// The place shows the same as another one, give or take the variance `more`.
-    pub(super) fn double(&mut self, place: usize, of: usize, more: f64) {
-        self.state.extend(split_of(place) + 1);
+    pub(super) fn double(&mut self, place: PlaceIndex, of: PlaceIndex, more: f64) {
+        self.state.extend(split_of(place).count());
         self.state.copy(bias_of(place), bias_of(of));
         self.state.copy(split_of(place), split_of(of));
         self.state.grow(bias_of(place), more);
     }
 
-    fn places(&self) -> std::ops::Range<usize> {
-        0..(self.state.used() - 2) / 2
+    fn places(&self) -> impl Iterator<Item = PlaceIndex> + use<> {
+        PlaceIndex::all().take((self.state.used() - 2) / 2)
     }
 
     /// `span` seconds pass. `biases` holds the variance that each bias has when nothing is known of
     /// it, and 0 where there is no source or biases are not to change.
-    pub(super) fn predict(&mut self, span: f64, biases: &[f64; SOURCES]) {
+    pub(super) fn predict(&mut self, span: f64, biases: &PerPlace<f64>) {
         self.state.advance(span, self.wander);
         let kept = (-span / BIAS_MEMORY).exp();
-        for (place, variance) in biases
-            .iter()
-            .enumerate()
-            .filter(|(_, variance)| **variance > 0.0)
-        {
-            self.state.fade(bias_of(place), kept, 0.0, *variance);
+        for place in PlaceIndex::all().filter(|place| biases[*place] > 0.0) {
+            let bias = Gaussian {
+                mean: 0.0,
+                variance: biases[place],
+            };
+            self.state.fade(bias_of(place), kept, bias);
         }
         if self.split.memory > 0.0 && self.split.memory.is_finite() {
             let kept = (-span / self.split.memory).exp();
             for place in self.places() {
-                self.state
-                    .fade(split_of(place), kept, self.split.mean, self.split.variance);
+                self.state.fade(split_of(place), kept, self.split.prior);
             }
         }
     }
 
     /// The middle that the source at this place is expected to show in a queue of twice `half`
-    /// seconds: mean, variance, and the covariance of the state with it.
-    fn expected(&self, place: usize, half: f64) -> (f64, f64, [f64; STATES]) {
+    /// seconds.
+    fn expected(&self, place: PlaceIndex, half: f64) -> Projection<STATES> {
         let terms = [
             (OFFSET, 1.0),
             (bias_of(place), 1.0),
@@ -145,66 +145,70 @@ impl KalmanFilter {
         } else {
             &terms
         };
-        let (mean, variance, column) = self.state.sum(known);
-        (mean, variance.max(1e-24), column)
+        let shown = self.state.project(known);
+        Projection {
+            variance: shown.variance.max(1e-24),
+            ..shown
+        }
     }
 
     /// The posterior under each delay model of an observation of the source at this place.
     pub(super) fn posteriors(
         &self,
-        place: usize,
+        place: PlaceIndex,
         observation: &Observation,
     ) -> [Posterior; DELAY_MODELS] {
-        let (mean, variance, _) = self.expected(place, 0.0);
-        observation.posteriors(mean, variance)
+        let expected = self.expected(place, 0.0);
+        observation.posteriors(expected.mean, expected.variance)
     }
 
     /// The same if the observation has waited in a slow queue.
-    pub(super) fn slow(&self, place: usize, observation: &Observation, others: bool) -> Mixed {
-        let (mean, variance, _) = self.expected(place, observation.wait.half);
-        observation.slow(self.state.mean(split_of(place)), mean, variance, others)
+    pub(super) fn slow(&self, place: PlaceIndex, observation: &Observation, others: bool) -> Mixed {
+        let expected = self.expected(place, observation.wait.half);
+        let split = self.state.mean(split_of(place));
+        observation.slow(split, expected.mean, expected.variance, others)
     }
 
     /// Corrects the state by an observation of the source at this place that waited in a queue for
     /// twice `half` seconds.
-    pub(super) fn correct(&mut self, place: usize, mixed: &Mixed, half: f64) {
-        let (_, variance, column) = self.expected(place, half);
+    pub(super) fn correct(&mut self, place: PlaceIndex, mixed: &Mixed, half: f64) {
+        let expected = self.expected(place, half);
         let scatter = (mixed.square - mixed.shift * mixed.shift).max(0.0);
-        let variance_ratio = (mixed.variance_ratio + scatter / variance).min(1.0);
-        self.state
-            .correct(mixed.shift, variance_ratio, variance, &column);
+        let variance_ratio = (mixed.variance_ratio + scatter / expected.variance).min(1.0);
+        self.state.correct(mixed.shift, variance_ratio, &expected);
     }
 
     /// Constrains the bias at this place to 0, with an error of this variance.
-    pub(super) fn constrain_bias(&mut self, place: usize, variance: f64) {
+    pub(super) fn constrain_bias(&mut self, place: PlaceIndex, variance: f64) {
         self.constrain(&[(bias_of(place), 1.0)], 1.0 / variance);
     }
 
     /// Constrains this sum of states to 0, with this information: the inverse of the variance of
     /// its error. Negative information withdraws an earlier constraint.
-    fn constrain(&mut self, terms: &[(usize, f64)], information: f64) {
-        let (mean, prior, column) = self.state.sum(terms);
-        let left = 1.0 + prior * information;
-        if prior > 0.0 && left > LEAST_LEFT {
+    fn constrain(&mut self, terms: &[(StateIndex, f64)], information: f64) {
+        let prior = self.state.project(terms);
+        let left = 1.0 + prior.variance * information;
+        if prior.variance > 0.0 && left > LEAST_LEFT {
             let gain = 1.0 - 1.0 / left;
-            self.state.correct(-gain * mean, 1.0 - gain, prior, &column);
+            self.state.correct(-gain * prior.mean, 1.0 - gain, &prior);
         }
     }
 
     /// The path to the source at this place is another one than was thought: its bias differs from
     /// the one so far by something of the variance `more`. The bias was expected to have the
     /// variance `known`, and the new one has the variance `lasting`.
-    pub(super) fn renew(&mut self, place: usize, known: f64, more: f64, lasting: f64) {
+    pub(super) fn renew(&mut self, place: PlaceIndex, known: f64, more: f64, lasting: f64) {
         let both = lasting + more;
         self.constrain(&[(bias_of(place), 1.0)], 1.0 / both - 1.0 / known);
-        self.state.fade(bias_of(place), lasting / both, 0.0, 0.0);
+        self.state
+            .fade(bias_of(place), lasting / both, Gaussian::default());
         self.state.grow(bias_of(place), lasting * more / both);
     }
 
     /// The queue to the source at this place was never empty: all its observations had waited twice
     /// `fall` seconds longer than was thought. The bias was expected to have the variance `known`,
     /// now it has the variance `lasting`.
-    pub(super) fn lower(&mut self, place: usize, fall: f64, known: f64, lasting: f64) {
+    pub(super) fn lower(&mut self, place: PlaceIndex, fall: f64, known: f64, lasting: f64) {
         self.state.subtract(bias_of(place), split_of(place), fall);
         self.constrain(&[(bias_of(place), 1.0)], 1.0 / lasting);
         let before = [(bias_of(place), 1.0), (split_of(place), fall)];
@@ -222,8 +226,8 @@ impl KalmanFilter {
     }
 
     /// The state estimate; the source at this place is the one whose showing counts.
-    pub(super) fn estimate(&self, place: usize) -> StateEstimate {
-        let (_, shown_variance, _) = self.expected(place, 0.0);
+    pub(super) fn estimate(&self, place: PlaceIndex) -> StateEstimate {
+        let shown_variance = self.expected(place, 0.0).variance;
         StateEstimate {
             offset: self.offset(),
             rate: self.state.mean(RATE),
@@ -238,14 +242,13 @@ impl KalmanFilter {
     pub(super) fn reseed(&mut self, other: &Self) {
         self.state = other.state.clone();
         for place in self.places() {
-            self.state
-                .replace(split_of(place), self.split.mean, self.split.variance);
+            self.state.replace(split_of(place), self.split.prior);
         }
     }
 
     /// All filters together, as one normal distribution. The weights sum up to 1.
     pub(super) fn mixture<'a>(all: impl Iterator<Item = (&'a Self, f64)> + Clone) -> Self {
-        let mut mixture = Self::new(0.0, [0.0; 2], Split::default());
+        let mut mixture = Self::new(0.0, Gaussian::default(), Split::default());
         mixture.state = State::mixture(all.map(|(one, weight)| (&one.state, weight)));
         mixture
     }
@@ -257,11 +260,11 @@ impl KalmanFilter {
         self.state.grow(RATE, rate_variance);
     }
 
-    /// The offset and the rate are now these, with these variances, and nothing that was known
-    /// of them counts any more.
-    pub(super) fn reset_state(&mut self, offset: (f64, f64), rate: (f64, f64)) {
-        self.state.replace(OFFSET, offset.0, offset.1);
-        self.state.replace(RATE, rate.0, rate.1);
+    /// The offset and the rate are now these, and nothing that was known of them counts any
+    /// more.
+    pub(super) fn reset_state(&mut self, offset: Gaussian, rate: Gaussian) {
+        self.state.replace(OFFSET, offset);
+        self.state.replace(RATE, rate);
     }
 }
 
@@ -269,33 +272,44 @@ impl KalmanFilter {
 mod tests {
     use super::*;
 
+    const PLACE: PlaceIndex = PlaceIndex::FIRST;
+
+    fn gaussian(variance: f64) -> Gaussian {
+        Gaussian {
+            mean: 0.0,
+            variance,
+        }
+    }
+
     /// A source with a bias of 1 s, give or take, shows that the offset is 0 within a millisecond;
     /// the split of its queues is `mean`.
     fn acquainted(mean: f64) -> KalmanFilter {
         let split = Split {
-            mean,
-            variance: 1e-9,
+            prior: Gaussian {
+                mean,
+                variance: 1e-9,
+            },
             memory: f64::INFINITY,
         };
-        let mut filter = KalmanFilter::new(1e-9, [0.0, 1e-12], split);
-        filter.begin(0.0, 1e6);
-        filter.add_source(0, 1.0);
+        let mut filter = KalmanFilter::new(1e-9, gaussian(1e-12), split);
+        filter.begin(gaussian(1e6));
+        filter.add_source(PLACE, 1.0);
         show(&mut filter);
         filter
     }
 
     /// The source shows the offset 0.
     fn show(filter: &mut KalmanFilter) {
-        filter.constrain(&[(OFFSET, 1.0), (bias_of(0), 1.0)], 1e6);
+        filter.constrain(&[(OFFSET, 1.0), (bias_of(PLACE), 1.0)], 1e6);
     }
 
     #[test]
     fn a_queue_that_was_never_empty_moves_the_offset_by_its_split() {
         for split in [-1.0, 0.0, 1.0] {
             let mut filter = acquainted(split);
-            assert!((filter.estimate(0).offset_variance - 1.0).abs() < 0.01);
-            filter.lower(0, 3.0, 1.0, 0.01);
-            let estimate = filter.estimate(0);
+            assert!((filter.estimate(PLACE).offset_variance - 1.0).abs() < 0.01);
+            filter.lower(PLACE, 3.0, 1.0, 0.01);
+            let estimate = filter.estimate(PLACE);
             assert!((estimate.offset + 3.0 * split).abs() < 0.01, "{estimate:?}");
             assert!(
                 (estimate.offset_variance - 0.01).abs() < 0.001,
@@ -307,11 +321,11 @@ mod tests {
     #[test]
     fn a_shorter_path_is_believed_however_long_the_longer_one_was() {
         let mut filter = acquainted(0.0);
-        filter.renew(0, 1.0, 9.0, 0.01);
+        filter.renew(PLACE, 1.0, 9.0, 0.01);
         // It shows an offset that is 3 s less.
         filter.state.shift(OFFSET, 3.0);
         show(&mut filter);
-        let estimate = filter.estimate(0);
+        let estimate = filter.estimate(PLACE);
         assert!(estimate.offset.abs() < 0.05, "{estimate:?}");
         assert!(estimate.offset_variance < 0.011, "{estimate:?}");
     }

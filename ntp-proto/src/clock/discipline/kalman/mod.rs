@@ -35,10 +35,11 @@ use delay_model::Observation;
 use filter::StateEstimate;
 use grain::Point;
 use offset_jump::{OffsetJumpDetector, Prediction};
-use places::{Place, Places, Suspect};
+use places::{Place, PlaceIndex, Places, Suspect};
 use poll_adaptation::PollAdaptation;
 use rate_jump::{NO_CLOCK, RateJumpDetector};
 use split_models::SplitModels;
+use state::Gaussian;
 
 /// The standard deviation of a clock's rate when nothing is known.
 const UNKNOWN: Frequency = Frequency::new(100e-6);
@@ -77,8 +78,8 @@ pub struct Estimate {
     state: StateEstimate,
     at: Option<FreeTime>,
     adaptation: PollAdaptation,
-    /// The rate that was known at the start, and its standard deviation.
-    prior: (f64, f64),
+    /// The rate that was known at the start.
+    prior: Gaussian,
     /// The last observation could not be explained.
     inconsistent: bool,
 }
@@ -107,7 +108,10 @@ impl Estimate {
             },
             at: None,
             adaptation: PollAdaptation::new(),
-            prior: (rate, deviation),
+            prior: Gaussian {
+                mean: rate,
+                variance: deviation * deviation,
+            },
             inconsistent: false,
         }
     }
@@ -115,7 +119,7 @@ impl Estimate {
     /// A source is no longer asked: its places are free at once. The
     /// state estimate stays.
     pub(super) fn forget(&mut self, source: AssociationId) {
-        let own: Vec<usize> = self
+        let own: Vec<PlaceIndex> = self
             .places
             .indexed()
             .filter(|(_, place)| place.source == source)
@@ -174,15 +178,16 @@ impl Estimate {
         source: AssociationId,
         measurement: &Measurement,
         poll: PollInterval,
-    ) -> Option<usize> {
+    ) -> Option<PlaceIndex> {
         let round_trip = measurement.delay().to_f64();
         let own = self
             .places
             .indexed()
             .filter(|(_, place)| place.source == source);
         let length = |place: &Place| place.path.shortest();
-        let longest =
-            |a: &(usize, &Place), b: &(usize, &Place)| length(a.1).total_cmp(&length(b.1));
+        let longest = |a: &(PlaceIndex, &Place), b: &(PlaceIndex, &Place)| {
+            length(a.1).total_cmp(&length(b.1))
+        };
         let alone = own.clone().count() == 1;
         let fits =
             |place: &Place| place.path.admits(round_trip) || (alone && !place.path.is_known());
@@ -214,8 +219,8 @@ impl Estimate {
         place: Place,
         measurement: &Measurement,
         difference: f64,
-        of: Option<usize>,
-    ) -> Option<usize> {
+        of: Option<PlaceIndex>,
+    ) -> Option<PlaceIndex> {
         let shorter = of
             .and_then(|of| self.places.get(of))
             .is_some_and(|of| of.path.shortest() > measurement.delay().to_f64());
@@ -241,15 +246,15 @@ impl Estimate {
             .iter_mut()
             .for_each(|place| place.grain.interrupt());
         self.at = Some(measurement.at);
-        self.models.begin(
-            0.0,
-            (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14,
-        );
+        self.models.begin(Gaussian {
+            mean: 0.0,
+            variance: (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14,
+        });
     }
 
     /// Learns from an observation of the path at this place, `span` seconds after the last
     /// observation of any.
-    fn take(&mut self, index: usize, span: f64, measurement: &Measurement) {
+    fn take(&mut self, index: PlaceIndex, span: f64, measurement: &Measurement) {
         let sources = self.places.latest().count();
         let Some(observation) = self.read(index, measurement) else {
             return;
@@ -353,7 +358,7 @@ impl Estimate {
     }
 
     /// The observation that a measurement gives for the path at this place, which learns from it.
-    fn read(&mut self, index: usize, measurement: &Measurement) -> Option<Observation> {
+    fn read(&mut self, index: PlaceIndex, measurement: &Measurement) -> Option<Observation> {
         // The request left earlier by the round trip: the clock has gone on since.
         let gone = self.state.rate * measurement.delay().max(Seconds::ZERO).to_f64();
         let outbound = Seconds::from(measurement.outbound - self.origin).to_f64() + gone;
@@ -404,7 +409,7 @@ impl Estimate {
 
     /// The steps of a source's clock have just been found: what was learned from it so far was no
     /// change of our clock.
-    fn misread(&mut self, index: usize, measurement: &Measurement, grain: f64) {
+    fn misread(&mut self, index: PlaceIndex, measurement: &Measurement, grain: f64) {
         let Some(place) = self.places.get_mut(index) else {
             return;
         };
@@ -418,13 +423,20 @@ impl Estimate {
             return;
         }
         let middle = Seconds::from(measurement.offset() - self.origin).to_f64();
+        let offset = Gaussian {
+            mean: middle,
+            variance: grain * grain,
+        };
         let rate = if young {
             self.prior
         } else {
-            (self.state.rate, self.state.rate_deviation())
+            let deviation = self.state.rate_deviation();
+            Gaussian {
+                mean: self.state.rate,
+                variance: deviation * deviation,
+            }
         };
-        self.models
-            .begin_again((middle, grain * grain), (rate.0, rate.1 * rate.1));
+        self.models.begin_again(offset, rate);
         self.state = self.models.estimate(index);
         self.at = Some(measurement.at);
         self.adaptation.alarm();

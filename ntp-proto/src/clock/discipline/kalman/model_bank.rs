@@ -6,7 +6,9 @@
 const UNSTEADY: f64 = 0.4;
 
 use super::delay_model::{DELAY_MODELS, Mixed, Observation, Posterior, mix, server_noise};
-use super::filter::{KalmanFilter, SOURCES, Split};
+use super::filter::{KalmanFilter, Split};
+use super::places::{PerPlace, PlaceIndex};
+use super::state::Gaussian;
 
 /// The wanders that are weighed against each other: half a power of ten apart, 1e-10 to 1e-5 per
 /// second.
@@ -31,7 +33,7 @@ const SLOW_STEP: usize = 2;
 pub(super) struct ModelBank {
     filters: Vec<KalmanFilter>,
     /// The variance of each source's bias when nothing is known of it; 0 where there is none.
-    biases: [f64; SOURCES],
+    biases: PerPlace<f64>,
 }
 
 /// The weights of the delay models that a source follows, for each wander.
@@ -72,11 +74,19 @@ impl ModelBank {
             }
         };
         let places = (0..WANDERS).step_by(step);
-        let filters =
-            places.map(|place| KalmanFilter::new(wander(place), [rate, variance(place)], split));
+        let filters = places.map(|place| {
+            KalmanFilter::new(
+                wander(place),
+                Gaussian {
+                    mean: rate,
+                    variance: variance(place),
+                },
+                split,
+            )
+        });
         Self {
             filters: filters.collect(),
-            biases: [0.0; SOURCES],
+            biases: PerPlace::all(0.0),
         }
     }
 
@@ -94,10 +104,8 @@ impl ModelBank {
         }
     }
 
-    pub(super) fn begin(&mut self, offset: f64, variance: f64) {
-        self.filters
-            .iter_mut()
-            .for_each(|one| one.begin(offset, variance));
+    pub(super) fn begin(&mut self, offset: Gaussian) {
+        self.filters.iter_mut().for_each(|one| one.begin(offset));
     }
 
     /// The clock has jumped to `offset`, give or take, and its rate may have changed; what else is
@@ -108,9 +116,8 @@ impl ModelBank {
             .for_each(|one| one.reset_offset(offset, variance, rate_variance));
     }
 
-    /// The clock has another offset and runs at another rate than was thought possible; each comes
-    /// with its variance.
-    pub(super) fn reset_state(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    /// The clock has another offset and runs at another rate than was thought possible.
+    pub(super) fn reset_state(&mut self, offset: Gaussian, rate: Gaussian) {
         self.filters
             .iter_mut()
             .for_each(|one| one.reset_state(offset, rate));
@@ -118,92 +125,79 @@ impl ModelBank {
 
     /// Nothing that was learnt of the clock counts any more: offset and rate, each with its
     /// variance, and any wander.
-    pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    pub(super) fn begin_again(&mut self, offset: Gaussian, rate: Gaussian) {
         self.reset_state(offset, rate);
         self.filters.iter_mut().for_each(|one| one.weight = 0.0);
     }
 
     /// A source takes this place. In the long run its bias has the variance `lasting`, now it may
     /// have a larger one.
-    pub(super) fn add_source(&mut self, place: usize, lasting: f64, now: f64) {
-        if let Some(bias) = self.biases.get_mut(place) {
-            *bias = lasting;
-        }
+    pub(super) fn add_source(&mut self, place: PlaceIndex, lasting: f64, now: f64) {
+        self.biases[place] = lasting;
         self.filters
             .iter_mut()
             .for_each(|one| one.add_source(place, now));
     }
 
     /// The place shows the same as another one, give or take this variance.
-    pub(super) fn double(&mut self, place: usize, of: usize, more: f64) {
-        let known = self.biases.get(of).copied().unwrap_or_default();
-        if let Some(bias) = self.biases.get_mut(place) {
-            *bias = known + more;
-        }
+    pub(super) fn double(&mut self, place: PlaceIndex, of: PlaceIndex, more: f64) {
+        self.biases[place] = self.biases[of] + more;
         self.filters
             .iter_mut()
             .for_each(|one| one.double(place, of, more));
     }
 
     /// The place is empty again: what its source said stays in the state of the clock.
-    pub(super) fn release(&mut self, place: usize) {
+    pub(super) fn release(&mut self, place: PlaceIndex) {
         self.add_source(place, 0.0, 0.0);
     }
 
     /// The place shows what a place of a longer path showed, give or take the variance `more`; its
     /// own bias has the variance `lasting`. What was expected of the bias of the longer path is
     /// withdrawn.
-    pub(super) fn shorten(&mut self, [place, of]: [usize; 2], more: f64, lasting: f64) {
+    pub(super) fn shorten(&mut self, [place, of]: [PlaceIndex; 2], more: f64, lasting: f64) {
         self.double(place, of, 0.0);
         self.renew(place, more, lasting);
-        if let Some(longer) = self.biases.get_mut(of) {
-            *longer = lasting + more;
-        }
+        self.biases[of] = lasting + more;
     }
 
     /// The bias at this place may have changed by something of the variance `more`, and what was
     /// expected of it was wrong: it has the variance `lasting`.
-    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
-        let Some(known) = self.biases.get_mut(place) else {
-            return;
-        };
-        let before = std::mem::replace(known, lasting);
+    pub(super) fn renew(&mut self, place: PlaceIndex, more: f64, lasting: f64) {
+        let before = std::mem::replace(&mut self.biases[place], lasting);
         self.filters
             .iter_mut()
             .for_each(|one| one.renew(place, before, more, lasting));
     }
 
     /// See [`KalmanFilter::lower`].
-    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64) {
-        let Some(known) = self.biases.get_mut(place) else {
-            return;
-        };
-        let before = std::mem::replace(known, lasting);
+    pub(super) fn lower(&mut self, place: PlaceIndex, fall: f64, lasting: f64) {
+        let before = std::mem::replace(&mut self.biases[place], lasting);
         self.filters
             .iter_mut()
             .for_each(|one| one.lower(place, fall, before, lasting));
     }
 
     /// The bias at this place can be expected to be smaller than was thought.
-    pub(super) fn tighten_bias_prior(&mut self, place: usize, variance: f64) {
-        let Some(known) = self
-            .biases
-            .get_mut(place)
-            .filter(|known| variance < **known * 0.7)
-        else {
-            return;
-        };
-        let news = 1.0 / (1.0 / variance - 1.0 / *known);
-        *known = variance;
-        self.filters
-            .iter_mut()
-            .for_each(|one| one.constrain_bias(place, news));
+    pub(super) fn tighten_bias_prior(&mut self, place: PlaceIndex, variance: f64) {
+        let known = self.biases[place];
+        if variance < known * 0.7 {
+            let news = 1.0 / (1.0 / variance - 1.0 / known);
+            self.biases[place] = variance;
+            self.filters
+                .iter_mut()
+                .for_each(|one| one.constrain_bias(place, news));
+        }
     }
 
     /// `span` seconds pass. Biases only change where there are `several` sources: one alone cannot
     /// distinguish a change of its bias from one of the clock.
     pub(super) fn predict(&mut self, span: f64, several: bool) {
-        let changing = if several { self.biases } else { [0.0; SOURCES] };
+        let changing = if several {
+            self.biases
+        } else {
+            PerPlace::all(0.0)
+        };
         self.filters
             .iter_mut()
             .for_each(|one| one.predict(span, &changing));
@@ -213,7 +207,7 @@ impl ModelBank {
     /// what each delay model makes of it.
     pub(super) fn outlook(
         &self,
-        place: usize,
+        place: PlaceIndex,
         observation: &Observation,
         model_weights: &ModelWeights,
     ) -> (Outlook, Posteriors) {
@@ -234,7 +228,7 @@ impl ModelBank {
     /// calm weather the clock wanders by `usual`.
     pub(super) fn slow_outlook(
         &self,
-        place: usize,
+        place: PlaceIndex,
         observation: &Observation,
         others: bool,
         usual: f64,
@@ -280,7 +274,7 @@ impl ModelBank {
     /// together. If its delay was an outlier, it says nothing about the wander.
     pub(super) fn correct(
         &mut self,
-        place: usize,
+        place: PlaceIndex,
         outlook: &Outlook,
         outlier_delay: bool,
         half: f64,

@@ -4,6 +4,7 @@
 //! jumped, even if each of them could be explained by a noisy server.
 
 use super::delay_model::Observation;
+use super::state::Gaussian;
 use crate::clock::timescale::FreeTime;
 
 /// An observation is off if it is so many widths away from what was predicted, its own and those of
@@ -38,8 +39,8 @@ pub(super) struct OffsetJumpDetector {
     least: f64,
     greatest: f64,
     observations: u32,
-    /// The last observation: its middle and width.
-    last: (f64, f64),
+    /// The offset at the last observation.
+    last: Gaussian,
 }
 
 impl OffsetJumpDetector {
@@ -109,25 +110,28 @@ impl OffsetJumpDetector {
         self.least.abs().max(self.greatest.abs())
     }
 
-    /// The offset at the last observation, and its variance.
-    pub(super) fn offset(&self) -> (f64, f64) {
-        (self.last.0, self.last.1.powi(2))
+    /// The offset at the last observation.
+    pub(super) fn offset(&self) -> Gaussian {
+        self.last
     }
 
-    /// The rate, which was predicted and is not changed by a jump, and its variance: it may differ
-    /// by as much as the observations do.
-    pub(super) fn rate(&self, now: FreeTime) -> (f64, f64) {
+    /// The rate, which was predicted and is not changed by a jump: it may differ by as much as the
+    /// observations do.
+    pub(super) fn rate(&self, now: FreeTime) -> Gaussian {
         let span = (now - self.began).to_f64().max(1.0);
         let apart = (self.greatest - self.least) / span;
-        (
-            self.predicted.rate,
-            self.predicted.rate_deviation.powi(2) + apart * apart,
-        )
+        Gaussian {
+            mean: self.predicted.rate,
+            variance: self.predicted.rate_deviation.powi(2) + apart * apart,
+        }
     }
 }
 
-fn last(observation: &Observation) -> (f64, f64) {
-    (observation.middle(), observation.width())
+fn last(observation: &Observation) -> Gaussian {
+    Gaussian {
+        mean: observation.middle(),
+        variance: observation.width().powi(2),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::delay_model::{
 };
 use super::model_bank::WANDERS;
 use super::queue::Wait;
-use super::shortest::{REMEMBERED, Shortest};
+use super::shortest::{REMEMBERED, RoundTrip, Shortest};
 use crate::clock::measurement::Measurement;
 use crate::time::Seconds;
 
@@ -64,14 +64,40 @@ pub(super) struct PathModel {
     /// Logarithms of the weights of the delay models, for each size of wander: what looks like
     /// noise to one looks like a changing clock to another.
     weights: [[f64; DELAY_MODELS]; WANDERS],
-    /// The outlier round trips in a row that have come last: how many, and their range.
-    outlier_delay: (usize, f64, f64),
+    /// The outlier round trips in a row that have come last.
+    outliers: OutlierRun,
     jitter: f64,
     /// J/√n, in seconds, which is what the base delay may be wrong by but for a factor.
     blur: f64,
-    /// A round trip that was too short to be of this path, and has yet to be confirmed: its length
-    /// and its number.
-    too_short: Option<(f64, usize)>,
+    /// A round trip that was too short to be of this path, and has yet to be confirmed.
+    too_short: Option<RoundTrip>,
+}
+
+/// Outlier round trips in a row: their number and range, in seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct OutlierRun {
+    count: usize,
+    shortest: f64,
+    longest: f64,
+}
+
+impl OutlierRun {
+    /// Takes in a round trip, which ends the run if it is no outlier.
+    fn push(&mut self, is_outlier: bool, round_trip: f64) {
+        *self = match (is_outlier, self.count) {
+            (false, _) => Self::default(),
+            (true, 0) => Self {
+                count: 1,
+                shortest: round_trip,
+                longest: round_trip,
+            },
+            (true, _) => Self {
+                count: self.count + 1,
+                shortest: self.shortest.min(round_trip),
+                longest: self.longest.max(round_trip),
+            },
+        };
+    }
 }
 
 /// Round trips, summed up.
@@ -94,7 +120,7 @@ impl PathModel {
             seen: 0,
             shortest: Shortest::new(),
             weights: [[0.0; DELAY_MODELS]; WANDERS],
-            outlier_delay: (0, 0.0, 0.0),
+            outliers: OutlierRun::default(),
             jitter: LEAST_JITTER,
             blur: LEAST_JITTER,
             too_short: None,
@@ -203,9 +229,13 @@ impl PathModel {
         }
         let near =
             2.0 * MEDIAN_OF_SUM * self.jitter + ALIKE * (self.shortest() - round_trip).max(0.0);
-        let before = self.too_short.replace((round_trip, self.seen));
-        before.is_some_and(|(length, seen)| {
-            (length - round_trip).abs() <= near && self.seen - seen <= CONFIRMED_WITHIN
+        let before = self.too_short.replace(RoundTrip {
+            length: round_trip,
+            number: self.seen,
+        });
+        before.is_some_and(|before| {
+            (before.length - round_trip).abs() <= near
+                && self.seen - before.number <= CONFIRMED_WITHIN
         })
     }
 
@@ -217,13 +247,17 @@ impl PathModel {
     /// True if the last round trips were all much longer than before, and alike: then they took
     /// another path.
     pub(super) fn has_another_path(&self) -> bool {
-        let (count, low, high) = self.outlier_delay;
-        count >= NEW_PATH && high - low < ALIKE * (low - self.shortest())
+        let OutlierRun {
+            count,
+            shortest,
+            longest,
+        } = self.outliers;
+        count >= NEW_PATH && longest - shortest < ALIKE * (shortest - self.shortest())
     }
 
     /// Those round trips have found a path of their own.
     pub(super) fn hand_over(&mut self) {
-        self.outlier_delay = (0, 0.0, 0.0);
+        self.outliers = OutlierRun::default();
     }
 
     fn remembered(&self) -> f64 {
@@ -274,7 +308,7 @@ impl PathModel {
         let few = self.seen < FEW;
         let outlier_delay = !few
             && round_trip - summary.shortest > OUTLIER_DELAY * MEDIAN_OF_SUM * jitter + 2.0 * grain;
-        self.count_outlier_delay(outlier_delay, round_trip);
+        self.outliers.push(outlier_delay, round_trip);
         let (low, high) = (inbound + base - slack, outbound - base + slack);
         Observation {
             low,
@@ -298,15 +332,6 @@ impl PathModel {
             outlier_delay,
             wait: Wait::default(),
         }
-    }
-
-    fn count_outlier_delay(&mut self, outlier_delay: bool, round_trip: f64) {
-        let (count, low, high) = self.outlier_delay;
-        self.outlier_delay = match (outlier_delay, count) {
-            (false, _) => (0, 0.0, 0.0),
-            (true, 0) => (1, round_trip, round_trip),
-            (true, _) => (count + 1, low.min(round_trip), high.max(round_trip)),
-        };
     }
 
     fn push(&mut self, round_trip: f64) {

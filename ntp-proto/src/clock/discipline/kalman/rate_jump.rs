@@ -5,6 +5,7 @@
 //! another host does.
 
 use super::delay_model::Observation;
+use super::state::Gaussian;
 use crate::clock::timescale::FreeTime;
 
 /// A line must differ from the estimated rate by this, beyond what its observations' widths allow
@@ -83,16 +84,21 @@ impl RateJumpDetector {
         self.first.or(self.before).unwrap_or(self.last).at
     }
 
-    /// The offset at the last observation, and its variance.
-    pub(super) fn offset(&self) -> (f64, f64) {
-        (self.last.middle, self.last.width.powi(2))
+    /// The offset at the last observation.
+    pub(super) fn offset(&self) -> Gaussian {
+        Gaussian {
+            mean: self.last.middle,
+            variance: self.last.width.powi(2),
+        }
     }
 
-    /// The rate from the first observation to the last, and its variance. `None` if there is one
-    /// observation only.
-    pub(super) fn rate(&self) -> Option<(f64, f64)> {
+    /// The rate from the first observation to the last. `None` if there is one observation only.
+    pub(super) fn rate(&self) -> Option<Gaussian> {
         let slope = slope(self.first.or(self.before)?, self.last);
-        (slope.rate.abs() < NO_CLOCK).then_some((slope.rate, slope.width.powi(2)))
+        (slope.rate.abs() < NO_CLOCK).then_some(Gaussian {
+            mean: slope.rate,
+            variance: slope.width.powi(2),
+        })
     }
 }
 

@@ -17,9 +17,9 @@ const NEAR: f64 = 2.0;
 
 /// A round trip in seconds, and its number.
 #[derive(Clone, Copy, Debug)]
-struct RoundTrip {
-    length: f64,
-    number: usize,
+pub(super) struct RoundTrip {
+    pub(super) length: f64,
+    pub(super) number: usize,
 }
 
 const NONE: RoundTrip = RoundTrip {

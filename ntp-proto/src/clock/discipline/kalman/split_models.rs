@@ -8,8 +8,9 @@
 use super::delay_model::{Observation, outlier_weight};
 use super::filter::{KalmanFilter, Split, StateEstimate};
 use super::model_bank::{ModelBank, ModelWeights, Outlook, Posteriors};
-use super::places::FurtherPath;
+use super::places::{FurtherPath, PlaceIndex};
 use super::queue::Wait;
+use super::state::Gaussian;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for
 /// each source.
@@ -82,13 +83,17 @@ impl SplitModels {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
         let known = |mean: f64| Split {
-            mean,
-            variance: KNOWN_SPLIT * KNOWN_SPLIT,
+            prior: Gaussian {
+                mean,
+                variance: KNOWN_SPLIT * KNOWN_SPLIT,
+            },
             memory: f64::INFINITY,
         };
         let [long, short] = SPLIT_MEMORY.map(|memory| Split {
-            mean: 0.0,
-            variance: ANY_SPLIT * ANY_SPLIT,
+            prior: Gaussian {
+                mean: 0.0,
+                variance: ANY_SPLIT * ANY_SPLIT,
+            },
             memory,
         });
         let slow = [known(0.0), known(1.0), known(-1.0), long, short]
@@ -111,8 +116,8 @@ impl SplitModels {
     }
 
     /// See [`ModelBank::begin`].
-    pub(super) fn begin(&mut self, offset: f64, variance: f64) {
-        self.each(|bank| bank.begin(offset, variance));
+    pub(super) fn begin(&mut self, offset: Gaussian) {
+        self.each(|bank| bank.begin(offset));
     }
 
     /// See [`ModelBank::reset_offset`].
@@ -121,17 +126,17 @@ impl SplitModels {
     }
 
     /// See [`ModelBank::reset_state`].
-    pub(super) fn reset_state(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    pub(super) fn reset_state(&mut self, offset: Gaussian, rate: Gaussian) {
         self.each(|bank| bank.reset_state(offset, rate));
     }
 
     /// See [`ModelBank::begin_again`].
-    pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    pub(super) fn begin_again(&mut self, offset: Gaussian, rate: Gaussian) {
         self.each(|bank| bank.begin_again(offset, rate));
     }
 
     /// See [`ModelBank::add_source`].
-    pub(super) fn add_source(&mut self, place: usize, lasting: f64, now: f64) {
+    pub(super) fn add_source(&mut self, place: PlaceIndex, lasting: f64, now: f64) {
         self.each(|bank| bank.add_source(place, lasting, now));
     }
 
@@ -141,7 +146,7 @@ impl SplitModels {
     /// the variance `lasting`.
     pub(super) fn add_path(
         &mut self,
-        [place, of]: [usize; 2],
+        [place, of]: [PlaceIndex; 2],
         lasting: f64,
         difference: f64,
         shorter: bool,
@@ -162,7 +167,13 @@ impl SplitModels {
     /// The shortest round trip of the source at this place has become less by twice `fall` seconds:
     /// so much longer than was thought its observations had waited in a queue. Its bias can be
     /// expected to have the variance `lasting`.
-    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64, paths: &[FurtherPath]) {
+    pub(super) fn lower(
+        &mut self,
+        place: PlaceIndex,
+        fall: f64,
+        lasting: f64,
+        paths: &[FurtherPath],
+    ) {
         if self.apart && fall > 0.0 {
             for bank in &mut self.slow {
                 bank.lower(place, fall, lasting);
@@ -172,17 +183,17 @@ impl SplitModels {
     }
 
     /// See [`ModelBank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
-    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
+    pub(super) fn renew(&mut self, place: PlaceIndex, more: f64, lasting: f64) {
         self.plain.renew(place, more, lasting);
     }
 
     /// See [`ModelBank::release`].
-    pub(super) fn release(&mut self, place: usize) {
+    pub(super) fn release(&mut self, place: PlaceIndex) {
         self.each(|bank| bank.release(place));
     }
 
     /// See [`ModelBank::tighten_bias_prior`].
-    pub(super) fn tighten_bias_prior(&mut self, place: usize, variance: f64) {
+    pub(super) fn tighten_bias_prior(&mut self, place: PlaceIndex, variance: f64) {
         self.each(|bank| bank.tighten_bias_prior(place, variance));
     }
 
@@ -214,7 +225,7 @@ impl SplitModels {
     /// where its queue is empty. `others` can testify against this source.
     pub(super) fn outlook(
         &self,
-        place: usize,
+        place: PlaceIndex,
         observation: &Observation,
         model_weights: &ModelWeights,
         others: bool,
@@ -254,7 +265,7 @@ impl SplitModels {
     /// all sources.
     pub(super) fn correct(
         &mut self,
-        place: usize,
+        place: PlaceIndex,
         outlooks: &Outlooks,
         observation: &Observation,
         (sources, paths): (usize, &[FurtherPath]),
@@ -389,7 +400,7 @@ impl SplitModels {
     }
 
     /// The common estimate of all; the source at this place is the one whose showing counts.
-    pub(super) fn estimate(&self, place: usize) -> StateEstimate {
+    pub(super) fn estimate(&self, place: PlaceIndex) -> StateEstimate {
         self.mixture().estimate(place)
     }
 
@@ -459,8 +470,11 @@ mod tests {
     /// The models after an hour without queues, of a clock that is right and steady.
     fn acquainted() -> SplitModels {
         let mut models = SplitModels::new(0.0, 1e-6);
-        models.begin(0.0, 1e-10);
-        models.add_source(0, 1e-10, 1e-10);
+        models.begin(Gaussian {
+            mean: 0.0,
+            variance: 1e-10,
+        });
+        models.add_source(PlaceIndex::FIRST, 1e-10, 1e-10);
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
         models
     }
@@ -474,8 +488,8 @@ mod tests {
             .for_each(|model_weights| model_weights[super::super::delay_model::OUTLIER] = 1e-7);
         models.predict(64.0, false);
         models.prepare(&observation.wait, &[]);
-        let outlooks = models.outlook(0, &observation, &model_weights, false);
-        models.correct(0, &outlooks, &observation, (1, &[]));
+        let outlooks = models.outlook(PlaceIndex::FIRST, &observation, &model_weights, false);
+        models.correct(PlaceIndex::FIRST, &outlooks, &observation, (1, &[]));
     }
 
     /// Half of a queue that grows by 10 ms within an hour, and shrinks in the next.
@@ -490,10 +504,10 @@ mod tests {
             let mut worst = 0.0_f64;
             for half in ramp() {
                 observe(&mut models, split * half, half);
-                worst = worst.max(models.estimate(0).offset.abs());
+                worst = worst.max(models.estimate(PlaceIndex::FIRST).offset.abs());
             }
             assert!(worst < 1.5e-3, "{split}: {worst}");
-            let after = models.estimate(0).offset.abs();
+            let after = models.estimate(PlaceIndex::FIRST).offset.abs();
             assert!(after < 1e-4, "{split}: {after}");
         }
     }
@@ -502,13 +516,13 @@ mod tests {
     fn the_bound_allows_for_every_model_that_is_possible() {
         let mut models = acquainted();
         assert_eq!(
-            models.largest_difference(models.estimate(0).offset),
+            models.largest_difference(models.estimate(PlaceIndex::FIRST).offset),
             0.0,
             "one model"
         );
         for half in ramp().take(8) {
             observe(&mut models, half, half);
-            let estimate = models.estimate(0);
+            let estimate = models.estimate(PlaceIndex::FIRST);
             assert!(
                 models.largest_difference(estimate.offset) + 3.0 * estimate.offset_variance.sqrt()
                     >= estimate.offset.abs()

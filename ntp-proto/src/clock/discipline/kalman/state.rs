@@ -1,19 +1,85 @@
 //! The state of a Kalman filter: mean vector and full covariance matrix (docs/design/clock.md §2).
 
+use std::ops::{Index, IndexMut};
+
+/// A normal distribution.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(super) struct Gaussian {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+}
+
+/// The index of a state, below the number of states by construction: constants, and
+/// [places](super::places::PlaceIndex) of a fixed number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct StateIndex(usize);
+
+impl StateIndex {
+    /// The index of the first state, which grows at the rate that is the second one.
+    pub(super) const OFFSET: Self = Self(0);
+    /// The index of the second state.
+    pub(super) const RATE: Self = Self(1);
+
+    /// The index of a state that comes after so many others.
+    pub(super) const fn after(others: usize) -> Self {
+        Self(others)
+    }
+
+    /// The number of states up to this one.
+    pub(super) const fn count(self) -> usize {
+        self.0 + 1
+    }
+}
+
+/// One entry per state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vector<T, const N: usize>([T; N]);
+
+impl<T, const N: usize> Index<StateIndex> for Vector<T, N> {
+    type Output = T;
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "invariant: a StateIndex is below N"
+    )]
+    fn index(&self, index: StateIndex) -> &T {
+        &self.0[index.0]
+    }
+}
+
+impl<T, const N: usize> IndexMut<StateIndex> for Vector<T, N> {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "invariant: a StateIndex is below N"
+    )]
+    fn index_mut(&mut self, index: StateIndex) -> &mut T {
+        &mut self.0[index.0]
+    }
+}
+
+/// A linear combination of states.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Projection<const N: usize> {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+    /// Its covariance with each state.
+    pub(super) covariance: Vector<f64, N>,
+}
+
 /// A Gaussian estimate of at most `N` states, of which the first `used` are in use; all others are
 /// 0.
 #[derive(Clone, Debug)]
 pub(super) struct State<const N: usize> {
-    mean: [f64; N],
-    covariance: [[f64; N]; N],
+    mean: Vector<f64, N>,
+    covariance: Vector<Vector<f64, N>, N>,
     used: usize,
 }
 
 impl<const N: usize> State<N> {
     pub(super) fn new(used: usize) -> Self {
         Self {
-            mean: [0.0; N],
-            covariance: [[0.0; N]; N],
+            mean: Vector([0.0; N]),
+            covariance: Vector([Vector([0.0; N]); N]),
             used: used.min(N),
         }
     }
@@ -27,194 +93,140 @@ impl<const N: usize> State<N> {
         self.used
     }
 
-    pub(super) fn mean(&self, own: usize) -> f64 {
-        self.mean.get(own).copied().unwrap_or_default()
+    pub(super) fn mean(&self, own: StateIndex) -> f64 {
+        self.mean[own]
     }
 
-    pub(super) fn variance(&self, own: usize) -> f64 {
-        self.covariance
-            .get(own)
-            .and_then(|row| row.get(own))
-            .copied()
-            .unwrap_or_default()
+    pub(super) fn variance(&self, own: StateIndex) -> f64 {
+        self.covariance[own][own]
     }
 
-    /// A state becomes this, with this variance, and nothing that was known of it counts any
-    /// more.
-    pub(super) fn replace(&mut self, own: usize, mean: f64, variance: f64) {
-        if let Some(entry) = self.mean.get_mut(own) {
-            *entry = mean;
+    /// A state becomes this, and nothing that was known of it counts any more.
+    pub(super) fn replace(&mut self, own: StateIndex, value: Gaussian) {
+        self.mean[own] = value.mean;
+        for row in &mut self.covariance.0 {
+            row[own] = 0.0;
         }
-        for (place, row) in self.covariance.iter_mut().enumerate() {
-            match row.get_mut(own) {
-                _ if place == own => *row = [0.0; N],
-                Some(entry) => *entry = 0.0,
-                None => {}
-            }
-        }
-        self.grow(own, variance);
+        self.covariance[own] = Vector([0.0; N]);
+        self.grow(own, value.variance);
     }
 
     /// A state is the same as another one, and both are bound to each other.
-    pub(super) fn copy(&mut self, own: usize, from: usize) {
-        let mean = self.mean(from);
-        if let Some(entry) = self.mean.get_mut(own) {
-            *entry = mean;
-        }
-        let row = self.covariance.get(from).copied();
-        if let (Some(entry), Some(row)) = (self.covariance.get_mut(own), row) {
-            *entry = row;
-        }
-        for row in &mut self.covariance {
-            let other = row.get(from).copied().unwrap_or_default();
-            if let Some(entry) = row.get_mut(own) {
-                *entry = other;
-            }
+    pub(super) fn copy(&mut self, own: StateIndex, from: StateIndex) {
+        self.mean[own] = self.mean[from];
+        self.covariance[own] = self.covariance[from];
+        for row in &mut self.covariance.0 {
+            row[own] = row[from];
         }
     }
 
     /// A state changes by `change`.
-    pub(super) fn shift(&mut self, own: usize, change: f64) {
-        if let Some(entry) = self.mean.get_mut(own) {
-            *entry += change;
-        }
+    pub(super) fn shift(&mut self, own: StateIndex, change: f64) {
+        self.mean[own] += change;
     }
 
     /// A state is less by so much of another one.
-    pub(super) fn subtract(&mut self, own: usize, other: usize, share: f64) {
-        let (mean, _, column) = self.sum(&[(own, 1.0), (other, -share)]);
-        let cross = column.get(other).copied().unwrap_or_default();
-        let variance = column.get(own).copied().unwrap_or_default() - share * cross;
-        if let Some(entry) = self.mean.get_mut(own) {
-            *entry = mean;
+    pub(super) fn subtract(&mut self, own: StateIndex, other: StateIndex, share: f64) {
+        let Projection {
+            mean,
+            mut covariance,
+            ..
+        } = self.project(&[(own, 1.0), (other, -share)]);
+        let variance = covariance[own] - share * covariance[other];
+        self.mean[own] = mean;
+        for (row, entry) in self.covariance.0.iter_mut().zip(covariance.0) {
+            row[own] = entry;
         }
-        for (row, entry) in self.covariance.iter_mut().zip(column) {
-            if let Some(slot) = row.get_mut(own) {
-                *slot = entry;
-            }
-        }
-        if let Some(row) = self.covariance.get_mut(own) {
-            *row = column;
-            if let Some(slot) = row.get_mut(own) {
-                *slot = variance;
-            }
-        }
+        covariance[own] = variance;
+        self.covariance[own] = covariance;
     }
 
     /// The variance of a state grows.
-    pub(super) fn grow(&mut self, own: usize, variance: f64) {
-        if let Some(entry) = self
-            .covariance
-            .get_mut(own)
-            .and_then(|row| row.get_mut(own))
-        {
-            *entry += variance;
-        }
+    pub(super) fn grow(&mut self, own: StateIndex, variance: f64) {
+        self.covariance[own][own] += variance;
     }
 
-    /// A state returns to `around`, where it has this variance; so much of what is known of it is
-    /// `kept`.
-    pub(super) fn fade(&mut self, own: usize, kept: f64, around: f64, variance: f64) {
-        if let Some(mean) = self.mean.get_mut(own) {
-            *mean = around + (*mean - around) * kept;
-        }
+    /// A state returns to the mean of `around`, where it has its variance; so much of what is known
+    /// of it is `kept`.
+    pub(super) fn fade(&mut self, own: StateIndex, kept: f64, around: Gaussian) {
+        self.mean[own] = around.mean + (self.mean[own] - around.mean) * kept;
         self.scale(own, kept);
-        self.grow(own, variance * (1.0 - kept * kept));
+        self.grow(own, around.variance * (1.0 - kept * kept));
     }
 
     /// All covariances of a state become so much of what they were, and its variance the square of
     /// that.
-    fn scale(&mut self, own: usize, by: f64) {
-        for row in self.covariance.iter_mut().take(self.used) {
-            if let Some(entry) = row.get_mut(own) {
-                *entry *= by;
-            }
+    fn scale(&mut self, own: StateIndex, by: f64) {
+        for row in self.covariance.0.iter_mut().take(self.used) {
+            row[own] *= by;
         }
-        if let Some(row) = self.covariance.get_mut(own) {
-            row.iter_mut()
-                .take(self.used)
-                .for_each(|entry| *entry *= by);
+        for entry in self.covariance[own].0.iter_mut().take(self.used) {
+            *entry *= by;
         }
     }
 
     /// `span` seconds pass for the first state, whose rate is the second one, which wanders by
     /// `wander` per second.
     pub(super) fn advance(&mut self, span: f64, wander: f64) {
-        let [offset, rate, ..] = &mut self.mean[..] else {
-            return;
-        };
-        *offset += *rate * span;
-        let [offset, rate, ..] = &mut self.covariance[..] else {
-            return;
-        };
-        for (offset, rate) in offset.iter_mut().zip(rate.iter()).take(self.used) {
-            *offset += span * rate;
+        let (offset, rate) = (StateIndex::OFFSET, StateIndex::RATE);
+        self.mean[offset] += self.mean[rate] * span;
+        let rates = self.covariance[rate];
+        for (entry, rate) in self.covariance[offset]
+            .0
+            .iter_mut()
+            .zip(rates.0)
+            .take(self.used)
+        {
+            *entry += span * rate;
         }
-        for row in self.covariance.iter_mut().take(self.used) {
-            if let [offset, rate, ..] = &mut row[..] {
-                *offset += span * *rate;
-            }
+        for row in self.covariance.0.iter_mut().take(self.used) {
+            row[offset] += span * row[rate];
         }
         let squared = wander * wander;
-        if let [[offset, mixed, ..], [mixed_too, rate, ..], ..] = self
-            .covariance
-            .each_mut()
-            .map(|row| &mut row[..])
-            .as_mut_slice()
-        {
-            *offset += squared * span * span * span / 3.0;
-            *mixed += squared * span * span / 2.0;
-            *mixed_too += squared * span * span / 2.0;
-            *rate += squared * span;
-        }
+        self.covariance[offset][offset] += squared * span * span * span / 3.0;
+        self.covariance[offset][rate] += squared * span * span / 2.0;
+        self.covariance[rate][offset] += squared * span * span / 2.0;
+        self.covariance[rate][rate] += squared * span;
     }
 
-    /// A sum of states with these weights: its mean, its variance, and its covariance with each
-    /// state.
-    pub(super) fn sum(&self, terms: &[(usize, f64)]) -> (f64, f64, [f64; N]) {
-        let of = |row: &[f64; N]| -> f64 {
+    /// The sum of states with these weights.
+    pub(super) fn project(&self, terms: &[(StateIndex, f64)]) -> Projection<N> {
+        let of = |row: &Vector<f64, N>| -> f64 {
             terms
                 .iter()
-                .map(|(place, weight)| weight * row.get(*place).copied().unwrap_or_default())
+                .map(|(place, weight)| weight * row[*place])
                 .sum()
         };
-        let mut column = [0.0; N];
-        for (entry, row) in column.iter_mut().zip(&self.covariance).take(self.used) {
+        let mut covariance = Vector([0.0; N]);
+        let rows = self.covariance.0.iter().take(self.used);
+        for (entry, row) in covariance.0.iter_mut().zip(rows) {
             *entry = of(row);
         }
-        (of(&self.mean), of(&column), column)
+        Projection {
+            mean: of(&self.mean),
+            variance: of(&covariance),
+            covariance,
+        }
     }
 
-    /// A quantity with this `variance` and this covariance with each state is `shift` more than
-    /// expected, and its variance is now `variance_ratio` times what it was.
-    pub(super) fn correct(
-        &mut self,
-        shift: f64,
-        variance_ratio: f64,
-        variance: f64,
-        column: &[f64; N],
-    ) {
+    /// A combination of states is `shift` more than predicted, and its variance is now
+    /// `variance_ratio` times what it was.
+    pub(super) fn correct(&mut self, shift: f64, variance_ratio: f64, predicted: &Projection<N>) {
+        let variance = predicted.variance;
         let removed = variance * (1.0 - variance_ratio);
-        let gains = column.map(|entry| entry / variance);
-        for (mean, gain) in self.mean.iter_mut().zip(gains).take(self.used) {
+        let gains = predicted.covariance.0.map(|entry| entry / variance);
+        for (mean, gain) in self.mean.0.iter_mut().zip(gains).take(self.used) {
             *mean += gain * shift;
         }
-        for (row, left) in self.covariance.iter_mut().zip(gains).take(self.used) {
-            for (entry, right) in row.iter_mut().zip(gains).take(self.used) {
+        for (row, left) in self.covariance.0.iter_mut().zip(gains).take(self.used) {
+            for (entry, right) in row.0.iter_mut().zip(gains).take(self.used) {
                 *entry -= left * right * removed;
             }
         }
         // After long gaps the difference of large numbers may lose what was to be left.
-        for (own, (row, gain)) in self
-            .covariance
-            .iter_mut()
-            .zip(gains)
-            .enumerate()
-            .take(self.used)
-        {
-            if let Some(entry) = row.get_mut(own) {
-                *entry = entry.max(gain * gain * variance * variance_ratio);
-            }
+        for (own, gain) in (0..self.used).map(StateIndex).zip(gains) {
+            let entry = &mut self.covariance[own][own];
+            *entry = entry.max(gain * gain * variance * variance_ratio);
         }
     }
 
@@ -223,24 +235,25 @@ impl<const N: usize> State<N> {
         let mut mixture = Self::new(0);
         for (one, weight) in all.clone() {
             mixture.extend(one.used);
-            for (sum, mean) in mixture.mean.iter_mut().zip(one.mean).take(one.used) {
+            for (sum, mean) in mixture.mean.0.iter_mut().zip(one.mean.0).take(one.used) {
                 *sum += weight * mean;
             }
         }
         for (one, weight) in all {
-            let mut apart = one.mean;
+            let mut apart = one.mean.0;
             apart
                 .iter_mut()
-                .zip(mixture.mean)
+                .zip(mixture.mean.0)
                 .for_each(|(mean, center)| *mean -= center);
             let rows = mixture
                 .covariance
+                .0
                 .iter_mut()
-                .zip(&one.covariance)
+                .zip(&one.covariance.0)
                 .zip(apart)
                 .take(one.used);
             for ((row, own), left) in rows {
-                for ((sum, entry), right) in row.iter_mut().zip(own).zip(apart).take(one.used) {
+                for ((sum, entry), right) in row.0.iter_mut().zip(own.0).zip(apart).take(one.used) {
                     *sum += weight * (entry + left * right);
                 }
             }
@@ -253,47 +266,56 @@ impl<const N: usize> State<N> {
 mod tests {
     use super::*;
 
+    const FIRST: StateIndex = StateIndex::after(0);
+    const SECOND: StateIndex = StateIndex::after(1);
+    const THIRD: StateIndex = StateIndex::after(2);
+
+    fn gaussian(mean: f64, variance: f64) -> Gaussian {
+        Gaussian { mean, variance }
+    }
+
     #[test]
     fn a_copied_state_says_the_same_and_a_replaced_one_nothing() {
         let mut state = State::<3>::new(3);
-        state.replace(0, 1.0, 4.0);
-        state.copy(2, 0);
-        assert_eq!((state.mean(2), state.variance(2)), (1.0, 4.0));
+        state.replace(FIRST, gaussian(1.0, 4.0));
+        state.copy(THIRD, FIRST);
+        assert_eq!((state.mean(THIRD), state.variance(THIRD)), (1.0, 4.0));
         // The difference of both is certain.
-        assert_eq!(state.sum(&[(0, 1.0), (2, -1.0)]).1, 0.0);
-        state.replace(2, 5.0, 1.0);
-        assert_eq!(state.sum(&[(0, 1.0), (2, -1.0)]).1, 5.0);
+        let difference = [(FIRST, 1.0), (THIRD, -1.0)];
+        assert_eq!(state.project(&difference).variance, 0.0);
+        state.replace(THIRD, gaussian(5.0, 1.0));
+        assert_eq!(state.project(&difference).variance, 5.0);
     }
 
     #[test]
     fn the_difference_of_two_states_takes_the_place_of_one() {
         let mut state = State::<3>::new(3);
-        state.replace(0, 5.0, 4.0);
-        state.replace(1, 2.0, 1.0);
-        state.copy(2, 0);
-        state.subtract(0, 1, 3.0);
-        assert_eq!((state.mean(0), state.variance(0)), (-1.0, 13.0));
+        state.replace(FIRST, gaussian(5.0, 4.0));
+        state.replace(SECOND, gaussian(2.0, 1.0));
+        state.copy(THIRD, FIRST);
+        state.subtract(FIRST, SECOND, 3.0);
+        assert_eq!((state.mean(FIRST), state.variance(FIRST)), (-1.0, 13.0));
         // What it was is its new self and three times the other one.
-        let (mean, variance, _) = state.sum(&[(0, 1.0), (1, 3.0), (2, -1.0)]);
-        assert_eq!((mean, variance), (0.0, 0.0));
+        let all = state.project(&[(FIRST, 1.0), (SECOND, 3.0), (THIRD, -1.0)]);
+        assert_eq!((all.mean, all.variance), (0.0, 0.0));
     }
 
     #[test]
     fn a_state_fades_to_what_it_is_around() {
         let mut state = State::<2>::new(2);
-        state.replace(1, 3.0, 0.25);
-        state.fade(1, 0.0, 1.0, 2.0);
-        assert_eq!((state.mean(1), state.variance(1)), (1.0, 2.0));
+        state.replace(SECOND, gaussian(3.0, 0.25));
+        state.fade(SECOND, 0.0, gaussian(1.0, 2.0));
+        assert_eq!((state.mean(SECOND), state.variance(SECOND)), (1.0, 2.0));
     }
 
     #[test]
     fn a_mixture_of_two_estimates_contains_what_separates_them() {
         let estimate = |mean: f64| {
             let mut state = State::<1>::new(1);
-            state.replace(0, mean, 1.0);
+            state.replace(FIRST, gaussian(mean, 1.0));
             state
         };
         let mixture = State::mixture([(&estimate(-1.0), 0.5), (&estimate(1.0), 0.5)].into_iter());
-        assert_eq!((mixture.mean(0), mixture.variance(0)), (0.0, 2.0));
+        assert_eq!((mixture.mean(FIRST), mixture.variance(FIRST)), (0.0, 2.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::measurement::tests::measurement;
-use filter::SOURCES;
+use places::SOURCES;
 use proptest::prelude::*;
 
 const SOURCE: AssociationId = AssociationId::new(1);

@@ -3,7 +3,7 @@
 //! far as they can testify.
 
 use super::offset_jump::OffsetJumpDetector;
-use super::places::{Place, Suspect};
+use super::places::{Place, PlaceIndex, Suspect};
 use super::rate_jump::{NO_CLOCK, RateJumpDetector};
 use super::{AGREEMENT, Estimate};
 use crate::clock::timescale::FreeTime;
@@ -16,7 +16,7 @@ const LARGEST_BIAS: f64 = 1.0;
 impl Estimate {
     /// An observation that cannot be explained is not believed, unless a second one agrees with it:
     /// then there was a jump, of the source if most others saw nothing, of our clock otherwise.
-    pub(super) fn handle_unexplained(&mut self, index: usize, suspect: Suspect) {
+    pub(super) fn handle_unexplained(&mut self, index: PlaceIndex, suspect: Suspect) {
         let before = self.places.get(index).and_then(|place| place.suspect);
         self.suspect(index, Some(suspect));
         let since = before.map_or(suspect.at, |before| before.at);
@@ -62,7 +62,7 @@ impl Estimate {
 
     /// Resets offset and rate if the last observations of a source show that our clock runs at
     /// another rate than was thought possible, and most others do not contradict. True if it did.
-    pub(super) fn detect_rate_jump(&mut self, index: usize, now: FreeTime) -> bool {
+    pub(super) fn detect_rate_jump(&mut self, index: PlaceIndex, now: FreeTime) -> bool {
         let Some(own) = self.places.get(index).and_then(|place| place.rate_jump) else {
             return false;
         };
@@ -83,7 +83,7 @@ impl Estimate {
 
     /// Moves the offset if the last observations of a source are all off by the same, whatever
     /// could explain each of them, and most others do not contradict. True if it did.
-    pub(super) fn detect_offset_jump(&mut self, index: usize, now: FreeTime) -> bool {
+    pub(super) fn detect_offset_jump(&mut self, index: PlaceIndex, now: FreeTime) -> bool {
         let shift = self
             .places
             .get(index)
@@ -119,7 +119,7 @@ impl Estimate {
     }
 
     /// The last observation may be the first one after a jump: it is to be asked about soon.
-    pub(super) fn suspect_offset_jump(&mut self, index: usize, now: FreeTime) {
+    pub(super) fn suspect_offset_jump(&mut self, index: PlaceIndex, now: FreeTime) {
         let shift = self
             .places
             .get(index)
@@ -131,7 +131,7 @@ impl Estimate {
     }
 
     /// The estimate about offset and rate has just been replaced.
-    fn settle_anew(&mut self, index: usize) {
+    fn settle_anew(&mut self, index: PlaceIndex) {
         self.adaptation.alarm();
         self.state = self.models.estimate(index);
         self.inconsistent = false;
@@ -177,7 +177,7 @@ impl Estimate {
                 .rate_jump
                 .as_ref()
                 .and_then(RateJumpDetector::rate)
-                .map(|(rate, _)| (rate - self.state.rate).abs());
+                .map(|rate| (rate.mean - self.state.rate).abs());
             rate.or_else(|| self.first_sight(place)).unwrap_or_default()
         };
         self.places
@@ -197,7 +197,7 @@ impl Estimate {
 
     /// The number of other sources that have seen nothing strange since then, and the number of
     /// those that have.
-    fn others(&self, index: usize, since: FreeTime) -> (usize, usize) {
+    fn others(&self, index: PlaceIndex, since: FreeTime) -> (usize, usize) {
         let others = self
             .places
             .latest()
@@ -211,7 +211,7 @@ impl Estimate {
         )
     }
 
-    fn suspect(&mut self, index: usize, suspect: Option<Suspect>) {
+    fn suspect(&mut self, index: PlaceIndex, suspect: Option<Suspect>) {
         if let Some(place) = self.places.get_mut(index) {
             place.suspect = suspect;
         }
