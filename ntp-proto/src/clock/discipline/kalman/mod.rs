@@ -38,7 +38,7 @@ use offset_jump::{OffsetJumpDetector, Prediction};
 use places::{Place, PlaceIndex, Places, Suspect};
 use poll_adaptation::PollAdaptation;
 use rate_jump::{NO_CLOCK, RateJumpDetector};
-use split_models::SplitModels;
+use split_models::{Sources, SplitModels};
 use state::Gaussian;
 
 /// The standard deviation of a clock's rate when nothing is known.
@@ -276,7 +276,8 @@ impl Estimate {
             .models
             .outlook(index, &observation, &model_weights, sources > 1);
         let predicted = self.models.estimate(index);
-        let middle = predicted.offset + predicted.bias;
+        let middle =
+            predicted.offset + predicted.bias + self.models.queued(index, &observation.wait);
         // Nothing that a noisy server is known to do begins a rate jump. One that has begun goes on
         // even if the server is taken to be noisy by now: the rate jump may be why.
         let server_noise = 4.0
@@ -337,8 +338,15 @@ impl Estimate {
         if !observation.outlier_delay {
             place.path.weigh(&outlook.posteriors);
         }
-        self.models
-            .correct(index, &outlook, &observation, (sources, &paths));
+        self.models.correct(
+            index,
+            &outlook,
+            &observation,
+            Sources {
+                count: sources,
+                paths: &paths,
+            },
+        );
         let predicted = self.state.offset + self.state.rate * span;
         self.state = self.models.estimate(index);
         if !self.state.is_finite() || self.state.rate.abs() > NO_CLOCK {

@@ -354,6 +354,13 @@ impl ModelBank {
             .sum()
     }
 
+    /// The split of the queues of the source at this place.
+    pub(super) fn split(&self, place: PlaceIndex) -> f64 {
+        self.weighed()
+            .map(|(one, weight)| weight * one.split(place))
+            .sum()
+    }
+
     /// The estimated wander: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
         self.weighed()

@@ -59,6 +59,11 @@ impl<T: Copy> PerPlace<T> {
     pub(super) const fn all(entry: T) -> Self {
         Self([entry; SOURCES])
     }
+
+    /// All entries.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.0.iter()
+    }
 }
 
 impl<T> Index<PlaceIndex> for PerPlace<T> {

@@ -8,7 +8,7 @@
 use super::delay_model::{Observation, outlier_weight};
 use super::filter::{KalmanFilter, Split, StateEstimate};
 use super::model_bank::{ModelBank, ModelWeights, Outlook, Posteriors};
-use super::places::{FurtherPath, PlaceIndex};
+use super::places::{FurtherPath, PerPlace, PlaceIndex};
 use super::queue::Wait;
 use super::state::Gaussian;
 
@@ -29,6 +29,11 @@ const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 const PRICE: f64 = 0.15;
 /// The most that one observation can say against a model, as a logarithm.
 const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
+/// The most that all observations of one source can say against a model where so many sources take
+/// part that the others can outvote it: a source that lies within what its queue explains speaks
+/// for whichever model its lie fits.
+const MOST_FROM_ONE: f64 = -15.0;
+const QUORUM: usize = 3;
 /// Weights fade by this factor per observation of each source while a queue moves.
 const FADING: f64 = 0.998;
 /// The likelihoods of shorter waits do not count where one is so many times as long: small
@@ -53,6 +58,14 @@ const CALM: f64 = 32.0;
 /// A model that is not further behind than this is part of the error bound.
 const POSSIBLE: f64 = -12.0;
 
+/// The sources that take part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources<'a> {
+    pub(super) count: usize,
+    /// The further paths of all sources.
+    pub(super) paths: &'a [FurtherPath],
+}
+
 /// All models.
 #[derive(Clone, Debug)]
 pub(super) struct SplitModels {
@@ -60,6 +73,8 @@ pub(super) struct SplitModels {
     slow: [ModelBank; SLOW],
     /// Logarithms; the first is that of the model without slow queues.
     weights: [f64; MODELS],
+    /// The evidence against each model from the source at each place, as logarithms.
+    log_likelihoods: PerPlace<[f64; MODELS]>,
     /// The models of slow queues have estimates of their own.
     apart: bool,
     /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
@@ -102,6 +117,7 @@ impl SplitModels {
             plain: ModelBank::new(rate, deviation),
             slow,
             weights: FIRST_WEIGHTS,
+            log_likelihoods: PerPlace::all([0.0; MODELS]),
             apart: false,
             judged: 0.0,
             calm: 0.0,
@@ -138,6 +154,7 @@ impl SplitModels {
     /// See [`ModelBank::add_source`].
     pub(super) fn add_source(&mut self, place: PlaceIndex, lasting: f64, now: f64) {
         self.each(|bank| bank.add_source(place, lasting, now));
+        self.forget(place);
     }
 
     /// A source whose path is at the place `of` takes another path, at this place. Its round trip
@@ -190,6 +207,12 @@ impl SplitModels {
     /// See [`ModelBank::release`].
     pub(super) fn release(&mut self, place: PlaceIndex) {
         self.each(|bank| bank.release(place));
+        self.forget(place);
+    }
+
+    /// The observations of the source at this place count no longer for the models.
+    fn forget(&mut self, place: PlaceIndex) {
+        self.log_likelihoods[place] = [0.0; MODELS];
     }
 
     /// See [`ModelBank::tighten_bias_prior`].
@@ -261,14 +284,13 @@ impl SplitModels {
         }
     }
 
-    /// Takes in an observation, one of so many `sources` in turn. `paths` are the further paths of
-    /// all sources.
+    /// Corrects all models by an observation.
     pub(super) fn correct(
         &mut self,
         place: PlaceIndex,
         outlooks: &Outlooks,
         observation: &Observation,
-        (sources, paths): (usize, &[FurtherPath]),
+        sources: Sources<'_>,
     ) {
         self.plain
             .correct(place, &outlooks.plain, observation.outlier_delay, 0.0);
@@ -280,21 +302,28 @@ impl SplitModels {
             }
         }
         if self.apart {
-            let share = 1.0 / sources.max(1) as f64;
-            self.weigh(outlooks, &observation.wait, share, paths);
+            let share = 1.0 / sources.count.max(1) as f64;
+            self.weigh(place, outlooks, &observation.wait, sources);
             self.calm = if observation.wait.certain {
                 0.0
             } else {
                 self.calm + share
             };
             if self.calm > CALM {
-                self.unite(paths);
+                self.unite(sources.paths);
             }
         }
     }
 
     /// Judges the models by an observation.
-    fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64, paths: &[FurtherPath]) {
+    fn weigh(
+        &mut self,
+        place: PlaceIndex,
+        outlooks: &Outlooks,
+        wait: &Wait,
+        Sources { count, paths }: Sources<'_>,
+    ) {
+        let share = 1.0 / count.max(1) as f64;
         let price = if wait.moving {
             PRICE - wait.steady
         } else {
@@ -303,7 +332,7 @@ impl SplitModels {
         self.judged *= FADING.powf(share);
         if wait.moving && wait.half > self.judged {
             if wait.half > ANOTHER * self.judged {
-                self.weights = FIRST_WEIGHTS;
+                self.log_likelihoods = PerPlace::all([0.0; MODELS]);
             }
             self.judged = wait.half;
         }
@@ -319,27 +348,11 @@ impl SplitModels {
             .iter()
             .copied()
             .fold(f64::NEG_INFINITY, f64::max);
-        for ((weight, log_likelihood), first) in self
-            .weights
-            .iter_mut()
-            .zip(log_likelihood)
-            .zip(FIRST_WEIGHTS)
-        {
-            let open = OPEN + first;
-            *weight = match wait.moving {
-                true => first + (*weight - first) * FADING.powf(share),
-                false => weight.max(open + (*weight - open) * OPENING.powf(share)),
-            };
-            *weight += (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD);
-        }
-        let heaviest = self
-            .weights
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max);
-        self.weights
-            .iter_mut()
-            .for_each(|weight| *weight -= heaviest);
+        let against =
+            log_likelihood.map(|log_likelihood| (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD));
+        let own = &mut self.log_likelihoods[place];
+        testify(own, against, wait.moving, OPEN * share);
+        self.count(count);
         let refuted = |(weight, log_likelihood): (f64, f64)| {
             weight < HOPELESS && log_likelihood - best < REFUTED
         };
@@ -361,9 +374,27 @@ impl SplitModels {
                 queue_on_one_path(bank, paths);
             }
         }
+    }
+
+    /// Sums up the log likelihoods of the models over so many sources.
+    fn count(&mut self, sources: usize) {
+        let most = if sources >= QUORUM {
+            MOST_FROM_ONE
+        } else {
+            LEAST_WEIGHT
+        };
+        for (model, (weight, first)) in self.weights.iter_mut().zip(FIRST_WEIGHTS).enumerate() {
+            let said = self.log_likelihoods.iter().filter_map(|one| one.get(model));
+            *weight = first + said.map(|one| one.max(most)).sum::<f64>();
+        }
+        let heaviest = self
+            .weights
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
         self.weights
             .iter_mut()
-            .for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
+            .for_each(|weight| *weight = (*weight - heaviest).max(LEAST_WEIGHT));
     }
 
     /// The queues have been empty for long: one model goes on, with the common estimate. Their
@@ -404,6 +435,17 @@ impl SplitModels {
         self.mixture().estimate(place)
     }
 
+    /// By how much the middle of an observation of the source at this place can be expected to be
+    /// off because it waited in a slow queue, in seconds.
+    pub(super) fn queued(&self, place: PlaceIndex, wait: &Wait) -> f64 {
+        if !(self.apart && wait.moving) {
+            return 0.0;
+        }
+        let slow = self.shared().skip(1);
+        slow.map(|(bank, share)| share * bank.split(place) * wait.half)
+            .sum()
+    }
+
     /// The largest distance from this offset at which a model that has not been refuted estimates
     /// the clock to be, in seconds.
     pub(super) fn largest_difference(&self, offset: f64) -> f64 {
@@ -423,6 +465,20 @@ impl SplitModels {
             .sum::<f64>()
             .exp()
     }
+}
+
+/// Adds an observation's evidence to what a source has said so far, which fades: towards nothing
+/// while its queue moves, else towards `open`.
+fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, open: f64) {
+    for (own, against) in own.iter_mut().zip(against) {
+        *own = match moving {
+            true => *own * FADING,
+            false => own.max(open + (*own - open) * OPENING),
+        } + against;
+    }
+    let most = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    own.iter_mut()
+        .for_each(|own| *own = (*own - most).max(LEAST_WEIGHT));
 }
 
 /// Without slow queues, each further path of a source has a bias of its own: that of the shortest
@@ -489,7 +545,15 @@ mod tests {
         models.predict(64.0, false);
         models.prepare(&observation.wait, &[]);
         let outlooks = models.outlook(PlaceIndex::FIRST, &observation, &model_weights, false);
-        models.correct(PlaceIndex::FIRST, &outlooks, &observation, (1, &[]));
+        models.correct(
+            PlaceIndex::FIRST,
+            &outlooks,
+            &observation,
+            Sources {
+                count: 1,
+                paths: &[],
+            },
+        );
     }
 
     /// Half of a queue that grows by 10 ms within an hour, and shrinks in the next.
