@@ -1,7 +1,7 @@
 //! Sources with and without NTS: which of them vote, which of them must agree with the others, and
 //! which may not decide alone.
 
-use super::select::{Agreement, Claim};
+use super::intersection::{Agreement, Claim};
 use super::selection::{Candidate, Standing};
 use crate::time::NtpTimestamp;
 

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn agreement_within_the_jitter_cuts_nobody() {
+    fn agreement_within_the_jitter_cuts_no_source() {
         let mut survivors: Vec<_> = (0..8).map(|i| truechimer(i, f64::from(i) * 1e-5)).collect();
         assert!(cluster(&mut survivors, Seconds::new(1.5)).is_empty());
     }

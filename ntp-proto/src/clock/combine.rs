@@ -8,7 +8,7 @@ use crate::time::Seconds;
 pub struct Combined {
     /// Server minus our clock.
     pub offset: Seconds,
-    /// How much the survivors and their samples scatter ("system jitter").
+    /// The scatter of the survivors and their samples ("system jitter").
     pub jitter: Seconds,
 }
 

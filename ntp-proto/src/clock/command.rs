@@ -5,28 +5,28 @@ use crate::packet::LeapIndicator;
 use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds};
 use std::time::Duration;
 
-/// What is known about our clock when the client starts.
+/// The state of our clock when the client starts.
 #[derive(Clone, Copy, Debug)]
 pub struct InitialClock {
-    /// Whether the clock obeys; if not, we only measure.
+    /// True if the clock can be steered; if not, we only measure.
     pub steers: bool,
     /// The rate correction in force now.
     pub applied: Frequency,
-    /// What is known of its rate correction.
+    /// The rate correction that is known from before.
     pub frequency: Option<KnownFrequency>,
-    /// How far it was just moved forward on the mere assumption that the last known time was right.
-    /// Going back by up to that much never is a panic.
+    /// The step forward that was just made on the mere assumption that the last known time was
+    /// right. Going back by up to that much never is a panic.
     pub assumed_step: Seconds,
     /// The sum of all steps so far, if this clock has ever been synchronized before.
     pub accumulated: Option<Seconds>,
-    /// How finely it can be read.
+    /// Its precision.
     pub precision: Precision,
     /// True if the operating system still calls it synchronized, because an earlier run left it
     /// right. It is not stepped then by less than the first measurements may be wrong by.
     pub left_synchronized: bool,
 }
 
-/// What the driver must do to our clock, and report with
+/// A change that the driver must make to our clock, and report with
 /// [`ClockProcess::handle_clock_change`](super::ClockProcess::handle_clock_change).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockAction {
@@ -34,14 +34,14 @@ pub enum ClockAction {
     Step(NtpDuration),
     /// Run at this correction of the rate; positive makes the clock run faster.
     SetFrequency(Frequency),
-    /// Tell the operating system how good the clock is. Not reported back.
+    /// Report the quality of the clock to the operating system. Not reported back.
     SetStatus(ClockStatus),
 }
 
-/// How good the clock is, for programs that ask the operating system.
+/// The quality of the clock, for programs that ask the operating system.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ClockStatus {
-    /// Whether the clock follows a source; while it does, the kernel also keeps the hardware clock
+    /// True if the clock follows a source; while it does, the kernel also keeps the hardware clock
     /// set.
     pub synchronized: bool,
     /// The leap second at the end of *this UTC day*: the kernel does not know of months, so one is
@@ -49,7 +49,7 @@ pub struct ClockStatus {
     /// `synchronized: false`.
     pub leap: LeapIndicator,
     /// A bound for the error. The kernel lets it grow by 500 ppm and calls the clock unsynchronized
-    /// at 16 s, so it must be told anew from time to time.
+    /// at 16 s, so the bound must be renewed from time to time.
     pub max_error: Seconds,
     /// The expected error.
     pub estimated_error: Seconds,
@@ -74,14 +74,14 @@ impl Default for ClockStatus {
     }
 }
 
-/// What the driver did to our clock.
+/// A change that the driver made to our clock.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockChange {
     /// It showed `before` and was moved by `step`.
     Stepped {
         /// The reading before the step.
         before: NtpTimestamp,
-        /// What was added.
+        /// The step that was made.
         step: NtpDuration,
     },
     /// From `at` on it runs at `frequency`.
@@ -110,7 +110,7 @@ pub struct Disturbance {
     pub suspended: Duration,
 }
 
-/// Why the clock is left alone although a majority agrees that it is wrong.
+/// The reason to leave the clock alone although a majority agrees that it is wrong.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Halt {
     /// The offset is beyond the panic threshold.
@@ -122,7 +122,7 @@ pub enum Halt {
     },
     /// One more step would be one too many.
     AccumulatedSteps {
-        /// What the sum would be.
+        /// The sum, with this step.
         sum: Seconds,
         /// The threshold.
         limit: Seconds,
@@ -138,12 +138,12 @@ pub enum Halt {
     },
 }
 
-/// What happened to the clock, for logs.
+/// An event of the clock, for logs.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockEvent {
     /// It is right for the first time, or again.
     Synchronized,
-    /// Nobody has confirmed it for so long that it can no longer be called right.
+    /// No source has confirmed it for so long that it can no longer be called right.
     Lost,
     /// It was stepped.
     Stepped(Seconds),

@@ -10,7 +10,7 @@ const STAGES: usize = 8;
 /// A sample older than this is ranked behind all younger ones (RFC 5905 §11.3 ALLAN).
 const ALLAN_INTERCEPT: Seconds = Seconds::new(1500.0);
 
-/// What the filter makes of the last measurements.
+/// The output of the filter.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Filtered {
     /// The measurement to believe.
@@ -23,7 +23,7 @@ pub struct Filtered {
     pub dispersion: Seconds,
     /// The typical difference between `best` and the others (RFC 5905 §10 "peer jitter").
     pub jitter: Seconds,
-    /// How many measurements it rests upon.
+    /// The number of measurements that it rests upon.
     pub samples: usize,
 }
 
@@ -43,7 +43,7 @@ impl Filtered {
         self.at_once() + self.best.dispersion + age
     }
 
-    /// What does not depend on the age of samples.
+    /// The part that does not depend on the age of samples.
     fn at_once(&self) -> Seconds {
         let best = &self.best;
         let round_trips = (best.root.delay + best.delay().max(Seconds::ZERO)) * 0.5;
@@ -61,7 +61,7 @@ impl ClockFilter {
     /// Takes in a new measurement; the oldest falls out. `drift` is as for
     /// [`filtered`](Self::filtered).
     ///
-    /// Two new samples in a row that agree with each other and contradict the one before tell that
+    /// Two new samples in a row that agree with each other and contradict the one before show that
     /// one of the clocks has jumped: then all that is older is void. Returns whether the newest
     /// sample contradicts its predecessor, so that another one is wanted soon.
     pub fn push(&mut self, measurement: Measurement, drift: Frequency) -> bool {
@@ -97,7 +97,7 @@ impl ClockFilter {
         self.stages.iter().flatten()
     }
 
-    /// What the measurements say at `now`. `drift` is the rate at which the offset against the
+    /// The output at `now`. `drift` is the rate at which the offset against the
     /// free-running clock is believed to grow; without it, older samples would look wrong just for
     /// being older.
     #[must_use]
@@ -124,10 +124,10 @@ impl ClockFilter {
     }
 }
 
-/// What an unknown drift can explain, beyond the one that is believed in.
+/// The unknown drift that can explain a difference, beyond the estimated one.
 const DRIFT_ALLOWANCE: Frequency = Frequency::new(50e-6);
 
-/// Whether no pair of delays can explain the difference of two samples: one of the clocks has
+/// True if no pair of delays can explain the difference of two samples: one of the clocks has
 /// jumped between them.
 fn contradicts(newer: &Measurement, older: &Measurement, drift: Frequency) -> bool {
     let span = newer.at - older.at;

@@ -1,4 +1,4 @@
-//! What one exchange with a server tells about our clock.
+//! The measurement that one exchange with a server gives.
 
 use super::timescale::FreeTime;
 use crate::packet::{LeapIndicator, ReferenceId, Stratum};
@@ -7,7 +7,7 @@ use crate::time::{Frequency, NtpDuration, NtpTimestamp, Precision, Seconds, Stam
 /// The rate at which an unobserved clock's error may grow (RFC 5905 §7.2 PHI).
 pub const FREQUENCY_TOLERANCE: Frequency = Frequency::new(15e-6);
 
-/// What a server says about its own way to the reference clock (RFC 5905 §7.3).
+/// The path of a server to the reference clock, as the server states it (RFC 5905 §7.3).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RootFacts {
     /// The leap bits.
@@ -49,13 +49,13 @@ pub struct Measurement {
     /// The bound of what reading clocks and their rates added: both precisions, and Φ over the
     /// exchange.
     pub dispersion: Seconds,
-    /// When the reply arrived.
+    /// The arrival of the reply.
     pub at: FreeTime,
-    /// Who took T1.
+    /// The origin of T1.
     pub sent_by: StampOrigin,
-    /// Who took T4.
+    /// The origin of T4.
     pub received_by: StampOrigin,
-    /// What the server said about itself.
+    /// The root facts of the reply.
     pub root: RootFacts,
 }
 

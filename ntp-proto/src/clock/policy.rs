@@ -35,7 +35,7 @@ impl StepLimits {
     }
 }
 
-/// When the clock is set in one go, and when never.
+/// The conditions under which the clock is set in one go, and those under which it never is.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct StepPolicy {
     /// Panic limits of the step that the first synchronization may make.
@@ -97,10 +97,11 @@ pub enum DisciplineKind {
     PllFll,
 }
 
-/// How the clock is disciplined.
+/// The configuration of the clock process.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ClockConfig {
-    /// How many sources must agree, beyond the strict majority of the usable ones that always must.
+    /// The number of sources that must agree, beyond the strict majority of the usable ones that
+    /// always must.
     pub minimum_agreeing: usize,
     /// The weight of sources with and without NTS.
     pub authentication: Authentication,
@@ -108,7 +109,7 @@ pub struct ClockConfig {
     pub first_time: FirstTime,
     /// A source further away than this (root distance) is not used (RFC 5905 §11.2.3 MAXDIST).
     pub maximum_distance: Seconds,
-    /// When to step and when to give up.
+    /// The conditions of steps, and of giving up.
     pub steps: StepPolicy,
     /// The stratum that we claim while no source is used; 16 means "not synchronized".
     pub local_stratum: Stratum,

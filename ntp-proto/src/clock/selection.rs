@@ -1,10 +1,10 @@
-//! Who is believed: fitness, intersection, cluster and combine in one pass (RFC 5905 §11.2).
+//! Selection: fitness, intersection, cluster and combine in one pass (RFC 5905 §11.2).
 
 use super::authentication::{Authentication, Awaited, Ballot, Doubt, Usable};
 use super::cluster::{Truechimer, cluster};
 use super::combine::{Combined, combine};
 use super::filter::Filtered;
-use super::select::{Claim, NoMajority, intersect};
+use super::intersection::{Claim, NoMajority, intersect};
 use super::timescale::FreeTime;
 use crate::association::AssociationId;
 use crate::packet::{LeapIndicator, ReferenceId};
@@ -15,13 +15,13 @@ use crate::time::{Frequency, PollInterval, Seconds};
 pub struct Candidate {
     /// The source.
     pub id: AssociationId,
-    /// What its filter says.
+    /// The output of its clock filter.
     pub filtered: Filtered,
     /// Its offset against our clock, now.
     pub offset: Seconds,
-    /// How often it is asked.
+    /// Its poll interval.
     pub poll: PollInterval,
-    /// What identifies it in our clients' loop tests.
+    /// Its reference ID in our clients' loop tests.
     pub reference_id: ReferenceId,
     /// Its time is authenticated by NTS.
     pub authenticated: bool,
@@ -37,7 +37,7 @@ impl Candidate {
     }
 }
 
-/// What was decided about one source, and why.
+/// The decision about one source, and its reason.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Standing {
     /// It leads: its stratum and root delay become ours.
@@ -52,7 +52,7 @@ pub enum Standing {
         offset: Seconds,
         /// The gap between its interval and the agreed one.
         missed_by: Seconds,
-        /// How many agree against it.
+        /// The number of sources that agree against it.
         truechimers: usize,
     },
     /// It has no NTS, and its interval misses the one that those with NTS agree on.
@@ -72,12 +72,12 @@ pub enum Standing {
     Unwitnessed(Doubt),
     /// It could be wrong by more than we accept.
     TooDistant {
-        /// What it could be wrong by.
+        /// Its error bound.
         distance: Seconds,
-        /// What we accept.
+        /// The largest bound that we accept.
         limit: Seconds,
     },
-    /// No majority exists, so nobody can be believed.
+    /// No majority exists, so no source can be believed.
     NoMajority,
     /// More sources must have had their say before the first decision.
     WaitingForQuorum,
@@ -133,7 +133,7 @@ pub enum Outcome {
     },
     /// A majority agrees.
     Agreed {
-        /// Who leads.
+        /// The system peer.
         peer: AssociationId,
         /// Sources that could be used.
         usable: usize,
@@ -146,7 +146,7 @@ pub enum Outcome {
     },
 }
 
-/// What must be met for a decision.
+/// The conditions of a decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Requirements {
     /// Agreeing sources beyond the strict majority.
@@ -157,7 +157,7 @@ pub struct Requirements {
     pub authentication: Authentication,
     /// Sources that have yet to be heard.
     pub awaited: Awaited,
-    /// What the rate of our clock may be wrong by, if that is known to be less than Φ (RFC 5905
+    /// The error bound of the rate of our clock, if that is known to be less than Φ (RFC 5905
     /// §7.2): claims are then sharper than root distances, so that liars stand out.
     pub rate: Option<Frequency>,
 }
@@ -176,9 +176,9 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Before anybody was asked.
+    /// The selection before any source was asked.
     #[must_use]
-    pub const fn nobody() -> Self {
+    pub const fn none() -> Self {
         Self {
             outcome: Outcome::NobodyUsable,
             standings: Vec::new(),
@@ -187,7 +187,7 @@ impl Selection {
         }
     }
 
-    /// What was decided about a source.
+    /// The decision about a source.
     #[must_use]
     pub fn standing(&self, id: AssociationId) -> Option<Standing> {
         self.standings
@@ -200,7 +200,7 @@ impl Selection {
 /// Decides who is believed at `now`.
 #[must_use]
 pub fn decide(candidates: &[Candidate], now: FreeTime, requirements: &Requirements) -> Selection {
-    let mut selection = Selection::nobody();
+    let mut selection = Selection::none();
     let mut usable = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let (distance, limit) = (candidate.distance(now), requirements.maximum_distance);

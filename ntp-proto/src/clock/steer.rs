@@ -51,7 +51,7 @@ impl Steering {
         let rate = slew.per(span).limited(self.fastest);
         // The clock of timers is steered, too, and goes faster by what we do to it.
         let by_timer = span.to_f64() * (1.0 + self.base.to_f64() + rate.to_f64());
-        // Beyond three years nobody waits; the bound keeps the conversion from failing.
+        // No wait is longer than three years; the bound keeps the conversion from failing.
         let ends = now + Duration::try_from_secs_f64(by_timer.min(1e8)).unwrap_or_default();
         self.slew = (slew != Seconds::ZERO).then_some(Slew { rate, ends });
     }
@@ -74,7 +74,7 @@ impl Steering {
         self.base + self.slew.map_or(Frequency::ZERO, |slew| slew.rate)
     }
 
-    /// When the rate changes by itself.
+    /// The time at which the rate changes by itself.
     pub(super) fn timeout(&self) -> Option<MonoTime> {
         self.slew.map(|slew| slew.ends)
     }

@@ -1,4 +1,4 @@
-//! The system variables (RFC 5905 §11.1): what we know and what we tell our clients.
+//! The system variables (RFC 5905 §11.1): our time and its error, as our clients get them.
 
 use super::leap::LeapSecond;
 use super::timescale::FreeTime;
@@ -15,21 +15,21 @@ pub struct SystemVariables {
     pub stratum: Stratum,
     /// Whom we follow.
     pub reference_id: ReferenceId,
-    /// When the clock was last set or corrected, by the clock itself.
+    /// The time of the last correction, by the clock itself.
     pub reference_time: NtpTimestamp,
     /// The round trip to the reference clock.
     pub root_delay: Seconds,
     /// The bound of the error against the reference clock at `updated`, the round trip and the
     /// correction still to be made left out.
     pub root_dispersion: Seconds,
-    /// How fast that grows: Φ, and what our own frequency may be wrong by.
+    /// The rate at which that grows: Φ, and the error bound of our own frequency.
     pub dispersion_rate: Frequency,
-    /// When all this was true.
+    /// The time to which all this applies.
     pub updated: FreeTime,
 }
 
 impl SystemVariables {
-    /// Root dispersion at `now`: it grows, as nobody looks at the clock between updates.
+    /// Root dispersion at `now`: it grows, as the clock is not measured between updates.
     #[must_use]
     pub fn root_dispersion_at(&self, now: FreeTime) -> Seconds {
         self.root_dispersion + self.dispersion_rate * (now - self.updated).max(Seconds::ZERO)

@@ -1,4 +1,4 @@
-//! The free-running timescale: what our clock would show if nobody had ever steered it.
+//! The free-running timescale: the time of our clock if it had never been steered.
 //!
 //! Measurements are kept in this timescale, so that a correction can never make a stored sample
 //! stale. The local clock shows `local`, the free-running one `free`; between two changes, `local`
@@ -19,7 +19,7 @@ impl FreeTime {
         Self(shown)
     }
 
-    /// What the free-running clock shows at this point.
+    /// The time of the free-running clock at this point.
     #[must_use]
     pub const fn shown(self) -> NtpTimestamp {
         self.0
@@ -63,7 +63,7 @@ impl Segment {
     }
 }
 
-/// How many changes back a timestamp of an exchange in flight may lie.
+/// The number of changes back that a timestamp of an exchange in flight may lie.
 const REMEMBERED: usize = 8;
 
 /// The mapping between the local clock and the free-running one, newest stretch last.
@@ -93,7 +93,7 @@ impl Timescale {
         self.current.rate
     }
 
-    /// What the free-running clock showed when the local one showed `local`, which may lie a few
+    /// The time of the free-running clock when the local one showed `local`, which may lie a few
     /// changes back.
     #[must_use]
     pub fn to_free(&self, local: NtpTimestamp) -> FreeTime {
@@ -111,13 +111,13 @@ impl Timescale {
             )
     }
 
-    /// What the local clock shows at a free-running time that is not in the past.
+    /// The time of the local clock at a free-running time that is not in the past.
     #[must_use]
     pub fn to_local(&self, free: FreeTime) -> NtpTimestamp {
         self.current.to_local(free)
     }
 
-    /// How far steering has moved the local clock ahead of the free-running one at `local`.
+    /// The time by which steering has moved the local clock ahead of the free-running one at `local`.
     #[must_use]
     pub fn steered_by(&self, local: NtpTimestamp) -> NtpDuration {
         local - self.to_free(local).0

@@ -4,10 +4,10 @@
 //! neither reads a clock nor sets one, and it decides nothing about limits: those are the
 //! [policy's](super::StepPolicy).
 
-mod line_fit;
+mod kalman;
 mod pll_fll;
 
-pub use super::estimate::Estimate;
+pub use kalman::Estimate;
 pub use pll_fll::{LoopState, PllFll};
 
 use super::measurement::Measurement;
@@ -20,7 +20,7 @@ use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
 /// goes further.
 pub const MAXIMUM_FREQUENCY: Frequency = Frequency::new(500e-6);
 
-/// What the sources in use say about our clock, combined.
+/// The combined offset of the sources in use.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ClockUpdate {
     /// Now.
@@ -29,7 +29,7 @@ pub struct ClockUpdate {
     pub offset: Seconds,
     /// Server minus the free-running clock, now.
     pub free_offset: NtpDuration,
-    /// How much the last offsets scatter. As long as the rate is not known, its error is in there,
+    /// The scatter of the last offsets. As long as the rate is not known, its error is in there,
     /// too.
     pub jitter: Seconds,
     /// The round trip of the sample that this rests upon most: the longer it took, the less it
@@ -48,7 +48,7 @@ pub struct KnownFrequency {
     pub uncertainty: Frequency,
 }
 
-/// What is to be done with the clock.
+/// The correction of the clock that a discipline asks for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Correction {
     /// Nothing yet: the last measurements contradict what is believed.
@@ -129,7 +129,7 @@ impl Discipline {
         }
     }
 
-    /// What the estimate may be wrong by, half the round trip to the system peer aside; the classic
+    /// The error bound of the estimate, half the round trip to the system peer aside; the classic
     /// discipline does not know.
     #[must_use]
     pub fn spread(&self, peer: AssociationId) -> Option<Seconds> {
@@ -220,7 +220,7 @@ impl Discipline {
         }
     }
 
-    /// Where it stands, for people.
+    /// Its state, for people.
     #[must_use]
     pub fn state(&self) -> LoopState {
         match self {
@@ -229,7 +229,7 @@ impl Discipline {
         }
     }
 
-    /// Whether the frequency is known well enough to be kept for the next start.
+    /// True if the frequency is known well enough to be kept for the next start.
     #[must_use]
     pub fn frequency_is_worth_keeping(&self) -> bool {
         match self {

@@ -123,7 +123,7 @@ impl Stepping {
 
     /// Better sources than those that confirmed the clock are there: the rules of a start apply
     /// once more.
-    pub(super) fn start_anew(&mut self) {
+    pub(super) fn begin_again(&mut self) {
         self.stage = Stage::Starting;
         self.large = None;
     }
@@ -211,7 +211,7 @@ impl Stepping {
     }
 
     /// The offset that was watched was stepped, or is beyond the panic limits: another one is to be
-    /// confirmed anew.
+    /// confirmed again.
     pub(super) fn stop_watching(&mut self) {
         self.large = None;
     }
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_changes_its_sign_or_goes_away_is_watched_anew() {
+    fn an_offset_that_changes_its_sign_or_goes_away_is_watched_again() {
         let mut stepping = running();
         assert_eq!(decide(&mut stepping, &case(100.0, 0.5)), Decision::Hold);
         assert_eq!(decide(&mut stepping, &case(399.0, -0.5)), Decision::Hold);

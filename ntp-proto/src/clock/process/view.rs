@@ -10,13 +10,13 @@ use crate::clock::system::SystemVariables;
 use crate::clock::timescale::{FreeTime, Timescale};
 use crate::time::{Frequency, Now, NtpTimestamp, PollInterval, Precision, Seconds};
 
-/// How often sources are asked when nothing is done with the answers.
+/// The poll interval when nothing is done with the answers.
 const IDLE_POLL: PollInterval = PollInterval::clamped_const(6);
 /// A frequency that may be wrong by more than this has not been measured.
 const MEASURED: Frequency = Frequency::new(100e-6);
 
 impl ClockProcess {
-    /// Whether our clock can be called right at `free`: we steer it, it was confirmed, and its
+    /// True if our clock can be called right at `free`: we steer it, it was confirmed, and its
     /// error bound is still within the maximum distance.
     #[must_use]
     pub fn is_synchronized(&self, free: FreeTime) -> bool {
@@ -72,7 +72,7 @@ impl ClockProcess {
         &self.config
     }
 
-    /// Whether we may steer the clock.
+    /// True if we may steer the clock.
     #[must_use]
     pub fn steers(&self) -> bool {
         self.steers
@@ -95,7 +95,7 @@ impl ClockProcess {
         Some(offset - (moved - wanted))
     }
 
-    /// Whether the clock has been corrected since the start, so that the discipline's wishes count.
+    /// True if the clock has been corrected since the start, so that the discipline's wishes count.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.begun
@@ -107,7 +107,7 @@ impl ClockProcess {
         self.jitter
     }
 
-    /// Why the clock is left alone, if it is.
+    /// The reason to leave the clock alone, if there is one.
     #[must_use]
     pub fn halted(&self) -> Option<Halt> {
         self.halt
@@ -144,7 +144,7 @@ impl ClockProcess {
         self.accumulated
     }
 
-    /// How many steps were made since the start.
+    /// The number of steps since the start.
     #[must_use]
     pub fn step_count(&self) -> u64 {
         self.steps
@@ -156,7 +156,7 @@ impl ClockProcess {
         self.unauthenticated.unwrap_or(Seconds::ZERO)
     }
 
-    /// Where the discipline stands.
+    /// The state of the discipline.
     #[must_use]
     pub fn loop_state(&self) -> LoopState {
         if self.stepping.is_watching() {
@@ -218,7 +218,7 @@ impl ClockProcess {
         }
     }
 
-    /// How finely our clock can be read.
+    /// The precision of our clock.
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision

@@ -1,5 +1,5 @@
-//! The shortest round trips of one path, of which a single one is not believed for long if no other
-//! is nearly as short.
+//! The shortest round trips of one path (docs/design/clock.md §3). A single one is not believed for
+//! long if no other is nearly as short.
 
 /// Round trips per block of which the two shortest are remembered, and such blocks: a shortest
 /// round trip is forgotten after between 448 and 512 others.
@@ -17,9 +17,9 @@ const NEAR: f64 = 2.0;
 
 /// A round trip in seconds, and its number.
 #[derive(Clone, Copy, Debug)]
-struct RoundTrip {
-    length: f64,
-    number: usize,
+pub(super) struct RoundTrip {
+    pub(super) length: f64,
+    pub(super) number: usize,
 }
 
 const NONE: RoundTrip = RoundTrip {

@@ -1,47 +1,47 @@
-//! The estimator: what time it is, how fast our clock runs, and how well both are known.
+//! The default discipline (docs/design/clock.md): a bank of Kalman filters that estimates the
+//! offset and the rate of our clock, with their uncertainty.
 //!
-//! It works in the free-running timescale, so that steering cannot disturb it. Each [`Bank`] holds
-//! filters for different sizes of the oscillator's wander, and [`Models`] a bank for each way in
-//! which slow queues may be split between requests and replies; each [`Link`](link::Link) knows the
-//! path to one source, and a [`Queue`](queue::Queue) the slow part of its delay; [`law`] says what
-//! a reading means; a [`Trail`] of unforeseen readings shows that the clock runs at another rate
-//! than was possible, and a [`Shift`] that it has jumped. docs/design/clock.md explains the model,
-//! the formulas and the origin of the numbers.
-//!
-//! [`Bank`]: bank::Bank
+//! It works in the free-running timescale, so that steering cannot disturb it. Each
+//! [`ModelBank`](model_bank::ModelBank) holds a [Kalman filter](filter::KalmanFilter) for each size
+//! of the oscillator's wander, and [`SplitModels`] a bank for each way in which slow queues may be
+//! split between requests and replies; each [`PathModel`](path::PathModel) describes the path to
+//! one source, and a [`Queue`](queue::Queue) the slow part of its delay; [`delay_model`] gives the
+//! likelihood of an observation. A [`RateJumpDetector`] finds a rate that was not thought possible,
+//! and an [`OffsetJumpDetector`] a jump.
 
-mod bank;
+mod delay_model;
+mod filter;
 mod grain;
-mod hypothesis;
-mod law;
-mod link;
-mod models;
-mod normal;
-mod pace;
+mod model_bank;
+mod offset_jump;
+mod path;
 mod places;
+mod poll_adaptation;
 mod queue;
-mod shift;
+mod rate_jump;
 mod shortest;
+mod split_models;
 mod state;
-mod trail;
+mod truncated_normal;
 mod unexplained;
 
-use super::discipline::{ClockUpdate, Correction, KnownFrequency, LoopState};
-use super::measurement::Measurement;
-use super::steer::LARGEST_RATE;
-use super::timescale::FreeTime;
+use super::{ClockUpdate, Correction, KnownFrequency, LoopState};
 use crate::association::AssociationId;
+use crate::clock::measurement::Measurement;
+use crate::clock::steer::LARGEST_RATE;
+use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
+use delay_model::Observation;
+use filter::StateEstimate;
 use grain::Point;
-use hypothesis::Belief;
-use law::Reading;
-use models::Models;
-use pace::Pace;
-use places::{Place, Places, Suspect};
-use shift::{Foreseen, Shift};
-use trail::{NO_CLOCK, Trail};
+use offset_jump::{OffsetJumpDetector, Prediction};
+use places::{Place, PlaceIndex, Places, Suspect};
+use poll_adaptation::PollAdaptation;
+use rate_jump::{NO_CLOCK, RateJumpDetector};
+use split_models::{Sources, SplitModels};
+use state::Gaussian;
 
-/// What a clock's rate may be wrong by when nothing is known (one standard deviation).
+/// The standard deviation of a clock's rate when nothing is known.
 const UNKNOWN: Frequency = Frequency::new(100e-6);
 /// The same for the error bound: three times this are the 500 ppm of RFC 5905 MAXFREQ.
 const UNMEASURED: Frequency = Frequency::new(170e-6);
@@ -49,39 +49,39 @@ const UNMEASURED: Frequency = Frequency::new(170e-6);
 const WORTH_KEEPING: Frequency = Frequency::new(0.5e-6);
 /// The share of half the shortest round trip by which the two ways typically differ.
 const ASYMMETRY: f64 = 0.2;
-/// No bias is believed to be smaller than this, in seconds.
+/// No bias is assumed to be smaller than this, in seconds.
 const LEAST_BIAS: f64 = 1e-6;
 /// The share of a source's own root dispersion and half root delay that its error typically is.
 const ROOT_SHARE: f64 = 0.2;
 /// Standard deviations that an error bound takes.
 const SURE: f64 = 3.0;
-/// No server is believed to wobble by more, as a standard deviation in seconds, where the rate of
+/// No server is taken to be noisier, as a standard deviation in seconds, where the rate of
 /// our clock may be what is seen.
-const MOST_WOBBLE: f64 = 0.02;
-/// Readings that contradict one another must agree to this rate, beyond their widths.
+const MOST_SERVER_NOISE: f64 = 0.02;
+/// Observations that contradict one another must agree to this rate, beyond their widths.
 const AGREEMENT: f64 = 100e-6;
-/// No rate is known better than this where readings that follow each other are compared.
+/// No rate is known better than this where observations that follow each other are compared.
 const LEAST_TOLERANCE: f64 = 1e-6;
-/// The greatest width of the last readings fades by this factor per reading.
+/// The greatest width of the last observations fades by this factor per observation.
 const WIDTH_MEMORY: f64 = 0.9;
-/// Readings after which the rate counts as measured.
+/// Observations after which the rate counts as measured.
 const MEASURED: u32 = 3;
 
-/// The estimator and what it has learnt.
+/// The estimator and what it has learned.
 #[derive(Clone, Debug)]
 pub struct Estimate {
-    bank: Models,
+    models: SplitModels,
     places: Places,
-    /// Server minus free-running clock at the first reading; offsets are counted from here.
+    /// Server minus free-running clock at the first observation; offsets are counted from here.
     origin: NtpDuration,
-    /// What is believed, and when that was.
-    belief: Belief,
+    /// The state estimate, and its time.
+    state: StateEstimate,
     at: Option<FreeTime>,
-    pace: Pace,
-    /// The rate that was known at the start, and its standard deviation.
-    prior: (f64, f64),
-    /// The last reading could not be explained.
-    puzzled: bool,
+    adaptation: PollAdaptation,
+    /// The rate that was known at the start.
+    prior: Gaussian,
+    /// The last observation could not be explained.
+    inconsistent: bool,
 }
 
 impl Estimate {
@@ -98,25 +98,28 @@ impl Estimate {
             uncertainty.to_f64(),
         );
         Self {
-            bank: Models::new(rate, deviation),
+            models: SplitModels::new(rate, deviation),
             places: Places::new(),
             origin: NtpDuration::ZERO,
-            belief: Belief {
+            state: StateEstimate {
                 rate,
                 rate_variance: deviation * deviation,
-                ..Belief::default()
+                ..StateEstimate::default()
             },
             at: None,
-            pace: Pace::new(),
-            prior: (rate, deviation),
-            puzzled: false,
+            adaptation: PollAdaptation::new(),
+            prior: Gaussian {
+                mean: rate,
+                variance: deviation * deviation,
+            },
+            inconsistent: false,
         }
     }
 
-    /// A source is no longer asked: its places are free at once. The clock stays where it is
-    /// believed to be.
+    /// A source is no longer asked: its places are free at once. The
+    /// state estimate stays.
     pub(super) fn forget(&mut self, source: AssociationId) {
-        let own: Vec<usize> = self
+        let own: Vec<PlaceIndex> = self
             .places
             .indexed()
             .filter(|(_, place)| place.source == source)
@@ -124,7 +127,7 @@ impl Estimate {
             .collect();
         for index in own {
             self.places.set(index, None);
-            self.bank.release(index);
+            self.models.release(index);
         }
     }
 
@@ -133,12 +136,12 @@ impl Estimate {
         self.uncorrected() > 0.0
     }
 
-    /// The part of the believed rate, without its sign, that is beyond the largest correction.
+    /// The part of the estimated rate, without its sign, that is beyond the largest correction.
     fn uncorrected(&self) -> f64 {
-        (self.belief.rate.abs() - LARGEST_RATE.to_f64()).max(0.0)
+        (self.state.rate.abs() - LARGEST_RATE.to_f64()).max(0.0)
     }
 
-    /// Takes in the newest measurement of a source that is believed and that is asked at the
+    /// Takes in the newest measurement of a truechimer that is asked at the
     /// interval `poll`. Returns whether it was news.
     pub(super) fn learn(
         &mut self,
@@ -175,31 +178,32 @@ impl Estimate {
         source: AssociationId,
         measurement: &Measurement,
         poll: PollInterval,
-    ) -> Option<usize> {
+    ) -> Option<PlaceIndex> {
         let round_trip = measurement.delay().to_f64();
         let own = self
             .places
             .indexed()
             .filter(|(_, place)| place.source == source);
-        let length = |place: &Place| place.link.shortest();
-        let longest =
-            |a: &(usize, &Place), b: &(usize, &Place)| length(a.1).total_cmp(&length(b.1));
+        let length = |place: &Place| place.path.shortest();
+        let longest = |a: &(PlaceIndex, &Place), b: &(PlaceIndex, &Place)| {
+            length(a.1).total_cmp(&length(b.1))
+        };
         let alone = own.clone().count() == 1;
         let fits =
-            |place: &Place| place.link.admits(round_trip) || (alone && !place.link.is_known());
+            |place: &Place| place.path.admits(round_trip) || (alone && !place.path.is_known());
         let fitting = own.clone().filter(|(_, place)| fits(place)).max_by(longest);
         let place = Place::new(source, measurement, poll);
         match (fitting, own.min_by(longest)) {
-            (Some((index, place)), _) if !place.link.has_another_path() => Some(index),
+            (Some((index, place)), _) if !place.path.has_another_path() => Some(index),
             (Some((index, known)), _) => {
                 let difference = round_trip - length(known);
-                self.places.get_mut(index)?.link.hand_over();
+                self.places.get_mut(index)?.path.hand_over();
                 self.settle(place, measurement, difference, Some(index))
             }
             (None, Some((index, known))) => {
                 let difference = length(known) - round_trip;
-                let link = &mut self.places.get_mut(index)?.link;
-                if !link.confirms_shorter(round_trip) {
+                let path = &mut self.places.get_mut(index)?.path;
+                if !path.confirms_shorter(round_trip) {
                     return None;
                 }
                 self.settle(place, measurement, difference, Some(index))
@@ -215,11 +219,11 @@ impl Estimate {
         place: Place,
         measurement: &Measurement,
         difference: f64,
-        of: Option<usize>,
-    ) -> Option<usize> {
+        of: Option<PlaceIndex>,
+    ) -> Option<PlaceIndex> {
         let shorter = of
             .and_then(|of| self.places.get(of))
-            .is_some_and(|of| of.link.shortest() > measurement.delay().to_f64());
+            .is_some_and(|of| of.path.shortest() > measurement.delay().to_f64());
         let index = self.places.vacate(place.source, measurement)?;
         self.places.set(index, Some(place));
         let delay = measurement.delay().to_f64();
@@ -227,10 +231,10 @@ impl Estimate {
         let now = lasting + difference * difference / 4.0;
         match of {
             Some(of) if of != index => {
-                self.bank
-                    .admit_path([index, of], lasting, difference, shorter);
+                self.models
+                    .add_path([index, of], lasting, difference, shorter);
             }
-            _ => self.bank.admit(index, lasting, now),
+            _ => self.models.add_source(index, lasting, now),
         }
         Some(index)
     }
@@ -242,111 +246,129 @@ impl Estimate {
             .iter_mut()
             .for_each(|place| place.grain.interrupt());
         self.at = Some(measurement.at);
-        self.bank.begin(
-            0.0,
-            (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14,
-        );
+        self.models.begin(Gaussian {
+            mean: 0.0,
+            variance: (measurement.delay().to_f64().max(0.0) / 2.0).powi(2) + 1e-14,
+        });
     }
 
-    /// Learns from a reading of the path at this place, `span` seconds after the last reading of
-    /// any.
-    fn take(&mut self, index: usize, span: f64, measurement: &Measurement) {
+    /// Learns from an observation of the path at this place, `span` seconds after the last
+    /// observation of any.
+    fn take(&mut self, index: PlaceIndex, span: f64, measurement: &Measurement) {
         let sources = self.places.latest().count();
-        let Some(reading) = self.read(index, measurement) else {
+        let Some(observation) = self.read(index, measurement) else {
             return;
         };
-        self.bank.predict(span, sources > 1);
+        self.models.predict(span, sources > 1);
         let paths = self.places.further_paths();
-        self.bank.prepare(&reading.wait, &paths);
+        self.models.prepare(&observation.wait, &paths);
         if let Some(place) = self.places.get(index) {
-            let lasting = bias_variance(place.link.shortest(), measurement);
-            self.bank.lower(index, reading.wait.fall, lasting, &paths);
+            let lasting = bias_variance(place.path.shortest(), measurement);
+            self.models
+                .lower(index, observation.wait.fall, lasting, &paths);
         }
         self.at = Some(measurement.at);
         let Some(place) = self.places.get_mut(index) else {
             return;
         };
-        let laws = place.link.weights(sources > 1);
-        let outlook = self.bank.outlook(index, &reading, &laws, sources > 1);
-        let foreseen = self.bank.belief(index);
-        let middle = foreseen.offset + foreseen.bias + self.bank.queued(index, &reading.wait);
-        // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on
-        // even if the server is believed to wobble by now: the trail may be why.
-        let wobble = 4.0
+        let model_weights = place.path.weights(sources > 1);
+        let outlook = self
+            .models
+            .outlook(index, &observation, &model_weights, sources > 1);
+        let predicted = self.models.estimate(index);
+        let middle =
+            predicted.offset + predicted.bias + self.models.queued(index, &observation.wait);
+        // Nothing that a noisy server is known to do begins a rate jump. One that has begun goes on
+        // even if the server is taken to be noisy by now: the rate jump may be why.
+        let server_noise = 4.0
             * self
-                .bank
-                .wobble(&laws, reading.jitter)
-                .min(MOST_WOBBLE.powi(2));
-        let deviation = |wobble: f64| (foreseen.shown_variance.max(0.0) + wobble).sqrt();
-        let steady = deviation(if place.trail.is_none() { wobble } else { 0.0 });
-        place.trail = Trail::next(
-            place.trail.as_ref(),
+                .models
+                .server_noise(&model_weights, observation.jitter)
+                .min(MOST_SERVER_NOISE.powi(2));
+        let deviation =
+            |server_noise: f64| (predicted.shown_variance.max(0.0) + server_noise).sqrt();
+        let steady = deviation(if place.rate_jump.is_none() {
+            server_noise
+        } else {
+            0.0
+        });
+        place.rate_jump = RateJumpDetector::next(
+            place.rate_jump.as_ref(),
             measurement.at,
-            &reading,
+            &observation,
             middle,
             steady,
         );
-        let expected = Foreseen {
+        let expected = Prediction {
             middle,
-            deviation: deviation(wobble),
-            rate: foreseen.rate,
-            rate_deviation: foreseen.rate_deviation(),
+            deviation: deviation(server_noise),
+            rate: predicted.rate,
+            rate_deviation: predicted.rate_deviation(),
             width: place.width,
         };
-        let shift = place.shift.as_ref();
+        let shift = place.offset_jump.as_ref();
         let shift = place
-            .link
+            .path
             .is_known()
-            .then(|| Shift::next(shift, measurement.at, &reading, expected));
-        place.shift = shift.flatten();
-        place.width = reading.width().max(WIDTH_MEMORY * place.width);
-        if self.turned(index, measurement.at) || self.shifted(index, measurement.at) {
+            .then(|| OffsetJumpDetector::next(shift, measurement.at, &observation, expected));
+        place.offset_jump = shift.flatten();
+        place.width = observation.width().max(WIDTH_MEMORY * place.width);
+        if self.detect_rate_jump(index, measurement.at)
+            || self.detect_offset_jump(index, measurement.at)
+        {
             return;
         }
-        self.suspect_shift(index, measurement.at);
+        self.suspect_offset_jump(index, measurement.at);
         let Some(place) = self.places.get_mut(index) else {
             return;
         };
         if outlook.inexplicable {
-            place.link.suspect_wobble();
+            place.path.suspect_server_noise();
             let suspect = Suspect {
                 at: measurement.at,
-                middle: reading.middle(),
-                width: reading.width(),
+                middle: observation.middle(),
+                width: observation.width(),
             };
-            self.belief = foreseen;
-            return self.wonder(index, suspect);
+            self.state = predicted;
+            return self.handle_unexplained(index, suspect);
         }
-        self.puzzled = false;
+        self.inconsistent = false;
         place.suspect = None;
         place.explained = measurement.at;
-        if !reading.wild {
-            place.link.weigh(&outlook.posteriors);
+        if !observation.outlier_delay {
+            place.path.weigh(&outlook.posteriors);
         }
-        self.bank
-            .absorb(index, &outlook, &reading, (sources, &paths));
-        let foreseen = self.belief.offset + self.belief.rate * span;
-        self.belief = self.bank.belief(index);
-        if !self.belief.is_finite() || self.belief.rate.abs() > NO_CLOCK {
+        self.models.correct(
+            index,
+            &outlook,
+            &observation,
+            Sources {
+                count: sources,
+                paths: &paths,
+            },
+        );
+        let predicted = self.state.offset + self.state.rate * span;
+        self.state = self.models.estimate(index);
+        if !self.state.is_finite() || self.state.rate.abs() > NO_CLOCK {
             return self.restart();
         }
-        self.pace.observe(
+        self.adaptation.observe(
             span,
-            self.belief.offset - foreseen,
-            self.belief.shown_variance,
+            self.state.offset - predicted,
+            self.state.shown_variance,
         );
         let grain = self
             .places
             .latest()
             .map(|(_, place)| place.grain.certain())
             .fold(f64::INFINITY, f64::min);
-        self.pace.share(sources, grain);
+        self.adaptation.share(sources, grain);
     }
 
-    /// The reading that a measurement gives for the path at this place, which learns from it.
-    fn read(&mut self, index: usize, measurement: &Measurement) -> Option<Reading> {
+    /// The observation that a measurement gives for the path at this place, which learns from it.
+    fn read(&mut self, index: PlaceIndex, measurement: &Measurement) -> Option<Observation> {
         // The request left earlier by the round trip: the clock has gone on since.
-        let gone = self.belief.rate * measurement.delay().max(Seconds::ZERO).to_f64();
+        let gone = self.state.rate * measurement.delay().max(Seconds::ZERO).to_f64();
         let outbound = Seconds::from(measurement.outbound - self.origin).to_f64() + gone;
         let inbound = Seconds::from(measurement.inbound - self.origin).to_f64();
         let place = self.places.get_mut(index)?;
@@ -359,48 +381,48 @@ impl Estimate {
             self.misread(index, measurement, certain);
         }
         let place = self.places.get_mut(index)?;
-        let mut reading = place.link.read(outbound, inbound, measurement, known);
+        let mut observation = place.path.read(outbound, inbound, measurement, known);
         let point = Point {
             at: measurement.at,
-            middle: reading.middle(),
-            width: reading.width() - known,
+            middle: observation.middle(),
+            width: observation.width() - known,
         };
         let tolerance =
-            SURE * self.belief.rate_variance.max(0.0).sqrt().min(AGREEMENT) + LEAST_TOLERANCE;
+            SURE * self.state.rate_variance.max(0.0).sqrt().min(AGREEMENT) + LEAST_TOLERANCE;
         place
             .grain
-            .observe_reading(point, self.belief.rate, tolerance);
-        let unsure = place.link.unsure();
-        let variance = bias_variance(place.link.shortest(), measurement)
+            .observe_interval(point, self.state.rate, tolerance);
+        let unsure = place.path.unsure();
+        let variance = bias_variance(place.path.shortest(), measurement)
             + unsure * unsure
             + known * known / 4.0;
         let drained = place.drained();
         let source = place.source;
-        let half = ((outbound - inbound).max(0.0) + place.link.lead()) / 2.0;
+        let half = ((outbound - inbound).max(0.0) + place.path.lead()) / 2.0;
         if drained > 0.0 {
-            self.bank.renew(index, drained, variance);
+            self.models.renew(index, drained, variance);
         }
         // A longer path may have all of the difference in one way.
         if self.places.is_shortest(index) {
-            self.bank.narrow(index, variance);
+            self.models.tighten_bias_prior(index, variance);
         }
-        let ends = [reading.middle(), half];
+        let ends = [observation.middle(), half];
         let grain = measurement.root.precision.seconds().to_f64();
-        reading.wait =
+        observation.wait =
             self.places
                 .queue_mut(source)
-                .observe(measurement.at, ends, reading.jitter, grain);
-        Some(reading)
+                .observe(measurement.at, ends, observation.jitter, grain);
+        Some(observation)
     }
 
-    /// The steps of a source's clock have just been found: what was learnt from it so far was no
+    /// The steps of a source's clock have just been found: what was learned from it so far was no
     /// change of our clock.
-    fn misread(&mut self, index: usize, measurement: &Measurement, grain: f64) {
+    fn misread(&mut self, index: PlaceIndex, measurement: &Measurement, grain: f64) {
         let Some(place) = self.places.get_mut(index) else {
             return;
         };
-        place.link.forget_laws();
-        let young = !place.link.has_settled();
+        place.path.forget_model_weights();
+        let young = !place.path.has_settled();
         if self
             .places
             .latest()
@@ -409,16 +431,23 @@ impl Estimate {
             return;
         }
         let middle = Seconds::from(measurement.offset() - self.origin).to_f64();
+        let offset = Gaussian {
+            mean: middle,
+            variance: grain * grain,
+        };
         let rate = if young {
             self.prior
         } else {
-            (self.belief.rate, self.belief.rate_deviation())
+            let deviation = self.state.rate_deviation();
+            Gaussian {
+                mean: self.state.rate,
+                variance: deviation * deviation,
+            }
         };
-        self.bank
-            .begin_again((middle, grain * grain), (rate.0, rate.1 * rate.1));
-        self.belief = self.bank.belief(index);
+        self.models.begin_again(offset, rate);
+        self.state = self.models.estimate(index);
         self.at = Some(measurement.at);
-        self.pace.alarm();
+        self.adaptation.alarm();
     }
 
     /// Forgets everything: numbers have run out of what can be calculated with.
@@ -429,27 +458,27 @@ impl Estimate {
     /// The clock may be anywhere; the next measurement is the first one of the offset.
     pub(super) fn forget_offset(&mut self) {
         self.at = None;
-        self.puzzled = false;
+        self.inconsistent = false;
         for place in self.places.iter_mut() {
             place.suspect = None;
-            place.trail = None;
-            place.shift = None;
+            place.rate_jump = None;
+            place.offset_jump = None;
         }
     }
 
-    /// Server minus the free-running clock at `now`; `None` before the first reading.
+    /// Server minus the free-running clock at `now`; `None` before the first observation.
     pub(super) fn free_offset(&self, now: FreeTime) -> Option<NtpDuration> {
         let span = (now - self.at?).to_f64();
-        Some(self.origin + NtpDuration::from_seconds(self.belief.offset + self.belief.rate * span))
+        Some(self.origin + NtpDuration::from_seconds(self.state.offset + self.state.rate * span))
     }
 
-    /// The standard deviation of [`free_offset`](Self::free_offset) at the last reading.
+    /// The standard deviation of [`free_offset`](Self::free_offset) at the last observation.
     pub(super) fn deviation(&self) -> Seconds {
-        Seconds::new(self.belief.offset_variance.max(0.0).sqrt())
+        Seconds::new(self.state.offset_variance.max(0.0).sqrt())
     }
 
-    /// What the estimate may be wrong by, half the round trip to `source` aside, which bounds its
-    /// bias: three standard deviations of what the source shows, and the bias that is believed in.
+    /// The error bound of the estimate, half the round trip to `source` aside, which bounds its
+    /// bias: three standard deviations of what the source shows, and the estimated bias.
     pub(super) fn spread(&self, source: AssociationId) -> Seconds {
         let own = self
             .places
@@ -459,12 +488,12 @@ impl Estimate {
         let Some((index, place)) = latest else {
             return self.deviation() * SURE;
         };
-        let belief = self.bank.belief(index);
-        let sure = belief.shown_variance.max(0.0).sqrt() * SURE;
+        let estimate = self.models.estimate(index);
+        let sure = estimate.shown_variance.max(0.0).sqrt() * SURE;
         let unsure = sure
-            .max(self.bank.apart_by(belief.offset))
+            .max(self.models.largest_difference(estimate.offset))
             .max(self.places.wait(source));
-        Seconds::new(unsure + belief.bias.abs() + place.grain.size() + self.surprise())
+        Seconds::new(unsure + estimate.bias.abs() + place.grain.size() + self.innovation())
     }
 
     pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
@@ -478,23 +507,24 @@ impl Estimate {
             .iter()
             .map(Place::noise)
             .fold(f64::INFINITY, f64::min);
-        if !self.puzzled {
-            self.pace.consider(update.poll, self.bank.wander(), jitter);
+        if !self.inconsistent {
+            self.adaptation
+                .consider(update.poll, self.models.wander(), jitter);
         }
-        if self.puzzled {
+        if self.inconsistent {
             return Correction::Watch;
         }
         Correction::Steer {
             frequency: self.frequency(),
             slew: offset,
-            within: self.pace.span(offset),
+            within: self.adaptation.span(offset),
         }
     }
 
     /// A large offset waits for its confirmation: it is to be asked about soon.
     pub(super) fn watch(&mut self) {
-        if !self.puzzled {
-            self.pace.alarm();
+        if !self.inconsistent {
+            self.adaptation.alarm();
         }
     }
 
@@ -503,14 +533,14 @@ impl Estimate {
     }
 
     pub(super) fn believed_rate(&self) -> Frequency {
-        Frequency::new(self.belief.rate)
+        Frequency::new(self.state.rate)
     }
 
     pub(super) fn frequency_uncertainty(&self) -> Frequency {
-        let known = if self.pace.readings() < MEASURED {
+        let known = if self.adaptation.observations() < MEASURED {
             UNMEASURED
         } else {
-            Frequency::new(self.belief.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
+            Frequency::new(self.state.rate_variance.max(0.0).sqrt()).min(UNMEASURED)
         };
         // The part of the rate beyond the largest correction is an error of the rate as much as its
         // uncertainty.
@@ -525,7 +555,7 @@ impl Estimate {
         if self.is_saturated() {
             PollInterval::MIN
         } else {
-            self.pace.poll()
+            self.adaptation.poll()
         }
     }
 
@@ -536,7 +566,7 @@ impl Estimate {
     pub(super) fn state(&self) -> LoopState {
         if self.at.is_none() {
             LoopState::Unset
-        } else if self.puzzled {
+        } else if self.inconsistent {
             LoopState::Spike
         } else if self.frequency_is_worth_keeping() {
             LoopState::Synchronized

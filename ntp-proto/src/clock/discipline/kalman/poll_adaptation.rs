@@ -1,14 +1,15 @@
-//! How fast corrections are made, and how often sources are asked.
+//! The duration of corrections and the poll interval, adapted to what the last observations showed
+//! (docs/design/clock.md §5).
 
 use crate::time::{PollInterval, Seconds};
 
-/// Averages over readings fade by this factor.
+/// Averages over observations fade by this factor.
 const FADING: f64 = 0.9;
 /// A correction of the size of the error that remains is spread over a quarter of the time to the
-/// next reading; the smaller ones are against it, the longer they may take, as they hurt less than
-/// the rate that they need.
+/// next observation; the smaller ones are against it, the longer they may take, as they hurt less
+/// than the rate that they need.
 const SPREAD: f64 = 0.35;
-/// The shortest and the longest time for a correction, in intervals between readings.
+/// The shortest and the longest time for a correction, in intervals between observations.
 const SHORTEST: f64 = 0.45;
 const LONGEST: f64 = 4.0;
 /// No reason to change the rate is what cannot be known anyway: where all servers' clocks have
@@ -16,28 +17,28 @@ const LONGEST: f64 = 4.0;
 const LONGEST_COARSE: f64 = 4096.0;
 /// No correction is made in less time than this.
 const LEAST_SPAN: Seconds = Seconds::new(0.5);
-/// After an alarm, the next reading is expected within this many seconds.
+/// After an alarm, the next observation is expected within this many seconds.
 const ALARMED: f64 = 16.0;
-/// Readings before averages say something.
+/// Observations before averages say something.
 const FEW: u32 = 8;
-/// The clock may wander by this many jitters between two readings of a source, where the jitter is
-/// 100 µs. The worse the link, the more microseconds a shorter interval saves: so the share falls
-/// with the fourth root of the jitter.
+/// The clock may wander by this many jitters between two observations of a source, where the jitter
+/// is 100 µs. The worse the path, the more microseconds a shorter interval saves: so the share
+/// falls with the fourth root of the jitter.
 const WANDER_SHARE: f64 = 0.3;
 const ORDINARY_JITTER: f64 = 1e-4;
 /// An interval that is longer than it should be by this factor is shortened.
 const TOO_LONG: f64 = 1.5;
-/// Readings at one interval before a longer one is tried, or the time for four times as many if
+/// Observations at one interval before a longer one is tried, or the time for four times as many if
 /// most of them get lost.
 const PATIENCE: u32 = 6;
 const PATIENCE_WITH_LOSSES: f64 = 24.0;
 const FEW_LEFT: u32 = 2;
 
-/// What the readings of the last time were like.
+/// Averages over the last observations, and the poll interval that follows from them.
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
-    readings: u32,
-    /// The mean time between two readings, in seconds.
+pub(super) struct PollAdaptation {
+    observations: u32,
+    /// The mean time between two observations, in seconds.
     interval: f64,
     /// The mean square of corrections.
     corrections: f64,
@@ -51,14 +52,14 @@ pub(super) struct Pace {
     share: f64,
     /// The variance of what the steps of the servers' clocks hide, in seconds squared.
     hidden: f64,
-    /// Something happened that nobody understands.
+    /// Something happened that no model explains.
     alarmed: bool,
 }
 
-impl Pace {
+impl PollAdaptation {
     pub(super) fn new() -> Self {
         Self {
-            readings: 0,
+            observations: 0,
             interval: 1.0,
             corrections: 0.0,
             remainders: 0.0,
@@ -71,17 +72,17 @@ impl Pace {
         }
     }
 
-    pub(super) fn readings(&self) -> u32 {
-        self.readings
+    pub(super) fn observations(&self) -> u32 {
+        self.observations
     }
 
-    /// A reading came `span` after the one before, and moved the estimate by `correction`; a
+    /// An observation came `span` after the one before, and moved the estimate by `correction`; a
     /// variance remains. Seconds.
     pub(super) fn observe(&mut self, span: f64, correction: f64, variance: f64) {
-        self.readings = self.readings.saturating_add(1);
+        self.observations = self.observations.saturating_add(1);
         self.since_change = self.since_change.saturating_add(1);
         self.since += span;
-        let fading = if self.readings < FEW { 0.5 } else { FADING };
+        let fading = if self.observations < FEW { 0.5 } else { FADING };
         let blend = |mean: f64, news: f64| fading * mean + (1.0 - fading) * news;
         self.interval = blend(self.interval, span);
         self.corrections = blend(self.corrections, correction * correction);
@@ -114,7 +115,7 @@ impl Pace {
             (SPREAD * self.share * ratio).clamp(SHORTEST * self.share, longest * self.share);
         // What has piled up beyond the ordinary is not ordinary.
         let excess = offset.to_f64().powi(2) / (self.corrections + unknown).max(1e-24);
-        let early = self.readings < FEW && self.hidden == 0.0;
+        let early = self.observations < FEW && self.hidden == 0.0;
         if excess > 9.0 || early {
             intervals = SHORTEST;
         }
@@ -122,7 +123,7 @@ impl Pace {
     }
 
     /// The interval at which a source should be asked, given the wander of the clock and the jitter
-    /// of the best link.
+    /// of the best path.
     pub(super) fn poll(&self) -> PollInterval {
         self.poll
     }
@@ -163,14 +164,14 @@ impl Pace {
         self.since = 0.0;
     }
 
-    /// Something happened that nobody understands: ask soon, and often.
+    /// Something happened that no model explains: ask soon, and often.
     pub(super) fn alarm(&mut self) {
         self.alarmed = true;
         self.poll = PollInterval::MIN;
         self.since_change = 0;
         self.since = 0.0;
-        self.readings = self.readings.min(FEW / 2);
-        // What has to be made up for is no noise, and the next reading comes soon.
+        self.observations = self.observations.min(FEW / 2);
+        // What has to be made up for is no noise, and the next observation comes soon.
         self.interval = self.interval.min(ALARMED);
     }
 }
@@ -179,20 +180,20 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// A pace after readings at this interval that each moved the estimate by 100 µs, of which 1 ms
-    /// is not known.
-    fn pace(interval: f64, readings: u32) -> Pace {
-        let mut pace = Pace::new();
-        (0..readings).for_each(|_| pace.observe(interval, 1e-4, 1e-6));
-        pace
+    /// A poll adaptation after observations at this interval that each moved the estimate by 100
+    /// µs, of which 1 ms is not known.
+    fn adaptation(interval: f64, observations: u32) -> PollAdaptation {
+        let mut adaptation = PollAdaptation::new();
+        (0..observations).for_each(|_| adaptation.observe(interval, 1e-4, 1e-6));
+        adaptation
     }
 
     #[test]
     fn what_a_coarse_clock_hides_is_made_up_for_slowly() {
-        let mut pace = pace(64.0, 200);
-        let smooth = pace.span(Seconds::new(1e-4));
-        pace.share(1, 0.015_625);
-        let coarse = pace.span(Seconds::new(1e-4));
+        let mut adaptation = adaptation(64.0, 200);
+        let smooth = adaptation.span(Seconds::new(1e-4));
+        adaptation.share(1, 0.015_625);
+        let coarse = adaptation.span(Seconds::new(1e-4));
         assert!(
             smooth.to_f64() < 260.0 && coarse.to_f64() > 4000.0,
             "{smooth:?} {coarse:?}"
@@ -201,31 +202,31 @@ mod tests {
 
     #[test]
     fn after_an_alarm_what_is_found_is_made_up_for_within_seconds() {
-        let mut pace = pace(1024.0, 200);
-        pace.alarm();
-        assert!(pace.span(Seconds::new(0.02)).to_f64() < 10.0);
+        let mut adaptation = adaptation(1024.0, 200);
+        adaptation.alarm();
+        assert!(adaptation.span(Seconds::new(0.02)).to_f64() < 10.0);
     }
 
     #[test]
     fn where_most_replies_get_lost_a_longer_interval_is_tried_after_24_intervals() {
         let (poll, calm) = (PollInterval::clamped_const(6), 1e-12);
-        for (readings, next) in [(2, 6), (3, 7)] {
-            let mut pace = pace(640.0, readings);
-            pace.consider(poll, calm, 1e-4);
+        for (observations, next) in [(2, 6), (3, 7)] {
+            let mut adaptation = adaptation(640.0, observations);
+            adaptation.consider(poll, calm, 1e-4);
             assert_eq!(
-                pace.poll().log2(),
+                adaptation.poll().log2(),
                 next,
-                "{readings} of some {} replies",
-                10 * readings
+                "{observations} of some {} replies",
+                10 * observations
             );
         }
     }
 
     #[test]
     fn something_that_may_have_happened_is_looked_at_soon() {
-        let mut pace = pace(1024.0, 200);
-        pace.hurry();
-        pace.consider(PollInterval::clamped_const(10), 1e-12, 1e-4);
-        assert_eq!(pace.poll(), PollInterval::MIN);
+        let mut adaptation = adaptation(1024.0, 200);
+        adaptation.hurry();
+        adaptation.consider(PollInterval::clamped_const(10), 1e-12, 1e-4);
+        assert_eq!(adaptation.poll(), PollInterval::MIN);
     }
 }

@@ -47,7 +47,7 @@ pub struct ClockProcess {
     last_update: Option<FreeTime>,
     /// Updates to let pass before the operating system is asked again.
     refused: u32,
-    /// Whether the clock has been corrected since the start.
+    /// True if the clock has been corrected since the start.
     begun: bool,
     stepping: Stepping,
     /// True if the last measurement was not acted upon, as it needs confirmation.
@@ -77,7 +77,7 @@ pub struct ClockProcess {
 }
 
 impl ClockProcess {
-    /// A clock that nobody has confirmed yet.
+    /// A clock that no source has confirmed yet.
     #[must_use]
     pub fn new(config: ClockConfig, initial: &InitialClock, now: Now) -> Self {
         let mut clock = Self {
@@ -99,7 +99,7 @@ impl ClockProcess {
             assumed_step: initial.assumed_step,
             last_update: None,
             refused: 0,
-            selection: Selection::nobody(),
+            selection: Selection::none(),
             system: None,
             offset: None,
             jitter: Seconds::ZERO,
@@ -203,7 +203,7 @@ impl ClockProcess {
             .filter(|_| preferred && self.begun)
         {
             self.moved += moved;
-            self.stepping.start_anew();
+            self.stepping.begin_again();
         }
     }
 
@@ -212,7 +212,7 @@ impl ClockProcess {
         self.discipline.forget(source);
     }
 
-    /// What the rate of our clock may be wrong by, if the discipline knows that well.
+    /// The error bound of the rate of our clock, if the discipline knows that well.
     fn known_rate(&self) -> Option<Frequency> {
         let estimates = self.steers && matches!(self.discipline, Discipline::Estimate(_));
         let rate = self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR + LEAST_RATE_ERROR;
@@ -351,12 +351,12 @@ impl ClockProcess {
         self.actions.pop_front()
     }
 
-    /// The next thing to tell.
+    /// The next event to report.
     pub fn poll_event(&mut self) -> Option<ClockEvent> {
         self.events.pop_front()
     }
 
-    /// When [`ClockProcess::handle_timeout`] wants to be called.
+    /// The time of the next call of [`ClockProcess::handle_timeout`].
     #[must_use]
     pub fn poll_timeout(&self, now: Now) -> Option<MonoTime> {
         let expiry = self.system.filter(|_| self.was_synchronized).map(|system| {

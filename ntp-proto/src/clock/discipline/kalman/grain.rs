@@ -1,9 +1,9 @@
-//! The steps in which a server's clock advances, learnt from what it says: some servers claim to be
-//! far more precise than they are.
+//! The steps in which a server's clock advances (docs/design/clock.md §3), learned from its
+//! timestamps: some servers claim to be far more precise than they are.
 //!
-//! Two signs give them away. Their timestamps are multiples of something; or readings contradict
-//! one another to and fro, by more than delays can explain: a clock may jump or run at another
-//! rate, but does not go back and forth.
+//! Two signs give them away. Their timestamps are multiples of something; or observations
+//! contradict one another to and fro, by more than delays can explain: a clock may jump or run at
+//! another rate, but does not go back and forth.
 
 use crate::clock::timescale::FreeTime;
 use crate::time::NtpTimestamp;
@@ -19,15 +19,15 @@ const NEAR_STEPS: f64 = 1.0 / 64.0;
 const MULTIPLES: u32 = 4;
 /// Timestamps in a row that are no multiples, after which the step is given up.
 const MISSES: u32 = 3;
-/// Readings that are looked at for contradictions, and contradictions among them that are no
-/// accident: a single reading that is wrong makes one.
+/// Observations that are looked at for contradictions, and contradictions among them that are no
+/// accident: a single observation that is wrong makes one.
 const WINDOW: usize = 32;
 const CONTRADICTIONS: usize = 3;
 /// Delays that just explain a difference do not, if the shortest one is known a little too badly.
 const SURELY: f64 = 1.5;
 /// The largest of few contradictions is smaller than the step.
 const HEADROOM: f64 = 1.2;
-/// The standard deviation of a reading in units of the median difference of two: 0.99 if it is
+/// The standard deviation of an observation in units of the median difference of two: 0.99 if it is
 /// uniformly distributed, as it is where a clock has steps, and 1.05 for a normal distribution.
 const DEVIATION_OF_MEDIAN: f64 = 1.02;
 
@@ -55,20 +55,20 @@ impl Grain {
         news
     }
 
-    /// Takes in a reading, whose interval has this middle and width in seconds. The clock gains at
-    /// `rate`, which may be wrong by `tolerance`.
-    pub(super) fn observe_reading(&mut self, point: Point, rate: f64, tolerance: f64) {
+    /// Takes in an observation, whose interval has this middle and width in seconds. The clock
+    /// gains at `rate`, which may be wrong by `tolerance`.
+    pub(super) fn observe_interval(&mut self, point: Point, rate: f64, tolerance: f64) {
         self.swings.observe(point, rate, tolerance);
     }
 
-    /// Readings are counted from elsewhere from now on.
+    /// Observations are counted from elsewhere from now on.
     pub(super) fn interrupt(&mut self) {
         self.swings.last = None;
         self.swings.unexplained = 0.0;
     }
 
-    /// The size of the steps in seconds if timestamps show it; 0 if they do not. What only readings
-    /// show may be noise.
+    /// The size of the steps in seconds if timestamps show it; 0 if they do not. What only
+    /// observations show may be noise.
     pub(super) fn certain(&self) -> f64 {
         self.ticks.size().max(self.grids.size())
     }
@@ -190,7 +190,7 @@ fn common_measure(a: f64, b: f64) -> f64 {
     large
 }
 
-/// A reading: its time, and the middle and width of its interval in seconds.
+/// An observation: its time, and the middle and width of its interval in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
     pub(super) at: FreeTime,
@@ -198,14 +198,14 @@ pub(super) struct Point {
     pub(super) width: f64,
 }
 
-/// Contradictions to and fro between readings that follow each other.
+/// Contradictions to and fro between observations that follow each other.
 #[derive(Clone, Debug)]
 struct Swings {
     last: Option<Point>,
-    /// The difference to the reading before that nothing explains, with its sign.
+    /// The difference to the observation before that nothing explains, with its sign.
     unexplained: f64,
-    /// The smaller one of two such differences in a row with opposite signs, for the last readings;
-    /// else 0.
+    /// The smaller one of two such differences in a row with opposite signs, for the last
+    /// observations; else 0.
     sizes: [f64; WINDOW],
     /// The magnitudes of all differences.
     differences: [f64; WINDOW],
@@ -350,7 +350,7 @@ mod tests {
         let mut grain = Grain::default();
         for (place, middle) in (0..).zip(middles) {
             let at = FreeTime::new(at(0.0)) + Seconds::new(16.0 * f64::from(place));
-            grain.observe_reading(
+            grain.observe_interval(
                 Point {
                     at,
                     middle,
@@ -364,13 +364,13 @@ mod tests {
     }
 
     #[test]
-    fn readings_that_contradict_one_another_to_and_fro_show_the_steps() {
+    fn observations_that_contradict_one_another_to_and_fro_show_the_steps() {
         let size = swing((0..40).map(|place| -0.0156 * (f64::from(place) * 0.618_033_988).fract()));
         assert!((0.012..0.025).contains(&size), "{size}");
     }
 
     #[test]
-    fn a_jump_another_rate_and_a_single_wrong_reading_are_no_steps() {
+    fn a_jump_another_rate_and_a_single_wrong_observation_are_no_steps() {
         assert_eq!(
             swing((0..40).map(|place| if place > 20 { 0.05 } else { 0.0 })),
             0.0

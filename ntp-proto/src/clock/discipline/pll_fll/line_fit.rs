@@ -8,7 +8,7 @@ use crate::time::{Frequency, NtpDuration, Seconds};
 const POINTS: usize = 64;
 /// The share of the shortest round trip that typically is noise.
 const NOISE_SHARE: f64 = 0.02;
-/// What a clock's rate may be wrong by when nothing is known: three times this are the 500 ppm of
+/// The standard deviation of a clock's rate when nothing is known: three times this are the 500 ppm of
 /// RFC 5905 MAXFREQ.
 pub(super) const UNKNOWN: Frequency = Frequency::new(170e-6);
 /// Standard deviations beyond which the points contradict the prior.
@@ -40,7 +40,7 @@ pub(super) struct Line {
     pub offset: NtpDuration,
     /// The rate at which that grows.
     pub slope: Frequency,
-    /// The standard deviation of the slope as far as the points alone tell it.
+    /// The standard deviation of the slope as far as the points alone show it.
     pub slope_uncertainty: Frequency,
 }
 

@@ -1,15 +1,16 @@
-//! The queue on the path to a source: how much longer than the shortest round trip the others take
-//! by now, beyond fast jitter, and how precise the middle of a reading is once the share of that
-//! queue has been taken off.
+//! The queue on the path to a source (docs/design/clock.md §3.1): how much longer than the shortest
+//! round trip the others take by now, beyond fast jitter, and how precise the middle of an
+//! observation is once the share of that queue has been taken off.
 //!
-//! Nothing here says how the queue is split between requests and replies; `models.rs` does.
+//! Nothing here decides how the queue is split between requests and replies; `split_models.rs`
+//! does.
 
 use crate::clock::timescale::FreeTime;
 
-/// Readings from which the scatter of the middles is found, and the least number of them.
+/// Observations from which the scatter of the middles is found, and the least number of them.
 const BENDS: usize = 32;
 const FEW: usize = 8;
-/// No scatter is believed to be smaller than this, in seconds.
+/// No scatter is assumed to be smaller than this, in seconds.
 const LEAST_SCATTER: f64 = 1e-8;
 /// The splits for which the scatter is found: the share of requests less that of replies.
 const SPLITS: [f64; 5] = [-1.0, -0.5, 0.0, 0.5, 1.0];
@@ -22,11 +23,11 @@ const GENEROUS: f64 = 5.0;
 /// The gains of the trend of round trips: of its level, and of its slope.
 const LEVEL_GAIN: f64 = 0.45;
 const SLOPE_GAIN: f64 = 0.2;
-/// A reading that is this many usual distances off the trend begins the trend again.
+/// An observation that is this many usual distances off the trend begins the trend again.
 const BREAK: f64 = 6.0;
-/// The memory of the usual distance, in readings.
+/// The memory of the usual distance, in observations.
 const USUAL: f64 = 10.0;
-/// A reading that is this many scatters off the trend has a queue of its own.
+/// An observation that is this many scatters off the trend has a queue of its own.
 const NEAR: f64 = 4.0;
 /// The trend is preferred to the single round trip unless the middles scatter by so much more about
 /// it.
@@ -34,7 +35,7 @@ const WORSE: f64 = 1.1;
 /// Half of what fast jitter adds to a round trip on average, in scatters: jitters are exponential,
 /// with a mean J each way, and then the middles scatter by J/√2.
 const FAST_SHARE: f64 = std::f64::consts::SQRT_2;
-/// Falls of the shortest round trip fade by this factor per reading.
+/// Falls of the shortest round trip fade by this factor per observation.
 const FALL_MEMORY: f64 = 0.9;
 /// The queue is not empty if it is longer than this share of the standard deviation of a middle.
 const MOVING: f64 = 0.3;
@@ -46,11 +47,11 @@ const DRAINED: f64 = 4.0;
 /// exponential is no queue.
 const DOUBT: f64 = 1.0;
 /// The share of those nats that counts, as round trips that follow each other are not independent,
-/// and the most per reading.
+/// and the most per observation.
 const CREDIT: f64 = 0.5;
 const MOST_CREDIT: f64 = 2.0;
 
-/// A reading: its time, and its middle, half its round trip and the level of those halves in
+/// An observation: its time, and its middle, half its round trip and the level of those halves in
 /// seconds.
 #[derive(Clone, Copy, Debug)]
 struct Point {
@@ -60,7 +61,7 @@ struct Point {
     level: f64,
 }
 
-/// The queue on the path to a source, as its last readings show it.
+/// The queue on the path to a source, as its last observations show it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     /// The distances of the last middles, halves and levels from the lines through their neighbors.
@@ -70,16 +71,16 @@ pub(super) struct Queue {
     /// Half the shortest round trip ever, and by how much it fell lately.
     empty: f64,
     fallen: f64,
-    /// The trend of half the round trip, its slope per second, and the usual distance of a reading
-    /// from it.
+    /// The trend of half the round trip, its slope per second, and the usual distance of an
+    /// observation from it.
     level: f64,
     slope: f64,
     usual: f64,
-    /// Half of the wait of the last reading.
+    /// Half of the wait of the last observation.
     wait: f64,
 }
 
-/// A reading in the light of the queue.
+/// An observation in the light of the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wait {
     /// Half of the wait of both packets together, in seconds.
@@ -92,7 +93,7 @@ pub(super) struct Wait {
     /// The queue is not empty, and certainly not.
     pub(super) moving: bool,
     pub(super) certain: bool,
-    /// The wait of the readings before was longer by this than was thought.
+    /// The wait of the observations before was longer by this than was thought.
     pub(super) fall: f64,
     /// Evidence in nats that the round trip follows a trend and is not fast jitter.
     pub(super) steady: f64,
@@ -113,8 +114,8 @@ impl Queue {
         }
     }
 
-    /// Takes in a reading with this middle and half this round trip, of a link with this jitter and
-    /// a server with this grain.
+    /// Takes in an observation with this middle and half this round trip, of a path with this
+    /// jitter and a server with this grain.
     pub(super) fn observe(
         &mut self,
         at: FreeTime,
@@ -179,19 +180,19 @@ impl Queue {
             return;
         };
         let span = (at - before.at).to_f64().max(1e-3);
-        let foreseen = self.level + self.slope * span;
-        let off = half - foreseen;
+        let predicted = self.level + self.slope * span;
+        let off = half - predicted;
         if off.abs() > BREAK * self.usual {
             self.level = half;
         } else {
-            self.level = foreseen + LEVEL_GAIN * off;
+            self.level = predicted + LEVEL_GAIN * off;
             self.slope += SLOPE_GAIN * off / span;
         }
         let share = 1.0 / (self.bent as f64 + 1.0).min(USUAL);
         self.usual += share * (off.abs().min(BREAK * self.usual.max(LEAST_SCATTER)) - self.usual);
     }
 
-    /// Compares the reading before with the line through its neighbors.
+    /// Compares the observation before with the line through its neighbors.
     fn bend(&mut self, point: Point) {
         if let [Some(newer), Some(older)] = self.last {
             let (before, after) = (
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_with_fast_jitter_has_no_queue() {
+    fn a_path_with_fast_jitter_has_no_queue() {
         let mut waits = waits(2100, |_| [0.0, 0.0]).split_off(100);
         // Single packets are held up.
         assert!(waits.iter().filter(|wait| wait.certain).count() < 100);

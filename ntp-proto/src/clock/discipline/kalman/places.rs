@@ -1,21 +1,21 @@
-//! The sources that take part, and the paths that their replies take. There are eight places; each
-//! holds one path.
+//! The sources that take part, and the paths that their replies take (docs/design/clock.md §2).
+//! There are eight places; each holds one path.
 //!
 //! A source that has missed a few polls is silent: it testifies no longer, and its place goes to
 //! the next source that needs one. If more sources answer than there are places, those with the
 //! shortest delay have them.
 
 use super::grain::Grain;
-use super::hypothesis::SOURCES;
-use super::link::Link;
+use super::offset_jump::OffsetJumpDetector;
+use super::path::PathModel;
 use super::queue::Queue;
-use super::shift::Shift;
-use super::trail::Trail;
+use super::rate_jump::RateJumpDetector;
 use crate::association::AssociationId;
 use crate::clock::measurement::Measurement;
 use crate::clock::timescale::FreeTime;
 use crate::time::{PollInterval, Seconds};
 use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
 
 /// A source is silent after missing this many polls in a row.
 const SILENT_AFTER: f64 = 4.0;
@@ -27,22 +27,83 @@ const DELIVERY: Seconds = Seconds::new(2.0);
 /// A source takes the place of one that is this much further away.
 const NEARER: f64 = 0.5;
 
+/// The sources that take part, at most.
+pub(super) const SOURCES: usize = 8;
+
+/// A place, below [`SOURCES`] by construction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+pub(super) struct PlaceIndex(usize);
+
+impl PlaceIndex {
+    /// The first place.
+    #[cfg(test)]
+    pub(super) const FIRST: Self = Self(0);
+
+    /// All places.
+    pub(super) fn all() -> impl Iterator<Item = Self> + Clone {
+        (0..SOURCES).map(Self)
+    }
+
+    /// The number of places before this one.
+    pub(super) const fn before(self) -> usize {
+        self.0
+    }
+}
+
+/// One entry per place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PerPlace<T>([T; SOURCES]);
+
+impl<T: Copy> PerPlace<T> {
+    /// The same entry for all places.
+    pub(super) const fn all(entry: T) -> Self {
+        Self([entry; SOURCES])
+    }
+
+    /// All entries.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.0.iter()
+    }
+}
+
+impl<T> Index<PlaceIndex> for PerPlace<T> {
+    type Output = T;
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "invariant: a PlaceIndex is below SOURCES"
+    )]
+    fn index(&self, index: PlaceIndex) -> &T {
+        &self.0[index.0]
+    }
+}
+
+impl<T> IndexMut<PlaceIndex> for PerPlace<T> {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "invariant: a PlaceIndex is below SOURCES"
+    )]
+    fn index_mut(&mut self, index: PlaceIndex) -> &mut T {
+        &mut self.0[index.0]
+    }
+}
+
 /// The path to a source that takes part.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) source: AssociationId,
-    pub(super) link: Link,
+    pub(super) path: PathModel,
     pub(super) grain: Grain,
     /// The arrival of the last reply that was taken in.
     pub(super) last: FreeTime,
-    /// The arrival of the last reading that was explained.
+    /// The arrival of the last observation that was explained.
     pub(super) explained: FreeTime,
     pub(super) suspect: Option<Suspect>,
-    /// The last reading, if it and perhaps some before it were far from what was foreseen.
-    pub(super) trail: Option<Trail>,
-    /// The last reading, if it and perhaps some before it were off by the same.
-    pub(super) shift: Option<Shift>,
-    /// The greatest width of the last readings, in seconds.
+    /// The last observation, if it and perhaps some before it were far from what was predicted.
+    pub(super) rate_jump: Option<RateJumpDetector>,
+    /// The last observation, if it and perhaps some before it were off by the same.
+    pub(super) offset_jump: Option<OffsetJumpDetector>,
+    /// The greatest width of the last observations, in seconds.
     pub(super) width: f64,
     /// Half the first round trip, in seconds, and the variance of the bias that its fall since then
     /// has already added.
@@ -63,13 +124,13 @@ const DRAINED: f64 = 2.0;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FurtherPath {
     /// Its place, and that of the shortest path.
-    pub(super) place: usize,
-    pub(super) shortest: usize,
+    pub(super) place: PlaceIndex,
+    pub(super) shortest: PlaceIndex,
     /// The difference of their shortest round trips, in seconds.
     pub(super) difference: f64,
 }
 
-/// A reading that nothing explains, in seconds from the origin.
+/// An observation that nothing explains, in seconds from the origin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspect {
     pub(super) at: FreeTime,
@@ -86,13 +147,13 @@ impl Place {
         let before = measurement.at + Seconds::new(-1.0);
         Self {
             source,
-            link: Link::new(),
+            path: PathModel::new(),
             grain: Grain::default(),
             last: before,
             explained: before,
             suspect: None,
-            trail: None,
-            shift: None,
+            rate_jump: None,
+            offset_jump: None,
             width: 0.0,
             first: measurement.delay().to_f64().max(0.0) / 2.0,
             renewed: 0.0,
@@ -105,7 +166,7 @@ impl Place {
     /// The variance of the change of the bias that is due to round trips that have become shorter
     /// ever since the first one, beyond what was returned before.
     pub(super) fn drained(&mut self) -> f64 {
-        let fallen = self.first - self.link.shortest() / 2.0 - DRAINED * self.link.jitter();
+        let fallen = self.first - self.path.shortest() / 2.0 - DRAINED * self.path.jitter();
         let more = fallen.max(0.0).powi(2) - self.renewed;
         if more <= 0.1 * self.renewed {
             return 0.0;
@@ -118,23 +179,23 @@ impl Place {
         self.silence > self.poll * SILENT_AFTER
     }
 
-    /// The usual error of a reading, in seconds: what delays do, and the steps of the server's
+    /// The usual error of an observation, in seconds: what delays do, and the steps of the server's
     /// clock.
     pub(super) fn noise(&self) -> f64 {
-        self.link.jitter().hypot(self.grain.size() / 2.0)
+        self.path.jitter().hypot(self.grain.size() / 2.0)
     }
 
     /// The error that this source may have, in seconds: half the round trip, and what the server
     /// admits.
     fn distance(&self) -> f64 {
-        self.link.shortest() / 2.0 + self.root
+        self.path.shortest() / 2.0 + self.root
     }
 }
 
 /// All places.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
-    slots: [Option<Place>; SOURCES],
+    slots: PerPlace<Option<Place>>,
     /// The queue on the way to each source: it is the same whichever path replies take.
     queues: BTreeMap<AssociationId, Queue>,
 }
@@ -142,39 +203,34 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn new() -> Self {
         Self {
-            slots: std::array::from_fn(|_| None),
+            slots: PerPlace(std::array::from_fn(|_| None)),
             queues: BTreeMap::new(),
         }
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&Place> {
-        self.slots.get(index)?.as_ref()
+    pub(super) fn get(&self, index: PlaceIndex) -> Option<&Place> {
+        self.slots[index].as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Place> {
-        self.slots.get_mut(index)?.as_mut()
+    pub(super) fn get_mut(&mut self, index: PlaceIndex) -> Option<&mut Place> {
+        self.slots[index].as_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Place> + Clone {
-        self.slots.iter().flatten()
+        self.slots.0.iter().flatten()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
-        self.slots.iter_mut().flatten()
+        self.slots.0.iter_mut().flatten()
     }
 
     /// The occupied places with their indices.
-    pub(super) fn indexed(&self) -> impl Iterator<Item = (usize, &Place)> + Clone {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter_map(|(index, place)| Some((index, place.as_ref()?)))
+    pub(super) fn indexed(&self) -> impl Iterator<Item = (PlaceIndex, &Place)> + Clone {
+        PlaceIndex::all().filter_map(|index| Some((index, self.slots[index].as_ref()?)))
     }
 
-    pub(super) fn set(&mut self, index: usize, place: Option<Place>) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            *slot = place;
-        }
+    pub(super) fn set(&mut self, index: PlaceIndex, place: Option<Place>) {
+        self.slots[index] = place;
     }
 
     /// All paths but the shortest of each source.
@@ -184,8 +240,8 @@ impl Places {
                 .indexed()
                 .filter(|(_, other)| other.source == own.source);
             let (shortest, other) =
-                paths.min_by(|a, b| a.1.link.shortest().total_cmp(&b.1.link.shortest()))?;
-            let difference = own.link.shortest() - other.link.shortest();
+                paths.min_by(|a, b| a.1.path.shortest().total_cmp(&b.1.path.shortest()))?;
+            let difference = own.path.shortest() - other.path.shortest();
             (shortest != place).then_some(FurtherPath {
                 place,
                 shortest,
@@ -196,7 +252,7 @@ impl Places {
     }
 
     /// True if no other path to its source is shorter than that at this place.
-    pub(super) fn is_shortest(&self, place: usize) -> bool {
+    pub(super) fn is_shortest(&self, place: PlaceIndex) -> bool {
         self.further_paths().iter().all(|path| path.place != place)
     }
 
@@ -209,7 +265,7 @@ impl Places {
     pub(super) fn queue_mut(&mut self, source: AssociationId) -> &mut Queue {
         let slots = &self.slots;
         self.queues
-            .retain(|own, _| slots.iter().flatten().any(|place| place.source == *own));
+            .retain(|own, _| slots.0.iter().flatten().any(|place| place.source == *own));
         self.queues.entry(source).or_insert_with(Queue::new)
     }
 
@@ -228,13 +284,13 @@ impl Places {
     }
 
     /// For each source that is not silent, the path that its last reply has taken.
-    pub(super) fn latest(&self) -> impl Iterator<Item = (usize, &Place)> + Clone {
+    pub(super) fn latest(&self) -> impl Iterator<Item = (PlaceIndex, &Place)> + Clone {
         self.indexed()
             .filter(|(index, place)| !place.is_silent() && !self.is_old_path(*index, place))
     }
 
     /// True if another place holds a path that the same source has used since.
-    fn is_old_path(&self, index: usize, place: &Place) -> bool {
+    fn is_old_path(&self, index: PlaceIndex, place: &Place) -> bool {
         self.indexed().any(|(other, later)| {
             later.source == place.source
                 && (later.last - place.last, other) > (Seconds::ZERO, index)
@@ -254,14 +310,18 @@ impl Places {
     /// `difference` seconds of the round trip if there was one. In this order: an empty one, one of
     /// a silent source, one of a path that is not in use, that of the same source, that of a source
     /// that is much further away.
-    pub(super) fn vacate(&self, source: AssociationId, measurement: &Measurement) -> Option<usize> {
-        if let Some(empty) = self.slots.iter().position(Option::is_none) {
+    pub(super) fn vacate(
+        &self,
+        source: AssociationId,
+        measurement: &Measurement,
+    ) -> Option<PlaceIndex> {
+        if let Some(empty) = PlaceIndex::all().find(|index| self.slots[*index].is_none()) {
             return Some(empty);
         }
-        let longest = |a: &(usize, &Place), b: &(usize, &Place)| {
+        let longest = |a: &(PlaceIndex, &Place), b: &(PlaceIndex, &Place)| {
             (b.1.last - a.1.last).to_f64().total_cmp(&0.0)
         };
-        let unused = |(index, place): &(usize, &Place)| self.is_old_path(*index, place);
+        let unused = |(index, place): &(PlaceIndex, &Place)| self.is_old_path(*index, place);
         let silent = self
             .indexed()
             .filter(|(_, place)| place.is_silent())

@@ -1,8 +1,8 @@
-//! The claims of the estimator, as readings of simple worlds.
+//! The claims of the estimator, as observations of simple worlds.
 
 use super::*;
 use crate::clock::measurement::tests::measurement;
-use hypothesis::SOURCES;
+use places::SOURCES;
 use proptest::prelude::*;
 
 const SOURCE: AssociationId = AssociationId::new(1);
@@ -17,8 +17,8 @@ fn noise(place: u32) -> f64 {
     f64::from(place.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
 }
 
-/// One reading every 16 s of a clock that loses 20 ppm, from 5 ms on, over a path whose jitter is
-/// some 10 µs.
+/// One observation every 16 s of a clock that loses 20 ppm, from 5 ms on, over a path whose jitter
+/// is some 10 µs.
 fn observe(
     estimate: &mut Estimate,
     source: AssociationId,
@@ -42,7 +42,7 @@ fn offset_at(estimate: &Estimate, place: u32) -> f64 {
 }
 
 #[test]
-fn offset_and_rate_are_found_within_a_few_readings() {
+fn offset_and_rate_are_found_within_a_few_observations() {
     let mut estimate = estimate();
     observe(&mut estimate, SOURCE, 0..20, 0.0);
     assert!(
@@ -55,7 +55,7 @@ fn offset_and_rate_are_found_within_a_few_readings() {
 }
 
 #[test]
-fn one_reading_says_nothing_about_the_rate() {
+fn one_observation_says_nothing_about_the_rate() {
     let mut estimate = estimate();
     observe(&mut estimate, SOURCE, 0..1, 0.0);
     assert_eq!(estimate.frequency(), Frequency::ZERO);
@@ -63,7 +63,7 @@ fn one_reading_says_nothing_about_the_rate() {
 }
 
 #[test]
-fn without_readings_there_is_no_estimate_and_nothing_is_done() {
+fn without_observations_there_is_no_estimate_and_nothing_is_done() {
     let mut estimate = estimate();
     let now = measurement(0.0, 0.0, 0.0).at;
     assert_eq!(estimate.free_offset(now), None);
@@ -87,7 +87,7 @@ fn the_same_measurement_is_news_once() {
 }
 
 #[test]
-fn a_reading_that_was_held_up_changes_little() {
+fn an_observation_that_was_held_up_changes_little() {
     let mut estimate = estimate();
     observe(&mut estimate, SOURCE, 0..40, 0.0);
     let at = 40.0 * 16.0;
@@ -102,7 +102,7 @@ fn a_reading_that_was_held_up_changes_little() {
 }
 
 #[test]
-fn a_single_impossible_reading_is_not_believed_and_two_are() {
+fn a_single_impossible_observation_is_not_believed_and_two_are() {
     let mut estimate = estimate();
     observe(&mut estimate, SOURCE, 0..40, 0.0);
     observe(&mut estimate, SOURCE, 40..41, 0.050);
@@ -193,9 +193,9 @@ fn a_wrong_rate_from_before_is_given_up() {
     );
 }
 
-/// What no oscillator has, but a machine that is moved to another host may.
+/// No oscillator does so, but a machine that is moved to another host may.
 #[test]
-fn a_rate_that_nobody_thought_possible_is_believed_when_the_third_reading_confirms_it() {
+fn a_rate_that_was_not_thought_possible_is_believed_when_the_third_observation_confirms_it() {
     for rate in [2e-3, -8e-3] {
         let mut estimate = estimate();
         observe(&mut estimate, SOURCE, 0..20, 0.0);
@@ -215,7 +215,7 @@ fn a_rate_that_nobody_thought_possible_is_believed_when_the_third_reading_confir
         );
         assert!(
             estimate.frequency_uncertainty().to_f64() * SURE > rate.abs() * 0.9,
-            "and nobody is sure any more"
+            "the uncertainty allows for it"
         );
         (0..7).for_each(|_| learn(&mut estimate));
         assert!(
@@ -344,7 +344,7 @@ fn a_clock_that_is_set_far_off_and_back_is_known_again_within_a_minute() {
             0.0
         };
         for number in 1..=4 {
-            // The free-running clock is what was set: its readings go back, or a day ahead.
+            // The free-running clock is what was set: its observations go back, or a day ahead.
             let shown = measurement(
                 at - off + f64::from(number) * 0.1,
                 0.005 + 20e-6 * at + off,
@@ -399,7 +399,7 @@ fn a_rate_beyond_the_largest_correction_is_said_and_makes_the_bound_grow() {
 }
 
 #[test]
-fn the_second_reading_of_a_burst_corrects_a_first_one_that_was_held_up() {
+fn the_second_observation_of_a_burst_corrects_a_first_one_that_was_held_up() {
     for late in [0.03, 0.3, 1.0] {
         let mut estimate = estimate();
         estimate.learn(
@@ -447,16 +447,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_comes_numbers_stay_numbers(
-        readings in prop::collection::vec((0u32..12, -1e6..1e6f64, -20.0..2.0f64, -9.0..1.5f64), 1..120)
+        observations in prop::collection::vec((0u32..12, -1e6..1e6f64, -20.0..2.0f64, -9.0..1.5f64), 1..120)
     ) {
         let mut estimate = estimate();
         let mut at = 0.0;
-        for (source, span, offset, delay) in readings {
+        for (source, span, offset, delay) in observations {
             // Gaps between a second and eleven days, and now and then a clock that was set back.
             at += span.abs().max(1.0) * span.signum().max(-1e-6);
             let (offset, delay) = (10_f64.powf(offset), 10_f64.powf(delay));
             let _ = estimate.learn(AssociationId::new(source), &measurement(at, offset, delay), POLL);
-            prop_assert!(estimate.belief.is_finite());
+            prop_assert!(estimate.state.is_finite());
             prop_assert!(estimate.deviation().to_f64().is_finite());
             prop_assert!(estimate.frequency().abs() <= LARGEST_RATE);
             prop_assert!(estimate.frequency_uncertainty().to_f64() >= 0.0);
@@ -465,12 +465,13 @@ proptest! {
 }
 
 #[test]
-fn a_lone_source_that_jumps_by_what_a_wobble_would_explain_is_followed_after_three_readings() {
+fn a_lone_source_that_jumps_by_what_a_noisy_server_would_explain_is_followed_after_three_observations()
+ {
     let mut estimate = estimate();
     observe(&mut estimate, SOURCE, 0..80, 0.0);
-    // As if the server had been seen to wobble a little.
+    // As if the server had been seen to be a little noisy.
     for place in &mut estimate.places.iter_mut() {
-        (0..6).for_each(|_| place.link.suspect_wobble());
+        (0..6).for_each(|_| place.path.suspect_server_noise());
     }
     observe(&mut estimate, SOURCE, 80..83, 0.002);
     assert!(

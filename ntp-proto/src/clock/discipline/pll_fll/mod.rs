@@ -7,29 +7,31 @@
 //! in place of an adjustment every second, so that a daemon can sleep between polls; the amount is
 //! the same.
 
-use super::line_fit::{LineFit, UNKNOWN};
+mod line_fit;
+
 use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
+use line_fit::{LineFit, UNKNOWN};
 
-/// How long the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known
+/// The time for which the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known
 /// well by then.
 const MEASURING_TIME: Seconds = Seconds::new(900.0);
 /// After this long, the loops must do with what is known.
 const LONGEST_MEASURING_TIME: Seconds = Seconds::new(4.0 * 3600.0);
 /// Loop gain of the PLL. RFC 5905 §7.2 says 16; kernels have run the same loop four times as fast
-/// since 2009, and so does whoever leaves the loop to them. Measured here, that is five times more
+/// since 2009, and with them all programs that leave the loop to the kernel. Measured here, that is five times more
 /// accurate on ordinary links.
 const PLL_GAIN: f64 = 4.0;
 /// Loop gain of the FLL (RFC 5905 §7.2 FLL, at the longest intervals).
 const FLL_GAIN: f64 = 4.0;
-/// Where the frequency-locked loop becomes the better one (RFC 5905 §7.2 ALLAN).
+/// The interval from which on the frequency-locked loop is the better one (RFC 5905 §7.2 ALLAN).
 const ALLAN_INTERCEPT: Seconds = Seconds::new(2048.0);
 /// An offset below this many jitters speaks for a longer poll interval (RFC 5905 §7.2 PGATE).
 const POLL_GATE: f64 = 4.0;
 /// Votes needed to change the poll interval (RFC 5905 §7.2 LIMIT).
 const POLL_HYSTERESIS: i32 = 30;
-/// What a clock may be off by when nothing is known.
+/// The prior of the frequency when nothing is known.
 const NOTHING_KNOWN: KnownFrequency = KnownFrequency {
     frequency: Frequency::ZERO,
     uncertainty: UNKNOWN,
@@ -69,7 +71,7 @@ enum Phase {
 pub struct PllFll {
     phase: Phase,
     frequency: Frequency,
-    /// How far the frequency known beforehand is trusted.
+    /// The standard deviation of the frequency known beforehand.
     prior_uncertainty: Frequency,
     /// The standard deviation of `frequency` as far as it was measured here.
     uncertainty: Frequency,
@@ -194,7 +196,7 @@ impl PllFll {
         self.last_update = Some(update.now);
     }
 
-    /// The state FREQ: the line through all offsets tells rate and offset.
+    /// The state FREQ: the line through all offsets gives rate and offset.
     fn measure(&mut self, update: &ClockUpdate) -> Correction {
         let Phase::Measuring(fit) = &mut self.phase else {
             return Correction::Watch;

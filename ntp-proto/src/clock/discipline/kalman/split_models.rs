@@ -1,15 +1,16 @@
-//! Models of the slow part of the delays: a path's queue is split between requests and replies in
-//! one way or another, and a single reading does not show how. Each model has a belief of its own
-//! about the clock, and the steadiness of the clock under it, over hours, decides between them.
+//! Models of the slow part of the delays (docs/design/clock.md §3.1): a path's queue is split
+//! between requests and replies in one way or another, and a single observation does not show how.
+//! Each model has a model bank of its own, and the steadiness of the clock under it, over hours,
+//! decides between them.
 //!
-//! While no queue is seen, all models say the same, and only the one without slow queues is carried
-//! on.
+//! While no queue is seen, all models agree, and only the one without slow queues is carried on.
 
-use super::bank::{Bank, Laws, Outlook, Posteriors};
-use super::hypothesis::{Belief, Hypothesis, SOURCES, Split};
-use super::law::{Reading, outlier_weight};
-use super::places::FurtherPath;
+use super::delay_model::{Observation, outlier_weight};
+use super::filter::{KalmanFilter, Split, StateEstimate};
+use super::model_bank::{ModelBank, ModelWeights, Outlook, Posteriors};
+use super::places::{FurtherPath, PerPlace, PlaceIndex};
 use super::queue::Wait;
+use super::state::Gaussian;
 
 /// Models of a slow queue: both ways alike, requests only, replies only, and a split of its own for
 /// each source.
@@ -23,124 +24,136 @@ const ANY_SPLIT: f64 = 0.5;
 const SPLIT_MEMORY: [f64; 2] = [2000.0 * 86_400.0, 5.0 * 86_400.0];
 /// The logarithm of the weight of each model of a slow queue when nothing is known.
 const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
-/// The evidence that a model of a slow queue needs per reading to prevail, in nats: the simpler
+/// The evidence that a model of a slow queue needs per observation to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
-/// The most that one reading can say against a model, as a logarithm.
-const MOST_EVIDENCE: f64 = -15.0;
-/// The most that all readings of one source can say against a model where so many sources take part
-/// that the others can outvote it: a source that lies within what its queue explains speaks for
-/// whichever model its lie fits.
+/// The most that one observation can say against a model, as a logarithm.
+const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
+/// The most that all observations of one source can say against a model where so many sources take
+/// part that the others can outvote it: a source that lies within what its queue explains speaks
+/// for whichever model its lie fits.
 const MOST_FROM_ONE: f64 = -15.0;
 const QUORUM: usize = 3;
-/// Weights fade by this factor per reading of each source while a queue moves.
+/// Weights fade by this factor per observation of each source while a queue moves.
 const FADING: f64 = 0.998;
-/// What shorter waits said of the models does not count where one is so many times as long: small
+/// The likelihoods of shorter waits do not count where one is so many times as long: small
 /// ones are made by other causes.
 const ANOTHER: f64 = 3.0;
 /// No model falls further behind than this, as a logarithm.
 const LEAST_WEIGHT: f64 = -80.0;
 /// While the queue is empty, what is held against a model beyond this fades by that factor per
-/// reading of each source: the next queue may be of another kind.
+/// observation of each source: the next queue may be of another kind.
 const OPEN: f64 = -3.0;
 const OPENING: f64 = 0.7;
-/// A model that is further behind than this takes over what all believe if a reading of an empty
-/// queue refutes it.
+/// A model that is further behind than this takes over the common estimate if an observation of an
+/// empty queue refutes it.
 const HOPELESS: f64 = -12.0;
 const REFUTED: f64 = -4.0;
-/// A model weighs no less than this where it explains a reading that all others take for an
+/// A model weighs no less than this where it explains an observation that all others take for an
 /// outlier; e² more than an outlier does.
 const ABOVE_OUTLIERS: f64 = 4.0;
 const FURTHEST: f64 = -10.0;
-/// Readings of each source with an empty queue after which the models are one again.
+/// Observations of each source with an empty queue after which the models are one again.
 const CALM: f64 = 32.0;
 /// A model that is not further behind than this is part of the error bound.
 const POSSIBLE: f64 = -12.0;
 
+/// The sources that take part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources<'a> {
+    pub(super) count: usize,
+    /// The further paths of all sources.
+    pub(super) paths: &'a [FurtherPath],
+}
+
 /// All models.
 #[derive(Clone, Debug)]
-pub(super) struct Models {
-    plain: Bank,
-    slow: [Bank; SLOW],
+pub(super) struct SplitModels {
+    plain: ModelBank,
+    slow: [ModelBank; SLOW],
     /// Logarithms; the first is that of the model without slow queues.
     weights: [f64; MODELS],
     /// The evidence against each model from the source at each place, as logarithms.
-    evidence: [[f64; MODELS]; SOURCES],
-    /// The models of slow queues have beliefs of their own.
+    log_likelihoods: PerPlace<[f64; MODELS]>,
+    /// The models of slow queues have estimates of their own.
     apart: bool,
     /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
     judged: f64,
-    /// Readings of each source since the queue was last certainly not empty.
+    /// Observations of each source since the queue was last certainly not empty.
     calm: f64,
 }
 
-/// The effect that a reading would have on all models.
+/// The effect that an observation would have on all models.
 #[derive(Debug)]
 pub(super) struct Outlooks {
     plain: Outlook,
     slow: [Option<Outlook>; SLOW],
-    /// Of the laws without slow queues.
+    /// Of the delay models without slow queues.
     pub(super) posteriors: Posteriors,
     /// No model can explain it.
     pub(super) inexplicable: bool,
 }
 
-impl Models {
+impl SplitModels {
     /// Nothing is known of the offset; the rate is `rate` with this standard deviation.
     pub(super) fn new(rate: f64, deviation: f64) -> Self {
         let known = |mean: f64| Split {
-            mean,
-            variance: KNOWN_SPLIT * KNOWN_SPLIT,
+            prior: Gaussian {
+                mean,
+                variance: KNOWN_SPLIT * KNOWN_SPLIT,
+            },
             memory: f64::INFINITY,
         };
         let [long, short] = SPLIT_MEMORY.map(|memory| Split {
-            mean: 0.0,
-            variance: ANY_SPLIT * ANY_SPLIT,
+            prior: Gaussian {
+                mean: 0.0,
+                variance: ANY_SPLIT * ANY_SPLIT,
+            },
             memory,
         });
         let slow = [known(0.0), known(1.0), known(-1.0), long, short]
-            .map(|split| Bank::slow(rate, deviation, split));
+            .map(|split| ModelBank::slow(rate, deviation, split));
         Self {
-            plain: Bank::new(rate, deviation),
+            plain: ModelBank::new(rate, deviation),
             slow,
             weights: FIRST_WEIGHTS,
-            evidence: [[0.0; MODELS]; SOURCES],
+            log_likelihoods: PerPlace::all([0.0; MODELS]),
             apart: false,
             judged: 0.0,
             calm: 0.0,
         }
     }
 
-    fn each(&mut self, act: impl Fn(&mut Bank)) {
+    fn each(&mut self, act: impl Fn(&mut ModelBank)) {
         act(&mut self.plain);
         if self.apart {
             self.slow.iter_mut().for_each(act);
         }
     }
 
-    /// See [`Bank::begin`].
-    pub(super) fn begin(&mut self, offset: f64, variance: f64) {
-        self.each(|bank| bank.begin(offset, variance));
+    /// See [`ModelBank::begin`].
+    pub(super) fn begin(&mut self, offset: Gaussian) {
+        self.each(|bank| bank.begin(offset));
     }
 
-    /// See [`Bank::move_to`].
-    pub(super) fn move_to(&mut self, offset: f64, variance: f64, rate_variance: f64) {
-        self.each(|bank| bank.move_to(offset, variance, rate_variance));
+    /// See [`ModelBank::reset_offset`].
+    pub(super) fn reset_offset(&mut self, offset: f64, variance: f64, rate_variance: f64) {
+        self.each(|bank| bank.reset_offset(offset, variance, rate_variance));
     }
 
-    /// See [`Bank::turn_to`].
-    pub(super) fn turn_to(&mut self, offset: (f64, f64), rate: (f64, f64)) {
-        self.each(|bank| bank.turn_to(offset, rate));
+    /// See [`ModelBank::reset_state`].
+    pub(super) fn reset_state(&mut self, offset: Gaussian, rate: Gaussian) {
+        self.each(|bank| bank.reset_state(offset, rate));
     }
 
-    /// See [`Bank::begin_again`].
-    pub(super) fn begin_again(&mut self, offset: (f64, f64), rate: (f64, f64)) {
+    /// See [`ModelBank::begin_again`].
+    pub(super) fn begin_again(&mut self, offset: Gaussian, rate: Gaussian) {
         self.each(|bank| bank.begin_again(offset, rate));
     }
 
-    /// See [`Bank::admit`].
-    pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
-        self.each(|bank| bank.admit(place, lasting, now));
+    /// See [`ModelBank::add_source`].
+    pub(super) fn add_source(&mut self, place: PlaceIndex, lasting: f64, now: f64) {
+        self.each(|bank| bank.add_source(place, lasting, now));
         self.forget(place);
     }
 
@@ -148,9 +161,9 @@ impl Models {
     /// differs by `difference` seconds, all of which may be in one way; models of slow queues take
     /// the rest for a queue of the same path. The bias of a `shorter` path can be expected to have
     /// the variance `lasting`.
-    pub(super) fn admit_path(
+    pub(super) fn add_path(
         &mut self,
-        [place, of]: [usize; 2],
+        [place, of]: [PlaceIndex; 2],
         lasting: f64,
         difference: f64,
         shorter: bool,
@@ -168,10 +181,16 @@ impl Models {
         }
     }
 
-    /// The shortest round trip of the source at this place has become less by twice `fall`
-    /// seconds: so much longer than was thought its readings had waited in a queue. Its bias can be
+    /// The shortest round trip of the source at this place has become less by twice `fall` seconds:
+    /// so much longer than was thought its observations had waited in a queue. Its bias can be
     /// expected to have the variance `lasting`.
-    pub(super) fn lower(&mut self, place: usize, fall: f64, lasting: f64, paths: &[FurtherPath]) {
+    pub(super) fn lower(
+        &mut self,
+        place: PlaceIndex,
+        fall: f64,
+        lasting: f64,
+        paths: &[FurtherPath],
+    ) {
         if self.apart && fall > 0.0 {
             for bank in &mut self.slow {
                 bank.lower(place, fall, lasting);
@@ -180,41 +199,39 @@ impl Models {
         }
     }
 
-    /// See [`Bank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
-    pub(super) fn renew(&mut self, place: usize, more: f64, lasting: f64) {
+    /// See [`ModelBank::renew`]; models of slow queues learn of it by [`lower`](Self::lower).
+    pub(super) fn renew(&mut self, place: PlaceIndex, more: f64, lasting: f64) {
         self.plain.renew(place, more, lasting);
     }
 
-    /// See [`Bank::release`].
-    pub(super) fn release(&mut self, place: usize) {
+    /// See [`ModelBank::release`].
+    pub(super) fn release(&mut self, place: PlaceIndex) {
         self.each(|bank| bank.release(place));
         self.forget(place);
     }
 
-    /// What the source at this place has said of the models counts no longer.
-    fn forget(&mut self, place: usize) {
-        if let Some(evidence) = self.evidence.get_mut(place) {
-            *evidence = [0.0; MODELS];
-        }
+    /// The observations of the source at this place count no longer for the models.
+    fn forget(&mut self, place: PlaceIndex) {
+        self.log_likelihoods[place] = [0.0; MODELS];
     }
 
-    /// See [`Bank::narrow`].
-    pub(super) fn narrow(&mut self, place: usize, variance: f64) {
-        self.each(|bank| bank.narrow(place, variance));
+    /// See [`ModelBank::tighten_bias_prior`].
+    pub(super) fn tighten_bias_prior(&mut self, place: PlaceIndex, variance: f64) {
+        self.each(|bank| bank.tighten_bias_prior(place, variance));
     }
 
-    /// See [`Bank::predict`].
+    /// See [`ModelBank::predict`].
     pub(super) fn predict(&mut self, span: f64, several: bool) {
         self.each(|bank| bank.predict(span, several));
     }
 
-    /// See [`Bank::wobble`].
-    pub(super) fn wobble(&self, laws: &Laws, jitter: f64) -> f64 {
-        self.plain.wobble(laws, jitter)
+    /// See [`ModelBank::server_noise`].
+    pub(super) fn server_noise(&self, model_weights: &ModelWeights, jitter: f64) -> f64 {
+        self.plain.server_noise(model_weights, jitter)
     }
 
-    /// A reading with this wait is about to be judged. Where a queue appears, the models of slow
-    /// queues begin with the belief of the one without; `paths` are the further paths of all
+    /// An observation with this wait is about to be judged. Where a queue appears, the models of
+    /// slow queues begin with the estimate of the one without; `paths` are the further paths of all
     /// sources.
     pub(super) fn prepare(&mut self, wait: &Wait, paths: &[FurtherPath]) {
         if self.apart || !wait.certain {
@@ -227,21 +244,21 @@ impl Models {
         }
     }
 
-    /// The effect of a reading of the source at this place, which follows `laws` where its queue is
-    /// empty. `others` can testify against this source.
+    /// The effect of an observation of the source at this place, which follows `model_weights`
+    /// where its queue is empty. `others` can testify against this source.
     pub(super) fn outlook(
         &self,
-        place: usize,
-        reading: &Reading,
-        laws: &Laws,
+        place: PlaceIndex,
+        observation: &Observation,
+        model_weights: &ModelWeights,
         others: bool,
     ) -> Outlooks {
-        let (plain, posteriors) = self.plain.outlook(place, reading, laws);
+        let (plain, posteriors) = self.plain.outlook(place, observation, model_weights);
         let usual = self.plain.wander();
         let slow = self.slow.each_ref().map(|bank| {
-            self.apart.then(|| match reading.wait.moving {
-                true => bank.slow_outlook(place, reading, others, usual),
-                false => bank.outlook(place, reading, laws).0,
+            self.apart.then(|| match observation.wait.moving {
+                true => bank.slow_outlook(place, observation, others, usual),
+                false => bank.outlook(place, observation, model_weights).0,
             })
         });
         let least = FURTHEST.max(outlier_weight(others) + ABOVE_OUTLIERS);
@@ -251,11 +268,11 @@ impl Models {
         let known = all.filter_map(|(outlook, weight)| Some((outlook?, weight.max(least))));
         let best = known
             .clone()
-            .map(|(one, weight)| one.evidence + weight)
+            .map(|(one, weight)| one.log_likelihood + weight)
             .fold(f64::NEG_INFINITY, f64::max);
         let (mut sum, mut outliers) = (0.0, 0.0);
         for (one, weight) in known {
-            let likelihood = (one.evidence + weight - best).exp();
+            let likelihood = (one.log_likelihood + weight - best).exp();
             sum += likelihood;
             outliers += likelihood * one.outlier;
         }
@@ -267,46 +284,46 @@ impl Models {
         }
     }
 
-    /// Takes in a reading, one of so many `sources` in turn. `paths` are the further paths of all
-    /// sources.
-    pub(super) fn absorb(
+    /// Corrects all models by an observation.
+    pub(super) fn correct(
         &mut self,
-        place: usize,
+        place: PlaceIndex,
         outlooks: &Outlooks,
-        reading: &Reading,
-        (sources, paths): (usize, &[FurtherPath]),
+        observation: &Observation,
+        sources: Sources<'_>,
     ) {
-        self.plain.absorb(place, &outlooks.plain, reading.wild, 0.0);
-        let moving = reading.wait.moving;
-        let half = if moving { reading.wait.half } else { 0.0 };
+        self.plain
+            .correct(place, &outlooks.plain, observation.outlier_delay, 0.0);
+        let moving = observation.wait.moving;
+        let half = if moving { observation.wait.half } else { 0.0 };
         for (bank, outlook) in self.slow.iter_mut().zip(&outlooks.slow) {
             if let Some(outlook) = outlook {
-                bank.absorb(place, outlook, reading.wild && !moving, half);
+                bank.correct(place, outlook, observation.outlier_delay && !moving, half);
             }
         }
         if self.apart {
-            let share = 1.0 / sources.max(1) as f64;
-            self.weigh(place, outlooks, &reading.wait, (sources, paths));
-            self.calm = if reading.wait.certain {
+            let share = 1.0 / sources.count.max(1) as f64;
+            self.weigh(place, outlooks, &observation.wait, sources);
+            self.calm = if observation.wait.certain {
                 0.0
             } else {
                 self.calm + share
             };
             if self.calm > CALM {
-                self.unite(paths);
+                self.unite(sources.paths);
             }
         }
     }
 
-    /// Judges the models by a reading.
+    /// Judges the models by an observation.
     fn weigh(
         &mut self,
-        place: usize,
+        place: PlaceIndex,
         outlooks: &Outlooks,
         wait: &Wait,
-        (sources, paths): (usize, &[FurtherPath]),
+        Sources { count, paths }: Sources<'_>,
     ) {
-        let share = 1.0 / sources.max(1) as f64;
+        let share = 1.0 / count.max(1) as f64;
         let price = if wait.moving {
             PRICE - wait.steady
         } else {
@@ -315,28 +332,32 @@ impl Models {
         self.judged *= FADING.powf(share);
         if wait.moving && wait.half > self.judged {
             if wait.half > ANOTHER * self.judged {
-                self.evidence = [[0.0; MODELS]; SOURCES];
+                self.log_likelihoods = PerPlace::all([0.0; MODELS]);
             }
             self.judged = wait.half;
         }
-        let mut evidence = [outlooks.plain.evidence; MODELS];
-        for (evidence, outlook) in evidence
+        let mut log_likelihood = [outlooks.plain.log_likelihood; MODELS];
+        for (log_likelihood, outlook) in log_likelihood
             .iter_mut()
             .skip(1)
             .zip(outlooks.slow.iter().flatten())
         {
-            *evidence = outlook.evidence - price;
+            *log_likelihood = outlook.log_likelihood - price;
         }
-        let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if let Some(own) = self.evidence.get_mut(place) {
-            let against = evidence.map(|evidence| (evidence - best).max(MOST_EVIDENCE));
-            let kept = if sources < QUORUM { share } else { 0.0 };
-            testify(own, against, wait.moving, [OPEN * share, kept]);
-        }
-        self.count(sources);
-        let refuted =
-            |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
-        let all = self.weights.into_iter().zip(evidence);
+        let best = log_likelihood
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
+        let against =
+            log_likelihood.map(|log_likelihood| (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD));
+        let own = &mut self.log_likelihoods[place];
+        let kept = if count < QUORUM { share } else { 0.0 };
+        testify(own, against, wait.moving, [OPEN * share, kept]);
+        self.count(count);
+        let refuted = |(weight, log_likelihood): (f64, f64)| {
+            weight < HOPELESS && log_likelihood - best < REFUTED
+        };
+        let all = self.weights.into_iter().zip(log_likelihood);
         if !wait.moving && all.clone().any(refuted) {
             let mixture = self.mixture();
             let mut all = all;
@@ -356,7 +377,7 @@ impl Models {
         }
     }
 
-    /// Sums up what so many sources have said of the models.
+    /// Sums up the log likelihoods of the models over so many sources.
     fn count(&mut self, sources: usize) {
         let most = if sources >= QUORUM {
             MOST_FROM_ONE
@@ -364,7 +385,7 @@ impl Models {
             LEAST_WEIGHT
         };
         for (model, (weight, first)) in self.weights.iter_mut().zip(FIRST_WEIGHTS).enumerate() {
-            let said = self.evidence.iter().filter_map(|one| one.get(model));
+            let said = self.log_likelihoods.iter().filter_map(|one| one.get(model));
             *weight = first + said.map(|one| one.max(most)).sum::<f64>();
         }
         let heaviest = self
@@ -377,8 +398,8 @@ impl Models {
             .for_each(|weight| *weight = (*weight - heaviest).max(LEAST_WEIGHT));
     }
 
-    /// The queues have been empty for long: one model goes on, with what all believe. Their weights
-    /// are remembered.
+    /// The queues have been empty for long: one model goes on, with the common estimate. Their
+    /// weights are remembered.
     fn unite(&mut self, paths: &[FurtherPath]) {
         if self.weights[0] < REFUTED {
             let mixture = self.mixture();
@@ -389,8 +410,8 @@ impl Models {
         self.calm = 0.0;
     }
 
-    /// The banks that have a belief of their own, each with its share.
-    fn shared(&self) -> impl Iterator<Item = (&Bank, f64)> + Clone {
+    /// The banks that have an estimate of their own, each with its share.
+    fn shared(&self) -> impl Iterator<Item = (&ModelBank, f64)> + Clone {
         let banks = std::iter::once(&self.plain).chain(self.slow.iter().filter(|_| self.apart));
         let sum: f64 = banks
             .clone()
@@ -402,22 +423,22 @@ impl Models {
             .map(move |(bank, weight)| (bank, weight.exp() / sum))
     }
 
-    fn mixture(&self) -> Hypothesis {
+    fn mixture(&self) -> KalmanFilter {
         let all = self.shared().flat_map(|(bank, share)| {
             bank.weighed()
                 .map(move |(one, weight)| (one, weight * share))
         });
-        Hypothesis::mixture(all)
+        KalmanFilter::mixture(all)
     }
 
-    /// The common belief of all; the source at this place is the one whose showing counts.
-    pub(super) fn belief(&self, place: usize) -> Belief {
-        self.mixture().belief(place)
+    /// The common estimate of all; the source at this place is the one whose showing counts.
+    pub(super) fn estimate(&self, place: PlaceIndex) -> StateEstimate {
+        self.mixture().estimate(place)
     }
 
-    /// By how much the middle of a reading of the source at this place can be expected to be off
-    /// because it waited in a slow queue, in seconds.
-    pub(super) fn queued(&self, place: usize, wait: &Wait) -> f64 {
+    /// By how much the middle of an observation of the source at this place can be expected to be
+    /// off because it waited in a slow queue, in seconds.
+    pub(super) fn queued(&self, place: PlaceIndex, wait: &Wait) -> f64 {
         if !(self.apart && wait.moving) {
             return 0.0;
         }
@@ -426,9 +447,9 @@ impl Models {
             .sum()
     }
 
-    /// The largest distance from this offset at which a model that has not been refuted believes
+    /// The largest distance from this offset at which a model that has not been refuted estimates
     /// the clock to be, in seconds.
-    pub(super) fn apart_by(&self, offset: f64) -> f64 {
+    pub(super) fn largest_difference(&self, offset: f64) -> f64 {
         let possible = self
             .shared()
             .zip(self.weights)
@@ -438,7 +459,7 @@ impl Models {
             .fold(0.0, f64::max)
     }
 
-    /// The wander that is believed in: the geometric mean.
+    /// The estimated wander: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
         self.shared()
             .map(|(bank, share)| share * bank.wander().ln())
@@ -447,9 +468,9 @@ impl Models {
     }
 }
 
-/// Adds a reading's evidence to what a source has said so far. That fades: to nothing while its queue
-/// moves, else to `open`. Evidence for a model counts up to what outweighs the share `kept` of the
-/// preference for simpler ones.
+/// Adds an observation's evidence to what a source has said so far. That fades: to nothing while
+/// its queue moves, else to `open`. Evidence for a model counts up to what outweighs the share
+/// `kept` of the preference for simpler ones.
 fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, [open, kept]: [f64; 2]) {
     for (own, against) in own.iter_mut().zip(against) {
         *own = match moving {
@@ -468,7 +489,7 @@ fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, [open,
 
 /// Without slow queues, each further path of a source has a bias of its own: that of the shortest
 /// one, give or take half of the difference.
-fn paths_of_their_own(bank: &mut Bank, paths: &[FurtherPath]) {
+fn paths_of_their_own(bank: &mut ModelBank, paths: &[FurtherPath]) {
     paths.iter().for_each(|path| {
         bank.double(
             path.place,
@@ -479,7 +500,7 @@ fn paths_of_their_own(bank: &mut Bank, paths: &[FurtherPath]) {
 }
 
 /// To a model of slow queues, all paths of a source are one with a queue.
-fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
+fn queue_on_one_path(bank: &mut ModelBank, paths: &[FurtherPath]) {
     paths
         .iter()
         .for_each(|path| bank.double(path.place, path.shortest, 0.0));
@@ -488,10 +509,10 @@ fn queue_on_one_path(bank: &mut Bank, paths: &[FurtherPath]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::estimate::law::tests::reading;
+    use crate::clock::discipline::kalman::delay_model::tests::observation;
 
-    /// A reading whose middle is off the truth by the split times half its wait.
-    fn waited(middle: f64, half: f64) -> Reading {
+    /// An observation whose middle is off the truth by the split times half its wait.
+    fn waited(middle: f64, half: f64) -> Observation {
         let wait = Wait {
             half,
             excess: half,
@@ -501,31 +522,44 @@ mod tests {
             ..Wait::default()
         };
         let within = half + 1e-5;
-        Reading {
-            wild: half > 1e-4,
+        Observation {
+            outlier_delay: half > 1e-4,
             wait,
-            ..reading(middle - within, middle + within)
+            ..observation(middle - within, middle + within)
         }
     }
 
     /// The models after an hour without queues, of a clock that is right and steady.
-    fn acquainted() -> Models {
-        let mut models = Models::new(0.0, 1e-6);
-        models.begin(0.0, 1e-10);
-        models.admit(0, 1e-10, 1e-10);
+    fn acquainted() -> SplitModels {
+        let mut models = SplitModels::new(0.0, 1e-6);
+        models.begin(Gaussian {
+            mean: 0.0,
+            variance: 1e-10,
+        });
+        models.add_source(PlaceIndex::FIRST, 1e-10, 1e-10);
         (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
         models
     }
 
-    fn observe(models: &mut Models, middle: f64, half: f64) {
-        let reading = waited(middle, half);
-        let mut laws = [[1.0; super::super::law::LAWS]; super::super::bank::WANDERS];
-        laws.iter_mut()
-            .for_each(|laws| laws[super::super::law::OUTLIER] = 1e-7);
+    fn observe(models: &mut SplitModels, middle: f64, half: f64) {
+        let observation = waited(middle, half);
+        let mut model_weights =
+            [[1.0; super::super::delay_model::DELAY_MODELS]; super::super::model_bank::WANDERS];
+        model_weights
+            .iter_mut()
+            .for_each(|model_weights| model_weights[super::super::delay_model::OUTLIER] = 1e-7);
         models.predict(64.0, false);
-        models.prepare(&reading.wait, &[]);
-        let outlooks = models.outlook(0, &reading, &laws, false);
-        models.absorb(0, &outlooks, &reading, (1, &[]));
+        models.prepare(&observation.wait, &[]);
+        let outlooks = models.outlook(PlaceIndex::FIRST, &observation, &model_weights, false);
+        models.correct(
+            PlaceIndex::FIRST,
+            &outlooks,
+            &observation,
+            Sources {
+                count: 1,
+                paths: &[],
+            },
+        );
     }
 
     /// Half of a queue that grows by 10 ms within an hour, and shrinks in the next.
@@ -540,10 +574,10 @@ mod tests {
             let mut worst = 0.0_f64;
             for half in ramp() {
                 observe(&mut models, split * half, half);
-                worst = worst.max(models.belief(0).offset.abs());
+                worst = worst.max(models.estimate(PlaceIndex::FIRST).offset.abs());
             }
             assert!(worst < 1.5e-3, "{split}: {worst}");
-            let after = models.belief(0).offset.abs();
+            let after = models.estimate(PlaceIndex::FIRST).offset.abs();
             assert!(after < 1e-4, "{split}: {after}");
         }
     }
@@ -551,13 +585,17 @@ mod tests {
     #[test]
     fn the_bound_allows_for_every_model_that_is_possible() {
         let mut models = acquainted();
-        assert_eq!(models.apart_by(models.belief(0).offset), 0.0, "one model");
+        assert_eq!(
+            models.largest_difference(models.estimate(PlaceIndex::FIRST).offset),
+            0.0,
+            "one model"
+        );
         for half in ramp().take(8) {
             observe(&mut models, half, half);
-            let belief = models.belief(0);
+            let estimate = models.estimate(PlaceIndex::FIRST);
             assert!(
-                models.apart_by(belief.offset) + 3.0 * belief.offset_variance.sqrt()
-                    >= belief.offset.abs()
+                models.largest_difference(estimate.offset) + 3.0 * estimate.offset_variance.sqrt()
+                    >= estimate.offset.abs()
             );
         }
     }

@@ -1,12 +1,12 @@
 //! Truechimers and falsetickers: the intersection algorithm (RFC 5905 §11.2.1).
 //!
 //! Every source claims that the truth lies in an interval around its offset. The smallest interval
-//! that satisfies a majority is looked for, allowing as few liars as possible; whoever's interval
-//! does not touch it is a falseticker.
+//! that satisfies a majority is looked for, allowing as few liars as possible; a source
+//! whose interval does not touch it is a falseticker.
 
 use crate::time::Seconds;
 
-/// What a source claims: the truth is within `offset ± distance`.
+/// The claim of a source: the truth is within `offset ± distance`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Claim {
     /// Server minus our clock.
@@ -24,7 +24,7 @@ impl Claim {
         (self.offset + self.distance).to_f64()
     }
 
-    /// Whether the truth could be at the same point for both.
+    /// True if both intervals have a point in common.
     fn touches(&self, agreed: &Agreement) -> bool {
         self.low() <= agreed.high.to_f64() && self.high() >= agreed.low.to_f64()
     }
@@ -37,12 +37,12 @@ pub(super) struct Agreement {
     pub(super) low: Seconds,
     /// Its upper end.
     pub(super) high: Seconds,
-    /// How many sources agree.
+    /// The number of sources that agree.
     pub(super) truechimers: usize,
 }
 
 impl Agreement {
-    /// How far a claim misses the agreed interval; `None` if it does not.
+    /// The distance of a claim from the agreed interval; `None` if it does not.
     #[must_use]
     pub(super) fn missed_by(&self, claim: &Claim) -> Option<Seconds> {
         if claim.touches(self) {
@@ -55,7 +55,7 @@ impl Agreement {
     }
 }
 
-/// Why nobody can be believed.
+/// The sources have no majority.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct NoMajority {
     /// The largest number of sources that agree with each other.
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_agrees_on_nothing() {
+    fn without_claims_there_is_no_agreement() {
         assert_eq!(
             intersect(&[], 1),
             Err(NoMajority {

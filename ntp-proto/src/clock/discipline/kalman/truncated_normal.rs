@@ -1,4 +1,4 @@
-//! The normal distribution, and what is left of it when it is cut to an interval.
+//! The moments of a normal distribution truncated to an interval (docs/design/clock.md §1).
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ const FAR: f64 = 5.0;
 /// The first two moments of a standard normal variable that is known to lie in an interval, and how
 /// likely that was.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Cut {
+pub(super) struct TruncatedNormal {
     /// Its mean.
     pub(super) mean: f64,
     /// Its variance, above 0 and at most 1.
@@ -24,30 +24,30 @@ pub(super) struct Cut {
     pub(super) log_mass: f64,
 }
 
-/// Cuts a standard normal variable to `low`…`high`.
-pub(super) fn cut(low: f64, high: f64) -> Cut {
+/// Truncates a standard normal variable to `low`…`high`.
+pub(super) fn truncate(low: f64, high: f64) -> TruncatedNormal {
     if low + high < 0.0 {
-        let mirrored = cut_upper(-high, -low);
-        return Cut {
+        let mirrored = truncate_upper(-high, -low);
+        return TruncatedNormal {
             mean: -mirrored.mean,
             ..mirrored
         };
     }
-    cut_upper(low, high)
+    truncate_upper(low, high)
 }
 
 /// The same where the middle of the interval is not negative.
-fn cut_upper(low: f64, high: f64) -> Cut {
+fn truncate_upper(low: f64, high: f64) -> TruncatedNormal {
     let width = (high - low).max(1e-12);
     if low > FAR {
-        return cut_tail(low, width);
+        return truncate_tail(low, width);
     }
     if width < NARROW {
         let middle = low + width / 2.0;
         // The density falls by exp(−middle · t) over the interval, to first order.
         let spread = width * width / 12.0;
         let log_mass = (DENSITY_AT_ZERO * width).ln() - middle * middle / 2.0;
-        return Cut {
+        return TruncatedNormal {
             mean: middle - middle * spread,
             variance: spread,
             log_mass,
@@ -58,7 +58,7 @@ fn cut_upper(low: f64, high: f64) -> Cut {
     let mass = (tail(low, at_low) - tail(high, at_high)).max(1e-300);
     let mean = (at_low - at_high) / mass;
     let variance = 1.0 + (low * at_low - high * at_high) / mass - mean * mean;
-    Cut {
+    TruncatedNormal {
         mean,
         variance: variance.clamp(1e-8, 1.0),
         log_mass: mass.ln(),
@@ -66,12 +66,12 @@ fn cut_upper(low: f64, high: f64) -> Cut {
 }
 
 /// Far out, the density over the interval is exp(−low · t).
-fn cut_tail(low: f64, width: f64) -> Cut {
+fn truncate_tail(low: f64, width: f64) -> TruncatedNormal {
     let decay = low * width;
     let inside = -(-decay.min(50.0)).exp_m1();
     let log_mass = (DENSITY_AT_ZERO / low).ln() - low * low / 2.0 + inside.ln();
     if decay < 1e-3 {
-        return Cut {
+        return TruncatedNormal {
             mean: low + width / 2.0,
             variance: (width * width / 12.0).clamp(1e-10, 1.0),
             log_mass,
@@ -80,7 +80,7 @@ fn cut_tail(low: f64, width: f64) -> Cut {
     let rest = (1.0 - inside) / inside;
     let mean = low + 1.0 / low - width * rest;
     let variance = 1.0 / (low * low) - width * width * rest / inside;
-    Cut {
+    TruncatedNormal {
         mean,
         variance: variance.clamp(1e-10, 1.0),
         log_mass,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     /// The moments by brute force.
-    fn summed(low: f64, high: f64) -> Cut {
+    fn summed(low: f64, high: f64) -> TruncatedNormal {
         let n = 200_000;
         let step = (high - low) / f64::from(n);
         let points = (0..n).map(|i| low + (f64::from(i) + 0.5) * step);
@@ -177,7 +177,7 @@ mod tests {
             square += weight * x * x;
         }
         let mean = mean / mass;
-        Cut {
+        TruncatedNormal {
             mean,
             variance: square / mass - mean * mean,
             log_mass: 0.0,
@@ -214,7 +214,7 @@ mod tests {
             (6.0, 12.0),
             (-7.0, -6.5),
         ] {
-            let (ours, theirs) = (cut(low, high), summed(low, high));
+            let (ours, theirs) = (truncate(low, high), summed(low, high));
             let spread = theirs.variance.sqrt();
             assert!(
                 (ours.mean - theirs.mean).abs() < 0.12 * spread,
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_interval_that_holds_everything_changes_nothing() {
-        let all = cut(-40.0, 40.0);
+        let all = truncate(-40.0, 40.0);
         assert!(
             all.mean.abs() < 1e-12
                 && (all.variance - 1.0).abs() < 1e-9
