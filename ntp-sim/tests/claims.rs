@@ -149,6 +149,21 @@ fn delays_that_move_in_one_way_do_not_move_the_clock_for_long() {
         ("moving-up-saw-200ms-four", 1e-3),
         ("moving-up-late-ramp-20ms", 1.3e-3),
         ("moving-uneven-ramp-20ms", 1e-3),
+        ("moving-uneven-sine", 1e-3),
+        ("moving-up-drain", 1e-4),
+    ] {
+        let (_, outcomes) = estimate(name);
+        let ours = mean(&outcomes, |outcome| outcome.rms);
+        assert!(ours < most, "{name}: {ours}");
+    }
+}
+
+#[test]
+fn bursts_from_the_first_reading_on_do_not_move_the_clock() {
+    for (name, most) in [
+        ("moving-burst-first", 1e-4),
+        ("moving-burst-first-four", 5e-5),
+        ("moving-burst-up-five", 1.5e-4),
     ] {
         let (_, outcomes) = estimate(name);
         let ours = mean(&outcomes, |outcome| outcome.rms);
@@ -191,6 +206,17 @@ fn liars_are_as_if_they_were_absent() {
         let (_, outcomes) = estimate(name);
         let ours = mean(&outcomes, |outcome| outcome.rms);
         assert!(ours < 1.3 * honest, "{name}: {ours} against {honest}");
+    }
+}
+
+#[test]
+fn a_liar_within_what_a_queue_explains_does_not_choose_the_model_of_the_queue() {
+    for name in ["moving-liar-drifts", "moving-liar-jumps"] {
+        let (_, outcomes) = estimate(name);
+        let worst = outcomes
+            .iter()
+            .fold(0.0, |worst, outcome| outcome.max.max(worst));
+        assert!(worst < 2e-3, "{name}: {worst}");
     }
 }
 

@@ -353,7 +353,14 @@ impl Bank {
             .sum()
     }
 
-    /// The wander that is believed in: the geometric mean.
+    /// The split of the queues of the source at this place.
+    pub(super) fn split(&self, place: usize) -> f64 {
+        self.weighed()
+            .map(|(one, weight)| weight * one.split(place))
+            .sum()
+    }
+
+    /// The wander: the geometric mean.
     pub(super) fn wander(&self) -> f64 {
         self.weighed()
             .map(|(one, weight)| weight * one.wander().ln())

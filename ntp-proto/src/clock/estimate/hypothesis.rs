@@ -207,6 +207,11 @@ impl Hypothesis {
         self.constrain(&before, -1.0 / known);
     }
 
+    /// The split of the queues of the source at this place.
+    pub(super) fn split(&self, place: usize) -> f64 {
+        self.state.mean(split_of(place))
+    }
+
     /// The offset, in seconds from the origin.
     pub(super) fn offset(&self) -> f64 {
         self.state.mean(OFFSET)

@@ -269,7 +269,7 @@ impl Estimate {
         let laws = place.link.weights(sources > 1);
         let outlook = self.bank.outlook(index, &reading, &laws, sources > 1);
         let foreseen = self.bank.belief(index);
-        let middle = foreseen.offset + foreseen.bias;
+        let middle = foreseen.offset + foreseen.bias + self.bank.queued(index, &reading.wait);
         // Nothing that a wobbling server is known to do begins a trail. One that has begun goes on
         // even if the server is believed to wobble by now: the trail may be why.
         let wobble = 4.0

@@ -6,7 +6,7 @@
 //! on.
 
 use super::bank::{Bank, Laws, Outlook, Posteriors};
-use super::hypothesis::{Belief, Hypothesis, Split};
+use super::hypothesis::{Belief, Hypothesis, SOURCES, Split};
 use super::law::{Reading, outlier_weight};
 use super::places::FurtherPath;
 use super::queue::Wait;
@@ -28,6 +28,11 @@ const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 const PRICE: f64 = 0.15;
 /// The most that one reading can say against a model, as a logarithm.
 const MOST_EVIDENCE: f64 = -15.0;
+/// The most that all readings of one source can say against a model where so many sources take part
+/// that the others can outvote it: a source that lies within what its queue explains speaks for
+/// whichever model its lie fits.
+const MOST_FROM_ONE: f64 = -15.0;
+const QUORUM: usize = 3;
 /// Weights fade by this factor per reading of each source while a queue moves.
 const FADING: f64 = 0.998;
 /// What shorter waits said of the models does not count where one is so many times as long: small
@@ -59,6 +64,8 @@ pub(super) struct Models {
     slow: [Bank; SLOW],
     /// Logarithms; the first is that of the model without slow queues.
     weights: [f64; MODELS],
+    /// The evidence against each model from the source at each place, as logarithms.
+    evidence: [[f64; MODELS]; SOURCES],
     /// The models of slow queues have beliefs of their own.
     apart: bool,
     /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
@@ -97,6 +104,7 @@ impl Models {
             plain: Bank::new(rate, deviation),
             slow,
             weights: FIRST_WEIGHTS,
+            evidence: [[0.0; MODELS]; SOURCES],
             apart: false,
             judged: 0.0,
             calm: 0.0,
@@ -133,6 +141,7 @@ impl Models {
     /// See [`Bank::admit`].
     pub(super) fn admit(&mut self, place: usize, lasting: f64, now: f64) {
         self.each(|bank| bank.admit(place, lasting, now));
+        self.forget(place);
     }
 
     /// A source whose path is at the place `of` takes another path, at this place. Its round trip
@@ -179,6 +188,14 @@ impl Models {
     /// See [`Bank::release`].
     pub(super) fn release(&mut self, place: usize) {
         self.each(|bank| bank.release(place));
+        self.forget(place);
+    }
+
+    /// What the source at this place has said of the models counts no longer.
+    fn forget(&mut self, place: usize) {
+        if let Some(evidence) = self.evidence.get_mut(place) {
+            *evidence = [0.0; MODELS];
+        }
     }
 
     /// See [`Bank::narrow`].
@@ -269,7 +286,7 @@ impl Models {
         }
         if self.apart {
             let share = 1.0 / sources.max(1) as f64;
-            self.weigh(outlooks, &reading.wait, share, paths);
+            self.weigh(place, outlooks, &reading.wait, sources, paths);
             self.calm = if reading.wait.certain {
                 0.0
             } else {
@@ -282,7 +299,15 @@ impl Models {
     }
 
     /// Judges the models by a reading.
-    fn weigh(&mut self, outlooks: &Outlooks, wait: &Wait, share: f64, paths: &[FurtherPath]) {
+    fn weigh(
+        &mut self,
+        place: usize,
+        outlooks: &Outlooks,
+        wait: &Wait,
+        sources: usize,
+        paths: &[FurtherPath],
+    ) {
+        let share = 1.0 / sources.max(1) as f64;
         let price = if wait.moving {
             PRICE - wait.steady
         } else {
@@ -291,7 +316,7 @@ impl Models {
         self.judged *= FADING.powf(share);
         if wait.moving && wait.half > self.judged {
             if wait.half > ANOTHER * self.judged {
-                self.weights = FIRST_WEIGHTS;
+                self.evidence = [[0.0; MODELS]; SOURCES];
             }
             self.judged = wait.half;
         }
@@ -304,23 +329,11 @@ impl Models {
             *evidence = outlook.evidence - price;
         }
         let best = evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for ((weight, evidence), first) in self.weights.iter_mut().zip(evidence).zip(FIRST_WEIGHTS)
-        {
-            let open = OPEN + first;
-            *weight = match wait.moving {
-                true => first + (*weight - first) * FADING.powf(share),
-                false => weight.max(open + (*weight - open) * OPENING.powf(share)),
-            };
-            *weight += (evidence - best).max(MOST_EVIDENCE);
+        if let Some(own) = self.evidence.get_mut(place) {
+            let against = evidence.map(|evidence| (evidence - best).max(MOST_EVIDENCE));
+            testify(own, against, wait.moving, OPEN * share);
         }
-        let heaviest = self
-            .weights
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max);
-        self.weights
-            .iter_mut()
-            .for_each(|weight| *weight -= heaviest);
+        self.count(sources);
         let refuted =
             |(weight, evidence): (f64, f64)| weight < HOPELESS && evidence - best < REFUTED;
         let all = self.weights.into_iter().zip(evidence);
@@ -341,9 +354,27 @@ impl Models {
                 queue_on_one_path(bank, paths);
             }
         }
+    }
+
+    /// Sums up what so many sources have said of the models.
+    fn count(&mut self, sources: usize) {
+        let most = if sources >= QUORUM {
+            MOST_FROM_ONE
+        } else {
+            LEAST_WEIGHT
+        };
+        for (model, (weight, first)) in self.weights.iter_mut().zip(FIRST_WEIGHTS).enumerate() {
+            let said = self.evidence.iter().filter_map(|one| one.get(model));
+            *weight = first + said.map(|one| one.max(most)).sum::<f64>();
+        }
+        let heaviest = self
+            .weights
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
         self.weights
             .iter_mut()
-            .for_each(|weight| *weight = weight.max(LEAST_WEIGHT));
+            .for_each(|weight| *weight = (*weight - heaviest).max(LEAST_WEIGHT));
     }
 
     /// The queues have been empty for long: one model goes on, with what all believe. Their weights
@@ -384,6 +415,17 @@ impl Models {
         self.mixture().belief(place)
     }
 
+    /// By how much the middle of a reading of the source at this place can be expected to be off
+    /// because it waited in a slow queue, in seconds.
+    pub(super) fn queued(&self, place: usize, wait: &Wait) -> f64 {
+        if !(self.apart && wait.moving) {
+            return 0.0;
+        }
+        let slow = self.shared().skip(1);
+        slow.map(|(bank, share)| share * bank.split(place) * wait.half)
+            .sum()
+    }
+
     /// The largest distance from this offset at which a model that has not been refuted believes
     /// the clock to be, in seconds.
     pub(super) fn apart_by(&self, offset: f64) -> f64 {
@@ -403,6 +445,20 @@ impl Models {
             .sum::<f64>()
             .exp()
     }
+}
+
+/// Adds a reading's evidence to what a source has said so far, which fades: towards nothing while
+/// its queue moves, else towards `open`.
+fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, open: f64) {
+    for (own, against) in own.iter_mut().zip(against) {
+        *own = match moving {
+            true => *own * FADING,
+            false => own.max(open + (*own - open) * OPENING),
+        } + against;
+    }
+    let most = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    own.iter_mut()
+        .for_each(|own| *own = (*own - most).max(LEAST_WEIGHT));
 }
 
 /// Without slow queues, each further path of a source has a bias of its own: that of the shortest
