@@ -1,4 +1,5 @@
 # What the scripts of this folder have in common; to be sourced by bash, from the root of the repository.
+# shellcheck shell=bash disable=SC2034 # not every script uses every variable
 
 sys_time_bit=25 # CAP_SYS_TIME, capabilities(7)
 

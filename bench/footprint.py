@@ -55,7 +55,7 @@ def memory(process):
 
 
 def as_client(process, before, span):
-    cpu, voluntary, involuntary, threads = (now - then for now, then in zip(spent(process), before))
+    cpu, voluntary, involuntary, _ = (now - then for now, then in zip(spent(process), before))
     hour = 3600 / span
     return {
         "cpu_s_per_hour": cpu * hour,

@@ -119,7 +119,7 @@ def scenario_table(columns, figures, servers, ratios):
     main = columns[0]
     head = ["server"]
     for column in columns:
-        name, _, digits, is_main = COLUMNS[column]
+        name, _, digits, _ = COLUMNS[column]
         head.append(name)
         if column == main:
             head.append("[min-max]")
