@@ -149,6 +149,20 @@ fn delays_that_move_in_one_way_do_not_move_the_clock_for_long() {
         ("moving-up-saw-200ms-four", 1e-3),
         ("moving-up-late-ramp-20ms", 1.3e-3),
         ("moving-uneven-ramp-20ms", 1e-3),
+        ("moving-uneven-sine", 1e-3),
+        ("moving-up-drain", 1e-4),
+    ] {
+        let (_, outcomes) = estimate(name);
+        let ours = mean(&outcomes, |outcome| outcome.rms);
+        assert!(ours < most, "{name}: {ours}");
+    }
+}
+
+#[test]
+fn a_client_that_starts_in_a_burst_is_right_when_it_is_over() {
+    for (name, most) in [
+        ("moving-burst-first", 1e-4),
+        ("moving-burst-first-four", 5e-5),
     ] {
         let (_, outcomes) = estimate(name);
         let ours = mean(&outcomes, |outcome| outcome.rms);
