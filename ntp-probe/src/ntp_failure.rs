@@ -396,6 +396,20 @@ mod tests {
     }
 
     #[test]
+    fn replies_without_a_usable_time_are_no_rejections_and_old_ones_do_not_match() {
+        assert_eq!(Rejection::new(Discard::NegativeDelay, &[]), None);
+        assert_eq!(Rejection::new(Discard::Kiss(KissCode::Rate), &[]), None);
+        for (discard, reported) in [
+            (Discard::TooLate, Discard::Bogus),
+            (Discard::Duplicate, Discard::Bogus),
+            (Discard::UnknownVersion(5), Discard::Malformed),
+        ] {
+            let rejection = Rejection::new(discard, &[]).unwrap();
+            assert_eq!((rejection.discard, rejection.is_close), (reported, false));
+        }
+    }
+
+    #[test]
     fn a_kiss_without_proof_is_reported_beside_the_missing_authentication() {
         let rejection = Rejection {
             discard: Discard::Unauthenticated,
