@@ -10,7 +10,8 @@
 //! or goes away. An offset is positive when our clock is *behind*. A [`Failure`] has a word for
 //! programs and a sentence with a remedy for people.
 //!
-//! This crate keeps TLS and packets out of `ntp-ctl`. It sets no clock: it only reads the system
+//! This crate keeps TLS and packets out of `ntp-ctl`. Requests and the tests of replies are those of an
+//! [`Association`](ntp_proto::association::Association), the same as in the daemon. It sets no clock: it only reads the system
 //! clock, against which certificates are checked as well. Each request leaves from a port of its
 //! own (RFC 9109) with a random number as its transmit timestamp, and so discloses nothing about
 //! this machine's clock.
@@ -21,8 +22,7 @@
 //! | `options` | number of samples, interval, timeouts |
 //! | `query`, `nts` | the two measurements, from a name to a report |
 //! | `exchanges` | several exchanges, until one address has given enough samples |
-//! | `protection` | a request, plain or with NTS, and whether a datagram is its reply |
-//! | `request_port` | one request, one socket, and the timestamps of both ways |
+//! | `wait` | the wait for one reply, and what came instead |
 //! | `facts`, `key_facts` | the parts of a report |
 //! | `ntp_failure` | failures of the NTP exchange, in words |
 //! | `failure` | a failure with its stage |
@@ -39,9 +39,8 @@ mod key_facts;
 mod ntp_failure;
 mod nts;
 mod options;
-mod protection;
 mod query;
-mod request_port;
+mod wait;
 
 pub use facts::{Measured, SCHEMA, Sample, ServerFacts};
 pub use failure::{Failure, Stage};

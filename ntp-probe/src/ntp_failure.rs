@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Stage};
 use ntp_proto::StableWord;
 use ntp_proto::association::Discard;
-use ntp_proto::packet::{Header, KissCode, LeapIndicator};
+use ntp_proto::packet::{Header, KissCode, LeapIndicator, Packet};
 use std::net::SocketAddr;
 
 /// A datagram that was not accepted as the reply.
@@ -17,13 +17,23 @@ pub(crate) struct Rejection {
 }
 
 impl Rejection {
-    /// A datagram that an off-path attacker can have sent.
-    pub(crate) const fn of(discard: Discard) -> Self {
-        Self {
+    /// The rejection of a datagram that the association has discarded; `None` if the datagram is
+    /// the reply, but without a usable time. Each request has a port of its own, so a reply to an
+    /// earlier request is no more than one that does not match.
+    pub(crate) fn new(discard: Discard, octets: &[u8]) -> Option<Self> {
+        let (discard, is_close) = match discard {
+            Discard::Malformed | Discard::UnknownVersion(_) => (Discard::Malformed, false),
+            Discard::Bogus | Discard::Duplicate | Discard::TooLate => (Discard::Bogus, false),
+            Discard::WrongAddress | Discard::NotAReply => (discard, false),
+            Discard::Unauthenticated | Discard::Forged | Discard::Nak => (discard, true),
+            _ => return None,
+        };
+        let packet = Packet::decode(octets).ok().filter(|_| is_close);
+        Some(Self {
             discard,
-            kiss: None,
-            is_close: false,
-        }
+            kiss: packet.and_then(|packet| packet.header.kiss()),
+            is_close,
+        })
     }
 }
 
@@ -327,7 +337,8 @@ mod tests {
             NtpTimestamp::UNKNOWN,
         );
         let no_time = |discard| NtpFailure::NoTime(discard, Box::new(header));
-        let not_the_reply = |discard| NtpFailure::NotTheReply(Rejection::of(discard));
+        let not_the_reply =
+            |discard| NtpFailure::NotTheReply(Rejection::new(discard, &[]).unwrap());
         let kisses = [
             KissCode::Rate,
             KissCode::Deny,
@@ -382,6 +393,20 @@ mod tests {
         }
         let words: HashSet<&str> = failures.iter().map(NtpFailure::word).collect();
         assert_eq!(words.len(), failures.len());
+    }
+
+    #[test]
+    fn replies_without_a_usable_time_are_no_rejections_and_old_ones_do_not_match() {
+        assert_eq!(Rejection::new(Discard::NegativeDelay, &[]), None);
+        assert_eq!(Rejection::new(Discard::Kiss(KissCode::Rate), &[]), None);
+        for (discard, reported) in [
+            (Discard::TooLate, Discard::Bogus),
+            (Discard::Duplicate, Discard::Bogus),
+            (Discard::UnknownVersion(5), Discard::Malformed),
+        ] {
+            let rejection = Rejection::new(discard, &[]).unwrap();
+            assert_eq!((rejection.discard, rejection.is_close), (reported, false));
+        }
     }
 
     #[test]

@@ -6,13 +6,14 @@ use crate::failure::{Failure, Stage};
 use crate::key_facts::{Certificate, KeyFacts};
 use crate::ntp_failure::NtpFailure;
 use crate::options::Options;
-use crate::protection::Protection;
 use crate::query::measured_or_error;
 use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, Established, TrustError, establish};
 use ntp_observe::Date;
+use ntp_os_clock::monotonic_now;
+use ntp_proto::nts::{NtsGrant, NtsSession};
 use serde::Serialize;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The report of a measurement with NTS, up to the stage that failed.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -104,8 +105,8 @@ async fn ask(
     established: &Established,
     options: &Options,
 ) -> NtsReport {
-    let mut protection = Protection::nts(established);
-    let mut exchanges = exchange_with(&established.addresses, &mut protection, options).await;
+    let session = Some(session(established));
+    let mut exchanges = exchange_with(&established.addresses, session, options).await;
     if let Err((NtpFailure::Silence, _)) = exchanges.outcome {
         find_lost_packets(&mut exchanges, options).await;
     }
@@ -126,9 +127,23 @@ async fn ask(
             .filter_map(|sample| sample.new_cookies)
             .sum(),
         samples: exchanges.samples,
-        exporter_untold: protection.has_switched_keys(),
+        exporter_untold: exchanges.has_switched_keys,
         outcome,
     }
+}
+
+/// The NTS session with the keys and cookies of key establishment. The certificate was checked
+/// against our clock, so nothing about it is provisional.
+fn session(established: &Established) -> NtsSession {
+    let granted = NtsGrant {
+        addresses: established.addresses.clone(),
+        keys: established.keys.clone(),
+        cookies: established.reply.cookies.clone(),
+        validity: established.validity,
+        provisional: false,
+        age: Duration::ZERO,
+    };
+    NtsSession::new(granted, monotonic_now())
 }
 
 /// After silence, a plain request to the same address shows whether the server is down, or only
@@ -141,7 +156,7 @@ async fn find_lost_packets(silent: &mut Exchanges, options: &Options) {
         samples: 1,
         ..*options
     };
-    let plain = exchange_with(&[*at], &mut Protection::Plain, &once).await;
+    let plain = exchange_with(&[*at], None, &once).await;
     let plain_answers = matches!(plain.outcome, Ok(_) | Err((NtpFailure::NoTime(..), _)));
     *failure = NtpFailure::NtsSilence { plain_answers };
 }

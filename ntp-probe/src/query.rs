@@ -4,7 +4,6 @@ use crate::exchanges::{Exchanges, exchange_with};
 use crate::facts::{Measured, SCHEMA, Sample, ServerFacts};
 use crate::failure::Failure;
 use crate::options::Options;
-use crate::protection::Protection;
 use ntp_config::HostPort;
 use ntp_ke::client::{FailureReason, Stage, in_turns, look_up};
 use ntp_observe::Date;
@@ -39,7 +38,7 @@ pub async fn query(target: &HostPort, options: &Options) -> QueryReport {
     let clock = Date::from(SystemTime::now());
     let (addresses, exchanges) = match resolve(target, options).await {
         Ok(addresses) => {
-            let exchanges = exchange_with(&addresses, &mut Protection::Plain, options).await;
+            let exchanges = exchange_with(&addresses, None, options).await;
             (addresses, Ok(exchanges))
         }
         Err(failure) => (Vec::new(), Err(failure)),

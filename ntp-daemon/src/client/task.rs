@@ -4,7 +4,7 @@ use super::key_establishment::{self, Established};
 use super::known_time::{built, unix_seconds};
 use super::network::{self, Network};
 use super::open_clock::OpenClock;
-use super::request_ports::{Inbound, RequestPorts, keep_stamping};
+use super::request_ports::RequestPorts;
 use super::resolve::{self, Resolved};
 use super::rivals::Rivalry;
 use super::timer::{SetNotice, WakeTimer};
@@ -16,6 +16,7 @@ use crate::observe::{self, DocumentRequest};
 use crate::state::Store;
 use crate::state::lock::Lock;
 use arc_swap::ArcSwap;
+use ntp_exchange::{Inbound, keep_stamping};
 use ntp_os_clock::{Clock, ClockMonitor, ClockReader, monotonic_now};
 use ntp_proto::association::{Accepted, Datagram};
 use ntp_proto::client::{Client, ClientConfig, Event};
@@ -324,8 +325,9 @@ impl ClientTask {
                     .into_iter()
                     .for_each(|inbound| self.handle_inbound(inbound)),
                 Err(failure) => {
+                    let os_error = failure.os_error();
                     self.client
-                        .handle_send_failed(self.now(), failure.token, failure.os_error);
+                        .handle_send_failed(self.now(), failure.token, os_error);
                 }
             }
             self.process_actions();

@@ -59,13 +59,19 @@ pub struct Datagram<'a> {
 
 /// The facts that judge a reply, beyond the reply.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Context<'a> {
-    pub(crate) now: MonoTime,
-    pub(crate) timescale: &'a Timescale,
-    pub(crate) precision: Precision,
-    /// The rate at which offsets against the free-running clock are believed to grow.
-    pub(crate) drift: Frequency,
-    pub(crate) ourselves: Ourselves<'a>,
+pub struct Context<'a> {
+    /// The present, by the clock of the timers.
+    pub now: MonoTime,
+    /// The steering of our clock so far; none if the clock runs free.
+    pub timescale: &'a Timescale,
+    /// The precision of our clock (RFC 5905 §7.3 ρ).
+    pub precision: Precision,
+    /// The rate at which offsets against the free-running clock are believed to grow; positive if
+    /// that clock loses time.
+    pub drift: Frequency,
+    /// Our own addresses and system variables; the association sets the address that a reply was
+    /// sent to, and the server.
+    pub ourselves: Ourselves<'a>,
 }
 
 /// The state of an accepted reply.

@@ -1,6 +1,11 @@
 //! One association with one server address: the exchange in flight, validation, reach and pace.
 //!
 //! There is one request in flight at most, and its reply is accepted at most once.
+//!
+//! A [`Client`](crate::client::Client) drives all its associations itself. A program that measures
+//! one server without disciplining a clock drives an [`Association`] alone: it sends what
+//! [`poll_transmit`](Association::poll_transmit) returns, hands over timestamps and datagrams with
+//! a [`Context`], and reads the [`filter`](Association::filter).
 
 mod config;
 mod discard;
@@ -20,9 +25,8 @@ mod validate;
 
 pub use config::AssociationConfig;
 pub use discard::{Discard, DiscardCounters};
-pub(crate) use exchange::Context;
 pub use exchange::{
-    Accepted, AssociationCounters, Datagram, Doubt, LastReply, Transmit, TransmitToken,
+    Accepted, AssociationCounters, Context, Datagram, Doubt, LastReply, Transmit, TransmitToken,
 };
 pub use id::AssociationId;
 pub use own_servers::OwnServers;
@@ -39,8 +43,8 @@ use rand::{CryptoRng, RngExt};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A later reply is discarded.
-const REPLY_DEADLINE: Duration = Duration::from_secs(3);
+/// A later reply is discarded, see [`Association::with_reply_timeout`].
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One association with one server address.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub struct Association {
     /// With a session, nothing is sent or believed without protection.
     session: Option<NtsSession>,
     pacing: Pacing,
+    /// The time from a request until its deadline.
+    reply_timeout: Duration,
     next_poll: MonoTime,
     sequence: u32,
     in_flight: Option<InFlight>,
@@ -78,9 +84,10 @@ pub struct Association {
 }
 
 impl Association {
-    /// A new association that polls for the first time at `start`.
+    /// A new association without NTS that polls for the first time at `start`. The `id` must be
+    /// unique among the associations of one driver.
     #[must_use]
-    pub(crate) fn new(
+    pub fn new(
         id: AssociationId,
         address: SocketAddr,
         config: AssociationConfig,
@@ -92,6 +99,7 @@ impl Association {
             version: config.version,
             session: None,
             pacing: Pacing::new(config),
+            reply_timeout: REPLY_TIMEOUT,
             next_poll: start,
             sequence: 0,
             in_flight: None,
@@ -113,10 +121,20 @@ impl Association {
         }
     }
 
-    /// Writes the next request into `buffer` if one is due. The buffer must hold a header, or
+    /// This association, with replies accepted for `timeout` after each request instead of 3 s.
+    #[must_use]
+    pub fn with_reply_timeout(self, timeout: Duration) -> Self {
+        Self {
+            reply_timeout: timeout,
+            ..self
+        }
+    }
+
+    /// Writes the next request, with 64 random bits as its transmit timestamp, into `buffer` if one
+    /// is due at `now`. The buffer must hold a header, or
     /// [`MAX_PROTECTED_REQUEST`](crate::nts::MAX_PROTECTED_REQUEST) octets with NTS; a smaller one
-    /// sends nothing.
-    pub(crate) fn poll_transmit(
+    /// sends nothing. `None` as well if no cookie is left (RFC 8915 §5.7).
+    pub fn poll_transmit(
         &mut self,
         now: MonoTime,
         rng: &mut impl CryptoRng,
@@ -154,7 +172,7 @@ impl Association {
         self.pacing.sent();
         self.reach.polled();
         self.counters.sent += 1;
-        let deadline = now + REPLY_DEADLINE;
+        let deadline = now + self.reply_timeout;
         self.next_poll = now + self.pacing.interval(rng.random());
         self.sent_at = Some(now);
         self.in_flight = Some(InFlight {
@@ -181,8 +199,9 @@ impl Association {
         })
     }
 
-    /// Handles the transmit timestamp of a request. Returns the result of a reply that waited for
-    /// it.
+    /// Handles the transmit timestamp of a request (RFC 5905 §8 T1), by our clock. Returns the
+    /// result of a reply that waited for it; `None` if there is none, or the request is no longer
+    /// in flight.
     ///
     /// # Errors
     /// The reason for which the waiting reply cannot be used.
@@ -190,7 +209,7 @@ impl Association {
         clippy::needless_pass_by_value,
         reason = "a token can be redeemed once"
     )]
-    pub(crate) fn handle_transmitted(
+    pub fn handle_transmitted(
         &mut self,
         token: TransmitToken,
         stamp: LocalStamp,
@@ -216,12 +235,13 @@ impl Association {
         outcome.map(Some)
     }
 
-    /// The request could not be sent, for the reason of this operating system error number.
+    /// The request could not be sent, for the reason of this operating system error number (0 if
+    /// there is none). It counts as lost.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a token can be redeemed once"
     )]
-    pub(crate) fn handle_send_failed(&mut self, token: TransmitToken, os_error: i32) {
+    pub fn handle_send_failed(&mut self, token: TransmitToken, os_error: i32) {
         if self
             .in_flight
             .take_if(|request| request.sequence == token.sequence)
@@ -235,12 +255,12 @@ impl Association {
 
     /// The network says that requests do not arrive, with the operating system's error number for
     /// the reason. Such a message is easily forged, so it is only shown.
-    pub(crate) fn handle_unreachable(&mut self, os_error: i32) {
+    pub fn handle_unreachable(&mut self, os_error: i32) {
         self.unreachable = Some((os_error, self.sequence));
     }
 
-    /// Abandons a request whose deadline has passed.
-    pub(crate) fn handle_timeout(&mut self, now: MonoTime) {
+    /// Abandons a request whose deadline has passed at `now`. An early call has no effect.
+    pub fn handle_timeout(&mut self, now: MonoTime) {
         if now >= self.next_poll && !self.awaits_better(now) {
             self.settle_refusal(now);
         }
@@ -281,13 +301,18 @@ impl Association {
 
     /// The local clock was stepped: timestamps of the exchange in flight no longer fit together.
     pub(crate) fn handle_step(&mut self) {
+        self.abandon();
+    }
+
+    /// Ends the exchange in flight without a verdict on the server.
+    fn abandon(&mut self) {
         if let Some(request) = self.in_flight.take() {
             self.remember(request.origin);
         }
     }
 
     /// A reply with this origin comes too late from now on.
-    pub(super) fn remember(&mut self, origin: NtpTimestamp) {
+    fn remember(&mut self, origin: NtpTimestamp) {
         self.abandoned_origins.rotate_right(1);
         self.abandoned_origins[0] = Some(origin);
     }
@@ -300,13 +325,15 @@ impl Association {
             counters,
             pending,
             last_reply: self.last_reply,
+            reply_timeout: self.reply_timeout,
             session,
             ..Self::new(self.id, self.address, config, now)
         };
     }
 
     /// The next time at which something is due: a request, or the deadline of the one in flight.
-    pub(crate) fn poll_timeout(&self) -> Option<MonoTime> {
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoTime> {
         let deadline = self
             .in_flight
             .as_ref()

@@ -8,21 +8,42 @@ use crate::time::MonoTime;
 use rand::{CryptoRng, RngExt as _};
 
 impl Association {
-    /// This association, protected by the keys of a session.
+    /// This association, protected by the keys of a session (RFC 8915): nothing is sent or believed
+    /// without them.
     #[must_use]
-    pub(crate) fn with_session(self, session: NtsSession) -> Self {
+    pub fn with_session(self, session: NtsSession) -> Self {
         Self {
             session: Some(session),
             ..self
         }
     }
 
+    /// Ends the association, and returns its NTS session for another address of the server. Cookies
+    /// that were sent are not in it.
+    #[must_use]
+    pub fn into_session(self) -> Option<NtsSession> {
+        self.session
+    }
+
+    /// Switches to the alternate keys (see [`ClientKeys`](crate::nts::ClientKeys)), if there are any
+    /// and the server has never used the present ones; true if so. The exchange in flight is then
+    /// abandoned. An association does this by itself after a NAK, once the deadline has passed; a
+    /// driver can do it sooner, or after [`Discard::Forged`].
+    pub fn try_alternate_keys(&mut self) -> bool {
+        let switched = self
+            .session
+            .as_mut()
+            .is_some_and(NtsSession::switch_to_alternate);
+        if switched {
+            self.abandon();
+        }
+        switched
+    }
+
     /// Continues with new keys. The exchange in flight is abandoned, as its reply could not be
     /// opened.
     pub(crate) fn rekey(&mut self, session: NtsSession, now: MonoTime) {
-        if let Some(request) = self.in_flight.take() {
-            self.remember(request.origin);
-        }
+        self.abandon();
         self.session = Some(match &self.session {
             Some(before) => session.succeeding(before),
             None => session,

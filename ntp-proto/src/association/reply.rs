@@ -8,12 +8,15 @@ use crate::time::{LocalStamp, MonoTime};
 use std::net::SocketAddr;
 
 impl Association {
-    /// Handles a datagram that arrived at the port of a request.
+    /// Handles a datagram that arrived at the port of a request, and measures it if it is the reply
+    /// (RFC 5905 §8). The measurement is then the first one of [`filter`](Self::filter), and the
+    /// header that of [`last_reply`](Self::last_reply), which a reply without a usable time sets as
+    /// well.
     ///
     /// # Errors
     /// The reason to discard it; up to [`Discard::Nak`] the association is then unchanged but for
     /// its counters.
-    pub(crate) fn handle_datagram(
+    pub fn handle_datagram(
         &mut self,
         datagram: &Datagram<'_>,
         context: &Context<'_>,

@@ -130,7 +130,7 @@ impl Bench {
     }
 
     fn pass_deadline(&mut self) {
-        self.now = self.now + REPLY_DEADLINE + Duration::from_millis(1);
+        self.now = self.now + REPLY_TIMEOUT + Duration::from_millis(1);
         self.association.handle_timeout(self.now);
     }
 }
@@ -563,4 +563,31 @@ fn a_request_that_cannot_be_sent_counts_as_lost() {
     bench.association.handle_send_failed(token, 101);
     assert_eq!(bench.association.send_error(), Some(101));
     assert_eq!(bench.association.unanswered(), 1);
+}
+
+#[test]
+fn a_driver_that_sets_the_pace_itself_asks_at_once_and_is_not_slowed_down() {
+    let mut bench = Bench::new();
+    bench.exchange().unwrap();
+    let request = bench.ask();
+    let kiss = bench.kiss_for(&request, b"RATE");
+    assert_eq!(bench.deliver(&kiss), Err(Discard::Kiss(KissCode::Rate)));
+    let asked = bench.now;
+
+    bench.association.ask_at_once(asked);
+
+    assert_eq!(bench.exchange(), Ok(Accepted::Measured));
+    assert!(bench.now < asked + Duration::from_secs(1));
+    assert!(!bench.association.is_rate_limited());
+}
+
+#[test]
+fn replies_are_accepted_for_as_long_as_the_driver_waits() {
+    let mut bench = Bench::new();
+    let patience = Duration::from_secs(10);
+    bench.association = bench.association.with_reply_timeout(patience);
+    let request = bench.ask();
+    bench.now = bench.now + Duration::from_secs(9);
+    let reply = bench.reply(&request);
+    assert_eq!(bench.deliver(&reply), Ok(Accepted::Measured));
 }

@@ -6,6 +6,14 @@ use crate::association::pacing::BURST_SPACING;
 use crate::time::{MonoTime, PollInterval};
 
 impl Association {
+    /// Makes the next request due at `now`, for a driver that sets the pace itself. The exchange in
+    /// flight is abandoned, and refusals in it have no effect. A demobilized association still
+    /// sends nothing.
+    pub fn ask_at_once(&mut self, now: MonoTime) {
+        self.abandon();
+        self.next_poll = now;
+    }
+
     /// The local clock was changed by another program or a suspend. Unless `samples_hold`, as the
     /// size of the change is known, the server must be measured again before it counts. It is
     /// polled at once.

@@ -94,10 +94,14 @@ pub struct NtsSession {
     refused: bool,
     naks: u64,
     unauthentic: u32,
+    /// The number of cookies in the last authentic reply.
+    new_cookies: usize,
 }
 
 impl NtsSession {
-    pub(crate) fn new(granted: NtsGrant, now: MonoTime) -> Self {
+    /// The keys and cookies of a key establishment, ready for use; their age counts from `now`.
+    #[must_use]
+    pub fn new(granted: NtsGrant, now: MonoTime) -> Self {
         let cookie_length = granted
             .cookies
             .iter()
@@ -116,6 +120,7 @@ impl NtsSession {
             refused: false,
             naks: 0,
             unauthentic: 0,
+            new_cookies: 0,
         }
     }
 
@@ -145,6 +150,12 @@ impl NtsSession {
     #[must_use]
     pub fn cookies(&self) -> usize {
         self.jar.len()
+    }
+
+    /// The number of cookies in the last authentic reply, which may be more than were kept.
+    #[must_use]
+    pub const fn new_cookies(&self) -> usize {
+        self.new_cookies
     }
 
     /// The length of a cookie in octets.
@@ -234,6 +245,7 @@ impl NtsSession {
                 if let Some(cookie) = response.cookies.first() {
                     self.cookie_length = cookie.octets().len();
                 }
+                self.new_cookies = response.cookies.len();
                 self.jar.extend(response.cookies);
                 self.answered = true;
                 self.refused = false;
@@ -258,15 +270,20 @@ impl NtsSession {
     /// once: the server may have exported other keys than we have (see [`ClientKeys`]). Otherwise
     /// new keys are wanted; those that we have stay in use until then, as the NAK may be forged.
     pub(crate) fn handle_nak(&mut self) -> bool {
+        let switched = self.switch_to_alternate();
+        self.refused |= !switched;
+        switched
+    }
+
+    /// Switches to the alternate keys, if there are any and the server has never used the present
+    /// ones. True if so.
+    pub(crate) fn switch_to_alternate(&mut self) -> bool {
         match self.alternate.take_if(|_| !self.answered) {
             Some(alternate) => {
                 self.keys = alternate;
                 true
             }
-            None => {
-                self.refused = true;
-                false
-            }
+            None => false,
         }
     }
 }

@@ -1,27 +1,33 @@
 //! The port of one request: hands over its input, with the time of each datagram.
 
 use ntp_os_clock::ClockReader;
-use ntp_proto::association::{AssociationId, TransmitToken};
+use ntp_proto::association::{AssociationId, Transmit, TransmitToken};
 use ntp_proto::time::{LocalStamp, StampOrigin};
-use ntp_udp::{Notice, SendId, Socket};
-use std::net::{IpAddr, SocketAddr};
+use ntp_udp::{BindOptions, Notice, SendId, Socket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Longer replies are cut off and then fail to decode.
-const BUFFER: usize = 1280;
+const BUFFER: usize = 1284;
 
 /// The input for a request.
 #[derive(Debug)]
-pub(crate) enum Inbound {
-    /// The request has left, at this time.
+pub enum Inbound {
+    /// The request has left, at this time by our clock.
     Transmitted(TransmitToken, LocalStamp),
     /// A datagram has arrived.
     Datagram {
+        /// The association that made the request.
         source: AssociationId,
+        /// The sender.
         from: SocketAddr,
+        /// Our address that it was sent to, where known.
         to: Option<IpAddr>,
+        /// The receive timestamp, by our clock.
         received: LocalStamp,
+        /// The octets of the datagram.
         bytes: Box<[u8]>,
     },
     /// The network reports that the request did not arrive, with the operating system's error
@@ -29,16 +35,36 @@ pub(crate) enum Inbound {
     Unreachable(AssociationId, i32),
 }
 
-/// A request that waits for the kernel's transmit timestamp.
-pub(crate) struct Unstamped {
-    pub(crate) token: TransmitToken,
-    pub(crate) id: SendId,
-    /// The time at which the request was handed to the kernel, in case it reports none.
-    pub(crate) fallback: LocalStamp,
+/// A request that could not be sent.
+#[derive(Debug)]
+pub struct SendFailure {
+    /// To be redeemed with
+    /// [`handle_send_failed`](ntp_proto::association::Association::handle_send_failed).
+    pub token: TransmitToken,
+    /// The error of the operating system.
+    pub error: io::Error,
 }
 
-/// Reads one port.
-pub(crate) struct RequestPort {
+impl SendFailure {
+    /// The operating system's error number; 0 if there is none.
+    #[must_use]
+    pub fn os_error(&self) -> i32 {
+        self.error.raw_os_error().unwrap_or(0)
+    }
+}
+
+/// A request that waits for the kernel's transmit timestamp.
+#[derive(Debug)]
+struct Unstamped {
+    token: TransmitToken,
+    id: SendId,
+    /// The time at which the request was handed to the kernel, in case it reports none.
+    fallback: LocalStamp,
+}
+
+/// The port of one request that waits for its reply.
+#[derive(Debug)]
+pub struct RequestPort {
     source: AssociationId,
     socket: AsyncFd<Socket>,
     reader: ClockReader,
@@ -49,34 +75,67 @@ pub(crate) struct RequestPort {
 }
 
 /// The queues of the socket that may contain something.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Unread {
     errors: bool,
     datagrams: bool,
 }
 
 impl RequestPort {
-    pub(crate) const fn new(
-        source: AssociationId,
-        socket: AsyncFd<Socket>,
-        reader: ClockReader,
-        waiting: Option<Unstamped>,
-    ) -> Self {
-        Self {
+    /// Sends the `bytes` of a request from a fresh port. Returns what is known already, most often
+    /// the transmit timestamp. `reader` gives the time of datagrams for which the kernel gives none.
+    /// Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// If nothing was sent.
+    pub fn send(
+        transmit: Transmit,
+        bytes: &[u8],
+        reader: &ClockReader,
+    ) -> Result<(Self, Option<Inbound>), SendFailure> {
+        let Transmit {
+            association: source,
+            to,
+            token,
+            ..
+        } = transmit;
+        let sent = open(to).and_then(|socket| {
+            let fallback = LocalStamp {
+                at: reader.now(),
+                origin: StampOrigin::Daemon,
+            };
+            let id = socket.get_ref().send(bytes, to)?;
+            Ok((socket, id, fallback))
+        });
+        let (socket, id, fallback) = match sent {
+            Ok(sent) => sent,
+            Err(error) => return Err(SendFailure { token, error }),
+        };
+        let mut waiting = Some(Unstamped {
+            token,
+            id,
+            fallback,
+        });
+        // Mostly the timestamp is there as soon as the request has left. Read before the runtime
+        // looks at the socket, it causes no wake-up.
+        let reported = read_error_queue(socket.get_ref(), source, &mut waiting, reader);
+        let port = Self {
             source,
             socket,
-            reader,
+            reader: reader.clone(),
             waiting,
             held: None,
             unread: Unread {
                 errors: false,
                 datagrams: false,
             },
-        }
+        };
+        Ok((port, reported))
     }
 
-    /// Waits for input.
-    pub(crate) async fn next(mut self) -> Option<(Inbound, Self)> {
+    /// Waits for input, and returns it with the port; `None` if the port is of no use any more. A
+    /// dropped future closes the port.
+    pub async fn next(mut self) -> Option<(Inbound, Self)> {
         loop {
             if let Some(inbound) = self.take() {
                 return Some((inbound, self));
@@ -134,8 +193,28 @@ impl RequestPort {
     }
 }
 
+/// A socket at a random port, in the family of `to`.
+fn open(to: SocketAddr) -> io::Result<AsyncFd<Socket>> {
+    let any: IpAddr = if to.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    Socket::bind(&BindOptions::client(SocketAddr::new(any, 0)))
+        .map_err(|error| error.error)
+        .and_then(watched)
+}
+
+#[expect(
+    deprecated,
+    reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own"
+)]
+fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
+}
+
 /// The next report of the socket's error queue.
-pub(crate) fn read_error_queue(
+fn read_error_queue(
     socket: &Socket,
     source: AssociationId,
     waiting: &mut Option<Unstamped>,

@@ -1,22 +1,14 @@
 //! The ports of requests: one request, one socket, one random port (RFC 9109).
 
-mod port;
-
-pub(crate) use self::port::Inbound;
-use self::port::{RequestPort, Unstamped, read_error_queue};
+use ntp_exchange::{Inbound, RequestPort, SendFailure};
 use ntp_os_clock::ClockReader;
-use ntp_proto::association::{AssociationId, Transmit, TransmitToken};
-use ntp_proto::time::{LocalStamp, MonoTime, StampOrigin};
-use ntp_udp::{BindOptions, Socket};
+use ntp_proto::association::{AssociationId, Transmit};
+use ntp_proto::time::MonoTime;
 use rustix::process::{Resource, getrlimit};
 use std::future::poll_fn;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// The time from the deadline of a request without a reply until its port is closed: a late reply
 /// is of no use, but it distinguishes a slow server or network from a silent one.
@@ -29,13 +21,6 @@ const LATE_PORTS: usize = 32;
 /// The share of the process's descriptors that ports for late replies may take, as a divisor: other
 /// parts of the daemon need them, too.
 const DESCRIPTORS_FOR_ONE: u64 = 16;
-
-/// A request that could not be sent.
-#[derive(Debug)]
-pub(crate) struct SendFailure {
-    pub(crate) token: TransmitToken,
-    pub(crate) os_error: i32,
-}
 
 /// The ports of all requests without a reply. A source that answers has one at most.
 pub(crate) struct RequestPorts {
@@ -90,56 +75,16 @@ impl RequestPorts {
         transmit: Transmit,
         bytes: &[u8],
     ) -> Result<Option<Inbound>, SendFailure> {
-        let Transmit {
-            association: source,
-            to,
-            token,
-            expires,
-            ..
-        } = transmit;
+        let (source, expires) = (transmit.association, transmit.expires);
         self.make_room(source);
-        let sent = open(to).and_then(|socket| {
-            let fallback = LocalStamp {
-                at: self.reader.now(),
-                origin: StampOrigin::Daemon,
-            };
-            let id = socket.send(bytes, to)?;
-            Ok((socket, id, fallback))
+        let (port, reported) = RequestPort::send(transmit, bytes, &self.reader)?;
+        self.ports.push(OpenPort {
+            source,
+            expires,
+            superseded: false,
+            arrival: Box::pin(port.next()),
         });
-        let failed = |token, error: io::Error| SendFailure {
-            token,
-            os_error: error.raw_os_error().unwrap_or(0),
-        };
-        let (socket, id, fallback) = match sent {
-            Ok(sent) => sent,
-            Err(error) => return Err(failed(token, error)),
-        };
-        let mut waiting = Some(Unstamped {
-            token,
-            id,
-            fallback,
-        });
-        // Mostly the timestamp is there as soon as the request has left. Read before the socket is
-        // watched, it causes no wake-up.
-        let reported = read_error_queue(&socket, source, &mut waiting, &self.reader);
-        match watched(socket) {
-            Ok(socket) => {
-                let port = RequestPort::new(source, socket, self.reader.clone(), waiting);
-                let arrival = Box::pin(port.next());
-                self.ports.push(OpenPort {
-                    source,
-                    expires,
-                    superseded: false,
-                    arrival,
-                });
-                Ok(reported)
-            }
-            Err(error) => match (waiting, reported) {
-                (Some(Unstamped { token, .. }), _)
-                | (None, Some(Inbound::Transmitted(token, _))) => Err(failed(token, error)),
-                (None, reported) => Ok(reported),
-            },
-        }
+        Ok(reported)
     }
 
     /// The next input at any port. Cancel safe.
@@ -208,14 +153,6 @@ impl RequestPorts {
     }
 }
 
-#[expect(
-    deprecated,
-    reason = "the other constructor is unsafe for descriptors that change; a Socket keeps its own"
-)]
-fn watched(socket: Socket) -> io::Result<AsyncFd<Socket>> {
-    AsyncFd::with_interest(socket, Interest::READABLE | Interest::ERROR)
-}
-
 /// The limit of ports that are open for late replies only, by the limit of descriptors.
 fn most_late() -> usize {
     let share = getrlimit(Resource::Nofile)
@@ -227,37 +164,18 @@ fn most_late() -> usize {
         .min(LATE_PORTS)
 }
 
-fn open(to: SocketAddr) -> io::Result<Socket> {
-    let any: IpAddr = if to.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
-    Socket::bind(&BindOptions::client(SocketAddr::new(any, 0))).map_err(|error| error.error)
-}
-
-/// An idle socket that asks for timestamps. The kernel begins to stamp a moment after the first
-/// socket has asked, and ends with the last: without this one, the first reply to each request
-/// could lack its timestamp.
-pub(crate) fn keep_stamping() -> Option<Socket> {
-    Socket::bind(&BindOptions::client(SocketAddr::from((
-        Ipv4Addr::LOCALHOST,
-        0,
-    ))))
-    .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::open_clock;
     use super::*;
+    use ntp_exchange::keep_stamping;
     use ntp_os_clock::{Clock, monotonic_now};
     use ntp_proto::association::AssociationConfig;
     use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryId, SourceEntryKind};
     use ntp_proto::client::{Client, ClientConfig};
     use ntp_proto::clock::ClockConfig;
-    use ntp_proto::time::{Now, NtpDuration, Seconds};
-    use std::net::UdpSocket;
+    use ntp_proto::time::{Now, NtpDuration, Seconds, StampOrigin};
+    use std::net::{SocketAddr, UdpSocket};
 
     /// The limit for what needs no waiting.
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -335,7 +253,7 @@ mod tests {
         with_runtime(async || {
             // The kernel begins to stamp what arrives a moment after the first socket has asked for
             // it.
-            let _stamping = open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            let _stamping = keep_stamping().unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
             let server = server();
             let (requests, reader) = requests(&[server.local_addr().unwrap()]);
