@@ -266,8 +266,8 @@ impl RunningDaemon {
     }
 }
 
-/// Opens the NTS cookie keys if they are needed: by our own NTS-KE servers, or by one elsewhere that
-/// shares the file.
+/// Opens the NTS cookie keys if they are needed: by our own NTS-KE servers, or by one elsewhere
+/// that shares the file.
 fn open_cookie_keys(config: &Config) -> Result<Option<CookieKeys>, RandomError> {
     let wanted = !config.nts_ke_servers.is_empty() || config.keyset.key_storage_path.is_some();
     Ok(if wanted {

@@ -1,8 +1,8 @@
 //! The NTP client and server daemon of Truechimer.
 //!
 //! The daemon is a dull driver: all knowledge of NTP is in `ntp-proto`. One task owns the
-//! associations and the clock ([`client`]), plain threads own the server's sockets ([`server`]), and
-//! other parts ask the owner with a message.
+//! associations and the clock ([`client`]), plain threads own the server's sockets ([`server`]),
+//! and other parts ask the owner with a message.
 //!
 //! | module | concept |
 //! |---|---|

@@ -83,8 +83,8 @@ struct Unread {
 
 impl RequestPort {
     /// Sends the `bytes` of a request from a fresh port. Returns what is known already, most often
-    /// the transmit timestamp. `reader` gives the time of datagrams for which the kernel gives none.
-    /// Must be called within a Tokio runtime.
+    /// the transmit timestamp. `reader` gives the time of datagrams for which the kernel gives
+    /// none. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// If nothing was sent.

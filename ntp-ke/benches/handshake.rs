@@ -1,5 +1,5 @@
-//! The cost of NTS key establishment for the server: `cargo bench -p ntp-ke`. Handshake, request and
-//! response, in memory.
+//! The cost of NTS key establishment for the server: `cargo bench -p ntp-ke`. Handshake, request
+//! and response, in memory.
 //!
 //! A client has its say in between, whose work is not to be counted. So there are two parts, of
 //! which an establishment is the sum: `hello`, from the client's first message to the server's

@@ -53,8 +53,8 @@ impl Authority {
 /// The key exchange of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// The server's choice among the groups that clients of today offer, the hybrid of X25519 and ML-KEM
-    /// first.
+    /// The server's choice among the groups that clients of today offer, the hybrid of X25519 and
+    /// ML-KEM first.
     Any,
     /// X25519 and nothing else, which every server has.
     X25519,

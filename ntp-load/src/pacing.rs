@@ -3,8 +3,8 @@
 use super::histogram::Histogram;
 use std::time::Duration;
 
-/// A burst that is further behind than this is left out: a generator that was held up must not make up for
-/// it by a flood.
+/// A burst that is further behind than this is left out: a generator that was held up must not make
+/// up for it by a flood.
 const MOST_BEHIND: Duration = Duration::from_millis(1);
 
 /// The schedule of an open loop: `rate` requests a second, in bursts of equal size and spacing.
@@ -32,8 +32,8 @@ impl Pacer {
         }
     }
 
-    /// The number of requests that are to be sent `since` the start, at most about `most`, in whole bursts.
-    /// Those count as sent.
+    /// The number of requests that are to be sent `since` the start, at most about `most`, in whole
+    /// bursts. Those count as sent.
     pub(super) fn take_due(&mut self, since: Duration, most: u64) -> u64 {
         let now = since.as_nanos() as f64;
         let planned = (now / self.spacing) as u64 + 1;

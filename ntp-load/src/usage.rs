@@ -221,8 +221,8 @@ impl MachineUsage {
         }
     }
 
-    /// The number of processors that were busy on average since `earlier`, also with what another machine
-    /// took from this one.
+    /// The number of processors that were busy on average since `earlier`, also with what another
+    /// machine took from this one.
     #[must_use]
     pub fn busy_processors_since(&self, earlier: &Self) -> f64 {
         let total = self.total.saturating_sub(earlier.total).max(1);

@@ -147,8 +147,8 @@ impl Clock {
         }
     }
 
-    /// The precision of the clock (RFC 5905 §7.3), measured now in a few microseconds (at worst some
-    /// milliseconds).
+    /// The precision of the clock (RFC 5905 §7.3), measured now in a few microseconds (at worst
+    /// some milliseconds).
     #[must_use]
     pub fn precision(&self) -> Precision {
         let reader = self.reader();
@@ -196,7 +196,8 @@ impl Clock {
     }
 
     /// From now on the clock runs faster by `frequency` than it would by itself. Returns the
-    /// frequency that was applied, after rounding and within ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
+    /// frequency that was applied, after rounding and within
+    /// ±[`FREQUENCY_LIMIT`](crate::FREQUENCY_LIMIT).
     ///
     /// # Errors
     /// If the clock is only measured, `frequency` is not a number, or the kernel refuses.

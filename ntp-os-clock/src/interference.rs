@@ -1,6 +1,6 @@
 //! Other programs that steer the clock: the rate in force is compared with the one that was
-//! ordered, and the clock with the raw counter, which no program steers, to find the error that they
-//! have caused.
+//! ordered, and the clock with the raw counter, which no program steers, to find the error that
+//! they have caused.
 
 use crate::kernel::{KernelRate, LOOP_BITS};
 use crate::sys::{KernelClock, read_clock};

@@ -4,10 +4,10 @@
 //!   clock that runs in this process only, or the system clock measured and never steered.
 //! * [`ClockReader`] serves all other parts: cloneable, lock-free, and able to convert the kernel's
 //!   packet timestamps to our clock's time.
-//! * [`monotonic_now`] is the time of timers, and [`Timer`] is one; [`suspended_time`] reveals
-//!   a suspend.
-//! * [`yield_to_all`] sets the scheduling policy of a thread. It has nothing to do with clocks; it is
-//!   here because this crate may make system calls that need unsafe code.
+//! * [`monotonic_now`] is the time of timers, and [`Timer`] is one; [`suspended_time`] reveals a
+//!   suspend.
+//! * [`yield_to_all`] sets the scheduling policy of a thread. It has nothing to do with clocks; it
+//!   is here because this crate may make system calls that need unsafe code.
 //!
 //! Signs are those of [`ntp_proto::time`]: a positive step moves our clock into the future, a
 //! positive frequency makes it run faster. Every call goes through libc's `clock_gettime`,

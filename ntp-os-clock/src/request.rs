@@ -44,9 +44,9 @@ pub(crate) fn status(status: &ClockStatus) -> timex {
     request
 }
 
-/// Turns off everything else that steers the clock, given the kernel's state: its loops, the rest of
-/// their last correction, and a pending adjtime(3). Frequency, leap bits and the unsynchronized bit
-/// stay as they are.
+/// Turns off everything else that steers the clock, given the kernel's state: its loops, the rest
+/// of their last correction, and a pending adjtime(3). Frequency, leap bits and the unsynchronized
+/// bit stay as they are.
 pub(crate) fn take_over(state: &timex) -> Vec<timex> {
     let kept = state.status & (libc::STA_INS | libc::STA_DEL | libc::STA_UNSYNC);
     let mut requests = Vec::new();

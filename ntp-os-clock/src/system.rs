@@ -9,9 +9,9 @@ use crate::sys;
 use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 
-/// Checks whether this process may steer the system clock. Nothing is changed: the kernel is asked for a
-/// tick of zero, and it checks the right before the range, so it answers EPERM without the right
-/// and EINVAL with it.
+/// Checks whether this process may steer the system clock. Nothing is changed: the kernel is asked
+/// for a tick of zero, and it checks the right before the range, so it answers EPERM without the
+/// right and EINVAL with it.
 ///
 /// # Errors
 /// [`ClockError::NotPermitted`] without the right; its text says how to grant it. [`ClockError::Refused`] where the

@@ -117,8 +117,8 @@ impl VirtualClock {
         &self.status
     }
 
-    /// The offset of the clock from CLOCK_REALTIME now; positive: ahead. For demonstrations and tests only: a clock
-    /// that knew this would need no server.
+    /// The offset of the clock from CLOCK_REALTIME now; positive: ahead. For demonstrations and
+    /// tests only: a clock that knew this would need no server.
     #[must_use]
     pub fn true_offset(&self) -> Seconds {
         let pairing = Pairing::now();

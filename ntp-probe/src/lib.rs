@@ -10,11 +10,11 @@
 //! or goes away. An offset is positive when our clock is *behind*. A [`Failure`] has a word for
 //! programs and a sentence with a remedy for people.
 //!
-//! This crate keeps TLS and packets out of `ntp-ctl`. Requests and the tests of replies are those of an
-//! [`Association`](ntp_proto::association::Association), the same as in the daemon. It sets no clock: it only reads the system
-//! clock, against which certificates are checked as well. Each request leaves from a port of its
-//! own (RFC 9109) with a random number as its transmit timestamp, and so discloses nothing about
-//! this machine's clock.
+//! This crate keeps TLS and packets out of `ntp-ctl`. Requests and the tests of replies are those
+//! of an [`Association`](ntp_proto::association::Association), the same as in the daemon. It sets
+//! no clock: it only reads the system clock, against which certificates are checked as well. Each
+//! request leaves from a port of its own (RFC 9109) with a random number as its transmit timestamp,
+//! and so discloses nothing about this machine's clock.
 //!
 //! # Module map
 //! | module | concept |

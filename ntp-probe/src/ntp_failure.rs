@@ -85,7 +85,7 @@ impl NtpFailure {
         }
     }
 
-    /// How informative the failure is about the server; of several, the greatest is reported.
+    /// The failure's rank by what it reveals of the server; of several, the greatest is reported.
     pub(crate) const fn weight(&self) -> u8 {
         match self {
             Self::NotSent(_) => 0,

@@ -40,8 +40,8 @@ pub fn name_the_run_that_panics() {
     }));
 }
 
-/// Runs all jobs on this many threads, and tells `progress` how many are done. The outcomes come in
-/// the order of the jobs. Where panics unwind, a run that panics has none.
+/// Runs all jobs on this many threads, and reports to `progress` how many are done. The outcomes
+/// come in the order of the jobs. Where panics unwind, a run that panics has none.
 pub fn run(
     jobs: &[Job<'_>],
     threads: usize,

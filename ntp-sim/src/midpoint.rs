@@ -174,7 +174,7 @@ impl Source {
             .fold(f64::INFINITY, f64::min)
     }
 
-    /// True if the round trip is so much longer than the shortest that the exchange tells nothing,
+    /// True if the round trip is so much longer than the shortest that the exchange says nothing,
     /// unless its middle is further off than that explains.
     fn is_held_up(&self, point: &Point) -> bool {
         let Some((line, last)) = self
@@ -363,7 +363,7 @@ mod tests {
     use crate::random::Random;
 
     /// Exchanges with one server, one a minute, with a clock whose rate is off by `rate` from
-    /// `from` on. `waits` tells the delays of request and response. Returns the error at the end.
+    /// `from` on. `waits` gives the delays of request and response. Returns the error at the end.
     fn last_error(
         exchanges: usize,
         rate: impl Fn(f64) -> f64,

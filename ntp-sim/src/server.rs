@@ -34,8 +34,8 @@ impl Utc {
             .map_or(0.0, |leap| if leap.insert { -1.0 } else { 1.0 })
     }
 
-    /// What a clock shows at true time `t` that is `offset` ahead of UTC without leap seconds, in
-    /// nanoseconds.
+    /// The reading of a clock at true time `t` that is `offset` ahead of UTC without leap seconds,
+    /// in nanoseconds.
     pub(crate) fn shown(&self, t: f64, offset: f64) -> NtpTimestamp {
         self.epoch + NtpDuration::from_nanos(((t + offset) * 1e9).round() as i64)
     }

@@ -1,4 +1,4 @@
-//! What the product claims, checked with a few seeds each. `ntp-sim compare` shows the whole
+//! The claims of the product, checked with a few seeds each. `ntp-sim compare` shows the whole
 //! tables.
 
 use ntp_proto::clock::DisciplineKind;

@@ -19,8 +19,8 @@ pub struct ReceiveBatch {
 }
 
 impl ReceiveBatch {
-    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`](crate::MAX_BATCH)) of `datagram_size` bytes each (at least
-    /// 1).
+    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`](crate::MAX_BATCH)) of `datagram_size`
+    /// bytes each (at least 1).
     #[must_use]
     pub fn new(capacity: usize, datagram_size: usize) -> Self {
         let slots = Slots::new(capacity, datagram_size);

@@ -33,8 +33,8 @@ pub struct SentReport {
 }
 
 impl SendBatch {
-    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`](crate::MAX_BATCH)) of up to `datagram_size` bytes each (at
-    /// least 1).
+    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`](crate::MAX_BATCH)) of up to
+    /// `datagram_size` bytes each (at least 1).
     #[must_use]
     pub fn new(capacity: usize, datagram_size: usize) -> Self {
         let slots = Slots::new(capacity, datagram_size);

@@ -13,7 +13,8 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`]) of `datagram_size` bytes each (at least 1).
+    /// Room for `capacity` datagrams (1 to [`MAX_BATCH`]) of `datagram_size` bytes each (at least
+    /// 1).
     pub(crate) fn new(capacity: usize, datagram_size: usize) -> Self {
         let (capacity, size) = (capacity.clamp(1, MAX_BATCH), datagram_size.max(1));
         Self {

@@ -48,8 +48,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If the socket cannot be bound; with the remedy. A kernel that offers no timestamps or less room
-    /// than asked for is no error: see [`Self::stamping`] and [`Self::granted_receive_buffer`].
+    /// If the socket cannot be bound; with the remedy. A kernel that offers no timestamps or less
+    /// room than asked for is no error: see [`Self::stamping`] and
+    /// [`Self::granted_receive_buffer`].
     pub fn bind(options: &BindOptions) -> Result<Self, BindError> {
         let refused = |step| {
             move |error| BindError {
@@ -109,8 +110,8 @@ impl Socket {
     }
 
     /// Sets the time after which a receive on a blocking socket ends with
-    /// [`io::ErrorKind::WouldBlock`]; `None` means no limit. Rounded up to a whole microsecond, and at
-    /// least one.
+    /// [`io::ErrorKind::WouldBlock`]; `None` means no limit. Rounded up to a whole microsecond, and
+    /// at least one.
     ///
     /// # Errors
     ///
@@ -275,8 +276,8 @@ impl Socket {
         if !self.stamping.transmit || self.numbering.naming() == Naming::Ours {
             return;
         }
-        // Without new timestamps in between, the entries of the error queue can be distinguished from
-        // later ones.
+        // Without new timestamps in between, the entries of the error queue can be distinguished
+        // from later ones.
         ask_for_stamps(self.as_fd(), false);
         let left: Vec<Notice> = std::iter::from_fn(|| self.queued_notice().ok()?)
             .take(MAX_PASSED_OVER)

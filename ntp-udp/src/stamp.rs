@@ -32,8 +32,8 @@ impl Stamp {
     }
 }
 
-/// Counts of the timestamps that the kernel delivered and of those it did not; the owner of a socket
-/// keeps them.
+/// Counts of the timestamps that the kernel delivered and of those it did not; the owner of a
+/// socket keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StampCounters {
     /// Timestamps that the kernel took.

@@ -247,9 +247,9 @@ pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], envelope: &Envelope) -> io::
     checked(status).map(|_| ())
 }
 
-/// Sends up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and returns
-/// the number sent before the first that failed; an error is that of the first. Does not repeat what
-/// a signal interrupted.
+/// Sends up to [`MAX_BATCH`] datagrams, one per envelope and per `size` bytes of `data`, and
+/// returns the number sent before the first that failed; an error is that of the first. Does not
+/// repeat what a signal interrupted.
 pub(crate) fn send_many(
     fd: BorrowedFd<'_>,
     data: &[u8],

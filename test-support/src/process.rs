@@ -124,8 +124,8 @@ impl Running {
 
     fn send(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // One that has ended already is fine, too; it is not reaped yet, so that its number is
-        // nobody else's.
+        // One that has ended already is fine, too; it is not reaped yet, so that its number does
+        // not belong to another process.
         let _ = pid.map(|pid| kill_process(pid, signal));
     }
 }

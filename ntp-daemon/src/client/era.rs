@@ -5,8 +5,8 @@
 use ntp_os_clock::{Clock, ClockError};
 use ntp_proto::time::NtpTimestamp;
 
-/// The span in seconds around the build within which a timestamp of a packet is unambiguous: half an
-/// era, 68 years (RFC 5905 §6).
+/// The span in seconds around the build within which a timestamp of a packet is unambiguous: half
+/// an era, 68 years (RFC 5905 §6).
 const HALF_AN_ERA: i64 = 1 << 31;
 
 /// True if the timestamps of packets are ambiguous between `shown` and a time near `built`, both in

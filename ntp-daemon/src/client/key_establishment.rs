@@ -20,7 +20,8 @@ pub(crate) struct Time {
     /// Our clock as it would be had neither the last known time nor sources without NTS moved it,
     /// in Unix seconds.
     pub(crate) unmoved: i64,
-    /// If the clock has never been right: the latest time that has certainly passed, in Unix seconds.
+    /// If the clock has never been right: the latest time that has certainly passed, in Unix
+    /// seconds.
     pub(crate) since: Option<i64>,
 }
 
@@ -33,8 +34,8 @@ impl Time {
         }
     }
 
-    /// True if a certificate was accepted only because the time is not known. If the step that moved
-    /// the clock was wrong, the clock before it may have been right.
+    /// True if a certificate was accepted only because the time is not known. If the step that
+    /// moved the clock was wrong, the clock before it may have been right.
     fn is_provisional(self, validity: Validity) -> bool {
         self.since.is_some() && !validity.contains(self.now) && !validity.contains(self.unmoved)
     }

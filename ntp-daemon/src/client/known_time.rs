@@ -41,8 +41,8 @@ pub(crate) fn unix_seconds(at: NtpTimestamp) -> i64 {
     at.to_unix_near(built()).0
 }
 
-/// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs a time that
-/// is not plausible.
+/// Judges a clock that shows `shown` and the last known time, both in Unix seconds. Logs a time
+/// that is not plausible.
 fn judge(shown: i64, last_known: Option<i64>, (built, until): (i64, i64)) -> Judgment {
     let last_known = last_known.filter(|kept| {
         let plausible = *kept <= until;

@@ -22,8 +22,8 @@ pub(crate) struct LeapFile {
 }
 
 impl LeapFile {
-    /// Reads the file for the first time, if one is configured. The receiver gets each table that is
-    /// read.
+    /// Reads the file for the first time, if one is configured. The receiver gets each table that
+    /// is read.
     pub(crate) fn open(path: Option<PathBuf>) -> (Option<Self>, mpsc::Receiver<Arc<LeapTable>>) {
         let (tables, receiver) = mpsc::channel(1);
         let file = path.map(|path| {

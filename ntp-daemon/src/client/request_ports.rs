@@ -100,7 +100,8 @@ impl RequestPorts {
                 Poll::Ready(arrived) => {
                     let open = self.ports.remove(place);
                     if let Some((inbound, port)) = arrived {
-                        // To the end of the list, so that no flood at one port keeps others waiting.
+                        // To the end of the list, so that no flood at one port keeps others
+                        // waiting.
                         self.ports.push(OpenPort {
                             arrival: Box::pin(port.next()),
                             ..open
@@ -113,8 +114,8 @@ impl RequestPorts {
         Poll::Pending
     }
 
-    /// Prepares for a further request to a source: its other ports wait for late replies from now on,
-    /// and only a few may.
+    /// Prepares for a further request to a source: its other ports wait for late replies from now
+    /// on, and only a few may.
     fn make_room(&mut self, source: AssociationId) {
         self.ports
             .iter_mut()

@@ -16,8 +16,8 @@ pub(crate) struct Resolved {
     pub(crate) outcome: Result<Vec<SocketAddr>, String>,
 }
 
-/// Looks a host up in the background and sends the outcome to `results`. Each source has one look-up
-/// in progress at most, as the client waits for the outcome.
+/// Looks a host up in the background and sends the outcome to `results`. Each source has one
+/// look-up in progress at most, as the client waits for the outcome.
 pub(crate) fn start(
     entry: SourceEntryId,
     host: String,

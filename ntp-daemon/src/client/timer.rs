@@ -1,8 +1,9 @@
 //! The one timer of the client task.
 //!
-//! The runtime's own timers are kept in a wheel of six levels, which wakes the process at each level
-//! that a long sleep passes: about once more for every wait. A kernel timer wakes it when something
-//! is due, to the microsecond, and also if that time passed while the machine was suspended.
+//! The runtime's own timers are kept in a wheel of six levels, which wakes the process at each
+//! level that a long sleep passes: about once more for every wait. A kernel timer wakes it when
+//! something is due, to the microsecond, and also if that time passed while the machine was
+//! suspended.
 //!
 //! A simulator that is preloaded into the program replaces waiting in `epoll_wait` and may know no
 //! timerfd, which would then go by real time. Under [simulated time](crate::simulated_time), the
@@ -19,7 +20,8 @@ use tokio::io::unix::AsyncFd;
 
 /// Waits for one time after another; calls the kernel only when the time changes.
 pub(crate) struct WakeTimer {
-    /// `None` where the kernel has no such timers or time is simulated: then the runtime's are used.
+    /// `None` where the kernel has no such timers or time is simulated: then the runtime's are
+    /// used.
     timer: Option<AsyncFd<Timer>>,
     /// The time that the timer is set to, unless that has passed.
     set: Option<MonoTime>,

@@ -42,8 +42,8 @@ pub(crate) struct CookieKeys {
 }
 
 impl CookieKeys {
-    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once. Keys
-    /// that cannot be stored work until the next start.
+    /// Loads the keys, or makes new ones. A key that is due is followed by the next one at once.
+    /// Keys that cannot be stored work until the next start.
     pub(crate) fn open(settings: &Keyset, storage: &Storage, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let path = settings

@@ -114,8 +114,8 @@ impl KeSupervisor {
         Arc::clone(&self.statuses)
     }
 
-    /// Retries the servers that do not run, and reads certificates again at each of `reloads`, until
-    /// `stop` resolves; then ends all threads and waits for them.
+    /// Retries the servers that do not run, and reads certificates again at each of `reloads`,
+    /// until `stop` resolves; then ends all threads and waits for them.
     pub(crate) async fn run(mut self, mut reloads: watch::Receiver<()>, mut stop: StopSignal) {
         loop {
             let complete = self.slots.iter().all(|slot| slot.running.is_some());

@@ -58,7 +58,8 @@ struct TrustFingerprint {
     system_authorities: bool,
     /// SHA-256 digests, in hexadecimal digits.
     pinned_keys: Vec<String>,
-    /// The offered algorithms by their numbers (IANA registry of AEAD algorithms), the preferred one first.
+    /// The offered algorithms by their numbers (IANA registry of AEAD algorithms), the preferred
+    /// one first.
     aead_algorithms: Vec<u16>,
 }
 

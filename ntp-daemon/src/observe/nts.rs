@@ -18,7 +18,8 @@ use std::time::Duration;
 /// The time after which key establishment without an answer is shown; it fails after 16 s.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// The NTS state of a source and of its association, if it has one; `None` for a source without NTS.
+/// The NTS state of a source and of its association, if it has one; `None` for a source without
+/// NTS.
 pub(super) fn of_source(
     entry: &SourceEntry,
     member: Option<&Member>,

@@ -43,8 +43,8 @@ impl Listener {
         clear(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
-        // Made in a folder that is closed to others, and moved into place with its final mode: at no
-        // time can another user open it who should not.
+        // Made in a folder that is closed to others, and moved into place with its final mode: at
+        // no time can another user open it who should not.
         let private = folder.join(format!(".observe.{}", std::process::id()));
         let _ = fs::remove_dir_all(&private);
         fs::create_dir(&private)?;

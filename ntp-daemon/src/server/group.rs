@@ -104,8 +104,8 @@ impl WorkerGroup {
 }
 
 impl RunningGroup {
-    /// Ends the threads and waits for them. They finish their batch first, which takes milliseconds;
-    /// a worker that pauses after an error takes 50 ms.
+    /// Ends the threads and waits for them. They finish their batch first, which takes
+    /// milliseconds; a worker that pauses after an error takes 50 ms.
     pub(crate) fn shut_down(mut self) {
         self.stop();
         for thread in self.threads.drain(..) {
@@ -133,7 +133,8 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         dual_stack,
         ..BindOptions::server(entry.listen)
     };
-    // The first socket does not share its port, so that another program at the same port is noticed.
+    // The first socket does not share its port, so that another program at the same port is
+    // noticed.
     let (first, options) = match Socket::bind(&options) {
         Err(error) if error.is_for_want_of_the_address() => {
             tracing::warn!(

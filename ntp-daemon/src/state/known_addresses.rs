@@ -77,8 +77,8 @@ impl KnownAddresses {
         sources.iter().enumerate().filter_map(of).collect()
     }
 
-    /// Records the addresses that a look-up for a source has found, without those that no server can
-    /// have.
+    /// Records the addresses that a look-up for a source has found, without those that no server
+    /// can have.
     pub(crate) fn note(&mut self, source: &SourceEntry, found: &[SocketAddr]) {
         let Some(host) = host(source) else { return };
         let mut addresses: Vec<IpAddr> = found

@@ -48,8 +48,8 @@ const LAST_WRITES: Duration = Duration::from_secs(30);
 const NOT_KEPT: &str =
     "the frequency and the last known time are not stored; the file from before is still there";
 
-/// The folder of stored files; without one, nothing is stored. A thread of its own writes them, so that
-/// no disk holds up the clock.
+/// The folder of stored files; without one, nothing is stored. A thread of its own writes them, so
+/// that no disk holds up the clock.
 pub(crate) struct Store {
     drift: Option<PathBuf>,
     state: Option<PathBuf>,

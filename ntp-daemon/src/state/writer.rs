@@ -66,8 +66,8 @@ type Write = fn(&Path, u32, &[u8]) -> io::Result<()>;
 /// it; see [`Writer::finish`].
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// Closed when the thread has ended; `None` where there is no thread and everything is written at
-    /// once.
+    /// Closed when the thread has ended; `None` where there is no thread and everything is written
+    /// at once.
     ended: Option<mpsc::Receiver<()>>,
     write: Write,
 }
@@ -100,8 +100,8 @@ impl Writer {
     }
 
     /// Replaces a file soon, as [`file::replace`] does. Content for the same file that has not been
-    /// written yet is dropped. The first failure of a file is logged, with `otherwise` at the end of
-    /// the message.
+    /// written yet is dropped. The first failure of a file is logged, with `otherwise` at the end
+    /// of the message.
     pub(crate) fn replace(&self, path: &Path, mode: u32, octets: Vec<u8>, otherwise: &'static str) {
         let content = Content {
             mode,

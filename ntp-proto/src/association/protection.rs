@@ -25,10 +25,10 @@ impl Association {
         self.session
     }
 
-    /// Switches to the alternate keys (see [`ClientKeys`](crate::nts::ClientKeys)), if there are any
-    /// and the server has never used the present ones; true if so. The exchange in flight is then
-    /// abandoned. An association does this by itself after a NAK, once the deadline has passed; a
-    /// driver can do it sooner, or after [`Discard::Forged`].
+    /// Switches to the alternate keys (see [`ClientKeys`](crate::nts::ClientKeys)), if there are
+    /// any and the server has never used the present ones; true if so. The exchange in flight is
+    /// then abandoned. An association does this by itself after a NAK, once the deadline has
+    /// passed; a driver can do it sooner, or after [`Discard::Forged`].
     pub fn try_alternate_keys(&mut self) -> bool {
         let switched = self
             .session

@@ -1,4 +1,5 @@
-//! Which addresses are asked: filling entries, replacing useless members, reviving demobilized ones.
+//! Which addresses are asked: filling entries, replacing useless members, reviving demobilized
+//! ones.
 
 use super::replacement::is_useless;
 use super::{Client, Event, Member, Removal};

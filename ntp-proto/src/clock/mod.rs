@@ -1,4 +1,4 @@
-//! What happens to measurements: [filter](ClockFilter), [select](decide), cluster, combine,
+//! The way of a measurement: [filter](ClockFilter), [select](decide), cluster, combine,
 //! [discipline](Discipline), steer. [`ClockProcess`] is the whole process.
 
 mod authentication;

@@ -117,7 +117,8 @@ impl Timescale {
         self.current.to_local(free)
     }
 
-    /// The time by which steering has moved the local clock ahead of the free-running one at `local`.
+    /// The time by which steering has moved the local clock ahead of the free-running one at
+    /// `local`.
     #[must_use]
     pub fn steered_by(&self, local: NtpTimestamp) -> NtpDuration {
         local - self.to_free(local).0

@@ -15,7 +15,7 @@
 //!
 //! The master keys have 256 bits, because a cookie must not be the weakest link of a session whose
 //! own algorithm has such keys. Should a random nonce ever come twice, which takes some 2⁴⁸ cookies
-//! under one key, AES-GCM-SIV tells no more than whether the two cookies are the same.
+//! under one key, AES-GCM-SIV gives away no more than whether the two cookies are the same.
 
 use super::aead::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};

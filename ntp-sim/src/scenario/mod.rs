@@ -326,7 +326,7 @@ impl Default for ServerScenario {
     }
 }
 
-/// What others reached in the same scenario, in an independent simulator. Times in microseconds,
+/// The figures of others in the same scenario, in an independent simulator. Times in microseconds,
 /// rates in parts per billion.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]

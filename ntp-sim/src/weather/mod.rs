@@ -1,6 +1,6 @@
 //! Worlds that are drawn from a seed: oscillator, servers, and links with all kinds of delay that
-//! come and go. They show weaknesses that no listed scenario was made for. All servers tell the
-//! truth.
+//! come and go. They show weaknesses that no listed scenario was made for. All servers have the
+//! right time.
 
 mod describe;
 

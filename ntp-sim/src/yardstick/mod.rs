@@ -1,7 +1,7 @@
 //! Filters that know the noise beforehand: how good a clock can be at all.
 //!
 //! The clock's offset x grows by its rate y, and y changes by w·N(0,1) every second. Every T
-//! seconds an exchange tells an interval around x, whose ends are off by J·Exp(1) each. Errors in
+//! seconds an exchange gives an interval around x, whose ends are off by J·Exp(1) each. Errors in
 //! units of J depend on ρ = w·T^1.5 / J only, so one figure per ρ says it all. The stored figures
 //! were found with other programs, by the same rules: errors at every second, the first third left
 //! out.
@@ -49,7 +49,7 @@ struct Run {
 
 /// A filter that knows wander and jitter.
 trait Filter {
-    /// An interval has passed, and an exchange tells that the offset lies in this interval. Returns
+    /// An interval has passed, and an exchange shows that the offset lies in this interval. Returns
     /// offset and rate.
     fn update(&mut self, interval: (f64, f64), random: &mut Random) -> (f64, f64);
 }
@@ -120,8 +120,8 @@ impl Run {
     }
 }
 
-/// What the random walk adds to the variances of offset and rate within one interval, and to their
-/// covariance: the rate changes at every second, before it acts.
+/// The part that the random walk adds to the variances of offset and rate within one interval, and
+/// to their covariance: the rate changes at every second, before it acts.
 fn walk(wander: f64) -> (f64, f64, f64) {
     let (mut first, mut second) = (0.0, 0.0);
     for k in 0..INTERVAL {

@@ -1,6 +1,6 @@
 //! The least cost of an NTP server: it receives batches with kernel receive timestamps, swaps the
-//! fields, reads the clock, and sends batches. It checks nothing else, and so is the floor that real
-//! servers are measured against.
+//! fields, reads the clock, and sends batches. It checks nothing else, and so is the floor that
+//! real servers are measured against.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

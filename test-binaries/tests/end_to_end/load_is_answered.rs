@@ -1,5 +1,5 @@
 //! Our server under a short load: every request is answered, and every reply is what it has to be.
-//! How fast it is shows `bench/server`.
+//! `bench/server` measures its speed.
 
 use std::net::SocketAddr;
 

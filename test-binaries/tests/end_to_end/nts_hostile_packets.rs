@@ -420,7 +420,8 @@ fn hostile_packets_bring_nothing_longer_back_and_leave_nothing_behind() {
     }
 }
 
-/// The forms in which octets may appear in a log: as they are, in hexadecimal, as lists of numbers of either kind.
+/// The forms in which octets may appear in a log: as they are, in hexadecimal, as lists of numbers
+/// of either kind.
 fn appearances(octets: &[u8]) -> [String; 4] {
     let joined = |text: fn(&u8) -> String, between: &str| {
         octets.iter().map(text).collect::<Vec<_>>().join(between)

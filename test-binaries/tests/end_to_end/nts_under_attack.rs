@@ -26,11 +26,12 @@ const SLOW: u32 = 8;
 /// The deadline of a connection: long enough to open all others on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The limit of memory that a round of the attack may add once the same round has been seen before, in KiB.
+/// The limit of memory that a round of the attack may add once the same round has been seen before,
+/// in KiB.
 const GROWTH_KIB: u64 = 1024;
 
-/// The limit of memory that the first round may take, in KiB: some 40 KiB for each connection that is
-/// allowed.
+/// The limit of memory that the first round may take, in KiB: some 40 KiB for each connection that
+/// is allowed.
 const FIRST_GROWTH_KIB: u64 = 8192;
 
 /// The limit for any reply, on a machine whose processors are all busy: well before a client would

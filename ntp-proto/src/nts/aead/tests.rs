@@ -63,7 +63,7 @@ fn the_vectors_of_rfc_8452_appendix_c_1_are_met() {
     }
 }
 
-/// Runs the vectors of those groups that `algorithm` knows how to take, and tells how many there
+/// Runs the vectors of those groups that `algorithm` knows how to take, and returns how many there
 /// were. `join` puts tag and ciphertext in order.
 fn run(
     name: TestName,

@@ -159,7 +159,7 @@ impl MessageWriter {
 /// Collects a message that comes in pieces, until its last record is there.
 ///
 /// Each octet is looked at once, however small the pieces are, and no more is kept than the limit.
-/// What comes after the last record is ignored.
+/// Octets after the last record are ignored.
 #[derive(Debug)]
 pub(super) struct MessageReader {
     octets: Vec<u8>,

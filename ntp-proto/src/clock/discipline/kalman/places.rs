@@ -270,7 +270,7 @@ impl Places {
     }
 
     /// `span` has passed until a reply came from `source`, which is asked at the interval `poll`.
-    /// Where nothing at all was heard for a long time, no source was silent for longer than one
+    /// If nothing at all was heard for a long time, no source was silent for longer than one
     /// poll: the network was away.
     pub(super) fn pass(&mut self, span: Seconds, source: AssociationId, poll: PollInterval) {
         for place in self.iter_mut() {

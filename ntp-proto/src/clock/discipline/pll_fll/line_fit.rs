@@ -8,8 +8,8 @@ use crate::time::{Frequency, NtpDuration, Seconds};
 const POINTS: usize = 64;
 /// The share of the shortest round trip that typically is noise.
 const NOISE_SHARE: f64 = 0.02;
-/// The standard deviation of a clock's rate when nothing is known: three times this are the 500 ppm of
-/// RFC 5905 MAXFREQ.
+/// The standard deviation of a clock's rate when nothing is known: three times this are the 500 ppm
+/// of RFC 5905 MAXFREQ.
 pub(super) const UNKNOWN: Frequency = Frequency::new(170e-6);
 /// Standard deviations beyond which the points contradict the prior.
 const CONTRADICTION: f64 = 4.0;

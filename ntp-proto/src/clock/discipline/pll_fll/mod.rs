@@ -14,14 +14,14 @@ use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
 use line_fit::{LineFit, UNKNOWN};
 
-/// The time for which the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is not known
-/// well by then.
+/// The time for which the frequency is measured directly (RFC 5905 §7.2 WATCH), and longer if it is
+/// not known well by then.
 const MEASURING_TIME: Seconds = Seconds::new(900.0);
 /// After this long, the loops must do with what is known.
 const LONGEST_MEASURING_TIME: Seconds = Seconds::new(4.0 * 3600.0);
 /// Loop gain of the PLL. RFC 5905 §7.2 says 16; kernels have run the same loop four times as fast
-/// since 2009, and with them all programs that leave the loop to the kernel. Measured here, that is five times more
-/// accurate on ordinary links.
+/// since 2009, and with them all programs that leave the loop to the kernel. Measured here, that is
+/// five times more accurate on ordinary links.
 const PLL_GAIN: f64 = 4.0;
 /// Loop gain of the FLL (RFC 5905 §7.2 FLL, at the longest intervals).
 const FLL_GAIN: f64 = 4.0;
