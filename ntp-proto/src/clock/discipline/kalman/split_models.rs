@@ -27,6 +27,12 @@ const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 /// The evidence that a model of a slow queue needs per observation to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
+/// The wait is as uncertain as a middle. A model that takes it off a middle in full is given back
+/// the greater part of the nats that this noise costs it per observation, once the split is known
+/// this well (a standard deviation): else the middle would be preferred for its lesser noise,
+/// however much the clock would have to wander.
+const NOISE_CREDIT: f64 = 0.07;
+const KNOWN_WELL: f64 = 0.05;
 /// The most that one observation can say against a model, as a logarithm.
 const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
 /// The most that all observations of one source can say against a model where so many sources take
@@ -55,6 +61,8 @@ const ABOVE_OUTLIERS: f64 = 4.0;
 const FURTHEST: f64 = -10.0;
 /// Observations of each source with an empty queue after which the models are one again.
 const CALM: f64 = 32.0;
+/// A model that is not further behind than this shows how steady the clock is.
+const LIKELY: f64 = -6.0;
 /// A model that is not further behind than this is part of the error bound.
 const POSSIBLE: f64 = -12.0;
 
@@ -81,6 +89,8 @@ pub(super) struct SplitModels {
     judged: f64,
     /// Observations of each source since the queue was last certainly not empty.
     calm: f64,
+    /// The wander that was estimated when the queue appeared.
+    usual: f64,
 }
 
 /// The effect that an observation would have on all models.
@@ -121,6 +131,7 @@ impl SplitModels {
             apart: false,
             judged: 0.0,
             calm: 0.0,
+            usual: 0.0,
         }
     }
 
@@ -238,6 +249,7 @@ impl SplitModels {
             return;
         }
         self.apart = true;
+        self.usual = self.plain.wander();
         for bank in &mut self.slow {
             bank.follow(&self.plain);
             queue_on_one_path(bank, paths);
@@ -254,7 +266,7 @@ impl SplitModels {
         others: bool,
     ) -> Outlooks {
         let (plain, posteriors) = self.plain.outlook(place, observation, model_weights);
-        let usual = self.plain.wander();
+        let usual = self.usual_wander();
         let slow = self.slow.each_ref().map(|bank| {
             self.apart.then(|| match observation.wait.moving {
                 true => bank.slow_outlook(place, observation, others, usual),
@@ -282,6 +294,18 @@ impl SplitModels {
             posteriors,
             inexplicable: outliers > 0.5 * sum,
         }
+    }
+
+    /// The wander of the clock in calm weather, beyond which models of slow queues pay: that from
+    /// before the queue, unless no likely one finds the clock to be as steady. While none of them
+    /// is likely, none pays.
+    fn usual_wander(&self) -> f64 {
+        let likely = self.slow.iter().zip(self.weights.iter().skip(1));
+        let least = likely
+            .filter(|(_, weight)| **weight > LIKELY)
+            .map(|(bank, _)| bank.wander())
+            .reduce(f64::min);
+        self.usual.max(least.unwrap_or(f64::INFINITY))
     }
 
     /// Corrects all models by an observation.
@@ -337,12 +361,13 @@ impl SplitModels {
             self.judged = wait.half;
         }
         let mut log_likelihood = [outlooks.plain.log_likelihood; MODELS];
-        for (log_likelihood, outlook) in log_likelihood
+        for ((log_likelihood, outlook), credit) in log_likelihood
             .iter_mut()
             .skip(1)
             .zip(outlooks.slow.iter().flatten())
+            .zip(self.credits(place, wait))
         {
-            *log_likelihood = outlook.log_likelihood - price;
+            *log_likelihood = outlook.log_likelihood - price + credit;
         }
         let best = log_likelihood
             .iter()
@@ -375,6 +400,20 @@ impl SplitModels {
                 queue_on_one_path(bank, paths);
             }
         }
+    }
+
+    /// The nats that each model of a slow queue is given back for the noise of the wait.
+    fn credits(&self, place: PlaceIndex, wait: &Wait) -> [f64; SLOW] {
+        let [.., constant, _] = &self.slow;
+        let known = 1.0 / (1.0 + constant.split_variance(place) / KNOWN_WELL.powi(2));
+        let credit = if wait.moving {
+            NOISE_CREDIT * known
+        } else {
+            0.0
+        };
+        self.slow
+            .each_ref()
+            .map(|bank| credit * bank.split(place).powi(2).min(1.0))
     }
 
     /// Sums up the log likelihoods of the models over so many sources.
