@@ -36,11 +36,13 @@ pub(super) enum Nts<'a> {
 
 impl Judged<'_> {
     /// Room for one.
-    pub(super) const NOTHING: Self = Self {
-        reply: Err(DropReason::TooShort),
-        nts: None,
-        now: MonoTime::ZERO,
-    };
+    pub(super) const fn nothing() -> Self {
+        Self {
+            reply: Err(DropReason::TooShort),
+            nts: None,
+            now: MonoTime::ZERO,
+        }
+    }
 }
 
 /// Verifies all that wait for it.
@@ -78,7 +80,9 @@ impl Server {
     ) -> Verdicts<'_, 'a> {
         let mut verdicts = Verdicts {
             server: self,
-            judged: [Judged::NOTHING; MAX_BATCH],
+            // Each is made in its place: a constant that is repeated would be copied with all the
+            // room that the protection may take.
+            judged: std::array::from_fn(|_| Judged::nothing()),
             length: 0,
             turn: 0,
         };

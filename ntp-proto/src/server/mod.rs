@@ -157,7 +157,7 @@ impl Server {
         request: Request<'_>,
         snapshots: Snapshots<'_>,
     ) -> Verdict<'_> {
-        let mut judged = Judged::NOTHING;
+        let mut judged = Judged::nothing();
         self.judge(request, snapshots, &mut judged);
         batch::verify(std::slice::from_ref(&judged));
         self.settle(&judged)
