@@ -63,12 +63,13 @@ pub struct KePool {
 type Thread = (oneshot::Sender<()>, JoinHandle<()>);
 
 impl KePool {
-    /// Starts `threads` workers and the one in reserve. `on_end` is called at the end of each of
-    /// them, and of each thread that accepts for this pool, on that thread, after an ordinary end
-    /// and after a panic.
+    /// Starts `threads` workers and the one in reserve. If the system gives only some of them,
+    /// these run all handshakes, which is logged. `on_end` is called at the end of each of them,
+    /// and of each thread that accepts for this pool, on that thread, after an ordinary end and
+    /// after a panic.
     ///
     /// # Errors
-    /// If the system gives no threads or no event queues.
+    /// If the system gives no thread or no event queue at all; then `on_end` is not called.
     pub fn start(
         threads: NonZeroUsize,
         on_end: impl Fn() + Send + Sync + 'static,
@@ -83,12 +84,28 @@ impl KePool {
             supervisor,
             threads: vec![thread],
         };
-        for _ in 0..threads.get() {
-            let (worker, thread) = start(IDLE, lowest_priority, &pool.supervisor)?;
-            pool.workers.idle.push(worker);
-            pool.threads.push(thread);
+        if let Err(error) = pool.start_idle(threads.get()) {
+            tracing::warn!(
+                "{} of {threads} handshake threads and the reserve thread run all NTS-KE \
+                 handshakes, as no more could be started: {error}. Raise the limits of the service \
+                 (TasksMax=, LimitNOFILE=) or lower handshake-threads, and restart",
+                pool.workers.idle.len()
+            );
         }
         Ok(pool)
+    }
+
+    /// Starts `count` idle workers.
+    ///
+    /// # Errors
+    /// If the system gives no thread or no event queue; those that were started before remain.
+    fn start_idle(&mut self, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let (worker, thread) = start(IDLE, lowest_priority, &self.supervisor)?;
+            self.workers.idle.push(worker);
+            self.threads.push(thread);
+        }
+        Ok(())
     }
 
     /// Ends the threads, aborts open connections, and waits for the end of the threads. The
