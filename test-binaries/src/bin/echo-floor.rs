@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use ntp_proto::packet::{Header, Mode, Stratum, Version};
     use ntp_proto::time::PollInterval;
-    use ntp_udp::Stamp;
+    use ntp_udp::KernelStamp;
 
     #[test]
     fn an_echo_is_a_reply_to_its_request() {
@@ -107,7 +107,7 @@ mod tests {
         let arrived = NtpTimestamp::from_bits(0xEC00_0000_0000_0000);
         let request = Header::request(Version::V4, PollInterval::clamped(6), origin).encode();
         let from = "192.0.2.1:123".parse().unwrap();
-        let stamp = Some(Stamp::kernel(arrived));
+        let stamp = Some(KernelStamp::kernel(arrived));
         let received = Received {
             length: 48,
             from,
