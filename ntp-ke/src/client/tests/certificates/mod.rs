@@ -81,8 +81,8 @@ async fn world_naming(shown: &Identity, named: &Identity) -> (World, tempfile::T
 /// A certificate as `openssl req -x509` makes it; see openssl/README.md.
 fn made_by_openssl() -> Identity {
     let (certificate, key) = (
-        include_str!("openssl/self-signed.pem"),
-        include_str!("openssl/self-signed.key"),
+        include_str!("../openssl/self-signed.pem"),
+        include_str!("../openssl/self-signed.key"),
     );
     let chain = crate::pem::certificates(certificate.as_bytes()).unwrap();
     Identity {
