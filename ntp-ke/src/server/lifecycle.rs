@@ -13,7 +13,10 @@ use std::thread::JoinHandle;
 #[derive(Debug, thiserror::Error)]
 pub enum KeStartError {
     /// The system gives no thread, no descriptor or no event queue.
-    #[error("cannot start the NTS-KE server: {0}")]
+    #[error(
+        "the operating system gives it no thread, descriptor or event queue: {0}; raise the limits \
+         of the service (TasksMax=, LimitNOFILE=)"
+    )]
     System(#[from] io::Error),
     /// The system gives no random numbers.
     #[error("the operating system gives no random numbers: {0}")]
