@@ -35,15 +35,17 @@ fn confined(name: &str, test: fn()) {
         return test();
     }
     let this = std::env::current_exe().unwrap();
-    let status = Command::new("sh")
+    let output = Command::new("sh")
         .arg("-c")
         .arg(format!(
             "ulimit -n {LIMIT} && exec \"$0\" --nocapture --exact {name}"
         ))
         .arg(this)
         .env(CONFINED, "1")
-        .status();
-    assert!(status.unwrap().success());
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{output:?}");
 }
 
 #[test]

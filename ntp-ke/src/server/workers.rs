@@ -15,10 +15,10 @@ use crate::provider::provider;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 /// The names of the threads, at most 15 characters.
@@ -137,14 +137,28 @@ fn start(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let worker = Arc::new(Worker::new(runtime.handle().clone()));
     let (stop, stopped) = oneshot::channel();
-    let thread = supervisor.spawn(name, move || {
+    let (hand_over, handed_over) = mpsc::channel::<Runtime>();
+    let spawned = supervisor.spawn(name, move || {
         lower_priority();
         seed_generator();
         set_priority();
-        // Nothing is ever sent: the drop of the sender ends the wait.
-        let _ = runtime.block_on(stopped);
-    })?;
-    Ok((worker, (stop, thread)))
+        if let Ok(runtime) = handed_over.recv() {
+            // Nothing is ever sent: the drop of the sender ends the wait.
+            let _ = runtime.block_on(stopped);
+        }
+    });
+    match spawned {
+        Ok(thread) => {
+            // The thread waits for it.
+            let _ = hand_over.send(runtime);
+            Ok((worker, (stop, thread)))
+        }
+        Err(error) => {
+            // The caller may be a task of another runtime, where the drop of this one would panic.
+            runtime.shutdown_background();
+            Err(error)
+        }
+    }
 }
 
 /// Makes the library seed this thread's random numbers now. It measures the jitter of the processor
@@ -304,10 +318,10 @@ impl KePool {
 
     /// Blocks all workers until the returned senders are dropped; the last one is for the worker in
     /// reserve.
-    pub(super) fn hold_up(&self) -> Vec<std::sync::mpsc::Sender<()>> {
+    pub(super) fn hold_up(&self) -> Vec<mpsc::Sender<()>> {
         let hold = |worker: &Arc<Worker>| {
-            let (release, released) = std::sync::mpsc::channel();
-            let (blocked, is_blocked) = std::sync::mpsc::channel();
+            let (release, released) = mpsc::channel();
+            let (blocked, is_blocked) = mpsc::channel();
             worker.runtime().spawn(async move {
                 blocked.send(()).unwrap();
                 let _ = released.recv();
@@ -327,7 +341,7 @@ impl KePool {
 mod tests {
     use super::*;
 
-    fn workers(count: usize) -> (tokio::runtime::Runtime, Workers) {
+    fn workers(count: usize) -> (Runtime, Workers) {
         let runtime = Builder::new_current_thread().build().unwrap();
         let worker = || Arc::new(Worker::new(runtime.handle().clone()));
         let workers = Workers {
