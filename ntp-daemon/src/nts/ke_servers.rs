@@ -100,6 +100,7 @@ impl KeService {
     }
 
     /// The address and port; if port 0 was asked for, the one that the system chose.
+    #[cfg(feature = "demo")]
     pub(crate) const fn address(&self) -> SocketAddr {
         self.listener.address()
     }
