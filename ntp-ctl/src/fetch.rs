@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ntp_config::DEFAULT_OBSERVATION_PATH;
-use ntp_observe::{Document, FetchError, SCHEMA, StableWord as _};
+use ntp_observe::{Document, FetchError, SCHEMA};
 use serde_json::json;
 
 use crate::args::Args;

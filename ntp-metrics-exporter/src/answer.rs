@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
-use ntp_observe::{Document, FetchError, StableWord as _};
+use ntp_observe::{Document, FetchError, SystemReason};
 use tracing::debug;
 
 use crate::exposition;
@@ -86,7 +86,7 @@ fn ready(fetched: Result<Document, FetchError>) -> Answer {
                 .system
                 .reasons
                 .iter()
-                .map(ntp_observe::StableWord::word)
+                .map(SystemReason::word)
                 .collect();
             plain(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -62,7 +62,7 @@ mod tests {
     use crate::{
         ClockMode, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeReason, NtsKeServerFacts,
         NtsKeStage, NtsKeState, ServerFacts, SourceFacts, SourceReason, SourceState,
-        StableWord as _, SteeringObstacle, SystemFacts, SystemReason,
+        SteeringObstacle, SystemFacts, SystemReason,
     };
 
     fn as_json(document: &Document) -> Value {

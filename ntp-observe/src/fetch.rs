@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::{DecodeError, Document, StableWord, read_document};
+use crate::{DecodeError, Document, read_document};
 
 /// The largest document that is read.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
@@ -77,8 +77,10 @@ pub enum FetchError {
     },
 }
 
-impl StableWord for FetchError {
-    fn word(&self) -> &str {
+impl FetchError {
+    /// The stable word of this error.
+    #[must_use]
+    pub fn word(&self) -> &str {
         match self {
             Self::NoSocket { .. } => "no-socket",
             Self::Permission { .. } => "no-permission",

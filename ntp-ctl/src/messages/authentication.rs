@@ -1,6 +1,6 @@
 //! Reasons that concern the precedence of sources with NTS, in sentences with a remedy.
 
-use ntp_observe::{Document, SourceReason, StableWord as _, SystemReason};
+use ntp_observe::{Document, SourceReason, SystemReason};
 
 use crate::messages::source_name::label_of;
 use crate::messages::{Message, nts};

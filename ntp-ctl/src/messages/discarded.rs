@@ -1,6 +1,6 @@
 //! Replies that are discarded, in sentences with a remedy.
 
-use ntp_observe::{DiscardReason, SourceFacts, SourceReason, StableWord as _};
+use ntp_observe::{DiscardReason, SourceFacts, SourceReason};
 
 use crate::messages::{Message, nts};
 use crate::units::seconds;

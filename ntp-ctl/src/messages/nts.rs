@@ -2,7 +2,6 @@
 
 use ntp_observe::{
     NtsFacts, NtsKeErrorFacts, NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason,
-    StableWord as _,
 };
 
 use crate::messages::{Message, next_try};

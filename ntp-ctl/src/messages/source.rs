@@ -1,6 +1,6 @@
 //! Reasons of a source, in sentences with a remedy.
 
-use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState, StableWord as _};
+use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
 
 use crate::messages::nts::{self, nts_reason};
 use crate::messages::{Message, next_try};

@@ -1,8 +1,6 @@
 //! Reasons of the system and of the clock, in sentences with a remedy.
 
-use ntp_observe::{
-    ClockFacts, ClockMode, Document, StableWord as _, SteeringObstacle, SystemReason,
-};
+use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
 use crate::messages::{Message, authentication, headline, source_name};
 use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};

@@ -1,6 +1,6 @@
 //! Everything about one source.
 
-use ntp_observe::{Leap, SourceFacts, StableWord as _, TimestampCounts};
+use ntp_observe::{Leap, SourceFacts, TimestampCounts};
 
 use crate::messages::source::sentence;
 use crate::messages::source_name::{host, label};

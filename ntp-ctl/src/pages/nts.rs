@@ -2,7 +2,7 @@
 
 use ntp_observe::{
     CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
-    NtsKeState, StableWord as _,
+    NtsKeState,
 };
 
 use crate::terminal::wrap;

@@ -1,7 +1,7 @@
 //! The table of sources.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ntp_observe::{SourceFacts, SourceMode, StableWord as _};
+use ntp_observe::{SourceFacts, SourceMode};
 
 use crate::messages::source_name::{self, host, label};
 use crate::pages::nts;

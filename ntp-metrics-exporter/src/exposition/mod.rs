@@ -5,9 +5,7 @@ mod nts;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use ntp_observe::{
-    Document, FetchError, ServerFacts, SourceFacts, StableWord, SystemReason, TimestampCounts,
-};
+use ntp_observe::{Document, FetchError, ServerFacts, SourceFacts, SystemReason, TimestampCounts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -357,7 +355,7 @@ fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a>
 
 /// The words of the reasons, each once: a series must not come twice.
 fn codes(reasons: &[SystemReason]) -> impl Iterator<Item = &str> {
-    let codes: BTreeSet<&str> = reasons.iter().map(StableWord::word).collect();
+    let codes: BTreeSet<&str> = reasons.iter().map(SystemReason::word).collect();
     codes.into_iter()
 }
 

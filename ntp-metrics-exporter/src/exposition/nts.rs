@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts, StableWord as _};
+use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts};
 
 use super::{Labels, Page, distinct, ordinals, with};
 use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};

@@ -1,6 +1,6 @@
 //! The pages that `status` and `sources` print.
 
-use ntp_observe::{Document, ServerFacts, StableWord as _};
+use ntp_observe::{Document, ServerFacts};
 
 use crate::messages::headline;
 use crate::messages::source::{is_fine, rest_of_sentence, sentence};

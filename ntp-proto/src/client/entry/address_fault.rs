@@ -1,6 +1,6 @@
 //! Addresses that a name may lead to, but that cannot be one server's.
 
-use crate::StableWord;
+use crate::stable_word::stable_words;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The reason that an address cannot be one server's.
@@ -35,17 +35,13 @@ impl AddressFault {
     }
 }
 
-impl StableWord for AddressFault {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "unspecified",
-            Self::Multicast => "multicast",
-            Self::Broadcast => "broadcast",
-            Self::Reserved => "reserved",
-            Self::NeedsInterface => "link-local-without-interface",
-        }
-    }
-}
+stable_words!(AddressFault {
+    Unspecified => "unspecified",
+    Multicast => "multicast",
+    Broadcast => "broadcast",
+    Reserved => "reserved",
+    NeedsInterface => "link-local-without-interface",
+});
 
 /// An address of a name that is not used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
