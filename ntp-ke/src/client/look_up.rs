@@ -11,11 +11,23 @@ pub const MAX_ADDRESSES: usize = 16;
 /// The most characters of the resolver's text.
 const MAX_TEXT: usize = 120;
 
-/// The addresses of a name in the resolver's order, without unusable ones, and only those of
-/// `family` if it is set. A literal address needs no resolver.
+/// All addresses of a name in the resolver's order; [`look_up`] judges them as well. A literal
+/// address needs no resolver.
 ///
 /// It has no deadline of its own. If the future is dropped, the system's resolver still ends its
 /// work on its own thread.
+///
+/// # Errors
+/// The resolver's message.
+pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(sanitize(&error.to_string(), MAX_TEXT)),
+    }
+}
+
+/// The addresses that [`resolve`] finds, without unusable ones, and only those of `family` if it is
+/// set.
 ///
 /// # Errors
 /// [`FailureReason::NameNotResolved`] with the resolver's message;
@@ -26,13 +38,10 @@ pub async fn look_up(
     family: Option<Family>,
 ) -> Result<Vec<SocketAddr>, FailureReason> {
     let name = || sanitize(host, MAX_TEXT);
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found = found.map_err(|error| {
-        let error = sanitize(&error.to_string(), MAX_TEXT);
-        FailureReason::NameNotResolved {
-            name: name(),
-            error,
-        }
+    let found = resolve(host, port).await;
+    let found = found.map_err(|error| FailureReason::NameNotResolved {
+        name: name(),
+        error,
     })?;
     let mut addresses = usable(found);
     if addresses.is_empty() {
@@ -55,7 +64,7 @@ pub async fn look_up(
 }
 
 /// Each address once, without those that are not the address of one server.
-fn usable(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+fn usable(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for address in found {
         let ip = address.ip().to_canonical();
@@ -110,7 +119,7 @@ mod tests {
             "192.0.2.1:1",
             "[::]:1",
         ]);
-        assert_eq!(usable(found.into_iter()), addresses(&["192.0.2.1:1"]));
+        assert_eq!(usable(found), addresses(&["192.0.2.1:1"]));
     }
 
     #[test]
