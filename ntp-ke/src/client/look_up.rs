@@ -3,7 +3,8 @@
 use super::failure_reason::FailureReason;
 use super::family::Family;
 use ntp_config::sanitize;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use ntp_proto::client::entry::AddressFault;
+use std::net::SocketAddr;
 
 /// The most addresses of one name.
 pub const MAX_ADDRESSES: usize = 16;
@@ -67,10 +68,8 @@ pub async fn look_up(
 fn usable(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for address in found {
-        let ip = address.ip().to_canonical();
-        let unusable =
-            ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-        if !unusable && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+        let is_usable = AddressFault::of_socket(&address).is_none();
+        if is_usable && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
             addresses.push(address);
         }
     }
@@ -104,6 +103,7 @@ pub(super) fn same_family_first(addresses: &mut [SocketAddr], like: SocketAddr) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -118,6 +118,9 @@ mod tests {
             "255.255.255.255:1",
             "192.0.2.1:1",
             "[::]:1",
+            "0.0.0.7:1",
+            "240.0.0.1:1",
+            "[fe80::1]:1",
         ]);
         assert_eq!(usable(found), addresses(&["192.0.2.1:1"]));
     }
