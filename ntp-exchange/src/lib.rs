@@ -16,9 +16,8 @@
 
 mod port;
 
-pub use port::{Inbound, RequestPort, SendFailure};
-
 use ntp_udp::{BindOptions, Socket};
+pub use port::{Inbound, RequestPort, SendFailure};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An idle socket that asks for timestamps; `None` if none can be opened. The kernel begins to

@@ -1,11 +1,9 @@
 //! One association: its state, the reason, and its measurements.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use crate::stable_word::stable_words;
 use crate::{Date, DiscardReason, Leap, NtsFacts, NtsKeReason, NtsKeStage};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One association with a server; each member of a pool is one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! The state of the system: synchronized or not, the error bound, and the reasons.
 
-use serde::{Deserialize, Serialize};
-
 use crate::stable_word::stable_words;
 use crate::{Date, SteeringObstacle};
+use serde::{Deserialize, Serialize};
 
 /// The system's variables (RFC 5905 §11.2) and the verdict about them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -56,10 +56,9 @@ pub use odd::OddServer;
 pub use peers::Peers;
 pub use process::{Ended, Running, run};
 pub use simulated_kernel::{Moment, Rival, SimulatedKernel};
-pub use wait::until;
-
 use std::fmt;
 use std::io::{self, Write};
+pub use wait::until;
 
 /// The reason for which a test cannot be run on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,6 @@
 //! Key establishment is that of `ntp-ke`, which tests against other people's servers have shown to
 //! be right.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, Established, Failure, establish};
 use ntp_proto::nts::{
@@ -16,6 +12,9 @@ use ntp_proto::nts::{
 use ntp_proto::packet::Header;
 use rand::SeedableRng as _;
 use rand::rngs::{ChaCha12Rng, SysRng};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The limit for an establishment.
 const PATIENCE: Duration = Duration::from_secs(10);

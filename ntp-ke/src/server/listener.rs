@@ -4,9 +4,8 @@ use super::limits::ConnectionLimits;
 use ntp_config::NtsKeServerEntry;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::fmt;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::{fmt, io};
 
 /// The most connections in the kernel's queue.
 const BACKLOG: i32 = 1024;

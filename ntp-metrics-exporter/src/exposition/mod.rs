@@ -2,18 +2,16 @@
 
 mod nts;
 
-use std::collections::BTreeSet;
-use std::fmt;
-
+use crate::metrics::{
+    Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS,
+};
 use ntp_observe::{Document, FetchError, ServerFacts, SourceFacts, SystemReason, TimestampCounts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
-
-use crate::metrics::{
-    Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS,
-};
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// Names and values of the labels of one series.
 type Labels<'a> = Vec<(&'static str, &'a str)>;

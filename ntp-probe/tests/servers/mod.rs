@@ -11,12 +11,11 @@ mod keys;
 mod time;
 
 pub(crate) use keys::{Authority, Exporter, KeyService};
-pub(crate) use time::{TimeService, answered_by, odd, silent};
-
 use ntp_proto::nts::KeySet;
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use std::sync::Arc;
+pub(crate) use time::{TimeService, answered_by, odd, silent};
 
 /// The keys that seal cookies; other numbers are other keys.
 pub(crate) fn key_set(number: u8) -> Arc<KeySet> {

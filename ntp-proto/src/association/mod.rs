@@ -23,25 +23,24 @@ mod tests;
 mod urgency;
 mod validate;
 
+use crate::clock::ClockFilter;
+use crate::nts::{NtsSession, RequestError};
+use crate::packet::{Header, KissCode, Version};
+use crate::time::{LocalStamp, MonoTime, NtpTimestamp, StampOrigin};
 pub use config::AssociationConfig;
 pub use discard::{Discard, DiscardCounters};
 pub use exchange::{
     Accepted, AssociationCounters, Context, Datagram, Doubt, LastReply, Transmit, TransmitToken,
 };
+use exchange::{InFlight, REMEMBERED};
 pub use id::AssociationId;
 pub use own_servers::OwnServers;
-pub use reach::Reach;
-pub use validate::{Ourselves, ValidReply};
-
-use crate::clock::ClockFilter;
-use crate::nts::{NtsSession, RequestError};
-use crate::packet::{Header, KissCode, Version};
-use crate::time::{LocalStamp, MonoTime, NtpTimestamp, StampOrigin};
-use exchange::{InFlight, REMEMBERED};
 use pacing::Pacing;
 use rand::{CryptoRng, RngExt};
+pub use reach::Reach;
 use std::net::SocketAddr;
 use std::time::Duration;
+pub use validate::{Ourselves, ValidReply};
 
 /// A later reply is discarded, see [`Association::with_reply_timeout`].
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3);

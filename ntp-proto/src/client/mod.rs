@@ -20,11 +20,6 @@ mod state;
 mod tests;
 mod witnesses;
 
-pub use event::{Event, Removal};
-use network::Network;
-pub use state::AssociationState;
-use state::StateClass;
-
 use crate::association::{
     Accepted, Association, AssociationId, Context, Datagram, Discard, Ourselves, OwnServers,
     Transmit, TransmitToken,
@@ -35,8 +30,12 @@ use crate::clock::{
 };
 use crate::nts::NtsGrant;
 use crate::time::{LocalStamp, MonoTime, Now};
+pub use event::{Event, Removal};
+use network::Network;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
+pub use state::AssociationState;
+use state::StateClass;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 

@@ -10,7 +10,6 @@ mod queue;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use queue::{Queue, Shape};
-
 use serde::{Deserialize, Serialize};
 
 /// One experiment.

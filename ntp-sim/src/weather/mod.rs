@@ -4,13 +4,12 @@
 
 mod describe;
 
-pub use describe::describe;
-
 use crate::random::Random;
 use crate::scenario::{
     Burst, Change, Law, Link, Oscillator, Queue, Scenario, ServerScenario, Shape, Spikes, Swing,
     Way,
 };
+pub use describe::describe;
 
 /// The stream of random numbers that worlds are drawn from; what happens in them has others.
 const STREAM: u64 = 3;

@@ -6,12 +6,11 @@ mod establishment;
 mod name;
 mod resolution;
 
-pub use address_fault::{AddressFault, RefusedAddress};
-pub use establishment::{EstablishFailure, Establishment};
-
 use crate::association::AssociationConfig;
 use crate::nts::NtsGrant;
 use crate::time::MonoTime;
+pub use address_fault::{AddressFault, RefusedAddress};
+pub use establishment::{EstablishFailure, Establishment};
 use name::Name;
 use rand::{Rng, RngExt};
 pub(crate) use resolution::Resolution;

@@ -7,14 +7,13 @@
 mod kalman;
 mod pll_fll;
 
-pub use kalman::Estimate;
-pub use pll_fll::{LoopState, PllFll};
-
 use super::measurement::Measurement;
 use super::policy::DisciplineKind;
 use super::timescale::FreeTime;
 use crate::association::AssociationId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
+pub use kalman::Estimate;
+pub use pll_fll::{LoopState, PllFll};
 
 /// The largest frequency error that the loops of RFC 5905 correct (§7.2 MAXFREQ). The estimator
 /// goes further.
