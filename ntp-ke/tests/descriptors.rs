@@ -3,17 +3,17 @@
 #![forbid(unsafe_code)]
 
 use arc_swap::ArcSwap;
-use ntp_config::{HostPort, NtsKeServerEntry, Trust};
+use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, establish};
-use ntp_ke::server::{CertificateStore, KeListener, KePool, KeServerStatus};
+use ntp_ke::server::{CertificateStore, ConnectionLimits, KeListener, KePool, KeServerStatus};
 use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeySet};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use std::fs::File;
 use std::io::Read as _;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -44,14 +44,18 @@ fn out_of_descriptors_clients_are_turned_away_and_served_again_afterwards() {
 
 fn confined() {
     let folder = tempfile::tempdir().unwrap();
-    let entry = entry(folder.path());
-    let listener = KeListener::bind(&entry, false).unwrap();
+    let (chain, key) = write_pair(folder.path());
+    let limits = ConnectionLimits {
+        total: 10,
+        per_client: 10,
+        timeout: PATIENCE,
+    };
+    let listener = KeListener::bind((Ipv4Addr::LOCALHOST, 0).into(), false, limits).unwrap();
     let address = listener.address();
-    let certificates =
-        CertificateStore::open(&entry.certificate_chain, &entry.private_key).unwrap();
+    let certificates = CertificateStore::open(&chain, &key).unwrap();
     let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));
     let grant = KeServerConfig {
-        algorithms: entry.aead_algorithms,
+        algorithms: AeadAlgorithm::ALL.to_vec(),
         server: None,
         port: None,
     };
@@ -71,7 +75,7 @@ fn confined() {
         port: address.port(),
     };
     let trust = Trust {
-        certificate_authorities: vec![entry.certificate_chain],
+        certificate_authorities: vec![chain],
         system_authorities: false,
         ..Trust::default()
     };
@@ -136,21 +140,12 @@ fn until(status: &KeServerStatus, wanted: impl Fn(&KeServerStatus) -> bool) {
     }
 }
 
-fn entry(folder: &Path) -> NtsKeServerEntry {
-    let (certificate_chain, private_key) = (folder.join("chain.pem"), folder.join("key.pem"));
+/// Writes a certificate and its key; returns the paths.
+fn write_pair(folder: &Path) -> (PathBuf, PathBuf) {
+    let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    std::fs::write(&certificate_chain, cert.pem()).unwrap();
-    std::fs::write(&private_key, signing_key.serialize_pem()).unwrap();
-    NtsKeServerEntry {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        certificate_chain,
-        private_key,
-        timeout: PATIENCE,
-        concurrent_connections: 10,
-        connections_per_client: 10,
-        ntp_server: None,
-        ntp_port: None,
-        aead_algorithms: AeadAlgorithm::ALL.to_vec(),
-    }
+    std::fs::write(&chain, cert.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    (chain, key)
 }
