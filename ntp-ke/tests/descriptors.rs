@@ -3,15 +3,17 @@
 #![forbid(unsafe_code)]
 
 use arc_swap::ArcSwap;
-use ntp_config::{HostPort, NtsKeServerEntry, Trust};
+use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, establish};
-use ntp_ke::server::{CertificateStore, KeListener, KePool, KeServerHandle, KeServerStatus};
+use ntp_ke::server::{
+    CertificateStore, ConnectionLimits, KeListener, KePool, KeServerHandle, KeServerStatus,
+};
 use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeySet};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use std::fs::File;
 use std::io::Read as _;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -152,17 +154,22 @@ struct SetUp {
 impl SetUp {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let entry = entry(folder.path());
+        let (chain, key) = write_pair(folder.path());
+        let limits = ConnectionLimits {
+            total: 10,
+            per_client: 10,
+            timeout: PATIENCE,
+        };
+        let listen = (Ipv4Addr::LOCALHOST, 0).into();
         Self {
-            listener: KeListener::bind(&entry, false).unwrap(),
-            certificates: CertificateStore::open(&entry.certificate_chain, &entry.private_key)
-                .unwrap(),
+            listener: KeListener::bind(listen, false, limits).unwrap(),
+            certificates: CertificateStore::open(&chain, &key).unwrap(),
             grant: KeServerConfig {
-                algorithms: entry.aead_algorithms,
+                algorithms: AeadAlgorithm::ALL.to_vec(),
                 server: None,
                 port: None,
             },
-            authority: entry.certificate_chain,
+            authority: chain,
             _folder: folder,
         }
     }
@@ -230,21 +237,12 @@ fn until(status: &KeServerStatus, wanted: impl Fn(&KeServerStatus) -> bool) {
     }
 }
 
-fn entry(folder: &Path) -> NtsKeServerEntry {
-    let (certificate_chain, private_key) = (folder.join("chain.pem"), folder.join("key.pem"));
+/// Writes a certificate and its key; returns the paths.
+fn write_pair(folder: &Path) -> (PathBuf, PathBuf) {
+    let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    std::fs::write(&certificate_chain, cert.pem()).unwrap();
-    std::fs::write(&private_key, signing_key.serialize_pem()).unwrap();
-    NtsKeServerEntry {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        certificate_chain,
-        private_key,
-        timeout: PATIENCE,
-        concurrent_connections: 10,
-        connections_per_client: 10,
-        ntp_server: None,
-        ntp_port: None,
-        aead_algorithms: AeadAlgorithm::ALL.to_vec(),
-    }
+    std::fs::write(&chain, cert.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    (chain, key)
 }

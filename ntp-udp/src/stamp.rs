@@ -1,7 +1,8 @@
 //! Timestamps with their origin.
 
-use ntp_proto::time::NtpTimestamp;
 pub use ntp_proto::time::StampOrigin;
+
+use ntp_proto::time::NtpTimestamp;
 
 /// The kernel's timestamp of a packet, by the clock that took it; `ntp_proto::time::LocalStamp` is
 /// one by our clock.

@@ -2,12 +2,11 @@
 //! the supervision of all threads.
 
 use socket2::SockRef;
-use std::fmt;
-use std::io;
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::{fmt, io};
 
 /// The reason for which a server could not be started.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,11 @@
 //! Replies: decided upon receipt, stamped at the last moment.
 
 use super::ServedState;
-use crate::StableWord;
 use crate::nts::{PreparedReply, UniqueId, nak_length, write_nak};
 use crate::packet::{
     BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer,
 };
+use crate::stable_word::stable_words;
 use crate::time::{NtpShort, NtpTimestamp};
 
 /// The kind of a reply.
@@ -25,30 +25,14 @@ pub enum ReplyKind {
     NtsNak,
 }
 
-impl ReplyKind {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
-        Self::Time,
-        Self::TimeOverLimit,
-        Self::RateKiss,
-        Self::DenyKiss,
-        Self::NtsTime,
-        Self::NtsNak,
-    ];
-}
-
-impl StableWord for ReplyKind {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Time => "answered",
-            Self::TimeOverLimit => "answered-over-limit",
-            Self::RateKiss => "rate-kiss",
-            Self::DenyKiss => "deny-kiss",
-            Self::NtsTime => "nts-answered",
-            Self::NtsNak => "nts-nak",
-        }
-    }
-}
+stable_words!(ReplyKind {
+    Time => "answered",
+    TimeOverLimit => "answered-over-limit",
+    RateKiss => "rate-kiss",
+    DenyKiss => "deny-kiss",
+    NtsTime => "nts-answered",
+    NtsNak => "nts-nak",
+});
 
 /// The protection of a reply.
 #[derive(Clone, Copy, Debug)]

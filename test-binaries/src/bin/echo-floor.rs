@@ -3,14 +3,13 @@
 //! real servers are measured against.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-use std::io;
-use std::time::{Duration, Instant};
-
 use clap::Parser;
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::time::NtpTimestamp;
 use ntp_udp::{BindOptions, MAX_BATCH, ReceiveBatch, Received, SendBatch, Socket};
+use std::error::Error;
+use std::io;
+use std::time::{Duration, Instant};
 use test_binaries::{Announcer, ServerOptions};
 
 /// The longest datagram that is sent back whole, in octets.

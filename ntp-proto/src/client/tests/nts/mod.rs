@@ -6,10 +6,9 @@ mod keys;
 
 use super::*;
 use crate::client::entry::EstablishFailure;
-use crate::nts::Validity;
 use crate::nts::{
     AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeReason, KeStage, KeyPair, KeySet,
-    NtsRefusal, open_request, write_nak,
+    NtsRefusal, Validity, open_request, write_nak,
 };
 use crate::packet::{FieldType, Packet};
 use rand::SeedableRng;
