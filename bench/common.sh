@@ -41,12 +41,12 @@ namespace() {
     ip -n "$1" link set lo up
 }
 
-# Builds programs of ours as they ship.
+# Builds programs of ours as they ship, the daemon without the demonstration.
 build() {
     local program arguments=()
     for program in "$@"; do arguments+=(--bin "$program"); done
     echo "building (profile dist, as it ships) …" >&2
-    cargo build --profile dist --quiet --locked -p ntp-daemon -p ntp-load -p test-binaries "${arguments[@]}"
+    cargo build --profile dist --quiet --locked --no-default-features -p ntp-daemon -p ntp-load -p test-binaries "${arguments[@]}"
 }
 target=${CARGO_TARGET_DIR:-$PWD/target}
 ours=$target/dist

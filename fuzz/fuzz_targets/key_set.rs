@@ -1,4 +1,4 @@
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    ntp_fuzz::key_set(data);
+    let _ = ntp_fuzz::key_set(data);
 });

@@ -1,10 +1,9 @@
 //! Loads a configuration from files, texts and command lines.
 
-use crate::address;
 use crate::config::{Config, DEFAULT_POOL_COUNT, NTP_PORT, SourceEntry, SourceKind};
 use crate::diagnostic::{ConfigError, Problem, Report, Warning};
 use crate::section::synchronization::Demands;
-use crate::{checks, raw, section};
+use crate::{address, checks, raw, section};
 use ntp_proto::association::AssociationConfig;
 use std::fs::{self, File};
 use std::io::{self, Read as _};

@@ -1,7 +1,8 @@
 //! Reads single values of a command line in the same way as those of a file.
 
-use crate::address;
 pub use crate::bad_text::BadText;
+
+use crate::address;
 use crate::config::HostPort;
 use crate::section::{aead, trust};
 use ntp_proto::nts::AeadAlgorithm;

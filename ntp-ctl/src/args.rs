@@ -1,10 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
-
-use clap::{Parser, Subcommand};
-
 use crate::probe::args::{NtsArgs, QueryArgs};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
 /// The exit codes in `--help`.
 const EXIT_CODES: &str = "\
@@ -59,9 +57,8 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_well_defined() {

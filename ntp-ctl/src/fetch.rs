@@ -1,16 +1,14 @@
 //! Finding the daemon and reading its state.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use ntp_config::DEFAULT_OBSERVATION_PATH;
-use ntp_observe::{Document, FetchError, SCHEMA, StableWord as _};
-use serde_json::json;
-
 use crate::args::Args;
 use crate::outcome::Outcome;
 use crate::pages::status::{Page, render};
 use crate::terminal;
+use ntp_config::DEFAULT_OBSERVATION_PATH;
+use ntp_observe::{Document, FetchError, SCHEMA};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// The time limit for fetching the daemon's state.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

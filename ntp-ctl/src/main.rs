@@ -25,12 +25,10 @@ mod terminal;
 mod units;
 mod validate;
 
-use std::process::ExitCode;
-
-use clap::Parser as _;
-
 use args::{Args, Command};
+use clap::Parser as _;
 use pages::status::Page;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();

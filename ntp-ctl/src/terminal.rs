@@ -1,10 +1,9 @@
 //! Width, color and sanitized output of the terminal.
 
-use std::io::{self, IsTerminal as _, Write as _};
-
 use ntp_config::is_printable;
 use ntp_observe::Document;
 use serde_json::Value;
+use std::io::{self, IsTerminal as _, Write as _};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The width that is assumed when the output is no terminal.

@@ -1,15 +1,13 @@
 //! Checking a configuration file, and what it needs of this machine.
 
-use std::path::Path;
-
-use ntp_check::{Finding, findings};
-use ntp_config::{ConfigError, DEFAULT_CONFIG_PATH, Loaded, Warning};
-use serde_json::{Value, json};
-
 use crate::args::Args;
 use crate::outcome::Outcome;
 use crate::terminal;
 use crate::units::count;
+use ntp_check::{Finding, findings};
+use ntp_config::{ConfigError, DEFAULT_CONFIG_PATH, Loaded, Warning};
+use serde_json::{Value, json};
+use std::path::Path;
 
 /// Checks `file`, or the file of `--config`, or the daemon's default.
 pub(crate) fn run(args: &Args, file: Option<&Path>) -> Outcome {

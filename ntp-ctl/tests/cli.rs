@@ -1,13 +1,12 @@
 //! The built program against a daemon's socket.
 
+use ntp_observe::{Document, SystemReason, write_document};
+use serde_json::Value;
 use std::io::Write as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
-
-use ntp_observe::{Document, SystemReason, write_document};
-use serde_json::Value;
 use tempfile::TempDir;
 
 /// A daemon that sends the same text to one reader after another, as long as the tests run.

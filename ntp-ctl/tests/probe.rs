@@ -3,13 +3,12 @@
 #[path = "../../ntp-probe/tests/servers/mod.rs"]
 mod servers;
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{Command, Output};
-
 use ntp_proto::server::{AccessList, AccessPolicy, FilterAction, ServedState, ServerConfig};
 use rcgen::{DnType, SanType, date_time_ymd};
 use serde_json::Value;
 use servers::{Authority, KeyService, TimeService, key_set, silent};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::process::{Command, Output};
 
 fn ctl(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ntp-ctl"))

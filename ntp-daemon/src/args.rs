@@ -1,9 +1,9 @@
 //! The command line.
 
+use crate::demo;
 use clap::{Parser, Subcommand};
-use ntp_config::{LogLevel, parse_span};
+use ntp_config::LogLevel;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Synchronizes the clock with NTP, and serves time to others.
 #[derive(Parser, Debug)]
@@ -34,25 +34,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Show a client with a wrong virtual clock that follows a reference server, both on this
     /// machine, without root or internet
-    Demo(DemoOptions),
-}
-
-#[derive(clap::Args, Debug)]
-pub(crate) struct DemoOptions {
-    /// End after this time, with success only if the clock has become right
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
-    pub(crate) end_after: Option<Duration>,
-    /// The offset of the virtual clock at the start, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = -0.35, allow_negative_numbers = true)]
-    pub(crate) offset: f64,
-    /// The frequency error of the virtual clock, in parts per million; positive: it runs fast
-    #[arg(
-        long,
-        value_name = "PPM",
-        default_value_t = 40.0,
-        allow_negative_numbers = true
-    )]
-    pub(crate) drift: f64,
+    #[cfg_attr(not(feature = "demo"), command(hide = true))]
+    Demo(demo::Options),
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::context::DaemonContext;
 use crate::lifecycle::{EndReports, Part, PartEnd, TaskHandle};
 use crate::nts::cookie_keys::CookieKeys;
 use crate::nts::ke_supervisor::{KeServiceStatuses, KeSupervisor};
-use crate::observe::{self, DocumentRequest, Listener};
+use crate::observe::{self, Listener};
 use crate::random::{RandomError, seed, seeds};
 use crate::server::{RunningGroup, Shared, WorkerGroup, is_dual_stack};
 use crate::signals::stop_signal;
@@ -235,7 +235,8 @@ pub(crate) struct RunningDaemon {
 
 impl RunningDaemon {
     /// The place to ask for documents.
-    pub(crate) fn document_requests(&self) -> mpsc::Sender<DocumentRequest> {
+    #[cfg(feature = "demo")]
+    pub(crate) fn document_requests(&self) -> mpsc::Sender<observe::DocumentRequest> {
         self.client.document_requests()
     }
 

@@ -4,10 +4,9 @@
 //! by a return or a panic, is reported to the daemon as a [`PartEnd`]. A part that ends because its
 //! handle asked for it is not reported, so that it can be replaced by another one.
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 

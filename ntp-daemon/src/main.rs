@@ -13,13 +13,17 @@
 //! | [`state`] | the files that survive a restart |
 //! | [`observe`], [`context`] | the document for `ntp-ctl` and the exporter |
 //! | [`logging`], [`digits`], [`os_error`] | the form of the log |
-//! | [`demo`] | the demonstration |
+//! | [`demo`] | the demonstration, which is left out of what ships (feature `demo`) |
 #![forbid(unsafe_code)]
 
 mod args;
 mod client;
 mod context;
 mod daemon;
+#[cfg(feature = "demo")]
+mod demo;
+#[cfg(not(feature = "demo"))]
+#[path = "no_demo.rs"]
 mod demo;
 mod digits;
 mod lifecycle;

@@ -3,7 +3,7 @@
 use ntp_os_clock::ClockReader;
 use ntp_proto::association::{AssociationId, Transmit, TransmitToken};
 use ntp_proto::time::{LocalStamp, StampOrigin};
-use ntp_udp::{BindOptions, Notice, SendId, Socket};
+use ntp_udp::{BindOptions, KernelStamp, Notice, SendId, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::io::Interest;
@@ -257,7 +257,7 @@ fn received(socket: &Socket, source: AssociationId, reader: &ClockReader) -> Opt
 }
 
 /// A kernel timestamp in the time of our clock; our own reading where it is missing.
-fn local(stamp: Option<ntp_udp::Stamp>, reader: &ClockReader) -> LocalStamp {
+fn local(stamp: Option<KernelStamp>, reader: &ClockReader) -> LocalStamp {
     match stamp {
         None => LocalStamp {
             at: reader.now(),

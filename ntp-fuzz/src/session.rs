@@ -1,7 +1,9 @@
 //! Fixed keys, so that the corpora stay valid.
 
-use ntp_proto::nts::{AeadAlgorithm, Cookie, CookieJar, KeyPair, KeySet};
-use ntp_proto::nts::{MAX_PROTECTED_REQUEST, UniqueId, protect_request};
+use ntp_proto::nts::{
+    AeadAlgorithm, Cookie, CookieJar, KeyPair, KeySet, MAX_PROTECTED_REQUEST, UniqueId,
+    protect_request,
+};
 use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::SeedableRng as _;

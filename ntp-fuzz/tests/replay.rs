@@ -162,3 +162,23 @@ fn the_corpora_hold_what_our_encoders_write() {
         );
     }
 }
+
+#[test]
+fn libfuzzer_has_the_same_targets() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for (name, _) in TARGETS {
+        let program = fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(
+            program.contains(&format!("ntp_fuzz::{name}(data)")),
+            "{name}"
+        );
+        assert!(
+            manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),
+            "{name}"
+        );
+    }
+    let programs = fs::read_dir(fuzz.join("fuzz_targets")).unwrap().count();
+    assert_eq!(programs, TARGETS.len());
+    assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+}

@@ -1,7 +1,6 @@
 //! The parameters of TLS that client and server share.
 
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use std::sync::Arc;
 
 /// The ALPN protocol name of NTS-KE (RFC 8915 §4).

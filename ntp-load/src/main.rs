@@ -1,12 +1,6 @@
 //! A bounded load for one's own NTP servers: their answers, their errors and their costs.
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
 use clap::{Parser, ValueEnum};
 use ntp_config::parse_span;
 use ntp_load::{
@@ -17,6 +11,11 @@ use ntp_load::{
 use ntp_proto::nts::AeadAlgorithm;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, SeedableRng as _};
+use std::io::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// The number of protected requests for the probe.
 const PROBE_COOKIES: usize = 64;

@@ -10,7 +10,7 @@ use super::samples::Samples;
 use super::slots::Slots;
 use super::tally::{Tally, Verdict};
 use ntp_proto::time::{NtpDuration, NtpTimestamp};
-use ntp_udp::{BindOptions, Notice, SendId, Socket, Stamp};
+use ntp_udp::{BindOptions, KernelStamp, Notice, SendId, Socket};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ impl Probe {
         }
     }
 
-    fn left(&mut self, id: SendId, stamp: Stamp) {
+    fn left(&mut self, id: SendId, stamp: KernelStamp) {
         if let Some(exchange) = self
             .exchanges
             .iter_mut()
@@ -180,7 +180,7 @@ impl Probe {
         }
     }
 
-    fn received(&mut self, octets: &[u8], from: SocketAddr, stamp: Option<Stamp>) -> Verdict {
+    fn received(&mut self, octets: &[u8], from: SocketAddr, stamp: Option<KernelStamp>) -> Verdict {
         let Some(header) = reply_header(octets) else {
             return Verdict::Malformed;
         };

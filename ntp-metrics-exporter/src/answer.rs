@@ -1,17 +1,15 @@
 //! The answers to HTTP requests.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
+use crate::exposition;
+use crate::format::Format;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
-use ntp_observe::{Document, FetchError, StableWord as _};
+use ntp_observe::{Document, FetchError, SystemReason};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tracing::debug;
-
-use crate::exposition;
-use crate::format::Format;
 
 /// The time limit for fetching the daemon's state; shorter than the ten seconds of Prometheus.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -86,7 +84,7 @@ fn ready(fetched: Result<Document, FetchError>) -> Answer {
                 .system
                 .reasons
                 .iter()
-                .map(ntp_observe::StableWord::word)
+                .map(SystemReason::word)
                 .collect();
             plain(
                 StatusCode::SERVICE_UNAVAILABLE,

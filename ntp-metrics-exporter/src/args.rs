@@ -1,9 +1,8 @@
 //! The command line.
 
+use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-
-use clap::Parser;
 
 /// OpenMetrics and health endpoints for a running ntp-daemon: /metrics, /healthz and /readyz.
 #[derive(Debug, Parser)]

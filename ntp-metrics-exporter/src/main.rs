@@ -29,16 +29,14 @@ mod metrics;
 #[cfg(test)]
 mod samples;
 
+use args::Args;
+use clap::Parser as _;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-use clap::Parser as _;
 use tokio::net::TcpListener;
 use tracing::error;
-
-use args::Args;
 
 /// The error that ends the exporter.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! The built program over a loopback port, with a daemon's socket behind it.
 
+use ntp_observe::{Document, SystemReason, write_document};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
@@ -7,8 +8,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use ntp_observe::{Document, SystemReason, write_document};
 use tempfile::TempDir;
 
 /// Far more than a busy machine needs.

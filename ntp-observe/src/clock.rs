@@ -1,9 +1,8 @@
 //! The clock, and the obstacle to steering it.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Date;
 use crate::stable_word::stable_words;
+use serde::{Deserialize, Serialize};
 
 /// The clock that the daemon disciplines or measures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

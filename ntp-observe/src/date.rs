@@ -1,12 +1,11 @@
 //! A date as it stands in the document: RFC 3339, UTC.
 
-use std::fmt;
-use std::str::FromStr;
-use std::time::SystemTime;
-
 use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
 
 /// A date in UTC; its text is RFC 3339 (`2026-01-02T03:04:05.678Z`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,10 +1,9 @@
 //! The whole document, and the daemon's process.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     ClockFacts, Date, KeysetFacts, NtsKeServerFacts, ServerFacts, SourceFacts, SystemFacts,
 };
+use serde::{Deserialize, Serialize};
 
 /// The version of the document that this crate writes and reads.
 pub const SCHEMA: u32 = 2;

@@ -1,8 +1,7 @@
 //! Writing and reading a document.
 
-use serde::Deserialize;
-
 use crate::{Document, SCHEMA};
+use serde::Deserialize;
 
 /// The text is not a document that this program reads.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +55,13 @@ pub fn read_document(text: &[u8]) -> Result<Document, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::{
         ClockMode, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeReason, NtsKeServerFacts,
         NtsKeStage, NtsKeState, ServerFacts, SourceFacts, SourceReason, SourceState,
-        StableWord as _, SteeringObstacle, SystemFacts, SystemReason,
+        SteeringObstacle, SystemFacts, SystemReason,
     };
+    use serde_json::{Value, json};
 
     fn as_json(document: &Document) -> Value {
         serde_json::from_slice(&write_document(document)).unwrap()

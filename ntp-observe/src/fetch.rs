@@ -1,12 +1,11 @@
 //! Fetching a document from the daemon's socket.
 
+use crate::{DecodeError, Document, read_document};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-
-use crate::{DecodeError, Document, StableWord, read_document};
 
 /// The largest document that is read.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
@@ -77,8 +76,10 @@ pub enum FetchError {
     },
 }
 
-impl StableWord for FetchError {
-    fn word(&self) -> &str {
+impl FetchError {
+    /// The stable word of this error.
+    #[must_use]
+    pub fn word(&self) -> &str {
         match self {
             Self::NoSocket { .. } => "no-socket",
             Self::Permission { .. } => "no-permission",
@@ -157,12 +158,11 @@ fn explain(error: io::Error, path: &Path, timeout: Duration) -> FetchError {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::write_document;
     use std::io::Write;
     use std::os::unix::net::UnixListener;
     use std::thread;
-
-    use super::*;
-    use crate::write_document;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -14,7 +14,7 @@
 //! - Dates are RFC 3339 in UTC ([`Date`]).
 //! - Signs: an offset is positive when *our clock is behind*; a frequency is positive when *our
 //!   clock runs fast*.
-//! - States and reasons are stable words in kebab case ([`StableWord`]) with their numbers beside
+//! - States and reasons are stable words in kebab case (`word`) with their numbers beside
 //!   them. A document has no sentences for people; programs make those, and write times and rates
 //!   with [`digits`].
 //!
@@ -65,7 +65,6 @@ pub use source::{
     NetworkCause, OneWay, PacketCounts, SourceFacts, SourceMode, SourceReason, SourceState,
     TimestampCounts,
 };
-pub use stable_word::StableWord;
 pub use system::{
     DisciplineFacts, DisciplineName, DisciplineState, Leap, SourceCounts, SystemFacts, SystemReason,
 };

@@ -1,12 +1,10 @@
 //! NTS (RFC 8915): keys and cookies of a source, our NTS-KE server, and the keys that seal our
 //! cookies.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use crate::stable_word::stable_words;
 use crate::{Date, NtsKeReason, NtsKeStage};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The keys and cookies of one NTS source.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,7 @@
 //! One address on which the daemon serves time.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One listening address with its counters. `received` is the sum of `answered`, `denied`,
 /// `ignored`, `rate_limited`, `nts_naks_sent` and all `dropped`.

@@ -1,11 +1,9 @@
 //! One association: its state, the reason, and its measurements.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use crate::stable_word::stable_words;
-use crate::{Date, DiscardReason, Leap, NtsFacts, NtsKeReason, NtsKeStage, StableWord};
+use crate::{Date, DiscardReason, Leap, NtsFacts, NtsKeReason, NtsKeStage};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One association with a server; each member of a pool is one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -383,8 +381,10 @@ pub enum SourceReason {
     },
 }
 
-impl StableWord for SourceReason {
-    fn word(&self) -> &str {
+impl SourceReason {
+    /// The stable word of this reason, which is its `code` in JSON.
+    #[must_use]
+    pub fn word(&self) -> &str {
         match self {
             Self::SystemPeer => "system-peer",
             Self::UsedInTheMean => "used-in-the-mean",

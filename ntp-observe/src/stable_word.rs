@@ -1,20 +1,17 @@
-//! Stable words: the names of enum values in documents, metrics and logs.
+//! Stable words: the names of enum values in documents, metrics and logs. They are part of the
+//! interface: a word does not change when a variant is renamed.
 
-/// A value with a stable word, which names it in documents, metrics and logs.
-///
-/// The word is part of the interface: it does not change when a variant is renamed.
-pub trait StableWord {
-    /// The stable word of this value.
-    #[must_use]
-    fn word(&self) -> &str;
-}
-
-/// The table of an enum's stable words, in both directions and as JSON. A word that is not in the
-/// table is kept in the variant `Other`.
+/// The table of an enum's stable words, in both directions, as a list and as JSON. A word that is
+/// not in the table is kept in the variant `Other`.
 macro_rules! stable_words {
     ($name:ident { $($variant:ident => $word:literal,)+ }) => {
-        impl $crate::StableWord for $name {
-            fn word(&self) -> &str {
+        impl $name {
+            /// The words of all values that this version knows.
+            pub const WORDS: [&'static str; [$($word),+].len()] = [$($word),+];
+
+            /// The stable word of this value, which names it in documents, metrics and logs.
+            #[must_use]
+            pub fn word(&self) -> &str {
                 match self {
                     $(Self::$variant => $word,)+
                     Self::Other(word) => word,
@@ -33,7 +30,7 @@ macro_rules! stable_words {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str($crate::StableWord::word(self))
+                serializer.serialize_str(self.word())
             }
         }
 
@@ -49,7 +46,6 @@ pub(crate) use stable_words;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::SourceState;
 
     #[test]

@@ -1,9 +1,8 @@
 //! The state of the system: synchronized or not, the error bound, and the reasons.
 
-use serde::{Deserialize, Serialize};
-
 use crate::stable_word::stable_words;
-use crate::{Date, StableWord, SteeringObstacle};
+use crate::{Date, SteeringObstacle};
+use serde::{Deserialize, Serialize};
 
 /// The system's variables (RFC 5905 §11.2) and the verdict about them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -359,8 +358,10 @@ pub enum SystemReason {
     },
 }
 
-impl StableWord for SystemReason {
-    fn word(&self) -> &str {
+impl SystemReason {
+    /// The stable word of this reason, which is its `code` in JSON.
+    #[must_use]
+    pub fn word(&self) -> &str {
         match self {
             Self::Starting => "starting",
             Self::NoSourcesConfigured => "no-sources-configured",

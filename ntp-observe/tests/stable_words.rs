@@ -1,6 +1,6 @@
 //! The words of the document never change: other programs compare them.
 
-use ntp_observe::{SourceReason, StableWord, SystemReason};
+use ntp_observe::{SourceReason, SystemReason};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn objects(word: &str) -> [Value; 2] {
 }
 
 /// Reads a reason with this word, which must be one that this program knows.
-fn known<T: DeserializeOwned + StableWord + std::fmt::Debug>(word: &str) -> T {
+fn known<T: DeserializeOwned + std::fmt::Debug>(word: &str) -> T {
     let read = objects(word).map(|object| serde_json::from_value::<T>(object).unwrap());
     let is_known = |reason: &T| !format!("{reason:?}").starts_with("Unknown");
     read.into_iter()

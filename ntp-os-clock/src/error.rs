@@ -1,8 +1,7 @@
 //! Errors of clocks.
 
 use ntp_proto::time::{Frequency, NtpDuration, Seconds};
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 /// The operation that the kernel refused.
 #[derive(Clone, Copy, PartialEq, Debug)]

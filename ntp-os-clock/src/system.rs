@@ -4,8 +4,7 @@ use crate::error::{ClockAttempt, ClockError};
 use crate::interference::{Interference, Order};
 use crate::kernel::{self, KernelRate, LOOP_BITS};
 use crate::reader::{self, ClockReader};
-use crate::request;
-use crate::sys;
+use crate::{request, sys};
 use ntp_proto::clock::ClockStatus;
 use ntp_proto::time::{Frequency, NtpDuration, NtpTimestamp};
 

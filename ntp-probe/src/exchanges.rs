@@ -15,8 +15,8 @@ use ntp_proto::clock::{FreeTime, Timescale};
 use ntp_proto::nts::{MAX_PROTECTED_REQUEST, NtsSession};
 use ntp_proto::packet::KissCode;
 use ntp_proto::time::{Frequency, Precision};
+use rand::SeedableRng as _;
 use rand::rngs::{ChaCha12Rng, SysRng};
-use rand::{SeedableRng as _, TryRng as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -91,11 +91,8 @@ pub(crate) async fn exchange_with(
 
 /// A random generator, seeded by the operating system.
 fn random() -> ChaCha12Rng {
-    let mut seed = [0; 32];
-    SysRng
-        .try_fill_bytes(&mut seed)
-        .expect("invariant: the system has randomness, or TLS would have none either");
-    ChaCha12Rng::from_seed(seed)
+    ChaCha12Rng::try_from_rng(&mut SysRng)
+        .expect("invariant: the system has randomness, or TLS would have none either")
 }
 
 struct Prober {

@@ -3,7 +3,6 @@
 mod servers;
 
 use ntp_config::{HostPort, Trust};
-use ntp_observe::StableWord;
 use ntp_probe::{NtsReport, Options, nts};
 use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::server::{AccessList, AccessPolicy, FilterAction, ServedState, ServerConfig};
@@ -61,7 +60,7 @@ fn failure(report: &NtsReport) -> (&str, &'static str, String) {
 }
 
 fn stages(report: &NtsReport) -> Vec<&str> {
-    report.stages.iter().map(StableWord::word).collect()
+    report.stages.iter().map(|stage| stage.word()).collect()
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 mod servers;
 
 use ntp_config::HostPort;
-use ntp_observe::StableWord as _;
 use ntp_probe::{Family, Options, QueryReport, SCHEMA, query};
 use ntp_proto::server::{AccessList, AccessPolicy, FilterAction, ServedState, ServerConfig};
 use servers::{TimeService, answered_by, odd, silent};

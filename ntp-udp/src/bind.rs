@@ -1,8 +1,7 @@
 //! The options for opening a socket, and the error if that fails.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
+use std::{fmt, io};
 
 /// Room for the datagrams of a burst while a server worker is busy, in bytes.
 const SERVER_RECEIVE_BUFFER: usize = 4 << 20;

@@ -1,7 +1,7 @@
 //! The data beside the bytes of a datagram: its source, its destination, its timestamp.
 
 use crate::control::{Arrival, ControlData};
-use crate::stamp::Stamp;
+use crate::stamp::KernelStamp;
 use crate::sys::Envelope;
 use std::net::{IpAddr, SocketAddr};
 
@@ -57,7 +57,7 @@ pub struct Received {
     pub destination: Option<Destination>,
     /// The time of its arrival; `None` if the kernel took no timestamp, and the caller has to read
     /// its own clock.
-    pub stamp: Option<Stamp>,
+    pub stamp: Option<KernelStamp>,
     /// True if it was longer than the buffer, so that its end is lost.
     pub truncated: bool,
 }
@@ -68,7 +68,7 @@ impl Received {
         let (mut stamp, mut destination) = (None, None);
         for data in envelope.control_data() {
             match data {
-                ControlData::Time(time) => stamp = Some(Stamp::kernel(time)),
+                ControlData::Time(time) => stamp = Some(KernelStamp::kernel(time)),
                 ControlData::Arrival(Arrival {
                     address,
                     local,

@@ -71,5 +71,5 @@ pub use notice::{Notice, SendId, TransmitStamp, Unreachable};
 pub use receive_batch::ReceiveBatch;
 pub use send_batch::{BatchFull, SendBatch, SentReport};
 pub use socket::{Socket, Stamping};
-pub use stamp::{Stamp, StampCounters, StampOrigin};
+pub use stamp::{KernelStamp, StampCounters, StampOrigin};
 pub use sys::MAX_BATCH;

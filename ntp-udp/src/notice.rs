@@ -1,7 +1,7 @@
 //! The kernel's reports about sent datagrams, from the socket's error queue.
 
 use crate::control::{ControlData, ExtendedError};
-use crate::stamp::Stamp;
+use crate::stamp::KernelStamp;
 use crate::sys::Envelope;
 use std::collections::VecDeque;
 use std::io;
@@ -26,7 +26,7 @@ pub struct TransmitStamp {
     /// The datagram, as [`crate::Socket::send`] named it.
     pub id: SendId,
     /// The time at which it was handed to the network card.
-    pub stamp: Stamp,
+    pub stamp: KernelStamp,
 }
 
 /// A datagram could not be delivered, according to an ICMP message.
@@ -157,7 +157,7 @@ pub(crate) fn interpret(envelope: &Envelope, numbering: &Numbering) -> Option<No
             let id = numbering.resolve(data)?;
             Some(Notice::Transmitted(TransmitStamp {
                 id,
-                stamp: Stamp::kernel(time?),
+                stamp: KernelStamp::kernel(time?),
             }))
         }
         ExtendedError {

@@ -1,33 +1,26 @@
 //! Timestamps with their origin.
 
-use ntp_proto::time::NtpTimestamp;
 pub use ntp_proto::time::StampOrigin;
 
-/// A timestamp by the clock that took it; `ntp_proto::time::LocalStamp` is one by our clock.
+use ntp_proto::time::NtpTimestamp;
+
+/// The kernel's timestamp of a packet, by the clock that took it; `ntp_proto::time::LocalStamp` is
+/// one by our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct KernelStamp {
     /// The time that the clock of `origin` showed.
     pub at: NtpTimestamp,
-    /// The clock, and the party that read it.
+    /// The clock: the system's or that of the network card.
     pub origin: StampOrigin,
 }
 
-impl Stamp {
+impl KernelStamp {
     /// A stamp that the kernel took from the system clock.
     #[must_use]
     pub const fn kernel(at: NtpTimestamp) -> Self {
         Self {
             at,
             origin: StampOrigin::Kernel,
-        }
-    }
-
-    /// A reading of the system clock by the daemon, for when the kernel gave no stamp.
-    #[must_use]
-    pub const fn daemon(at: NtpTimestamp) -> Self {
-        Self {
-            at,
-            origin: StampOrigin::Daemon,
         }
     }
 }
@@ -46,17 +39,17 @@ pub struct StampCounters {
 
 impl StampCounters {
     /// Counts the stamp of one datagram, or its absence.
-    pub const fn record(&mut self, stamp: Option<Stamp>) {
+    pub const fn record(&mut self, stamp: Option<KernelStamp>) {
         let counter = match stamp {
-            Some(Stamp {
+            Some(KernelStamp {
                 origin: StampOrigin::Kernel,
                 ..
             }) => &mut self.kernel,
-            Some(Stamp {
+            Some(KernelStamp {
                 origin: StampOrigin::Hardware,
                 ..
             }) => &mut self.hardware,
-            Some(Stamp {
+            Some(KernelStamp {
                 origin: StampOrigin::Daemon,
                 ..
             })
@@ -71,11 +64,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_of_the_daemon_counts_as_missing() {
+    fn a_datagram_without_a_stamp_counts_as_missing() {
         let mut counters = StampCounters::default();
 
-        counters.record(Some(Stamp::kernel(NtpTimestamp::UNKNOWN)));
-        counters.record(Some(Stamp::daemon(NtpTimestamp::UNKNOWN)));
+        counters.record(Some(KernelStamp::kernel(NtpTimestamp::UNKNOWN)));
+        counters.record(None);
         counters.record(None);
 
         assert_eq!(

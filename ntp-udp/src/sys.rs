@@ -3,11 +3,10 @@
 use crate::address::RawAddress;
 use crate::control::{ControlBuffer, ControlData, RawMessage};
 use std::ffi::{CStr, c_int, c_uint, c_void};
-use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr;
+use std::{io, ptr};
 
 /// The most datagrams that one system call receives or sends.
 pub const MAX_BATCH: usize = 64;

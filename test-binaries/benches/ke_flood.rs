@@ -14,14 +14,13 @@
 //! alike. Each prints how long plain exchanges took; the medians over all rounds come last.
 #![expect(clippy::print_stdout, reason = "it is for people to look at")]
 
+use clap::Parser;
+use ntp_os_clock::yield_to_all;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-use clap::Parser;
-use ntp_os_clock::yield_to_all;
-use rustix::thread::{CpuSet, sched_setaffinity};
 use test_support::{Asker, Daemon, HandshakeFlood, NtsAddresses, NtsLoopback};
 
 /// A reply that has not come by then is counted as lost.

@@ -6,18 +6,16 @@
 //! else this machine does meets all alike.
 #![expect(clippy::print_stdout, reason = "it is for people to look at")]
 
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
 use clap::Parser;
 use ntp_proto::nts::AeadAlgorithm;
 use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpDuration, NtpTimestamp, PollInterval};
 use ntp_udp::{BindOptions, Notice, SendId, Socket};
-use test_support::NtsSession;
-use test_support::{Daemon, DaemonConfig, NtsAddresses, NtsLoopback};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use test_support::{Daemon, DaemonConfig, NtsAddresses, NtsLoopback, NtsSession};
 
 /// The limit for a reply.
 const PATIENCE: Duration = Duration::from_secs(1);

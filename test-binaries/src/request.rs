@@ -1,9 +1,8 @@
 //! A request, and the true answers to it.
 
-use std::net::SocketAddr;
-
 use ntp_proto::packet::{Header, KissCode, LeapIndicator, Mode, ReferenceId, Stratum, Version};
 use ntp_proto::time::{NtpDuration, NtpShort, NtpTimestamp, Precision};
+use std::net::SocketAddr;
 
 /// The reference identifier of these servers.
 const REFERENCE: ReferenceId = ReferenceId::from_letters(*b"TEST");

@@ -1,15 +1,13 @@
 //! A small NTP server: it reads requests, and a function makes the replies, at once or delayed.
 
+use crate::{Announcer, Request, ServerOptions};
+use ntp_os_clock::{Clock, ClockReader};
+use ntp_proto::time::NtpTimestamp;
+use ntp_udp::{BindOptions, Socket, SourceAddress};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-use ntp_os_clock::{Clock, ClockReader};
-use ntp_proto::time::NtpTimestamp;
-use ntp_udp::{BindOptions, Socket, SourceAddress};
-
-use crate::{Announcer, Request, ServerOptions};
 
 /// The largest request that is read whole.
 const LARGEST_REQUEST: usize = 2048;

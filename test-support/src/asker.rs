@@ -1,13 +1,11 @@
 //! Single exchanges, plain or with NTS, and how long they take.
 
+use crate::NtsSession;
+use ntp_proto::packet::{Header, KissCode, Stratum, Version};
+use ntp_proto::time::{NtpTimestamp, PollInterval};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
-
-use ntp_proto::packet::{Header, KissCode, Stratum, Version};
-use ntp_proto::time::{NtpTimestamp, PollInterval};
-
-use crate::NtsSession;
 
 /// Asks one server, one request at a time.
 #[derive(Debug)]

@@ -1,10 +1,9 @@
 //! Programs that cannot touch the machine's clock.
 
+use crate::Skip;
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-
-use crate::Skip;
 
 /// Takes CAP_SYS_TIME away, for good.
 const SETPRIV: [&str; 4] = [

@@ -1,17 +1,15 @@
 //! Our daemon, with a clock of its own and everything else in a temporary folder.
 
-use std::fmt::{Display, Write};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use ntp_observe::{Document, SourceFacts, fetch, write_document};
-use tempfile::TempDir;
-
 use crate::{
     Ended, Footprint, Network, Running, Side, Skip, binary, confined, confined_in, folder, run,
     until,
 };
+use ntp_observe::{Document, SourceFacts, fetch, write_document};
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
 
 /// The limit for an answer on a busy machine.
 const FETCH_PATIENCE: Duration = Duration::from_secs(60);

@@ -2,7 +2,6 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-
 use tempfile::TempDir;
 
 /// A temporary folder with a short path, as paths of sockets have to be, that is removed in the

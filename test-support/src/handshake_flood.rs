@@ -1,17 +1,15 @@
 //! Many who begin a handshake of TLS and leave: the server computes a key exchange and a signature
 //! for each, and they nothing at all, as all of them send the same first message.
 
+use crate::loopback::{connect_from, member};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
-
-use crate::loopback::{connect_from, member};
 
 /// The limit for an answer of the server, however busy it is.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,11 +1,10 @@
 //! Connections from many addresses of this machine: all of 127.0.0.0/8 is its own, so that one
 //! process can be a crowd.
 
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
-
-use socket2::{Domain, Protocol, Socket, Type};
 
 /// The number of addresses of the crowd.
 const CROWD: u32 = 250 * 250;

@@ -1,15 +1,13 @@
 //! Two network namespaces with a cable between them.
 
+use crate::Skip;
+use rustix::process::{geteuid, getpid};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use rustix::process::{geteuid, getpid};
-
-use crate::Skip;
 
 /// One end of a [`Network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

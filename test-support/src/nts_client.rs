@@ -3,10 +3,6 @@
 //! Key establishment is that of `ntp-ke`, which tests against other people's servers have shown to
 //! be right.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use ntp_config::{HostPort, Trust};
 use ntp_ke::client::{CertificateTime, Connector, Established, Failure, establish};
 use ntp_proto::nts::{
@@ -14,8 +10,11 @@ use ntp_proto::nts::{
     UniqueId, open_response, protect_request,
 };
 use ntp_proto::packet::Header;
+use rand::SeedableRng as _;
 use rand::rngs::{ChaCha12Rng, SysRng};
-use rand::{SeedableRng, TryRng as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The limit for an establishment.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -90,15 +89,10 @@ pub struct NtsSession {
 
 impl NtsSession {
     fn new(established: Established) -> Self {
-        let mut seed = [0; 32];
-        SysRng
-            .try_fill_bytes(&mut seed)
-            .expect("the system gives random numbers");
-        let rng = ChaCha12Rng::from_seed(seed);
         Self {
             keys: established.keys.primary,
             jar: established.reply.cookies,
-            rng,
+            rng: ChaCha12Rng::try_from_rng(&mut SysRng).expect("the system gives random numbers"),
         }
     }
 

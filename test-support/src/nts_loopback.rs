@@ -1,13 +1,10 @@
 //! A daemon that serves time and NTS keys on the loopback interface, and its clients.
 
+use crate::{Authority, CertificateFiles, Daemon, DaemonConfig, NtsClient, folder};
+use ntp_proto::nts::AeadAlgorithm;
 use std::net::SocketAddr;
 use std::time::Duration;
-
-use ntp_proto::nts::AeadAlgorithm;
 use tempfile::TempDir;
-
-use crate::NtsClient;
-use crate::{Authority, CertificateFiles, Daemon, DaemonConfig, folder};
 
 /// The limit for the start of a daemon on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(20);

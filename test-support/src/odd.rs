@@ -1,9 +1,8 @@
 //! The odd servers of `test-binaries` at work.
 
+use crate::{Running, Skip, binary, confined_in};
 use std::net::SocketAddr;
 use std::time::Duration;
-
-use crate::{Running, Skip, binary, confined_in};
 
 /// The limit for the start of a small program on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(20);

@@ -1,9 +1,8 @@
 //! Other people's NTP software.
 
+use crate::{Skip, confined_in};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use crate::{Skip, confined_in};
 
 /// The variable that names the folder into which `.ci/fetch-peers` unpacked it.
 const VARIABLE: &str = "TRUECHIMER_PEERS";

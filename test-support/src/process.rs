@@ -1,16 +1,13 @@
 //! Programs that run beside a test, and end with it.
 
-use std::fmt;
+use crate::{folder, until};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-
-use rustix::process::{Pid, Signal, kill_process};
+use std::{fmt, io};
 use tempfile::TempDir;
-
-use crate::{folder, until};
 
 /// A program that ends at the latest when this value is dropped; if the test fails, its output is
 /// shown.

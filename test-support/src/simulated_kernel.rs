@@ -1,12 +1,10 @@
 //! A simulated kernel for programs as they are released: `preload/kernel.c`.
 
+use crate::{Running, Skip, binary, confined, folder, run};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
 use tempfile::TempDir;
-
-use crate::{Running, Skip, binary, confined, folder, run};
 
 /// The limit for a day of simulated time on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(900);

@@ -2,12 +2,13 @@
 
 mod values;
 
+pub(crate) use values::{integer, limit, string, wrong_kind};
+
 use crate::diagnostic::{Located, Report, Span};
 use crate::raw::{Entry, Table, Value};
 use crate::suggest::{listed, nearest};
 use ntp_proto::time::Seconds;
 use std::ops::RangeInclusive;
-pub(crate) use values::{integer, limit, string, wrong_kind};
 use values::{number, seconds};
 
 /// A kind of table: its name for messages and all keys that it may hold.

@@ -1,10 +1,9 @@
 //! Reasons that concern the precedence of sources with NTS, in sentences with a remedy.
 
-use ntp_observe::{Document, SourceReason, StableWord as _, SystemReason};
-
 use crate::messages::source_name::label_of;
 use crate::messages::{Message, nts};
 use crate::units::{behind, count, seconds};
+use ntp_observe::{Document, SourceReason, SystemReason};
 
 /// The message for a reason of the system.
 pub(crate) fn system(reason: &SystemReason, document: &Document) -> Message {

@@ -1,9 +1,8 @@
 //! Replies that are discarded, in sentences with a remedy.
 
-use ntp_observe::{DiscardReason, SourceFacts, SourceReason, StableWord as _};
-
 use crate::messages::{Message, nts};
 use crate::units::seconds;
+use ntp_observe::{DiscardReason, SourceFacts, SourceReason};
 
 const OPERATOR: &str = "ask the operator, or use another server";
 

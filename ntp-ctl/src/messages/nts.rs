@@ -1,11 +1,9 @@
 //! Reasons of a source that concern NTS, in sentences with a remedy.
 
+use crate::messages::{Message, next_try};
 use ntp_observe::{
     NtsFacts, NtsKeErrorFacts, NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason,
-    StableWord as _,
 };
-
-use crate::messages::{Message, next_try};
 
 /// The hint that NTS packets may be dropped where plain ones pass.
 pub(crate) const LONGER: &str = "NTS packets are longer than plain ones, and some networks drop \

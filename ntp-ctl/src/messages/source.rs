@@ -1,11 +1,9 @@
 //! Reasons of a source, in sentences with a remedy.
 
-use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState, StableWord as _};
-
 use crate::messages::nts::{self, nts_reason};
-use crate::messages::{Message, next_try};
-use crate::messages::{authentication, discarded};
+use crate::messages::{Message, authentication, discarded, next_try};
 use crate::units::{behind, count, poll, seconds, span};
+use ntp_observe::{Leap, NetworkCause, SourceFacts, SourceReason, SourceState};
 
 /// The reason of the source's state in a sentence, with its notes.
 pub(crate) fn sentence(source: &SourceFacts) -> String {
@@ -309,9 +307,8 @@ fn name(reason: &SourceReason) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use ntp_observe::PacketCounts;
-
     use super::*;
+    use ntp_observe::PacketCounts;
 
     #[test]
     fn notes_follow_the_reason() {

@@ -1,11 +1,8 @@
 //! Reasons of the system and of the clock, in sentences with a remedy.
 
-use ntp_observe::{
-    ClockFacts, ClockMode, Document, StableWord as _, SteeringObstacle, SystemReason,
-};
-
 use crate::messages::{Message, authentication, headline, source_name};
 use crate::units::{behind, count, percent, ppm, seconds, signed_seconds, span};
+use ntp_observe::{ClockFacts, ClockMode, Document, SteeringObstacle, SystemReason};
 
 /// The message for a reason or a warning of the system.
 pub(crate) fn reason(reason: &SystemReason, document: &Document) -> Message {

@@ -1,13 +1,12 @@
 //! The lines about the clock: four that are always shown, and the rest for `--verbose`.
 
-use ntp_observe::{
-    ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason,
-};
-
 use crate::messages::source_name::label;
 use crate::pages::{FACT_COLUMN, fact};
 use crate::terminal::shorten;
 use crate::units::{behind, count, known, poll, ppm, seconds, signed_seconds, span};
+use ntp_observe::{
+    ClockFacts, ClockMode, Date, Document, Leap, SourceState, SystemFacts, SystemReason,
+};
 
 /// The lines about the clock, all of them if `verbose`.
 pub(crate) fn lines(document: &Document, verbose: bool, width: usize) -> String {

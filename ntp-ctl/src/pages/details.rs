@@ -1,12 +1,11 @@
 //! Everything about one source.
 
-use ntp_observe::{Leap, SourceFacts, StableWord as _, TimestampCounts};
-
 use crate::messages::source::sentence;
 use crate::messages::source_name::{host, label};
 use crate::pages::{fact, nts};
 use crate::terminal::wrap_with;
 use crate::units::{count, known, poll, seconds, signed_seconds, span};
+use ntp_observe::{Leap, SourceFacts, TimestampCounts};
 
 /// Everything about one source.
 pub(crate) fn lines(source: &SourceFacts, width: usize) -> String {

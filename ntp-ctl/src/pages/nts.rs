@@ -1,12 +1,11 @@
 //! The lines about NTS: keys and cookies of a source, and our NTS-KE server.
 
-use ntp_observe::{
-    CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
-    NtsKeState, StableWord as _,
-};
-
 use crate::terminal::wrap;
 use crate::units::{count, span};
+use ntp_observe::{
+    CertificateFacts, Date, Document, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts,
+    NtsKeState,
+};
 
 /// The remaining validity below which a certificate gets an alarm, in seconds: certificates are
 /// usually renewed a month before.

@@ -1,12 +1,11 @@
 //! The table of sources.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ntp_observe::{SourceFacts, SourceMode, StableWord as _};
-
 use crate::messages::source_name::{self, host, label};
 use crate::pages::nts;
 use crate::terminal::{columns, shorten, wrap};
 use crate::units::{UNKNOWN, known, poll, seconds, signed_seconds};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use ntp_observe::{SourceFacts, SourceMode};
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

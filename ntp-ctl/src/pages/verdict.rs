@@ -1,12 +1,11 @@
 //! The first line of the pages, and the lines that follow from it: alarms, further reasons,
 //! warnings, remedies.
 
-use ntp_observe::{ClockMode, Document, SystemReason};
-
 use crate::messages::{Message, system};
 use crate::pages::{fit, stopped};
 use crate::terminal::{columns, wrap};
 use crate::units::seconds;
+use ntp_observe::{ClockMode, Document, SystemReason};
 
 /// The verdict on the clock with its error bound: one line, or lines of at most `width` columns.
 pub(crate) fn line(document: &Document, width: usize) -> String {

@@ -1,11 +1,10 @@
 //! The options of `query` and `nts`.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use ntp_config::text::{self, BadText};
 use ntp_config::{AeadAlgorithm, HostPort, NTP_PORT, NTS_KE_PORT, Trust};
 use ntp_probe::{Family, MAX_SAMPLES, Options};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// The longest timeout, in seconds.
 const MAX_TIMEOUT: f64 = 60.0;
@@ -113,10 +112,9 @@ fn timeout(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
     use crate::args::{Args, Command};
+    use clap::Parser as _;
 
     fn nts(line: &[&str]) -> Result<NtsArgs, clap::Error> {
         let line = ["ntp-ctl", "nts"].iter().chain(line);

@@ -1,12 +1,11 @@
 //! Elements that the pages of `query` and `nts` share.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use ntp_observe::{Date, Leap};
-use ntp_probe::{Failure, Measured, Sample, ServerFacts};
-
 use crate::pages::{fact, stopped};
 use crate::terminal::wrap;
 use crate::units::{UNKNOWN, behind, known, seconds, signed_seconds};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use ntp_observe::{Date, Leap};
+use ntp_probe::{Failure, Measured, Sample, ServerFacts};
 
 /// The offset in words, with its error bound.
 pub(super) fn offset(measured: &Measured) -> String {

@@ -13,13 +13,11 @@ mod lines;
 mod nts;
 mod query;
 
-use serde::Serialize;
-
-use args::{NtsArgs, QueryArgs};
-
 use crate::args::Args;
 use crate::outcome::Outcome;
 use crate::terminal;
+use args::{NtsArgs, QueryArgs};
+use serde::Serialize;
 
 /// Asks with plain NTP and prints the report.
 pub(crate) fn query(args: &Args, query: &QueryArgs) -> Outcome {

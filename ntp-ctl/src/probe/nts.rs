@@ -1,12 +1,11 @@
 //! The page of `ntp-ctl nts`.
 
-use ntp_observe::NtsKeReason;
-use ntp_probe::{Certificate, KeyFacts, NtsReport};
-
 use super::lines;
 use crate::pages::{fact, fit, stopped};
 use crate::terminal::wrap;
 use crate::units::{count, seconds, span};
+use ntp_observe::NtsKeReason;
+use ntp_probe::{Certificate, KeyFacts, NtsReport};
 
 /// The remaining validity below which a certificate gets a warning, in seconds.
 const SOON: i64 = 14 * DAY;

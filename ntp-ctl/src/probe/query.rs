@@ -1,9 +1,8 @@
 //! The page of `ntp-ctl query`.
 
-use ntp_probe::QueryReport;
-
 use super::lines;
 use crate::pages::{fact, fit, stopped};
+use ntp_probe::QueryReport;
 
 /// The page for people, `width` columns wide; its first line is the verdict.
 pub(super) fn page(report: &QueryReport, width: usize) -> String {

@@ -25,14 +25,10 @@ pub(crate) fn start(
     results: mpsc::Sender<Resolved>,
 ) {
     tokio::spawn(async move {
-        let outcome =
-            match tokio::time::timeout(DEADLINE, tokio::net::lookup_host((host.as_str(), port)))
-                .await
-            {
-                Ok(Ok(addresses)) => Ok(addresses.collect()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("the resolver did not answer in time".to_owned()),
-            };
+        // The core judges the addresses.
+        let outcome = tokio::time::timeout(DEADLINE, ntp_ke::client::resolve(&host, port))
+            .await
+            .unwrap_or_else(|_| Err("the resolver did not answer in time".to_owned()));
         // The receiver is gone only when the daemon ends.
         let _ = results.send(Resolved { entry, outcome }).await;
     });

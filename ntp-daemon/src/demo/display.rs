@@ -1,7 +1,7 @@
 //! The output of the demonstration: on a terminal a few lines that are redrawn, elsewhere a row now
 //! and then.
 
-use crate::args::DemoOptions;
+use super::Options;
 use ntp_observe::Document;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Display {
 
     pub(super) fn introduce(
         &self,
-        options: &DemoOptions,
+        options: &Options,
         server: &str,
         config: &Path,
         metrics: u16,
@@ -99,7 +99,7 @@ impl Display {
 
 /// The servers that the demonstration has started, and the meaning of the columns; no line is wider
 /// than a terminal.
-fn introduction(options: &DemoOptions, server: &str, config: &Path, metrics: u16) -> Vec<String> {
+fn introduction(options: &Options, server: &str, config: &Path, metrics: u16) -> Vec<String> {
     let (offset, drift) = (human(options.offset), options.drift);
     let mut lines: Vec<String> = vec![
         "Truechimer demonstration. Everything is on this machine, whose own clock is".into(),
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn nothing_is_wider_than_a_terminal() {
-        let options = DemoOptions {
+        let options = Options {
             end_after: None,
             offset: -1234.567,
             drift: -20_000.5,
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_growth_of_the_bound_is_explained() {
-        let options = DemoOptions {
+        let options = Options {
             end_after: None,
             offset: -0.35,
             drift: 40.0,

@@ -5,11 +5,10 @@
 mod display;
 mod reference;
 
-use crate::args::DemoOptions;
 use crate::daemon::{Daemon, DaemonError, listen_to_signals, runtime};
 use crate::observe::DocumentRequest;
 use display::Display;
-use ntp_config::LogLevel;
+use ntp_config::{LogLevel, parse_span};
 use ntp_observe::Document;
 use reference::Reference;
 use std::io::{self, Write};
@@ -23,6 +22,25 @@ const RIGHT_WITHIN_S: f64 = 0.001;
 /// The interval at which the display is renewed.
 const TICK: Duration = Duration::from_millis(500);
 
+/// The options of `ntp-daemon demo`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Options {
+    /// End after this time, with success only if the clock has become right
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
+    end_after: Option<Duration>,
+    /// The offset of the virtual clock at the start, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = -0.35, allow_negative_numbers = true)]
+    offset: f64,
+    /// The frequency error of the virtual clock, in parts per million; positive: it runs fast
+    #[arg(
+        long,
+        value_name = "PPM",
+        default_value_t = 40.0,
+        allow_negative_numbers = true
+    )]
+    drift: f64,
+}
+
 /// An error that ends the demonstration.
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
@@ -35,7 +53,7 @@ enum DemoError {
 }
 
 /// Runs the demonstration.
-pub(crate) fn run(options: &DemoOptions, level: Option<LogLevel>) -> ExitCode {
+pub(crate) fn run(options: &Options, level: Option<LogLevel>) -> ExitCode {
     let settings = ntp_config::Observability {
         // The display shows the progress; the log is for errors.
         log_level: level.unwrap_or(LogLevel::Error),
@@ -76,7 +94,7 @@ impl Drop for Folder {
 }
 
 /// Runs the demonstration; returns true if the clock was right at the end.
-async fn show(options: &DemoOptions) -> Result<bool, DemoError> {
+async fn show(options: &Options) -> Result<bool, DemoError> {
     let (reload, reloads) = watch::channel(());
     let stop = listen_to_signals(reload)?;
     let folder = Folder::create()?;
@@ -152,7 +170,7 @@ fn is_right(document: &Document) -> bool {
     document.system.synchronized && error < RIGHT_WITHIN_S && error <= bound
 }
 
-fn configuration(options: &DemoOptions, folder: &Path, server: &str, metrics: u16) -> String {
+fn configuration(options: &Options, folder: &Path, server: &str, metrics: u16) -> String {
     let socket = folder.join("observe.sock");
     format!(
         "[[source]]\n\

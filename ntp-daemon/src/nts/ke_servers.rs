@@ -3,8 +3,8 @@
 use super::cookie_keys::SharedKeys;
 use ntp_config::{NTP_PORT, NtsKeServerEntry};
 use ntp_ke::server::{
-    CertificateStore, KeBindError, KeListener, KePool, KeServerHandle, KeServerStatus,
-    KeStartError, KeyPairError,
+    CertificateStore, ConnectionLimits, KeBindError, KeListener, KePool, KeServerHandle,
+    KeServerStatus, KeStartError, KeyPairError,
 };
 use ntp_proto::nts::KeServerConfig;
 use std::net::SocketAddr;
@@ -85,7 +85,12 @@ impl KeService {
             &entry.certificate_chain,
             &entry.private_key,
         )?);
-        let listener = KeListener::bind(entry, dual_stack)?;
+        let limits = ConnectionLimits {
+            total: entry.concurrent_connections,
+            per_client: entry.connections_per_client,
+            timeout: entry.timeout,
+        };
+        let listener = KeListener::bind(entry.listen, dual_stack, limits)?;
         let grant = Arc::new(KeServerConfig {
             algorithms: entry.aead_algorithms.clone(),
             server: entry.ntp_server.clone(),
@@ -100,6 +105,7 @@ impl KeService {
     }
 
     /// The address and port; if port 0 was asked for, the one that the system chose.
+    #[cfg(feature = "demo")]
     pub(crate) const fn address(&self) -> SocketAddr {
         self.listener.address()
     }

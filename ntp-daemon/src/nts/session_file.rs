@@ -11,8 +11,9 @@ use crate::state::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
 use ntp_config::{SourceEntry, SourceKind, Trust};
 use ntp_proto::client::entry::SourceEntryId;
-use ntp_proto::nts::{AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair};
-use ntp_proto::nts::{NtsGrant, Validity};
+use ntp_proto::nts::{
+    AeadAlgorithm, AeadKey, ClientKeys, Cookie, CookieJar, KeyPair, NtsGrant, Validity,
+};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -82,13 +82,12 @@ fn dropped(report: &WorkerReport) -> BTreeMap<String, u64> {
         DropReason::RateLimited,
     ]
     .map(|reason| reason.word());
-    let kinds = ReplyKind::ALL.map(|kind| kind.word());
     let receive_errors =
         (report.receive_errors > 0).then(|| ("receive-error".to_owned(), report.receive_errors));
     report
         .stats
         .iter()
-        .filter(|(word, _)| !shown_apart.contains(word) && !kinds.contains(word))
+        .filter(|(word, _)| !shown_apart.contains(word) && !ReplyKind::WORDS.contains(word))
         .map(|(word, count)| (word.to_owned(), count))
         .chain(receive_errors)
         .collect()

@@ -1,10 +1,11 @@
 //! The failure of an establishment, with its stage.
 
+pub use ntp_proto::nts::KeStage as Stage;
+
 use super::failure_reason::FailureReason;
 use crate::certificate::CertificateFacts;
 use ntp_config::HostPort;
 use ntp_proto::StableWord;
-pub use ntp_proto::nts::KeStage as Stage;
 use std::net::SocketAddr;
 
 /// A failed establishment. Its `Display` is a whole sentence.

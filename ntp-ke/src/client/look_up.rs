@@ -3,7 +3,8 @@
 use super::failure_reason::FailureReason;
 use super::family::Family;
 use ntp_config::sanitize;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use ntp_proto::client::entry::AddressFault;
+use std::net::SocketAddr;
 
 /// The most addresses of one name.
 pub const MAX_ADDRESSES: usize = 16;
@@ -11,11 +12,23 @@ pub const MAX_ADDRESSES: usize = 16;
 /// The most characters of the resolver's text.
 const MAX_TEXT: usize = 120;
 
-/// The addresses of a name in the resolver's order, without unusable ones, and only those of
-/// `family` if it is set. A literal address needs no resolver.
+/// All addresses of a name in the resolver's order; [`look_up`] judges them as well. A literal
+/// address needs no resolver.
 ///
 /// It has no deadline of its own. If the future is dropped, the system's resolver still ends its
 /// work on its own thread.
+///
+/// # Errors
+/// The resolver's message.
+pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(sanitize(&error.to_string(), MAX_TEXT)),
+    }
+}
+
+/// The addresses that [`resolve`] finds, without unusable ones, and only those of `family` if it is
+/// set.
 ///
 /// # Errors
 /// [`FailureReason::NameNotResolved`] with the resolver's message;
@@ -26,13 +39,10 @@ pub async fn look_up(
     family: Option<Family>,
 ) -> Result<Vec<SocketAddr>, FailureReason> {
     let name = || sanitize(host, MAX_TEXT);
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found = found.map_err(|error| {
-        let error = sanitize(&error.to_string(), MAX_TEXT);
-        FailureReason::NameNotResolved {
-            name: name(),
-            error,
-        }
+    let found = resolve(host, port).await;
+    let found = found.map_err(|error| FailureReason::NameNotResolved {
+        name: name(),
+        error,
     })?;
     let mut addresses = usable(found);
     if addresses.is_empty() {
@@ -55,13 +65,11 @@ pub async fn look_up(
 }
 
 /// Each address once, without those that are not the address of one server.
-fn usable(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+fn usable(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for address in found {
-        let ip = address.ip().to_canonical();
-        let unusable =
-            ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-        if !unusable && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+        let is_usable = AddressFault::of_socket(&address).is_none();
+        if is_usable && !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
             addresses.push(address);
         }
     }
@@ -95,6 +103,7 @@ pub(super) fn same_family_first(addresses: &mut [SocketAddr], like: SocketAddr) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -109,8 +118,11 @@ mod tests {
             "255.255.255.255:1",
             "192.0.2.1:1",
             "[::]:1",
+            "0.0.0.7:1",
+            "240.0.0.1:1",
+            "[fe80::1]:1",
         ]);
-        assert_eq!(usable(found.into_iter()), addresses(&["192.0.2.1:1"]));
+        assert_eq!(usable(found), addresses(&["192.0.2.1:1"]));
     }
 
     #[test]

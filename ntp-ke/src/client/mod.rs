@@ -50,7 +50,7 @@ pub use establish::{Established, TlsFacts, establish};
 pub use failure::{Failure, Stage};
 pub use failure_reason::FailureReason;
 pub use family::Family;
-pub use look_up::{MAX_ADDRESSES, in_turns, look_up};
+pub use look_up::{MAX_ADDRESSES, in_turns, look_up, resolve};
 pub use verifier::CertificateTime;
 
 #[cfg(test)]

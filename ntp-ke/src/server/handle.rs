@@ -9,8 +9,8 @@ use super::listener::KeListener;
 use super::workers::{KePool, lower_priority};
 use arc_swap::ArcSwap;
 use ntp_proto::nts::{KeServerConfig, KeySet};
+use rand::SeedableRng as _;
 use rand::rngs::{ChaCha12Rng, SysRng};
-use rand::{SeedableRng, TryRng as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -81,13 +81,15 @@ impl KeListener {
             grant,
             counters,
         };
+        let rng = ChaCha12Rng::try_from_rng(&mut SysRng)
+            .map_err(|error| KeStartError::Random(error.to_string()))?;
         let shutdown = Arc::new(ShutdownSignal::new(self.socket));
         let acceptance = Acceptance::new(
             Arc::clone(&shutdown),
             self.limits,
             service,
             pool.workers(),
-            generator()?,
+            rng,
         )?;
         let thread = pool.supervisor().spawn(THREAD, move || {
             lower_priority();
@@ -129,12 +131,4 @@ impl Drop for KeServerHandle {
     fn drop(&mut self) {
         self.request_shutdown();
     }
-}
-
-fn generator() -> Result<ChaCha12Rng, KeStartError> {
-    let mut seed = <ChaCha12Rng as SeedableRng>::Seed::default();
-    SysRng
-        .try_fill_bytes(&mut seed)
-        .map_err(|error| KeStartError::Random(error.to_string()))?;
-    Ok(ChaCha12Rng::from_seed(seed))
 }

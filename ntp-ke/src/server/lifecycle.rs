@@ -2,18 +2,20 @@
 //! the supervision of all threads.
 
 use socket2::SockRef;
-use std::fmt;
-use std::io;
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::{fmt, io};
 
 /// The reason for which a server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum KeStartError {
     /// The system gives no thread, no descriptor or no event queue.
-    #[error("cannot start the NTS-KE server: {0}")]
+    #[error(
+        "the operating system gives it no thread, descriptor or event queue: {0}; raise the limits \
+         of the service (TasksMax=, LimitNOFILE=)"
+    )]
     System(#[from] io::Error),
     /// The system gives no random numbers.
     #[error("the operating system gives no random numbers: {0}")]
@@ -71,13 +73,19 @@ impl Supervisor {
         name: &str,
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        let report = ReportEnd(self.clone());
         std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || {
-                let _report = report;
-                work();
-            })
+            .spawn(self.supervised(work))
+    }
+
+    /// The work of one thread, with the report of its end.
+    fn supervised(&self, work: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
+        let supervisor = self.clone();
+        move || {
+            // Made on the thread: one that could not be started has no end to report.
+            let _report = ReportEnd(supervisor);
+            work();
+        }
     }
 }
 
@@ -117,5 +125,14 @@ mod tests {
                 .is_err()
         );
         assert_eq!(reports.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_thread_that_could_not_be_started_is_not_reported() {
+        let (sender, reports) = channel();
+        let sender = Mutex::new(sender);
+        let supervisor = Supervisor::new(move || sender.lock().unwrap().send(()).unwrap());
+        drop(supervisor.supervised(|| ()));
+        assert_eq!(reports.try_iter().count(), 0);
     }
 }

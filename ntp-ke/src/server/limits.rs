@@ -8,13 +8,13 @@ use std::time::Duration;
 
 /// The limits of one listening address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct ConnectionLimits {
-    /// The most open connections.
-    pub(super) total: usize,
-    /// The most open connections of one [`Client`].
-    pub(super) per_client: usize,
+pub struct ConnectionLimits {
+    /// The most open connections, at least 1.
+    pub total: usize,
+    /// The most open connections of one IPv4 address or one IPv6 network of 64 bits, at least 1.
+    pub per_client: usize,
     /// The longest life of a connection, from its acceptance to its end.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// The unit of the limit per client: an IPv4 address, or an IPv6 network of 64 bits, because one

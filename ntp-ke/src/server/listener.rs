@@ -1,12 +1,10 @@
 //! The listening socket.
 
 use super::limits::ConnectionLimits;
-use ntp_config::NtsKeServerEntry;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::fmt;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::{fmt, io};
 
 /// The most connections in the kernel's queue.
 const BACKLOG: i32 = 1024;
@@ -20,22 +18,21 @@ pub struct KeListener {
 }
 
 impl KeListener {
-    /// Opens the socket. With `dual_stack`, a socket at `[::]` serves IPv4 as well. It is separate
-    /// from [`start`](Self::start), so that a port in use is an error before the daemon reports
+    /// Opens the socket at `listen`; port 0 lets the system choose a free one. With `dual_stack`, a
+    /// socket at `[::]` serves IPv4 as well. It is separate from [`start`](Self::start), so that a port in use is an error before the daemon reports
     /// that it is ready.
     ///
     /// # Errors
     /// Names the address and, if known, the remedy.
-    pub fn bind(entry: &NtsKeServerEntry, dual_stack: bool) -> Result<Self, KeBindError> {
-        let (socket, address) = open(entry.listen, dual_stack).map_err(|error| KeBindError {
-            address: entry.listen,
+    pub fn bind(
+        listen: SocketAddr,
+        dual_stack: bool,
+        limits: ConnectionLimits,
+    ) -> Result<Self, KeBindError> {
+        let (socket, address) = open(listen, dual_stack).map_err(|error| KeBindError {
+            address: listen,
             error,
         })?;
-        let limits = ConnectionLimits {
-            total: entry.concurrent_connections,
-            per_client: entry.connections_per_client,
-            timeout: entry.timeout,
-        };
         Ok(Self {
             socket,
             address,

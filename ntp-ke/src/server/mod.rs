@@ -42,6 +42,7 @@ pub use counters::KeServerStats;
 pub use handle::{KeServerHandle, KeServerStatus};
 pub use key_pair::{KeyPairError, check_key_pair};
 pub use lifecycle::KeStartError;
+pub use limits::ConnectionLimits;
 pub use listener::{KeBindError, KeListener};
 pub use workers::KePool;
 

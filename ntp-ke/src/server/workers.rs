@@ -15,10 +15,10 @@ use crate::provider::provider;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 /// The names of the threads, at most 15 characters.
@@ -63,12 +63,13 @@ pub struct KePool {
 type Thread = (oneshot::Sender<()>, JoinHandle<()>);
 
 impl KePool {
-    /// Starts `threads` workers and the one in reserve. `on_end` is called at the end of each of
-    /// them, and of each thread that accepts for this pool, on that thread, after an ordinary end
-    /// and after a panic.
+    /// Starts `threads` workers and the one in reserve. If the system gives only some of them,
+    /// these run all handshakes, which is logged. `on_end` is called at the end of each of them,
+    /// and of each thread that accepts for this pool, on that thread, after an ordinary end and
+    /// after a panic.
     ///
     /// # Errors
-    /// If the system gives no threads or no event queues.
+    /// If the system gives no thread or no event queue at all; then `on_end` is not called.
     pub fn start(
         threads: NonZeroUsize,
         on_end: impl Fn() + Send + Sync + 'static,
@@ -83,12 +84,28 @@ impl KePool {
             supervisor,
             threads: vec![thread],
         };
-        for _ in 0..threads.get() {
-            let (worker, thread) = start(IDLE, lowest_priority, &pool.supervisor)?;
-            pool.workers.idle.push(worker);
-            pool.threads.push(thread);
+        if let Err(error) = pool.start_idle(threads.get()) {
+            tracing::warn!(
+                "{} of {threads} handshake threads and the reserve thread run all NTS-KE \
+                 handshakes, as no more could be started: {error}. Raise the limits of the service \
+                 (TasksMax=, LimitNOFILE=) or lower handshake-threads, and restart",
+                pool.workers.idle.len()
+            );
         }
         Ok(pool)
+    }
+
+    /// Starts `count` idle workers.
+    ///
+    /// # Errors
+    /// If the system gives no thread or no event queue; those that were started before remain.
+    fn start_idle(&mut self, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let (worker, thread) = start(IDLE, lowest_priority, &self.supervisor)?;
+            self.workers.idle.push(worker);
+            self.threads.push(thread);
+        }
+        Ok(())
     }
 
     /// Ends the threads, aborts open connections, and waits for the end of the threads. The
@@ -120,14 +137,28 @@ fn start(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let worker = Arc::new(Worker::new(runtime.handle().clone()));
     let (stop, stopped) = oneshot::channel();
-    let thread = supervisor.spawn(name, move || {
+    let (hand_over, handed_over) = mpsc::channel::<Runtime>();
+    let spawned = supervisor.spawn(name, move || {
         lower_priority();
         seed_generator();
         set_priority();
-        // Nothing is ever sent: the drop of the sender ends the wait.
-        let _ = runtime.block_on(stopped);
-    })?;
-    Ok((worker, (stop, thread)))
+        if let Ok(runtime) = handed_over.recv() {
+            // Nothing is ever sent: the drop of the sender ends the wait.
+            let _ = runtime.block_on(stopped);
+        }
+    });
+    match spawned {
+        Ok(thread) => {
+            // The thread waits for it.
+            let _ = hand_over.send(runtime);
+            Ok((worker, (stop, thread)))
+        }
+        Err(error) => {
+            // The caller may be a task of another runtime, where the drop of this one would panic.
+            runtime.shutdown_background();
+            Err(error)
+        }
+    }
 }
 
 /// Makes the library seed this thread's random numbers now. It measures the jitter of the processor
@@ -287,10 +318,10 @@ impl KePool {
 
     /// Blocks all workers until the returned senders are dropped; the last one is for the worker in
     /// reserve.
-    pub(super) fn hold_up(&self) -> Vec<std::sync::mpsc::Sender<()>> {
+    pub(super) fn hold_up(&self) -> Vec<mpsc::Sender<()>> {
         let hold = |worker: &Arc<Worker>| {
-            let (release, released) = std::sync::mpsc::channel();
-            let (blocked, is_blocked) = std::sync::mpsc::channel();
+            let (release, released) = mpsc::channel();
+            let (blocked, is_blocked) = mpsc::channel();
             worker.runtime().spawn(async move {
                 blocked.send(()).unwrap();
                 let _ = released.recv();
@@ -310,7 +341,7 @@ impl KePool {
 mod tests {
     use super::*;
 
-    fn workers(count: usize) -> (tokio::runtime::Runtime, Workers) {
+    fn workers(count: usize) -> (Runtime, Workers) {
         let runtime = Builder::new_current_thread().build().unwrap();
         let worker = || Arc::new(Worker::new(runtime.handle().clone()));
         let workers = Workers {

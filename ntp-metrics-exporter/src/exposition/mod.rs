@@ -2,20 +2,16 @@
 
 mod nts;
 
-use std::collections::BTreeSet;
-use std::fmt;
-
-use ntp_observe::{
-    Document, FetchError, ServerFacts, SourceFacts, StableWord, SystemReason, TimestampCounts,
+use crate::metrics::{
+    Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS,
 };
+use ntp_observe::{Document, FetchError, ServerFacts, SourceFacts, SystemReason, TimestampCounts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
-
-use crate::metrics::{
-    Metric, SERVER, SERVER_COUNTERS, SOURCE, SOURCE_COUNTERS, SYSTEM, SYSTEM_COUNTERS,
-};
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// Names and values of the labels of one series.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -357,7 +353,7 @@ fn with<'a>(labels: &Labels<'a>, more: &[(&'static str, &'a str)]) -> Labels<'a>
 
 /// The words of the reasons, each once: a series must not come twice.
 fn codes(reasons: &[SystemReason]) -> impl Iterator<Item = &str> {
-    let codes: BTreeSet<&str> = reasons.iter().map(StableWord::word).collect();
+    let codes: BTreeSet<&str> = reasons.iter().map(SystemReason::word).collect();
     codes.into_iter()
 }
 

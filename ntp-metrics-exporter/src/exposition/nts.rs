@@ -1,11 +1,9 @@
 //! The metrics about NTS.
 
-use std::fmt;
-
-use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts, StableWord as _};
-
 use super::{Labels, Page, distinct, ordinals, with};
 use crate::metrics::{KEYSET, NTS_KE_SERVER, NTS_KE_SERVER_COUNTERS};
+use ntp_observe::{KeysetFacts, NtsFacts, NtsKeServerFacts, SourceFacts};
+use std::fmt;
 
 impl Page<'_> {
     /// Key establishment of the sources. Sources without NTS have no series.

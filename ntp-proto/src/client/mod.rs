@@ -21,9 +21,7 @@ mod tests;
 mod witnesses;
 
 pub use event::{Event, Removal};
-use network::Network;
 pub use state::AssociationState;
-use state::StateClass;
 
 use crate::association::{
     Accepted, Association, AssociationId, Context, Datagram, Discard, Ourselves, OwnServers,
@@ -35,8 +33,10 @@ use crate::clock::{
 };
 use crate::nts::NtsGrant;
 use crate::time::{LocalStamp, MonoTime, Now};
+use network::Network;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
+use state::StateClass;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 

@@ -19,8 +19,8 @@
 
 use super::aead::gcm_siv::{GcmSivKey, NONCE_LENGTH};
 use super::{AeadAlgorithm, AeadKey, KeyPair, MAX_COOKIES, TAG_LENGTH};
-use crate::StableWord;
 use crate::packet::Reader;
+use crate::stable_word::stable_words;
 use rand::CryptoRng;
 use std::sync::Arc;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -68,26 +68,12 @@ pub enum CookieError {
     UnknownContent,
 }
 
-impl CookieError {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 4] = [
-        Self::BadLength,
-        Self::NoSuchKey,
-        Self::Forged,
-        Self::UnknownContent,
-    ];
-}
-
-impl StableWord for CookieError {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::BadLength => "bad-length",
-            Self::NoSuchKey => "no-such-key",
-            Self::Forged => "forged",
-            Self::UnknownContent => "unknown-content",
-        }
-    }
-}
+stable_words!(CookieError {
+    BadLength => "bad-length",
+    NoSuchKey => "no-such-key",
+    Forged => "forged",
+    UnknownContent => "unknown-content",
+});
 
 /// A key that seals cookies, expanded, and the id by which cookies name it. It is wiped when
 /// dropped, and cannot be printed.

@@ -63,11 +63,14 @@ impl<'a> ExtensionField<'a> {
     fn take(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let kind = FieldType(reader.u16("extension field type")?);
         let length = reader.u16("extension field length")?;
-        let value = usize::from(length)
-            .checked_sub(FIELD_HEADER_LENGTH)
-            .filter(|_| usize::from(length) >= MINIMUM_FIELD_LENGTH && length.is_multiple_of(4))
-            .and_then(|value_length| reader.take(value_length, "extension field value").ok())
-            .ok_or(DecodeError::BadExtensionLength { kind, length })?;
+        let bad_length = DecodeError::BadExtensionLength { kind, length };
+        let length = usize::from(length);
+        if length < MINIMUM_FIELD_LENGTH || !length.is_multiple_of(4) {
+            return Err(bad_length);
+        }
+        let value = reader
+            .take(length - FIELD_HEADER_LENGTH, "extension field value")
+            .map_err(|_| bad_length)?;
         Ok(Self { kind, value })
     }
 }
@@ -91,15 +94,18 @@ impl<'a> Extensions<'a> {
     /// must be longer.
     pub(super) fn take(reader: &mut Reader<'a>, longest_mac: usize) -> Result<Self, DecodeError> {
         let octets = reader.rest();
+        // A copy, which can stay in registers.
+        let mut ahead = reader.clone();
         let mut count = 0;
-        while reader.rest().len() > longest_mac {
+        while ahead.rest().len() > longest_mac {
             if count == MAX_EXTENSIONS {
                 return Err(DecodeError::TooManyExtensions);
             }
-            ExtensionField::take(reader)?;
+            ExtensionField::take(&mut ahead)?;
             count += 1;
         }
-        let (fields, _) = octets.split_at(octets.len() - reader.rest().len());
+        let (fields, _) = octets.split_at(octets.len() - ahead.rest().len());
+        *reader = ahead;
         Ok(Self { fields, count })
     }
 

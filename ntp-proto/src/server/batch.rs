@@ -1,8 +1,7 @@
 //! Requests that have come together: each is judged, then all authenticators are verified in one
 //! go, then each is settled in its turn.
 
-use super::reply::Draft;
-use super::{DropReason, Request, Server, Snapshots, Verdict};
+use super::{DropReason, PendingReply, Request, Server, Snapshots, Verdict};
 use crate::nts::{ClaimedRequest, KeySet, UniqueId, verify_claims};
 use crate::time::MonoTime;
 
@@ -13,8 +12,8 @@ pub const MAX_BATCH: usize = 16;
 /// The result of all tests of a request but the verification of its authenticator.
 #[derive(Debug)]
 pub(super) struct Judged<'a> {
-    /// Its reply, if nothing is wrong with its protection.
-    pub(super) reply: Result<Draft, DropReason>,
+    /// Its reply, still without protection, if nothing is wrong with that of the request.
+    pub(super) reply: Result<PendingReply<'static>, DropReason>,
     /// Its protection by NTS, if it has any.
     pub(super) nts: Option<Nts<'a>>,
     /// The time of its arrival.
@@ -36,11 +35,13 @@ pub(super) enum Nts<'a> {
 
 impl Judged<'_> {
     /// Room for one.
-    pub(super) const NOTHING: Self = Self {
-        reply: Err(DropReason::TooShort),
-        nts: None,
-        now: MonoTime::ZERO,
-    };
+    pub(super) const fn nothing() -> Self {
+        Self {
+            reply: Err(DropReason::TooShort),
+            nts: None,
+            now: MonoTime::ZERO,
+        }
+    }
 }
 
 /// Verifies all that wait for it.
@@ -78,7 +79,9 @@ impl Server {
     ) -> Verdicts<'_, 'a> {
         let mut verdicts = Verdicts {
             server: self,
-            judged: [Judged::NOTHING; MAX_BATCH],
+            // Each is made in its place: a constant that is repeated would be copied with all the
+            // room that the protection may take.
+            judged: std::array::from_fn(|_| Judged::nothing()),
             length: 0,
             turn: 0,
         };

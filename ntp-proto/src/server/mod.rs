@@ -39,7 +39,6 @@ use batch::{Judged, Nts};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha8Rng;
 use rate_limit::{Admission, RateLimiter};
-use reply::{Draft, Protection};
 use request::{asks_for_time, is_one_host};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -77,41 +76,10 @@ pub struct Server {
     deny_kisses: Budget,
     naks: Budget,
     stats: ServerStats,
-    protection: Kept,
-}
-
-/// The protection of the reply to the last request: one place for each kind, so that nothing large
-/// is moved for a packet.
-#[derive(Debug)]
-struct Kept {
-    kind: KeptKind,
-    unique_id: UniqueId,
+    /// What protects the reply to the last request, in places that are used again and again, so
+    /// that nothing large is moved for a packet.
     prepared: PreparedReply,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum KeptKind {
-    Nothing,
-    Nak,
-    Sealed,
-}
-
-impl Kept {
-    fn nothing() -> Self {
-        Self {
-            kind: KeptKind::Nothing,
-            unique_id: UniqueId::BLANK,
-            prepared: PreparedReply::blank(),
-        }
-    }
-
-    const fn protection(&self) -> Protection<'_> {
-        match self.kind {
-            KeptKind::Nothing => Protection::Plain,
-            KeptKind::Nak => Protection::Nak(&self.unique_id),
-            KeptKind::Sealed => Protection::Sealed(&self.prepared),
-        }
-    }
+    nak_id: UniqueId,
 }
 
 impl Server {
@@ -131,7 +99,8 @@ impl Server {
             config,
             rng,
             stats: ServerStats::default(),
-            protection: Kept::nothing(),
+            prepared: PreparedReply::blank(),
+            nak_id: UniqueId::BLANK,
         }
     }
 
@@ -157,7 +126,7 @@ impl Server {
         request: Request<'_>,
         snapshots: Snapshots<'_>,
     ) -> Verdict<'_> {
-        let mut judged = Judged::NOTHING;
+        let mut judged = Judged::nothing();
         self.judge(request, snapshots, &mut judged);
         batch::verify(std::slice::from_ref(&judged));
         self.settle(&judged)
@@ -185,7 +154,7 @@ impl Server {
     ) {
         judged.now = request.now;
         judged.reply = self.well_formed(request).and_then(|packet| {
-            let reply = Draft::time(&packet.header, request.receive, snapshots.state);
+            let reply = PendingReply::time(&packet.header, request.receive, snapshots.state);
             let address = request.from.ip().to_canonical();
             let reply = match self.config.access.refusal(address) {
                 None => self.within_limit(reply, address, request.now)?,
@@ -221,36 +190,44 @@ impl Server {
 
     /// Counts the verdict, and keeps what protects the reply.
     fn settle(&mut self, judged: &Judged<'_>) -> Verdict<'_> {
-        self.protection.kind = KeptKind::Nothing;
-        let settled = judged.reply.and_then(|draft| match &judged.nts {
-            None => Ok(draft),
-            Some(Nts::Refused(reason, unique_id)) => {
-                self.nak(draft, *reason, *unique_id, judged.now)
+        let Self {
+            rng,
+            naks,
+            prepared,
+            nak_id,
+            ..
+        } = self;
+        let settled = judged.reply.and_then(|reply| {
+            let (reason, unique_id) = match &judged.nts {
+                None => return Ok(reply),
+                Some(Nts::Refused(reason, unique_id)) => (*reason, *unique_id),
+                Some(Nts::Claimed(claim, keys)) => match claim.proven() {
+                    Ok(request) => {
+                        request.prepare_into(keys, rng, prepared);
+                        return Ok(reply.sealed(prepared));
+                    }
+                    Err(unique_id) => (DropReason::NtsForged, unique_id),
+                },
+            };
+            // A client whose cookie cannot be opened gets an NTS NAK, within the limit on these.
+            if !naks.spend(judged.now) {
+                return Err(reason);
             }
-            Some(Nts::Claimed(claim, keys)) => match claim.proven() {
-                Ok(request) => {
-                    request.prepare_into(keys, &mut self.rng, &mut self.protection.prepared);
-                    self.protection.kind = KeptKind::Sealed;
-                    Ok(draft.protected())
-                }
-                Err(unique_id) => self.nak(draft, DropReason::NtsForged, unique_id, judged.now),
-            },
+            *nak_id = unique_id;
+            Ok(reply.nak(nak_id))
         });
-        self.stats.count(settled.map(|draft| draft.kind()));
-        match settled {
-            Ok(draft) => Verdict::Reply(PendingReply::new(draft, self.protection.protection())),
-            Err(reason) => Verdict::Drop(reason),
-        }
+        self.stats.count(settled.map(|reply| reply.kind()));
+        settled.map_or_else(Verdict::Drop, Verdict::Reply)
     }
 
     /// The answer to a client that may not ask.
     fn refuse(
         &mut self,
-        reply: Draft,
+        reply: PendingReply<'static>,
         refusal: FilterAction,
         now: MonoTime,
         silence: DropReason,
-    ) -> Result<Draft, DropReason> {
+    ) -> Result<PendingReply<'static>, DropReason> {
         match refusal {
             FilterAction::Ignore => Err(silence),
             FilterAction::Deny if self.deny_kisses.spend(now) => Ok(reply.deny_kiss()),
@@ -259,29 +236,17 @@ impl Server {
     }
 
     /// The answer to a request without NTS.
-    fn without_nts(&mut self, draft: Draft, now: MonoTime) -> Result<Draft, DropReason> {
-        match self.config.require_nts {
-            Some(refusal) if draft.kind() != ReplyKind::DenyKiss => {
-                self.refuse(draft, refusal, now, DropReason::NtsRequired)
-            }
-            _ => Ok(draft),
-        }
-    }
-
-    /// The NTS NAK to a client whose cookie cannot be opened, within the limit on such replies.
-    fn nak(
+    fn without_nts(
         &mut self,
-        draft: Draft,
-        reason: DropReason,
-        unique_id: UniqueId,
+        reply: PendingReply<'static>,
         now: MonoTime,
-    ) -> Result<Draft, DropReason> {
-        if !self.naks.spend(now) {
-            return Err(reason);
+    ) -> Result<PendingReply<'static>, DropReason> {
+        match self.config.require_nts {
+            Some(refusal) if reply.kind() != ReplyKind::DenyKiss => {
+                self.refuse(reply, refusal, now, DropReason::NtsRequired)
+            }
+            _ => Ok(reply),
         }
-        self.protection.unique_id = unique_id;
-        self.protection.kind = KeptKind::Nak;
-        Ok(draft.nak())
     }
 
     /// A request that deserves an answer, going by its own octets and its sender's address.
@@ -315,10 +280,10 @@ impl Server {
     /// The reply, or what is left of it if its client asks too often.
     fn within_limit(
         &mut self,
-        reply: Draft,
+        reply: PendingReply<'static>,
         address: IpAddr,
         now: MonoTime,
-    ) -> Result<Draft, DropReason> {
+    ) -> Result<PendingReply<'static>, DropReason> {
         let Some(limiter) = &mut self.limiter else {
             return Ok(reply);
         };

@@ -1,11 +1,11 @@
 //! Replies: decided upon receipt, stamped at the last moment.
 
 use super::ServedState;
-use crate::StableWord;
 use crate::nts::{PreparedReply, UniqueId, nak_length, write_nak};
 use crate::packet::{
     BufferFull, HEADER_LENGTH, Header, KissCode, LeapIndicator, Mode, Stratum, Writer,
 };
+use crate::stable_word::stable_words;
 use crate::time::{NtpShort, NtpTimestamp};
 
 /// The kind of a reply.
@@ -25,39 +25,40 @@ pub enum ReplyKind {
     NtsNak,
 }
 
-impl ReplyKind {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
-        Self::Time,
-        Self::TimeOverLimit,
-        Self::RateKiss,
-        Self::DenyKiss,
-        Self::NtsTime,
-        Self::NtsNak,
-    ];
+stable_words!(ReplyKind {
+    Time => "answered",
+    TimeOverLimit => "answered-over-limit",
+    RateKiss => "rate-kiss",
+    DenyKiss => "deny-kiss",
+    NtsTime => "nts-answered",
+    NtsNak => "nts-nak",
+});
+
+/// The protection of a reply.
+#[derive(Clone, Copy, Debug)]
+enum Protection<'s> {
+    /// Nothing: 48 octets.
+    Plain,
+    /// Nothing, but it repeats the unique identifier of its request.
+    Nak(&'s UniqueId),
+    /// An authenticator of NTS.
+    Sealed(&'s PreparedReply),
 }
 
-impl StableWord for ReplyKind {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Time => "answered",
-            Self::TimeOverLimit => "answered-over-limit",
-            Self::RateKiss => "rate-kiss",
-            Self::DenyKiss => "deny-kiss",
-            Self::NtsTime => "nts-answered",
-            Self::NtsNak => "nts-nak",
-        }
-    }
-}
-
-/// The header of a reply, but for its transmit timestamp and its protection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Draft {
+/// A reply that only lacks its transmit timestamp and, if it is protected, the seal over it.
+///
+/// Its length is fixed and never more than that of the request. It lives until the server takes the
+/// next request.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "emit it, or the client waits in vain"]
+pub struct PendingReply<'s> {
+    /// Complete but for the transmit timestamp.
     header: Header,
     kind: ReplyKind,
+    protection: Protection<'s>,
 }
 
-impl Draft {
+impl<'s> PendingReply<'s> {
     /// The time, for a request that arrived at `receive` by our clock.
     pub(super) fn time(request: &Header, receive: NtpTimestamp, state: &ServedState) -> Self {
         let header = Header {
@@ -82,6 +83,7 @@ impl Draft {
         Self {
             header,
             kind: ReplyKind::Time,
+            protection: Protection::Plain,
         }
     }
 
@@ -94,6 +96,7 @@ impl Draft {
                 ..self.header
             },
             kind: ReplyKind::TimeOverLimit,
+            ..self
         }
     }
 
@@ -106,6 +109,7 @@ impl Draft {
         Self {
             header,
             kind: ReplyKind::RateKiss,
+            ..self
         }
     }
 
@@ -114,6 +118,7 @@ impl Draft {
         Self {
             header: self.kiss(KissCode::Deny),
             kind: ReplyKind::DenyKiss,
+            ..self
         }
     }
 
@@ -131,60 +136,33 @@ impl Draft {
         }
     }
 
-    /// The NTS NAK: the request's cookie cannot be opened.
-    pub(super) fn nak(self) -> Self {
+    /// The NTS NAK to the request of this identifier: its cookie cannot be opened.
+    pub(super) fn nak(self, unique_id: &'s UniqueId) -> Self {
         Self {
             header: self.kiss(KissCode::Ntsn),
             kind: ReplyKind::NtsNak,
+            protection: Protection::Nak(unique_id),
         }
     }
 
-    /// This reply, to be protected by NTS.
-    pub(super) fn protected(self) -> Self {
+    /// This reply, protected by NTS.
+    pub(super) fn sealed(self, prepared: &'s PreparedReply) -> Self {
         let kind = if self.kind == ReplyKind::Time {
             ReplyKind::NtsTime
         } else {
             self.kind
         };
-        Self { kind, ..self }
-    }
-
-    pub(super) const fn kind(&self) -> ReplyKind {
-        self.kind
-    }
-}
-
-/// The protection of a reply.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Protection<'s> {
-    /// Nothing: 48 octets.
-    Plain,
-    /// Nothing, but it repeats the unique identifier of its request.
-    Nak(&'s UniqueId),
-    /// An authenticator of NTS.
-    Sealed(&'s PreparedReply),
-}
-
-/// A reply that only lacks its transmit timestamp and, if it is protected, the seal over it.
-///
-/// Its length is fixed and never more than that of the request. It lives until the server takes the
-/// next request.
-#[derive(Clone, Copy, Debug)]
-#[must_use = "emit it, or the client waits in vain"]
-pub struct PendingReply<'s> {
-    draft: Draft,
-    protection: Protection<'s>,
-}
-
-impl<'s> PendingReply<'s> {
-    pub(super) const fn new(draft: Draft, protection: Protection<'s>) -> Self {
-        Self { draft, protection }
+        Self {
+            kind,
+            protection: Protection::Sealed(prepared),
+            ..self
+        }
     }
 
     /// The kind of the reply.
     #[must_use]
     pub const fn kind(&self) -> ReplyKind {
-        self.draft.kind
+        self.kind
     }
 
     /// True if it is sealed after it has been stamped; [`SealingTimes`](super::SealingTimes)
@@ -213,7 +191,7 @@ impl<'s> PendingReply<'s> {
     pub fn emit(self, transmit: NtpTimestamp, buffer: &mut [u8]) -> Result<usize, BufferFull> {
         let header = Header {
             transmit,
-            ..self.draft.header
+            ..self.header
         };
         match self.protection {
             Protection::Plain => {

@@ -1,9 +1,9 @@
 //! Counters of requests by verdict.
 
 use super::ReplyKind;
-use crate::StableWord;
 use crate::nts::CookieError;
 use crate::packet::DecodeError;
+use crate::stable_word::stable_words;
 use std::ops::AddAssign;
 
 /// The reason for which a request gets no reply.
@@ -43,48 +43,23 @@ pub enum DropReason {
     NtsForged,
 }
 
-impl DropReason {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 15] = [
-        Self::TooShort,
-        Self::BadSize,
-        Self::NotClientMode,
-        Self::BadVersion,
-        Self::BadSource,
-        Self::BadExtension,
-        Self::BadTrailer,
-        Self::UnverifiableMac,
-        Self::Ignored,
-        Self::Denied,
-        Self::RateLimited,
-        Self::NtsRequired,
-        Self::NtsMalformed,
-        Self::NtsBadCookie,
-        Self::NtsForged,
-    ];
-}
-
-impl StableWord for DropReason {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::TooShort => "too-short",
-            Self::BadSize => "bad-size",
-            Self::NotClientMode => "not-client-mode",
-            Self::BadVersion => "bad-version",
-            Self::BadSource => "bad-source",
-            Self::BadExtension => "bad-extension",
-            Self::BadTrailer => "bad-trailer",
-            Self::UnverifiableMac => "unverifiable-mac",
-            Self::Ignored => "ignored",
-            Self::Denied => "denied",
-            Self::RateLimited => "rate-limited",
-            Self::NtsRequired => "nts-required",
-            Self::NtsMalformed => "nts-malformed",
-            Self::NtsBadCookie => "nts-bad-cookie",
-            Self::NtsForged => "nts-forged",
-        }
-    }
-}
+stable_words!(DropReason {
+    TooShort => "too-short",
+    BadSize => "bad-size",
+    NotClientMode => "not-client-mode",
+    BadVersion => "bad-version",
+    BadSource => "bad-source",
+    BadExtension => "bad-extension",
+    BadTrailer => "bad-trailer",
+    UnverifiableMac => "unverifiable-mac",
+    Ignored => "ignored",
+    Denied => "denied",
+    RateLimited => "rate-limited",
+    NtsRequired => "nts-required",
+    NtsMalformed => "nts-malformed",
+    NtsBadCookie => "nts-bad-cookie",
+    NtsForged => "nts-forged",
+});
 
 impl From<DecodeError> for DropReason {
     fn from(error: DecodeError) -> Self {
@@ -163,10 +138,7 @@ impl ServerStats {
     /// The cookies that could not be opened, by the cause; the verdict on their requests is counted
     /// as well.
     pub fn cookies(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        CookieError::ALL
-            .iter()
-            .map(StableWord::word)
-            .zip(self.cookies)
+        CookieError::WORDS.into_iter().zip(self.cookies)
     }
 
     /// All requests that came.
@@ -201,12 +173,8 @@ impl ServerStats {
 
     /// All counters with the words for them: first the kinds of reply, then the reasons to drop.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let replies = ReplyKind::ALL
-            .iter()
-            .map(StableWord::word)
-            .zip(self.replies);
-        let drops = DropReason::ALL.iter().map(StableWord::word).zip(self.drops);
-        replies.chain(drops)
+        let replies = ReplyKind::WORDS.into_iter().zip(self.replies);
+        replies.chain(DropReason::WORDS.into_iter().zip(self.drops))
     }
 }
 
@@ -227,27 +195,17 @@ impl AddAssign for ServerStats {
 mod tests {
     use super::*;
     use crate::stable_word::assert_distinct;
-    use std::collections::HashSet;
 
     #[test]
     fn every_verdict_has_a_counter_and_a_word_of_its_own() {
         let mut stats = ServerStats::default();
-        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
+        for reason in DropReason::ALL {
             stats.count(Err(reason));
             assert_eq!(stats.dropped(reason), 1);
         }
-        for (place, kind) in ReplyKind::ALL.into_iter().enumerate() {
-            assert_eq!(kind as usize, place);
-        }
-        for (place, error) in CookieError::ALL.into_iter().enumerate() {
-            assert_eq!(error as usize, place);
-        }
-        assert_distinct(&DropReason::ALL);
-        assert_distinct(&ReplyKind::ALL);
-        assert_distinct(&CookieError::ALL);
-        let words: HashSet<_> = stats.iter().map(|(word, _)| word).collect();
-        assert_eq!(words.len(), ReplyKind::ALL.len() + DropReason::ALL.len());
+        let words: Vec<_> = stats.iter().map(|(word, _)| word).collect();
+        assert_distinct(&words);
+        assert_distinct(&CookieError::WORDS);
     }
 
     #[test]

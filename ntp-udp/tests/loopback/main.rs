@@ -8,7 +8,9 @@ mod timestamps;
 mod waiting;
 
 use ntp_proto::time::{NtpDuration, NtpTimestamp};
-use ntp_udp::{BindError, BindOptions, Notice, ReceiveBatch, Received, SendId, Socket, Stamp};
+use ntp_udp::{
+    BindError, BindOptions, KernelStamp, Notice, ReceiveBatch, Received, SendId, Socket,
+};
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -77,7 +79,7 @@ fn now() -> NtpTimestamp {
     NtpTimestamp::from_unix(now.as_secs().try_into().unwrap(), now.subsec_nanos())
 }
 
-fn is_between(stamp: Stamp, earliest: NtpTimestamp, latest: NtpTimestamp) -> bool {
+fn is_between(stamp: KernelStamp, earliest: NtpTimestamp, latest: NtpTimestamp) -> bool {
     // The nanoseconds of both readings were rounded to the wire's unit.
     let rounding = NtpDuration::from_nanos(2);
     stamp.at - earliest >= -rounding && latest - stamp.at >= -rounding
@@ -112,7 +114,7 @@ fn notice(socket: &Socket) -> Option<Notice> {
 }
 
 /// The transmit timestamps of all of `ids`; none of another datagram may come.
-fn transmit_stamps(socket: &Socket, ids: &[SendId]) -> HashMap<SendId, Stamp> {
+fn transmit_stamps(socket: &Socket, ids: &[SendId]) -> HashMap<SendId, KernelStamp> {
     let mut stamps = HashMap::new();
     while stamps.len() < ids.len() {
         match notice(socket) {

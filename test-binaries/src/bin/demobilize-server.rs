@@ -2,10 +2,9 @@
 //! the client must demobilize the association.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-
 use clap::Parser;
 use ntp_proto::packet::KissCode;
+use std::error::Error;
 use test_binaries::{Announcer, Outgoing, Responder, ServerOptions};
 
 /// Answer every NTP request with a DENY kiss, so that clients demobilize the association.

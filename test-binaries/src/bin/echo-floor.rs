@@ -3,14 +3,13 @@
 //! real servers are measured against.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-use std::io;
-use std::time::{Duration, Instant};
-
 use clap::Parser;
 use ntp_os_clock::{Clock, ClockReader};
 use ntp_proto::time::NtpTimestamp;
 use ntp_udp::{BindOptions, MAX_BATCH, ReceiveBatch, Received, SendBatch, Socket};
+use std::error::Error;
+use std::io;
+use std::time::{Duration, Instant};
 use test_binaries::{Announcer, ServerOptions};
 
 /// The longest datagram that is sent back whole, in octets.
@@ -99,7 +98,7 @@ mod tests {
     use super::*;
     use ntp_proto::packet::{Header, Mode, Stratum, Version};
     use ntp_proto::time::PollInterval;
-    use ntp_udp::Stamp;
+    use ntp_udp::KernelStamp;
 
     #[test]
     fn an_echo_is_a_reply_to_its_request() {
@@ -107,7 +106,7 @@ mod tests {
         let arrived = NtpTimestamp::from_bits(0xEC00_0000_0000_0000);
         let request = Header::request(Version::V4, PollInterval::clamped(6), origin).encode();
         let from = "192.0.2.1:123".parse().unwrap();
-        let stamp = Some(Stamp::kernel(arrived));
+        let stamp = Some(KernelStamp::kernel(arrived));
         let received = Received {
             length: 48,
             from,

@@ -1,14 +1,13 @@
 //! An NTP server that misbehaves in one chosen way.
 #![forbid(unsafe_code)]
 
-use std::error::Error;
-use std::time::Duration;
-
 use clap::{Parser, ValueEnum};
 use ntp_config::parse_span;
 use ntp_os_clock::ClockReader;
 use ntp_proto::packet::{Header, KissCode, LeapIndicator, ReferenceId, Stratum, Version};
 use ntp_proto::time::{NtpDuration, NtpShort, NtpTimestamp};
+use std::error::Error;
+use std::time::Duration;
 use test_binaries::{Announcer, Outgoing, Request, Responder, ServerOptions};
 
 /// Answer NTP requests in an odd way, to test clients.

@@ -2,14 +2,13 @@
 //! kiss, which forces the poll interval of a client up to 32 s.
 #![forbid(unsafe_code)]
 
+use clap::Parser;
+use ntp_proto::packet::{Header, KissCode};
+use ntp_proto::time::PollInterval;
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-use clap::Parser;
-use ntp_proto::packet::{Header, KissCode};
-use ntp_proto::time::PollInterval;
 use test_binaries::{Announcer, Outgoing, Responder, ServerOptions};
 
 /// The limit of addresses that are remembered; further ones are not rate limited.

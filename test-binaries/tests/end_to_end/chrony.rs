@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-
 use tempfile::TempDir;
 use test_support::{Ended, Peers, Running, Skip, folder, run};
 

@@ -1,9 +1,8 @@
 //! Our client takes the time from chronyd over a cable between two network namespaces.
 
-use test_support::{Daemon, DaemonConfig, Network, Peers, Side, or_skip};
-
 use crate::SOON;
 use crate::chrony::Chronyd;
+use test_support::{Daemon, DaemonConfig, Network, Peers, Side, or_skip};
 
 /// A clock 0.35 s ahead and 40 ppm too fast is right within seconds, and the cause of the trouble
 /// is known.

@@ -1,12 +1,10 @@
 //! A daemon that has nothing to do does not wake up: neither by a tick nor on the way through a
 //! long sleep.
 
+use crate::{PROMPTLY, SOON};
 use std::thread::sleep;
 use std::time::Duration;
-
 use test_support::{Daemon, DaemonConfig, OddServer, or_skip, wake_ups};
-
-use crate::{PROMPTLY, SOON};
 
 /// For what the daemon does after a question about its state to be over.
 const CALM: Duration = Duration::from_secs(1);

@@ -1,14 +1,12 @@
 //! The metrics exporter and ntp-ctl beside a running daemon.
 
+use crate::{PROMPTLY, SOON};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-
-use serde_json::Value;
 use test_support::{
     Daemon, DaemonConfig, OddServer, Running, Skip, binary, confined, or_skip, until,
 };
-
-use crate::{PROMPTLY, SOON};
 
 /// The status and the body of an answer.
 fn http(address: &str, path: &str) -> Option<(u16, String)> {

@@ -1,13 +1,11 @@
 //! `kill -9` while state files are being written.
 
+use crate::SOON;
+use serde_json::Value;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
-
-use serde_json::Value;
 use test_support::{Daemon, DaemonConfig, OddServer, folder, or_skip};
-
-use crate::SOON;
 
 const KILLS: u32 = 10;
 

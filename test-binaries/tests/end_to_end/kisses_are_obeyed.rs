@@ -1,13 +1,11 @@
 //! Kiss codes: a client demobilizes on DENY, and slows down on RATE.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-use ntp_observe::{SourceReason, SourceState};
-use test_support::{Daemon, DaemonConfig, OddServer, Peers, or_skip, source_at, until};
-
 use crate::chrony::Chronyd;
 use crate::{PROMPTLY, SOON};
+use ntp_observe::{SourceReason, SourceState};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use test_support::{Daemon, DaemonConfig, OddServer, Peers, or_skip, source_at, until};
 
 /// The poll interval to which `rate-limit-server` forces clients.
 const FORCED_POLL: f64 = 32.0;

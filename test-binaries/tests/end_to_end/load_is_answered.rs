@@ -1,12 +1,10 @@
 //! Our server under a short load: every request is answered, and every reply is what it has to be.
 //! `bench/server` measures its speed.
 
-use std::net::SocketAddr;
-
-use serde_json::Value;
-use test_support::{Authority, Daemon, DaemonConfig, Skip, binary, confined, folder, or_skip, run};
-
 use crate::PROMPTLY;
+use serde_json::Value;
+use std::net::SocketAddr;
+use test_support::{Authority, Daemon, DaemonConfig, Skip, binary, confined, folder, or_skip, run};
 
 /// Runs ntp-load, and returns its document.
 fn load(target: SocketAddr, arguments: &[&str]) -> Result<Value, Skip> {

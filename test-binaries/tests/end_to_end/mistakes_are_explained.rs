@@ -1,11 +1,9 @@
 //! Mistakes of new users: each message says what happened and what to do.
 
-use std::net::UdpSocket;
-
-use ntp_observe::SourceReason;
-use test_support::{Daemon, DaemonConfig, OddServer, binary, confined, folder, or_skip, run};
-
 use crate::{PROMPTLY, SOON};
+use ntp_observe::SourceReason;
+use std::net::UdpSocket;
+use test_support::{Daemon, DaemonConfig, OddServer, binary, confined, folder, or_skip, run};
 
 #[test]
 fn a_port_in_use_is_ended_with_what_may_use_it() {

@@ -1,17 +1,15 @@
 //! Sources with and without NTS side by side: what is authenticated goes first, and one server
 //! counts once.
 
-use std::net::TcpListener;
-use std::time::Duration;
-
+use crate::{PROMPTLY, SOON};
 use ntp_observe::{
     DiscardReason, Document, SourceFacts, SourceMode, SourceReason, SourceState, SystemReason,
 };
+use std::net::TcpListener;
+use std::time::Duration;
 use test_support::{
     Authority, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, OddServer, folder, or_skip,
 };
-
-use crate::{PROMPTLY, SOON};
 
 /// A source with NTS, asked as often as a test wants it.
 fn nts_source(address: impl std::fmt::Display, authority: &std::path::Path) -> String {

@@ -1,17 +1,15 @@
 //! The certificate of our NTS-KE server: renewed on disk, broken on disk, and not there in the
 //! first place.
 
+use crate::PROMPTLY;
+use ntp_observe::Document;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
-
-use ntp_observe::Document;
 use test_support::{
     CertificateFiles, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, Skip, or_skip, until,
 };
-
-use crate::PROMPTLY;
 
 /// The limit until a change of the files is seen without a signal: they are looked at
 /// every two seconds, and have to be still for two looks. On an idle machine that is four seconds

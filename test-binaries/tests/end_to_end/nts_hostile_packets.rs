@@ -1,19 +1,17 @@
 //! Hostile packets with NTS, by the thousand (security classes 7, 8 and 16): nothing longer than
 //! its request comes back, nothing is written into the log, and nothing is kept.
 
-use std::collections::HashMap;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use crate::PROMPTLY;
 use ntp_proto::nts::AeadKey;
 use ntp_proto::packet::{Header, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{SystemTime, UNIX_EPOCH};
 use test_support::{Asker, Daemon, NtsAddresses, NtsLoopback, NtsSession, folder, or_skip, until};
-
-use crate::PROMPTLY;
 
 /// The number of packets of each kind; each of them is sent twice.
 const EACH: u64 = 500;

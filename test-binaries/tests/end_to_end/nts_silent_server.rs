@@ -1,13 +1,11 @@
 //! An NTS-KE server that accepts connections and says nothing: one source less, and nothing worse
 //! (security class 9).
 
+use crate::SOON;
+use ntp_observe::{NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
-
-use ntp_observe::{NtsKeReason, NtsKeStage, NtsKeState, SourceFacts, SourceReason};
 use test_support::{Authority, Daemon, DaemonConfig, OddServer, folder, or_skip, source_at};
-
-use crate::SOON;
 
 /// Accepts connections and holds them, as many as come in the time of a test.
 fn silent(listener: TcpListener) -> JoinHandle<Vec<TcpStream>> {

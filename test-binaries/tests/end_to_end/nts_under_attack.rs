@@ -1,17 +1,16 @@
 //! Attacks on our NTS-KE server, which clients that only want the time do not notice.
 
+use crate::{PROMPTLY, SOON};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-
 use test_support::loopback::{connect_from, member};
-use test_support::{Asker, HandshakeFlood, or_skip};
-use test_support::{Daemon, Footprint, NtsAddresses, NtsLoopback, until};
-
-use crate::{PROMPTLY, SOON};
+use test_support::{
+    Asker, Daemon, Footprint, HandshakeFlood, NtsAddresses, NtsLoopback, or_skip, until,
+};
 
 /// The limits of connections of the server, in total and to each address.
 const LIMIT: usize = 200;

@@ -1,13 +1,11 @@
 //! A clock that was never right cannot judge certificates, and certificates are needed to set it
 //! right.
 
+use crate::{PROMPTLY, SOON};
+use ntp_observe::{SourceReason, SystemReason};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use ntp_observe::{SourceReason, SystemReason};
 use test_support::{Authority, Daemon, DaemonConfig, Network, Side, Skip, folder, or_skip, until};
-
-use crate::{PROMPTLY, SOON};
 
 /// So far ahead is the clock of these tests, in seconds: twenty years, when all certificates of
 /// today have expired.

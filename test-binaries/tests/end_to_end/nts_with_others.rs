@@ -1,15 +1,14 @@
 //! NTS with independent implementations, in both roles: chronyd as Debian 12 has it, a newer one
 //! that speaks AES-128-GCM-SIV, and NTPsec's ntpd.
 
+use crate::SOON;
+use crate::chrony::Chronyd;
 use ntp_observe::NtsKeState;
 use tempfile::TempDir;
 use test_support::{
     Authority, CertificateFiles, Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, folder,
     or_skip, until,
 };
-
-use crate::SOON;
-use crate::chrony::Chronyd;
 
 /// The name in the certificates of these tests, of the server's end of the cable.
 const NAME: &str = "nts.example";

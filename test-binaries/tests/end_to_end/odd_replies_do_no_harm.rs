@@ -1,12 +1,10 @@
 //! Strange replies: none is believed, and each is counted by its reason.
 
+use crate::SOON;
+use ntp_observe::{DiscardReason, SourceReason, SourceState};
 use std::thread::sleep;
 use std::time::Duration;
-
-use ntp_observe::{DiscardReason, SourceReason, SourceState};
 use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, or_skip, source_at};
-
-use crate::SOON;
 
 /// Behaviors whose reply is of no use, and the word for it.
 const USELESS: [(&str, &str); 6] = [

@@ -1,12 +1,10 @@
 //! Clients of old versions and peers get the time from our server, byte for byte as they know it.
 
+use crate::{PROMPTLY, SOON};
+use ntp_proto::packet::{Header, LeapIndicator, Mode, Version};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
-
-use ntp_proto::packet::{Header, LeapIndicator, Mode, Version};
 use test_support::{Daemon, DaemonConfig, or_skip, until};
-
-use crate::{PROMPTLY, SOON};
 
 /// A server with a virtual clock, and more lines for its `[[server]]`.
 fn config(more: &str) -> DaemonConfig {

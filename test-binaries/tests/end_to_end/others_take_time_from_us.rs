@@ -1,14 +1,12 @@
 //! Independent clients take the time from our server, over IPv4 and IPv6.
 
+use crate::chrony::{Chronyd, offset_by_chronyd};
+use crate::{PROMPTLY, SOON};
 use std::net::{SocketAddr, UdpSocket};
-
 use test_support::{
     Daemon, DaemonConfig, Network, Peers, Running, Side, Skip, announce_skip, confined_in, folder,
     or_skip, run, until,
 };
-
-use crate::chrony::{Chronyd, offset_by_chronyd};
-use crate::{PROMPTLY, SOON};
 
 /// The offset of the served clock from the machine's, so that no client can be right by chance.
 const AHEAD: f64 = 0.25;

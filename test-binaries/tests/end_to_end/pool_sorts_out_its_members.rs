@@ -1,11 +1,9 @@
 //! A pool of one dead, one lying and two honest servers.
 
-use std::net::IpAddr;
-
-use ntp_observe::{Document, SourceFacts, SourceMode, SourceReason, SourceState};
-use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, Skip, or_skip};
-
 use crate::SOON;
+use ntp_observe::{Document, SourceFacts, SourceMode, SourceReason, SourceState};
+use std::net::IpAddr;
+use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, Skip, or_skip};
 
 const PORT: u16 = 1123;
 const DEAD: &str = "192.0.2.10";

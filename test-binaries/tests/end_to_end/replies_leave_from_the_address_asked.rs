@@ -1,12 +1,10 @@
 //! A machine with several addresses.
 
-use std::net::{SocketAddr, UdpSocket};
-
+use crate::PROMPTLY;
 use ntp_proto::packet::{Header, Mode, Version};
 use ntp_proto::time::{NtpTimestamp, PollInterval};
+use std::net::{SocketAddr, UdpSocket};
 use test_support::{Daemon, DaemonConfig, or_skip};
-
-use crate::PROMPTLY;
 
 #[test]
 fn a_reply_leaves_from_the_address_that_was_asked() {

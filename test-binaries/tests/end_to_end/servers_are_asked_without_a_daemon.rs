@@ -1,15 +1,14 @@
 //! `ntp-ctl nts` and `ntp-ctl query` with our own daemon, with chronyd as Debian 12 has it, and
 //! with a newer one.
 
+use crate::PROMPTLY;
+use crate::chrony::Chronyd;
 use serde_json::Value;
 use tempfile::TempDir;
 use test_support::{
     Authority, CertificateFiles, Daemon, DaemonConfig, Ended, Network, Peers, Side, Skip, binary,
     confined_in, folder, or_skip, run, until,
 };
-
-use crate::PROMPTLY;
-use crate::chrony::Chronyd;
 
 /// The name in the certificate, of the server's end of the cable.
 const NAME: &str = "nts.example";

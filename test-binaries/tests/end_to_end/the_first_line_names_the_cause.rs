@@ -1,13 +1,11 @@
 //! `ntp-ctl status` against servers that answer what cannot be used: the first line says what comes
 //! and why it is of no use.
 
+use crate::SOON;
+use ntp_observe::{SourceReason, SystemReason};
 use std::net::UdpSocket;
 use std::time::Duration;
-
-use ntp_observe::{SourceReason, SystemReason};
 use test_support::{Daemon, DaemonConfig, Ended, Network, OddServer, Side, or_skip, until};
-
-use crate::SOON;
 
 /// Waits until the first line is this one.
 fn wait_for_first_line(daemon: &Daemon, expected: &str) -> Ended {

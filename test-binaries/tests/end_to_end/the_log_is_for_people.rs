@@ -1,14 +1,12 @@
 //! The log of a daemon: who it is, to whom its clock is synchronized and how well, in numbers and
 //! words for people.
 
+use crate::{PROMPTLY, SOON};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 use std::time::Duration;
-
 use test_support::{Daemon, DaemonConfig, OddServer, binary, confined, folder, or_skip, until};
-
-use crate::{PROMPTLY, SOON};
 
 /// The traces of a `{:?}` in a log line.
 const TRACES_OF_DEBUG: [&str; 8] = [

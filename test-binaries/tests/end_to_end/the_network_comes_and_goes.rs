@@ -1,12 +1,10 @@
 //! A network that comes late, names that lead nowhere, and a server that lists itself.
 
+use crate::{PROMPTLY, SOON};
+use ntp_observe::SourceReason;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
-
-use ntp_observe::SourceReason;
 use test_support::{Daemon, DaemonConfig, Network, OddServer, Side, or_skip, source_at, until};
-
-use crate::{PROMPTLY, SOON};
 
 const PORT: u16 = 1123;
 /// At the far end of the cable.

@@ -1,9 +1,8 @@
 //! The daemon without the right to set the machine's clock.
 
+use crate::{PROMPTLY, SOON};
 use ntp_observe::{ClockMode, SteeringObstacle};
 use test_support::{Daemon, DaemonConfig, OddServer, or_skip};
-
-use crate::{PROMPTLY, SOON};
 
 #[test]
 fn without_the_right_the_clock_is_only_measured_and_everybody_is_told() {

@@ -2,14 +2,12 @@
 //! in the kernel, another program that steers, a second daemon. They run on the simulated kernel,
 //! as a test may not touch the real one.
 
+use crate::{PROMPTLY, SOON};
 use std::time::Duration;
-
 use test_support::{
     Daemon, DaemonConfig, Moment, OddServer, Rival, Running, SimulatedKernel, binary, confined,
     folder, or_skip,
 };
-
-use crate::{PROMPTLY, SOON};
 
 /// `STA_UNSYNC` of adjtimex(2).
 const UNSYNCHRONIZED: i64 = 0x40;

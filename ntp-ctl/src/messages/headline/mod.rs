@@ -1,13 +1,11 @@
 //! The cause that all sources have in common, in one sentence for the first line.
 
+use crate::messages::nts::nts_reason;
+use crate::messages::{Message, discarded, source};
+use crate::units::seconds;
 use ntp_observe::{
     DiscardReason, Document, NetworkCause, NtsKeStage, SourceFacts, SourceReason, SystemReason,
 };
-
-use crate::messages::Message;
-use crate::messages::nts::nts_reason;
-use crate::messages::{discarded, source};
-use crate::units::seconds;
 
 /// The longest sentence that keeps the first line within 80 columns.
 pub(crate) const LONGEST: usize = 61;

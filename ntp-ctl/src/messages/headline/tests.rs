@@ -1,11 +1,10 @@
 //! Each cause that all sources share is in the first line: a document goes in, and the first line
 //! comes out.
 
+use crate::pages::status::{Page, render};
 use ntp_observe::{
     Document, Leap, NetworkCause, NtsKeReason, NtsKeStage, SourceFacts, SourceReason, SystemReason,
 };
-
-use crate::pages::status::{Page, render};
 use test_support::samples;
 
 fn refused(last: &str) -> SourceReason {

@@ -1,13 +1,12 @@
 //! The pages that `status` and `sources` print.
 
-use ntp_observe::{Document, ServerFacts, StableWord as _};
-
 use crate::messages::headline;
 use crate::messages::source::{is_fine, rest_of_sentence, sentence};
 use crate::messages::source_name::label;
 use crate::pages::{clock, details, nts, table, verdict};
 use crate::terminal::{sanitize_document, shorten, wrap};
 use crate::units::count;
+use ntp_observe::{Document, ServerFacts};
 
 /// The page to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! The pages of `ntp-ctl status`, each from a document.
 
+use super::*;
+use crate::terminal::columns;
 use ntp_observe::{
     DisciplineName, DisciplineState, Document, Leap, SourceCounts, SourceMode, SourceReason,
     SourceState, SteeringObstacle, SystemReason,
 };
-
-use super::*;
-use crate::terminal::columns;
 use test_support::samples;
 
 const STATUS: Page = Page::Status { verbose: false };

@@ -202,7 +202,7 @@ async fn a_socket_at_any_address_serves_both_families() {
         eprintln!("skipped: there is no IPv6");
         return;
     }
-    let served = Served::with(|entry| entry.listen = "[::]:0".parse().unwrap());
+    let served = Served::with(|listen| listen.at = "[::]:0".parse().unwrap());
     for host in ["127.0.0.1", "::1"] {
         let target = HostPort {
             host: host.into(),

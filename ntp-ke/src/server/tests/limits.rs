@@ -1,7 +1,7 @@
 //! The limits on connections, descriptors and time.
 
-use super::served::{PATIENCE, Served, end_of, entry};
-use crate::server::{KeListener, KePool};
+use super::served::{Listen, PATIENCE, Served, end_of};
+use crate::server::KePool;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ async fn from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
 
 #[tokio::test]
 async fn beyond_the_total_a_connection_is_closed_at_once_and_counted() {
-    let served = Served::with(|entry| entry.concurrent_connections = 2);
+    let served = Served::with(|listen| listen.limits.total = 2);
     let first = served.tcp().await;
     let _second = served.tcp().await;
     served.until(|stats| stats.open == 2).await;
@@ -50,7 +50,7 @@ async fn beyond_the_total_a_connection_is_closed_at_once_and_counted() {
 
 #[tokio::test]
 async fn beyond_its_own_limit_a_client_is_closed_at_once_and_others_are_not() {
-    let served = Served::with(|entry| entry.connections_per_client = 1);
+    let served = Served::with(|listen| listen.limits.per_client = 1);
     let _first = from(Ipv4Addr::new(127, 0, 0, 2), served.address).await;
     served.until(|stats| stats.open == 1).await;
     let mut second = from(Ipv4Addr::new(127, 0, 0, 2), served.address).await;
@@ -65,9 +65,9 @@ async fn an_ipv4_client_of_a_socket_for_both_families_counts_as_ipv4() {
         eprintln!("skipped: there is no IPv6");
         return;
     }
-    let served = Served::with(|entry| {
-        entry.listen = "[::]:0".parse().unwrap();
-        entry.connections_per_client = 1;
+    let served = Served::with(|listen| {
+        listen.at = "[::]:0".parse().unwrap();
+        listen.limits.per_client = 1;
     });
     let port = served.address.port();
     // All mapped addresses are in one network of 64 bits, and yet these are two clients.
@@ -98,7 +98,7 @@ async fn an_ipv4_client_of_a_socket_for_both_families_counts_as_ipv4() {
 #[tokio::test]
 async fn a_silent_client_is_cut_off_at_the_deadline() {
     let timeout = Duration::from_millis(400);
-    let served = Served::with(|entry| entry.timeout = timeout);
+    let served = Served::with(|listen| listen.limits.timeout = timeout);
     // Before the server can have begun to count.
     let started = Instant::now();
     let mut stream = served.tcp().await;
@@ -116,7 +116,7 @@ async fn a_silent_client_is_cut_off_at_the_deadline() {
 #[tokio::test]
 async fn octets_now_and_then_win_no_time() {
     let timeout = Duration::from_millis(400);
-    let served = Served::with(|entry| entry.timeout = timeout);
+    let served = Served::with(|listen| listen.limits.timeout = timeout);
     let started = Instant::now();
     let mut stream = served.tcp().await;
     // The beginning of a long ClientHello.
@@ -135,7 +135,7 @@ async fn octets_now_and_then_win_no_time() {
 #[tokio::test]
 async fn after_the_handshake_the_deadline_is_the_same() {
     for timeout in DEADLINES {
-        let served = Served::with(|entry| entry.timeout = timeout);
+        let served = Served::with(|listen| listen.limits.timeout = timeout);
         let started = Instant::now();
         let Ok(mut stream) = served.tls_with(served.client_config()).await else {
             continue;
@@ -156,7 +156,7 @@ async fn after_the_handshake_the_deadline_is_the_same() {
 #[tokio::test]
 async fn a_client_that_does_not_go_after_its_answer_is_cut_off_and_still_counts_as_granted() {
     for timeout in DEADLINES {
-        let served = Served::with(|entry| entry.timeout = timeout);
+        let served = Served::with(|listen| listen.limits.timeout = timeout);
         let Ok(mut stream) = served.tls_with(served.client_config()).await else {
             continue;
         };
@@ -182,9 +182,9 @@ async fn a_client_that_does_not_go_after_its_answer_is_cut_off_and_still_counts_
 async fn two_hundred_idle_connections_keep_a_later_client_out_until_the_deadline_at_most() {
     // Long enough that all of them are there, on a busy machine.
     let timeout = Duration::from_secs(8);
-    let served = Served::with(|entry| {
-        entry.concurrent_connections = 200;
-        entry.timeout = timeout;
+    let served = Served::with(|listen| {
+        listen.limits.total = 200;
+        listen.limits.timeout = timeout;
     });
     let started = Instant::now();
     let mut idle = Vec::new();
@@ -207,7 +207,7 @@ async fn two_hundred_idle_connections_keep_a_later_client_out_until_the_deadline
 
 #[tokio::test]
 async fn the_counters_add_up() {
-    let served = Served::with(|entry| entry.concurrent_connections = 3);
+    let served = Served::with(|listen| listen.limits.total = 3);
     served.establish().await.unwrap();
     drop(served.tcp().await);
     let mut garbage = served.tcp().await;
@@ -250,11 +250,9 @@ async fn a_server_that_is_told_to_stop_ends_and_gives_its_port_back() {
     assert!(TcpStream::connect(address).await.is_err());
     assert_eq!(status.address(), address);
 
-    let mut entry = entry(served.folder.path());
-    entry.listen = address;
-    let listener = KeListener::bind(&entry, false).unwrap();
+    let listener = Listen::at(address).bind(false).unwrap();
     let grant = std::sync::Arc::new(ntp_proto::nts::KeServerConfig {
-        algorithms: entry.aead_algorithms.clone(),
+        algorithms: ntp_proto::nts::AeadAlgorithm::ALL.to_vec(),
         server: None,
         port: None,
     });
@@ -270,11 +268,11 @@ async fn a_server_that_is_told_to_stop_ends_and_gives_its_port_back() {
 
 #[test]
 fn a_port_that_is_taken_is_an_error_with_a_remedy() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut entry = entry(folder.path());
-    let first = KeListener::bind(&entry, false).unwrap();
-    entry.listen = first.address();
-    let text = KeListener::bind(&entry, false).unwrap_err().to_string();
+    let first = Listen::on_loopback().bind(false).unwrap();
+    let text = Listen::at(first.address())
+        .bind(false)
+        .unwrap_err()
+        .to_string();
     assert!(
         text.starts_with("cannot listen on TCP 127.0.0.1:") && text.contains("choose another port"),
         "{text}"
@@ -283,10 +281,8 @@ fn a_port_that_is_taken_is_an_error_with_a_remedy() {
 
 #[test]
 fn an_address_that_no_interface_has_yet_is_listened_at() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut entry = entry(folder.path());
-    entry.listen = (IpAddr::from([192, 0, 2, 1]), 0).into();
-    let listener = KeListener::bind(&entry, false).unwrap();
+    let listen = Listen::at((IpAddr::from([192, 0, 2, 1]), 0).into());
+    let listener = listen.bind(false).unwrap();
     assert_eq!(listener.address().ip(), IpAddr::from([192, 0, 2, 1]));
 }
 
@@ -296,10 +292,7 @@ fn without_dual_stack_both_families_can_share_a_port() {
         eprintln!("skipped: there is no IPv6");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let mut entry = entry(folder.path());
-    entry.listen = "[::]:0".parse().unwrap();
-    let six = KeListener::bind(&entry, false).unwrap();
-    entry.listen = (Ipv4Addr::UNSPECIFIED, six.address().port()).into();
-    KeListener::bind(&entry, false).unwrap();
+    let six = Listen::at("[::]:0".parse().unwrap()).bind(false).unwrap();
+    let four = Listen::at((Ipv4Addr::UNSPECIFIED, six.address().port()).into());
+    four.bind(false).unwrap();
 }

@@ -1,7 +1,7 @@
 //! Handshakes and accepting do not wait for each other, and all addresses share the threads.
 
-use super::served::{PATIENCE, Served, end_of, entry};
-use crate::server::{KeListener, KePool};
+use super::served::{Listen, PATIENCE, Served, end_of};
+use crate::server::KePool;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ const HALF_A_HELLO: [u8; 9] = [22, 3, 1, 0x3F, 0, 1, 0, 0x3E, 0xFC];
 
 #[tokio::test]
 async fn with_every_thread_at_work_clients_are_accepted_and_turned_away_at_once() {
-    let served = Served::with(|entry| entry.concurrent_connections = 3);
+    let served = Served::with(|listen| listen.limits.total = 3);
     let held_up = served.pool.hold_up();
     let started = Instant::now();
     let mut guests = Vec::new();
@@ -80,11 +80,10 @@ async fn where_others_take_all_processors_the_thread_in_reserve_goes_on() {
 #[tokio::test]
 async fn two_addresses_share_two_threads_evenly() {
     let first = Served::new();
-    let entry = entry(first.folder.path());
-    let listener = KeListener::bind(&entry, false).unwrap();
+    let listener = Listen::on_loopback().bind(false).unwrap();
     let second = listener.address();
     let grant = Arc::new(ntp_proto::nts::KeServerConfig {
-        algorithms: entry.aead_algorithms.clone(),
+        algorithms: ntp_proto::nts::AeadAlgorithm::ALL.to_vec(),
         server: None,
         port: None,
     });

@@ -1,10 +1,13 @@
 //! A server that runs, and clients that are not ours.
 
 use crate::client::{CertificateTime, Connector, Established, Failure, establish};
-use crate::server::{CertificateStore, KeListener, KePool, KeServerHandle, KeServerStats};
+use crate::server::{
+    CertificateStore, ConnectionLimits, KeBindError, KeListener, KePool, KeServerHandle,
+    KeServerStats,
+};
 use crate::test_certificates::{Authority, Identity, NOW, write};
 use arc_swap::ArcSwap;
-use ntp_config::{HostPort, NtsKeServerEntry, Trust};
+use ntp_config::{HostPort, Trust};
 use ntp_proto::nts::{AeadAlgorithm, KeServerConfig, KeySet};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
@@ -12,7 +15,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
@@ -35,18 +38,33 @@ pub(super) struct Served {
     pub(super) pool: KePool,
 }
 
-/// Limits that no ordinary test meets.
-pub(super) fn entry(folder: &Path) -> NtsKeServerEntry {
-    NtsKeServerEntry {
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        certificate_chain: folder.join("chain.pem"),
-        private_key: folder.join("key.pem"),
-        timeout: PATIENCE,
-        concurrent_connections: 300,
-        connections_per_client: 300,
-        ntp_server: None,
-        ntp_port: None,
-        aead_algorithms: AeadAlgorithm::ALL.to_vec(),
+/// An address and its limits.
+pub(super) struct Listen {
+    pub(super) at: SocketAddr,
+    pub(super) limits: ConnectionLimits,
+}
+
+impl Listen {
+    /// With limits that no ordinary test meets.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        let limits = ConnectionLimits {
+            total: 300,
+            per_client: 300,
+            timeout: PATIENCE,
+        };
+        Self {
+            at: address,
+            limits,
+        }
+    }
+
+    /// At a free port of the loopback interface.
+    pub(super) fn on_loopback() -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    pub(super) fn bind(&self, dual_stack: bool) -> Result<KeListener, KeBindError> {
+        KeListener::bind(self.at, dual_stack, self.limits)
     }
 }
 
@@ -61,7 +79,7 @@ impl Served {
         Self::with(|_| ())
     }
 
-    pub(super) fn with(change: impl FnOnce(&mut NtsKeServerEntry)) -> Self {
+    pub(super) fn with(change: impl FnOnce(&mut Listen)) -> Self {
         let grant = KeServerConfig {
             algorithms: AeadAlgorithm::ALL.to_vec(),
             server: None,
@@ -70,18 +88,15 @@ impl Served {
         Self::granting(grant, change)
     }
 
-    pub(super) fn granting(
-        grant: KeServerConfig,
-        change: impl FnOnce(&mut NtsKeServerEntry),
-    ) -> Self {
+    pub(super) fn granting(grant: KeServerConfig, change: impl FnOnce(&mut Listen)) -> Self {
         let authority = Authority::root("Root of Time");
         let folder = tempfile::tempdir().unwrap();
         let (chain, key) = write_pair(&folder, &authority.issue(&["127.0.0.1", "::1"]));
         write(&folder, "authority.pem", &authority.pem());
-        let mut entry = entry(folder.path());
-        change(&mut entry);
+        let mut listen = Listen::on_loopback();
+        change(&mut listen);
 
-        let listener = KeListener::bind(&entry, true).unwrap();
+        let listener = listen.bind(true).unwrap();
         let address = listener.address();
         let certificates = Arc::new(CertificateStore::open(&chain, &key).unwrap());
         let keys = KeySet::new(1, 0, &mut ChaCha12Rng::from_seed([7; 32]));

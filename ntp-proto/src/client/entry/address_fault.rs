@@ -1,7 +1,7 @@
 //! Addresses that a name may lead to, but that cannot be one server's.
 
-use crate::StableWord;
-use std::net::{IpAddr, Ipv4Addr};
+use crate::stable_word::stable_words;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The reason that an address cannot be one server's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -33,19 +33,26 @@ impl AddressFault {
             _ => None,
         }
     }
-}
 
-impl StableWord for AddressFault {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "unspecified",
-            Self::Multicast => "multicast",
-            Self::Broadcast => "broadcast",
-            Self::Reserved => "reserved",
-            Self::NeedsInterface => "link-local-without-interface",
+    /// The reason that `address`, which may name an interface, cannot be one server's.
+    #[must_use]
+    pub fn of_socket(address: &SocketAddr) -> Option<Self> {
+        match address {
+            SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => {
+                Some(Self::NeedsInterface)
+            }
+            _ => Self::of(address.ip()),
         }
     }
 }
+
+stable_words!(AddressFault {
+    Unspecified => "unspecified",
+    Multicast => "multicast",
+    Broadcast => "broadcast",
+    Reserved => "reserved",
+    NeedsInterface => "link-local-without-interface",
+});
 
 /// An address of a name that is not used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -58,19 +65,11 @@ pub struct RefusedAddress {
 
 impl RefusedAddress {
     /// The addresses in `found` that cannot be used, each once.
-    pub(super) fn among(found: &[std::net::SocketAddr]) -> Vec<Self> {
+    pub(super) fn among(found: &[SocketAddr]) -> Vec<Self> {
         let mut refused: Vec<Self> = found
             .iter()
             .filter_map(|found| {
-                let fault = match found {
-                    std::net::SocketAddr::V6(v6)
-                        if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 =>
-                    {
-                        Some(AddressFault::NeedsInterface)
-                    }
-                    _ => AddressFault::of(found.ip()),
-                };
-                fault.map(|fault| Self {
+                AddressFault::of_socket(found).map(|fault| Self {
                     address: found.ip().to_canonical(),
                     fault,
                 })

@@ -8,13 +8,13 @@ mod resolution;
 
 pub use address_fault::{AddressFault, RefusedAddress};
 pub use establishment::{EstablishFailure, Establishment};
+pub(crate) use resolution::Resolution;
 
 use crate::association::AssociationConfig;
 use crate::nts::NtsGrant;
 use crate::time::MonoTime;
 use name::Name;
 use rand::{Rng, RngExt};
-pub(crate) use resolution::Resolution;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Errors of NTS-KE messages.
 
 use super::record::RecordType;
-use crate::StableWord;
+use crate::stable_word::stable_words;
 
 /// The code of an error record (RFC 8915 §4.1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -95,28 +95,24 @@ pub enum KeError {
     },
 }
 
-impl StableWord for KeError {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Truncated => "truncated",
-            Self::TooLong { .. } => "too-long",
-            Self::TooManyRecords => "too-many-records",
-            Self::UnknownCritical(_) => "unknown-critical-record",
-            Self::Unexpected(_) => "unexpected-record",
-            Self::Missing(_) => "missing-record",
-            Self::Duplicate(_) => "duplicate-record",
-            Self::BadBody(_) => "bad-record",
-            Self::ErrorRecord(_) => "error-record",
-            Self::Warning(_) => "warning",
-            Self::NoCommonProtocol => "no-common-protocol",
-            Self::UnofferedProtocol(_) => "unoffered-protocol",
-            Self::NoCommonAead => "no-common-aead",
-            Self::UnofferedAead(_) => "unoffered-aead",
-            Self::NoCookies => "no-cookies",
-            Self::UnusableCookies { .. } => "unusable-cookies",
-        }
-    }
-}
+stable_words!(KeError {
+    Self::Truncated => "truncated",
+    Self::TooLong { .. } => "too-long",
+    Self::TooManyRecords => "too-many-records",
+    Self::UnknownCritical(_) => "unknown-critical-record",
+    Self::Unexpected(_) => "unexpected-record",
+    Self::Missing(_) => "missing-record",
+    Self::Duplicate(_) => "duplicate-record",
+    Self::BadBody(_) => "bad-record",
+    Self::ErrorRecord(_) => "error-record",
+    Self::Warning(_) => "warning",
+    Self::NoCommonProtocol => "no-common-protocol",
+    Self::UnofferedProtocol(_) => "unoffered-protocol",
+    Self::NoCommonAead => "no-common-aead",
+    Self::UnofferedAead(_) => "unoffered-aead",
+    Self::NoCookies => "no-cookies",
+    Self::UnusableCookies { .. } => "unusable-cookies",
+});
 
 impl std::fmt::Display for KeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,7 +1,7 @@
 //! Failed key establishments: the stages and the reasons, of connection, TLS and records alike.
 
 use super::error::KeError;
-use crate::StableWord;
+use crate::stable_word::stable_words;
 
 /// A stage of key establishment. The order is that of an establishment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -22,32 +22,15 @@ pub enum KeStage {
     NtpAddress,
 }
 
-impl KeStage {
-    /// All stages in order.
-    pub const ALL: [Self; 7] = [
-        Self::Dns,
-        Self::Tcp,
-        Self::Tls,
-        Self::Certificate,
-        Self::Alpn,
-        Self::Records,
-        Self::NtpAddress,
-    ];
-}
-
-impl StableWord for KeStage {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Certificate => "certificate",
-            Self::Alpn => "alpn",
-            Self::Records => "records",
-            Self::NtpAddress => "ntp-address",
-        }
-    }
-}
+stable_words!(KeStage {
+    Dns => "dns",
+    Tcp => "tcp",
+    Tls => "tls",
+    Certificate => "certificate",
+    Alpn => "alpn",
+    Records => "records",
+    NtpAddress => "ntp-address",
+});
 
 impl std::fmt::Display for KeStage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -122,39 +105,34 @@ pub enum KeReason {
     Records(KeError),
 }
 
-impl StableWord for KeReason {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::NameNotResolved => "name-not-resolved",
-            Self::NoUsableAddress => "no-usable-address",
-            Self::NoAddressOfFamily => "no-address-of-family",
-            Self::NotAHostName => "not-a-host-name",
-            Self::TimedOut => "timed-out",
-            Self::ConnectionRefused => "connection-refused",
-            Self::Unreachable => "unreachable",
-            Self::ConnectionReset => "connection-reset",
-            Self::ConnectionClosed => "connection-closed",
-            Self::NetworkError => "network-error",
-            Self::NotTls => "not-tls",
-            Self::TlsVersion => "tls-version",
-            Self::TlsAlert => "tls-alert",
-            Self::TlsError => "tls-error",
-            Self::NoAuthorities => "no-authorities",
-            Self::CertificateNotYetValid => "certificate-not-yet-valid",
-            Self::CertificateExpired => "certificate-expired",
-            Self::CertificateUnknownIssuer => "certificate-unknown-issuer",
-            Self::CertificateWrongName => "certificate-wrong-name",
-            Self::PinnedKeyMismatch => "pinned-key-mismatch",
-            Self::CertificateWrongPurpose => "certificate-wrong-purpose",
-            Self::CertificateOfAuthority => "certificate-of-authority",
-            Self::CertificateBadSignature => "certificate-bad-signature",
-            Self::CertificateMalformed => "certificate-malformed",
-            Self::CertificateInvalid => "certificate-invalid",
-            Self::NoAlpn => "no-alpn",
-            Self::Records(error) => error.word(),
-        }
-    }
-}
+stable_words!(KeReason {
+    Self::NameNotResolved => "name-not-resolved",
+    Self::NoUsableAddress => "no-usable-address",
+    Self::NoAddressOfFamily => "no-address-of-family",
+    Self::NotAHostName => "not-a-host-name",
+    Self::TimedOut => "timed-out",
+    Self::ConnectionRefused => "connection-refused",
+    Self::Unreachable => "unreachable",
+    Self::ConnectionReset => "connection-reset",
+    Self::ConnectionClosed => "connection-closed",
+    Self::NetworkError => "network-error",
+    Self::NotTls => "not-tls",
+    Self::TlsVersion => "tls-version",
+    Self::TlsAlert => "tls-alert",
+    Self::TlsError => "tls-error",
+    Self::NoAuthorities => "no-authorities",
+    Self::CertificateNotYetValid => "certificate-not-yet-valid",
+    Self::CertificateExpired => "certificate-expired",
+    Self::CertificateUnknownIssuer => "certificate-unknown-issuer",
+    Self::CertificateWrongName => "certificate-wrong-name",
+    Self::PinnedKeyMismatch => "pinned-key-mismatch",
+    Self::CertificateWrongPurpose => "certificate-wrong-purpose",
+    Self::CertificateOfAuthority => "certificate-of-authority",
+    Self::CertificateBadSignature => "certificate-bad-signature",
+    Self::CertificateMalformed => "certificate-malformed",
+    Self::CertificateInvalid => "certificate-invalid",
+    Self::NoAlpn => "no-alpn",
+} and Self::Records => KeError);
 
 #[cfg(test)]
 mod tests {
@@ -162,7 +140,8 @@ mod tests {
     use crate::stable_word::assert_distinct;
 
     #[test]
-    fn every_stage_has_a_word_of_its_own() {
-        assert_distinct(&KeStage::ALL);
+    fn every_stage_and_reason_has_a_word_of_its_own() {
+        assert_distinct(&[&KeReason::WORDS[..], &KeError::WORDS].concat());
+        assert_distinct(&KeStage::WORDS);
     }
 }

@@ -12,8 +12,7 @@ use crate::time::{
     Frequency, NtpDuration, NtpShort, NtpTimestamp, PollInterval, Precision, Seconds,
 };
 use proptest::prelude::*;
-use std::net::SocketAddr;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// When requests of these tests arrive, by our clock.
