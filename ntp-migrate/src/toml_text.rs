@@ -1,0 +1,50 @@
+//! TOML of the input, with the place of each key.
+
+use toml::de::{DeArray, DeTable, DeValue};
+use toml::{Spanned, Value};
+
+use crate::files::Input;
+
+/// Parses a file.
+pub(crate) fn parse(input: &Input) -> Result<Spanned<DeTable<'_>>, String> {
+    DeTable::parse(&input.text).map_err(|error| {
+        let place = error
+            .span()
+            .map_or(1, |span| line_of(&input.text, span.start));
+        let message = error.message().replace('\n', " ");
+        format!("{}:{place}: {message}", input.path.display())
+    })
+}
+
+/// The number of the line, from 1, at an octet.
+pub(crate) fn line_of(text: &str, octet: usize) -> usize {
+    let before = text.as_bytes().get(..octet).unwrap_or_default();
+    before.iter().filter(|octet| **octet == b'\n').count() + 1
+}
+
+/// A value without the places of its parts.
+pub(crate) fn plain(value: &DeValue) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::String(number.to_string()), Value::Integer),
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .map_or_else(|_| Value::String(number.to_string()), Value::Float),
+        DeValue::Boolean(value) => Value::Boolean(*value),
+        DeValue::Datetime(value) => Value::Datetime(*value),
+        DeValue::Array(values) => array(values),
+        DeValue::Table(table) => Value::Table(
+            table
+                .iter()
+                .map(|(key, value)| (key.get_ref().to_string(), plain(value.get_ref())))
+                .collect(),
+        ),
+    }
+}
+
+fn array(values: &DeArray) -> Value {
+    let values = values.iter();
+    Value::Array(values.map(|value| plain(value.get_ref())).collect())
+}
