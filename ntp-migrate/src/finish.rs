@@ -1,6 +1,6 @@
 //! Turns the plan into sections that our own checker accepts, alone and together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ntp_config::{NTP_PORT, NTS_KE_PORT};
@@ -38,13 +38,14 @@ pub(crate) fn sections(plan: &mut Plan) -> Vec<Section> {
 /// The sources that the checker accepts, each once.
 fn sources(plan: &mut Plan) -> Vec<Source> {
     let mut accepted: Vec<Source> = Vec::new();
+    let mut known = BTreeSet::new();
     for mut source in std::mem::take(&mut plan.sources) {
         if let Mode::Pool(Some(count)) = source.mode {
             source.mode = Mode::Pool(Some(count.clamp(1, LARGEST_POOL)));
         }
         if let Some(refusal) = checked::refusal(&source.section()) {
             plan.ledger.lose(source.line, refusal);
-        } else if accepted.iter().any(|earlier| same(earlier, &source)) {
+        } else if !known.insert(identity(&source)) {
             let note = format!("`{}` is a source already", source.host);
             plan.ledger.approximate(source.line, note);
         } else {
@@ -54,12 +55,8 @@ fn sources(plan: &mut Plan) -> Vec<Source> {
     accepted
 }
 
-/// True if both lead to the same server, so that the second would have no vote or be refused.
-fn same(one: &Source, other: &Source) -> bool {
-    identity(one) == identity(other)
-}
-
-/// The host without the root's dot, the port, and true for NTS.
+/// The host without the root's dot, the port, and true for NTS. A second source that has the same
+/// would have no vote, or be refused.
 fn identity(source: &Source) -> (String, i64, bool) {
     let is_nts = source.mode == Mode::Nts;
     let default_port = if is_nts { NTS_KE_PORT } else { NTP_PORT };
@@ -145,6 +142,9 @@ fn of_server(server: &Server) -> Vec<Section> {
             .map(|prefix| Value::String(prefix.to_string()));
         let mut table = toml::Table::new();
         table.insert("filter".to_owned(), Value::Array(texts.collect()));
+        if server.deny_kisses {
+            table.insert("action".to_owned(), Value::from("deny"));
+        }
         Value::Table(table)
     };
     let mut sections = Vec::new();

@@ -59,11 +59,18 @@ pub(crate) struct LineId(usize);
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     lines: Vec<Line>,
+    /// The files, in the order of their first lines.
+    files: Vec<PathBuf>,
 }
 
 impl Ledger {
     /// Enters a directive, which is kept unless something else is reported about it.
     pub(crate) fn enter(&mut self, file: &Path, number: usize, text: &str) -> LineId {
+        if self.files.last().is_none_or(|last| last != file)
+            && !self.files.iter().any(|known| known == file)
+        {
+            self.files.push(file.to_owned());
+        }
         self.lines.push(Line {
             file: file.to_owned(),
             number,
@@ -99,11 +106,27 @@ impl Ledger {
         self.lines.get(id.0)
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = LineId> + use<> {
-        (0..self.lines.len()).map(LineId)
+    /// The number of lines.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
     }
 
-    pub(crate) fn into_lines(self) -> Vec<Line> {
-        self.lines
+    /// All lines, file by file in the order of their numbers.
+    pub(crate) fn ids(&self) -> Vec<LineId> {
+        let mut ids: Vec<LineId> = (0..self.lines.len()).map(LineId).collect();
+        ids.sort_by_key(|id| self.line(*id).map(|line| self.place(line)));
+        ids
+    }
+
+    /// All lines, in the same order.
+    pub(crate) fn into_lines(mut self) -> Vec<Line> {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.sort_by_key(|line| self.place(line));
+        lines
+    }
+
+    fn place(&self, line: &Line) -> (usize, usize) {
+        let file = self.files.iter().position(|file| *file == line.file);
+        (file.unwrap_or(usize::MAX), line.number)
     }
 }

@@ -54,6 +54,12 @@ pub use ledger::{Line, Verdict};
 use files::{Input, Reader};
 use plan::Plan;
 
+/// The most directives of all files.
+const MOST_DIRECTIVES: usize = 10_000;
+
+/// The most sources of all files.
+const MOST_SOURCES: usize = 1000;
+
 /// The result of a migration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Migration {
@@ -84,6 +90,9 @@ pub enum MigrateError {
     /// A file that was named, or a drop-in of it, cannot be read, or its format is not clear.
     #[error("{0}")]
     Unreadable(String),
+    /// The input has more directives or sources than any configuration.
+    #[error("the input has more than {0}; name fewer files")]
+    TooMuch(&'static str),
     /// The result would be larger than a configuration may be.
     #[error("the result would be larger than 1 MiB; divide the input")]
     TooLarge,
@@ -115,6 +124,11 @@ pub fn migrate(
         read(format, &input, &mut reader, &mut plan).map_err(MigrateError::Unreadable)?;
         reader.leave();
         formats.push(format);
+        if plan.ledger.len() > MOST_DIRECTIVES {
+            return Err(MigrateError::TooMuch("10000 directives"));
+        } else if plan.sources.len() > MOST_SOURCES {
+            return Err(MigrateError::TooMuch("1000 sources"));
+        }
     }
     let sections = finish::sections(&mut plan);
     let text = text_of(&formats, &mut plan, sections)?;

@@ -12,7 +12,7 @@ use crate::checked;
 use crate::files::Input;
 use crate::ledger::LineId;
 use crate::plan::{Mode, Plan, Section, Source};
-use crate::toml_text::{line_of, parse, plain};
+use crate::toml_text::{line_of, parse, plain, whole_line};
 
 /// The tables that both have.
 const TABLES: [&str; 6] = [
@@ -88,7 +88,7 @@ pub(crate) fn read(main: &Input, plan: &mut Plan) -> Result<(), String> {
             }
             (_, DeValue::Table(table)) if TABLES.contains(&name) => file.table(name, table),
             _ => {
-                let id = file.enter(key.span(), value.span());
+                let id = file.enter(key.span());
                 let note = if DRAFTS.contains(&name) {
                     "drafts such as CSPTP are not supported".to_owned()
                 } else {
@@ -114,11 +114,10 @@ struct Entry {
 }
 
 impl File<'_> {
-    fn enter(&mut self, key: Range<usize>, value: Range<usize>) -> LineId {
-        let text = self.main.text.get(key.start..value.end).unwrap_or_default();
-        let first = text.lines().next().unwrap_or_default();
-        let number = line_of(&self.main.text, key.start);
-        self.plan.ledger.enter(&self.main.path, number, first)
+    fn enter(&mut self, place: Range<usize>) -> LineId {
+        let text = whole_line(&self.main.text, place.start);
+        let number = line_of(&self.main.text, place.start);
+        self.plan.ledger.enter(&self.main.path, number, text)
     }
 
     fn entries(&mut self, table: &DeTable) -> Vec<Entry> {
@@ -127,7 +126,7 @@ impl File<'_> {
             .map(|(key, value)| Entry {
                 key: key.get_ref().to_string(),
                 value: plain(value.get_ref()),
-                id: self.enter(key.span(), value.span()),
+                id: self.enter(key.span()),
             })
             .collect()
     }
@@ -135,7 +134,7 @@ impl File<'_> {
     /// Reads one `[[source]]`, without the keys that are refused beside its mode and address.
     fn source(&mut self, value: &DeValue, place: Range<usize>) {
         let DeValue::Table(table) = value else {
-            let id = self.enter(place.clone(), place);
+            let id = self.enter(place);
             self.plan.ledger.lose(id, "this is not a section");
             return;
         };
@@ -215,7 +214,7 @@ impl File<'_> {
         let (DeValue::Table(table), Some(name)) =
             (value, SECTIONS.into_iter().find(|known| *known == name))
         else {
-            let id = self.enter(place.clone(), place);
+            let id = self.enter(place);
             self.plan.ledger.lose(id, "this is not a section");
             return;
         };

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use crate::files::Input;
 use crate::ledger::LineId;
 use crate::plan::{Mode, Plan, Source};
-use crate::toml_text::{line_of, parse, plain};
+use crate::toml_text::{line_of, parse, plain, whole_line};
 use crate::units::{nearest_log2, number};
 
 /// The keys, in lower case.
@@ -36,7 +36,7 @@ pub(crate) fn read(main: &Input, plan: &mut Plan) -> Result<(), String> {
     let mut authority: Option<(String, LineId)> = None;
     let mut poll = None;
     for (key, value) in table.get_ref() {
-        let id = enter(main, plan, key.span(), value.span());
+        let id = enter(main, plan, &key.span());
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
             other => plain(other).to_string(),
@@ -83,8 +83,8 @@ pub(crate) fn read(main: &Input, plan: &mut Plan) -> Result<(), String> {
     Ok(())
 }
 
-fn enter(main: &Input, plan: &mut Plan, key: Range<usize>, value: Range<usize>) -> LineId {
-    let text = main.text.get(key.start..value.end).unwrap_or_default();
-    plan.ledger
-        .enter(&main.path, line_of(&main.text, key.start), text)
+fn enter(main: &Input, plan: &mut Plan, place: &Range<usize>) -> LineId {
+    let number = line_of(&main.text, place.start);
+    let text = whole_line(&main.text, place.start);
+    plan.ledger.enter(&main.path, number, text)
 }

@@ -166,6 +166,8 @@ impl Source {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Server {
     pub(crate) access: AccessRules,
+    /// True if clients that are refused get a kiss.
+    pub(crate) deny_kisses: bool,
     /// The addresses to listen on; empty: every one.
     pub(crate) listen: Vec<IpAddr>,
     pub(crate) interface: Option<String>,

@@ -95,6 +95,7 @@ fn remaining(shown: &[LineId], ledger: &Ledger, text: &mut String) {
     };
     let rest: Vec<LineId> = ledger
         .ids()
+        .into_iter()
         .filter(|id| is_noted(id) && !shown.contains(id))
         .collect();
     if rest.is_empty() {

@@ -22,6 +22,12 @@ pub(crate) fn line_of(text: &str, octet: usize) -> usize {
     before.iter().filter(|octet| **octet == b'\n').count() + 1
 }
 
+/// The whole line at an octet, without the blanks around it.
+pub(crate) fn whole_line(text: &str, octet: usize) -> &str {
+    let line = text.lines().nth(line_of(text, octet) - 1);
+    line.unwrap_or_default().trim()
+}
+
 /// A value without the places of its parts.
 pub(crate) fn plain(value: &DeValue) -> Value {
     match value {

@@ -13,6 +13,9 @@ const LEAP_SECONDS: &str = "/usr/share/zoneinfo/leap-seconds.list";
 /// The largest `maximum-root-distance` in seconds.
 const LARGEST_DISTANCE: f64 = 16.0;
 
+/// The most lines `ntstrustedcerts`.
+const MOST_CERTIFICATES: usize = 100;
+
 const SYNCHRONIZATION: &str = "synchronization";
 
 impl Chrony<'_> {
@@ -154,6 +157,10 @@ impl Chrony<'_> {
             _ => (None, ""),
         };
         match set.filter(|_| path.starts_with('/')) {
+            Some(_) if self.certificates.len() >= MOST_CERTIFICATES => {
+                let note = format!("there are more than {MOST_CERTIFICATES} such lines");
+                self.plan.ledger.lose(id, note);
+            }
             Some(set) => self.certificates.push((CertSet(set), path.to_owned(), id)),
             None => self
                 .plan

@@ -126,7 +126,7 @@ impl Chrony<'_> {
             self.plan.ledger.approximate(id, note);
         }
         if kod != 0 {
-            let note = "`kod`: no kisses are sent for requests beyond the limit";
+            let note = "`kod`: the first request beyond the limit gets a kiss";
             self.plan.ledger.approximate(id, note);
         }
         let (cutoff_ms, exact) = log2_millis(interval);

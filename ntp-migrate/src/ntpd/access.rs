@@ -110,8 +110,10 @@ impl Ntpd<'_> {
                 self.plan.ledger.approximate(id, note);
             }
         }
-        if flags.contains(&"kod") && (refuses || flags.contains(&"limited")) {
-            let note = "`kod`: no kisses are sent";
+        // A client that asks too often gets a kiss in any case.
+        if flags.contains(&"kod") && refuses {
+            self.server.deny_kisses = true;
+            let note = "`kod`: every client that is refused gets a kiss";
             self.plan.ledger.approximate(id, note);
         }
         let mut flags = flags.iter();
@@ -162,7 +164,7 @@ impl Ntpd<'_> {
                 }
                 ("burst", true) if value >= 1.0 => limit.burst = millis(value).min(1000),
                 ("kod", true) => {
-                    let note = "`kod`: no kisses are sent for requests beyond the limit";
+                    let note = "`kod`: at most 100 kisses are sent in a second";
                     self.plan.ledger.approximate(id, note);
                 }
                 ("minimum", false) => {
