@@ -163,9 +163,8 @@ fn directives(format: Format, text: &str) -> Vec<usize> {
         match format {
             Format::Chrony => !trimmed.is_empty() && !trimmed.starts_with(['!', ';', '#', '%']),
             Format::Timesyncd => {
-                !trimmed.is_empty()
-                    && !trimmed.starts_with(['#', ';'])
-                    && !(trimmed.starts_with('[') && trimmed.ends_with(']'))
+                let is_header = trimmed.starts_with('[') && trimmed.ends_with(']');
+                !(trimmed.is_empty() || trimmed.starts_with(['#', ';']) || is_header)
             }
             _ => !line.split('#').next().unwrap_or_default().trim().is_empty(),
         }
