@@ -162,7 +162,7 @@ const SIMPLE: [(&str, Verdict, &str); 71] = [
     ("sourcedir", Kept, ""),
 ];
 
-/// Directives of the other modules, which tell chrony's files from those of others.
+/// Directives of the other modules, by which its files are recognized.
 const OTHERS: [&str; 29] = [
     "allow",
     "deny",

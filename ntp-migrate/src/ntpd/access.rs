@@ -226,17 +226,16 @@ impl Ntpd<'_> {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         ];
-        match interfaces.families {
-            Some((v4, v6)) if server.listen.is_empty() && server.interface.is_none() => {
-                let wanted = any
-                    .into_iter()
-                    .filter(|ip| if ip.is_ipv4() { v4 } else { v6 });
-                server.listen.extend(wanted);
-                if server.listen.is_empty() {
-                    return self.without_server(nts_ke);
-                }
+        if let Some((v4, v6)) = interfaces.families
+            && server.listen.is_empty()
+        {
+            let wanted = any
+                .into_iter()
+                .filter(|ip| if ip.is_ipv4() { v4 } else { v6 });
+            server.listen.extend(wanted);
+            if server.listen.is_empty() && server.interface.is_none() {
+                return self.without_server(nts_ke);
             }
-            _ => {}
         }
         if !answers_anyone(&server.access.lists()) {
             return self.without_server(nts_ke);
@@ -287,6 +286,13 @@ fn prefixes(address: &str, mask: Option<&str>, family: Option<bool>) -> Vec<Pref
             .into_iter()
             .filter(|prefix| family.is_none_or(|v4| prefix.is_v4() == v4))
             .collect();
+    }
+    if address == "localhost" {
+        let loopback = [
+            IpAddr::from(Ipv4Addr::LOCALHOST),
+            Ipv6Addr::LOCALHOST.into(),
+        ];
+        return loopback.into_iter().map(Prefix::of).collect();
     }
     let prefix = match mask {
         None => Prefix::parse(address),

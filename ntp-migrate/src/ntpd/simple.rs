@@ -96,7 +96,7 @@ const SIMPLE: [(&str, Verdict, &str); 50] = [
     ("nic", Kept, ""),
 ];
 
-/// Directives of the other modules, which tell ntp.conf from the files of others.
+/// Directives of the other modules, by which ntp.conf is recognized.
 const OTHERS: [&str; 12] = [
     "fudge",
     "refclock",

@@ -70,7 +70,7 @@ fn restrictions_refuse_the_same_clients() {
          restrict 10.0.0.0 mask 255.0.0.0 nomodify notrap\n\
          restrict 10.1.0.0/16 noserve\n\
          restrict 2001:db8:: mask ffff:ffff:: nopeer\n\
-         restrict 127.0.0.1\n",
+         restrict localhost\n",
     );
 
     let access = &result.config.servers[0].config.access;
@@ -81,6 +81,7 @@ fn restrictions_refuse_the_same_clients() {
         ("2001:db8::1", true),
         ("2001:db9::1", false),
         ("127.0.0.1", true),
+        ("::1", true),
     ] {
         let refusal = access.refusal(address.parse().unwrap());
         assert_eq!(refusal.is_none(), answered, "{address}");
@@ -102,7 +103,7 @@ fn flags_of_several_lines_for_one_prefix_add_up() {
 }
 
 #[test]
-fn nobody_is_served_where_everyone_is_refused() {
+fn no_client_is_served_where_everyone_is_refused() {
     let result = Outcome::ntpd("server a.example\nrestrict default ignore\n");
     assert!(result.config.servers.is_empty());
     let result = Outcome::ntpd("server a.example\ninterface ignore all\n");
@@ -164,6 +165,14 @@ fn addresses_to_listen_on_are_kept() {
     assert_eq!(listen("interface ignore ipv6\n"), ["0.0.0.0:123 "]);
     assert_eq!(
         listen("interface listen eth0\n"),
+        ["0.0.0.0:123 eth0", "[::]:123 eth0"]
+    );
+    assert_eq!(
+        listen("interface ignore ipv6\ninterface listen eth0\n"),
+        ["0.0.0.0:123 eth0"]
+    );
+    assert_eq!(
+        listen("interface ignore all\ninterface listen eth0\n"),
         ["0.0.0.0:123 eth0", "[::]:123 eth0"]
     );
     let result = Outcome::ntpd("server a.example\ninterface drop eth1\n");
