@@ -8,8 +8,10 @@ use toml::Value;
 
 use crate::access::Prefix;
 use crate::checked;
+use crate::files::LARGEST_FILE;
 use crate::ledger::LineId;
 use crate::plan::{Mode, Plan, Section, Server, Source};
+use crate::{MigrateError, render};
 
 /// The largest number of servers of a pool.
 const LARGEST_POOL: i64 = 16;
@@ -17,10 +19,10 @@ const LARGEST_POOL: i64 = 16;
 /// The default number of servers of a pool.
 const DEFAULT_POOL: i64 = 4;
 
-/// All sections of the result, and what was added without a line of the input.
-pub(crate) fn sections(plan: &mut Plan) -> Vec<Section> {
+/// All sections of the result.
+pub(crate) fn sections(plan: &mut Plan) -> Result<Vec<Section>, MigrateError> {
     let sources = sources(plan);
-    let mut servers = server_sections(plan);
+    let mut servers = server_sections(plan)?;
     let has_server = servers.iter().any(|section| section.name == "server");
     if !has_server {
         without_servers(plan, &mut servers);
@@ -32,7 +34,7 @@ pub(crate) fn sections(plan: &mut Plan) -> Vec<Section> {
     }
     sections.extend(servers);
     sections.extend(settings);
-    sections
+    Ok(sections)
 }
 
 /// The sources that the checker accepts, each once.
@@ -70,13 +72,19 @@ fn identity(source: &Source) -> (String, i64, bool) {
 }
 
 /// The `[[server]]` and `[[nts-ke-server]]` sections that the checker accepts.
-fn server_sections(plan: &mut Plan) -> Vec<Section> {
+fn server_sections(plan: &mut Plan) -> Result<Vec<Section>, MigrateError> {
     let mut candidates = std::mem::take(&mut plan.sections);
     for server in std::mem::take(&mut plan.servers) {
         candidates.extend(of_server(&server));
     }
     let mut accepted: Vec<Section> = Vec::new();
+    let mut octets = 0;
     for section in candidates {
+        // Long lists are written for each address: the result is not larger than they are.
+        octets += render::section(&section).len() as u64;
+        if octets > LARGEST_FILE {
+            return Err(MigrateError::TooLarge);
+        }
         let listen = |section: &Section| {
             let found = section.entries.iter().find(|(key, _)| key == "listen");
             found.map(|(_, value)| value.to_string())
@@ -102,7 +110,7 @@ fn server_sections(plan: &mut Plan) -> Vec<Section> {
             accepted.push(section);
         }
     }
-    accepted
+    Ok(accepted)
 }
 
 /// Removes what needs a `[[server]]`.

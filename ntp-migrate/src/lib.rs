@@ -60,6 +60,9 @@ const MOST_DIRECTIVES: usize = 10_000;
 /// The most sources of all files.
 const MOST_SOURCES: usize = 1000;
 
+/// The most addresses to listen on.
+const MOST_LISTENERS: usize = 100;
+
 /// The result of a migration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Migration {
@@ -90,7 +93,7 @@ pub enum MigrateError {
     /// A file that was named, or a drop-in of it, cannot be read, or its format is not clear.
     #[error("{0}")]
     Unreadable(String),
-    /// The input has more directives or sources than any configuration.
+    /// The input has more directives, sources or addresses than any configuration.
     #[error("the input has more than {0}; name fewer files")]
     TooMuch(&'static str),
     /// The result would be larger than a configuration may be.
@@ -128,9 +131,11 @@ pub fn migrate(
             return Err(MigrateError::TooMuch("10000 directives"));
         } else if plan.sources.len() > MOST_SOURCES {
             return Err(MigrateError::TooMuch("1000 sources"));
+        } else if plan.listeners() > MOST_LISTENERS {
+            return Err(MigrateError::TooMuch("100 addresses to listen on"));
         }
     }
-    let sections = finish::sections(&mut plan);
+    let sections = finish::sections(&mut plan)?;
     let text = text_of(&formats, &mut plan, sections)?;
     Ok(Migration {
         text,

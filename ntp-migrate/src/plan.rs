@@ -199,6 +199,12 @@ pub(crate) struct NtsKe {
 }
 
 impl Plan {
+    /// The number of addresses to listen on.
+    pub(crate) fn listeners(&self) -> usize {
+        let named = self.servers.iter().map(|server| server.listen.len());
+        named.sum::<usize>() + self.sections.len()
+    }
+
     /// Sets a key of a table.
     pub(crate) fn set(
         &mut self,

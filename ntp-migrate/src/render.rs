@@ -132,8 +132,11 @@ fn comment(id: LineId, ledger: &Ledger, text: &mut String) -> Option<LineId> {
     Some(id)
 }
 
-/// The file and number of a line.
-pub(crate) fn place(line: &Line) -> String {
+/// The end of the name of a file, and the number of a line.
+fn place(line: &Line) -> String {
     let file = line.file.display().to_string();
-    format!("{}:{}", sanitize(&file, LONGEST_NAME), line.number)
+    let beyond = file.chars().count().saturating_sub(LONGEST_NAME);
+    let end: String = file.chars().skip(beyond).collect();
+    let mark = if beyond > 0 { "…" } else { "" };
+    format!("{mark}{}:{}", sanitize(&end, usize::MAX), line.number)
 }

@@ -127,4 +127,27 @@ fn much_input_is_refused_and_does_not_take_long() {
     let result = Outcome::of(&files, "/more", from);
     assert_eq!(result.sources(), ["server b.example:123"]);
     assert_eq!(result.migration.count(Dropped), 2);
+
+    let mut text = String::from("server a.example\n");
+    for index in 0..4000 {
+        let (high, low) = (index / 256, index % 256);
+        text += &format!("interface listen 10.{high}.{low}.1\nrestrict 10.{high}.{low}.2 ignore\n");
+    }
+    files.0.insert("/ntp.conf".into(), text.into_bytes());
+    let error = migrate(&["/ntp.conf".into()], None, &files).unwrap_err();
+    assert!(error.to_string().contains("100 addresses"), "{error}");
+}
+
+#[test]
+fn a_result_that_is_no_configuration_any_more_is_refused() {
+    let mut text = String::from("server a.example\n");
+    for index in 0..50 {
+        text += &format!("interface listen 10.0.0.{index}\n");
+    }
+    for index in 0..4000 {
+        text += &format!("restrict 10.{}.{}.2 ignore\n", index / 256, index % 256);
+    }
+    let files = Memory::of(&[("/ntp.conf", &text)]);
+    let error = migrate(&["/ntp.conf".into()], None, &files).unwrap_err();
+    assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
 }
