@@ -52,7 +52,7 @@ pub use format::Format;
 pub use ledger::{Line, Verdict};
 
 use files::{Input, Reader};
-use plan::Plan;
+use plan::{Plan, Section};
 
 /// The most directives of all files.
 const MOST_DIRECTIVES: usize = 10_000;
@@ -158,29 +158,41 @@ fn read(format: Format, input: &Input, reader: &mut Reader, plan: &mut Plan) -> 
     Ok(())
 }
 
-/// The text of the result. NTS-KE servers that contradict the servers of other files are left out.
+/// The sections that may contradict others, although each is accepted by itself: the ports of
+/// servers, and poll intervals of which one bound is that of the defaults.
+const CONTRADICTING: [&str; 2] = ["nts-ke-server", "source-defaults"];
+
+/// The text of the result, without the sections that contradict others.
 fn text_of(
     formats: &[Format],
     plan: &mut Plan,
-    mut sections: Vec<plan::Section>,
+    mut sections: Vec<Section>,
 ) -> Result<String, MigrateError> {
     let words: Vec<&str> = formats.iter().map(|format| format.as_str()).collect();
     let mut head = vec![format!(
         "Made by `ntp-ctl migrate` from the configuration of {}.",
         words.join(", ")
     )];
-    head.append(&mut plan.added.clone());
-    let mut text = render::file(&head, &sections, &plan.ledger);
+    head.extend(plan.added.iter().cloned());
+    let whole = |sections: &[Section], plan: &Plan| render::file(&head, sections, &plan.ledger);
+    let mut text = whole(&sections, plan);
     if let Some(problem) = checked::problem(&text) {
-        for section in &sections {
-            if section.name == "nts-ke-server" {
-                for line in &section.lines {
-                    plan.ledger.lose(*line, &problem);
-                }
+        let without = |names: &[&str]| {
+            let kept = sections.iter().filter(|kept| !names.contains(&kept.name));
+            kept.cloned().collect::<Vec<Section>>()
+        };
+        let one = CONTRADICTING
+            .chunks(1)
+            .find(|name| checked::problem(&whole(&without(name), plan)).is_none());
+        let names = one.unwrap_or(&CONTRADICTING);
+        let kept = without(names);
+        for section in sections.iter().filter(|one| names.contains(&one.name)) {
+            for line in &section.lines {
+                plan.ledger.lose(*line, &problem);
             }
         }
-        sections.retain(|section| section.name != "nts-ke-server");
-        text = render::file(&head, &sections, &plan.ledger);
+        sections = kept;
+        text = whole(&sections, plan);
         if let Some(problem) = checked::problem(&text) {
             return Err(MigrateError::Refused(problem));
         }

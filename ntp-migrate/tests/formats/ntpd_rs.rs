@@ -176,3 +176,34 @@ fn text_that_is_no_toml_is_an_error_with_its_place() {
     let error = ntp_migrate::migrate(&["/ntp.toml".into()], from, &files).unwrap_err();
     assert!(error.to_string().starts_with("/ntp.toml:2: "), "{error}");
 }
+
+#[test]
+fn sections_that_contradict_one_another_are_left_out() {
+    let result = ntpd_rs(
+        r#"[source-defaults]
+poll-interval-limits = { max = 5 }
+[[source]]
+mode = "server"
+address = "a.example"
+poll-interval-limits = { min = 8 }
+"#,
+    );
+    assert_eq!(result.verdict(2), Dropped);
+    assert_eq!(result.polls(0), (8, 10));
+
+    // Which port is meant for the clients is not clear.
+    let result = ntpd_rs(
+        r#"[[server]]
+listen = "0.0.0.0:1001"
+[[server]]
+listen = "0.0.0.0:1002"
+[[nts-ke-server]]
+listen = "0.0.0.0"
+certificate-chain-path = "/c.pem"
+private-key-path = "/k.pem"
+"#,
+    );
+    assert_eq!(result.config.servers.len(), 2);
+    assert_eq!(result.verdict(6), Dropped);
+    assert!(result.notes(6).contains("several ports"));
+}
