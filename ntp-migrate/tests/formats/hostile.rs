@@ -341,6 +341,19 @@ fn text_cannot_leave_its_value_or_its_comment() {
 }
 
 #[test]
+fn quotes_and_backslashes_stay_within_one_value() {
+    let result = crate::Outcome::chrony(
+        "ntstrustedcerts /a\",\"/b\nleapseclist /l\\u0041'\"\nserver a.example nts\n",
+    );
+    let files = &result.trust(0).certificate_authorities;
+    assert_eq!(files, &[std::path::PathBuf::from("/a\",\"/b")]);
+    assert_eq!(
+        result.config.synchronization.leap_seconds_file,
+        Some("/l\\u0041'\"".into())
+    );
+}
+
+#[test]
 fn a_line_of_a_megabyte_is_cut_in_the_account() {
     for word in ["x", "a.example ", "\u{0}", "\"", "1."] {
         let long = word.repeat(900_000 / word.len());
