@@ -58,6 +58,11 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "ntp-ctl: {}", sanitize(message));
 }
 
+/// Writes a page to the standard error.
+pub(crate) fn report(page: &str) {
+    let _ = write!(io::stderr(), "{}", sanitize(page));
+}
+
 /// The text without characters that could control a terminal: names, reference ids and errors come
 /// from the network.
 fn sanitize(text: &str) -> String {
