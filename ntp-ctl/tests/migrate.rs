@@ -204,6 +204,104 @@ fn what_cannot_be_read_is_exit_code_one_with_the_remedy() {
 }
 
 #[test]
+fn only_a_regular_file_is_replaced() {
+    let root = tree(&[
+        ("chrony.conf", "server a.example iburst\n"),
+        ("behind.toml", "old"),
+        ("folder/x", ""),
+    ]);
+    symlink("behind.toml", root.path().join("link.toml")).unwrap();
+    symlink("/nowhere/else", root.path().join("dangling.toml")).unwrap();
+    // As /dev/null, it is no regular file; a test run by root must not name that one.
+    let socket = root.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for name in ["link.toml", "dangling.toml", "folder", "socket"] {
+        let (input, output) = (path(&root, "chrony.conf"), path(&root, name));
+        let kind = || fs::symlink_metadata(&output).unwrap().file_type();
+        let before = kind();
+        for args in [
+            vec![&*input, "-o", &output],
+            vec![&*input, "-o", &output, "--force"],
+        ] {
+            let refused = migrate(&args);
+            assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+            assert!(
+                text(&refused.stderr).contains("is not a regular file, but a link"),
+                "{refused:?}"
+            );
+            assert_eq!(kind(), before, "{name}");
+        }
+    }
+    assert_eq!(
+        fs::read_to_string(path(&root, "behind.toml")).unwrap(),
+        "old"
+    );
+}
+
+#[test]
+fn a_folder_that_is_missing_is_named_with_the_command_that_makes_it() {
+    let root = tree(&[("chrony.conf", "server a.example iburst\n")]);
+
+    let output = migrate(&[
+        &path(&root, "chrony.conf"),
+        "-o",
+        &path(&root, "new/ntp.toml"),
+    ]);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let remedy = format!("create it with `mkdir -p {}`", path(&root, "new"));
+    assert!(text(&output.stderr).contains(&remedy), "{output:?}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_written_is_a_failure() {
+    let root = tree(&[("chrony.conf", "server a.example iburst\n")]);
+
+    let output = Command::new(env!("CARGO_BIN_EXE_ntp-ctl"))
+        .args(["migrate", &path(&root, "chrony.conf")])
+        .stdout(fs::File::options().write(true).open("/dev/full").unwrap())
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("cannot be written: No space left"),
+        "{message}"
+    );
+    assert!(!message.contains("kept"), "{message}");
+}
+
+#[test]
+fn a_file_without_any_directive_gets_a_source_that_works() {
+    let root = tree(&[("chrony.conf", "")]);
+
+    let output = migrate(&[&path(&root, "chrony.conf"), "--from", "chrony"]);
+
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(parse_str("ntp.toml", text(&output.stdout)).is_ok());
+    assert!(text(&output.stderr).contains("\nadded: no server could be taken over"));
+}
+
+#[test]
+fn names_of_files_stay_within_their_line() {
+    let name = "x\n  1 dropped\u{1b}[31m";
+    let root = tree(&[(name, "server a.example\nsundial\n")]);
+
+    let unclear = migrate(&[&path(&root, name)]);
+    let summary = migrate(&["--from", "chrony", &path(&root, name), &path(&root, name)]);
+
+    for output in [&unclear, &summary] {
+        assert!(
+            text(&output.stderr).contains("x\\n  1 dropped\\u{1b}[31m"),
+            "{output:?}"
+        );
+    }
+    assert_eq!(text(&unclear.stderr).lines().count(), 1, "{unclear:?}");
+    assert!(text(&summary.stderr).starts_with("Read 2 files of chrony: "));
+}
+
+#[test]
 fn nothing_in_a_file_controls_the_terminal() {
     let root = tree(&[(
         "chrony.conf",

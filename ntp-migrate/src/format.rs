@@ -2,6 +2,7 @@
 
 use crate::files::Input;
 use crate::{chrony, ntpd, ntpd_rs, ntsclient, openntpd, text};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -37,7 +38,7 @@ impl Format {
 
     /// The word for it on a command line and in JSON.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Timesyncd => "timesyncd",
             Self::Chrony => "chrony",
@@ -46,6 +47,14 @@ impl Format {
             Self::NtpdRs => "ntpd-rs",
             Self::Ntsclient => "ntsclient",
         }
+    }
+
+    /// The words for these formats, each once.
+    #[must_use]
+    pub fn list(formats: &[Self]) -> String {
+        let different: BTreeSet<Self> = formats.iter().copied().collect();
+        let words: Vec<&str> = different.into_iter().map(Self::word).collect();
+        words.join(", ")
     }
 
     /// The format of the usual files of this name.
@@ -90,13 +99,13 @@ impl Format {
                 let could = if most == 0 {
                     "no format fits".to_owned()
                 } else {
-                    let words: Vec<&str> = best.iter().map(|format| format.as_str()).collect();
-                    format!("it could be that of {}", words.join(" or "))
+                    let words = Self::list(&best).replace(", ", " or ");
+                    format!("it could be that of {words}")
                 };
                 Err(format!(
                     "the format of {path} is not clear ({could}); name it with --from FORMAT, one \
                      of {}",
-                    Self::words()
+                    Self::list(&Self::ALL)
                 ))
             }
         }
@@ -133,16 +142,11 @@ impl Format {
             Self::Ntsclient => table(ntsclient::known_keys) * 1000,
         }
     }
-
-    /// The words for all formats.
-    fn words() -> String {
-        Self::ALL.map(Self::as_str).join(", ")
-    }
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.word())
     }
 }
 
@@ -152,9 +156,9 @@ impl FromStr for Format {
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL
             .into_iter()
-            .find(|format| format.as_str().eq_ignore_ascii_case(word));
+            .find(|format| format.word().eq_ignore_ascii_case(word));
         // NTPsec has the format of ntpd.
         let found = found.or_else(|| word.eq_ignore_ascii_case("ntpsec").then_some(Self::Ntpd));
-        found.ok_or_else(|| format!("the formats are {}", Self::words()))
+        found.ok_or_else(|| format!("the formats are {}", Self::list(&Self::ALL)))
     }
 }

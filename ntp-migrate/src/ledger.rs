@@ -26,7 +26,7 @@ pub enum Verdict {
 impl Verdict {
     /// The word for it in JSON and in comments.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::Approximated => "approximated",

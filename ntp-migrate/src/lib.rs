@@ -166,10 +166,9 @@ fn text_of(
     plan: &mut Plan,
     mut sections: Vec<Section>,
 ) -> Result<String, MigrateError> {
-    let words: Vec<&str> = formats.iter().map(|format| format.as_str()).collect();
     let mut head = vec![format!(
         "Made by `ntp-ctl migrate` from the configuration of {}.",
-        words.join(", ")
+        Format::list(formats)
     )];
     head.extend(plan.added.iter().cloned());
     let whole = |sections: &[Section], plan: &Plan| render::file(&head, sections, &plan.ledger);

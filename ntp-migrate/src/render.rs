@@ -121,7 +121,7 @@ fn comment(id: LineId, ledger: &Ledger, text: &mut String) -> Option<LineId> {
         text,
         "# {}: {}: {}",
         place(line),
-        line.verdict.as_str(),
+        line.verdict.word(),
         line.text
     );
     for note in &line.notes {

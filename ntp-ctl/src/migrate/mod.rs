@@ -13,7 +13,9 @@ use crate::outcome::Outcome;
 use crate::terminal;
 use clap::Args as ClapArgs;
 use disk::Disk;
+use ntp_config::sanitize;
 use ntp_migrate::{Format, Migration, Verdict};
+use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -68,7 +70,8 @@ pub(crate) fn run(args: &Args, migrate: &MigrateArgs) -> Outcome {
     });
     match written {
         Err(message) => {
-            summary::print_failure(args.json, &message);
+            // Names of files may hold line breaks.
+            summary::print_failure(args.json, &sanitize(&message, usize::MAX));
             Outcome::Failed
         }
         Ok(migration) => {
@@ -84,28 +87,48 @@ pub(crate) fn run(args: &Args, migrate: &MigrateArgs) -> Outcome {
 
 fn write(migrate: &MigrateArgs, migration: &Migration) -> Result<(), String> {
     let Some(path) = &migrate.output else {
-        terminal::print(&migration.text);
-        return Ok(());
+        return terminal::try_print(&migration.text)
+            .map_err(|error| format!("the configuration cannot be written: {error}"));
     };
-    replace(path, &migration.text, migrate.force).map_err(|error| {
-        let shown = path.display();
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            format!("{shown} exists already; --force replaces it")
-        } else {
-            format!("{shown} cannot be written: {error}")
+    let shown = path.display();
+    // A rename would also replace a link, or a device such as /dev/null.
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return Err(format!(
+                "{shown} is not a regular file, but a link, a folder or a device, which is never \
+                 replaced; name another file"
+            ));
         }
-    })
-}
-
-/// Writes the file as a whole or not at all.
-fn replace(path: &Path, text: &str, force: bool) -> io::Result<()> {
+        Ok(_) if !migrate.force => return Err(exists(path)),
+        _ => {}
+    }
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !directory.is_dir() {
+        let directory = directory.display();
+        return Err(format!(
+            "{shown} cannot be written: there is no folder {directory}; create it with `mkdir -p \
+             {directory}`"
+        ));
+    }
+    replace(path, directory, &migration.text, migrate.force).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        // The error itself may name the temporary file.
+        kind => format!("{shown} cannot be written: {kind}"),
+    })
+}
+
+fn exists(path: &Path) -> String {
+    format!("{} exists already; --force replaces it", path.display())
+}
+
+/// Writes the file as a whole or not at all.
+fn replace(path: &Path, directory: &Path, text: &str, force: bool) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".ntp-ctl-")
-        .permissions(std::fs::Permissions::from_mode(0o644))
+        .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -114,5 +137,5 @@ fn replace(path: &Path, text: &str, force: bool) -> io::Result<()> {
     } else {
         file.persist_noclobber(path)?;
     }
-    std::fs::File::open(directory)?.sync_all()
+    fs::File::open(directory)?.sync_all()
 }

@@ -2,7 +2,8 @@
 
 use crate::terminal;
 use crate::units::count;
-use ntp_migrate::{Line, Migration, Verdict};
+use ntp_config::sanitize;
+use ntp_migrate::{Format, Line, Migration, Verdict};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,11 +31,10 @@ pub(super) fn print(as_json: bool, output: Option<&Path>, migration: &Migration)
 }
 
 fn page(output: Option<&Path>, migration: &Migration) -> String {
-    let formats: Vec<&str> = migration.formats.iter().map(|f| f.as_str()).collect();
     let mut page = format!(
         "Read {} of {}: {} kept, {} approximated, {} dropped.\n",
         count(migration.files.len() as u64, "file"),
-        formats.join(", "),
+        Format::list(&migration.formats),
         migration.count(Verdict::Kept),
         migration.count(Verdict::Approximated),
         migration.count(Verdict::Dropped),
@@ -44,7 +44,7 @@ fn page(output: Option<&Path>, migration: &Migration) -> String {
         let mut lines = lines.filter(|line| line.verdict == verdict).peekable();
         if lines.peek().is_some() {
             // Writing to a string cannot fail.
-            let _ = writeln!(page, "\n{}:", verdict.as_str());
+            let _ = writeln!(page, "\n{}:", verdict.word());
         }
         for line in lines {
             of_line(line, &mut page);
@@ -53,7 +53,7 @@ fn page(output: Option<&Path>, migration: &Migration) -> String {
     for added in &migration.added {
         let _ = writeln!(page, "\nadded: {added}");
     }
-    let file = output.map_or_else(|| "FILE".to_owned(), |path| path.display().to_string());
+    let file = output.map_or_else(|| "FILE".to_owned(), name);
     let _ = writeln!(page, "\nCheck the result with: ntp-ctl validate {file}");
     page
 }
@@ -62,13 +62,18 @@ fn of_line(line: &Line, page: &mut String) {
     let _ = writeln!(
         page,
         "  {}:{}: {}",
-        line.file.display(),
+        name(&line.file),
         line.number,
         line.text
     );
     for note in &line.notes {
         let _ = writeln!(page, "      {note}");
     }
+}
+
+/// The name of a file in one line, whatever characters it has.
+fn name(path: &Path) -> String {
+    sanitize(&path.display().to_string(), usize::MAX)
 }
 
 fn document(output: Option<&Path>, migration: &Migration) -> Value {
@@ -80,7 +85,7 @@ fn document(output: Option<&Path>, migration: &Migration) -> Value {
                 "file": line.file.display().to_string(),
                 "line": line.number,
                 "text": line.text,
-                "result": line.verdict.as_str(),
+                "result": line.verdict.word(),
                 "notes": line.notes,
             })
         })
@@ -92,7 +97,7 @@ fn document(output: Option<&Path>, migration: &Migration) -> Value {
         .collect();
     json!({
         "schema": SCHEMA,
-        "formats": migration.formats.iter().map(|f| f.as_str()).collect::<Vec<_>>(),
+        "formats": migration.formats.iter().map(|f| f.word()).collect::<Vec<_>>(),
         "files": files,
         "output": output.map(|path| path.display().to_string()),
         "kept": migration.count(Verdict::Kept),
