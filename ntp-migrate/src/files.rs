@@ -1,6 +1,7 @@
 //! Reading the input within bounds.
 
 use glob::Pattern;
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -8,8 +9,14 @@ use std::path::{Component, Path, PathBuf};
 /// The largest file in octets, and the most octets of all files together.
 pub const LARGEST_FILE: u64 = 1 << 20;
 
-/// The most files.
+/// The most files, with those that cannot be read.
 const MOST_FILES: usize = 256;
+
+/// The most lines of all files together, without blank ones.
+const MOST_LINES: usize = 10_000;
+
+/// The most directories that are listed.
+const MOST_DIRECTORIES: usize = 1000;
 
 /// The most files that include one another.
 const DEEPEST: usize = 10;
@@ -38,13 +45,50 @@ pub trait Files {
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// The octet at which each line begins.
+    line_starts: Vec<usize>,
+}
+
+impl Input {
+    fn new(path: &Path, text: &str) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            line_starts: std::iter::once(0).chain(ends).collect(),
+        }
+    }
+
+    /// The number of the line, from 1, at an octet.
+    pub(crate) fn line_of(&self, octet: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= octet)
+    }
+
+    /// The whole line at an octet, without the blanks around it.
+    pub(crate) fn whole_line(&self, octet: usize) -> &str {
+        let number = self.line_of(octet);
+        let start = self
+            .line_starts
+            .get(number - 1)
+            .copied()
+            .unwrap_or_default();
+        let end = self
+            .line_starts
+            .get(number)
+            .copied()
+            .unwrap_or(self.text.len());
+        self.text.get(start..end).unwrap_or_default().trim()
+    }
 }
 
 /// Reads files, and counts them.
 pub(crate) struct Reader<'a> {
     files: &'a dyn Files,
     read: Vec<PathBuf>,
+    attempts: usize,
     octets: u64,
+    lines: usize,
+    listed: Cell<usize>,
     open: Vec<PathBuf>,
 }
 
@@ -53,7 +97,10 @@ impl<'a> Reader<'a> {
         Self {
             files,
             read: Vec::new(),
+            attempts: 0,
             octets: 0,
+            lines: 0,
+            listed: Cell::new(0),
             open: Vec::new(),
         }
     }
@@ -66,24 +113,30 @@ impl<'a> Reader<'a> {
     /// Reads a file. Octets that are not UTF-8, as of old comments, become U+FFFD.
     pub(crate) fn read(&mut self, path: &Path) -> Result<Input, String> {
         let shown = path.display();
-        if self.read.len() >= MOST_FILES {
+        if self.attempts >= MOST_FILES {
             return Err(format!("{shown} is beyond the limit of {MOST_FILES} files"));
         }
+        self.attempts += 1;
         let octets = self
             .files
             .read(path)
             .map_err(|error| format!("{shown} cannot be read: {error}"))?;
-        self.octets = self.octets.saturating_add(octets.len() as u64);
-        if self.octets > LARGEST_FILE {
+        let all_octets = self.octets.saturating_add(octets.len() as u64);
+        if all_octets > LARGEST_FILE {
             return Err(format!("{shown} exceeds the limit of 1 MiB of input"));
         }
-        self.read.push(path.to_owned());
         let text = String::from_utf8_lossy(&octets);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
-        Ok(Input {
-            path: path.to_owned(),
-            text,
-        })
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let all_lines = self.lines + lines.count();
+        if all_lines > MOST_LINES {
+            return Err(format!(
+                "with {shown}, the input has more than {MOST_LINES} lines"
+            ));
+        }
+        (self.octets, self.lines) = (all_octets, all_lines);
+        self.read.push(path.to_owned());
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        Ok(Input::new(path, text))
     }
 
     /// Reads a file that another one includes; [`leave`](Self::leave) ends its inclusion.
@@ -111,7 +164,7 @@ impl<'a> Reader<'a> {
     /// The names in a directory with this suffix, sorted; hidden ones are left out. Empty if there
     /// is no such directory.
     pub(crate) fn names(&self, directory: &Path, suffix: &str) -> Vec<String> {
-        let entries = self.files.list(directory).unwrap_or_default();
+        let entries = self.list(directory).unwrap_or_default();
         let mut names: Vec<String> = entries
             .into_iter()
             .filter_map(|name| name.into_string().ok())
@@ -123,7 +176,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn is_directory(&self, path: &Path) -> bool {
-        self.files.list(path).is_ok()
+        self.list(path).is_some()
+    }
+
+    fn list(&self, directory: &Path) -> Option<Vec<OsString>> {
+        let listed = self.listed.get();
+        self.listed.set(listed.saturating_add(1));
+        (listed < MOST_DIRECTORIES).then(|| self.files.list(directory).ok())?
     }
 
     /// The paths that match a pattern with the wildcards of glob(7), sorted. A path without

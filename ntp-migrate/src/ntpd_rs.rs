@@ -7,7 +7,7 @@ use crate::checked;
 use crate::files::Input;
 use crate::ledger::LineId;
 use crate::plan::{Mode, Plan, Section, Source};
-use crate::toml_text::{line_of, parse, plain, whole_line};
+use crate::toml_text::{enter, parse, plain};
 use std::ops::Range;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
@@ -113,9 +113,7 @@ struct Entry {
 
 impl File<'_> {
     fn enter(&mut self, place: Range<usize>) -> LineId {
-        let text = whole_line(&self.main.text, place.start);
-        let number = line_of(&self.main.text, place.start);
-        self.plan.ledger.enter(&self.main.path, number, text)
+        enter(self.main, &place, &mut self.plan.ledger)
     }
 
     fn entries(&mut self, table: &DeTable) -> Vec<Entry> {
@@ -154,17 +152,14 @@ impl File<'_> {
             return;
         };
         let mut source = Source::new(of_mode.id, mode, address);
-        let mut kept = Vec::new();
-        for entry in &entries {
-            if matches!(entry.key.as_str(), "mode" | "address") {
-                kept.push(entry.id);
-                continue;
-            }
+        if let Some(refusal) = checked::refusal(&source.section()) {
+            return self.lose_all(&entries, &refusal);
+        }
+        let others = |entry: &&Entry| !matches!(entry.key.as_str(), "mode" | "address");
+        for entry in entries.iter().filter(others) {
             let mut trial = source.clone();
             trial.verbatim = vec![(entry.key.clone(), entry.value.clone())];
-            if checked::refusal(&source.section()).is_some() {
-                // The source itself is refused later, with the reason.
-            } else if let Some(refusal) = checked::refusal(&trial.section()) {
+            if let Some(refusal) = checked::refusal(&trial.section()) {
                 self.lose_or_default(entry, &refusal);
             } else if let (Mode::Pool(count), "count") = (&mut source.mode, entry.key.as_str()) {
                 *count = entry.value.as_integer();
@@ -175,9 +170,7 @@ impl File<'_> {
             }
         }
         if let Some(refusal) = checked::refusal(&source.section()) {
-            for entry in &entries {
-                self.plan.ledger.lose(entry.id, &refusal);
-            }
+            self.lose_all(&entries, &refusal);
         } else {
             self.plan.sources.push(source);
         }
@@ -191,6 +184,12 @@ impl File<'_> {
         self.plan.ledger.lose(entry.id, refusal);
     }
 
+    fn lose_all(&mut self, entries: &[Entry], refusal: &str) {
+        for entry in entries {
+            self.plan.ledger.lose(entry.id, refusal);
+        }
+    }
+
     fn unusable(&mut self, entries: &[Entry]) {
         let section = Section {
             entries: entries
@@ -202,9 +201,7 @@ impl File<'_> {
         };
         let refusal = checked::refusal(&section)
             .unwrap_or_else(|| "the mode of the source is not supported".to_owned());
-        for entry in entries {
-            self.plan.ledger.lose(entry.id, &refusal);
-        }
+        self.lose_all(entries, &refusal);
     }
 
     /// Reads one `[[server]]` or `[[nts-ke-server]]`.
@@ -229,10 +226,7 @@ impl File<'_> {
             }
         }
         if let Some(refusal) = checked::refusal(&section) {
-            for entry in &entries {
-                self.plan.ledger.lose(entry.id, &refusal);
-            }
-            return;
+            return self.lose_all(&entries, &refusal);
         }
         for entry in entries
             .iter()

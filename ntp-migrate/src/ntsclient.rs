@@ -3,9 +3,8 @@
 use crate::files::Input;
 use crate::ledger::LineId;
 use crate::plan::{Mode, Plan, Source};
-use crate::toml_text::{line_of, parse, plain, whole_line};
-use crate::units::{nearest_log2, number};
-use std::ops::Range;
+use crate::toml_text::{enter, parse, plain};
+use crate::units::{LONGEST_MAX_POLL, SHORTEST_MIN_POLL, nearest_log2, number};
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
@@ -34,7 +33,7 @@ pub(crate) fn read(main: &Input, plan: &mut Plan) -> Result<(), String> {
     let mut authority: Option<(String, LineId)> = None;
     let mut poll = None;
     for (key, value) in table.get_ref() {
-        let id = enter(main, plan, &key.span());
+        let id = enter(main, &key.span(), &mut plan.ledger);
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
             other => plain(other).to_string(),
@@ -48,7 +47,7 @@ pub(crate) fn read(main: &Input, plan: &mut Plan) -> Result<(), String> {
             }
             "interval" => match number(&text).and_then(nearest_log2) {
                 Some((power, exact)) => {
-                    let used = power.clamp(0, 15);
+                    let used = power.clamp(SHORTEST_MIN_POLL, LONGEST_MAX_POLL);
                     if !exact || used != power {
                         let note = format!("the longest poll interval is 2^{used} s");
                         plan.ledger.approximate(id, note);
@@ -79,10 +78,4 @@ pub(crate) fn read(main: &Input, plan: &mut Plan) -> Result<(), String> {
         plan.sources.push(source);
     }
     Ok(())
-}
-
-fn enter(main: &Input, plan: &mut Plan, place: &Range<usize>) -> LineId {
-    let number = line_of(&main.text, place.start);
-    let text = whole_line(&main.text, place.start);
-    plan.ledger.enter(&main.path, number, text)
 }

@@ -1,30 +1,47 @@
 //! TOML of the input, with the place of each key.
 
 use crate::files::Input;
+use crate::ledger::{Ledger, LineId};
+use std::ops::Range;
 use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, Value};
 
+/// The most keys and elements of a file.
+const MOST_VALUES: usize = 10_000;
+
 /// Parses a file.
 pub(crate) fn parse(input: &Input) -> Result<Spanned<DeTable<'_>>, String> {
-    DeTable::parse(&input.text).map_err(|error| {
-        let place = error
-            .span()
-            .map_or(1, |span| line_of(&input.text, span.start));
+    let shown = input.path.display();
+    let table = DeTable::parse(&input.text).map_err(|error| {
+        let place = error.span().map_or(1, |span| input.line_of(span.start));
         let message = error.message().replace('\n', " ");
-        format!("{}:{place}: {message}", input.path.display())
-    })
+        format!("{shown}:{place}: {message}")
+    })?;
+    if values_of_table(table.get_ref()) > MOST_VALUES {
+        return Err(format!(
+            "{shown} has more than {MOST_VALUES} keys and elements"
+        ));
+    }
+    Ok(table)
 }
 
-/// The number of the line, from 1, at an octet.
-pub(crate) fn line_of(text: &str, octet: usize) -> usize {
-    let before = text.as_bytes().get(..octet).unwrap_or_default();
-    before.iter().filter(|octet| **octet == b'\n').count() + 1
+fn values_of_table(table: &DeTable) -> usize {
+    table.values().map(|value| values(value.get_ref())).sum()
 }
 
-/// The whole line at an octet, without the blanks around it.
-pub(crate) fn whole_line(text: &str, octet: usize) -> &str {
-    let line = text.lines().nth(line_of(text, octet) - 1);
-    line.unwrap_or_default().trim()
+/// The number of values within a value, itself included.
+fn values(value: &DeValue) -> usize {
+    1 + match value {
+        DeValue::Array(array) => array.iter().map(|value| values(value.get_ref())).sum(),
+        DeValue::Table(table) => values_of_table(table),
+        _ => 0,
+    }
+}
+
+/// Enters the line at a place of the file.
+pub(crate) fn enter(input: &Input, place: &Range<usize>, ledger: &mut Ledger) -> LineId {
+    let number = input.line_of(place.start);
+    ledger.enter(&input.path, number, input.whole_line(place.start))
 }
 
 /// A value without the places of its parts.

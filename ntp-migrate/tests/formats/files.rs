@@ -2,8 +2,11 @@
 
 use crate::{Memory, Outcome};
 use ntp_migrate::Verdict::{Approximated, Dropped, Kept};
-use ntp_migrate::{LARGEST_FILE, migrate};
-use std::path::PathBuf;
+use ntp_migrate::{Files, LARGEST_FILE, migrate};
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
 
 const MAIN: &str = "/etc/chrony/chrony.conf";
 
@@ -134,6 +137,65 @@ fn much_input_is_refused_and_does_not_take_long() {
     files.0.insert("/ntp.conf".into(), text.into_bytes());
     let error = migrate(&["/ntp.conf".into()], None, &files).unwrap_err();
     assert!(error.to_string().contains("100 addresses"), "{error}");
+}
+
+/// A disk of which every name is a directory of a thousand files, none of which can be read.
+#[derive(Default)]
+struct Endless {
+    reads: Cell<usize>,
+    lists: Cell<usize>,
+}
+
+impl Files for Endless {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path == Path::new("/main") {
+            let lines = (0..300).map(|index| format!("include /*/*\ninclude /{index}/*/x*\n"));
+            return Ok(lines.collect::<String>().into_bytes());
+        }
+        self.reads.set(self.reads.get() + 1);
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn list(&self, _directory: &Path) -> io::Result<Vec<OsString>> {
+        self.lists.set(self.lists.get() + 1);
+        Ok((0..1000).map(|index| index.to_string().into()).collect())
+    }
+}
+
+#[test]
+fn patterns_that_match_everything_read_and_list_little() {
+    let files = Endless::default();
+    let from = Some(ntp_migrate::Format::Chrony);
+    let migration = migrate(&["/main".into()], from, &files).unwrap();
+    assert_eq!(migration.count(Dropped), 600);
+    assert_eq!(files.reads.get(), 255);
+    assert_eq!(files.lists.get(), 1000);
+}
+
+#[test]
+fn toml_of_many_keys_is_refused_and_does_not_take_long() {
+    let from = Some(ntp_migrate::Format::NtpdRs);
+    let keys = |many: usize| {
+        let keys = (0..many).map(|index| format!("k{index} = 1\n"));
+        let source = "[[source]]\nmode = \"sundial\"\naddress = \"a.example\"\n";
+        Memory::of(&[("/a", &format!("{source}{}", keys.collect::<String>()))])
+    };
+    let result = Outcome::of(&keys(5000), "/a", from);
+    assert_eq!(result.migration.count(Dropped), 5002);
+
+    let error = migrate(&["/a".into()], from, &keys(20_000)).unwrap_err();
+    assert!(
+        error.to_string().contains("more than 10000 lines"),
+        "{error}"
+    );
+
+    let inline = format!("source = [{}]", "1, ".repeat(20_000));
+    let files = Memory::of(&[("/a", &inline)]);
+    let error = migrate(&["/a".into()], from, &files).unwrap_err();
+    assert!(
+        error.to_string().contains("more than 10000 keys"),
+        "{error}"
+    );
 }
 
 #[test]
