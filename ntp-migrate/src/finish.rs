@@ -3,18 +3,13 @@
 use crate::access::Prefix;
 use crate::files::LARGEST_FILE;
 use crate::ledger::LineId;
-use crate::plan::{Mode, Plan, Section, Server, Source};
+use crate::plan::{Mode, Plan, SYNCHRONIZATION, Section, Server, Source};
+use crate::units::{DEFAULT_POOL, LARGEST_POOL};
 use crate::{MigrateError, checked, render};
 use ntp_config::{NTP_PORT, NTS_KE_PORT};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use toml::Value;
-
-/// The largest number of servers of a pool.
-const LARGEST_POOL: i64 = 16;
-
-/// The default number of servers of a pool.
-const DEFAULT_POOL: i64 = 4;
 
 /// All sections of the result.
 pub(crate) fn sections(plan: &mut Plan) -> Result<Vec<Section>, MigrateError> {
@@ -200,7 +195,7 @@ fn of_nts_ke(server: &Server, address: IpAddr) -> Option<Section> {
 fn tables(plan: &mut Plan, sources: &[Source]) -> Vec<Section> {
     let settings = std::mem::take(&mut plan.settings);
     let required = settings
-        .get(&("synchronization", "authentication".to_owned()))
+        .get(&(SYNCHRONIZATION, "authentication".to_owned()))
         .is_some_and(|setting| setting.value.as_str() == Some("require"));
     let votes = Votes::of(sources, required);
     let mut tables: BTreeMap<&'static str, Section> = BTreeMap::new();

@@ -2,10 +2,15 @@
 
 use crate::access::AccessRules;
 use crate::ledger::{Ledger, LineId};
-use crate::units::{DEFAULT_POLLS, LONGEST_MAX_POLL, LONGEST_MIN_POLL, SHORTEST_MIN_POLL};
+use crate::units::{
+    DEFAULT_POLLS, LARGEST_DISTANCE, LONGEST_MAX_POLL, LONGEST_MIN_POLL, SHORTEST_MIN_POLL,
+};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use toml::Value;
+
+/// The table of the clock's correction and of the selection.
+pub(crate) const SYNCHRONIZATION: &str = "synchronization";
 
 /// The result so far.
 #[derive(Debug, Default)]
@@ -213,6 +218,16 @@ impl Plan {
         let value = value.into();
         self.settings
             .insert((table, key.to_owned()), Setting { value, line });
+    }
+
+    /// Sets the largest root distance, as far as ours reaches.
+    pub(crate) fn set_root_distance(&mut self, seconds: f64, line: LineId) {
+        if seconds > LARGEST_DISTANCE {
+            let note = "the largest `maximum-root-distance` is 16 s";
+            self.ledger.approximate(line, note);
+        }
+        let seconds = seconds.min(LARGEST_DISTANCE);
+        self.set((SYNCHRONIZATION, "maximum-root-distance"), seconds, line);
     }
 
     /// Adds a source that the input asks only when all others fail.

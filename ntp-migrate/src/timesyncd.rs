@@ -3,16 +3,14 @@
 use crate::files::{Input, Reader};
 use crate::ledger::LineId;
 use crate::plan::{Mode, Plan, Source};
-use crate::units::{nearest_log2, systemd_span};
+use crate::units::{
+    LONGEST_MAX_POLL, LONGEST_MIN_POLL, SHORTEST_MIN_POLL, nearest_log2, systemd_span,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use toml::Value;
 
 /// The directories of systemd, the one that goes first before the others.
 const DIRECTORIES: [&str; 4] = ["/etc", "/run", "/usr/local/lib", "/usr/lib"];
-
-/// The largest `maximum-root-distance` in seconds.
-const LARGEST_DISTANCE: f64 = 16.0;
 
 /// The settings while files are read; an empty assignment resets a list.
 #[derive(Default)]
@@ -159,12 +157,7 @@ fn root_distance(value: &str, id: LineId, plan: &mut Plan) {
         plan.ledger.lose(id, "this is not a time span above 0");
         return;
     };
-    if seconds > LARGEST_DISTANCE {
-        plan.ledger
-            .approximate(id, "the largest `maximum-root-distance` is 16 s");
-    }
-    let value = Value::Float(seconds.min(LARGEST_DISTANCE));
-    plan.set(("synchronization", "maximum-root-distance"), value, id);
+    plan.set_root_distance(seconds, id);
 }
 
 fn poll(value: &str, id: LineId, plan: &mut Plan) -> Option<i64> {
@@ -205,7 +198,10 @@ fn finish(settings: &Settings, plan: &mut Plan) {
         plan.ledger
             .approximate(id, "the longest poll interval is at least the shortest");
     }
-    let bounds = [(min, 0..=12), (max, 0..=15)];
+    let bounds = [
+        (min, SHORTEST_MIN_POLL..=LONGEST_MIN_POLL),
+        (max, SHORTEST_MIN_POLL..=LONGEST_MAX_POLL),
+    ];
     for (poll, range) in bounds {
         if let Some((_, id)) = poll.filter(|(poll, _)| !range.contains(poll)) {
             let note = format!(

@@ -15,6 +15,13 @@ pub(crate) const SHORTEST_MIN_POLL: i64 = 0;
 pub(crate) const LONGEST_MIN_POLL: i64 = 12;
 pub(crate) const LONGEST_MAX_POLL: i64 = 15;
 
+/// The largest `maximum-root-distance` in seconds.
+pub(crate) const LARGEST_DISTANCE: f64 = 16.0;
+
+/// The largest number of servers of a pool, and the default one.
+pub(crate) const LARGEST_POOL: i64 = 16;
+pub(crate) const DEFAULT_POOL: i64 = 4;
+
 /// The default poll interval limits of a source.
 pub(crate) const DEFAULT_POLLS: (i64, i64) = (4, 10);
 

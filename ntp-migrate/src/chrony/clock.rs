@@ -2,6 +2,7 @@
 
 use super::{CertSet, Chrony};
 use crate::ledger::LineId;
+use crate::plan::SYNCHRONIZATION;
 use crate::text::Directive;
 use crate::units::{number, whole};
 use toml::Value;
@@ -9,13 +10,8 @@ use toml::Value;
 /// The file that belongs to the `right/` time zones.
 const LEAP_SECONDS: &str = "/usr/share/zoneinfo/leap-seconds.list";
 
-/// The largest `maximum-root-distance` in seconds.
-const LARGEST_DISTANCE: f64 = 16.0;
-
 /// The most lines `ntstrustedcerts`.
 const MOST_CERTIFICATES: usize = 100;
-
-const SYNCHRONIZATION: &str = "synchronization";
 
 impl Chrony<'_> {
     /// Reads a directive of this module; false if it is another one.
@@ -25,7 +21,10 @@ impl Chrony<'_> {
         match directive.keyword().as_str() {
             "makestep" => self.makestep(arguments, id),
             "maxchange" => self.maxchange(arguments, id),
-            "maxdistance" => self.maxdistance(first, id),
+            "maxdistance" => match number(first) {
+                Some(distance) => self.plan.set_root_distance(distance, id),
+                None => self.malformed(id),
+            },
             "minsources" => match whole(first) {
                 Some(least) => {
                     let key = (SYNCHRONIZATION, "minimum-agreeing-sources");
@@ -120,19 +119,6 @@ impl Chrony<'_> {
         self.plan.ledger.approximate(id, note);
         self.plan
             .set((SYNCHRONIZATION, "single-step-panic-threshold"), offset, id);
-    }
-
-    fn maxdistance(&mut self, distance: &str, id: LineId) {
-        let Some(distance) = number(distance) else {
-            return self.malformed(id);
-        };
-        if distance > LARGEST_DISTANCE {
-            let note = "the largest `maximum-root-distance` is 16 s";
-            self.plan.ledger.approximate(id, note);
-        }
-        let distance = distance.min(LARGEST_DISTANCE);
-        self.plan
-            .set((SYNCHRONIZATION, "maximum-root-distance"), distance, id);
     }
 
     fn authselectmode(&mut self, mode: &str, id: LineId) {

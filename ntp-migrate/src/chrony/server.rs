@@ -3,7 +3,7 @@
 use super::Chrony;
 use crate::access::Prefix;
 use crate::ledger::LineId;
-use crate::plan::{NtsKe, RateLimit};
+use crate::plan::{NtsKe, RateLimit, SYNCHRONIZATION};
 use crate::text::Directive;
 use crate::units::{log2_millis, whole};
 use std::net::{IpAddr, Ipv4Addr};
@@ -165,7 +165,7 @@ impl Chrony<'_> {
             }
         }
         self.plan
-            .set(("synchronization", "local-stratum"), stratum, id);
+            .set((SYNCHRONIZATION, "local-stratum"), stratum, id);
     }
 
     /// Reads a directive of the NTS-KE server; false if it is another one.

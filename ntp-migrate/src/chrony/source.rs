@@ -4,7 +4,9 @@ use super::{CertSet, Chrony};
 use crate::ledger::LineId;
 use crate::plan::{Mode, Source};
 use crate::text::Directive;
-use crate::units::{LONGEST_MAX_POLL, LONGEST_MIN_POLL, SHORTEST_MIN_POLL, number, whole};
+use crate::units::{
+    LARGEST_POOL, LONGEST_MAX_POLL, LONGEST_MIN_POLL, SHORTEST_MIN_POLL, number, whole,
+};
 use std::slice::Iter;
 
 /// Options with a value that change how the source is measured, with the difference.
@@ -214,7 +216,7 @@ impl Chrony<'_> {
             "certset" => line.set = value,
             _ => {
                 if let Mode::Pool(count) = &mut source.mode {
-                    *count = limited(1, 16);
+                    *count = limited(1, LARGEST_POOL);
                 }
             }
         }
@@ -232,9 +234,9 @@ struct Options {
     unusable: Option<&'static str>,
 }
 
-pub(crate) const SYMMETRIC_KEY: &str = "there are no symmetric keys, and without one the server would be asked without \
-     authentication; write a [[source]] with mode = \"nts\" if it has NTS, or with mode = \
-     \"server\" to do without";
+pub(crate) const SYMMETRIC_KEY: &str = "there are no symmetric keys, and without one the server would be \
+     asked without authentication; write a [[source]] with mode = \"nts\" if it has NTS, or with \
+     mode = \"server\" to do without";
 
 pub(crate) const NOSELECT: &str =
     "a source that is only watched cannot be configured, and it must not set the clock";

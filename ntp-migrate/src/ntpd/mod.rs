@@ -17,17 +17,15 @@ mod tuning;
 use crate::chrony::certificate_files;
 use crate::files::{Input, Reader};
 use crate::ledger::LineId;
-use crate::plan::{Mode, NtsKe, Plan, Server};
+use crate::plan::{Mode, NtsKe, Plan, SYNCHRONIZATION, Server};
 use crate::text::{self, Directive};
+use crate::units::DEFAULT_POOL;
 pub(crate) use simple::is_known;
 use std::path::{Path, PathBuf};
 use toml::Value;
 
 /// The number of associations of ntpd, where pools fill what servers leave (`tos maxclock`).
 const DEFAULT_MAX_CLOCK: i64 = 10;
-
-/// The number of servers of a pool here by default.
-const DEFAULT_POOL: i64 = 4;
 
 /// A configuration of ntpd while it is read.
 struct Ntpd<'a> {
@@ -106,7 +104,7 @@ impl Ntpd<'_> {
                 }
                 "leapfile" => match directive.arguments().first() {
                     Some(path) => {
-                        let key = ("synchronization", "leap-seconds-file");
+                        let key = (SYNCHRONIZATION, "leap-seconds-file");
                         self.plan.set(key, *path, id);
                     }
                     None => self.malformed(id),

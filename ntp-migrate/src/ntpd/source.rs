@@ -3,7 +3,7 @@
 use super::{Ntpd, preferred_aead};
 use crate::chrony::{CORRECTED, NOSELECT, SYMMETRIC_KEY};
 use crate::ledger::LineId;
-use crate::plan::{Mode, Source};
+use crate::plan::{Mode, SYNCHRONIZATION, Source};
 use crate::text::Directive;
 use crate::units::{LONGEST_MAX_POLL, LONGEST_MIN_POLL, SHORTEST_MIN_POLL, number, whole};
 use std::net::Ipv4Addr;
@@ -255,7 +255,7 @@ impl Ntpd<'_> {
         self.plan.ledger.approximate(id, note);
         let stratum = stratum.clamp(0, 14) + 1;
         self.plan
-            .set(("synchronization", "local-stratum"), stratum, id);
+            .set((SYNCHRONIZATION, "local-stratum"), stratum, id);
     }
 }
 

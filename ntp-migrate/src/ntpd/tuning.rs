@@ -2,13 +2,9 @@
 
 use super::Ntpd;
 use crate::ledger::LineId;
+use crate::plan::SYNCHRONIZATION;
 use crate::text::Directive;
 use crate::units::{number, whole};
-
-const SYNCHRONIZATION: &str = "synchronization";
-
-/// The largest `maximum-root-distance` in seconds.
-const LARGEST_DISTANCE: f64 = 16.0;
 
 /// The switches without an equivalent, with the reason.
 const SWITCHES: [(&str, &str); 7] = [
@@ -49,15 +45,7 @@ impl Ntpd<'_> {
                     Some(most) => self.max_clock = Some((most, id)),
                     None => return self.malformed(id),
                 },
-                "maxdist" => {
-                    if value > LARGEST_DISTANCE {
-                        let note = "the largest `maximum-root-distance` is 16 s";
-                        self.plan.ledger.approximate(id, note);
-                    }
-                    let value = value.min(LARGEST_DISTANCE);
-                    self.plan
-                        .set((SYNCHRONIZATION, "maximum-root-distance"), value, id);
-                }
+                "maxdist" => self.plan.set_root_distance(value, id),
                 "orphan" => self.orphan(value, id),
                 "minclock" | "mindist" | "maxdisp" | "orphanwait" | "bcpollbstep" | "basedate"
                 | "floor" | "ceiling" | "cohort" | "beacon" => {
