@@ -19,7 +19,7 @@ use crate::files::{Input, Reader};
 use crate::ledger::LineId;
 use crate::plan::{Mode, NtsKe, Plan, SYNCHRONIZATION, Server};
 use crate::text::{self, Directive};
-use crate::units::DEFAULT_POOL;
+use crate::units::{DEFAULT_POOL, LARGEST_POOL};
 pub(crate) use simple::is_known;
 use std::path::{Path, PathBuf};
 use toml::Value;
@@ -186,9 +186,12 @@ impl Ntpd<'_> {
         let left = (most.0 - all).max(pools);
         let count = (left + pools - 1) / pools;
         for source in own.iter_mut().filter(|source| is_pool(source.mode)) {
-            source.mode = Mode::Pool(Some(count.clamp(1, 16)));
+            source.mode = Mode::Pool(Some(count.clamp(1, LARGEST_POOL)));
         }
-        let note = format!("each pool keeps {} servers in use", count.clamp(1, 16));
+        let note = format!(
+            "each pool keeps {} servers in use",
+            count.clamp(1, LARGEST_POOL)
+        );
         self.plan.ledger.approximate(most.1, note);
     }
 
