@@ -66,6 +66,34 @@ impl StateEstimate {
         (self.offset + self.rate + self.offset_variance + self.rate_variance).is_finite()
     }
 
+    /// The mixture of several estimates as one Gaussian, with weights that sum up to 1.
+    pub(super) fn mixture(all: &[(Self, f64)]) -> Self {
+        let mean = |of: fn(&Self) -> f64| all.iter().map(|(one, weight)| weight * of(one)).sum();
+        let variance = |of: fn(&Self) -> (f64, f64), mean: f64| {
+            let parts = all.iter().map(|(one, weight)| {
+                let (own, variance) = of(one);
+                weight * (variance + (own - mean) * (own - mean))
+            });
+            parts.sum()
+        };
+        let (offset, rate, bias) = (
+            mean(|one| one.offset),
+            mean(|one| one.rate),
+            mean(|one| one.bias),
+        );
+        Self {
+            offset,
+            rate,
+            bias,
+            offset_variance: variance(|one| (one.offset, one.offset_variance), offset),
+            rate_variance: variance(|one| (one.rate, one.rate_variance), rate),
+            shown_variance: variance(
+                |one| (one.offset + one.bias, one.shown_variance),
+                offset + bias,
+            ),
+        }
+    }
+
     /// The standard deviation of the rate.
     pub(super) fn rate_deviation(&self) -> f64 {
         self.rate_variance.max(0.0).sqrt()

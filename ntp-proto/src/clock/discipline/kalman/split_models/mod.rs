@@ -413,7 +413,14 @@ impl SplitModels {
 
     /// The common estimate of all; the source at this place is the one whose showing counts.
     pub(super) fn estimate(&self, place: PlaceIndex) -> StateEstimate {
-        self.mixture().estimate(place)
+        let all: Vec<(StateEstimate, f64)> = self
+            .shared()
+            .flat_map(|(bank, share)| {
+                bank.weighed()
+                    .map(move |(one, weight)| (one.estimate(place), weight * share))
+            })
+            .collect();
+        StateEstimate::mixture(&all)
     }
 
     /// By how much the middle of an observation of the source at this place can be expected to be
