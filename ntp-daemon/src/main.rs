@@ -7,6 +7,8 @@
 //! | module | concept |
 //! |---|---|
 //! | [`daemon`], [`lifecycle`] | the parts as a whole: open, start, wait, shut down |
+//! | [`listening`] | the sockets of all listening addresses, bound before anything else |
+//! | [`notify`] | readiness, status and watchdog for the service manager |
 //! | [`client`] | the client task with the clock, and what it waits for |
 //! | [`server`] | the worker threads of each listening address |
 //! | [`nts`] | NTS-KE servers, cookie keys, stored sessions |
@@ -27,7 +29,9 @@ mod demo;
 mod demo;
 mod digits;
 mod lifecycle;
+mod listening;
 mod logging;
+mod notify;
 mod nts;
 mod observe;
 mod os_error;

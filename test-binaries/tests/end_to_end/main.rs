@@ -1,6 +1,7 @@
 //! Whole programs against one another and against independent implementations. One file shows one
 //! thing; all are one executable, so that they run at the same time.
 
+mod a_service_manager_is_informed;
 mod chrony;
 mod client_follows_chronyd;
 mod daemon_sleeps_while_nothing_is_due;
