@@ -13,12 +13,14 @@ use crate::nts::cookie_keys::CookieKeys;
 use crate::nts::ke_supervisor::{KeServiceStatuses, KeSupervisor};
 use crate::observe::{self, Listener};
 use crate::random::{RandomError, seed, seeds};
+use crate::sandbox::{self, EnterError};
 use crate::server::{RunningGroup, Shared, WorkerGroup};
 use crate::signals::stop_signal;
 use crate::state::Store;
 use crate::state::lock::LockHeld;
 use arc_swap::ArcSwap;
 use ntp_config::{Config, SourceEntry, SourceKind};
+use ntp_observe::SandboxFacts;
 use ntp_os_clock::monotonic_now;
 use ntp_proto::client::ClientConfig;
 use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
@@ -46,6 +48,8 @@ pub(crate) enum DaemonError {
     )]
     Observe { path: PathBuf, error: io::Error },
     #[error(transparent)]
+    Sandbox(#[from] EnterError),
+    #[error(transparent)]
     Random(#[from] RandomError),
     #[error("{doing}: {error}")]
     System {
@@ -62,11 +66,15 @@ pub(crate) enum DaemonError {
 /// If a part cannot be opened or started, or ends by itself.
 pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
     let sockets = ListeningSockets::open(&config, &mut Inherited::from_service_manager())?;
+    // Before the first thread, so that it holds for all of them.
+    let given_up = sandbox::enter(&config, path.as_deref())?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (reload, reloads) = watch::channel(());
         let stop = listen_to_signals(reload)?;
-        let mut daemon = Daemon::open(config, path, sockets)?.start(&reloads).await?;
+        let mut daemon = Daemon::open(config, path, sockets, Some(given_up))?
+            .start(&reloads)
+            .await?;
         notify::ready();
         let outcome = daemon.wait(stop).await;
         notify::stopping();
@@ -127,6 +135,7 @@ impl Daemon {
         config: Config,
         path: Option<PathBuf>,
         sockets: ListeningSockets,
+        sandbox: Option<SandboxFacts>,
     ) -> Result<Self, DaemonError> {
         let (reports, ends) = EndReports::new();
         let clock = OpenClock::open(&config.clock)?;
@@ -153,6 +162,7 @@ impl Daemon {
         let context = DaemonContext {
             config_path: path,
             requested_clock: config.clock.mode,
+            sandbox,
             warn_on_jump: config.synchronization.warn_on_jump,
             servers: Arc::new(ArcSwap::from_pointee(statuses)),
             keys: cookie_keys.as_ref().map(CookieKeys::status),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`daemon`], [`lifecycle`] | the parts as a whole: open, start, wait, shut down |
 //! | [`listening`] | the sockets of all listening addresses, bound before anything else |
+//! | [`sandbox`] | the rights that the daemon keeps, and the folders that it prepares as root |
 //! | [`notify`] | readiness, status and watchdog for the service manager |
 //! | [`client`] | the client task with the clock, and what it waits for |
 //! | [`server`] | the worker threads of each listening address |
@@ -36,6 +37,7 @@ mod nts;
 mod observe;
 mod os_error;
 mod random;
+mod sandbox;
 mod server;
 mod signals;
 mod simulated_time;

@@ -96,12 +96,17 @@ impl Daemon {
         Self::start_in(None, folder(), config)
     }
 
-    /// Starts a daemon by another program, whose words come before its own: `env A=B`.
+    /// Starts a daemon by another program, whose words come before its own, as `env A=B`, with a
+    /// folder for its files.
     ///
     /// # Errors
     /// If it cannot be kept from the machine's clock.
-    pub fn start_by(launcher: &[&str], config: &DaemonConfig) -> Result<Self, Skip> {
-        Self::launch(None, launcher, folder(), config)
+    pub fn start_by(
+        launcher: &[&str],
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
+        Self::launch(None, launcher, folder, config)
     }
 
     /// Starts a daemon at one end of a network.

@@ -114,7 +114,7 @@ async fn show(options: &Options) -> Result<bool, DemoError> {
     .map_err(|error| DemoError::SetUp(error.to_string()))?;
     let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
     let sockets = ListeningSockets::open(&loaded.config, &mut Inherited::none())?;
-    let daemon = Daemon::open(loaded.config, Some(file.clone()), sockets)?;
+    let daemon = Daemon::open(loaded.config, Some(file.clone()), sockets, None)?;
     let mut display = Display::new();
     display.introduce(options, &reference.ke_address().to_string(), &file, metrics)?;
     let mut daemon = daemon.start(&reloads).await?;

@@ -32,8 +32,8 @@ impl Manager {
 #[test]
 fn readiness_status_watchdog_and_the_end_are_reported() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
-    let folder = folder();
-    let path = folder.path().join("notify");
+    let place = folder();
+    let path = place.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_millis(50)))
@@ -47,7 +47,7 @@ fn readiness_status_watchdog_and_the_end_are_reported() {
         .and_source(server.address())
         .and_server("127.0.0.1:0");
     let launcher = ["env", &notify, "WATCHDOG_USEC=1000000"];
-    let mut daemon = or_skip!(Daemon::start_by(&launcher, &config));
+    let mut daemon = or_skip!(Daemon::start_by(&launcher, folder(), &config));
 
     manager.wait_for("READY=1");
     manager.wait_for("STATUS=not synchronized");
@@ -84,7 +84,7 @@ fn time_is_served_on_a_socket_from_the_service_manager() {
         .and_server(address);
     let listen = address.to_string();
     let launcher = [ACTIVATOR, "--datagram", "--listen", &listen];
-    let mut daemon = or_skip!(Daemon::start_by(&launcher, &config));
+    let mut daemon = or_skip!(Daemon::start_by(&launcher, folder(), &config));
 
     // It is started by the first request.
     let mut asker = Asker::new(address, Duration::from_millis(200)).unwrap();
