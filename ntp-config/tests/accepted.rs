@@ -27,6 +27,13 @@ fn warnings(text: &str) -> String {
 }
 
 #[test]
+fn the_configuration_of_the_package_raises_no_warning() {
+    let loaded = accepted(include_str!("../../pkg/ntp.toml"));
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.security.user.as_deref(), Some("truechimer"));
+}
+
+#[test]
 fn the_user_and_the_sandbox_of_the_daemon_are_read() {
     let text = format!("{POOL}[security]\nuser = \"truechimer\"\nsandbox = \"require\"\n");
     let security = accepted(&text).config.security;
