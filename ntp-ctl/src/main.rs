@@ -10,6 +10,7 @@
 //! | `messages` | states and reasons in sentences, with a remedy |
 //! | `probe` | measuring a server without a daemon: `query` and `nts` |
 //! | `validate` | checking a configuration file, and what it needs of this machine |
+//! | `sandbox` | the rights that are given up first |
 //! | `outcome` | the exit status |
 //! | `terminal` | width, color and sanitized output of the terminal |
 //! | `units` | numbers for people |
@@ -21,6 +22,7 @@ mod messages;
 mod outcome;
 mod pages;
 mod probe;
+mod sandbox;
 mod terminal;
 mod units;
 mod validate;

@@ -28,6 +28,8 @@ const SYSTEM: [&str; 12] = [
     "/sys/class",
     "/dev/urandom",
 ];
+/// The variables that name other places for the certificates of authorities.
+const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// What standard streams may be opened from again.
 const NULL: &str = "/dev/null";
 
@@ -82,8 +84,16 @@ fn try_restrict(policy: &Policy) -> Result<RulesetStatus, RulesetError> {
         .scope(scopes)?
         .create()?;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
-    for path in SYSTEM.iter().map(Path::new) {
-        created = allow(created, path, reading)?;
+    if policy.libraries {
+        let named = CERTIFICATE_VARIABLES
+            .into_iter()
+            .filter_map(std::env::var_os);
+        let named: Vec<_> = named
+            .flat_map(|path| folders_of(Path::new(&path)))
+            .collect();
+        for path in SYSTEM.map(PathBuf::from).iter().chain(&named) {
+            created = allow(created, path, reading)?;
+        }
     }
     created = allow(
         created,

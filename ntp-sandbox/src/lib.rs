@@ -35,6 +35,9 @@ pub struct Policy {
     pub keep: CapabilitySet,
     /// The strength of Landlock and seccomp.
     pub mode: Mode,
+    /// True if the files that libraries read are in reach: settings, name services, certificates of
+    /// authorities.
+    pub libraries: bool,
     /// Files and folders to read. One that does not exist stands for the folder that it would be in.
     pub read: Vec<PathBuf>,
     /// Folders to read and write.
@@ -54,6 +57,7 @@ impl Default for Policy {
             user: None,
             keep: CapabilitySet::empty(),
             mode: Mode::Auto,
+            libraries: true,
             read: Vec::new(),
             write: Vec::new(),
             connect: Vec::new(),
@@ -141,7 +145,7 @@ impl Policy {
         let mut lacking = Vec::new();
         let kept = privileges::drop_all_but(self.keep, self.user.as_ref())?;
         if let Some(user) = &self.user
-            && !rustix::process::geteuid().is_root()
+            && !is_root()
             && rustix::process::geteuid().as_raw() != user.uid()
         {
             lacking.push(format!(
@@ -175,6 +179,12 @@ impl Policy {
             lacking,
         })
     }
+}
+
+/// True if this process runs as root.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// The number of threads of this process; 1 where the kernel does not show them.

@@ -1,6 +1,6 @@
 //! Capabilities (capabilities(7)).
 
-use crate::{SandboxError, User};
+use crate::{SandboxError, User, is_root};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
@@ -46,10 +46,6 @@ pub(crate) fn drop_all_but(
         return Err(SandboxError::Capabilities(io::Error::other(error)));
     }
     Ok(names(now.effective))
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 fn narrow_bounding_set(kept: CapabilitySet) -> rustix::io::Result<()> {

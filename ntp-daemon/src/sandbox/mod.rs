@@ -29,7 +29,7 @@ pub(crate) enum EnterError {
 /// # Errors
 /// If rights cannot be given up that the configuration wants to be given up.
 pub(crate) fn enter(config: &Config, file: Option<&Path>) -> Result<SandboxFacts, EnterError> {
-    let root = rustix::process::geteuid().is_root();
+    let root = ntp_sandbox::is_root();
     let user = config.security.user.as_deref();
     let user = user.map(User::named).transpose()?;
     folders::prepare(config, user.as_ref().filter(|_| root));

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 /// The TCP port of DNS, for answers that are too long for UDP.
 const DNS_PORT: u16 = 53;
-/// The variables that name other places for the certificates of authorities.
-const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// What the daemon may do with this configuration, which comes from `file`.
 pub(super) fn of(config: &Config, file: Option<&Path>, user: Option<User>) -> Policy {
@@ -29,6 +27,7 @@ pub(super) fn of(config: &Config, file: Option<&Path>, user: Option<User>) -> Po
         bind: bind(config),
         // Only a service manager in a container has such a socket.
         abstract_sockets: std::env::var("NOTIFY_SOCKET").is_ok_and(|path| path.starts_with('@')),
+        ..Policy::default()
     }
 }
 
@@ -44,16 +43,11 @@ fn read(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
         .nts_ke_servers
         .iter()
         .flat_map(|server| [&server.certificate_chain, &server.private_key]);
-    let variables = CERTIFICATE_VARIABLES
-        .into_iter()
-        .filter_map(std::env::var_os)
-        .map(PathBuf::from);
     file.map(Path::to_owned)
         .into_iter()
         .chain(trusted.flatten().cloned())
         .chain(own.cloned())
         .chain(config.synchronization.leap_seconds_file.clone())
-        .chain(variables)
         .collect()
 }
 
