@@ -19,7 +19,7 @@ const X32: i64 = 0x4000_0000;
 const X32_ONLY: [i64; 6] = [520, 521, 528, 539, 540, 545];
 
 /// Calls of no use to the daemon and of much to an attacker.
-const REFUSED: [i64; 52] = [
+const REFUSED: [i64; 51] = [
     // Programs and other processes.
     libc::SYS_execve,
     libc::SYS_execveat,
@@ -60,7 +60,6 @@ const REFUSED: [i64; 52] = [
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_syslog,
     libc::SYS_acct,
@@ -79,12 +78,13 @@ const REFUSED: [i64; 52] = [
 
 /// Those that only this architecture has.
 #[cfg(target_arch = "x86_64")]
-const REFUSED_HERE: [i64; 5] = [
+const REFUSED_HERE: [i64; 6] = [
     libc::SYS_fork,
     libc::SYS_vfork,
     libc::SYS_iopl,
     libc::SYS_ioperm,
     libc::SYS_modify_ldt,
+    libc::SYS_kexec_file_load,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: [i64; 0] = [];

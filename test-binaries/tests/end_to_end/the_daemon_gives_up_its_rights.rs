@@ -142,6 +142,34 @@ fn started_without_rights_it_works_with_what_it_has_and_says_what_it_lacks() {
 }
 
 #[test]
+fn a_low_port_is_bound_with_a_capability_that_is_given_up_then() {
+    let server = or_skip!(OddServer::behaving("honest", &[]));
+    let folder = or_skip!(folder_of_nobody());
+    // As by the unit: User= and AmbientCapabilities=.
+    let unit = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=+net_bind_service",
+        "--ambient-caps=+net_bind_service",
+    ];
+    // An address that no other program uses.
+    let config = config(&server, "sandbox = \"auto\"").and_server("127.86.7.5:123");
+    let mut daemon = or_skip!(Daemon::start_by(&unit, folder, &config));
+
+    let state = daemon.wait_until_right(0.005, SOON);
+
+    let listen = &state.servers.last().expect("two servers").listen_address;
+    assert_eq!(listen, "127.86.7.5:123");
+    for thread in threads(&mut daemon) {
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(capabilities(&thread, set), 0, "{set}");
+        }
+    }
+}
+
+#[test]
 fn without_a_sandbox_capabilities_are_given_up_all_the_same() {
     let server = or_skip!(OddServer::behaving("honest", &[]));
     let mut daemon = or_skip!(Daemon::start(&config(&server, "sandbox = \"off\"")));
