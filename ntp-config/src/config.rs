@@ -54,6 +54,8 @@ pub struct Config {
     pub observability: Observability,
     /// The persistent state: `[storage]`.
     pub storage: Storage,
+    /// The user and the sandbox of the daemon: `[security]`.
+    pub security: Security,
 }
 
 impl Config {
@@ -445,6 +447,43 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             directory: Some(PathBuf::from(DEFAULT_STORAGE_DIRECTORY)),
+        }
+    }
+}
+
+/// `[security]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Security {
+    /// The user that the daemon becomes if it is started as root; `None`: it stays root, without
+    /// most of root's rights.
+    pub user: Option<String>,
+    /// The strength of the sandbox.
+    pub sandbox: SandboxMode,
+}
+
+/// The strength of the sandbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SandboxMode {
+    /// As far as the kernel has it.
+    #[default]
+    Auto,
+    /// All of it, or the daemon does not start.
+    Require,
+    /// None.
+    Off,
+}
+
+impl SandboxMode {
+    /// All modes, the default first.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Require, Self::Off];
+
+    /// The word for the mode in a configuration file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Require => "require",
+            Self::Off => "off",
         }
     }
 }

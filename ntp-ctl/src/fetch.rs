@@ -3,6 +3,7 @@
 use crate::args::Args;
 use crate::outcome::Outcome;
 use crate::pages::status::{Page, render};
+use crate::sandbox;
 use crate::terminal;
 use ntp_config::DEFAULT_OBSERVATION_PATH;
 use ntp_observe::{Document, FetchError, SCHEMA};
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
             );
         }
     };
+    sandbox::enter(&args.command);
     match ntp_observe::fetch(&path, FETCH_TIMEOUT) {
         Ok(document) => {
             show(args, &document, page);

@@ -10,6 +10,7 @@
 //! | `messages` | states and reasons in sentences, with a remedy |
 //! | `probe` | measuring a server without a daemon: `query` and `nts` |
 //! | `validate` | checking a configuration file, and what it needs of this machine |
+//! | `sandbox` | the rights that are given up first |
 //! | `migrate` | translating the configuration of another NTP program |
 //! | `outcome` | the exit status |
 //! | `terminal` | width, color and sanitized output of the terminal |
@@ -23,6 +24,7 @@ mod migrate;
 mod outcome;
 mod pages;
 mod probe;
+mod sandbox;
 mod terminal;
 mod units;
 mod validate;

@@ -7,6 +7,7 @@ use crate::nts::ke_supervisor::KeServiceStatuses;
 use crate::server::ServerStatuses;
 use arc_swap::ArcSwap;
 use ntp_config::{ClockMode, SourceEntry};
+use ntp_observe::SandboxFacts;
 use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::time::MonoTime;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub(crate) struct DaemonContext {
     pub(crate) sources: Vec<SourceEntry>,
     /// The clock mode that the configuration asks for.
     pub(crate) requested_clock: ClockMode,
+    /// The rights that the daemon has given up; `None` for the demonstration.
+    pub(crate) sandbox: Option<SandboxFacts>,
     /// True if a step of the clock is logged as a warning.
     pub(crate) warn_on_jump: bool,
     /// The status of each listening address.

@@ -7,22 +7,26 @@ use crate::client::open_clock::{self, OpenClock, OpenClockError};
 use crate::client::task::{ClientTask, Parts};
 use crate::context::DaemonContext;
 use crate::lifecycle::{EndReports, Part, PartEnd, TaskHandle};
+use crate::listening::{Inherited, ListeningSockets};
+use crate::notify::{self, Notifier};
 use crate::nts::cookie_keys::CookieKeys;
 use crate::nts::ke_supervisor::{KeServiceStatuses, KeSupervisor};
 use crate::observe::{self, Listener};
 use crate::random::{RandomError, seed, seeds};
-use crate::server::{RunningGroup, Shared, WorkerGroup, is_dual_stack};
+use crate::sandbox::{self, EnterError};
+use crate::server::{RunningGroup, Shared, WorkerGroup};
 use crate::signals::stop_signal;
 use crate::state::Store;
 use crate::state::lock::LockHeld;
 use arc_swap::ArcSwap;
 use ntp_config::{Config, SourceEntry, SourceKind};
+use ntp_observe::SandboxFacts;
 use ntp_os_clock::monotonic_now;
 use ntp_proto::client::ClientConfig;
 use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::clock::ClockConfig;
 use ntp_proto::server::ServedState;
-use ntp_udp::BindError;
+use ntp_udp::{BindError, Socket};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,6 +48,8 @@ pub(crate) enum DaemonError {
     )]
     Observe { path: PathBuf, error: io::Error },
     #[error(transparent)]
+    Sandbox(#[from] EnterError),
+    #[error(transparent)]
     Random(#[from] RandomError),
     #[error("{doing}: {error}")]
     System {
@@ -59,12 +65,19 @@ pub(crate) enum DaemonError {
 /// # Errors
 /// If a part cannot be opened or started, or ends by itself.
 pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
+    let sockets = ListeningSockets::open(&config, &mut Inherited::from_service_manager())?;
+    // Before the first thread, so that it holds for all of them.
+    let given_up = sandbox::enter(&config, path.as_deref())?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (reload, reloads) = watch::channel(());
         let stop = listen_to_signals(reload)?;
-        let mut daemon = Daemon::open(config, path)?.start(&reloads).await?;
+        let mut daemon = Daemon::open(config, path, sockets, Some(given_up))?
+            .start(&reloads)
+            .await?;
+        notify::ready();
         let outcome = daemon.wait(stop).await;
+        notify::stopping();
         daemon.shut_down().await;
         outcome
     });
@@ -114,11 +127,16 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Opens everything that has to be open, so that what cannot work fails now.
+    /// Opens everything else that has to be open, so that what cannot work fails now.
     ///
     /// # Errors
     /// Names the part that cannot be opened, and the remedy.
-    pub(crate) fn open(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
+    pub(crate) fn open(
+        config: Config,
+        path: Option<PathBuf>,
+        sockets: ListeningSockets,
+        sandbox: Option<SandboxFacts>,
+    ) -> Result<Self, DaemonError> {
         let (reports, ends) = EndReports::new();
         let clock = OpenClock::open(&config.clock)?;
         let store = Store::open(&config.storage)?;
@@ -130,20 +148,21 @@ impl Daemon {
             served: Arc::clone(&served),
             keys: cookie_keys.as_ref().map(CookieKeys::shared),
         };
-        let servers = open_servers(&config, &shared)?;
+        let servers = open_servers(&config, &shared, sockets.time)?;
         let listener = open_observation_socket(&config)?;
         let addresses: Arc<[SocketAddr]> =
             servers.iter().filter_map(WorkerGroup::address).collect();
         let ke_servers = shared
             .keys
             .filter(|_| !config.nts_ke_servers.is_empty())
-            .map(|keys| KeSupervisor::start(&config, &addresses, keys, &reports));
+            .map(|keys| KeSupervisor::start(&config, sockets.nts_ke, &addresses, keys, &reports));
         let (leap_file, leap_tables) =
             LeapFile::open(config.synchronization.leap_seconds_file.clone());
         let statuses = servers.iter().map(|group| group.status.clone()).collect();
         let context = DaemonContext {
             config_path: path,
             requested_clock: config.clock.mode,
+            sandbox,
             warn_on_jump: config.synchronization.warn_on_jump,
             servers: Arc::new(ArcSwap::from_pointee(statuses)),
             keys: cookie_keys.as_ref().map(CookieKeys::status),
@@ -193,6 +212,9 @@ impl Daemon {
             })?);
         }
         let client = ClientHandle::start(self.client, &reports);
+        let workers = servers.iter().flat_map(RunningGroup::counters).collect();
+        let notifier = Notifier::new(client.document_requests(), workers)
+            .map(|notifier| reports.spawn(Part::Notifier, notifier.run()));
         let observer = self
             .listener
             .map(|listener| observe::start(listener, client.document_requests(), &reports));
@@ -214,6 +236,7 @@ impl Daemon {
             ke_servers,
             leap_file,
             observer,
+            notifier,
             ends: self.ends,
             _reports: reports,
         })
@@ -228,6 +251,7 @@ pub(crate) struct RunningDaemon {
     ke_servers: Option<TaskHandle>,
     leap_file: Option<TaskHandle>,
     observer: Option<TaskHandle>,
+    notifier: Option<TaskHandle>,
     ends: mpsc::UnboundedReceiver<PartEnd>,
     /// Keeps `ends` open, also for parts that are started later.
     _reports: EndReports,
@@ -255,7 +279,12 @@ impl RunningDaemon {
     /// the others.
     pub(crate) async fn shut_down(self) {
         self.client.shut_down().await;
-        let tasks = [self.ke_servers, self.cookie_keys, self.leap_file];
+        let tasks = [
+            self.notifier,
+            self.ke_servers,
+            self.cookie_keys,
+            self.leap_file,
+        ];
         for task in tasks.into_iter().flatten() {
             task.shut_down().await;
         }
@@ -278,14 +307,16 @@ fn open_cookie_keys(config: &Config) -> Result<Option<CookieKeys>, RandomError> 
     })
 }
 
-/// Opens the sockets of all listening addresses.
-fn open_servers(config: &Config, shared: &Shared) -> Result<Vec<WorkerGroup>, DaemonError> {
+/// The workers of all listening addresses, with the sockets that are bound for them.
+fn open_servers(
+    config: &Config,
+    shared: &Shared,
+    sockets: Vec<Vec<Arc<Socket>>>,
+) -> Result<Vec<WorkerGroup>, RandomError> {
     let mut seeds = seeds()?;
     let mut groups = Vec::new();
-    for entry in &config.servers {
-        let all = config.servers.iter().map(|other| other.listen);
-        let dual_stack = is_dual_stack(entry.listen, all);
-        let group = WorkerGroup::open(entry, dual_stack, shared, &mut seeds)?;
+    for (entry, sockets) in config.servers.iter().zip(sockets) {
+        let group = WorkerGroup::new(entry, sockets, shared, &mut seeds);
         tracing::info!(
             address = group.status.listen,
             workers = group.workers.len(),

@@ -7,6 +7,9 @@
 //! | module | concept |
 //! |---|---|
 //! | [`daemon`], [`lifecycle`] | the parts as a whole: open, start, wait, shut down |
+//! | [`listening`] | the sockets of all listening addresses, bound before anything else |
+//! | [`sandbox`] | the rights that the daemon keeps, and the folders that it prepares as root |
+//! | [`notify`] | readiness, status and watchdog for the service manager |
 //! | [`client`] | the client task with the clock, and what it waits for |
 //! | [`server`] | the worker threads of each listening address |
 //! | [`nts`] | NTS-KE servers, cookie keys, stored sessions |
@@ -27,11 +30,14 @@ mod demo;
 mod demo;
 mod digits;
 mod lifecycle;
+mod listening;
 mod logging;
+mod notify;
 mod nts;
 mod observe;
 mod os_error;
 mod random;
+mod sandbox;
 mod server;
 mod signals;
 mod simulated_time;

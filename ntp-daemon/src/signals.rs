@@ -25,7 +25,9 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<O
                         "SIGHUP: reading certificates and keys again; the configuration file is read \
                          only at the start"
                     );
+                    crate::notify::reloading();
                     reload.send_replace(());
+                    crate::notify::ready();
                 }
                 _ = first_user.recv() => log_ignored("SIGUSR1"),
                 _ = second_user.recv() => log_ignored("SIGUSR2"),

@@ -1,7 +1,8 @@
 //! The whole document, and the daemon's process.
 
 use crate::{
-    ClockFacts, Date, KeysetFacts, NtsKeServerFacts, ServerFacts, SourceFacts, SystemFacts,
+    ClockFacts, Date, KeysetFacts, NtsKeServerFacts, SandboxFacts, ServerFacts, SourceFacts,
+    SystemFacts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,4 +62,7 @@ pub struct DaemonFacts {
     pub uptime_s: f64,
     /// The configuration file in use; `null` when everything came from the command line.
     pub config_path: Option<String>,
+    /// The rights that the daemon has given up; `null` where it has no sandbox at all.
+    #[serde(default)]
+    pub sandbox: Option<SandboxFacts>,
 }

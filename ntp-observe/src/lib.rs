@@ -45,6 +45,7 @@ mod encoding;
 mod fetch;
 mod nts;
 mod nts_ke_failure;
+mod sandbox;
 mod server;
 mod source;
 mod stable_word;
@@ -60,6 +61,7 @@ pub use nts::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
 };
 pub use nts_ke_failure::{NtsKeReason, NtsKeStage};
+pub use sandbox::{SandboxFacts, SandboxLevel};
 pub use server::{ClientTable, ServerFacts};
 pub use source::{
     NetworkCause, OneWay, PacketCounts, SourceFacts, SourceMode, SourceReason, SourceState,

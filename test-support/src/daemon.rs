@@ -5,6 +5,7 @@ use crate::{
     until,
 };
 use ntp_observe::{Document, SourceFacts, fetch, write_document};
+use std::ffi::OsStr;
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,19 @@ impl Daemon {
         Self::start_in(None, folder(), config)
     }
 
+    /// Starts a daemon by another program, whose words come before its own, as `env A=B`, with a
+    /// folder for its files.
+    ///
+    /// # Errors
+    /// If it cannot be kept from the machine's clock.
+    pub fn start_by(
+        launcher: &[&str],
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
+        Self::launch(None, launcher, folder, config)
+    }
+
     /// Starts a daemon at one end of a network.
     ///
     /// # Errors
@@ -129,11 +143,23 @@ impl Daemon {
         folder: TempDir,
         config: &DaemonConfig,
     ) -> Result<Self, Skip> {
+        Self::launch(namespace, &[], folder, config)
+    }
+
+    fn launch(
+        namespace: Option<&str>,
+        launcher: &[&str],
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
         let file = folder.path().join("ntp.toml");
         std::fs::write(&file, whole_text(config, folder.path()))
             .expect("the configuration can be written");
-        let mut command = confined_in(namespace, binary("ntp-daemon"))?;
-        command.arg("-c").arg(file);
+        let program = binary("ntp-daemon");
+        let mut words = launcher.iter().map(OsStr::new).chain([program.as_ref()]);
+        let first = words.next().expect("invariant: the daemon at least");
+        let mut command = confined_in(namespace, first)?;
+        command.args(words).arg("-c").arg(file);
         Ok(Self {
             process: Running::start("ntp-daemon", command),
             folder,

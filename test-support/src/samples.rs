@@ -15,6 +15,7 @@ fn daemon() -> DaemonFacts {
         started: Date::from_unix(1_767_225_600, 0),
         uptime_s: 11_105.0,
         config_path: Some("/etc/truechimer/ntp.toml".into()),
+        sandbox: None,
     }
 }
 

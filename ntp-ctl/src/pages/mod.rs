@@ -8,10 +8,12 @@
 //! | `table` | the table of sources |
 //! | `details` | everything about one source |
 //! | `nts` | the lines about NTS: keys and cookies of our sources, and our NTS-KE server |
+//! | `sandbox` | the rights that the daemon has given up |
 
 pub(crate) mod clock;
 pub(crate) mod details;
 pub(crate) mod nts;
+mod sandbox;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod verdict;

@@ -6,6 +6,7 @@ mod display;
 mod reference;
 
 use crate::daemon::{Daemon, DaemonError, listen_to_signals, runtime};
+use crate::listening::{Inherited, ListeningSockets};
 use crate::observe::DocumentRequest;
 use display::Display;
 use ntp_config::{LogLevel, parse_span};
@@ -112,7 +113,8 @@ async fn show(options: &Options) -> Result<bool, DemoError> {
     )
     .map_err(|error| DemoError::SetUp(error.to_string()))?;
     let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
-    let daemon = Daemon::open(loaded.config, Some(file.clone()))?;
+    let sockets = ListeningSockets::open(&loaded.config, &mut Inherited::none())?;
+    let daemon = Daemon::open(loaded.config, Some(file.clone()), sockets, None)?;
     let mut display = Display::new();
     display.introduce(options, &reference.ke_address().to_string(), &file, metrics)?;
     let mut daemon = daemon.start(&reloads).await?;

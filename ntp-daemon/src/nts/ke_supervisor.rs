@@ -6,11 +6,12 @@ use super::ke_servers::{
     KeService, KeServiceError, KeServiceStatus, RunningKeService, handshake_threads,
 };
 use crate::lifecycle::{EndReports, EndWatch, Part, StopSignal};
+use crate::listening::BoundKeSockets;
 use crate::server::{is_dual_stack, processors};
 use arc_swap::ArcSwap;
 use ntp_config::{Config, NtsKeServerEntry};
 use ntp_ke::server::KePool;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ struct KePlan {
     entry: NtsKeServerEntry,
     /// True if a socket at `[::]` serves IPv4 as well.
     dual_stack: bool,
+    /// The socket, if it was bound at the start.
+    bound: Option<Arc<TcpListener>>,
     /// The addresses at which we serve time.
     served: Arc<[SocketAddr]>,
 }
@@ -53,7 +56,12 @@ pub(crate) struct KeSupervisor {
 
 impl KePlan {
     fn open(&self) -> Result<KeService, KeServiceError> {
-        KeService::open(&self.entry, self.dual_stack, &self.served)
+        KeService::open(
+            &self.entry,
+            self.dual_stack,
+            self.bound.as_deref(),
+            &self.served,
+        )
     }
 
     fn waiting(&self, error: String) -> KeServiceStatus {
@@ -67,19 +75,21 @@ impl KePlan {
 
 impl KeSupervisor {
     /// Starts all servers that can be started, with these cookie keys. The others are logged, shown
-    /// in the status, and tried again by [`run`](Self::run). `served` are the addresses at which we
-    /// serve time.
+    /// in the status, and tried again by [`run`](Self::run). `bound` are the sockets that are bound
+    /// already, `served` the addresses at which we serve time.
     pub(crate) fn start(
         config: &Config,
+        mut bound: BoundKeSockets,
         served: &Arc<[SocketAddr]>,
         keys: SharedKeys,
         reports: &EndReports,
     ) -> Self {
         let all = &config.nts_ke_servers;
-        let slot = |entry: &NtsKeServerEntry| {
+        let mut slot = |entry: &NtsKeServerEntry| {
             let plan = KePlan {
                 entry: entry.clone(),
                 dual_stack: is_dual_stack(entry.listen, all.iter().map(|other| other.listen)),
+                bound: bound.remove(&entry.listen).map(Arc::new),
                 served: Arc::clone(served),
             };
             Slot {
@@ -89,7 +99,7 @@ impl KeSupervisor {
             }
         };
         let mut supervisor = Self {
-            slots: all.iter().map(slot).collect(),
+            slots: all.iter().map(&mut slot).collect(),
             keys,
             threads: config
                 .nts_ke

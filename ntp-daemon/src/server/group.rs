@@ -10,7 +10,7 @@ use ntp_config::ServerEntry;
 use ntp_proto::server::{SealingTimes, Server};
 use ntp_udp::{BindError, BindOptions, Socket, StampCounters};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -25,21 +25,17 @@ pub(crate) struct RunningGroup {
     watch: EndWatch,
     shutdown: WorkerShutdown,
     threads: Vec<JoinHandle<()>>,
+    counters: Vec<Arc<WorkerCounters>>,
 }
 
 impl WorkerGroup {
-    /// Opens a socket for each worker. With `dual_stack`, those at `[::]` serve IPv4, too. `seed`
-    /// gives each worker's server a secret of its own.
-    ///
-    /// # Errors
-    /// If a socket cannot be bound; the error contains the remedy.
-    pub(crate) fn open(
+    /// A worker for each socket. `seed` gives each worker's server a secret of its own.
+    pub(crate) fn new(
         entry: &ServerEntry,
-        dual_stack: bool,
+        sockets: Vec<Arc<Socket>>,
         shared: &Shared,
         mut seed: impl FnMut() -> [u8; 32],
-    ) -> Result<Self, BindError> {
-        let sockets = open_sockets(entry, dual_stack)?;
+    ) -> Self {
         let counters: Vec<Arc<WorkerCounters>> = sockets.iter().map(|_| Arc::default()).collect();
         let status = ServerStatus {
             listen: sockets
@@ -61,7 +57,7 @@ impl WorkerGroup {
                 .zip(counters)
                 .enumerate()
                 .map(|(place, (socket, counters))| Worker {
-                    socket: Arc::new(socket),
+                    socket,
                     server: Server::new(Arc::clone(&config), seed()),
                     shared: shared.clone(),
                     counters,
@@ -73,10 +69,10 @@ impl WorkerGroup {
                     send_errors: 0,
                     receive_errors: 0,
                 });
-        Ok(Self {
+        Self {
             workers: workers.collect(),
             status,
-        })
+        }
     }
 
     /// The address and port at which the group listens.
@@ -94,6 +90,7 @@ impl WorkerGroup {
             watch: reports.watch(Part::Server),
             shutdown: WorkerShutdown::default(),
             threads: Vec::new(),
+            counters: self.status.counters,
         };
         for worker in self.workers {
             let thread = worker.start(running.shutdown.clone(), running.watch.guard())?;
@@ -104,6 +101,11 @@ impl WorkerGroup {
 }
 
 impl RunningGroup {
+    /// The counters of each worker.
+    pub(crate) fn counters(&self) -> Vec<Arc<WorkerCounters>> {
+        self.counters.clone()
+    }
+
     /// Ends the threads and waits for them. They finish their batch first, which takes
     /// milliseconds; a worker that pauses after an error takes 50 ms.
     pub(crate) fn shut_down(mut self) {
@@ -126,7 +128,14 @@ impl Drop for RunningGroup {
     }
 }
 
-fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, BindError> {
+/// Opens a socket for each worker. With `dual_stack`, those at `[::]` serve IPv4, too.
+///
+/// # Errors
+/// If a socket cannot be bound; the error contains the remedy.
+pub(crate) fn open_sockets(
+    entry: &ServerEntry,
+    dual_stack: bool,
+) -> Result<Vec<Arc<Socket>>, BindError> {
     let options = BindOptions {
         interface: entry.interface.clone(),
         reuse_port: false,
@@ -149,9 +158,9 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         }
         outcome => (outcome?, options),
     };
-    let count = entry.worker_threads.unwrap_or_else(processors);
+    let count = worker_count(entry);
     if count <= 1 {
-        return Ok(vec![first]);
+        return Ok(vec![Arc::new(first)]);
     }
     let mut address = entry.listen;
     address.set_port(first.local_address().port());
@@ -162,7 +171,7 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         ..options
     };
     let sockets = (0..count)
-        .map(|_| Socket::bind(&options))
+        .map(|_| Socket::bind(&options).map(Arc::new))
         .collect::<Result<Vec<_>, _>>()?;
     let steered = u32::try_from(count)
         .ok()
@@ -172,6 +181,19 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         tracing::debug!("the kernel spreads requests over workers by ports as well: {error}");
     }
     Ok(sockets)
+}
+
+/// Takes over a socket that is bound already; all workers share it.
+///
+/// # Errors
+/// If it cannot be used.
+pub(crate) fn adopt_socket(entry: &ServerEntry, socket: UdpSocket) -> io::Result<Vec<Arc<Socket>>> {
+    let socket = Arc::new(Socket::adopt(socket, &BindOptions::server(entry.listen))?);
+    Ok(vec![socket; worker_count(entry).max(1)])
+}
+
+fn worker_count(entry: &ServerEntry) -> usize {
+    entry.worker_threads.unwrap_or_else(processors)
 }
 
 /// True if a socket at `listen` serves IPv4 as well: one at `[::]` does, unless `all` has an IPv4
@@ -192,7 +214,6 @@ mod tests {
     use super::*;
     use ntp_os_clock::Clock;
     use ntp_proto::server::{ServedState, ServerConfig};
-    use std::net::UdpSocket;
     use std::time::Duration;
 
     fn entry(listen: SocketAddr) -> ServerEntry {
@@ -212,7 +233,9 @@ mod tests {
             served: Arc::new(arc_swap::ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED)),
             keys: None,
         };
-        WorkerGroup::open(&entry(listen), false, &shared, || [7; 32]).unwrap()
+        let entry = entry(listen);
+        let sockets = open_sockets(&entry, false).unwrap();
+        WorkerGroup::new(&entry, sockets, &shared, || [7; 32])
     }
 
     /// True if a request to the address is answered.

@@ -112,8 +112,10 @@ impl Worker {
         while !shutdown.is_requested() {
             match self.socket.receive_batch(&mut requests) {
                 Ok(_) => {
+                    self.counters.take_turn();
                     self.answer(&requests, &mut replies);
                     self.publish();
+                    self.counters.take_turn();
                     let full = requests.len() == BATCH;
                     if let Some(wait) = self.coalescing.after(requests.len(), full, monotonic_now())
                     {
