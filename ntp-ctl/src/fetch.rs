@@ -3,8 +3,7 @@
 use crate::args::Args;
 use crate::outcome::Outcome;
 use crate::pages::status::{Page, render};
-use crate::sandbox;
-use crate::terminal;
+use crate::{sandbox, terminal};
 use ntp_config::DEFAULT_OBSERVATION_PATH;
 use ntp_observe::{Document, FetchError, SCHEMA};
 use serde_json::json;

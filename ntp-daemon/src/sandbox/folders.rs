@@ -3,10 +3,9 @@
 use super::policy::written_folders;
 use ntp_config::{Config, DEFAULT_OBSERVATION_PATH, DEFAULT_STORAGE_DIRECTORY};
 use ntp_sandbox::User;
-use std::fs;
-use std::io;
 use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::Path;
+use std::{fs, io};
 
 /// Makes the folders that are missing. As root, hands those that it has made and those that are the
 /// daemon's by their name over to the `user` that it is about to become, with root's files in them.
