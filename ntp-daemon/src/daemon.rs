@@ -11,6 +11,7 @@ use crate::nts::cookie_keys::CookieKeys;
 use crate::nts::ke_supervisor::{KeServiceStatuses, KeSupervisor};
 use crate::observe::{self, Listener};
 use crate::random::{RandomError, seed, seeds};
+use crate::reload::NumberedSources;
 use crate::server::{RunningGroup, Shared, WorkerGroup, is_dual_stack};
 use crate::signals::stop_signal;
 use crate::state::Store;
@@ -153,7 +154,7 @@ impl Daemon {
             started: monotonic_now(),
             clock_error: None,
             rivalry: None,
-            sources: config.sources,
+            sources: NumberedSources::new(config.sources),
         };
         let parts = Parts {
             client: client_config(&context.sources, config.synchronization.settings),
@@ -319,9 +320,12 @@ fn open_observation_socket(config: &Config) -> Result<Option<Listener>, DaemonEr
 }
 
 /// The configuration of the client, without what earlier runs have left.
-fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
+fn client_config(sources: &NumberedSources, clock: ClockConfig) -> ClientConfig {
     ClientConfig {
-        entries: sources.iter().map(source_entry).collect(),
+        entries: sources
+            .iter()
+            .map(|(_, entry)| source_entry(entry))
+            .collect(),
         clock,
         sessions: Vec::new(),
         unproven_since: None,

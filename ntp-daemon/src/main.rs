@@ -12,6 +12,7 @@
 //! | [`nts`] | NTS-KE servers, cookie keys, stored sessions |
 //! | [`state`] | the files that survive a restart |
 //! | [`observe`], [`context`] | the document for `ntp-ctl` and the exporter |
+//! | [`reload`] | changes of the configuration at run time |
 //! | [`logging`], [`digits`], [`os_error`] | the form of the log |
 //! | [`demo`] | the demonstration, which is left out of what ships (feature `demo`) |
 #![forbid(unsafe_code)]
@@ -32,6 +33,7 @@ mod nts;
 mod observe;
 mod os_error;
 mod random;
+mod reload;
 mod server;
 mod signals;
 mod simulated_time;

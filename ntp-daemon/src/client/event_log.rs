@@ -102,6 +102,7 @@ fn removal_in_words(reason: &Removal) -> &'static str {
         Removal::Denied => "it refused to serve us",
         Removal::Moved => "its name has another address",
         Removal::Authenticated => "a source with NTS has the same server",
+        Removal::Configured => "the configuration has changed",
         Removal::Certificate => "its certificate is not valid now that the time is known",
     }
 }

@@ -245,7 +245,7 @@ impl ClientTask {
 
     fn handle_resolved(&mut self, resolved: &Resolved) {
         let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
-        let source = self.context.sources.get(resolved.entry.place());
+        let source = self.context.sources.get(resolved.entry);
         if let (Ok(found), Some(source)) = (outcome.as_ref(), source) {
             self.store.note_addresses(source, found);
         }
@@ -357,7 +357,7 @@ impl ClientTask {
                         unmoved,
                         since,
                     };
-                    if let Some(source) = self.context.sources.get(entry.place()) {
+                    if let Some(source) = self.context.sources.get(entry) {
                         key_establishment::start(
                             entry,
                             &source.kind,

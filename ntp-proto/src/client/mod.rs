@@ -6,7 +6,9 @@
 //! [`handle_resolved`](Client::handle_resolved), and it establishes NTS keys for
 //! [`Event::Establish`] and reports with [`handle_established`](Client::handle_established).
 
+mod configuration;
 mod decision;
+mod entries;
 pub mod entry;
 mod event;
 mod facts;
@@ -20,6 +22,7 @@ mod state;
 mod tests;
 mod witnesses;
 
+pub use configuration::ClientChange;
 pub use event::{Event, Removal};
 pub use state::AssociationState;
 
@@ -33,6 +36,7 @@ use crate::clock::{
 };
 use crate::nts::NtsGrant;
 use crate::time::{LocalStamp, MonoTime, Now};
+use entries::Entries;
 use network::Network;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -43,7 +47,7 @@ use std::sync::Arc;
 /// Everything that a client needs to know from its configuration.
 #[derive(Clone, Debug, Default)]
 pub struct ClientConfig {
-    /// The entries of `[[source]]`.
+    /// The entries of `[[source]]`, which get the identifiers 0, 1, … in this order.
     pub entries: Vec<SourceEntryConfig>,
     /// The configuration of the clock process.
     pub clock: ClockConfig,
@@ -102,7 +106,7 @@ impl Member {
 #[derive(Debug)]
 pub struct Client {
     clock: ClockProcess,
-    entries: Vec<SourceEntry>,
+    entries: Entries,
     members: BTreeMap<AssociationId, Member>,
     next_id: u32,
     rng: ChaCha12Rng,

@@ -127,6 +127,14 @@ impl ClockProcess {
         clock
     }
 
+    /// Continues with other settings; the discipline stays.
+    pub fn handle_config(&mut self, config: ClockConfig) {
+        self.config = ClockConfig {
+            discipline: self.config.discipline,
+            ..config
+        };
+    }
+
     /// Takes in the opinions of all sources after `changed` gave a new one. Those that are
     /// `awaited` have yet to give theirs.
     pub fn handle_opinions(
