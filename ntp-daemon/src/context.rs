@@ -4,7 +4,7 @@
 use crate::client::rivals::Rivalry;
 use crate::nts::cookie_keys::CookieKeyStatus;
 use crate::nts::ke_supervisor::KeServiceStatuses;
-use crate::reload::NumberedSources;
+use crate::reload::{ConfigurationStatus, NumberedSources};
 use crate::server::ServerStatuses;
 use arc_swap::ArcSwap;
 use ntp_config::ClockMode;
@@ -22,6 +22,8 @@ pub(crate) struct DaemonContext {
     pub(crate) sources: NumberedSources,
     /// The clock mode that the configuration asks for.
     pub(crate) requested_clock: ClockMode,
+    /// The status of the configuration.
+    pub(crate) configuration: ConfigurationStatus,
     /// True if a step of the clock is logged as a warning.
     pub(crate) warn_on_jump: bool,
     /// The status of each listening address.

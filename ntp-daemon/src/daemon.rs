@@ -6,13 +6,15 @@ use crate::client::leap_file::LeapFile;
 use crate::client::open_clock::{self, OpenClock, OpenClockError};
 use crate::client::task::{ClientTask, Parts};
 use crate::context::DaemonContext;
+use crate::control;
 use crate::lifecycle::{EndReports, Part, PartEnd, TaskHandle};
 use crate::nts::cookie_keys::CookieKeys;
 use crate::nts::ke_supervisor::{KeServiceStatuses, KeSupervisor};
 use crate::observe::{self, Listener};
 use crate::random::{RandomError, seed, seeds};
-use crate::reload::NumberedSources;
-use crate::server::{RunningGroup, Shared, WorkerGroup, is_dual_stack};
+use crate::reload::ConfigurationStatus;
+use crate::reload::{self, ConfigOrigin, NumberedSources, Reloader};
+use crate::server::{ServerStatuses, Shared, WorkerGroup, is_dual_stack};
 use crate::signals::stop_signal;
 use crate::state::Store;
 use crate::state::lock::LockHeld;
@@ -27,6 +29,7 @@ use ntp_udp::BindError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -44,6 +47,11 @@ pub(crate) enum DaemonError {
          [observability] observation-path"
     )]
     Observe { path: PathBuf, error: io::Error },
+    #[error(
+        "cannot create the control socket {path}: {error}; choose another place with \
+         [observability] control-path"
+    )]
+    Control { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("{doing}: {error}")]
@@ -59,12 +67,12 @@ pub(crate) enum DaemonError {
 ///
 /// # Errors
 /// If a part cannot be opened or started, or ends by itself.
-pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
+pub(crate) fn run(config: Config, origin: ConfigOrigin) -> Result<(), DaemonError> {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (reload, reloads) = watch::channel(());
         let stop = listen_to_signals(reload)?;
-        let mut daemon = Daemon::open(config, path)?.start(&reloads).await?;
+        let mut daemon = Daemon::open(config, origin)?.start(reloads).await?;
         let outcome = daemon.wait(stop).await;
         daemon.shut_down().await;
         outcome
@@ -106,10 +114,17 @@ pub(crate) fn listen_to_signals(
 pub(crate) struct Daemon {
     client: ClientTask,
     servers: Vec<WorkerGroup>,
+    config: Config,
+    origin: ConfigOrigin,
+    sources: NumberedSources,
+    shared: Shared,
+    statuses: ServerStatuses,
+    status: ConfigurationStatus,
     cookie_keys: Option<CookieKeys>,
     ke_servers: Option<KeSupervisor>,
     leap_file: Option<LeapFile>,
     listener: Option<Listener>,
+    control: Option<Listener>,
     reports: EndReports,
     ends: mpsc::UnboundedReceiver<PartEnd>,
 }
@@ -119,7 +134,7 @@ impl Daemon {
     ///
     /// # Errors
     /// Names the part that cannot be opened, and the remedy.
-    pub(crate) fn open(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
+    pub(crate) fn open(config: Config, origin: ConfigOrigin) -> Result<Self, DaemonError> {
         let (reports, ends) = EndReports::new();
         let clock = OpenClock::open(&config.clock)?;
         let store = Store::open(&config.storage)?;
@@ -133,20 +148,27 @@ impl Daemon {
         };
         let servers = open_servers(&config, &shared)?;
         let listener = open_observation_socket(&config)?;
+        let control = open_control_socket(&config, listener.is_some())?;
         let addresses: Arc<[SocketAddr]> =
             servers.iter().filter_map(WorkerGroup::address).collect();
         let ke_servers = shared
             .keys
+            .clone()
             .filter(|_| !config.nts_ke_servers.is_empty())
             .map(|keys| KeSupervisor::start(&config, &addresses, keys, &reports));
         let (leap_file, leap_tables) =
             LeapFile::open(config.synchronization.leap_seconds_file.clone());
         let statuses = servers.iter().map(|group| group.status.clone()).collect();
+        let statuses: ServerStatuses = Arc::new(ArcSwap::from_pointee(statuses));
+        let (sources, status) = (
+            NumberedSources::new(config.sources.clone()),
+            reload::at_start(),
+        );
         let context = DaemonContext {
-            config_path: path,
+            config_path: origin.path().map(Path::to_owned),
             requested_clock: config.clock.mode,
             warn_on_jump: config.synchronization.warn_on_jump,
-            servers: Arc::new(ArcSwap::from_pointee(statuses)),
+            servers: Arc::clone(&statuses),
             keys: cookie_keys.as_ref().map(CookieKeys::status),
             ke_servers: ke_servers
                 .as_ref()
@@ -154,7 +176,8 @@ impl Daemon {
             started: monotonic_now(),
             clock_error: None,
             rivalry: None,
-            sources: NumberedSources::new(config.sources),
+            sources: sources.clone(),
+            configuration: Arc::clone(&status),
         };
         let parts = Parts {
             client: client_config(&context.sources, config.synchronization.settings),
@@ -167,22 +190,30 @@ impl Daemon {
         Ok(Self {
             client: ClientTask::new(parts, seed()?),
             servers,
+            config,
+            origin,
+            sources,
+            shared,
+            statuses,
+            status,
             cookie_keys,
             ke_servers,
             leap_file,
             listener,
+            control,
             reports,
             ends,
         })
     }
 
-    /// Starts all parts. Certificates, keys and leap seconds are read again at each of `reloads`.
+    /// Starts all parts. The configuration, certificates, keys and leap seconds are read again at
+    /// each of `reloads`.
     ///
     /// # Errors
     /// If the operating system provides no thread; then no part runs.
     pub(crate) async fn start(
         self,
-        reloads: &watch::Receiver<()>,
+        reloads: watch::Receiver<()>,
     ) -> Result<RunningDaemon, DaemonError> {
         let reports = self.reports;
         let mut servers = Vec::new();
@@ -197,26 +228,52 @@ impl Daemon {
         let observer = self
             .listener
             .map(|listener| observe::start(listener, client.document_requests(), &reports));
+        let (files, files_again) = watch::channel(());
+        let (rotate, key_orders) = mpsc::channel(1);
+        let keys = self.cookie_keys.as_ref().map(|_| rotate);
+        let (give_order, orders) = mpsc::channel(1);
+        let control = self
+            .control
+            .map(|listener| control::start(listener, give_order, &reports));
         let cookie_keys = self
             .cookie_keys
-            .map(|keys| reports.spawn(Part::CookieKeys, keys.run(reloads.clone())));
+            .map(|keys| reports.spawn(Part::CookieKeys, keys.run(files_again.clone(), key_orders)));
         let leap_file = self
             .leap_file
-            .map(|file| reports.spawn(Part::LeapSeconds, file.run(reloads.clone())));
+            .map(|file| reports.spawn(Part::LeapSeconds, file.run(files_again.clone())));
+        let (ke_changes, changes) = mpsc::channel(1);
+        let ke_changes = self.ke_servers.as_ref().map(|_| ke_changes);
         let ke_servers = self.ke_servers.map(|supervisor| {
             reports.spawn_stoppable(Part::NtsKeServer, |stop| {
-                supervisor.run(reloads.clone(), stop)
+                supervisor.run(files_again.clone(), changes, stop)
             })
+        });
+        let reloader = Reloader::new(reload::Running {
+            origin: self.origin,
+            config: self.config,
+            sources: self.sources,
+            shared: self.shared,
+            servers,
+            statuses: self.statuses,
+            status: self.status,
+            client: client.commands(),
+            documents: client.document_requests(),
+            observer,
+            ke_servers: ke_changes,
+            files,
+            keys,
+            control,
+            reports,
         });
         Ok(RunningDaemon {
             client,
-            servers,
+            reloader,
+            reloads,
+            orders,
             cookie_keys,
             ke_servers,
             leap_file,
-            observer,
             ends: self.ends,
-            _reports: reports,
         })
     }
 }
@@ -224,14 +281,14 @@ impl Daemon {
 /// The handles of all parts that run.
 pub(crate) struct RunningDaemon {
     client: ClientHandle,
-    servers: Vec<RunningGroup>,
+    /// The owner of the parts that can be replaced.
+    reloader: Reloader,
+    reloads: watch::Receiver<()>,
+    orders: mpsc::Receiver<control::Order>,
     cookie_keys: Option<TaskHandle>,
     ke_servers: Option<TaskHandle>,
     leap_file: Option<TaskHandle>,
-    observer: Option<TaskHandle>,
     ends: mpsc::UnboundedReceiver<PartEnd>,
-    /// Keeps `ends` open, also for parts that are started later.
-    _reports: EndReports,
 }
 
 impl RunningDaemon {
@@ -241,14 +298,26 @@ impl RunningDaemon {
         self.client.document_requests()
     }
 
-    /// Waits until `stop` resolves or a part ends, which none should.
+    /// Waits until `stop` resolves or a part ends, which none should. Until then the configuration
+    /// is reloaded whenever that is asked for.
     ///
     /// # Errors
     /// Names the part that has ended, and its error.
     pub(crate) async fn wait(&mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
-        tokio::select! {
-            () = stop => Ok(()),
-            Some(end) = self.ends.recv() => Err(DaemonError::PartEnded(end)),
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                Some(end) = self.ends.recv() => return Err(DaemonError::PartEnded(end)),
+                Ok(()) = self.reloads.changed() => {
+                    self.reloader.reload().await;
+                }
+                Some((command, answer)) = self.orders.recv() => {
+                    // The one who asked may have gone.
+                    let _ = answer.send(self.reloader.carry_out(command).await);
+                }
+            }
         }
     }
 
@@ -260,11 +329,7 @@ impl RunningDaemon {
         for task in tasks.into_iter().flatten() {
             task.shut_down().await;
         }
-        self.servers.into_iter().for_each(RunningGroup::shut_down);
-        if let Some(observer) = self.observer {
-            // Removes the socket.
-            observer.shut_down().await;
-        }
+        self.reloader.shut_down().await;
     }
 }
 
@@ -319,6 +384,27 @@ fn open_observation_socket(config: &Config) -> Result<Option<Listener>, DaemonEr
     }
 }
 
+/// Opens the control socket. At its default place a failure is only a warning, and none at all where
+/// the observation socket could not be made either.
+fn open_control_socket(config: &Config, observed: bool) -> Result<Option<Listener>, DaemonError> {
+    let settings = &config.observability;
+    let path = settings.control_path_or_default();
+    match control::open(&path) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if settings.control_path.is_none() => {
+            if observed {
+                tracing::warn!(
+                    "ntp-ctl cannot give orders to this daemon: cannot create {}: {error}; set \
+                     [observability] control-path to a place that this user can write",
+                    path.display()
+                );
+            }
+            Ok(None)
+        }
+        Err(error) => Err(DaemonError::Control { path, error }),
+    }
+}
+
 /// The configuration of the client, without what earlier runs have left.
 fn client_config(sources: &NumberedSources, clock: ClockConfig) -> ClientConfig {
     ClientConfig {
@@ -334,7 +420,7 @@ fn client_config(sources: &NumberedSources, clock: ClockConfig) -> ClientConfig 
     }
 }
 
-fn source_entry(entry: &SourceEntry) -> SourceEntryConfig {
+pub(crate) fn source_entry(entry: &SourceEntry) -> SourceEntryConfig {
     let address = entry.kind.address();
     let kind = match &entry.kind {
         SourceKind::Server { .. } => SourceEntryKind::Server,

@@ -25,6 +25,8 @@ pub(crate) enum Part {
     LeapSeconds,
     /// The socket that hands out the document.
     ObservationSocket,
+    /// The socket that takes orders.
+    ControlSocket,
 }
 
 impl fmt::Display for Part {
@@ -36,6 +38,7 @@ impl fmt::Display for Part {
             Self::CookieKeys => "the task that rotates the NTS cookie keys",
             Self::LeapSeconds => "the task that reads the leap seconds",
             Self::ObservationSocket => "the observation socket",
+            Self::ControlSocket => "the control socket",
         })
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn document(
                 .config_path
                 .as_ref()
                 .map(|path| path.display().to_string()),
+            configuration: (**context.configuration.load()).clone(),
         },
         clock: clock::facts(clock, context, now),
         system: system::facts(client, clock, context, now, sources.len()),

@@ -4,7 +4,7 @@ use crate::lifecycle::{EndReports, Part, TaskHandle};
 use ntp_observe::{Document, write_document};
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,18 @@ impl Listener {
     /// # Errors
     /// If another daemon listens there, the path is not a socket, or the folder cannot be written.
     pub(crate) fn bind(path: &Path, permissions: u32) -> io::Result<Self> {
+        Self::bind_for_group(path, permissions, None)
+    }
+
+    /// The same, for a group instead of that of this process.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), and if the socket cannot be given to the group.
+    pub(crate) fn bind_for_group(
+        path: &Path,
+        permissions: u32,
+        group: Option<u32>,
+    ) -> io::Result<Self> {
         clear(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
@@ -48,15 +60,31 @@ impl Listener {
         let private = folder.join(format!(".observe.{}", std::process::id()));
         let _ = fs::remove_dir_all(&private);
         fs::create_dir(&private)?;
-        let outcome = Self::bind_within(&private, path, permissions);
+        let outcome = Self::bind_within(&private, path, permissions, group);
         let _ = fs::remove_dir_all(&private);
         outcome
     }
 
-    fn bind_within(private: &Path, path: &Path, permissions: u32) -> io::Result<Self> {
+    /// The next connection.
+    ///
+    /// # Errors
+    /// Those of the system, such as a lack of descriptors.
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(self.socket.accept().await?.0)
+    }
+
+    fn bind_within(
+        private: &Path,
+        path: &Path,
+        permissions: u32,
+        group: Option<u32>,
+    ) -> io::Result<Self> {
         fs::set_permissions(private, Permissions::from_mode(0o700))?;
         let hidden = private.join("s");
         let socket = UnixListener::bind(&hidden)?;
+        if group.is_some() {
+            chown(&hidden, None, group)?;
+        }
         fs::set_permissions(&hidden, Permissions::from_mode(permissions))?;
         fs::rename(&hidden, path)?;
         Ok(Self {
@@ -100,8 +128,8 @@ async fn serve(listener: Listener, requests: mpsc::Sender<DocumentRequest>) {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
             return;
         };
-        match listener.socket.accept().await {
-            Ok((reader, _)) => {
+        match listener.accept().await {
+            Ok(reader) => {
                 let requests = requests.clone();
                 tokio::spawn(async move {
                     let _ = tokio::time::timeout(DEADLINE, answer(reader, &requests)).await;

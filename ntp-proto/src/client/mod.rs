@@ -308,6 +308,17 @@ impl Client {
         self.clock.handle_leap_table(now, table);
     }
 
+    /// Asks all servers several times soon, as at a start, but no more often than each half minute;
+    /// returns their number.
+    pub fn handle_burst(&mut self, now: MonoTime) -> usize {
+        let able = self
+            .members
+            .values_mut()
+            .filter(|member| member.association.demobilized().is_none());
+        able.map(|member| member.association.handle_burst(now))
+            .count()
+    }
+
     /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`]
     /// afterwards.
     pub fn handle_shutdown(&mut self, now: Now) {

@@ -22,6 +22,7 @@ mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;
 mod servers_are_asked_without_a_daemon;
+mod the_configuration_is_reloaded;
 mod the_first_line_names_the_cause;
 mod the_kernels_clock_is_steered;
 mod the_log_is_for_people;
