@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// The daemon says that the clock is not synchronized.
     NotSynchronized,
+    /// This user may not give orders to the daemon.
+    NoPermission,
 }
 
 impl From<Outcome> for ExitCode {
@@ -23,6 +25,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Failed => 1,
             Outcome::Unreachable => 3,
             Outcome::NotSynchronized => 4,
+            Outcome::NoPermission => 6,
         })
     }
 }

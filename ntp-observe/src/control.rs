@@ -45,6 +45,8 @@ pub enum ControlCommand {
     },
     /// Poll all sources at once, and again in short intervals.
     Burst,
+    /// Step the clock by the next measurement, whatever its size.
+    Step,
     /// Seal NTS cookies with the next key from now on.
     RotateKeys,
     /// Log from this severity on, until the next reload that changes it.
@@ -64,6 +66,7 @@ impl ControlCommand {
             Self::RemoveSource { .. } => "remove-source",
             Self::SetSources { .. } => "set-sources",
             Self::Burst => "burst",
+            Self::Step => "step",
             Self::RotateKeys => "rotate-keys",
             Self::LogLevel { .. } => "log-level",
         }

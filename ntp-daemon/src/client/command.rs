@@ -5,8 +5,8 @@ use crate::context::DaemonContext;
 use crate::daemon::source_entry;
 use crate::reload::NumberedSources;
 use ntp_proto::client::{Client, ClientChange};
-use ntp_proto::clock::ClockConfig;
-use ntp_proto::time::Now;
+use ntp_proto::clock::{ClockConfig, NotSteered};
+use ntp_proto::time::{Now, Seconds};
 use tokio::sync::oneshot;
 
 /// The configuration of the client task, as far as it can change.
@@ -27,6 +27,8 @@ pub(crate) enum ClientCommand {
     Configure(Box<ClientSettings>, oneshot::Sender<()>),
     /// Ask all servers several times now; the answer is the number of servers.
     Burst(oneshot::Sender<usize>),
+    /// Step the clock by the next measurement; the answer is the offset as far as it is known.
+    Step(oneshot::Sender<Result<Option<Seconds>, NotSteered>>),
 }
 
 impl ClientCommand {
@@ -47,6 +49,9 @@ impl ClientCommand {
                 client.handle_config(now, change);
                 // The part that asked may have gone.
                 let _ = done.send(());
+            }
+            Self::Step(answer) => {
+                let _ = answer.send(client.handle_step_order(now));
             }
             Self::Burst(asked) => {
                 let _ = asked.send(client.handle_burst(now.mono));

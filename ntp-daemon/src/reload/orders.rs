@@ -2,6 +2,7 @@
 
 use super::reloader::{Outcome, Reloader};
 use crate::client::command::ClientCommand;
+use crate::digits::behind;
 use crate::logging;
 use crate::nts::cookie_keys::KeyOrder;
 use ntp_config::{LogLevel, SourceEntry, parse_str};
@@ -20,6 +21,7 @@ impl Reloader {
             ControlCommand::RemoveSource { address } => self.remove_source(&address).await,
             ControlCommand::SetSources { sources } => self.set_sources(&sources).await,
             ControlCommand::Burst => self.burst().await,
+            ControlCommand::Step => self.step().await,
             ControlCommand::RotateKeys => self.rotate_keys().await,
             ControlCommand::LogLevel { level } => self.set_log_level(&level),
         }
@@ -93,8 +95,32 @@ impl Reloader {
                 "no-associations",
                 "there is no server that can be asked now",
             ),
+            (Ok(()), Ok(1)) => ControlReply::done("1 server is asked several times now"),
             (Ok(()), Ok(asked)) => {
                 ControlReply::done(format!("{asked} servers are asked several times now"))
+            }
+            _ => ControlReply::refused("ending", "the daemon is ending"),
+        }
+    }
+
+    async fn step(&self) -> ControlReply {
+        let (done, answer) = oneshot::channel();
+        let sent = self.running().client.send(ClientCommand::Step(done)).await;
+        match (sent, answer.await) {
+            (Ok(()), Ok(Err(_))) => ControlReply::refused(
+                "not-steered",
+                "this daemon does not steer the clock, so it cannot step it; `ntp-ctl status` has \
+                 the reason",
+            ),
+            (Ok(()), Ok(Ok(offset))) => {
+                let known = offset.map_or_else(
+                    || "no server has been measured yet".to_owned(),
+                    |offset| format!("the clock is {}", behind(offset)),
+                );
+                ControlReply::done(format!(
+                    "{known}; it is set at the next measurement that a majority agrees on, within \
+                     seconds, or not at all if there is none within a minute"
+                ))
             }
             _ => ControlReply::refused("ending", "the daemon is ending"),
         }

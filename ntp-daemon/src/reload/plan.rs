@@ -66,6 +66,10 @@ pub(super) fn keep_what_is_fixed(old: &Config, new: &mut Config) -> Vec<String> 
         old.observability.ansi_colors != new.observability.ansi_colors,
         "[observability] ansi-colors",
     );
+    note(
+        old.observability.control_path_or_default() != new.observability.control_path_or_default(),
+        "[observability] control-path",
+    );
     new.synchronization.settings = ClockConfig {
         discipline: before.settings.discipline,
         // It is a word of [clock].
@@ -77,6 +81,7 @@ pub(super) fn keep_what_is_fixed(old: &Config, new: &mut Config) -> Vec<String> 
         .clone_from(&before.leap_seconds_file);
     new.observability = Observability {
         ansi_colors: old.observability.ansi_colors,
+        control_path: Some(old.observability.control_path_or_default()),
         ..new.observability.clone()
     };
     new.clock = old.clock;

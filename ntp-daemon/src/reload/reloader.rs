@@ -13,7 +13,7 @@ use crate::nts::ke_supervisor::KeChange;
 use crate::observe::{self, DocumentRequest, Listener};
 use crate::random::seeds;
 use crate::server::{RunningGroup, ServerStatus, ServerStatuses, Shared, WorkerGroup};
-use ntp_config::{Config, ConfigError, Loaded};
+use ntp_config::{Config, ConfigError, Loaded, ServerEntry};
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -151,7 +151,7 @@ impl Reloader {
         }
         let steps = plan::server_steps(&self.0.servers, &config);
         let opened = self.open(&config, &steps)?;
-        // From here on, nothing can fail but for a lack of threads, which ends the daemon.
+        // Only a lack of threads makes this fail, and then the groups before go on.
         let ended = self
             .replace_servers(&mut config, &steps, opened.groups, &mut restart_needed)
             .map_err(|error| error.to_string())?;
@@ -170,14 +170,33 @@ impl Reloader {
         Ok(restart_needed)
     }
 
+    /// The error of a new listening address. Another one of this daemon may be in its way.
+    fn explain(&self, new: &ServerEntry, error: DaemonError) -> Refusal {
+        let in_the_way = self.0.servers.iter().find(|group| {
+            let old = group.entry().listen;
+            let overlap = old.ip().is_unspecified() || new.listen.ip().is_unspecified();
+            old.port() == new.listen.port() && overlap
+        });
+        match in_the_way {
+            None => Refusal::from(error),
+            Some(group) => Refusal::from(format!(
+                "the daemon cannot change from listen = \"{}\" to \"{}\" while it runs, as the two \
+                 overlap; restart it to apply that",
+                group.entry().listen,
+                new.listen
+            )),
+        }
+    }
+
     /// Opens what is new. An error leaves no trace.
-    fn open(&self, config: &Config, steps: &[ServerStep]) -> Result<Opened, DaemonError> {
-        let mut seeds = seeds()?;
+    fn open(&self, config: &Config, steps: &[ServerStep]) -> Result<Opened, Refusal> {
+        let mut seeds = seeds().map_err(DaemonError::from)?;
         let mut groups = Vec::new();
         for (entry, step) in config.servers.iter().zip(steps) {
             if let ServerStep::Open(dual_stack) = step {
                 let shared = &self.0.shared;
-                groups.push(WorkerGroup::open(entry, *dual_stack, shared, &mut seeds)?);
+                let group = WorkerGroup::open(entry, *dual_stack, shared, &mut seeds);
+                groups.push(group.map_err(|error| self.explain(entry, error.into()))?);
             }
         }
         let (old, new) = (&self.0.config.observability, &config.observability);

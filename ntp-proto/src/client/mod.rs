@@ -33,9 +33,10 @@ use crate::association::{
 use crate::client::entry::{SourceEntry, SourceEntryConfig, SourceEntryId};
 use crate::clock::{
     ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, InitialClock, LeapTable,
+    NotSteered,
 };
 use crate::nts::NtsGrant;
-use crate::time::{LocalStamp, MonoTime, Now};
+use crate::time::{LocalStamp, MonoTime, Now, Seconds};
 use entries::Entries;
 use network::Network;
 use rand::SeedableRng;
@@ -317,6 +318,17 @@ impl Client {
             .filter(|member| member.association.demobilized().is_none());
         able.map(|member| member.association.handle_burst(now))
             .count()
+    }
+
+    /// The administrator orders a step, see [`ClockProcess::handle_step_order`]; all servers are
+    /// asked at once.
+    ///
+    /// # Errors
+    /// If the clock is not steered.
+    pub fn handle_step_order(&mut self, now: Now) -> Result<Option<Seconds>, NotSteered> {
+        let offset = self.clock.handle_step_order(now)?;
+        self.handle_burst(now.mono);
+        Ok(offset)
     }
 
     /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`]

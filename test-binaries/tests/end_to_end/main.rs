@@ -18,6 +18,7 @@ mod nts_when_the_clock_is_wrong;
 mod nts_with_others;
 mod odd_replies_do_no_harm;
 mod old_clients_are_answered;
+mod orders_are_carried_out;
 mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;

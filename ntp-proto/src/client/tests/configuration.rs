@@ -211,3 +211,58 @@ fn a_raised_panic_threshold_lets_the_clock_be_set() {
     assert!(world.offset().abs() < 1e-3, "{}", world.offset());
     assert!(world.synchronized());
 }
+
+#[test]
+fn an_ordered_step_goes_beyond_the_panic_threshold_once() {
+    let tight = StepLimits {
+        forward: Some(Seconds::new(1.0)),
+        backward: Some(Seconds::new(1.0)),
+    };
+    let mut clock = ClockConfig::default();
+    (clock.steps.startup, clock.steps.running) = (tight, tight);
+    clock.steps.accumulated = Some(Seconds::new(1.0));
+    let entries = three().map(|(_, entry)| entry).to_vec();
+    let servers = [1, 2, 3].map(|last| (last, Server::Honest));
+    let mut world = World::with(entries, clock, &initial(), (100.0, 0.0)).serve(&servers);
+    world.run(300.0);
+    assert!(world.client.clock().halted().is_some());
+    let now = world.now();
+    let known = world.client.handle_step_order(now).unwrap();
+    assert!((known.unwrap().to_f64() - 100.0).abs() < 1.0, "{known:?}");
+    world.run(310.0);
+    assert!(world.offset().abs() < 1e-3, "{}", world.offset());
+    assert!(world.synchronized());
+    assert_eq!(world.steps().len(), 1);
+
+    for last in [1, 2, 3] {
+        world.servers.insert(address(last), Server::Lying(50.0));
+    }
+    world.run(900.0);
+    assert_eq!(world.steps().len(), 1, "the order was for one step");
+}
+
+#[test]
+fn an_ordered_step_that_no_majority_supports_is_forgotten() {
+    let servers = [(1, Server::Honest), (2, Server::Lying(5.0))];
+    let mut world =
+        World::new(vec![server("192.0.2.1"), server("192.0.2.2")], 100.0, 0.0).serve(&servers);
+    world.run(60.0);
+    let now = world.now();
+    world.client.handle_step_order(now).unwrap();
+    world.run(180.0);
+    assert!(world.steps().is_empty());
+}
+
+#[test]
+fn a_clock_that_is_not_steered_is_not_stepped_by_order() {
+    let initial = InitialClock {
+        steers: false,
+        ..initial()
+    };
+    let config = ClockConfig::default();
+    let mut world = World::with(vec![server("192.0.2.1")], config, &initial, (1.0, 0.0))
+        .serve(&[(1, Server::Honest)]);
+    world.run(60.0);
+    let now = world.now();
+    assert!(world.client.handle_step_order(now).is_err());
+}
