@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::control::args::{KeysOrder, LogLevelArgs, SourcesChange, StepArgs, WaitArgs};
+use crate::migrate::MigrateArgs;
 use crate::probe::args::{NtsArgs, QueryArgs};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -9,16 +10,17 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the clock is synchronized, or served as it is because local-stratum asks for it and no
-     source is configured; the configuration is valid; the server was measured; the order was
-     carried out
+     source is configured; the configuration is valid; the server was measured; the whole
+     configuration was migrated; the order was carried out
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached
   4  the clock is not synchronized
+  5  a part of the configuration could not be migrated
   6  this user may not give orders to the daemon";
 
-/// Show and change the state of a running ntp-daemon, check configuration files, and test servers
-/// without a daemon.
+/// Show and change the state of a running ntp-daemon, check and migrate configuration files, and
+/// test servers without a daemon.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Test NTS with a server: key establishment, then authenticated time; without a daemon
     Nts(NtsArgs),
+    /// Translate the configuration of another NTP program
+    Migrate(MigrateArgs),
 }
 
 #[cfg(test)]

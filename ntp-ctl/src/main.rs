@@ -1,5 +1,5 @@
-//! Show the state of a running ntp-daemon, check configuration files, and test servers without a
-//! daemon.
+//! Show the state of a running ntp-daemon, check and migrate configuration files, and test servers
+//! without a daemon.
 //!
 //! # Module map
 //! | module | concept |
@@ -11,6 +11,7 @@
 //! | `probe` | measuring a server without a daemon: `query` and `nts` |
 //! | `control` | orders to the daemon, and waiting for its clock |
 //! | `validate` | checking a configuration file, and what it needs of this machine |
+//! | `migrate` | translating the configuration of another NTP program |
 //! | `outcome` | the exit status |
 //! | `terminal` | width, color and sanitized output of the terminal |
 //! | `units` | numbers for people |
@@ -20,6 +21,7 @@ mod args;
 mod control;
 mod fetch;
 mod messages;
+mod migrate;
 mod outcome;
 mod pages;
 mod probe;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Validate { file } => validate::run(&args, file.as_deref()),
         Command::Query(query) => probe::query(&args, query),
         Command::Nts(nts) => probe::nts(&args, nts),
+        Command::Migrate(migrate) => migrate::run(&args, migrate),
     }
     .into()
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The clock is synchronized, or served unsynchronized as configured; the configuration is
-    /// valid; the server was measured.
+    /// valid; the server was measured; the whole configuration was migrated.
     Fine,
     /// The configuration is not valid, or the command failed otherwise.
     Failed,
@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     Unreachable,
     /// The daemon says that the clock is not synchronized.
     NotSynchronized,
+    /// A part of a configuration could not be migrated.
+    Incomplete,
     /// This user may not give orders to the daemon.
     NoPermission,
 }
@@ -25,6 +27,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Failed => 1,
             Outcome::Unreachable => 3,
             Outcome::NotSynchronized => 4,
+            Outcome::Incomplete => 5,
             Outcome::NoPermission => 6,
         })
     }

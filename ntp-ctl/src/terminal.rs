@@ -41,14 +41,19 @@ pub(crate) fn print_page(page: &str, good: bool) {
     print(&format!("{color}{verdict}\u{1b}[0m\n{rest}"));
 }
 
-/// Writes to the standard output. A closed pipe (`| head`) is no error; a full disk is.
+/// Writes to the standard output, and reports an error to the standard error.
 pub(crate) fn print(text: &str) {
+    if let Err(error) = try_print(text) {
+        complain(&format!("cannot write: {error}"));
+    }
+}
+
+/// Writes to the standard output. A closed pipe (`| head`) is no error; a full disk is.
+pub(crate) fn try_print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write: {error}"));
-        }
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
@@ -56,6 +61,11 @@ pub(crate) fn print(text: &str) {
 pub(crate) fn complain(message: &str) {
     // A closed standard error leaves no place to report to.
     let _ = writeln!(io::stderr(), "ntp-ctl: {}", sanitize(message));
+}
+
+/// Writes a page to the standard error.
+pub(crate) fn report(page: &str) {
+    let _ = write!(io::stderr(), "{}", sanitize(page));
 }
 
 /// The text without characters that could control a terminal: names, reference ids and errors come

@@ -13,7 +13,7 @@
 //! | `packets` | [`packet`], [`nts_fields`] |
 //! | `records` | [`ke_client`], [`ke_server`] |
 //! | `secrets` | [`cookie`], [`key_set`] |
-//! | `texts` | [`certificate`], [`configuration`], [`document`] |
+//! | `texts` | [`certificate`], [`configuration`], [`migration`], [`document`] |
 //! | `session` | the fixed keys that the targets and seeds share |
 #![forbid(unsafe_code)]
 
@@ -27,13 +27,13 @@ mod texts;
 pub use packets::{nts_fields, packet};
 pub use records::{ke_client, ke_server};
 pub use secrets::{cookie, key_set};
-pub use texts::{certificate, configuration, document};
+pub use texts::{certificate, configuration, document, migration};
 
 /// The body of a fuzz target: true if the octets were accepted.
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, with the names of their corpora.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("packet", packet),
     ("nts_fields", nts_fields),
     ("ke_client", ke_client),
@@ -42,5 +42,6 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("cookie", cookie),
     ("key_set", key_set),
     ("configuration", configuration),
+    ("migration", migration),
     ("document", document),
 ];

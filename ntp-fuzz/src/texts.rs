@@ -1,8 +1,12 @@
-//! Certificates, the configuration and the observed document: what is read for people.
+//! Certificates, configurations and the observed document: what is read for people.
 
 use ntp_config::is_printable;
 use ntp_ke::{CertificateFacts, MAX_CERTIFICATE_NAMES};
+use ntp_migrate::{Files, Format, Verdict, migrate};
 use ntp_observe::{read_document, write_document};
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 
 /// A certificate (DER). Its text is safe to print.
 #[must_use]
@@ -44,6 +48,57 @@ pub fn configuration(data: &[u8]) -> bool {
     }
     assert_eq!(ntp_config::parse_str("fuzz.toml", text), read);
     accepted
+}
+
+/// The configuration of another program, behind an octet that chooses the format. Ours, which is
+/// made of it, is accepted, and its comments and the account of the input are safe to print.
+#[must_use]
+pub fn migration(data: &[u8]) -> bool {
+    let Some((choice, text)) = data.split_first() else {
+        return false;
+    };
+    // Letters, so that the seeds are text.
+    let choice = usize::from(choice.wrapping_sub(b'a'));
+    let Some(format) = Format::ALL.get(choice % Format::ALL.len()) else {
+        return false;
+    };
+    let files = OneFile(text);
+    let migration = match migrate(&[MIGRATED.into()], Some(*format), &files) {
+        Ok(migration) => migration,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return false;
+        }
+    };
+    let read = ntp_config::parse_str("fuzz.toml", &migration.text);
+    assert!(read.is_ok(), "{}\n{:?}", migration.text, read.err());
+    let safe = |character| character == '\n' || is_printable(character);
+    assert!(migration.text.chars().all(safe), "{:?}", migration.text);
+    for line in &migration.lines {
+        let texts = line.notes.iter().chain([&line.text]);
+        assert!(texts.flat_map(|text| text.chars()).all(is_printable));
+        assert_eq!(line.verdict == Verdict::Kept, line.notes.is_empty());
+    }
+    true
+}
+
+const MIGRATED: &str = "/input";
+
+/// The only file of a migration.
+struct OneFile<'a>(&'a [u8]);
+
+impl Files for OneFile<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path == Path::new(MIGRATED) {
+            Ok(self.0.to_vec())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn list(&self, _directory: &Path) -> io::Result<Vec<OsString>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 /// The document of the observation socket. What is read can be written and read again.

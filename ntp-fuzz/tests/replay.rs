@@ -145,6 +145,11 @@ fn messages_about_a_configuration_are_printable() {
 }
 
 #[test]
+fn configurations_of_others_become_one_that_is_accepted() {
+    replay("migration");
+}
+
+#[test]
 fn documents_are_read_again_as_they_were_written() {
     replay("document");
 }

@@ -19,8 +19,8 @@ pub struct KeListener {
 
 impl KeListener {
     /// Opens the socket at `listen`; port 0 lets the system choose a free one. With `dual_stack`, a
-    /// socket at `[::]` serves IPv4 as well. It is separate from [`start`](Self::start), so that a port in use is an error before the daemon reports
-    /// that it is ready.
+    /// socket at `[::]` serves IPv4 as well. It is separate from [`start`](Self::start), so that a
+    /// port in use is an error before the daemon reports that it is ready.
     ///
     /// # Errors
     /// Names the address and, if known, the remedy.

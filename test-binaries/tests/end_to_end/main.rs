@@ -19,6 +19,7 @@ mod nts_with_others;
 mod odd_replies_do_no_harm;
 mod old_clients_are_answered;
 mod orders_are_carried_out;
+mod others_configurations_are_migrated;
 mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;

@@ -7,7 +7,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 use test_support::{
-    Asker, Daemon, DaemonConfig, Running, binary, confined, folder, or_skip, source_at, until,
+    Asker, CertificateFiles, Daemon, DaemonConfig, NtsAddresses, NtsLoopback, Running, binary,
+    confined, folder, or_skip, source_at, until,
 };
 
 /// A server of stratum 1 by its own word, at a free port.
@@ -232,4 +233,67 @@ fn reloads_under_load_lose_no_request_and_leave_nothing_behind() {
         after.memory_kib < before.memory_kib + 2048,
         "{before:?} {after:?}"
     );
+}
+
+#[test]
+fn nts_ke_servers_change_and_cookies_of_before_stay_valid() {
+    let scene = NtsLoopback::new();
+    let mut daemon = or_skip!(Daemon::start(&scene.server("")));
+    let addresses = NtsAddresses::of(&mut daemon);
+    let mut session = scene.client().session(addresses.keys).unwrap();
+    let mut client = Asker::new(addresses.time, PROMPTLY).unwrap();
+    assert!(client.protected(&mut session).is_some());
+
+    // A second address comes, and the first one has another limit.
+    let CertificateFiles { chain, key } = &scene.certificate;
+    let second = format!(
+        "concurrent-connections = 100\n[[nts-ke-server]]\nlisten = \"127.0.0.2:0\"\n\
+         certificate-chain-path = \"{}\"\nprivate-key-path = \"{}\"\n",
+        chain.display(),
+        key.display()
+    );
+    daemon.rewrite(&scene.server(&second));
+    hang_up(&mut daemon, 1);
+    let state = daemon.wait_until("both serve keys", SOON, |state| {
+        let limits: Vec<u64> = state
+            .nts_ke_servers
+            .iter()
+            .filter(|server| server.start_error.is_none())
+            .map(|server| server.connection_limit)
+            .collect();
+        limits == [100, 512]
+    });
+    assert_eq!(state.servers[0].listen_address, addresses.time.to_string());
+    assert!(client.protected(&mut session).is_some());
+    for server in &state.nts_ke_servers {
+        let keys = server.listen_address.parse().unwrap();
+        if server.listen_address.starts_with("127.0.0.1") {
+            assert!(scene.client().session(keys).is_ok());
+        }
+    }
+
+    // A certificate that cannot be used leaves the server as it was.
+    let broken = second.replace(
+        &format!("private-key-path = \"{}\"", key.display()),
+        "private-key-path = \"/nonexistent/key.pem\"",
+    );
+    daemon.rewrite(&scene.server(&broken));
+    hang_up(&mut daemon, 2);
+    daemon.process().wait_for_line("stays as it was", PROMPTLY);
+    let state = daemon.state().unwrap();
+    assert_eq!(state.nts_ke_servers.len(), 2);
+    assert!(
+        state
+            .nts_ke_servers
+            .iter()
+            .all(|server| server.start_error.is_none())
+    );
+
+    // The second one goes.
+    daemon.rewrite(&scene.server(""));
+    hang_up(&mut daemon, 3);
+    daemon.wait_until("one is left", SOON, |state| {
+        state.nts_ke_servers.len() == 1 && state.nts_ke_servers[0].connection_limit == 512
+    });
+    assert!(client.protected(&mut session).is_some());
 }
