@@ -28,7 +28,7 @@ pub use command::{
 pub use continuity::{Continuity, MachineTime};
 pub use discipline::{
     ClockUpdate, Correction, Discipline, Estimate, KnownFrequency, LoopState, MAXIMUM_FREQUENCY,
-    PllFll,
+    PllFll, discipline,
 };
 pub use filter::{ClockFilter, Filtered};
 pub use leap::LeapSecond;

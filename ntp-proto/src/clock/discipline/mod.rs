@@ -15,6 +15,7 @@ use super::policy::DisciplineKind;
 use super::timescale::FreeTime;
 use crate::association::AssociationId;
 use crate::time::{Frequency, NtpDuration, PollInterval, Seconds};
+use std::fmt::Debug;
 
 /// The largest frequency error that the loops of RFC 5905 correct (§7.2 MAXFREQ). The estimator
 /// goes further.
@@ -65,176 +66,100 @@ pub enum Correction {
     },
 }
 
-/// The algorithm in use.
-#[derive(Clone, Debug)]
-pub enum Discipline {
-    /// RFC 5905 §11.3.
-    PllFll(PllFll),
-    /// The estimator.
-    Estimate(Box<Estimate>),
-}
-
-impl Discipline {
-    /// A new one; `known` is what is known of the frequency beforehand.
-    #[must_use]
-    pub fn new(kind: DisciplineKind, known: Option<KnownFrequency>) -> Self {
-        match kind {
-            DisciplineKind::PllFll => Self::PllFll(PllFll::new(known)),
-            DisciplineKind::Estimate => Self::Estimate(Box::new(Estimate::new(known))),
-        }
+/// An algorithm that disciplines the clock.
+pub trait Discipline: Debug + Send + Sync {
+    /// True if it learns from each measurement of a source by itself. The classic loops take
+    /// nothing but what the sources say together, in [`update`](Self::update).
+    fn learns(&self) -> bool {
+        false
     }
 
     /// Takes in the newest measurement of a source that is believed, and that is asked at the
-    /// interval `poll`. Returns whether that calls for an [`update`](Self::update): the classic
-    /// discipline takes nothing but what the sources say together.
-    pub fn learn(
+    /// interval `poll`. Returns true if that calls for an [`update`](Self::update).
+    fn learn(
         &mut self,
         source: AssociationId,
         measurement: &Measurement,
         poll: PollInterval,
     ) -> bool {
-        match self {
-            Self::PllFll(_) => false,
-            Self::Estimate(it) => it.learn(source, measurement, poll),
-        }
+        let _ = (source, measurement, poll);
+        false
     }
 
     /// A source is no longer asked: what it said stays, and it no longer testifies nor takes up
     /// room.
-    pub fn forget(&mut self, source: AssociationId) {
-        match self {
-            Self::PllFll(_) => {}
-            Self::Estimate(it) => it.forget(source),
-        }
+    fn forget(&mut self, source: AssociationId) {
+        let _ = source;
     }
 
     /// True if the clock needs a larger correction of its rate than [`frequency`](Self::frequency)
-    /// can be, so that its error grows between two updates. Always false for the classic
-    /// discipline, which does not measure it.
-    #[must_use]
-    pub fn is_saturated(&self) -> bool {
-        match self {
-            Self::PllFll(_) => false,
-            Self::Estimate(it) => it.is_saturated(),
-        }
+    /// can be, so that its error grows between two updates. False where that is not measured.
+    fn is_saturated(&self) -> bool {
+        false
     }
 
     /// Server minus the free-running clock at `now`, and its standard deviation, where the
     /// discipline knows better than what the sources said last.
-    #[must_use]
-    pub fn estimate(&self, now: FreeTime) -> Option<(NtpDuration, Seconds)> {
-        match self {
-            Self::PllFll(_) => None,
-            Self::Estimate(it) => it.free_offset(now).map(|offset| (offset, it.deviation())),
-        }
+    fn estimate(&self, now: FreeTime) -> Option<(NtpDuration, Seconds)> {
+        let _ = now;
+        None
     }
 
-    /// The error bound of the estimate, half the round trip to the system peer aside; the classic
-    /// discipline does not know.
-    #[must_use]
-    pub fn spread(&self, peer: AssociationId) -> Option<Seconds> {
-        match self {
-            Self::PllFll(_) => None,
-            Self::Estimate(it) => Some(it.spread(peer)),
-        }
+    /// The error bound of the estimate, half the round trip to the system peer aside, which bounds
+    /// its bias; `None` where the discipline does not know.
+    fn spread(&self, peer: AssociationId) -> Option<Seconds> {
+        let _ = peer;
+        None
     }
 
     /// Takes in what the sources say and answers what to do about it. An offset that is to be
     /// stepped, or held until it is confirmed, goes to [`prepare_step`](Self::prepare_step) or
     /// [`watch`](Self::watch) instead.
     #[must_use]
-    pub fn update(&mut self, update: &ClockUpdate) -> Correction {
-        match self {
-            Self::PllFll(it) => it.update(update),
-            Self::Estimate(it) => it.update(update),
-        }
-    }
+    fn update(&mut self, update: &ClockUpdate) -> Correction;
 
     /// Takes in an offset that is too large to be corrected before it is confirmed.
-    pub fn watch(&mut self, update: &ClockUpdate) {
-        match self {
-            Self::PllFll(it) => it.watch(update),
-            Self::Estimate(it) => it.watch(),
-        }
-    }
+    fn watch(&mut self, update: &ClockUpdate);
 
     /// Takes in an offset that is about to be stepped.
-    pub fn prepare_step(&mut self, update: &ClockUpdate) {
-        match self {
-            Self::PllFll(it) => it.prepare_step(update),
-            Self::Estimate(_) => {}
-        }
+    fn prepare_step(&mut self, update: &ClockUpdate) {
+        let _ = update;
     }
 
     /// The clock may be anywhere, as after a suspend; what is known of its rate stays.
-    pub fn forget_offset(&mut self) {
-        match self {
-            Self::PllFll(it) => it.forget_offset(),
-            Self::Estimate(it) => it.forget_offset(),
-        }
-    }
+    fn forget_offset(&mut self);
 
     /// The clock was stepped.
-    pub fn handle_step(&mut self) {
-        match self {
-            Self::PllFll(it) => it.handle_step(),
-            Self::Estimate(_) => {}
-        }
-    }
+    fn handle_step(&mut self) {}
 
     /// The correction of the clock's rate that is believed to be right; positive makes the clock
     /// run faster.
-    #[must_use]
-    pub fn frequency(&self) -> Frequency {
-        match self {
-            Self::PllFll(it) => it.frequency(),
-            Self::Estimate(it) => it.frequency(),
-        }
-    }
+    fn frequency(&self) -> Frequency;
 
     /// The rate at which the servers gain on the free-running clock. It differs from
     /// [`frequency`](Self::frequency) where the clock needs more than can be corrected.
-    #[must_use]
-    pub fn believed_rate(&self) -> Frequency {
-        match self {
-            Self::PllFll(it) => it.frequency(),
-            Self::Estimate(it) => it.believed_rate(),
-        }
+    fn believed_rate(&self) -> Frequency {
+        self.frequency()
     }
 
     /// The standard deviation of [`frequency`](Self::frequency), as far as it was measured.
-    #[must_use]
-    pub fn frequency_uncertainty(&self) -> Frequency {
-        match self {
-            Self::PllFll(it) => it.frequency_uncertainty(),
-            Self::Estimate(it) => it.frequency_uncertainty(),
-        }
-    }
-
-    /// The interval at which it wants to hear from the sources.
-    #[must_use]
-    pub fn poll(&self) -> PollInterval {
-        match self {
-            Self::PllFll(it) => it.poll(),
-            Self::Estimate(it) => it.poll(),
-        }
-    }
-
-    /// Its state, for people.
-    #[must_use]
-    pub fn state(&self) -> LoopState {
-        match self {
-            Self::PllFll(it) => it.state(),
-            Self::Estimate(it) => it.state(),
-        }
-    }
+    fn frequency_uncertainty(&self) -> Frequency;
 
     /// True if the frequency is known well enough to be kept for the next start.
-    #[must_use]
-    pub fn frequency_is_worth_keeping(&self) -> bool {
-        match self {
-            Self::PllFll(it) => it.frequency_is_worth_keeping(),
-            Self::Estimate(it) => it.frequency_is_worth_keeping(),
-        }
+    fn frequency_is_worth_keeping(&self) -> bool;
+
+    /// The interval at which it wants to hear from the sources.
+    fn poll(&self) -> PollInterval;
+
+    /// Its state, for people.
+    fn state(&self) -> LoopState;
+}
+
+/// A new discipline of this kind; `known` is what is known of the frequency beforehand.
+#[must_use]
+pub fn discipline(kind: DisciplineKind, known: Option<KnownFrequency>) -> Box<dyn Discipline> {
+    match kind {
+        DisciplineKind::PllFll => Box::new(PllFll::new(known)),
+        DisciplineKind::Estimate => Box::new(Estimate::new(known)),
     }
 }

@@ -5,7 +5,7 @@ use super::stepping::{Case, Decision};
 use super::{ClockProcess, UNCERTAINTY_FACTOR};
 use crate::clock::combine::Combined;
 use crate::clock::command::{ClockAction, Halt};
-use crate::clock::discipline::{ClockUpdate, Correction, Discipline, LoopState};
+use crate::clock::discipline::{ClockUpdate, Correction, LoopState};
 use crate::clock::leap::voted_leap;
 use crate::clock::measurement::FREQUENCY_TOLERANCE;
 use crate::clock::policy::DisturbanceLimits;
@@ -137,8 +137,7 @@ impl ClockProcess {
 
     /// True if the last measurements contradict the estimate: then nothing is corrected.
     fn is_contradicted(&self) -> bool {
-        matches!(self.discipline, Discipline::Estimate(_))
-            && self.discipline.state() == LoopState::Spike
+        self.discipline.learns() && self.discipline.state() == LoopState::Spike
     }
 
     fn decide(&mut self, free: FreeTime, offset: Seconds, peer: &Candidate) -> Decision {

@@ -13,7 +13,7 @@ pub use correction::NotSteered;
 
 use super::authentication::{Authentication, Awaited};
 use super::command::{ClockAction, ClockEvent, Disturbance, Halt, InitialClock};
-use super::discipline::Discipline;
+use super::discipline::{Discipline, discipline};
 use super::leap_table::LeapTable;
 use super::measurement::FREQUENCY_TOLERANCE;
 use super::policy::{ClockConfig, DisciplineKind};
@@ -38,7 +38,7 @@ pub struct ClockProcess {
     steers: bool,
     precision: Precision,
     timescale: Timescale,
-    discipline: Discipline,
+    discipline: Box<dyn Discipline>,
     steering: Steering,
     selection: Selection,
     system: Option<SystemVariables>,
@@ -89,7 +89,7 @@ impl ClockProcess {
             steers: initial.steers,
             precision: initial.precision,
             timescale: Timescale::new(now.local, initial.applied),
-            discipline: Discipline::new(config.discipline, initial.frequency),
+            discipline: discipline(config.discipline, initial.frequency),
             steering: Steering::new(
                 initial
                     .frequency
@@ -227,7 +227,7 @@ impl ClockProcess {
 
     /// The error bound of the rate of our clock, if the discipline knows that well.
     fn known_rate(&self) -> Option<Frequency> {
-        let estimates = self.steers && matches!(self.discipline, Discipline::Estimate(_));
+        let estimates = self.steers && self.discipline.learns();
         let rate = self.discipline.frequency_uncertainty() * UNCERTAINTY_FACTOR + LEAST_RATE_ERROR;
         (estimates && rate < FREQUENCY_TOLERANCE).then_some(rate)
     }
@@ -266,7 +266,7 @@ impl ClockProcess {
         all: &[Candidate],
         changed: Option<AssociationId>,
     ) -> bool {
-        let learns = self.steers && matches!(self.discipline, Discipline::Estimate(_));
+        let learns = self.steers && self.discipline.learns();
         if self.awaiting_step.is_some() || learns {
             return false;
         }

@@ -220,6 +220,11 @@ impl KalmanFilter {
         self.state.mean(split_of(place))
     }
 
+    /// The variance of that split.
+    pub(super) fn split_variance(&self, place: PlaceIndex) -> f64 {
+        self.state.variance(split_of(place))
+    }
+
     /// The offset, in seconds from the origin.
     pub(super) fn offset(&self) -> f64 {
         self.state.mean(OFFSET)

@@ -13,6 +13,7 @@
 //! [`OffsetJumpDetector`]: offset_jump::OffsetJumpDetector
 
 mod delay_model;
+mod evidence;
 mod filter;
 mod grain;
 mod model_bank;
@@ -29,7 +30,7 @@ mod state;
 mod truncated_normal;
 mod unexplained;
 
-use super::{ClockUpdate, Correction, KnownFrequency, LoopState};
+use super::{ClockUpdate, Correction, Discipline, KnownFrequency, LoopState};
 use crate::association::AssociationId;
 use crate::clock::measurement::Measurement;
 use crate::clock::steer::LARGEST_RATE;
@@ -116,34 +117,34 @@ impl Estimate {
         }
     }
 
-    /// A source is no longer asked: its places are free at once. The
-    /// state estimate stays.
-    pub(super) fn forget(&mut self, source: AssociationId) {
-        let own: Vec<PlaceIndex> = self
-            .places
-            .indexed()
-            .filter(|(_, place)| place.source == source)
-            .map(|(index, _)| index)
-            .collect();
-        for index in own {
-            self.places.set(index, None);
-            self.models.release(index);
-        }
-    }
-
-    /// The clock needs a larger correction of its rate than [`frequency`](Self::frequency) can be.
-    pub(super) fn is_saturated(&self) -> bool {
-        self.uncorrected() > 0.0
-    }
-
     /// The part of the estimated rate, without its sign, that is beyond the largest correction.
     fn uncorrected(&self) -> f64 {
         (self.state.rate.abs() - LARGEST_RATE.to_f64()).max(0.0)
     }
 
-    /// Takes in the newest measurement of a truechimer that is asked at the
-    /// interval `poll`. Returns whether it was news.
-    pub(super) fn learn(
+    /// Forgets everything: numbers have run out of what can be calculated with.
+    fn restart(&mut self) {
+        *self = Self::new(None);
+    }
+
+    /// Server minus the free-running clock at `now`; `None` before the first observation.
+    pub(super) fn free_offset(&self, now: FreeTime) -> Option<NtpDuration> {
+        let span = (now - self.at?).to_f64();
+        Some(self.origin + NtpDuration::from_seconds(self.state.offset + self.state.rate * span))
+    }
+
+    /// The standard deviation of [`free_offset`](Self::free_offset) at the last observation.
+    pub(super) fn deviation(&self) -> Seconds {
+        Seconds::new(self.state.offset_variance.max(0.0).sqrt())
+    }
+}
+
+impl Discipline for Estimate {
+    fn learns(&self) -> bool {
+        true
+    }
+
+    fn learn(
         &mut self,
         source: AssociationId,
         measurement: &Measurement,
@@ -171,53 +172,49 @@ impl Estimate {
         true
     }
 
-    /// Forgets everything: numbers have run out of what can be calculated with.
-    fn restart(&mut self) {
-        *self = Self::new(None);
-    }
-
-    /// The clock may be anywhere; the next measurement is the first one of the offset.
-    pub(super) fn forget_offset(&mut self) {
-        self.at = None;
-        self.inconsistent = false;
-        for place in self.places.iter_mut() {
-            place.suspect = None;
-            place.rate_jump = None;
-            place.offset_jump = None;
+    fn forget(&mut self, source: AssociationId) {
+        let own: Vec<PlaceIndex> = self
+            .places
+            .indexed()
+            .filter(|(_, place)| place.source == source)
+            .map(|(index, _)| index)
+            .collect();
+        for index in own {
+            self.places.set(index, None);
+            self.models.release(index);
         }
     }
 
-    /// Server minus the free-running clock at `now`; `None` before the first observation.
-    pub(super) fn free_offset(&self, now: FreeTime) -> Option<NtpDuration> {
-        let span = (now - self.at?).to_f64();
-        Some(self.origin + NtpDuration::from_seconds(self.state.offset + self.state.rate * span))
+    fn is_saturated(&self) -> bool {
+        self.uncorrected() > 0.0
     }
 
-    /// The standard deviation of [`free_offset`](Self::free_offset) at the last observation.
-    pub(super) fn deviation(&self) -> Seconds {
-        Seconds::new(self.state.offset_variance.max(0.0).sqrt())
+    fn estimate(&self, now: FreeTime) -> Option<(NtpDuration, Seconds)> {
+        let offset = self.free_offset(now)?;
+        Some((offset, self.deviation()))
     }
 
     /// The error bound of the estimate, half the round trip to `source` aside, which bounds its
     /// bias: three standard deviations of what the source shows, and the estimated bias.
-    pub(super) fn spread(&self, source: AssociationId) -> Seconds {
+    fn spread(&self, source: AssociationId) -> Option<Seconds> {
         let own = self
             .places
             .indexed()
             .filter(|(_, place)| place.source == source);
         let latest = own.max_by(|a, b| (a.1.last - b.1.last).to_f64().total_cmp(&0.0));
         let Some((index, place)) = latest else {
-            return self.deviation() * SURE;
+            return Some(self.deviation() * SURE);
         };
         let estimate = self.models.estimate(index);
         let sure = estimate.shown_variance.max(0.0).sqrt() * SURE;
         let unsure = sure
             .max(self.models.largest_difference(estimate.offset))
             .max(self.places.wait(source));
-        Seconds::new(unsure + estimate.bias.abs() + place.grain.size() + self.innovation())
+        let known = unsure + estimate.bias.abs() + place.grain.size();
+        Some(Seconds::new(known + self.innovation()))
     }
 
-    pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
+    fn update(&mut self, update: &ClockUpdate) -> Correction {
         let Some(free_offset) = self.free_offset(update.now) else {
             return Correction::Watch;
         };
@@ -243,21 +240,31 @@ impl Estimate {
     }
 
     /// A large offset waits for its confirmation: it is to be asked about soon.
-    pub(super) fn watch(&mut self) {
+    fn watch(&mut self, _: &ClockUpdate) {
         if !self.inconsistent {
             self.adaptation.alarm();
         }
     }
 
-    pub(super) fn frequency(&self) -> Frequency {
+    fn forget_offset(&mut self) {
+        self.at = None;
+        self.inconsistent = false;
+        for place in self.places.iter_mut() {
+            place.suspect = None;
+            place.rate_jump = None;
+            place.offset_jump = None;
+        }
+    }
+
+    fn frequency(&self) -> Frequency {
         self.believed_rate().limited(LARGEST_RATE)
     }
 
-    pub(super) fn believed_rate(&self) -> Frequency {
+    fn believed_rate(&self) -> Frequency {
         Frequency::new(self.state.rate)
     }
 
-    pub(super) fn frequency_uncertainty(&self) -> Frequency {
+    fn frequency_uncertainty(&self) -> Frequency {
         let known = if self.adaptation.observations() < MEASURED {
             UNMEASURED
         } else {
@@ -271,7 +278,11 @@ impl Estimate {
         })
     }
 
-    pub(super) fn poll(&self) -> PollInterval {
+    fn frequency_is_worth_keeping(&self) -> bool {
+        self.frequency_uncertainty() <= WORTH_KEEPING
+    }
+
+    fn poll(&self) -> PollInterval {
         // A clock that runs away is looked at as often as the limits allow.
         if self.is_saturated() {
             PollInterval::MIN
@@ -280,11 +291,7 @@ impl Estimate {
         }
     }
 
-    pub(super) fn frequency_is_worth_keeping(&self) -> bool {
-        self.frequency_uncertainty() <= WORTH_KEEPING
-    }
-
-    pub(super) fn state(&self) -> LoopState {
+    fn state(&self) -> LoopState {
         if self.at.is_none() {
             LoopState::Unset
         } else if self.inconsistent {

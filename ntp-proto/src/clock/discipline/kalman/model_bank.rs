@@ -1,10 +1,6 @@
 //! The model bank: Kalman filters for all sizes of the oscillator's wander, weighted by the
 //! likelihood of the observations under each (docs/design/clock.md §2).
 
-/// The price of each decade, beyond the first one, by which the clock would have to wander more
-/// than in calm weather, per observation and in nats.
-const UNSTEADY: f64 = 0.4;
-
 use super::delay_model::{DELAY_MODELS, Mixed, Observation, Posterior, mix, server_noise};
 use super::filter::{KalmanFilter, Split};
 use super::places::{PerPlace, PlaceIndex};
@@ -16,8 +12,15 @@ pub(super) const WANDERS: usize = 11;
 const LEAST_WANDER: f64 = 1e-10;
 /// A rate of which nothing is known is within this, as a standard deviation.
 const ANY_RATE: f64 = 170e-6;
-/// Weights fade by this factor per observation, so that a clock may change.
+/// Weights fade by this factor per observation, so that a clock may change; in a bank of a slow
+/// queue by that one per minute, as the queue takes hours however often it is looked at.
 const FORGETTING: f64 = 0.985;
+const SLOW_FORGETTING: f64 = 0.995;
+const MINUTE: f64 = 64.0;
+/// The price of each decade, beyond the first half of one, by which the clock would have to wander
+/// more than in calm weather, per observation and in nats.
+const UNSTEADY: f64 = 1.0;
+const USUAL_DECADES: f64 = 0.5;
 /// The most that one observation can say against a filter, as a logarithm.
 const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
 /// A filter this far behind is hopeless: it falls no further, and begins again with the
@@ -34,6 +37,8 @@ pub(super) struct ModelBank {
     filters: Vec<KalmanFilter>,
     /// The variance of each source's bias when nothing is known of it; 0 where there is none.
     biases: PerPlace<f64>,
+    /// Weights fade by this factor with the next observation.
+    forgetting: f64,
 }
 
 /// The weights of the delay models that a source follows, for each wander.
@@ -87,6 +92,7 @@ impl ModelBank {
         Self {
             filters: filters.collect(),
             biases: PerPlace::all(0.0),
+            forgetting: FORGETTING,
         }
     }
 
@@ -201,6 +207,14 @@ impl ModelBank {
         self.filters
             .iter_mut()
             .for_each(|one| one.predict(span, &changing));
+        if self.is_slow() {
+            self.forgetting = SLOW_FORGETTING.powf((span / MINUTE).clamp(0.0, 1.0));
+        }
+    }
+
+    /// True if it belongs to a slow queue.
+    fn is_slow(&self) -> bool {
+        self.filters.len() < WANDERS
     }
 
     /// The effect of an observation of the source at this place, which follows `model_weights`; and
@@ -236,7 +250,7 @@ impl ModelBank {
         let mut mixed = [Mixed::default(); WANDERS];
         for (mixed, one) in mixed.iter_mut().zip(&self.filters) {
             *mixed = one.slow(place, observation, others);
-            let decades = (one.wander() / usual).log10() - 1.0;
+            let decades = (one.wander() / usual).log10() - USUAL_DECADES;
             mixed.log_likelihood -= UNSTEADY * decades.max(0.0);
         }
         self.sum_up(mixed)
@@ -292,7 +306,7 @@ impl ModelBank {
         let best = known.fold(f64::NEG_INFINITY, f64::max);
         for (one, log_likelihood) in self.filters.iter_mut().zip(log_likelihood) {
             one.weight =
-                one.weight * FORGETTING + (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD);
+                one.weight * self.forgetting + (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD);
         }
         let heaviest = self
             .filters
@@ -358,6 +372,13 @@ impl ModelBank {
     pub(super) fn split(&self, place: PlaceIndex) -> f64 {
         self.weighed()
             .map(|(one, weight)| weight * one.split(place))
+            .sum()
+    }
+
+    /// The variance of that split.
+    pub(super) fn split_variance(&self, place: PlaceIndex) -> f64 {
+        self.weighed()
+            .map(|(one, weight)| weight * one.split_variance(place))
             .sum()
     }
 

@@ -2,18 +2,29 @@
 //! it says of the clock, and the detectors that look at it before the models learn from it.
 
 use super::delay_model::Observation;
+use super::filter::StateEstimate;
 use super::grain::Point;
+use super::model_bank::ModelWeights;
 use super::offset_jump::{OffsetJumpDetector, Prediction};
 use super::places::{Place, PlaceIndex, Suspect};
 use super::rate_jump::{NO_CLOCK, RateJumpDetector};
-use super::split_models::Sources;
+use super::split_models::{Outlooks, Sources};
 use super::state::Gaussian;
 use super::{
     AGREEMENT, Estimate, LEAST_TOLERANCE, MOST_SERVER_NOISE, SURE, WIDTH_MEMORY, bias_variance,
 };
 use crate::association::AssociationId;
 use crate::clock::measurement::Measurement;
+use crate::clock::timescale::FreeTime;
 use crate::time::{PollInterval, Seconds};
+
+/// An observation that is being taken in, of the path at a place.
+struct Arrival<'a> {
+    index: PlaceIndex,
+    at: FreeTime,
+    observation: Observation,
+    sources: Sources<'a>,
+}
 
 impl Estimate {
     /// The place of the path that a reply has taken: of those known from its source, the longest
@@ -100,27 +111,66 @@ impl Estimate {
     /// Learns from an observation of the path at this place, `span` seconds after the last
     /// observation of any.
     pub(super) fn take(&mut self, index: PlaceIndex, span: f64, measurement: &Measurement) {
-        let sources = self.places.latest().count();
+        let count = self.places.latest().count();
         let Some(observation) = self.read(index, measurement) else {
             return;
         };
-        self.models.predict(span, sources > 1);
         let paths = self.places.further_paths();
-        self.models.prepare(&observation.wait, &paths);
-        if let Some(place) = self.places.get(index) {
-            let lasting = bias_variance(place.path.shortest(), measurement);
-            self.models
-                .lower(index, observation.wait.fall, lasting, &paths);
-        }
-        self.at = Some(measurement.at);
-        let Some(place) = self.places.get_mut(index) else {
+        let arrival = Arrival {
+            index,
+            at: measurement.at,
+            observation,
+            sources: Sources {
+                count,
+                paths: &paths,
+            },
+        };
+        self.predict(&arrival, span, measurement);
+        let Some(place) = self.places.get(index) else {
             return;
         };
-        let model_weights = place.path.weights(sources > 1);
+        let model_weights = place.path.weights(count > 1);
         let outlook = self
             .models
-            .outlook(index, &observation, &model_weights, sources > 1);
+            .outlook(index, &arrival.observation, &model_weights, count > 1);
         let predicted = self.models.estimate(index);
+        if self.detect_jumps(&arrival, &predicted, &model_weights) {
+            return;
+        }
+        self.suspect_offset_jump(index, measurement.at);
+        if outlook.inexplicable {
+            self.state = predicted;
+            return self.doubt(&arrival);
+        }
+        self.correct(&arrival, &outlook);
+        self.adapt(index, span, count);
+    }
+
+    /// `span` seconds have passed, and the observation shows how long the queue is.
+    fn predict(&mut self, arrival: &Arrival<'_>, span: f64, measurement: &Measurement) {
+        let (wait, sources) = (&arrival.observation.wait, arrival.sources);
+        self.models.predict(span, sources.count > 1);
+        self.models.prepare(wait, sources.paths);
+        if let Some(place) = self.places.get(arrival.index) {
+            let lasting = bias_variance(place.path.shortest(), measurement);
+            self.models
+                .lower(arrival.index, wait.fall, lasting, sources.paths);
+        }
+        self.at = Some(arrival.at);
+    }
+
+    /// Looks for a jump of the rate or of the offset. Returns true if there was one, which the
+    /// models then know of.
+    fn detect_jumps(
+        &mut self,
+        arrival: &Arrival<'_>,
+        predicted: &StateEstimate,
+        model_weights: &ModelWeights,
+    ) -> bool {
+        let (index, at, observation) = (arrival.index, arrival.at, &arrival.observation);
+        let Some(place) = self.places.get_mut(index) else {
+            return false;
+        };
         let middle =
             predicted.offset + predicted.bias + self.models.queued(index, &observation.wait);
         // Nothing that a noisy server is known to do begins a rate jump. One that has begun goes on
@@ -128,22 +178,13 @@ impl Estimate {
         let server_noise = 4.0
             * self
                 .models
-                .server_noise(&model_weights, observation.jitter)
+                .server_noise(model_weights, observation.jitter)
                 .min(MOST_SERVER_NOISE.powi(2));
         let deviation =
             |server_noise: f64| (predicted.shown_variance.max(0.0) + server_noise).sqrt();
-        let steady = deviation(if place.rate_jump.is_none() {
-            server_noise
-        } else {
-            0.0
-        });
-        place.rate_jump = RateJumpDetector::next(
-            place.rate_jump.as_ref(),
-            measurement.at,
-            &observation,
-            middle,
-            steady,
-        );
+        let begun = place.rate_jump.as_ref();
+        let steady = deviation(if begun.is_none() { server_noise } else { 0.0 });
+        place.rate_jump = RateJumpDetector::next(begun, at, observation, middle, steady);
         let expected = Prediction {
             middle,
             deviation: deviation(server_noise),
@@ -151,57 +192,56 @@ impl Estimate {
             rate_deviation: predicted.rate_deviation(),
             width: place.width,
         };
-        let shift = place.offset_jump.as_ref();
-        let shift = place
-            .path
-            .is_known()
-            .then(|| OffsetJumpDetector::next(shift, measurement.at, &observation, expected));
-        place.offset_jump = shift.flatten();
+        let begun = place.offset_jump.as_ref();
+        let known = place.path.is_known();
+        let jump = known.then(|| OffsetJumpDetector::next(begun, at, observation, expected));
+        place.offset_jump = jump.flatten();
         place.width = observation.width().max(WIDTH_MEMORY * place.width);
-        if self.detect_rate_jump(index, measurement.at)
-            || self.detect_offset_jump(index, measurement.at)
-        {
-            return;
-        }
-        self.suspect_offset_jump(index, measurement.at);
-        let Some(place) = self.places.get_mut(index) else {
-            return;
-        };
-        if outlook.inexplicable {
+        self.detect_rate_jump(index, at) || self.detect_offset_jump(index, at)
+    }
+
+    /// No model can explain the observation.
+    fn doubt(&mut self, arrival: &Arrival<'_>) {
+        if let Some(place) = self.places.get_mut(arrival.index) {
             place.path.suspect_server_noise();
-            let suspect = Suspect {
-                at: measurement.at,
-                middle: observation.middle(),
-                width: observation.width(),
-            };
-            self.state = predicted;
-            return self.handle_unexplained(index, suspect);
         }
+        let suspect = Suspect {
+            at: arrival.at,
+            middle: arrival.observation.middle(),
+            width: arrival.observation.width(),
+        };
+        self.handle_unexplained(arrival.index, suspect);
+    }
+
+    /// All models learn from the observation.
+    fn correct(&mut self, arrival: &Arrival<'_>, outlook: &Outlooks) {
         self.inconsistent = false;
-        place.suspect = None;
-        place.explained = measurement.at;
-        if !observation.outlier_delay {
-            place.path.weigh(&outlook.posteriors);
+        if let Some(place) = self.places.get_mut(arrival.index) {
+            place.suspect = None;
+            place.explained = arrival.at;
+            if !arrival.observation.outlier_delay {
+                place.path.weigh(&outlook.posteriors);
+            }
         }
         self.models.correct(
-            index,
-            &outlook,
-            &observation,
-            Sources {
-                count: sources,
-                paths: &paths,
-            },
+            arrival.index,
+            outlook,
+            &arrival.observation,
+            arrival.sources,
         );
+    }
+
+    /// The state is now what all models estimate, `span` seconds after the last time, and the poll
+    /// interval follows its change.
+    fn adapt(&mut self, index: PlaceIndex, span: f64, sources: usize) {
         let predicted = self.state.offset + self.state.rate * span;
         self.state = self.models.estimate(index);
         if !self.state.is_finite() || self.state.rate.abs() > NO_CLOCK {
             return self.restart();
         }
-        self.adaptation.observe(
-            span,
-            self.state.offset - predicted,
-            self.state.shown_variance,
-        );
+        let change = self.state.offset - predicted;
+        self.adaptation
+            .observe(span, change, self.state.shown_variance);
         let grain = self
             .places
             .latest()

@@ -9,7 +9,7 @@
 
 mod line_fit;
 
-use super::{ClockUpdate, Correction, KnownFrequency, MAXIMUM_FREQUENCY};
+use super::{ClockUpdate, Correction, Discipline, KnownFrequency, MAXIMUM_FREQUENCY};
 use crate::clock::timescale::FreeTime;
 use crate::time::{Frequency, PollInterval, Seconds};
 use line_fit::{LineFit, UNKNOWN};
@@ -101,99 +101,8 @@ impl PllFll {
         }
     }
 
-    pub(super) fn frequency(&self) -> Frequency {
-        self.frequency
-    }
-
-    pub(super) fn frequency_uncertainty(&self) -> Frequency {
-        self.doubt
-    }
-
-    pub(super) fn poll(&self) -> PollInterval {
-        self.poll
-    }
-
-    pub(super) fn frequency_is_worth_keeping(&self) -> bool {
-        self.uncertainty <= WORTH_KEEPING
-    }
-
-    pub(super) fn state(&self) -> LoopState {
-        match self.phase {
-            Phase::Unset => LoopState::Unset,
-            Phase::Measuring(_) => LoopState::Measuring,
-            Phase::Synchronized => LoopState::Synchronized,
-            Phase::Spike { .. } => LoopState::Spike,
-        }
-    }
-
-    pub(super) fn update(&mut self, update: &ClockUpdate) -> Correction {
-        let since_last = self
-            .last_update
-            .map_or(update.poll.seconds(), |last| update.now - last);
-        let correction = match &mut self.phase {
-            Phase::Unset => {
-                self.measure_afresh();
-                self.measure(update)
-            }
-            Phase::Spike { line } => match line.take() {
-                Some(line) => {
-                    self.phase = Phase::Measuring(line);
-                    self.measure(update)
-                }
-                None => {
-                    self.phase = Phase::Synchronized;
-                    self.track(update, since_last)
-                }
-            },
-            Phase::Measuring(_) => self.measure(update),
-            Phase::Synchronized => self.track(update, since_last),
-        };
-        self.last_update = Some(update.now);
-        correction
-    }
-
-    pub(super) fn handle_step(&mut self) {
-        // After a spike, what was measured before is void.
-        if !matches!(self.phase, Phase::Measuring(_)) {
-            self.measure_afresh();
-        }
-    }
-
-    /// No line goes through what was before and what comes now; the rate is believed to be as it
-    /// was.
-    pub(super) fn forget_offset(&mut self) {
-        self.prior_uncertainty = self
-            .prior_uncertainty
-            .min(self.uncertainty.max(WORTH_KEEPING));
-        self.measure_afresh();
-    }
-
     fn measure_afresh(&mut self) {
         self.phase = Phase::Measuring(LineFit::new(self.frequency, self.prior_uncertainty));
-    }
-
-    /// A large offset: nothing is done before it is confirmed, but more is to be learned about it.
-    pub(super) fn watch(&mut self, update: &ClockUpdate) {
-        let before = std::mem::replace(&mut self.phase, Phase::Unset);
-        self.phase = match before {
-            Phase::Unset => Phase::Unset,
-            Phase::Measuring(line) => Phase::Spike { line: Some(line) },
-            Phase::Synchronized => Phase::Spike { line: None },
-            spike @ Phase::Spike { .. } => spike,
-        };
-        self.poll = PollInterval::MIN;
-        self.poll_votes = 0;
-        self.last_update = Some(update.now);
-    }
-
-    /// The free-running clock does not feel a step: the first offset is the first point of the line
-    /// already. A second step so soon says that the first points were wrong.
-    pub(super) fn prepare_step(&mut self, update: &ClockUpdate) {
-        if matches!(self.phase, Phase::Unset | Phase::Measuring(_)) {
-            self.measure_afresh();
-            let _ = self.measure(update);
-        }
-        self.last_update = Some(update.now);
     }
 
     /// The state FREQ: the line through all offsets gives rate and offset.
@@ -279,6 +188,99 @@ impl PllFll {
         } else if self.poll_votes < -POLL_HYSTERESIS {
             self.poll = self.poll.shorter();
             self.poll_votes = 0;
+        }
+    }
+}
+
+impl Discipline for PllFll {
+    fn update(&mut self, update: &ClockUpdate) -> Correction {
+        let since_last = self
+            .last_update
+            .map_or(update.poll.seconds(), |last| update.now - last);
+        let correction = match &mut self.phase {
+            Phase::Unset => {
+                self.measure_afresh();
+                self.measure(update)
+            }
+            Phase::Spike { line } => match line.take() {
+                Some(line) => {
+                    self.phase = Phase::Measuring(line);
+                    self.measure(update)
+                }
+                None => {
+                    self.phase = Phase::Synchronized;
+                    self.track(update, since_last)
+                }
+            },
+            Phase::Measuring(_) => self.measure(update),
+            Phase::Synchronized => self.track(update, since_last),
+        };
+        self.last_update = Some(update.now);
+        correction
+    }
+
+    /// A large offset: nothing is done before it is confirmed, but more is to be learned about it.
+    fn watch(&mut self, update: &ClockUpdate) {
+        let before = std::mem::replace(&mut self.phase, Phase::Unset);
+        self.phase = match before {
+            Phase::Unset => Phase::Unset,
+            Phase::Measuring(line) => Phase::Spike { line: Some(line) },
+            Phase::Synchronized => Phase::Spike { line: None },
+            spike @ Phase::Spike { .. } => spike,
+        };
+        self.poll = PollInterval::MIN;
+        self.poll_votes = 0;
+        self.last_update = Some(update.now);
+    }
+
+    /// The free-running clock does not feel a step: the first offset is the first point of the line
+    /// already. A second step so soon says that the first points were wrong.
+    fn prepare_step(&mut self, update: &ClockUpdate) {
+        if matches!(self.phase, Phase::Unset | Phase::Measuring(_)) {
+            self.measure_afresh();
+            let _ = self.measure(update);
+        }
+        self.last_update = Some(update.now);
+    }
+
+    /// No line goes through what was before and what comes now; the rate is believed to be as it
+    /// was.
+    fn forget_offset(&mut self) {
+        self.prior_uncertainty = self
+            .prior_uncertainty
+            .min(self.uncertainty.max(WORTH_KEEPING));
+        self.measure_afresh();
+    }
+
+    fn handle_step(&mut self) {
+        // After a spike, what was measured before is void.
+        if !matches!(self.phase, Phase::Measuring(_)) {
+            self.measure_afresh();
+        }
+    }
+
+    fn frequency(&self) -> Frequency {
+        self.frequency
+    }
+
+    fn frequency_uncertainty(&self) -> Frequency {
+        self.doubt
+    }
+
+    fn frequency_is_worth_keeping(&self) -> bool {
+        self.uncertainty <= WORTH_KEEPING
+    }
+
+    fn poll(&self) -> PollInterval {
+        self.poll
+    }
+
+    fn state(&self) -> LoopState {
+        match self.phase {
+            Phase::Unset => LoopState::Unset,
+            Phase::Measuring(_) => LoopState::Measuring,
+            Phase::Synchronized => LoopState::Synchronized,
+            Phase::Spike { .. } => LoopState::Spike,
         }
     }
 }

@@ -6,9 +6,10 @@
 //! While no queue is seen, all models agree, and only the one without slow queues is carried on.
 
 use super::delay_model::{Observation, outlier_weight};
+use super::evidence::Evidence;
 use super::filter::{KalmanFilter, Split, StateEstimate};
 use super::model_bank::{ModelBank, ModelWeights, Outlook, Posteriors};
-use super::places::{FurtherPath, PerPlace, PlaceIndex};
+use super::places::{FurtherPath, PlaceIndex};
 use super::queue::Wait;
 use super::state::Gaussian;
 
@@ -16,35 +17,21 @@ use super::state::Gaussian;
 /// each source.
 const SLOW: usize = 5;
 /// All models: the first one has no slow queues.
-const MODELS: usize = 1 + SLOW;
+pub(super) const MODELS: usize = 1 + SLOW;
 /// A split that the model knows has this standard deviation.
 const KNOWN_SPLIT: f64 = 0.003;
 /// A split that it does not know, and the time in which it is forgotten, in seconds: five days.
 const ANY_SPLIT: f64 = 0.5;
 const SPLIT_MEMORY: [f64; 2] = [2000.0 * 86_400.0, 5.0 * 86_400.0];
-/// The logarithm of the weight of each model of a slow queue when nothing is known.
-const FIRST_WEIGHTS: [f64; MODELS] = [0.0, -2.0, -6.0, -6.0, -6.0, -6.0];
 /// The evidence that a model of a slow queue needs per observation to prevail, in nats: the simpler
 /// model is preferred.
 const PRICE: f64 = 0.15;
-/// The most that one observation can say against a model, as a logarithm.
-const LEAST_LOG_LIKELIHOOD: f64 = -15.0;
-/// The most that all observations of one source can say against a model where so many sources take
-/// part that the others can outvote it: a source that lies within what its queue explains speaks
-/// for whichever model its lie fits.
-const MOST_FROM_ONE: f64 = -15.0;
-const QUORUM: usize = 3;
-/// Weights fade by this factor per observation of each source while a queue moves.
-const FADING: f64 = 0.998;
-/// The likelihoods of shorter waits do not count where one is so many times as long: small
-/// ones are made by other causes.
-const ANOTHER: f64 = 3.0;
-/// No model falls further behind than this, as a logarithm.
-const LEAST_WEIGHT: f64 = -80.0;
-/// While the queue is empty, what is held against a model beyond this fades by that factor per
-/// observation of each source: the next queue may be of another kind.
-const OPEN: f64 = -3.0;
-const OPENING: f64 = 0.7;
+/// The wait is as uncertain as a middle. A model that takes it off a middle in full is given back
+/// the greater part of the nats that this noise costs it per observation, once the split is known
+/// this well (a standard deviation): else the middle would be preferred for its lesser noise,
+/// however much the clock would have to wander.
+const NOISE_CREDIT: f64 = 0.07;
+const KNOWN_WELL: f64 = 0.05;
 /// A model that is further behind than this takes over the common estimate if an observation of an
 /// empty queue refutes it.
 const HOPELESS: f64 = -12.0;
@@ -55,6 +42,8 @@ const ABOVE_OUTLIERS: f64 = 4.0;
 const FURTHEST: f64 = -10.0;
 /// Observations of each source with an empty queue after which the models are one again.
 const CALM: f64 = 32.0;
+/// A model that is not further behind than this shows how steady the clock is.
+const LIKELY: f64 = -6.0;
 /// A model that is not further behind than this is part of the error bound.
 const POSSIBLE: f64 = -12.0;
 
@@ -71,16 +60,13 @@ pub(super) struct Sources<'a> {
 pub(super) struct SplitModels {
     plain: ModelBank,
     slow: [ModelBank; SLOW],
-    /// Logarithms; the first is that of the model without slow queues.
-    weights: [f64; MODELS],
-    /// The evidence against each model from the source at each place, as logarithms.
-    log_likelihoods: PerPlace<[f64; MODELS]>,
+    evidence: Evidence,
     /// The models of slow queues have estimates of their own.
     apart: bool,
-    /// The longest wait by which the models were judged, in seconds; it fades as the weights do.
-    judged: f64,
     /// Observations of each source since the queue was last certainly not empty.
     calm: f64,
+    /// The wander that was estimated when the queue appeared.
+    usual: f64,
 }
 
 /// The effect that an observation would have on all models.
@@ -116,11 +102,10 @@ impl SplitModels {
         Self {
             plain: ModelBank::new(rate, deviation),
             slow,
-            weights: FIRST_WEIGHTS,
-            log_likelihoods: PerPlace::all([0.0; MODELS]),
+            evidence: Evidence::new(),
             apart: false,
-            judged: 0.0,
             calm: 0.0,
+            usual: 0.0,
         }
     }
 
@@ -212,7 +197,7 @@ impl SplitModels {
 
     /// The observations of the source at this place count no longer for the models.
     fn forget(&mut self, place: PlaceIndex) {
-        self.log_likelihoods[place] = [0.0; MODELS];
+        self.evidence.forget(place);
     }
 
     /// See [`ModelBank::tighten_bias_prior`].
@@ -238,6 +223,7 @@ impl SplitModels {
             return;
         }
         self.apart = true;
+        self.usual = self.plain.wander();
         for bank in &mut self.slow {
             bank.follow(&self.plain);
             queue_on_one_path(bank, paths);
@@ -254,7 +240,7 @@ impl SplitModels {
         others: bool,
     ) -> Outlooks {
         let (plain, posteriors) = self.plain.outlook(place, observation, model_weights);
-        let usual = self.plain.wander();
+        let usual = self.usual_wander();
         let slow = self.slow.each_ref().map(|bank| {
             self.apart.then(|| match observation.wait.moving {
                 true => bank.slow_outlook(place, observation, others, usual),
@@ -264,7 +250,7 @@ impl SplitModels {
         let least = FURTHEST.max(outlier_weight(others) + ABOVE_OUTLIERS);
         let all = std::iter::once(Some(&plain))
             .chain(slow.iter().map(Option::as_ref))
-            .zip(self.weights);
+            .zip(self.evidence.weights());
         let known = all.filter_map(|(outlook, weight)| Some((outlook?, weight.max(least))));
         let best = known
             .clone()
@@ -282,6 +268,19 @@ impl SplitModels {
             posteriors,
             inexplicable: outliers > 0.5 * sum,
         }
+    }
+
+    /// The wander of the clock in calm weather, beyond which models of slow queues pay: that from
+    /// before the queue, unless no likely one finds the clock to be as steady. While none of them
+    /// is likely, none pays.
+    fn usual_wander(&self) -> f64 {
+        let weights = self.evidence.weights().into_iter().skip(1);
+        let likely = self.slow.iter().zip(weights);
+        let least = likely
+            .filter(|(_, weight)| *weight > LIKELY)
+            .map(|(bank, _)| bank.wander())
+            .reduce(f64::min);
+        self.usual.max(least.unwrap_or(f64::INFINITY))
     }
 
     /// Corrects all models by an observation.
@@ -323,41 +322,29 @@ impl SplitModels {
         wait: &Wait,
         Sources { count, paths }: Sources<'_>,
     ) {
-        let share = 1.0 / count.max(1) as f64;
         let price = if wait.moving {
             PRICE - wait.steady
         } else {
             0.0
         };
-        self.judged *= FADING.powf(share);
-        if wait.moving && wait.half > self.judged {
-            if wait.half > ANOTHER * self.judged {
-                self.log_likelihoods = PerPlace::all([0.0; MODELS]);
-            }
-            self.judged = wait.half;
-        }
         let mut log_likelihood = [outlooks.plain.log_likelihood; MODELS];
-        for (log_likelihood, outlook) in log_likelihood
+        for ((log_likelihood, outlook), credit) in log_likelihood
             .iter_mut()
             .skip(1)
             .zip(outlooks.slow.iter().flatten())
+            .zip(self.credits(place, wait))
         {
-            *log_likelihood = outlook.log_likelihood - price;
+            *log_likelihood = outlook.log_likelihood - price + credit;
         }
         let best = log_likelihood
             .iter()
             .copied()
             .fold(f64::NEG_INFINITY, f64::max);
-        let against =
-            log_likelihood.map(|log_likelihood| (log_likelihood - best).max(LEAST_LOG_LIKELIHOOD));
-        let own = &mut self.log_likelihoods[place];
-        let kept = if count < QUORUM { share } else { 0.0 };
-        testify(own, against, wait.moving, [OPEN * share, kept]);
-        self.count(count);
+        self.evidence.add(place, log_likelihood, wait, count);
         let refuted = |(weight, log_likelihood): (f64, f64)| {
             weight < HOPELESS && log_likelihood - best < REFUTED
         };
-        let all = self.weights.into_iter().zip(log_likelihood);
+        let all = self.evidence.weights().into_iter().zip(log_likelihood);
         if !wait.moving && all.clone().any(refuted) {
             let mixture = self.mixture();
             let mut all = all;
@@ -377,31 +364,24 @@ impl SplitModels {
         }
     }
 
-    /// Sums up the log likelihoods of the models over so many sources.
-    fn count(&mut self, sources: usize) {
-        let most = if sources >= QUORUM {
-            MOST_FROM_ONE
+    /// The nats that each model of a slow queue is given back for the noise of the wait.
+    fn credits(&self, place: PlaceIndex, wait: &Wait) -> [f64; SLOW] {
+        let [.., constant, _] = &self.slow;
+        let known = 1.0 / (1.0 + constant.split_variance(place) / KNOWN_WELL.powi(2));
+        let credit = if wait.moving {
+            NOISE_CREDIT * known
         } else {
-            LEAST_WEIGHT
+            0.0
         };
-        for (model, (weight, first)) in self.weights.iter_mut().zip(FIRST_WEIGHTS).enumerate() {
-            let said = self.log_likelihoods.iter().filter_map(|one| one.get(model));
-            *weight = first + said.map(|one| one.max(most)).sum::<f64>();
-        }
-        let heaviest = self
-            .weights
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max);
-        self.weights
-            .iter_mut()
-            .for_each(|weight| *weight = (*weight - heaviest).max(LEAST_WEIGHT));
+        self.slow
+            .each_ref()
+            .map(|bank| credit * bank.split(place).powi(2).min(1.0))
     }
 
     /// The queues have been empty for long: one model goes on, with the common estimate. Their
     /// weights are remembered.
     fn unite(&mut self, paths: &[FurtherPath]) {
-        if self.weights[0] < REFUTED {
+        if self.evidence.weights()[0] < REFUTED {
             let mixture = self.mixture();
             self.plain.reseed(&mixture);
             paths_of_their_own(&mut self.plain, paths);
@@ -415,11 +395,11 @@ impl SplitModels {
         let banks = std::iter::once(&self.plain).chain(self.slow.iter().filter(|_| self.apart));
         let sum: f64 = banks
             .clone()
-            .zip(self.weights)
+            .zip(self.evidence.weights())
             .map(|(_, weight)| weight.exp())
             .sum();
         banks
-            .zip(self.weights)
+            .zip(self.evidence.weights())
             .map(move |(bank, weight)| (bank, weight.exp() / sum))
     }
 
@@ -452,7 +432,7 @@ impl SplitModels {
     pub(super) fn largest_difference(&self, offset: f64) -> f64 {
         let possible = self
             .shared()
-            .zip(self.weights)
+            .zip(self.evidence.weights())
             .filter(|(_, weight)| *weight > POSSIBLE);
         possible
             .map(|((bank, _), _)| (bank.offset() - offset).abs())
@@ -466,25 +446,6 @@ impl SplitModels {
             .sum::<f64>()
             .exp()
     }
-}
-
-/// Adds an observation's evidence to what a source has said so far. That fades: to nothing while
-/// its queue moves, else to `open`. Evidence for a model counts up to what outweighs the share
-/// `kept` of the preference for simpler ones.
-fn testify(own: &mut [f64; MODELS], against: [f64; MODELS], moving: bool, [open, kept]: [f64; 2]) {
-    for (own, against) in own.iter_mut().zip(against) {
-        *own = match moving {
-            true => *own * FADING,
-            false => own.max(open + (*own - open) * OPENING),
-        } + against;
-    }
-    let heaviest = own
-        .iter()
-        .zip(FIRST_WEIGHTS)
-        .map(|(own, first)| own + kept * first)
-        .fold(f64::NEG_INFINITY, f64::max);
-    own.iter_mut()
-        .for_each(|own| *own = (*own - heaviest).max(LEAST_WEIGHT));
 }
 
 /// Without slow queues, each further path of a source has a bias of its own: that of the shortest
@@ -507,124 +468,4 @@ fn queue_on_one_path(bank: &mut ModelBank, paths: &[FurtherPath]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::discipline::kalman::delay_model::tests::observation;
-
-    /// An observation whose middle is off the truth by the split times half its wait.
-    fn waited(middle: f64, half: f64) -> Observation {
-        let wait = Wait {
-            half,
-            excess: half,
-            variance: 1e-10,
-            moving: half > 0.0,
-            certain: half > 0.0,
-            ..Wait::default()
-        };
-        let within = half + 1e-5;
-        Observation {
-            outlier_delay: half > 1e-4,
-            wait,
-            ..observation(middle - within, middle + within)
-        }
-    }
-
-    /// The models after an hour without queues, of a clock that is right and steady.
-    fn acquainted() -> SplitModels {
-        let mut models = SplitModels::new(0.0, 1e-6);
-        models.begin(Gaussian {
-            mean: 0.0,
-            variance: 1e-10,
-        });
-        models.add_source(PlaceIndex::FIRST, 1e-10, 1e-10);
-        (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
-        models
-    }
-
-    fn observe(models: &mut SplitModels, middle: f64, half: f64) {
-        let observation = waited(middle, half);
-        let mut model_weights =
-            [[1.0; super::super::delay_model::DELAY_MODELS]; super::super::model_bank::WANDERS];
-        model_weights
-            .iter_mut()
-            .for_each(|model_weights| model_weights[super::super::delay_model::OUTLIER] = 1e-7);
-        models.predict(64.0, false);
-        models.prepare(&observation.wait, &[]);
-        let outlooks = models.outlook(PlaceIndex::FIRST, &observation, &model_weights, false);
-        models.correct(
-            PlaceIndex::FIRST,
-            &outlooks,
-            &observation,
-            Sources {
-                count: 1,
-                paths: &[],
-            },
-        );
-    }
-
-    /// Half of a queue that grows by 10 ms within an hour, and shrinks in the next.
-    fn ramp() -> impl Iterator<Item = f64> {
-        (0..112).map(|poll: i32| 10e-3 * (1.0 - f64::from((poll - 56).abs()) / 56.0))
-    }
-
-    #[test]
-    fn a_queue_does_not_move_a_steady_clock_whichever_way_it_is_in() {
-        for split in [0.0, 1.0, -1.0] {
-            let mut models = acquainted();
-            let mut worst = 0.0_f64;
-            for half in ramp() {
-                observe(&mut models, split * half, half);
-                worst = worst.max(models.estimate(PlaceIndex::FIRST).offset.abs());
-            }
-            assert!(worst < 1.5e-3, "{split}: {worst}");
-            let after = models.estimate(PlaceIndex::FIRST).offset.abs();
-            assert!(after < 1e-4, "{split}: {after}");
-        }
-    }
-
-    #[test]
-    fn the_bound_allows_for_every_model_that_is_possible() {
-        let mut models = acquainted();
-        assert_eq!(
-            models.largest_difference(models.estimate(PlaceIndex::FIRST).offset),
-            0.0,
-            "one model"
-        );
-        for half in ramp().take(8) {
-            observe(&mut models, half, half);
-            let estimate = models.estimate(PlaceIndex::FIRST);
-            assert!(
-                models.largest_difference(estimate.offset) + 3.0 * estimate.offset_variance.sqrt()
-                    >= estimate.offset.abs()
-            );
-        }
-    }
-
-    #[test]
-    fn models_are_one_while_no_queue_is_seen() {
-        let mut models = acquainted();
-        assert!(!models.apart);
-        observe(&mut models, 0.0, 5e-3);
-        assert!(models.apart);
-        (0..40).for_each(|_| observe(&mut models, 0.0, 0.0));
-        assert!(!models.apart);
-    }
-
-    #[test]
-    fn what_was_learnt_of_a_queue_is_remembered_over_a_calm_time() {
-        let mut models = acquainted();
-        ramp().for_each(|half| observe(&mut models, half, half));
-        (0..60).for_each(|_| observe(&mut models, 0.0, 0.0));
-        let [_, alike, requests, replies, ..] = models.weights;
-        assert!(
-            requests > alike && requests > replies,
-            "{:?}",
-            models.weights
-        );
-        assert!(
-            models.weights.iter().all(|weight| *weight > OPEN - 7.0),
-            "{:?}",
-            models.weights
-        );
-    }
-}
+mod tests;
