@@ -205,7 +205,7 @@ fn reloads_under_load_lose_no_request_and_leave_nothing_behind() {
         "--rate",
         "1000",
         "--count",
-        &(reloads() * 25).to_string(),
+        &(reloads() * 250).to_string(),
     ]);
     let mut load = Running::start("ntp-load", command);
     for round in 21..=20 + reloads() {
@@ -224,7 +224,11 @@ fn reloads_under_load_lose_no_request_and_leave_nothing_behind() {
         (now.descriptors <= before.descriptors).then_some(now)
     });
     let after = after.unwrap_or_else(|| daemon.footprint());
-    println!("{} reloads: {before:?}, then {after:?}", reloads());
+    println!(
+        "{} reloads and {} requests: {before:?}, then {after:?}",
+        reloads(),
+        load["sent"]
+    );
     assert!(
         after.descriptors <= before.descriptors,
         "{before:?} {after:?}"
