@@ -10,7 +10,14 @@ const DNS_PORT: u16 = 53;
 /// Gives up what the command does not need, as far as the kernel can take it away.
 pub(crate) fn enter(command: &Command) {
     let policy = match command {
-        Command::Status { .. } | Command::Sources => Policy {
+        Command::Status { .. }
+        | Command::Sources { .. }
+        | Command::Reload
+        | Command::WaitSync(_)
+        | Command::Burst
+        | Command::Step(_)
+        | Command::Keys { .. }
+        | Command::LogLevel(_) => Policy {
             // For a socket whose permissions exclude root's other rights.
             keep: CapabilitySet::DAC_OVERRIDE,
             libraries: false,

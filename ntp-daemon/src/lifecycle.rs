@@ -27,6 +27,8 @@ pub(crate) enum Part {
     ObservationSocket,
     /// The task that reports to the service manager.
     Notifier,
+    /// The socket that takes orders.
+    ControlSocket,
 }
 
 impl fmt::Display for Part {
@@ -39,6 +41,7 @@ impl fmt::Display for Part {
             Self::LeapSeconds => "the task that reads the leap seconds",
             Self::ObservationSocket => "the observation socket",
             Self::Notifier => "the task that reports to the service manager",
+            Self::ControlSocket => "the control socket",
         })
     }
 }

@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 /// The first port that every user may bind, unless the administrator has changed that.
-const FIRST_FREE_PORT: u16 = 1024;
+pub(crate) const FIRST_FREE_PORT: u16 = 1024;
 
 /// The sockets of `[[nts-ke-server]]` that are bound, by the address of the configuration.
 pub(crate) type BoundKeSockets = HashMap<SocketAddr, TcpListener>;

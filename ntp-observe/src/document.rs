@@ -65,4 +65,31 @@ pub struct DaemonFacts {
     /// The rights that the daemon has given up; `null` where it has no sandbox at all.
     #[serde(default)]
     pub sandbox: Option<SandboxFacts>,
+    /// The state of the configuration.
+    #[serde(default)]
+    pub configuration: ConfigurationFacts,
+}
+
+/// The state of the configuration, which can change while the daemon runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationFacts {
+    /// The time at which the configuration in force was read, by the machine's clock; `null` of an
+    /// older daemon.
+    pub loaded: Option<Date>,
+    /// The number of times that another configuration was applied.
+    pub reloads: u64,
+    /// The last reload, if it failed; then the configuration before it is in force.
+    pub failure: Option<ConfigurationFailure>,
+    /// The sections and keys whose change needs a restart and is not in force.
+    #[serde(default)]
+    pub restart_needed: Vec<String>,
+}
+
+/// The failure of a reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationFailure {
+    /// The time of the failure, by the machine's clock.
+    pub at: Date,
+    /// The error of the configuration, with its place and remedy.
+    pub error: String,
 }

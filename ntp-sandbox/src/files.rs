@@ -117,6 +117,21 @@ fn try_restrict(policy: &Policy) -> Result<RulesetStatus, RulesetError> {
     Ok(created.restrict_self()?.ruleset)
 }
 
+/// The folders whose files the policy lets be read.
+pub(crate) fn readable_folders(policy: &Policy) -> Vec<PathBuf> {
+    let system = SYSTEM.map(PathBuf::from).into_iter();
+    let named = CERTIFICATE_VARIABLES
+        .into_iter()
+        .filter_map(std::env::var_os);
+    let libraries = system.chain(named.flat_map(|path| folders_of(Path::new(&path))));
+    let libraries = libraries.filter(|_| policy.libraries);
+    let read = policy.read.iter().flat_map(|path| folders_of(path));
+    libraries
+        .chain(read)
+        .chain(policy.write.iter().cloned())
+        .collect()
+}
+
 /// Allows access to a path, if it exists.
 fn allow(
     created: RulesetCreated,

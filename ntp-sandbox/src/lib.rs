@@ -132,6 +132,12 @@ pub enum SandboxError {
 }
 
 impl Policy {
+    /// The folders whose files can be read after [`apply`](Self::apply), if the kernel has Landlock.
+    #[must_use]
+    pub fn readable_folders(&self) -> Vec<PathBuf> {
+        files::readable_folders(self)
+    }
+
     /// Gives up everything that the policy does not allow.
     ///
     /// # Errors

@@ -183,6 +183,21 @@ impl Daemon {
         self.folder.path().join("ntp.toml")
     }
 
+    /// Its observation socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("o.sock")
+    }
+
+    /// Replaces its configuration file, which it does not read by itself.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn rewrite(&self, config: &DaemonConfig) {
+        std::fs::write(self.config_file(), whole_text(config, self.folder.path()))
+            .expect("the configuration can be written");
+    }
+
     /// The output of `ntp-ctl` with these arguments for this daemon, in 80 columns.
     ///
     /// # Panics
@@ -213,7 +228,7 @@ impl Daemon {
     /// Its state; `None` while it cannot be had.
     #[must_use]
     pub fn state(&self) -> Option<Document> {
-        fetch(&self.folder.path().join("o.sock"), FETCH_PATIENCE).ok()
+        fetch(&self.socket(), FETCH_PATIENCE).ok()
     }
 
     /// Waits for a state in which `claim` holds, and returns it.

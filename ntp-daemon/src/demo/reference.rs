@@ -74,7 +74,7 @@ impl Reference {
         };
         let mut seeds = seeds().map_err(DaemonError::from)?;
         let sockets = open_sockets(&entry, false).map_err(DaemonError::from)?;
-        let group = WorkerGroup::new(&entry, sockets, &shared, &mut seeds);
+        let group = WorkerGroup::new(&entry, false, sockets, &shared, &mut seeds);
         let served = group
             .address()
             .ok_or_else(|| DemoError::SetUp("no address".into()))?;

@@ -6,11 +6,10 @@ mod progress;
 mod words;
 
 use crate::observe::DocumentRequest;
-use crate::server::WorkerCounters;
+use crate::server::ServerStatuses;
 use ntp_observe::Document;
 use progress::Progress;
 use sd_notify::NotifyState;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,15 +53,16 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// `None` if no service manager listens.
+    /// Watches the workers of all listening addresses, now and later; `None` if no service manager
+    /// listens.
     pub(crate) fn new(
         requests: mpsc::Sender<DocumentRequest>,
-        workers: Vec<Arc<WorkerCounters>>,
+        servers: ServerStatuses,
     ) -> Option<Self> {
         std::env::var_os("NOTIFY_SOCKET")?;
         Some(Self {
             requests,
-            progress: Progress::new(workers),
+            progress: Progress::new(servers),
             watchdog: sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()),
         })
     }

@@ -28,6 +28,7 @@ pub(crate) fn document(
                 .as_ref()
                 .map(|path| path.display().to_string()),
             sandbox: context.sandbox.clone(),
+            configuration: (**context.configuration.load()).clone(),
         },
         clock: clock::facts(clock, context, now),
         system: system::facts(client, clock, context, now, sources.len()),

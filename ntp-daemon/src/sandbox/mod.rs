@@ -2,6 +2,9 @@
 
 mod folders;
 mod policy;
+mod reach;
+
+pub(crate) use reach::Reach;
 
 use ntp_config::{Config, SandboxMode};
 use ntp_observe::{SandboxFacts, SandboxLevel};
@@ -23,24 +26,47 @@ pub(crate) enum EnterError {
     Sandbox(SandboxError),
 }
 
-/// Prepares the folders, becomes the configured user and gives up all rights that are not needed
-/// any more. Must be called before the first thread is started.
+/// The rights that are left.
+#[derive(Clone, Debug)]
+pub(crate) struct Sandbox {
+    pub(crate) facts: SandboxFacts,
+    /// The files and ports within reach.
+    pub(crate) reach: Reach,
+}
+
+/// Prepares the folders for the configured user, and returns that user.
+///
+/// # Errors
+/// If this machine has no such user.
+pub(crate) fn prepare(config: &Config) -> Result<Option<User>, EnterError> {
+    let user = config.security.user.as_deref();
+    let user = user.map(User::named).transpose()?;
+    folders::prepare(config, user.as_ref().filter(|_| ntp_sandbox::is_root()));
+    Ok(user)
+}
+
+/// Becomes the user and gives up all rights that are not needed any more. Must be called before the
+/// first thread is started.
 ///
 /// # Errors
 /// If rights cannot be given up that the configuration wants to be given up.
-pub(crate) fn enter(config: &Config, file: Option<&Path>) -> Result<SandboxFacts, EnterError> {
-    let root = ntp_sandbox::is_root();
-    let user = config.security.user.as_deref();
-    let user = user.map(User::named).transpose()?;
-    folders::prepare(config, user.as_ref().filter(|_| root));
-    let reached = policy::of(config, file, user)
-        .apply()
-        .map_err(|error| match error {
-            SandboxError::Incomplete(_) => EnterError::Incomplete(error),
-            _ => EnterError::Sandbox(error),
-        })?;
+pub(crate) fn enter(
+    config: &Config,
+    file: Option<&Path>,
+    user: Option<User>,
+) -> Result<Sandbox, EnterError> {
+    let policy = policy::of(config, file, user);
+    let folders = policy.readable_folders();
+    let reached = policy.apply().map_err(|error| match error {
+        SandboxError::Incomplete(_) => EnterError::Incomplete(error),
+        _ => EnterError::Sandbox(error),
+    })?;
     log(config, &reached);
-    Ok(facts(reached))
+    let facts = facts(reached);
+    Ok(Sandbox {
+        reach: Reach::new(policy, folders, &facts),
+        facts,
+    })
 }
 
 fn log(config: &Config, reached: &Reached) {

@@ -31,7 +31,7 @@ pub(super) fn of(config: &Config, file: Option<&Path>, user: Option<User>) -> Po
     }
 }
 
-fn read(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
+pub(super) fn read(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
     let trusted = config
         .sources
         .iter()
@@ -57,8 +57,9 @@ pub(super) fn written_folders(config: &Config) -> Vec<PathBuf> {
     let storage = config.storage.directory.clone();
     let keys = config.keyset.key_storage_path.as_deref().and_then(folder);
     let observation = folder(config.observability.observation_path_or_default());
+    let control = folder(&config.observability.control_path_or_default());
     let lock = crate::state::lock::clock_folder().map(Path::to_owned);
-    let all: BTreeSet<_> = [storage, keys, observation, lock]
+    let all: BTreeSet<_> = [storage, keys, observation, control, lock]
         .into_iter()
         .flatten()
         .collect();
@@ -104,7 +105,8 @@ mod tests {
              [[server]]\nlisten = \"127.0.0.1:123\"\n[[nts-ke-server]]\nlisten = \"127.0.0.1:4470\"\n\
              certificate-chain-path = \"/srv/c/chain.pem\"\nprivate-key-path = \"/srv/k/key.pem\"\n\
              [keyset]\nkey-storage-path = \"/srv/keys/nts-keys\"\n\
-             [observability]\nobservation-path = \"/run/x/o.sock\"\n[storage]\ndirectory = \"/var/lib/x\"\n",
+             [observability]\nobservation-path = \"/run/x/o.sock\"\ncontrol-path = \"/run/y/c.sock\"\n\
+             [storage]\ndirectory = \"/var/lib/x\"\n",
         );
         let policy = of(&config, Some(Path::new("/etc/x/ntp.toml")), None);
 
@@ -116,7 +118,13 @@ mod tests {
         ] {
             assert!(policy.read.contains(&PathBuf::from(path)), "{path}");
         }
-        let written = ["/run/truechimer", "/run/x", "/srv/keys", "/var/lib/x"];
+        let written = [
+            "/run/truechimer",
+            "/run/x",
+            "/run/y",
+            "/srv/keys",
+            "/var/lib/x",
+        ];
         assert_eq!(policy.write, written.map(PathBuf::from));
         assert_eq!(policy.connect, [53, 4460, 4461]);
         assert_eq!(policy.bind, [4460, 4470]);

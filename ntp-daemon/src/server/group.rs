@@ -2,10 +2,12 @@
 
 use super::coalescing::Coalescing;
 use super::counters::WorkerCounters;
+use super::settings::{SharedSettings, WorkerSettings};
 use super::status::ServerStatus;
 use super::transmit_latency::TransmitLatency;
 use super::worker::{Shared, Worker, WorkerShutdown};
 use crate::lifecycle::{EndReports, EndWatch, Part};
+use arc_swap::ArcSwap;
 use ntp_config::ServerEntry;
 use ntp_proto::server::{SealingTimes, Server};
 use ntp_udp::{BindError, BindOptions, Socket, StampCounters};
@@ -18,20 +20,28 @@ use std::thread::JoinHandle;
 pub(crate) struct WorkerGroup {
     pub(crate) workers: Vec<Worker>,
     pub(crate) status: ServerStatus,
+    entry: ServerEntry,
+    dual_stack: bool,
+    settings: SharedSettings,
 }
 
 /// The workers of one listening address at work. If this is dropped, they end as well.
 pub(crate) struct RunningGroup {
+    entry: ServerEntry,
+    dual_stack: bool,
+    settings: SharedSettings,
+    status: ServerStatus,
     watch: EndWatch,
     shutdown: WorkerShutdown,
     threads: Vec<JoinHandle<()>>,
-    counters: Vec<Arc<WorkerCounters>>,
 }
 
 impl WorkerGroup {
-    /// A worker for each socket. `seed` gives each worker's server a secret of its own.
+    /// A worker for each socket. With `dual_stack`, those at `[::]` serve IPv4, too. `seed` gives
+    /// each worker's server a secret of its own.
     pub(crate) fn new(
         entry: &ServerEntry,
+        dual_stack: bool,
         sockets: Vec<Arc<Socket>>,
         shared: &Shared,
         mut seed: impl FnMut() -> [u8; 32],
@@ -50,7 +60,7 @@ impl WorkerGroup {
             rate_limit: entry.config.rate_limit,
             counters: counters.clone(),
         };
-        let config = Arc::new(entry.config.clone());
+        let settings = Arc::new(ArcSwap::from_pointee(WorkerSettings::of(entry)));
         let workers =
             sockets
                 .into_iter()
@@ -58,7 +68,9 @@ impl WorkerGroup {
                 .enumerate()
                 .map(|(place, (socket, counters))| Worker {
                     socket,
-                    server: Server::new(Arc::clone(&config), seed()),
+                    server: Server::new(Arc::clone(&settings.load().server), seed()),
+                    applied: settings.load_full(),
+                    settings: Arc::clone(&settings),
                     shared: shared.clone(),
                     counters,
                     coalescing: Coalescing::new(entry.coalescing),
@@ -72,6 +84,9 @@ impl WorkerGroup {
         Self {
             workers: workers.collect(),
             status,
+            entry: entry.clone(),
+            dual_stack,
+            settings,
         }
     }
 
@@ -87,10 +102,13 @@ impl WorkerGroup {
     /// If the operating system provides no thread; then none of the group runs.
     pub(crate) fn start(self, reports: &EndReports) -> io::Result<RunningGroup> {
         let mut running = RunningGroup {
+            entry: self.entry,
+            dual_stack: self.dual_stack,
+            settings: self.settings,
+            status: self.status,
             watch: reports.watch(Part::Server),
             shutdown: WorkerShutdown::default(),
             threads: Vec::new(),
-            counters: self.status.counters,
         };
         for worker in self.workers {
             let thread = worker.start(running.shutdown.clone(), running.watch.guard())?;
@@ -101,9 +119,29 @@ impl WorkerGroup {
 }
 
 impl RunningGroup {
-    /// The counters of each worker.
-    pub(crate) fn counters(&self) -> Vec<Arc<WorkerCounters>> {
-        self.counters.clone()
+    /// The section of the configuration that is in force.
+    pub(crate) const fn entry(&self) -> &ServerEntry {
+        &self.entry
+    }
+
+    /// True if its sockets at `[::]` serve IPv4, too.
+    pub(crate) const fn is_dual_stack(&self) -> bool {
+        self.dual_stack
+    }
+
+    /// Its status; the counters go on counting.
+    pub(crate) const fn status(&self) -> &ServerStatus {
+        &self.status
+    }
+
+    /// Continues with other settings. The sockets and threads stay as they are.
+    pub(crate) fn configure(&mut self, entry: &ServerEntry) {
+        if (&self.entry.config, self.entry.coalescing) != (&entry.config, entry.coalescing) {
+            self.settings.store(Arc::new(WorkerSettings::of(entry)));
+        }
+        self.status.rate_limit = entry.config.rate_limit;
+        self.entry.config = entry.config.clone();
+        self.entry.coalescing = entry.coalescing;
     }
 
     /// Ends the threads and waits for them. They finish their batch first, which takes
@@ -230,12 +268,12 @@ mod tests {
     fn open(listen: SocketAddr) -> WorkerGroup {
         let shared = Shared {
             reader: Clock::measuring().reader(),
-            served: Arc::new(arc_swap::ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED)),
+            served: Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED)),
             keys: None,
         };
         let entry = entry(listen);
         let sockets = open_sockets(&entry, false).unwrap();
-        WorkerGroup::new(&entry, sockets, &shared, || [7; 32])
+        WorkerGroup::new(&entry, false, sockets, &shared, || [7; 32])
     }
 
     /// True if a request to the address is answered.

@@ -4,6 +4,7 @@ mod affinity;
 mod coalescing;
 mod counters;
 mod group;
+mod settings;
 mod status;
 mod transmit_latency;
 mod worker;
