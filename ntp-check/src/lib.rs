@@ -19,6 +19,7 @@
 mod addresses;
 mod certificates;
 mod files;
+mod user;
 
 use ntp_config::Config;
 use std::fmt;
@@ -92,7 +93,8 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     let found = certificates::findings(config, now)
         .into_iter()
         .chain(addresses::findings(config))
-        .chain(files::findings(config, now));
+        .chain(files::findings(config, now))
+        .chain(user::findings(config));
     for finding in found {
         if !all.contains(&finding) {
             all.push(finding);

@@ -18,6 +18,9 @@ pub const DEFAULT_CONFIG_PATH: &str = "/etc/truechimer/ntp.toml";
 /// The observation socket when none is configured.
 pub const DEFAULT_OBSERVATION_PATH: &str = "/run/truechimer/observe.sock";
 
+/// The name of the control socket, beside the observation socket.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
 /// The directory of persistent state when none is configured.
 pub const DEFAULT_STORAGE_DIRECTORY: &str = "/var/lib/truechimer";
 
@@ -54,6 +57,8 @@ pub struct Config {
     pub observability: Observability,
     /// The persistent state: `[storage]`.
     pub storage: Storage,
+    /// The user and the sandbox of the daemon: `[security]`.
+    pub security: Security,
 }
 
 impl Config {
@@ -303,6 +308,8 @@ pub struct Observability {
     pub ansi_colors: Option<bool>,
     /// The configured observation socket; `None`: [`DEFAULT_OBSERVATION_PATH`].
     pub observation_path: Option<PathBuf>,
+    /// The configured control socket; `None`: `control.sock` beside the observation socket.
+    pub control_path: Option<PathBuf>,
     /// The permission bits of the observation socket.
     pub observation_permissions: u32,
     /// The listening address of the metrics exporter.
@@ -317,6 +324,16 @@ impl Observability {
             .as_deref()
             .unwrap_or(Path::new(DEFAULT_OBSERVATION_PATH))
     }
+
+    /// The path of the control socket, or its default.
+    #[must_use]
+    pub fn control_path_or_default(&self) -> PathBuf {
+        let beside = || {
+            self.observation_path_or_default()
+                .with_file_name(CONTROL_SOCKET)
+        };
+        self.control_path.clone().unwrap_or_else(beside)
+    }
 }
 
 impl Default for Observability {
@@ -325,6 +342,7 @@ impl Default for Observability {
             log_level: LogLevel::Info,
             ansi_colors: None,
             observation_path: None,
+            control_path: None,
             observation_permissions: 0o666,
             metrics_exporter_listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9975),
         }
@@ -445,6 +463,43 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             directory: Some(PathBuf::from(DEFAULT_STORAGE_DIRECTORY)),
+        }
+    }
+}
+
+/// `[security]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Security {
+    /// The user that the daemon becomes if it is started as root; `None`: it stays root, without
+    /// most of root's rights.
+    pub user: Option<String>,
+    /// The strength of the sandbox.
+    pub sandbox: SandboxMode,
+}
+
+/// The strength of the sandbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SandboxMode {
+    /// As far as the kernel has it.
+    #[default]
+    Auto,
+    /// All of it, or the daemon does not start.
+    Require,
+    /// None.
+    Off,
+}
+
+impl SandboxMode {
+    /// All modes, the default first.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Require, Self::Off];
+
+    /// The word for the mode in a configuration file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Require => "require",
+            Self::Off => "off",
         }
     }
 }

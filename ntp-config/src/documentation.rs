@@ -184,6 +184,10 @@ fn defaults_are_what_is_said() {
             format!("`\"{}\"`", crate::DEFAULT_OBSERVATION_PATH),
         ),
         (
+            "`sandbox`",
+            format!("`\"{}\"`", config.security.sandbox.as_str()),
+        ),
+        (
             "`log-level`",
             format!("`\"{}\"`", config.observability.log_level),
         ),

@@ -43,10 +43,10 @@ mod suggest;
 pub mod text;
 
 pub use config::{
-    ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH,
+    CONTROL_SOCKET, ClockMode, ClockSection, Config, DEFAULT_COALESCING, DEFAULT_CONFIG_PATH,
     DEFAULT_OBSERVATION_PATH, DEFAULT_POOL_COUNT, DEFAULT_STORAGE_DIRECTORY, HostPort, Keyset,
-    LogLevel, NTP_PORT, NTS_KE_PORT, NtsKe, NtsKeServerEntry, Observability, ServerEntry,
-    SourceEntry, SourceKind, Storage, Synchronization, Trust, UnknownLogLevel,
+    LogLevel, NTP_PORT, NTS_KE_PORT, NtsKe, NtsKeServerEntry, Observability, SandboxMode, Security,
+    ServerEntry, SourceEntry, SourceKind, Storage, Synchronization, Trust, UnknownLogLevel,
 };
 pub use diagnostic::{ConfigError, Warning};
 pub use leap_seconds::{LeapSecondsError, parse_leap_seconds};

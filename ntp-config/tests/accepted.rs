@@ -1,6 +1,8 @@
 //! Accepted files, their warnings, and overlays of files.
 
-use ntp_config::{ClockMode, Loaded, LogLevel, SourceKind, for_pools, load, parse_str};
+use ntp_config::{
+    ClockMode, Loaded, LogLevel, SandboxMode, SourceKind, for_pools, load, parse_str,
+};
 use ntp_proto::association::AssociationConfig;
 use ntp_proto::clock::DisturbanceLimits;
 use ntp_proto::packet::{ReferenceId, Version};
@@ -22,6 +24,27 @@ fn warnings(text: &str) -> String {
         .iter()
         .map(|warning| format!("{warning}\n"))
         .collect()
+}
+
+#[test]
+fn the_configuration_of_the_package_raises_no_warning() {
+    let loaded = accepted(include_str!("../../pkg/ntp.toml"));
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.security.user.as_deref(), Some("truechimer"));
+}
+
+#[test]
+fn the_user_and_the_sandbox_of_the_daemon_are_read() {
+    let text = format!("{POOL}[security]\nuser = \"truechimer\"\nsandbox = \"require\"\n");
+    let security = accepted(&text).config.security;
+    assert_eq!(security.user.as_deref(), Some("truechimer"));
+    assert_eq!(security.sandbox, SandboxMode::Require);
+    let security = accepted(POOL).config.security;
+    assert_eq!((security.user, security.sandbox), (None, SandboxMode::Auto));
+    for wrong in ["user = \"\"", "user = \"a:b\"", "sandbox = \"on\""] {
+        let text = format!("{POOL}[security]\n{wrong}\n");
+        assert!(parse_str("test.toml", &text).is_err(), "{wrong}");
+    }
 }
 
 #[test]

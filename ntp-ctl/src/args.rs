@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::control::args::{KeysOrder, LogLevelArgs, SourcesChange, StepArgs, WaitArgs};
 use crate::migrate::MigrateArgs;
 use crate::probe::args::{NtsArgs, QueryArgs};
 use clap::{Parser, Subcommand};
@@ -10,22 +11,24 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  the clock is synchronized, or served as it is because local-stratum asks for it and no
      source is configured; the configuration is valid; the server was measured; the whole
-     configuration was migrated
+     configuration was migrated; the order was carried out
   1  the configuration is not valid, or the command failed otherwise
   2  the command line was not understood
   3  the daemon could not be reached
   4  the clock is not synchronized
-  5  a part of the configuration could not be migrated";
+  5  a part of the configuration could not be migrated
+  6  this user may not give orders to the daemon";
 
-/// Show the state of a running ntp-daemon, check and migrate configuration files, and test servers
-/// without a daemon.
+/// Show and change the state of a running ntp-daemon, check and migrate configuration files, and
+/// test servers without a daemon.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// Configuration file of the daemon, which says where its observation socket is
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Observation socket of the daemon, if it is not the one of the configuration
+    /// Observation socket of the daemon, if it is not the one of the configuration; the control
+    /// socket is beside it
     #[arg(short, long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// Print JSON for programs
@@ -45,8 +48,29 @@ pub(crate) enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
-    /// Show everything about each source
-    Sources,
+    /// Show everything about each source, or add, remove and set sources
+    #[command(args_conflicts_with_subcommands = true)]
+    Sources {
+        /// Without one, the sources are shown
+        #[command(subcommand)]
+        change: Option<SourcesChange>,
+    },
+    /// Make the daemon read its configuration, certificates and keys again
+    Reload,
+    /// Wait until the clock is synchronized; ends with 0, or with 4 when the time is over
+    WaitSync(WaitArgs),
+    /// Ask all servers several times now
+    Burst,
+    /// Set the clock at once by the next measurement, also beyond the panic threshold
+    Step(StepArgs),
+    /// The keys that seal the NTS cookies of our clients
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        order: KeysOrder,
+    },
+    /// Log from this severity on, until the next reload or start
+    LogLevel(LogLevelArgs),
     /// Check a configuration file without starting anything
     Validate {
         /// The file; otherwise that of --config, otherwise the daemon's default

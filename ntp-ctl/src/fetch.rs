@@ -3,11 +3,11 @@
 use crate::args::Args;
 use crate::outcome::Outcome;
 use crate::pages::status::{Page, render};
-use crate::terminal;
+use crate::{sandbox, terminal};
 use ntp_config::DEFAULT_OBSERVATION_PATH;
 use ntp_observe::{Document, FetchError, SCHEMA};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The time limit for fetching the daemon's state.
@@ -15,19 +15,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prints the page with the daemon's state.
 pub(crate) fn run(args: &Args, page: Page) -> Outcome {
-    let path = match socket(args) {
-        Ok(path) => path,
-        Err(error) => {
-            let advice = "fix the configuration file (`ntp-ctl validate` checks it), or name the \
-                          socket with --socket";
-            return fail(
-                args,
-                Failure::new("bad-configuration", format!("{error}\n{advice}")),
-                Outcome::Failed,
-            );
-        }
-    };
-    match ntp_observe::fetch(&path, FETCH_TIMEOUT) {
+    with_socket(args, |path| match ntp_observe::fetch(path, FETCH_TIMEOUT) {
         Ok(document) => {
             show(args, &document, page);
             if document.system.is_healthy() {
@@ -37,6 +25,26 @@ pub(crate) fn run(args: &Args, page: Page) -> Outcome {
             }
         }
         Err(error) => fail(args, Failure::from(error), Outcome::Unreachable),
+    })
+}
+
+/// Runs `command` with the daemon's observation socket and without other rights, or explains why
+/// there is no socket.
+pub(crate) fn with_socket(args: &Args, command: impl FnOnce(&Path) -> Outcome) -> Outcome {
+    match socket(args) {
+        Ok(path) => {
+            sandbox::enter(&args.command);
+            command(&path)
+        }
+        Err(error) => {
+            let advice = "fix the configuration file (`ntp-ctl validate` checks it), or name the \
+                          socket with --socket";
+            fail(
+                args,
+                Failure::new("bad-configuration", format!("{error}\n{advice}")),
+                Outcome::Failed,
+            )
+        }
     }
 }
 

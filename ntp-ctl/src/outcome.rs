@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     NotSynchronized,
     /// A part of a configuration could not be migrated.
     Incomplete,
+    /// This user may not give orders to the daemon.
+    NoPermission,
 }
 
 impl From<Outcome> for ExitCode {
@@ -26,6 +28,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Unreachable => 3,
             Outcome::NotSynchronized => 4,
             Outcome::Incomplete => 5,
+            Outcome::NoPermission => 6,
         })
     }
 }

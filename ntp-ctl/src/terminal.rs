@@ -70,7 +70,7 @@ pub(crate) fn report(page: &str) {
 
 /// The text without characters that could control a terminal: names, reference ids and errors come
 /// from the network.
-fn sanitize(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     text.chars()
         .map(|c| {
             if is_printable(c) || c == '\n' {

@@ -276,3 +276,34 @@ fn output_that_is_no_terminal_has_no_colors() {
             .contains(&0x1b)
     );
 }
+
+#[test]
+fn while_it_reads_what_a_daemon_sends_it_has_no_rights() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("observe.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut ctl = Command::new(env!("CARGO_BIN_EXE_ntp-ctl"))
+        .args(["status", "-s"])
+        .arg(&path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+
+    let status = std::fs::read_to_string(format!("/proc/{}/status", ctl.id())).unwrap();
+    stream.write_all(&write_document(&synchronized())).unwrap();
+    drop(stream);
+
+    assert_eq!(ctl.wait().unwrap().code(), Some(0));
+    let line = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name} in {status}")).trim()
+    };
+    let effective = u64::from_str_radix(line("CapEff:"), 16).unwrap();
+    // CAP_DAC_OVERRIDE (capabilities(7)), if this is root.
+    assert_eq!(effective & !(1 << 1), 0, "{effective:x}");
+    assert_eq!(line("NoNewPrivs:"), "1");
+    if Path::new("/proc/sys/kernel/seccomp").exists() {
+        assert_eq!(line("Seccomp:"), "2");
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::demo;
+use crate::reload::ConfigOrigin;
 use clap::{Parser, Subcommand};
 use ntp_config::LogLevel;
 use std::path::PathBuf;
@@ -28,6 +29,17 @@ pub(crate) struct Args {
     pub(crate) check: bool,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+impl Args {
+    /// The place that the configuration comes from.
+    pub(crate) fn origin(&self) -> ConfigOrigin {
+        ConfigOrigin {
+            file: self.config.clone(),
+            pools: self.pool.clone(),
+            log_level: self.log_level,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]

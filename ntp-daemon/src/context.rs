@@ -4,9 +4,11 @@
 use crate::client::rivals::Rivalry;
 use crate::nts::cookie_keys::CookieKeyStatus;
 use crate::nts::ke_supervisor::KeServiceStatuses;
+use crate::reload::{ConfigurationStatus, NumberedSources};
 use crate::server::ServerStatuses;
 use arc_swap::ArcSwap;
-use ntp_config::{ClockMode, SourceEntry};
+use ntp_config::ClockMode;
+use ntp_observe::SandboxFacts;
 use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::time::MonoTime;
 use std::path::PathBuf;
@@ -18,9 +20,13 @@ pub(crate) struct DaemonContext {
     /// The configuration file; `None` if the daemon runs without one.
     pub(crate) config_path: Option<PathBuf>,
     /// The configured sources, in the order of the file.
-    pub(crate) sources: Vec<SourceEntry>,
+    pub(crate) sources: NumberedSources,
     /// The clock mode that the configuration asks for.
     pub(crate) requested_clock: ClockMode,
+    /// The rights that the daemon has given up; `None` for the demonstration.
+    pub(crate) sandbox: Option<SandboxFacts>,
+    /// The status of the configuration.
+    pub(crate) configuration: ConfigurationStatus,
     /// True if a step of the clock is logged as a warning.
     pub(crate) warn_on_jump: bool,
     /// The status of each listening address.
@@ -41,7 +47,7 @@ impl DaemonContext {
     /// The name of a configured source; empty if there is no such source.
     pub(crate) fn name_of(&self, entry: SourceEntryId) -> String {
         self.sources
-            .get(entry.place())
+            .get(entry)
             .map(|entry| entry.kind.address().to_string())
             .unwrap_or_default()
     }

@@ -6,12 +6,17 @@ use crate::client::leap_file::LeapFile;
 use crate::client::open_clock::{self, OpenClock, OpenClockError};
 use crate::client::task::{ClientTask, Parts};
 use crate::context::DaemonContext;
+use crate::control;
 use crate::lifecycle::{EndReports, Part, PartEnd, TaskHandle};
+use crate::notify::{self, Notifier};
 use crate::nts::cookie_keys::CookieKeys;
 use crate::nts::ke_supervisor::{KeServiceStatuses, KeSupervisor};
-use crate::observe::{self, Listener};
+use crate::observe::{self, BoundSocket, Listener};
+use crate::prepared::Prepared;
 use crate::random::{RandomError, seed, seeds};
-use crate::server::{RunningGroup, Shared, WorkerGroup, is_dual_stack};
+use crate::reload::{self, ConfigOrigin, ConfigurationStatus, NumberedSources, Reloader};
+use crate::sandbox::{EnterError, Reach, Sandbox};
+use crate::server::{ServerStatuses, Shared, WorkerGroup, is_dual_stack};
 use crate::signals::stop_signal;
 use crate::state::Store;
 use crate::state::lock::LockHeld;
@@ -22,10 +27,11 @@ use ntp_proto::client::ClientConfig;
 use ntp_proto::client::entry::{SourceEntryConfig, SourceEntryKind};
 use ntp_proto::clock::ClockConfig;
 use ntp_proto::server::ServedState;
-use ntp_udp::BindError;
+use ntp_udp::{BindError, Socket};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -43,6 +49,13 @@ pub(crate) enum DaemonError {
          [observability] observation-path"
     )]
     Observe { path: PathBuf, error: io::Error },
+    #[error(
+        "cannot create the control socket {path}: {error}; choose another place with \
+         [observability] control-path"
+    )]
+    Control { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Sandbox(#[from] EnterError),
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("{doing}: {error}")]
@@ -58,13 +71,19 @@ pub(crate) enum DaemonError {
 ///
 /// # Errors
 /// If a part cannot be opened or started, or ends by itself.
-pub(crate) fn run(config: Config, path: Option<PathBuf>) -> Result<(), DaemonError> {
+pub(crate) fn run(config: Config, origin: ConfigOrigin) -> Result<(), DaemonError> {
+    // Before the first thread, so that it holds for all of them.
+    let prepared = Prepared::in_sandbox(&config, origin.path())?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let (reload, reloads) = watch::channel(());
         let stop = listen_to_signals(reload)?;
-        let mut daemon = Daemon::open(config, path)?.start(&reloads).await?;
+        let mut daemon = Daemon::open(config, origin, prepared)?
+            .start(reloads)
+            .await?;
+        notify::ready();
         let outcome = daemon.wait(stop).await;
+        notify::stopping();
         daemon.shut_down().await;
         outcome
     });
@@ -105,20 +124,40 @@ pub(crate) fn listen_to_signals(
 pub(crate) struct Daemon {
     client: ClientTask,
     servers: Vec<WorkerGroup>,
+    config: Config,
+    origin: ConfigOrigin,
+    sources: NumberedSources,
+    shared: Shared,
+    statuses: ServerStatuses,
+    status: ConfigurationStatus,
+    reach: Option<Reach>,
     cookie_keys: Option<CookieKeys>,
     ke_servers: Option<KeSupervisor>,
     leap_file: Option<LeapFile>,
     listener: Option<Listener>,
+    control: Option<Listener>,
     reports: EndReports,
     ends: mpsc::UnboundedReceiver<PartEnd>,
 }
 
 impl Daemon {
-    /// Opens everything that has to be open, so that what cannot work fails now.
+    /// Opens everything else that has to be open, so that what cannot work fails now.
     ///
     /// # Errors
     /// Names the part that cannot be opened, and the remedy.
-    pub(crate) fn open(config: Config, path: Option<PathBuf>) -> Result<Self, DaemonError> {
+    pub(crate) fn open(
+        config: Config,
+        origin: ConfigOrigin,
+        prepared: Prepared,
+    ) -> Result<Self, DaemonError> {
+        let Prepared {
+            sockets,
+            control,
+            sandbox,
+        } = prepared;
+        let (sandbox, reach) = sandbox.map_or((None, None), |Sandbox { facts, reach }| {
+            (Some(facts), Some(reach))
+        });
         let (reports, ends) = EndReports::new();
         let clock = OpenClock::open(&config.clock)?;
         let store = Store::open(&config.storage)?;
@@ -130,22 +169,30 @@ impl Daemon {
             served: Arc::clone(&served),
             keys: cookie_keys.as_ref().map(CookieKeys::shared),
         };
-        let servers = open_servers(&config, &shared)?;
+        let servers = open_servers(&config, &shared, sockets.time)?;
         let listener = open_observation_socket(&config)?;
+        let control = open_control_socket(&config, control, listener.is_some())?;
         let addresses: Arc<[SocketAddr]> =
             servers.iter().filter_map(WorkerGroup::address).collect();
         let ke_servers = shared
             .keys
+            .clone()
             .filter(|_| !config.nts_ke_servers.is_empty())
-            .map(|keys| KeSupervisor::start(&config, &addresses, keys, &reports));
+            .map(|keys| KeSupervisor::start(&config, sockets.nts_ke, &addresses, keys, &reports));
         let (leap_file, leap_tables) =
             LeapFile::open(config.synchronization.leap_seconds_file.clone());
         let statuses = servers.iter().map(|group| group.status.clone()).collect();
+        let statuses: ServerStatuses = Arc::new(ArcSwap::from_pointee(statuses));
+        let (sources, status) = (
+            NumberedSources::new(config.sources.clone()),
+            reload::at_start(),
+        );
         let context = DaemonContext {
-            config_path: path,
+            config_path: origin.path().map(Path::to_owned),
             requested_clock: config.clock.mode,
+            sandbox,
             warn_on_jump: config.synchronization.warn_on_jump,
-            servers: Arc::new(ArcSwap::from_pointee(statuses)),
+            servers: Arc::clone(&statuses),
             keys: cookie_keys.as_ref().map(CookieKeys::status),
             ke_servers: ke_servers
                 .as_ref()
@@ -153,7 +200,8 @@ impl Daemon {
             started: monotonic_now(),
             clock_error: None,
             rivalry: None,
-            sources: config.sources,
+            sources: sources.clone(),
+            configuration: Arc::clone(&status),
         };
         let parts = Parts {
             client: client_config(&context.sources, config.synchronization.settings),
@@ -166,22 +214,31 @@ impl Daemon {
         Ok(Self {
             client: ClientTask::new(parts, seed()?),
             servers,
+            config,
+            origin,
+            sources,
+            shared,
+            statuses,
+            status,
+            reach,
             cookie_keys,
             ke_servers,
             leap_file,
             listener,
+            control,
             reports,
             ends,
         })
     }
 
-    /// Starts all parts. Certificates, keys and leap seconds are read again at each of `reloads`.
+    /// Starts all parts. The configuration, certificates, keys and leap seconds are read again at
+    /// each of `reloads`.
     ///
     /// # Errors
     /// If the operating system provides no thread; then no part runs.
     pub(crate) async fn start(
         self,
-        reloads: &watch::Receiver<()>,
+        reloads: watch::Receiver<()>,
     ) -> Result<RunningDaemon, DaemonError> {
         let reports = self.reports;
         let mut servers = Vec::new();
@@ -193,29 +250,59 @@ impl Daemon {
             })?);
         }
         let client = ClientHandle::start(self.client, &reports);
+        let notifier = Notifier::new(client.document_requests(), Arc::clone(&self.statuses))
+            .map(|notifier| reports.spawn(Part::Notifier, notifier.run()));
         let observer = self
             .listener
             .map(|listener| observe::start(listener, client.document_requests(), &reports));
+        let (files, files_again) = watch::channel(());
+        let (rotate, key_orders) = mpsc::channel(1);
+        let keys = self.cookie_keys.as_ref().map(|_| rotate);
+        let (give_order, orders) = mpsc::channel(1);
+        let control = self
+            .control
+            .map(|listener| control::start(listener, give_order, &reports));
         let cookie_keys = self
             .cookie_keys
-            .map(|keys| reports.spawn(Part::CookieKeys, keys.run(reloads.clone())));
+            .map(|keys| reports.spawn(Part::CookieKeys, keys.run(files_again.clone(), key_orders)));
         let leap_file = self
             .leap_file
-            .map(|file| reports.spawn(Part::LeapSeconds, file.run(reloads.clone())));
+            .map(|file| reports.spawn(Part::LeapSeconds, file.run(files_again.clone())));
+        let (ke_changes, changes) = mpsc::channel(1);
+        let ke_changes = self.ke_servers.as_ref().map(|_| ke_changes);
         let ke_servers = self.ke_servers.map(|supervisor| {
             reports.spawn_stoppable(Part::NtsKeServer, |stop| {
-                supervisor.run(reloads.clone(), stop)
+                supervisor.run(files_again.clone(), changes, stop)
             })
+        });
+        let reloader = Reloader::new(reload::Running {
+            origin: self.origin,
+            config: self.config,
+            sources: self.sources,
+            shared: self.shared,
+            servers,
+            statuses: self.statuses,
+            status: self.status,
+            reach: self.reach,
+            client: client.commands(),
+            documents: client.document_requests(),
+            observer,
+            ke_servers: ke_changes,
+            files,
+            keys,
+            control,
+            reports,
         });
         Ok(RunningDaemon {
             client,
-            servers,
+            reloader,
+            reloads,
+            orders,
             cookie_keys,
             ke_servers,
             leap_file,
-            observer,
+            notifier,
             ends: self.ends,
-            _reports: reports,
         })
     }
 }
@@ -223,14 +310,15 @@ impl Daemon {
 /// The handles of all parts that run.
 pub(crate) struct RunningDaemon {
     client: ClientHandle,
-    servers: Vec<RunningGroup>,
+    /// The owner of the parts that can be replaced.
+    reloader: Reloader,
+    reloads: watch::Receiver<()>,
+    orders: mpsc::Receiver<control::Order>,
     cookie_keys: Option<TaskHandle>,
     ke_servers: Option<TaskHandle>,
     leap_file: Option<TaskHandle>,
-    observer: Option<TaskHandle>,
+    notifier: Option<TaskHandle>,
     ends: mpsc::UnboundedReceiver<PartEnd>,
-    /// Keeps `ends` open, also for parts that are started later.
-    _reports: EndReports,
 }
 
 impl RunningDaemon {
@@ -240,14 +328,26 @@ impl RunningDaemon {
         self.client.document_requests()
     }
 
-    /// Waits until `stop` resolves or a part ends, which none should.
+    /// Waits until `stop` resolves or a part ends, which none should. Until then the configuration
+    /// is reloaded whenever that is asked for.
     ///
     /// # Errors
     /// Names the part that has ended, and its error.
     pub(crate) async fn wait(&mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
-        tokio::select! {
-            () = stop => Ok(()),
-            Some(end) = self.ends.recv() => Err(DaemonError::PartEnded(end)),
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                Some(end) = self.ends.recv() => return Err(DaemonError::PartEnded(end)),
+                Ok(()) = self.reloads.changed() => {
+                    self.reloader.reload().await;
+                }
+                Some((command, answer)) = self.orders.recv() => {
+                    // The one who asked may have gone.
+                    let _ = answer.send(self.reloader.carry_out(command).await);
+                }
+            }
         }
     }
 
@@ -255,15 +355,16 @@ impl RunningDaemon {
     /// the others.
     pub(crate) async fn shut_down(self) {
         self.client.shut_down().await;
-        let tasks = [self.ke_servers, self.cookie_keys, self.leap_file];
+        let tasks = [
+            self.notifier,
+            self.ke_servers,
+            self.cookie_keys,
+            self.leap_file,
+        ];
         for task in tasks.into_iter().flatten() {
             task.shut_down().await;
         }
-        self.servers.into_iter().for_each(RunningGroup::shut_down);
-        if let Some(observer) = self.observer {
-            // Removes the socket.
-            observer.shut_down().await;
-        }
+        self.reloader.shut_down().await;
     }
 }
 
@@ -278,14 +379,17 @@ fn open_cookie_keys(config: &Config) -> Result<Option<CookieKeys>, RandomError> 
     })
 }
 
-/// Opens the sockets of all listening addresses.
-fn open_servers(config: &Config, shared: &Shared) -> Result<Vec<WorkerGroup>, DaemonError> {
+/// The workers of all listening addresses, with the sockets that are bound for them.
+fn open_servers(
+    config: &Config,
+    shared: &Shared,
+    sockets: Vec<Vec<Arc<Socket>>>,
+) -> Result<Vec<WorkerGroup>, RandomError> {
     let mut seeds = seeds()?;
     let mut groups = Vec::new();
-    for entry in &config.servers {
-        let all = config.servers.iter().map(|other| other.listen);
-        let dual_stack = is_dual_stack(entry.listen, all);
-        let group = WorkerGroup::open(entry, dual_stack, shared, &mut seeds)?;
+    for (entry, sockets) in config.servers.iter().zip(sockets) {
+        let dual_stack = is_dual_stack(entry.listen, config.servers.iter().map(|it| it.listen));
+        let group = WorkerGroup::new(entry, dual_stack, sockets, shared, &mut seeds);
         tracing::info!(
             address = group.status.listen,
             workers = group.workers.len(),
@@ -318,10 +422,38 @@ fn open_observation_socket(config: &Config) -> Result<Option<Listener>, DaemonEr
     }
 }
 
+/// Listens at the control socket, if it could be `bound`. At its default place a failure is only a
+/// warning, and none at all where the observation socket could not be made either.
+fn open_control_socket(
+    config: &Config,
+    bound: io::Result<BoundSocket>,
+    observed: bool,
+) -> Result<Option<Listener>, DaemonError> {
+    let settings = &config.observability;
+    let path = settings.control_path_or_default();
+    match bound.and_then(BoundSocket::listen) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if settings.control_path.is_none() => {
+            if observed {
+                tracing::warn!(
+                    "ntp-ctl cannot give orders to this daemon: cannot create {}: {error}; set \
+                     [observability] control-path to a place that this user can write",
+                    path.display()
+                );
+            }
+            Ok(None)
+        }
+        Err(error) => Err(DaemonError::Control { path, error }),
+    }
+}
+
 /// The configuration of the client, without what earlier runs have left.
-fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
+fn client_config(sources: &NumberedSources, clock: ClockConfig) -> ClientConfig {
     ClientConfig {
-        entries: sources.iter().map(source_entry).collect(),
+        entries: sources
+            .iter()
+            .map(|(_, entry)| source_entry(entry))
+            .collect(),
         clock,
         sessions: Vec::new(),
         unproven_since: None,
@@ -330,7 +462,7 @@ fn client_config(sources: &[SourceEntry], clock: ClockConfig) -> ClientConfig {
     }
 }
 
-fn source_entry(entry: &SourceEntry) -> SourceEntryConfig {
+pub(crate) fn source_entry(entry: &SourceEntry) -> SourceEntryConfig {
     let address = entry.kind.address();
     let kind = match &entry.kind {
         SourceKind::Server { .. } => SourceEntryKind::Server,

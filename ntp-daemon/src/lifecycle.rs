@@ -25,6 +25,10 @@ pub(crate) enum Part {
     LeapSeconds,
     /// The socket that hands out the document.
     ObservationSocket,
+    /// The task that reports to the service manager.
+    Notifier,
+    /// The socket that takes orders.
+    ControlSocket,
 }
 
 impl fmt::Display for Part {
@@ -36,6 +40,8 @@ impl fmt::Display for Part {
             Self::CookieKeys => "the task that rotates the NTS cookie keys",
             Self::LeapSeconds => "the task that reads the leap seconds",
             Self::ObservationSocket => "the observation socket",
+            Self::Notifier => "the task that reports to the service manager",
+            Self::ControlSocket => "the control socket",
         })
     }
 }

@@ -11,14 +11,21 @@ use std::fs::File;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
 
 /// The variable that names the stream of the journal, device and inode.
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
+
+/// The filter of the log, once it has started.
+static FILTER: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Sends the log to standard error from now on.
 pub(crate) fn start(settings: &Observability) {
@@ -27,20 +34,33 @@ pub(crate) fn start(settings: &Observability) {
     let colors = settings
         .ansi_colors
         .unwrap_or_else(|| std::io::stderr().is_terminal());
-    let subscriber = tracing_subscriber::fmt()
+    let (level, handle) = reload::Layer::new(filter(settings.log_level));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         // A reader that has gone away is no reason to end.
         .log_internal_errors(false)
-        .with_ansi(colors && !journal)
-        .with_max_level(filter(settings.log_level));
-    let outcome = if journal {
-        subscriber.event_format(ForJournal).try_init()
+        .with_ansi(colors && !journal);
+    let lines = if journal {
+        lines.event_format(ForJournal).boxed()
     } else {
-        subscriber.try_init()
+        lines.boxed()
     };
     // A second start in one process (tests) keeps the first log.
-    drop(outcome);
+    if Registry::default()
+        .with(level)
+        .with(lines)
+        .try_init()
+        .is_ok()
+    {
+        let _ = FILTER.set(handle);
+    }
+}
+
+/// Logs from this severity on.
+pub(crate) fn set_level(level: LogLevel) {
+    // It fails only when the log has gone.
+    let _ = FILTER.get().map(|handle| handle.reload(filter(level)));
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

@@ -7,11 +7,17 @@
 //! | module | concept |
 //! |---|---|
 //! | [`daemon`], [`lifecycle`] | the parts as a whole: open, start, wait, shut down |
+//! | [`prepared`] | the steps of the start that come before the first thread |
+//! | [`listening`] | the sockets of all listening addresses, bound before anything else |
+//! | [`sandbox`] | the rights that the daemon keeps, and the folders that it prepares as root |
+//! | [`notify`] | readiness, status and watchdog for the service manager |
 //! | [`client`] | the client task with the clock, and what it waits for |
 //! | [`server`] | the worker threads of each listening address |
 //! | [`nts`] | NTS-KE servers, cookie keys, stored sessions |
 //! | [`state`] | the files that survive a restart |
 //! | [`observe`], [`context`] | the document for `ntp-ctl` and the exporter |
+//! | [`control`] | the control socket |
+//! | [`reload`] | changes of the configuration at run time |
 //! | [`logging`], [`digits`], [`os_error`] | the form of the log |
 //! | [`demo`] | the demonstration, which is left out of what ships (feature `demo`) |
 #![forbid(unsafe_code)]
@@ -19,6 +25,7 @@
 mod args;
 mod client;
 mod context;
+mod control;
 mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
@@ -27,11 +34,16 @@ mod demo;
 mod demo;
 mod digits;
 mod lifecycle;
+mod listening;
 mod logging;
+mod notify;
 mod nts;
 mod observe;
 mod os_error;
+mod prepared;
 mod random;
+mod reload;
+mod sandbox;
 mod server;
 mod signals;
 mod simulated_time;
@@ -40,9 +52,7 @@ mod state;
 use args::{Args, Command};
 use clap::Parser;
 use client::open_clock;
-use ntp_config::{ConfigError, Loaded};
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// The exit code for a wrong configuration: EX_CONFIG of sysexits.h, as in ntpd-rs.
@@ -57,7 +67,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> ExitCode {
-    let mut loaded = match load(args) {
+    let origin = args.origin();
+    let loaded = match origin.load() {
         Ok(loaded) => loaded,
         Err(error) => {
             print(&error.to_string());
@@ -79,16 +90,8 @@ fn run(args: &Args) -> ExitCode {
         print("the configuration is valid");
         return ExitCode::SUCCESS;
     }
-    if let Some(level) = args.log_level {
-        loaded.config.observability.log_level = level;
-    }
     logging::start(&loaded.config.observability);
-    let path = loaded
-        .files
-        .first()
-        .filter(|_| args.pool.is_empty())
-        .cloned();
-    let from = path.as_ref().map_or_else(
+    let from = origin.path().map_or_else(
         || "no file, pools".to_owned(),
         |path| path.display().to_string(),
     );
@@ -100,24 +103,12 @@ fn run(args: &Args) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{}; {}", warning.message(), warning.help());
     }
-    match daemon::run(loaded.config, path) {
+    match daemon::run(loaded.config, origin) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-fn load(args: &Args) -> Result<Loaded, ConfigError> {
-    if args.pool.is_empty() {
-        ntp_config::load(
-            args.config
-                .as_deref()
-                .unwrap_or(Path::new(ntp_config::DEFAULT_CONFIG_PATH)),
-        )
-    } else {
-        ntp_config::for_pools(&args.pool)
     }
 }
 

@@ -21,10 +21,7 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<O
                 _ = terminate.recv() => return tracing::info!("SIGTERM: the daemon ends"),
                 _ = interrupt.recv() => return tracing::info!("SIGINT: the daemon ends"),
                 _ = hang_up.recv() => {
-                    tracing::info!(
-                        "SIGHUP: reading certificates and keys again; the configuration file is read \
-                         only at the start"
-                    );
+                    tracing::info!("SIGHUP: reading the configuration, certificates and keys again");
                     reload.send_replace(());
                 }
                 _ = first_user.recv() => log_ignored("SIGUSR1"),
@@ -38,6 +35,6 @@ pub(crate) fn stop_signal(reload: watch::Sender<()>) -> io::Result<impl Future<O
 fn log_ignored(signal: &str) {
     tracing::info!(
         "{signal} has no effect: `ntp-ctl status --verbose` shows the state; [observability] \
-         log-level or the option -l sets the log level of the next start"
+         log-level sets the log level, at a reload as well (`ntp-ctl reload`, SIGHUP)"
     );
 }

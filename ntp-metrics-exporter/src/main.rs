@@ -17,6 +17,7 @@
 //! | `format` | OpenMetrics or plain text, as the client wants |
 //! | `metrics` | the metrics: name, meaning, and the value in the document |
 //! | `answer` | the answers to HTTP requests |
+//! | `sandbox` | the rights that are given up when the port is bound |
 //! | `http` | connections: limits, timeouts and the end |
 #![forbid(unsafe_code)]
 
@@ -28,14 +29,16 @@ mod http;
 mod metrics;
 #[cfg(test)]
 mod samples;
+mod sandbox;
 
 use args::Args;
 use clap::Parser as _;
+use ntp_config::{Config, Security};
+use ntp_sandbox::{SandboxError, UserError};
 use std::io::{self, IsTerminal as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tokio::net::TcpListener;
 use tracing::error;
 
 /// The error that ends the exporter.
@@ -51,6 +54,10 @@ enum StartError {
         address: SocketAddr,
         error: io::Error,
     },
+    #[error("{0}; create the user with `systemd-sysusers`, or correct [security] user")]
+    User(#[from] UserError),
+    #[error("{0}; see [security] in CONFIGURATION.md")]
+    Sandbox(#[from] SandboxError),
     #[error("cannot start: {0}")]
     Runtime(io::Error),
 }
@@ -60,20 +67,23 @@ enum StartError {
 struct Settings {
     socket: PathBuf,
     listen: SocketAddr,
+    security: Security,
 }
 
 impl Settings {
     /// The settings; the command line takes precedence over the configuration file.
     fn new(args: Args) -> Result<Self, ntp_config::ConfigError> {
-        let observability = match &args.config {
-            Some(file) => ntp_config::load(file)?.config.observability,
-            None => ntp_config::Observability::default(),
+        let config = match &args.config {
+            Some(file) => ntp_config::load(file)?.config,
+            None => Config::default(),
         };
+        let observability = config.observability;
         Ok(Self {
             socket: args
                 .socket
                 .unwrap_or_else(|| observability.observation_path_or_default().to_owned()),
             listen: args.listen.unwrap_or(observability.metrics_exporter_listen),
+            security: config.security,
         })
     }
 }
@@ -98,22 +108,30 @@ fn main() -> ExitCode {
 
 fn start(args: Args) -> Result<(), StartError> {
     let settings = Settings::new(args)?;
+    let listener = listen(settings.listen)?;
+    // Before the first thread, so that it holds for all of them.
+    sandbox::enter(&settings.security)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
-    let outcome = runtime.block_on(run(settings));
+    let outcome = runtime.block_on(run(listener, settings.socket));
     // A fetch from a daemon that hangs must not delay the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn run(settings: Settings) -> Result<(), StartError> {
-    let address = settings.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::Listen { address, error })?;
-    http::serve(listener, settings.socket)
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| StartError::Listen { address, error })
+}
+
+async fn run(listener: TcpListener, socket: PathBuf) -> Result<(), StartError> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
+    http::serve(listener, socket)
         .await
         .map_err(StartError::Runtime)
 }
@@ -155,14 +173,16 @@ mod tests {
             configured,
             Settings {
                 socket: "/run/x.sock".into(),
-                listen: "127.0.0.1:1234".parse().unwrap()
+                listen: "127.0.0.1:1234".parse().unwrap(),
+                security: Security::default(),
             }
         );
         assert_eq!(
             given,
             Settings {
                 socket: "/run/y.sock".into(),
-                listen: "[::1]:0".parse().unwrap()
+                listen: "[::1]:0".parse().unwrap(),
+                security: Security::default(),
             }
         );
     }

@@ -4,7 +4,7 @@ use ntp_observe::{Document, SystemReason, write_document};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -313,4 +313,27 @@ fn a_port_in_use_is_a_clear_error() {
         "{complaint}"
     );
     assert!(complaint.contains("metrics-exporter-listen"), "{complaint}");
+}
+
+#[test]
+fn a_running_exporter_has_given_up_its_rights() {
+    let exporter = Exporter::start().with_daemon(&Document::default());
+    exporter.ask("GET", "/metrics");
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", exporter.process.id())).unwrap();
+
+    for task in tasks {
+        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("{name} in {status}")).trim()
+        };
+        let effective = u64::from_str_radix(line("CapEff:"), 16).unwrap();
+        // CAP_DAC_OVERRIDE (capabilities(7)), if this is root.
+        assert_eq!(effective & !(1 << 1), 0, "{effective:x}");
+        assert_eq!(line("NoNewPrivs:"), "1");
+        // A kernel without it is not an error; then there is no filter.
+        if Path::new("/proc/sys/kernel/seccomp").exists() {
+            assert_eq!(line("Seccomp:"), "2");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The whole document, and the daemon's process.
 
 use crate::{
-    ClockFacts, Date, KeysetFacts, NtsKeServerFacts, ServerFacts, SourceFacts, SystemFacts,
+    ClockFacts, Date, KeysetFacts, NtsKeServerFacts, SandboxFacts, ServerFacts, SourceFacts,
+    SystemFacts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,4 +62,34 @@ pub struct DaemonFacts {
     pub uptime_s: f64,
     /// The configuration file in use; `null` when everything came from the command line.
     pub config_path: Option<String>,
+    /// The rights that the daemon has given up; `null` where it has no sandbox at all.
+    #[serde(default)]
+    pub sandbox: Option<SandboxFacts>,
+    /// The state of the configuration.
+    #[serde(default)]
+    pub configuration: ConfigurationFacts,
+}
+
+/// The state of the configuration, which can change while the daemon runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationFacts {
+    /// The time at which the configuration in force was read, by the machine's clock; `null` of an
+    /// older daemon.
+    pub loaded: Option<Date>,
+    /// The number of times that another configuration was applied.
+    pub reloads: u64,
+    /// The last reload, if it failed; then the configuration before it is in force.
+    pub failure: Option<ConfigurationFailure>,
+    /// The sections and keys whose change needs a restart and is not in force.
+    #[serde(default)]
+    pub restart_needed: Vec<String>,
+}
+
+/// The failure of a reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationFailure {
+    /// The time of the failure, by the machine's clock.
+    pub at: Date,
+    /// The error of the configuration, with its place and remedy.
+    pub error: String,
 }

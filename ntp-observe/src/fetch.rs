@@ -107,7 +107,7 @@ pub fn fetch(path: &Path, timeout: Duration) -> Result<Document, FetchError> {
 
 /// Connects in a thread of its own, because `connect` waits without limit for a daemon that has
 /// stopped accepting.
-fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
+pub(crate) fn connect(path: &Path, timeout: Duration) -> io::Result<UnixStream> {
     let (done, outcome) = mpsc::sync_channel(1);
     let path = path.to_owned();
     std::thread::Builder::new()

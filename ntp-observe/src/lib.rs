@@ -33,10 +33,12 @@
 //! | `date` | a date in RFC 3339 |
 //! | [`digits`] | times and rates in digits with their unit |
 //! | `encoding` | writing and reading a document |
+//! | `control` | orders over the control socket, and their replies |
 //! | `fetch` | fetching a document from the daemon's socket |
 #![forbid(unsafe_code)]
 
 mod clock;
+mod control;
 mod date;
 pub mod digits;
 mod discard_reason;
@@ -45,21 +47,27 @@ mod encoding;
 mod fetch;
 mod nts;
 mod nts_ke_failure;
+mod sandbox;
 mod server;
 mod source;
 mod stable_word;
 mod system;
 
 pub use clock::{ClockFacts, ClockMode, KernelFacts, SteeringObstacle};
+pub use control::{
+    CONTROL_SCHEMA, ControlCommand, ControlError, ControlFailure, ControlReply, ControlRequest,
+    MAX_CONTROL_BYTES, NewSource, order,
+};
 pub use date::{BadDate, Date};
 pub use discard_reason::DiscardReason;
-pub use document::{DaemonFacts, Document, SCHEMA};
+pub use document::{ConfigurationFacts, ConfigurationFailure, DaemonFacts, Document, SCHEMA};
 pub use encoding::{DecodeError, read_document, write_document};
 pub use fetch::{FetchError, MAX_DOCUMENT_BYTES, fetch};
 pub use nts::{
     CertificateFacts, KeysetFacts, NtsFacts, NtsKeErrorFacts, NtsKeServerFacts, NtsKeState,
 };
 pub use nts_ke_failure::{NtsKeReason, NtsKeStage};
+pub use sandbox::{SandboxFacts, SandboxLevel};
 pub use server::{ClientTable, ServerFacts};
 pub use source::{
     NetworkCause, OneWay, PacketCounts, SourceFacts, SourceMode, SourceReason, SourceState,

@@ -50,6 +50,7 @@
 )]
 
 mod address;
+mod adopt;
 mod bind;
 mod control;
 mod datagram;

@@ -76,14 +76,23 @@ impl Socket {
         let stamping = ask_for_stamps(fd, options.transmit_stamps);
         sys::bind(fd, scoped(options)).map_err(refused(BindStep::Bind))?;
         let local = sys::local_address(fd).map_err(refused(BindStep::Bind))?;
-        let report_unreachable = options.report_unreachable;
-        Ok(Self {
-            fd: owned,
+        Ok(Self::from_bound(owned, local, stamping, options))
+    }
+
+    /// A socket that is bound and configured.
+    pub(crate) fn from_bound(
+        fd: OwnedFd,
+        local: SocketAddr,
+        stamping: Stamping,
+        options: &BindOptions,
+    ) -> Self {
+        Self {
+            fd,
             local,
             stamping,
-            report_unreachable,
+            report_unreachable: options.report_unreachable,
             numbering: Numbering::default(),
-        })
+        }
     }
 
     /// The address and port that the socket is bound to.
@@ -349,13 +358,7 @@ fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
     if options.reuse_port {
         on(libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
     }
-    if options.address.ip().is_unspecified() {
-        if v6 {
-            on(libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)?;
-        } else {
-            on(libc::SOL_IP, libc::IP_PKTINFO)?;
-        }
-    }
+    report_destinations(fd, options.address)?;
     if options.report_unreachable {
         // For information only, so that it does not matter if the kernel refuses.
         let _ = if v6 {
@@ -365,6 +368,19 @@ fn configure(fd: BorrowedFd<'_>, options: &BindOptions) -> io::Result<()> {
         };
     }
     Ok(())
+}
+
+/// Has each datagram come with its destination, where that is not the socket's address.
+pub(crate) fn report_destinations(fd: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()> {
+    if !local.ip().is_unspecified() {
+        return Ok(());
+    }
+    let (level, name) = if local.is_ipv6() {
+        (libc::SOL_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        (libc::SOL_IP, libc::IP_PKTINFO)
+    };
+    sys::set_option(fd, level, name, 1)
 }
 
 /// Ties a socket to an interface by name.
@@ -378,7 +394,7 @@ fn bind_to_interface(fd: BorrowedFd<'_>, interface: &str) -> io::Result<()> {
 
 /// Asks for room past the administrator's limit, for which we may lack the right, and else for as
 /// much as it allows.
-fn ask_for_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) {
+pub(crate) fn ask_for_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) {
     let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
     if sys::set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
         // What was granted can be asked for; less than wished is no reason not to serve.
@@ -387,7 +403,7 @@ fn ask_for_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) {
 }
 
 /// Asks for as many of the timestamps as the kernel offers.
-fn ask_for_stamps(fd: BorrowedFd<'_>, transmit: bool) -> Stamping {
+pub(crate) fn ask_for_stamps(fd: BorrowedFd<'_>, transmit: bool) -> Stamping {
     let receive = libc::SOF_TIMESTAMPING_SOFTWARE | libc::SOF_TIMESTAMPING_RX_SOFTWARE;
     let both = receive
         | libc::SOF_TIMESTAMPING_TX_SOFTWARE

@@ -5,6 +5,7 @@ use crate::{
     until,
 };
 use ntp_observe::{Document, SourceFacts, fetch, write_document};
+use std::ffi::OsStr;
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,19 @@ impl Daemon {
         Self::start_in(None, folder(), config)
     }
 
+    /// Starts a daemon by another program, whose words come before its own, as `env A=B`, with a
+    /// folder for its files.
+    ///
+    /// # Errors
+    /// If it cannot be kept from the machine's clock.
+    pub fn start_by(
+        launcher: &[&str],
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
+        Self::launch(None, launcher, folder, config)
+    }
+
     /// Starts a daemon at one end of a network.
     ///
     /// # Errors
@@ -129,11 +143,23 @@ impl Daemon {
         folder: TempDir,
         config: &DaemonConfig,
     ) -> Result<Self, Skip> {
+        Self::launch(namespace, &[], folder, config)
+    }
+
+    fn launch(
+        namespace: Option<&str>,
+        launcher: &[&str],
+        folder: TempDir,
+        config: &DaemonConfig,
+    ) -> Result<Self, Skip> {
         let file = folder.path().join("ntp.toml");
         std::fs::write(&file, whole_text(config, folder.path()))
             .expect("the configuration can be written");
-        let mut command = confined_in(namespace, binary("ntp-daemon"))?;
-        command.arg("-c").arg(file);
+        let program = binary("ntp-daemon");
+        let mut words = launcher.iter().map(OsStr::new).chain([program.as_ref()]);
+        let first = words.next().expect("invariant: the daemon at least");
+        let mut command = confined_in(namespace, first)?;
+        command.args(words).arg("-c").arg(file);
         Ok(Self {
             process: Running::start("ntp-daemon", command),
             folder,
@@ -155,6 +181,21 @@ impl Daemon {
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         self.folder.path().join("ntp.toml")
+    }
+
+    /// Its observation socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("o.sock")
+    }
+
+    /// Replaces its configuration file, which it does not read by itself.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn rewrite(&self, config: &DaemonConfig) {
+        std::fs::write(self.config_file(), whole_text(config, self.folder.path()))
+            .expect("the configuration can be written");
     }
 
     /// The output of `ntp-ctl` with these arguments for this daemon, in 80 columns.
@@ -187,7 +228,7 @@ impl Daemon {
     /// Its state; `None` while it cannot be had.
     #[must_use]
     pub fn state(&self) -> Option<Document> {
-        fetch(&self.folder.path().join("o.sock"), FETCH_PATIENCE).ok()
+        fetch(&self.socket(), FETCH_PATIENCE).ok()
     }
 
     /// Waits for a state in which `claim` holds, and returns it.

@@ -1,11 +1,11 @@
 //! Documents of daemons in typical states.
 
 use ntp_observe::{
-    CertificateFacts, ClientTable, ClockFacts, ClockMode, DaemonFacts, Date, DisciplineFacts,
-    DisciplineName, DisciplineState, Document, KeysetFacts, Leap, NtsFacts, NtsKeErrorFacts,
-    NtsKeReason, NtsKeServerFacts, NtsKeStage, NtsKeState, OneWay, PacketCounts, ServerFacts,
-    SourceCounts, SourceFacts, SourceMode, SourceReason, SourceState, SteeringObstacle,
-    SystemFacts, SystemReason, TimestampCounts,
+    CertificateFacts, ClientTable, ClockFacts, ClockMode, ConfigurationFacts, DaemonFacts, Date,
+    DisciplineFacts, DisciplineName, DisciplineState, Document, KeysetFacts, Leap, NtsFacts,
+    NtsKeErrorFacts, NtsKeReason, NtsKeServerFacts, NtsKeStage, NtsKeState, OneWay, PacketCounts,
+    ServerFacts, SourceCounts, SourceFacts, SourceMode, SourceReason, SourceState,
+    SteeringObstacle, SystemFacts, SystemReason, TimestampCounts,
 };
 
 fn daemon() -> DaemonFacts {
@@ -15,6 +15,8 @@ fn daemon() -> DaemonFacts {
         started: Date::from_unix(1_767_225_600, 0),
         uptime_s: 11_105.0,
         config_path: Some("/etc/truechimer/ntp.toml".into()),
+        sandbox: None,
+        configuration: ConfigurationFacts::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod not_yet;
 mod nts_ke;
 mod nts_ke_server;
 mod observability;
+mod security;
 mod server;
 mod source;
 mod storage;
@@ -34,12 +35,13 @@ const ROOT: Section = Section {
         "clock",
         "observability",
         "storage",
+        "security",
     ],
 };
 
 /// All kinds of tables with their keys. The documentation is tested against it.
 #[cfg(test)]
-pub(crate) const ALL: [&Section; 16] = [
+pub(crate) const ALL: [&Section; 17] = [
     &ROOT,
     &source::DEFAULTS,
     &source::SOURCE,
@@ -55,6 +57,7 @@ pub(crate) const ALL: [&Section; 16] = [
     &clock::CLOCK,
     &observability::OBSERVABILITY,
     &storage::STORAGE,
+    &security::SECURITY,
     &not_yet::NOT_YET,
 ];
 
@@ -88,6 +91,7 @@ pub(crate) fn read(root: Table, report: &mut Report) -> Config {
             clock.mode,
             report,
         ),
+        security: security::read(section(&mut root, &security::SECURITY, report), report),
         clock,
         synchronization: synchronization.value,
         sources: sources.iter().map(|source| source.value.clone()).collect(),

@@ -14,6 +14,7 @@ pub(crate) const OBSERVABILITY: Section = Section {
         "log-level",
         "ansi-colors",
         "observation-path",
+        "control-path",
         "observation-permissions",
         "metrics-exporter-listen",
         "log-path",
@@ -42,7 +43,8 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {
         ansi_colors: fields
             .boolean("ansi-colors", report)
             .map(|colors| colors.value),
-        observation_path: observation_path(&mut fields, report),
+        observation_path: socket_path(&mut fields, "observation-path", "observe", report),
+        control_path: socket_path(&mut fields, "control-path", "control", report),
         observation_permissions: permissions(&mut fields, report)
             .unwrap_or(defaults.observation_permissions),
         metrics_exporter_listen: exporter(&mut fields, report)
@@ -52,19 +54,24 @@ pub(super) fn read(mut fields: Fields, report: &mut Report) -> Observability {
     section
 }
 
-fn observation_path(fields: &mut Fields, report: &mut Report) -> Option<PathBuf> {
-    let text = fields.string("observation-path", report)?;
-    let help = "write an absolute path such as \"/run/truechimer/observe.sock\"";
+/// Reads the path of a socket, whose usual file is `name`.
+fn socket_path(
+    fields: &mut Fields,
+    key: &'static str,
+    name: &str,
+    report: &mut Report,
+) -> Option<PathBuf> {
+    let text = fields.string(key, report)?;
+    let help = format!("write an absolute path such as \"/run/truechimer/{name}.sock\"");
     if !text.value.starts_with('/') {
         report.error(
             &text.span,
-            "`observation-path` must be an absolute path",
+            format!("`{key}` must be an absolute path"),
             help,
         );
     } else if text.value.len() > LONGEST_SOCKET_PATH || text.value.contains('\0') {
-        let message = format!(
-            "`observation-path` is longer than the {LONGEST_SOCKET_PATH} octets of a socket's path"
-        );
+        let message =
+            format!("`{key}` is longer than the {LONGEST_SOCKET_PATH} octets of a socket's path");
         report.error(&text.span, message, help);
     }
     Some(PathBuf::from(text.value))

@@ -5,13 +5,17 @@
 //! | `status` | both pages as a whole |
 //! | `verdict` | the first line, and what to do |
 //! | `clock` | the lines about the clock |
+//! | `configuration` | the lines about the configuration in force |
 //! | `table` | the table of sources |
 //! | `details` | everything about one source |
 //! | `nts` | the lines about NTS: keys and cookies of our sources, and our NTS-KE server |
+//! | `sandbox` | the rights that the daemon has given up |
 
 pub(crate) mod clock;
+pub(crate) mod configuration;
 pub(crate) mod details;
 pub(crate) mod nts;
+mod sandbox;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod verdict;

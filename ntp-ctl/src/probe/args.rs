@@ -76,6 +76,16 @@ impl How {
 }
 
 impl NtsArgs {
+    /// The TCP port of the NTS-KE server.
+    pub(crate) const fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    /// The files with certificates of authorities.
+    pub(crate) fn authority_files(&self) -> &[PathBuf] {
+        &self.ca
+    }
+
     /// The trust settings, as in the configuration of a source.
     pub(super) fn trust(&self) -> Trust {
         let offered = if self.aead.is_empty() {

@@ -15,12 +15,13 @@ mod query;
 
 use crate::args::Args;
 use crate::outcome::Outcome;
-use crate::terminal;
+use crate::{sandbox, terminal};
 use args::{NtsArgs, QueryArgs};
 use serde::Serialize;
 
 /// Asks with plain NTP and prints the report.
 pub(crate) fn query(args: &Args, query: &QueryArgs) -> Outcome {
+    sandbox::enter(&args.command);
     let Some(report) = wait_for(ntp_probe::query(&query.server, &query.how.options())) else {
         return Outcome::Failed;
     };
@@ -31,6 +32,7 @@ pub(crate) fn query(args: &Args, query: &QueryArgs) -> Outcome {
 
 /// Asks with NTS and prints the report.
 pub(crate) fn nts(args: &Args, nts: &NtsArgs) -> Outcome {
+    sandbox::enter(&args.command);
     let (trust, options) = (nts.trust(), nts.how.options());
     let Some(report) = wait_for(ntp_probe::nts(&nts.server, &trust, &options)) else {
         return Outcome::Failed;

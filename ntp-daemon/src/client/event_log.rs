@@ -102,6 +102,7 @@ fn removal_in_words(reason: &Removal) -> &'static str {
         Removal::Denied => "it refused to serve us",
         Removal::Moved => "its name has another address",
         Removal::Authenticated => "a source with NTS has the same server",
+        Removal::Configured => "the configuration has changed",
         Removal::Certificate => "its certificate is not valid now that the time is known",
     }
 }
@@ -418,15 +419,14 @@ fn log_halt(halt: &Halt) {
         Halt::Panic { offset, limit } => tracing::error!(
             offset = %signed(*offset),
             limit = %span(*limit),
-            "the clock is off by more than the panic threshold and is left alone; if the sources are right, set it by \
-             hand (and remove the state file of [storage], if it holds a wrong time) or raise the threshold in \
-             [synchronization], then restart"
+            "the clock is off by more than the panic threshold and is left alone; if the sources are right, set it with \
+             `ntp-ctl step`, or raise the threshold in [synchronization] and run `ntp-ctl reload`"
         ),
         Halt::AccumulatedSteps { sum, limit } => tracing::error!(
             sum = %span(*sum),
             limit = %span(*limit),
             "all steps together would exceed accumulated-step-panic-threshold; the clock is left alone. If the sources \
-             are right, remove the state file or raise the threshold, then restart"
+             are right, set it with `ntp-ctl step`, or raise the threshold and run `ntp-ctl reload`"
         ),
         Halt::ClockRefused => {
             tracing::error!("the operating system refused a correction of the clock");

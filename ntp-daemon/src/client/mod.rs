@@ -1,5 +1,6 @@
 //! The client role: one task owns the associations and the clock.
 
+pub(crate) mod command;
 mod era;
 mod event_log;
 pub(crate) mod handle;

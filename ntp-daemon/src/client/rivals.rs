@@ -73,7 +73,13 @@ impl Rivalry {
 
 fn names(suspects: &[Program]) -> String {
     if suspects.is_empty() {
-        return "no known time service runs here under its usual name".into();
+        // The first process is hidden if those of other users are (ProtectProc= of systemd).
+        return if Path::new("/proc/1").exists() {
+            "no known time service runs here under its usual name".into()
+        } else {
+            "the programs of other users are hidden from this one (see `systemctl list-units`)"
+                .into()
+        };
     }
     let each: Vec<_> = suspects
         .iter()

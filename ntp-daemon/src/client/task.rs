@@ -1,5 +1,6 @@
 //! The client task: the one owner of the associations and of the clock.
 
+use super::command::ClientCommand;
 use super::key_establishment::{self, Established};
 use super::known_time::{built, unix_seconds};
 use super::network::{self, Network};
@@ -154,6 +155,7 @@ impl ClientTask {
     pub(crate) async fn run(
         mut self,
         mut requests: mpsc::Receiver<DocumentRequest>,
+        mut orders: mpsc::Receiver<ClientCommand>,
         mut stop: StopSignal,
     ) {
         loop {
@@ -174,6 +176,10 @@ impl ClientTask {
                     self.client.handle_established(self.now(), established.entry, established.outcome);
                 }
                 Some(table) = self.leap_tables.recv() => self.client.handle_leap_table(self.now(), Some(table)),
+                Some(order) = orders.recv() => {
+                    let now = self.now();
+                    order.apply(&mut self.client, &mut self.context, now);
+                }
                 Some(request) = requests.recv() => {
                     let document = observe::document(&self.client, &self.clock, &self.context, self.now());
                     // The reader may have gone.
@@ -245,7 +251,7 @@ impl ClientTask {
 
     fn handle_resolved(&mut self, resolved: &Resolved) {
         let outcome = resolved.outcome.as_deref().map_err(Clone::clone);
-        let source = self.context.sources.get(resolved.entry.place());
+        let source = self.context.sources.get(resolved.entry);
         if let (Ok(found), Some(source)) = (outcome.as_ref(), source) {
             self.store.note_addresses(source, found);
         }
@@ -357,7 +363,7 @@ impl ClientTask {
                         unmoved,
                         since,
                     };
-                    if let Some(source) = self.context.sources.get(entry.place()) {
+                    if let Some(source) = self.context.sources.get(entry) {
                         key_establishment::start(
                             entry,
                             &source.kind,

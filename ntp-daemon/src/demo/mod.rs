@@ -7,6 +7,8 @@ mod reference;
 
 use crate::daemon::{Daemon, DaemonError, listen_to_signals, runtime};
 use crate::observe::DocumentRequest;
+use crate::prepared::Prepared;
+use crate::reload::ConfigOrigin;
 use display::Display;
 use ntp_config::{LogLevel, parse_span};
 use ntp_observe::Document;
@@ -111,11 +113,18 @@ async fn show(options: &Options) -> Result<bool, DemoError> {
         ),
     )
     .map_err(|error| DemoError::SetUp(error.to_string()))?;
-    let loaded = ntp_config::load(&file).map_err(|error| DemoError::SetUp(error.to_string()))?;
-    let daemon = Daemon::open(loaded.config, Some(file.clone()))?;
+    let origin = ConfigOrigin {
+        file: Some(file.clone()),
+        ..ConfigOrigin::default()
+    };
+    let loaded = origin
+        .load()
+        .map_err(|error| DemoError::SetUp(error.to_string()))?;
+    let prepared = Prepared::without_sandbox(&loaded.config)?;
+    let daemon = Daemon::open(loaded.config, origin, prepared)?;
     let mut display = Display::new();
     display.introduce(options, &reference.ke_address().to_string(), &file, metrics)?;
-    let mut daemon = daemon.start(&reloads).await?;
+    let mut daemon = daemon.start(reloads).await?;
     let requests = daemon.document_requests();
     let outcome = tokio::select! {
         outcome = watch(&mut display, &requests, options.end_after) => outcome,

@@ -6,7 +6,7 @@ use crate::daemon::DaemonError;
 use crate::lifecycle::EndReports;
 use crate::nts::ke_servers::{KeService, KeServiceError, RunningKeService};
 use crate::random::{seed, seeds};
-use crate::server::{RunningGroup, Shared, WorkerGroup};
+use crate::server::{RunningGroup, Shared, WorkerGroup, open_sockets};
 use crate::state::file;
 use arc_swap::ArcSwap;
 use ntp_config::{NtsKeServerEntry, ServerEntry};
@@ -73,14 +73,14 @@ impl Reference {
             keys: Some(Arc::clone(&keys)),
         };
         let mut seeds = seeds().map_err(DaemonError::from)?;
-        let group =
-            WorkerGroup::open(&entry, false, &shared, &mut seeds).map_err(DaemonError::from)?;
+        let sockets = open_sockets(&entry, false).map_err(DaemonError::from)?;
+        let group = WorkerGroup::new(&entry, false, sockets, &shared, &mut seeds);
         let served = group
             .address()
             .ok_or_else(|| DemoError::SetUp("no address".into()))?;
         let failed = |error: KeServiceError| DemoError::SetUp(error.to_string());
         let service =
-            KeService::open(&key_establishment(folder)?, false, &[served]).map_err(failed)?;
+            KeService::open(&key_establishment(folder)?, false, None, &[served]).map_err(failed)?;
         let ke_address = service.address();
         let pool = KePool::start(NonZeroUsize::MIN, || ()).map_err(|error| failed(error.into()))?;
         let (running, _) = service

@@ -12,11 +12,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 /// The snapshot that workers and key establishment read.
 pub(crate) type SharedKeys = Arc<ArcSwap<KeySet>>;
+
+/// An order to rotate the keys now; the answer is the number of the key that seals from then on.
+#[derive(Debug)]
+pub(crate) struct KeyOrder(pub(crate) oneshot::Sender<u32>);
 
 /// The status of the keys, for the observation document.
 #[derive(Clone, Debug)]
@@ -99,12 +104,22 @@ impl CookieKeys {
         Arc::clone(&self.status)
     }
 
-    /// Rotates the keys in time and reads them again at each of `reloads`; never returns.
-    pub(crate) async fn run(mut self, mut reloads: tokio::sync::watch::Receiver<()>) {
+    /// Rotates the keys in time and at each of `orders`, and reads them again at each of `reloads`;
+    /// never returns.
+    pub(crate) async fn run(
+        mut self,
+        mut reloads: watch::Receiver<()>,
+        mut orders: mpsc::Receiver<KeyOrder>,
+    ) {
         loop {
             let next = self.status.load().next_rotation;
             tokio::select! {
                 () = tokio::time::sleep_until(next) => self.rotate().await,
+                Some(KeyOrder(done)) = orders.recv() => {
+                    self.rotate().await;
+                    // The part that asked may have gone.
+                    let _ = done.send(self.status.load().current_id);
+                }
                 changed = reloads.changed() => match changed {
                     Ok(()) => self.reload().await,
                     Err(_) => std::future::pending().await,

@@ -7,7 +7,8 @@ use ntp_ke::server::{
     KeServerStatus, KeStartError, KeyPairError,
 };
 use ntp_proto::nts::KeServerConfig;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub(crate) enum KeServiceError {
     Certificate(#[from] KeyPairError),
     #[error(transparent)]
     Bind(#[from] KeBindError),
+    #[error("cannot use the socket that was bound at the start: {0}")]
+    Socket(io::Error),
     #[error(transparent)]
     Start(#[from] KeStartError),
 }
@@ -71,14 +74,15 @@ impl KeServiceStatus {
 }
 
 impl KeService {
-    /// Opens the socket and reads the certificate. `served` are the addresses at which we serve
-    /// time.
+    /// Reads the certificate and opens the socket, unless one is `bound` already. `served` are the
+    /// addresses at which we serve time.
     ///
     /// # Errors
     /// If the certificate cannot be used or the address cannot be bound; with the remedy.
     pub(crate) fn open(
         entry: &NtsKeServerEntry,
         dual_stack: bool,
+        bound: Option<&TcpListener>,
         served: &[SocketAddr],
     ) -> Result<Self, KeServiceError> {
         let certificates = Arc::new(CertificateStore::open(
@@ -90,7 +94,13 @@ impl KeService {
             per_client: entry.connections_per_client,
             timeout: entry.timeout,
         };
-        let listener = KeListener::bind(entry.listen, dual_stack, limits)?;
+        let listener = match bound {
+            Some(bound) => bound
+                .try_clone()
+                .and_then(|socket| KeListener::from_socket(socket, limits))
+                .map_err(KeServiceError::Socket)?,
+            None => KeListener::bind(entry.listen, dual_stack, limits)?,
+        };
         let grant = Arc::new(KeServerConfig {
             algorithms: entry.aead_algorithms.clone(),
             server: entry.ntp_server.clone(),

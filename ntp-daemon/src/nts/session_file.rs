@@ -6,6 +6,7 @@
 //! The file is a JSON document with a `schema` number. A file of another schema is removed like any
 //! other, and new keys are established: nothing is lost but one handshake for each source.
 
+use crate::reload::NumberedSources;
 use crate::state::file;
 use crate::state::wall_clock::unix_now;
 use data_encoding::HEXLOWER;
@@ -174,7 +175,7 @@ impl KeptSession {
 }
 
 /// Takes the sessions that an earlier run has kept for these sources, and removes the file.
-pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(SourceEntryId, NtsGrant)> {
+pub(crate) fn take(path: &Path, sources: &NumberedSources) -> Vec<(SourceEntryId, NtsGrant)> {
     let Some(text) = file::read(path).map(Zeroizing::new) else {
         return Vec::new();
     };
@@ -191,7 +192,7 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(SourceEntryId, 
         return Vec::new();
     };
     let since_saved = unix_now().saturating_sub(kept.saved_unix_s);
-    let of = |(place, entry): (usize, &SourceEntry)| {
+    let of = |(id, entry): (SourceEntryId, &SourceEntry)| {
         let SourceKind::Nts { address, trust } = &entry.kind else {
             return None;
         };
@@ -200,9 +201,9 @@ pub(crate) fn take(path: &Path, sources: &[SourceEntry]) -> Vec<(SourceEntryId, 
             .sessions
             .iter()
             .find(|session| session.ke_server == name && session.trust == trust)?;
-        Some((SourceEntryId::new(place), session.granted(since_saved)?))
+        Some((id, session.granted(since_saved)?))
     };
-    sources.iter().enumerate().filter_map(of).collect()
+    sources.iter().filter_map(of).collect()
 }
 
 /// The content of the file; `None` if it cannot be used. A file of another schema is no error.
@@ -222,11 +223,11 @@ fn parse(text: &[u8]) -> Option<Kept> {
 
 /// The sessions as a file for the next start; `None` if there are none.
 pub(crate) fn to_octets(
-    sources: &[SourceEntry],
+    sources: &NumberedSources,
     sessions: &[(SourceEntryId, NtsGrant)],
 ) -> Option<Vec<u8>> {
     let of = |(entry, granted): &(SourceEntryId, NtsGrant)| {
-        KeptSession::new(sources.get(entry.place())?, granted)
+        KeptSession::new(sources.get(*entry)?, granted)
     };
     let kept = Kept {
         schema: SCHEMA,
@@ -284,8 +285,17 @@ mod tests {
         }
     }
 
+    fn numbered(sources: &[SourceEntry]) -> NumberedSources {
+        NumberedSources::new(sources.to_vec())
+    }
+
     fn keep(path: &Path, sources: &[SourceEntry], sessions: &[(SourceEntryId, NtsGrant)]) {
-        file::replace(path, file::SECRET, &to_octets(sources, sessions).unwrap()).unwrap();
+        file::replace(
+            path,
+            file::SECRET,
+            &to_octets(&numbered(sources), sessions).unwrap(),
+        )
+        .unwrap();
     }
 
     #[test]
@@ -302,7 +312,7 @@ mod tests {
             0o600
         );
 
-        let back = take(&path, &sources);
+        let back = take(&path, &numbered(&sources));
         assert_eq!(back.len(), 1);
         let (entry, session) = &back[0];
         assert_eq!(*entry, SourceEntryId::new(1));
@@ -316,7 +326,7 @@ mod tests {
         );
         assert!(session.cookies.iter().eq(granted().cookies.iter()));
         assert!(session.age >= Duration::from_secs(77));
-        assert!(take(&path, &sources).is_empty(), "a second time");
+        assert!(take(&path, &numbered(&sources)).is_empty(), "a second time");
     }
 
     #[test]
@@ -333,7 +343,7 @@ mod tests {
             source("a.example", pinned),
         ] {
             keep(&path, &before, &[(SourceEntryId::new(0), granted())]);
-            assert!(take(&path, &[after]).is_empty());
+            assert!(take(&path, &numbered(&[after])).is_empty());
         }
     }
 
@@ -348,7 +358,7 @@ mod tests {
             "{\"schema\":3}",
         ] {
             std::fs::write(&path, text).unwrap();
-            assert!(take(&path, &[source("a.example", Trust::default())]).is_empty());
+            assert!(take(&path, &numbered(&[source("a.example", Trust::default())])).is_empty());
             assert!(!path.exists());
         }
     }
@@ -362,7 +372,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         assert!(parse(text.as_bytes()).is_none());
         let sources = [source("a.example", Trust::default())];
-        assert!(take(&path, &sources).is_empty());
+        assert!(take(&path, &numbered(&sources)).is_empty());
         assert!(!path.exists());
     }
 }

@@ -27,6 +27,8 @@ pub(crate) fn document(
                 .config_path
                 .as_ref()
                 .map(|path| path.display().to_string()),
+            sandbox: context.sandbox.clone(),
+            configuration: (**context.configuration.load()).clone(),
         },
         clock: clock::facts(clock, context, now),
         system: system::facts(client, clock, context, now, sources.len()),

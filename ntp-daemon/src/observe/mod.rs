@@ -9,7 +9,7 @@ mod sources;
 mod system;
 
 pub(crate) use document::document;
-pub(crate) use socket::{DocumentRequest, Listener, start};
+pub(crate) use socket::{BoundSocket, DocumentRequest, Listener, start};
 
 #[cfg(test)]
 mod tests {

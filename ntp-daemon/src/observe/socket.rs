@@ -4,7 +4,8 @@ use crate::lifecycle::{EndReports, Part, TaskHandle};
 use ntp_observe::{Document, write_document};
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +21,28 @@ const READERS: usize = 16;
 /// The time for one reader.
 const DEADLINE: Duration = Duration::from_secs(2);
 
+/// The file of a socket, which is removed on drop.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A socket that listens and needs a runtime to accept connections. Its file is removed on drop.
+#[derive(Debug)]
+pub(crate) struct BoundSocket {
+    socket: net::UnixListener,
+    file: SocketFile,
+}
+
 /// A listening socket, whose file is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: UnixListener,
-    path: PathBuf,
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
+    _file: SocketFile,
 }
 
 impl Listener {
@@ -40,6 +52,29 @@ impl Listener {
     /// # Errors
     /// If another daemon listens there, the path is not a socket, or the folder cannot be written.
     pub(crate) fn bind(path: &Path, permissions: u32) -> io::Result<Self> {
+        BoundSocket::bind(path, permissions, (None, None))?.listen()
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// Those of the system, such as a lack of descriptors.
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(self.socket.accept().await?.0)
+    }
+}
+
+impl BoundSocket {
+    /// As [`Listener::bind`], without a runtime, for an owner and a group instead of those of this
+    /// process.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`], and if the socket cannot be given to them.
+    pub(crate) fn bind(
+        path: &Path,
+        permissions: u32,
+        owner: (Option<u32>, Option<u32>),
+    ) -> io::Result<Self> {
         clear(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
@@ -48,20 +83,40 @@ impl Listener {
         let private = folder.join(format!(".observe.{}", std::process::id()));
         let _ = fs::remove_dir_all(&private);
         fs::create_dir(&private)?;
-        let outcome = Self::bind_within(&private, path, permissions);
+        let outcome = Self::bind_within(&private, path, permissions, owner);
         let _ = fs::remove_dir_all(&private);
         outcome
     }
 
-    fn bind_within(private: &Path, path: &Path, permissions: u32) -> io::Result<Self> {
+    /// Continues within the runtime.
+    ///
+    /// # Errors
+    /// Those of the system, such as a lack of descriptors.
+    pub(crate) fn listen(self) -> io::Result<Listener> {
+        self.socket.set_nonblocking(true)?;
+        Ok(Listener {
+            socket: UnixListener::from_std(self.socket)?,
+            _file: self.file,
+        })
+    }
+
+    fn bind_within(
+        private: &Path,
+        path: &Path,
+        permissions: u32,
+        (user, group): (Option<u32>, Option<u32>),
+    ) -> io::Result<Self> {
         fs::set_permissions(private, Permissions::from_mode(0o700))?;
         let hidden = private.join("s");
-        let socket = UnixListener::bind(&hidden)?;
+        let socket = net::UnixListener::bind(&hidden)?;
+        if user.is_some() || group.is_some() {
+            chown(&hidden, user, group)?;
+        }
         fs::set_permissions(&hidden, Permissions::from_mode(permissions))?;
         fs::rename(&hidden, path)?;
         Ok(Self {
             socket,
-            path: path.to_owned(),
+            file: SocketFile(path.to_owned()),
         })
     }
 }
@@ -75,7 +130,7 @@ fn clear(path: &Path) -> io::Result<()> {
             io::ErrorKind::AlreadyExists,
             "a file that is not a socket is in the way",
         )),
-        Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => match net::UnixStream::connect(path) {
             Ok(_) => Err(io::Error::new(
                 io::ErrorKind::AddrInUse,
                 "another daemon listens there",
@@ -100,8 +155,8 @@ async fn serve(listener: Listener, requests: mpsc::Sender<DocumentRequest>) {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
             return;
         };
-        match listener.socket.accept().await {
-            Ok((reader, _)) => {
+        match listener.accept().await {
+            Ok(reader) => {
                 let requests = requests.clone();
                 tokio::spawn(async move {
                     let _ = tokio::time::timeout(DEADLINE, answer(reader, &requests)).await;

@@ -41,7 +41,7 @@ pub(super) fn facts(client: &Client, context: &DaemonContext, now: Now) -> Vec<S
 }
 
 fn mode_of(entry: SourceEntryId, context: &DaemonContext) -> SourceMode {
-    match context.sources.get(entry.place()).map(|entry| &entry.kind) {
+    match context.sources.get(entry).map(|entry| &entry.kind) {
         Some(SourceKind::Pool { .. }) => SourceMode::Pool,
         Some(SourceKind::Nts { .. }) => SourceMode::Nts,
         Some(SourceKind::Server { .. }) | None => SourceMode::Server,

@@ -36,9 +36,22 @@ impl AddAssign for WorkerReport {
 pub(crate) struct WorkerCounters {
     stats: [AtomicU64; ServerStats::COUNTERS],
     own: [AtomicU64; OWN],
+    /// Odd while the worker is at work on a batch, even while it waits for one.
+    turn: AtomicU64,
 }
 
 impl WorkerCounters {
+    /// The worker has got a batch, or has finished one. Only the worker itself may call this.
+    pub(crate) fn take_turn(&self) {
+        let turn = self.turn.load(Ordering::Relaxed);
+        self.turn.store(turn.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The batch that the worker is at work on; `None` while it waits for one.
+    pub(crate) fn batch_at_work(&self) -> Option<u64> {
+        Some(self.turn.load(Ordering::Relaxed)).filter(|turn| turn % 2 == 1)
+    }
+
     /// Replaces the counts.
     pub(super) fn publish(&self, report: &WorkerReport) {
         let own = [

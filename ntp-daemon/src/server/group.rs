@@ -2,15 +2,17 @@
 
 use super::coalescing::Coalescing;
 use super::counters::WorkerCounters;
+use super::settings::{SharedSettings, WorkerSettings};
 use super::status::ServerStatus;
 use super::transmit_latency::TransmitLatency;
 use super::worker::{Shared, Worker, WorkerShutdown};
 use crate::lifecycle::{EndReports, EndWatch, Part};
+use arc_swap::ArcSwap;
 use ntp_config::ServerEntry;
 use ntp_proto::server::{SealingTimes, Server};
 use ntp_udp::{BindError, BindOptions, Socket, StampCounters};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -18,28 +20,32 @@ use std::thread::JoinHandle;
 pub(crate) struct WorkerGroup {
     pub(crate) workers: Vec<Worker>,
     pub(crate) status: ServerStatus,
+    entry: ServerEntry,
+    dual_stack: bool,
+    settings: SharedSettings,
 }
 
 /// The workers of one listening address at work. If this is dropped, they end as well.
 pub(crate) struct RunningGroup {
+    entry: ServerEntry,
+    dual_stack: bool,
+    settings: SharedSettings,
+    status: ServerStatus,
     watch: EndWatch,
     shutdown: WorkerShutdown,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl WorkerGroup {
-    /// Opens a socket for each worker. With `dual_stack`, those at `[::]` serve IPv4, too. `seed`
-    /// gives each worker's server a secret of its own.
-    ///
-    /// # Errors
-    /// If a socket cannot be bound; the error contains the remedy.
-    pub(crate) fn open(
+    /// A worker for each socket. With `dual_stack`, those at `[::]` serve IPv4, too. `seed` gives
+    /// each worker's server a secret of its own.
+    pub(crate) fn new(
         entry: &ServerEntry,
         dual_stack: bool,
+        sockets: Vec<Arc<Socket>>,
         shared: &Shared,
         mut seed: impl FnMut() -> [u8; 32],
-    ) -> Result<Self, BindError> {
-        let sockets = open_sockets(entry, dual_stack)?;
+    ) -> Self {
         let counters: Vec<Arc<WorkerCounters>> = sockets.iter().map(|_| Arc::default()).collect();
         let status = ServerStatus {
             listen: sockets
@@ -54,15 +60,17 @@ impl WorkerGroup {
             rate_limit: entry.config.rate_limit,
             counters: counters.clone(),
         };
-        let config = Arc::new(entry.config.clone());
+        let settings = Arc::new(ArcSwap::from_pointee(WorkerSettings::of(entry)));
         let workers =
             sockets
                 .into_iter()
                 .zip(counters)
                 .enumerate()
                 .map(|(place, (socket, counters))| Worker {
-                    socket: Arc::new(socket),
-                    server: Server::new(Arc::clone(&config), seed()),
+                    socket,
+                    server: Server::new(Arc::clone(&settings.load().server), seed()),
+                    applied: settings.load_full(),
+                    settings: Arc::clone(&settings),
                     shared: shared.clone(),
                     counters,
                     coalescing: Coalescing::new(entry.coalescing),
@@ -73,10 +81,13 @@ impl WorkerGroup {
                     send_errors: 0,
                     receive_errors: 0,
                 });
-        Ok(Self {
+        Self {
             workers: workers.collect(),
             status,
-        })
+            entry: entry.clone(),
+            dual_stack,
+            settings,
+        }
     }
 
     /// The address and port at which the group listens.
@@ -91,6 +102,10 @@ impl WorkerGroup {
     /// If the operating system provides no thread; then none of the group runs.
     pub(crate) fn start(self, reports: &EndReports) -> io::Result<RunningGroup> {
         let mut running = RunningGroup {
+            entry: self.entry,
+            dual_stack: self.dual_stack,
+            settings: self.settings,
+            status: self.status,
             watch: reports.watch(Part::Server),
             shutdown: WorkerShutdown::default(),
             threads: Vec::new(),
@@ -104,6 +119,31 @@ impl WorkerGroup {
 }
 
 impl RunningGroup {
+    /// The section of the configuration that is in force.
+    pub(crate) const fn entry(&self) -> &ServerEntry {
+        &self.entry
+    }
+
+    /// True if its sockets at `[::]` serve IPv4, too.
+    pub(crate) const fn is_dual_stack(&self) -> bool {
+        self.dual_stack
+    }
+
+    /// Its status; the counters go on counting.
+    pub(crate) const fn status(&self) -> &ServerStatus {
+        &self.status
+    }
+
+    /// Continues with other settings. The sockets and threads stay as they are.
+    pub(crate) fn configure(&mut self, entry: &ServerEntry) {
+        if (&self.entry.config, self.entry.coalescing) != (&entry.config, entry.coalescing) {
+            self.settings.store(Arc::new(WorkerSettings::of(entry)));
+        }
+        self.status.rate_limit = entry.config.rate_limit;
+        self.entry.config = entry.config.clone();
+        self.entry.coalescing = entry.coalescing;
+    }
+
     /// Ends the threads and waits for them. They finish their batch first, which takes
     /// milliseconds; a worker that pauses after an error takes 50 ms.
     pub(crate) fn shut_down(mut self) {
@@ -126,7 +166,14 @@ impl Drop for RunningGroup {
     }
 }
 
-fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, BindError> {
+/// Opens a socket for each worker. With `dual_stack`, those at `[::]` serve IPv4, too.
+///
+/// # Errors
+/// If a socket cannot be bound; the error contains the remedy.
+pub(crate) fn open_sockets(
+    entry: &ServerEntry,
+    dual_stack: bool,
+) -> Result<Vec<Arc<Socket>>, BindError> {
     let options = BindOptions {
         interface: entry.interface.clone(),
         reuse_port: false,
@@ -149,9 +196,9 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         }
         outcome => (outcome?, options),
     };
-    let count = entry.worker_threads.unwrap_or_else(processors);
+    let count = worker_count(entry);
     if count <= 1 {
-        return Ok(vec![first]);
+        return Ok(vec![Arc::new(first)]);
     }
     let mut address = entry.listen;
     address.set_port(first.local_address().port());
@@ -162,7 +209,7 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         ..options
     };
     let sockets = (0..count)
-        .map(|_| Socket::bind(&options))
+        .map(|_| Socket::bind(&options).map(Arc::new))
         .collect::<Result<Vec<_>, _>>()?;
     let steered = u32::try_from(count)
         .ok()
@@ -172,6 +219,19 @@ fn open_sockets(entry: &ServerEntry, dual_stack: bool) -> Result<Vec<Socket>, Bi
         tracing::debug!("the kernel spreads requests over workers by ports as well: {error}");
     }
     Ok(sockets)
+}
+
+/// Takes over a socket that is bound already; all workers share it.
+///
+/// # Errors
+/// If it cannot be used.
+pub(crate) fn adopt_socket(entry: &ServerEntry, socket: UdpSocket) -> io::Result<Vec<Arc<Socket>>> {
+    let socket = Arc::new(Socket::adopt(socket, &BindOptions::server(entry.listen))?);
+    Ok(vec![socket; worker_count(entry).max(1)])
+}
+
+fn worker_count(entry: &ServerEntry) -> usize {
+    entry.worker_threads.unwrap_or_else(processors)
 }
 
 /// True if a socket at `listen` serves IPv4 as well: one at `[::]` does, unless `all` has an IPv4
@@ -192,7 +252,6 @@ mod tests {
     use super::*;
     use ntp_os_clock::Clock;
     use ntp_proto::server::{ServedState, ServerConfig};
-    use std::net::UdpSocket;
     use std::time::Duration;
 
     fn entry(listen: SocketAddr) -> ServerEntry {
@@ -209,10 +268,12 @@ mod tests {
     fn open(listen: SocketAddr) -> WorkerGroup {
         let shared = Shared {
             reader: Clock::measuring().reader(),
-            served: Arc::new(arc_swap::ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED)),
+            served: Arc::new(ArcSwap::from_pointee(ServedState::UNSYNCHRONIZED)),
             keys: None,
         };
-        WorkerGroup::open(&entry(listen), false, &shared, || [7; 32]).unwrap()
+        let entry = entry(listen);
+        let sockets = open_sockets(&entry, false).unwrap();
+        WorkerGroup::new(&entry, false, sockets, &shared, || [7; 32])
     }
 
     /// True if a request to the address is answered.

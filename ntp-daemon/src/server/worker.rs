@@ -3,6 +3,7 @@
 use super::affinity;
 use super::coalescing::Coalescing;
 use super::counters::{WorkerCounters, WorkerReport};
+use super::settings::{SharedSettings, WorkerSettings};
 use super::transmit_latency::TransmitLatency;
 use crate::lifecycle::EndGuard;
 use crate::nts::cookie_keys::SharedKeys;
@@ -76,6 +77,10 @@ pub(crate) struct Shared {
 pub(crate) struct Worker {
     pub(super) socket: Arc<Socket>,
     pub(super) server: Server,
+    /// The settings that it should have.
+    pub(super) settings: SharedSettings,
+    /// The settings that it has.
+    pub(super) applied: Arc<WorkerSettings>,
     pub(super) shared: Shared,
     pub(super) counters: Arc<WorkerCounters>,
     pub(super) coalescing: Coalescing,
@@ -112,8 +117,11 @@ impl Worker {
         while !shutdown.is_requested() {
             match self.socket.receive_batch(&mut requests) {
                 Ok(_) => {
+                    self.counters.take_turn();
+                    self.apply_settings();
                     self.answer(&requests, &mut replies);
                     self.publish();
+                    self.counters.take_turn();
                     let full = requests.len() == BATCH;
                     if let Some(wait) = self.coalescing.after(requests.len(), full, monotonic_now())
                     {
@@ -139,6 +147,19 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Continues with other settings, if there are any.
+    fn apply_settings(&mut self) {
+        let settings = self.settings.load();
+        if Arc::ptr_eq(&settings, &self.applied) {
+            return;
+        }
+        self.server.handle_config(Arc::clone(&settings.server));
+        if settings.coalescing != self.applied.coalescing {
+            self.coalescing = Coalescing::new(settings.coalescing);
+        }
+        self.applied = Arc::clone(&settings);
     }
 
     fn answer(&mut self, requests: &ReceiveBatch, replies: &mut SendBatch) {

@@ -1,5 +1,6 @@
 //! The last known addresses of names, kept over a restart for a start without DNS.
 
+use crate::reload::NumberedSources;
 use ntp_config::{SourceEntry, SourceKind};
 use ntp_proto::client::entry::{AddressFault, SourceEntryId};
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ pub(crate) struct KnownAddresses {
 impl KnownAddresses {
     /// Reads the content of the file, without names that no source has any more. `Err` contains the
     /// reason for which it cannot be used.
-    pub(crate) fn from_octets(octets: &[u8], sources: &[SourceEntry]) -> Result<Self, String> {
+    pub(crate) fn from_octets(octets: &[u8], sources: &NumberedSources) -> Result<Self, String> {
         let kept: Kept = serde_json::from_slice(octets).map_err(|error| error.to_string())?;
         if kept.schema != SCHEMA {
             return Err(format!(
@@ -36,7 +37,7 @@ impl KnownAddresses {
             ));
         }
         let mut names = kept.names;
-        names.retain(|name, _| sources.iter().any(|source| host(source) == Some(name)));
+        names.retain(|name, _| sources.iter().any(|(_, source)| host(source) == Some(name)));
         Ok(Self {
             names,
             changed: false,
@@ -61,20 +62,20 @@ impl KnownAddresses {
     /// The addresses of each source, with its port.
     pub(crate) fn of_sources(
         &self,
-        sources: &[SourceEntry],
+        sources: &NumberedSources,
     ) -> Vec<(SourceEntryId, Vec<SocketAddr>)> {
-        let of = |(place, source): (usize, &SourceEntry)| {
+        let of = |(id, source): (SourceEntryId, &SourceEntry)| {
             let port = source.kind.address().port;
             let addresses = self.names.get(host(source)?)?;
             Some((
-                SourceEntryId::new(place),
+                id,
                 addresses
                     .iter()
                     .map(|ip| SocketAddr::new(*ip, port))
                     .collect(),
             ))
         };
-        sources.iter().enumerate().filter_map(of).collect()
+        sources.iter().filter_map(of).collect()
     }
 
     /// Records the addresses that a look-up for a source has found, without those that no server
@@ -166,8 +167,9 @@ mod tests {
         assert_eq!(known.take_octets(), None, "nothing new");
 
         let sources = [nts("a.example"), source("a.example")];
-        let known = KnownAddresses::from_octets(&octets, &sources).unwrap();
-        let of = known.of_sources(&sources);
+        let numbered = NumberedSources::new(sources.to_vec());
+        let known = KnownAddresses::from_octets(&octets, &numbered).unwrap();
+        let of = known.of_sources(&numbered);
         assert_eq!(
             of,
             [(
@@ -186,7 +188,7 @@ mod tests {
             "{\"schema\":1,\"names\":{\"a\":[\"1.2\"]}}",
         ] {
             assert!(
-                KnownAddresses::from_octets(text.as_bytes(), &[]).is_err(),
+                KnownAddresses::from_octets(text.as_bytes(), &NumberedSources::default()).is_err(),
                 "{text}"
             );
         }

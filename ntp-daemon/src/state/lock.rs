@@ -37,6 +37,11 @@ pub(crate) enum LockHeld {
     Storage { folder: PathBuf, process: String },
 }
 
+/// The folder of the lock of the system's clock.
+pub(crate) fn clock_folder() -> Option<&'static Path> {
+    Path::new(CLOCK).parent()
+}
+
 /// Locks the system's clock. `None` where locking fails for another reason than another daemon:
 /// then the daemon starts without it.
 ///

@@ -10,6 +10,7 @@ mod writer;
 use self::known_addresses::KnownAddresses;
 use self::lock::{Lock, LockHeld};
 use self::writer::Writer;
+use crate::reload::NumberedSources;
 use ntp_config::{SourceEntry, Storage};
 use ntp_proto::client::entry::SourceEntryId;
 use ntp_proto::clock::LARGEST_RATE;
@@ -129,7 +130,7 @@ impl Store {
     /// The addresses that the names of these sources had in the last run.
     pub(crate) fn known_addresses(
         &mut self,
-        sources: &[SourceEntry],
+        sources: &NumberedSources,
     ) -> Vec<(SourceEntryId, Vec<SocketAddr>)> {
         let Some(path) = self.addresses.as_deref() else {
             return Vec::new();

@@ -57,8 +57,8 @@ impl KeServerStatus {
 impl KeListener {
     /// Starts to serve clients: accepts them on a thread of its own, and runs their connections on
     /// the workers of `pool`. Each connection takes the certificate and the keys that are current
-    /// at its start. The pool's `on_end` is called when the thread ends. The pool must outlive the
-    /// server; without it no connection is served.
+    /// at its start. The pool's `on_end` is called when the thread ends, unless the server was asked
+    /// to end. The pool must outlive the server; without it no connection is served.
     ///
     /// # Errors
     /// If the system gives no thread, no descriptors or no random numbers.
@@ -91,7 +91,8 @@ impl KeListener {
             pool.workers(),
             rng,
         )?;
-        let thread = pool.supervisor().spawn(THREAD, move || {
+        let supervisor = pool.supervisor().until(Arc::clone(&shutdown));
+        let thread = supervisor.spawn(THREAD, move || {
             lower_priority();
             acceptance.run();
         })?;

@@ -63,6 +63,17 @@ impl Supervisor {
         Self(Arc::new(on_end))
     }
 
+    /// The same for one server, whose end is not reported once its shutdown was requested: it may
+    /// be replaced while others go on.
+    pub(super) fn until(&self, shutdown: Arc<ShutdownSignal>) -> Self {
+        let report = Arc::clone(&self.0);
+        Self::new(move || {
+            if !shutdown.is_requested() {
+                report();
+            }
+        })
+    }
+
     /// Starts a thread, whose end is reported after a return and after a panic. Linux shows at
     /// most 15 characters of its name.
     ///
@@ -125,6 +136,21 @@ mod tests {
                 .is_err()
         );
         assert_eq!(reports.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_server_that_is_asked_to_end_is_not_reported() {
+        let (sender, reports) = channel();
+        let sender = Mutex::new(sender);
+        let supervisor = Supervisor::new(move || sender.lock().unwrap().send(()).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let shutdown = Arc::new(ShutdownSignal::new(listener));
+        let server = supervisor.until(Arc::clone(&shutdown));
+        assert!(server.spawn("ends", || ()).unwrap().join().is_ok());
+        assert_eq!(reports.try_iter().count(), 1);
+        shutdown.request();
+        assert!(server.spawn("ends", || ()).unwrap().join().is_ok());
+        assert_eq!(reports.try_iter().count(), 0);
     }
 
     #[test]

@@ -29,13 +29,34 @@ impl KeListener {
         dual_stack: bool,
         limits: ConnectionLimits,
     ) -> Result<Self, KeBindError> {
-        let (socket, address) = open(listen, dual_stack).map_err(|error| KeBindError {
+        let socket = Self::bind_socket(listen, dual_stack)?;
+        Self::from_socket(socket, limits).map_err(|error| KeBindError {
             address: listen,
             error,
-        })?;
+        })
+    }
+
+    /// Opens only the socket, for [`from_socket`](Self::from_socket): while the process still may
+    /// bind its port.
+    ///
+    /// # Errors
+    /// Names the address and, if known, the remedy.
+    pub fn bind_socket(listen: SocketAddr, dual_stack: bool) -> Result<TcpListener, KeBindError> {
+        open(listen, dual_stack).map_err(|error| KeBindError {
+            address: listen,
+            error,
+        })
+    }
+
+    /// Takes over a socket that listens already, such as one from a service manager.
+    ///
+    /// # Errors
+    /// If it is not bound.
+    pub fn from_socket(socket: TcpListener, limits: ConnectionLimits) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
         Ok(Self {
+            address: socket.local_addr()?,
             socket,
-            address,
             limits,
         })
     }
@@ -47,7 +68,7 @@ impl KeListener {
     }
 }
 
-fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, SocketAddr)> {
+fn open(address: SocketAddr, dual_stack: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -61,10 +82,7 @@ fn open(address: SocketAddr, dual_stack: bool) -> io::Result<(TcpListener, Socke
     }
     bind(&socket, address)?;
     socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    let socket = TcpListener::from(socket);
-    let address = socket.local_addr()?;
-    Ok((socket, address))
+    Ok(TcpListener::from(socket))
 }
 
 /// Binds the socket, with `IP_FREEBIND` if no interface has the address yet: connections arrive as

@@ -27,6 +27,12 @@ impl Association {
         self.ask_soon(now);
     }
 
+    /// Begins a burst by order of the administrator.
+    pub(crate) fn handle_burst(&mut self, now: MonoTime) {
+        self.pacing.burst_again(now);
+        self.ask_soon(now);
+    }
+
     /// Asks as soon as the server can mind no more than a burst, for the testimony of this source
     /// about a change that another one shows, or for a second exchange.
     pub(crate) fn ask_soon(&mut self, now: MonoTime) {

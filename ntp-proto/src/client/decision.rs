@@ -16,7 +16,7 @@ impl Client {
     /// not decide alone.
     pub(super) fn on_first_measurement(&mut self, now: MonoTime, id: AssociationId) {
         let entry = self.members.get(&id).map(|member| member.entry);
-        if let Some(entry) = entry.and_then(|entry| self.entries.get_mut(entry.place())) {
+        if let Some(entry) = entry.and_then(|entry| self.entries.get_mut(entry)) {
             entry.handle_success();
         }
         if self.first_measured.is_some() {
@@ -36,7 +36,7 @@ impl Client {
                 member.association.poll_soon(now);
             }
         }
-        for entry in &mut self.entries {
+        for entry in self.entries.iter_mut() {
             entry.look_up_soon(now);
         }
         self.maintain(now);

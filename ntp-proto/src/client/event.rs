@@ -24,6 +24,8 @@ pub enum Removal {
     Certificate,
     /// A source with NTS has answered from the same address.
     Authenticated,
+    /// The configuration has changed, see [`Client::handle_config`](super::Client::handle_config).
+    Configured,
 }
 
 /// Something for the driver.

@@ -16,7 +16,7 @@ impl Client {
     /// The configured entries.
     #[must_use]
     pub fn entries(&self) -> &[SourceEntry] {
-        &self.entries
+        self.entries.as_slice()
     }
 
     /// The associations.

@@ -20,7 +20,7 @@ impl Client {
         entry_id: SourceEntryId,
         outcome: Result<NtsGrant, EstablishFailure>,
     ) {
-        let Some(entry) = self.entries.get_mut(entry_id.place()) else {
+        let Some(entry) = self.entries.get_mut(entry_id) else {
             return;
         };
         match outcome {
@@ -84,7 +84,7 @@ impl Client {
                 .addresses
                 .sort_by_key(|other| crate::client::entry::canonical(other) == address);
         }
-        if let Some(entry) = self.entries.get_mut(entry_id.place()) {
+        if let Some(entry) = self.entries.get_mut(entry_id) {
             entry.put(granted, now);
         }
     }
@@ -96,7 +96,7 @@ impl Client {
                 .association
                 .session()
                 .is_some_and(|session| session.wants_keys(now))
-                && let Some(entry) = self.entries.get_mut(member.entry.place())
+                && let Some(entry) = self.entries.get_mut(member.entry)
             {
                 entry.want_addresses(now, &mut self.rng);
             }

@@ -26,7 +26,7 @@ impl Client {
             .map(|(address, _)| address)
             .collect();
         let own = self.addresses_of(entry_id);
-        let Some(entry) = self.entries.get_mut(entry_id.place()) else {
+        let Some(entry) = self.entries.get_mut(entry_id) else {
             return;
         };
         let found = found.and_then(|found| {
@@ -57,7 +57,7 @@ impl Client {
                 }
                 if self
                     .entries
-                    .get(entry_id.place())
+                    .get(entry_id)
                     .is_some_and(|entry| !entry.is_pool())
                 {
                     self.move_server(now.mono, entry_id, found, &own);
@@ -90,7 +90,7 @@ impl Client {
         });
         let elsewhere = self
             .entries
-            .get(entry_id.place())
+            .get(entry_id)
             .is_some_and(|entry| entry.has_candidate(own));
         if let Some(id) = useless.filter(|_| elsewhere || gone) {
             self.remove(id, Removal::Moved, now);
@@ -100,7 +100,7 @@ impl Client {
     /// One member whose address is gone from the name for good, although it still answers, gives
     /// way to an address that the name has.
     fn move_on(&mut self, now: MonoTime, entry_id: SourceEntryId, in_use: &[SocketAddr]) {
-        let Some(entry) = self.entries.get(entry_id.place()) else {
+        let Some(entry) = self.entries.get(entry_id) else {
             return;
         };
         let gone = self
@@ -120,14 +120,12 @@ impl Client {
         self.replace_useless(now);
         self.revive(now);
         self.want_keys(now);
-        for place in 0..self.entries.len() {
-            let id = SourceEntryId::new(place);
-            while self.members_of(id).count()
-                < self.entries.get(place).map_or(0, SourceEntry::wanted)
+        for id in self.entries.ids() {
+            while self.members_of(id).count() < self.entries.get(id).map_or(0, SourceEntry::wanted)
             {
                 let (members, taken) = (self.addresses_of(id), self.taken(id));
                 let in_use: Vec<SocketAddr> = taken.iter().map(|(address, _)| *address).collect();
-                let Some(entry) = self.entries.get_mut(place) else {
+                let Some(entry) = self.entries.get_mut(id) else {
                     break;
                 };
                 let address = if entry.can_add() {
@@ -144,7 +142,7 @@ impl Client {
             }
         }
         let since = self.certificates_since();
-        for entry in &mut self.entries {
+        for entry in self.entries.iter_mut() {
             if entry.poll_resolve(now) {
                 let (id, host, port) =
                     (entry.id(), entry.config().host.clone(), entry.config().port);
@@ -169,7 +167,7 @@ impl Client {
     fn add(&mut self, entry_id: SourceEntryId, address: SocketAddr, now: MonoTime) {
         let Some(config) = self
             .entries
-            .get(entry_id.place())
+            .get(entry_id)
             .map(|entry| entry.config().association)
         else {
             return;
@@ -179,7 +177,7 @@ impl Client {
         // Replacements for a failed source skip the initial burst.
         let failures = self
             .entries
-            .get(entry_id.place())
+            .get(entry_id)
             .is_some_and(SourceEntry::is_struggling);
         let config = if failures {
             AssociationConfig { burst: 1, ..config }
@@ -188,7 +186,7 @@ impl Client {
         };
         let granted = self
             .entries
-            .get_mut(entry_id.place())
+            .get_mut(entry_id)
             .and_then(SourceEntry::take_granted);
         let association = Association::new(id, address, config, now);
         let association = match granted {
@@ -223,7 +221,7 @@ impl Client {
         now: MonoTime,
     ) {
         let alone = self.members_of(id).next().is_none();
-        let Some(entry) = self.entries.get_mut(id.place()) else {
+        let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
         let same = |address: &SocketAddr| {
@@ -259,10 +257,7 @@ impl Client {
     /// goes first: an entry with NTS gives way to entries with NTS only, and one without NTS to all
     /// that have answered or may still do so.
     fn taken(&self, entry_id: SourceEntryId) -> Vec<(SocketAddr, SourceEntryId)> {
-        let is_nts = self
-            .entries
-            .get(entry_id.place())
-            .is_some_and(SourceEntry::is_nts);
+        let is_nts = self.entries.get(entry_id).is_some_and(SourceEntry::is_nts);
         let mut taken = Vec::new();
         for member in self.members.values() {
             let sealed = member.association.session().is_some();
@@ -276,7 +271,7 @@ impl Client {
                 let address = member.association.address();
                 let sibling = self
                     .entries
-                    .get(member.entry.place())
+                    .get(member.entry)
                     .and_then(|entry| entry.sibling(address));
                 taken.extend(
                     [Some(address), sibling]
@@ -302,7 +297,7 @@ impl Client {
         let address = member.association.address();
         let sibling = self
             .entries
-            .get(member.entry.place())
+            .get(member.entry)
             .and_then(|entry| entry.sibling(address));
         let same_host = |other: SocketAddr| other == address || Some(other) == sibling;
         let displaced: Vec<(AssociationId, SourceEntryId, SocketAddr)> = self
@@ -321,7 +316,7 @@ impl Client {
             .collect();
         for (plain, entry_id, at) in displaced {
             self.remove(plain, Removal::Authenticated, now);
-            if let Some(entry) = self.entries.get_mut(entry_id.place()) {
+            if let Some(entry) = self.entries.get_mut(entry_id) {
                 entry.give_back(at);
             }
         }
@@ -333,7 +328,7 @@ impl Client {
         };
         let address = member.association.address();
         self.clock.forget(id);
-        if let Some(entry) = self.entries.get_mut(member.entry.place()) {
+        if let Some(entry) = self.entries.get_mut(member.entry) {
             if reason == Removal::NoRoute {
                 // A missing route says nothing about the server.
                 entry.put_aside(address);

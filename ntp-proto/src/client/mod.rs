@@ -6,7 +6,9 @@
 //! [`handle_resolved`](Client::handle_resolved), and it establishes NTS keys for
 //! [`Event::Establish`] and reports with [`handle_established`](Client::handle_established).
 
+mod configuration;
 mod decision;
+mod entries;
 pub mod entry;
 mod event;
 mod facts;
@@ -20,6 +22,7 @@ mod state;
 mod tests;
 mod witnesses;
 
+pub use configuration::ClientChange;
 pub use event::{Event, Removal};
 pub use state::AssociationState;
 
@@ -30,9 +33,11 @@ use crate::association::{
 use crate::client::entry::{SourceEntry, SourceEntryConfig, SourceEntryId};
 use crate::clock::{
     ClockAction, ClockChange, ClockConfig, ClockProcess, Disturbance, InitialClock, LeapTable,
+    NotSteered,
 };
 use crate::nts::NtsGrant;
-use crate::time::{LocalStamp, MonoTime, Now};
+use crate::time::{LocalStamp, MonoTime, Now, Seconds};
+use entries::Entries;
 use network::Network;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -43,7 +48,7 @@ use std::sync::Arc;
 /// Everything that a client needs to know from its configuration.
 #[derive(Clone, Debug, Default)]
 pub struct ClientConfig {
-    /// The entries of `[[source]]`.
+    /// The entries of `[[source]]`, which get the identifiers 0, 1, … in this order.
     pub entries: Vec<SourceEntryConfig>,
     /// The configuration of the clock process.
     pub clock: ClockConfig,
@@ -102,7 +107,7 @@ impl Member {
 #[derive(Debug)]
 pub struct Client {
     clock: ClockProcess,
-    entries: Vec<SourceEntry>,
+    entries: Entries,
     members: BTreeMap<AssociationId, Member>,
     next_id: u32,
     rng: ChaCha12Rng,
@@ -302,6 +307,28 @@ impl Client {
     /// From now on, this table says which leap seconds there are; `None`: the sources do.
     pub fn handle_leap_table(&mut self, now: Now, table: Option<Arc<LeapTable>>) {
         self.clock.handle_leap_table(now, table);
+    }
+
+    /// Asks all servers several times soon, as at a start, but no more often than each half minute;
+    /// returns their number.
+    pub fn handle_burst(&mut self, now: MonoTime) -> usize {
+        let able = self
+            .members
+            .values_mut()
+            .filter(|member| member.association.demobilized().is_none());
+        able.map(|member| member.association.handle_burst(now))
+            .count()
+    }
+
+    /// The administrator orders a step, see [`ClockProcess::handle_step_order`]; all servers are
+    /// asked at once.
+    ///
+    /// # Errors
+    /// If the clock is not steered.
+    pub fn handle_step_order(&mut self, now: Now) -> Result<Option<Seconds>, NotSteered> {
+        let offset = self.clock.handle_step_order(now)?;
+        self.handle_burst(now.mono);
+        Ok(offset)
     }
 
     /// Prepares for the end: the plain frequency stays in force. Drain [`Client::poll_action`]

@@ -111,7 +111,7 @@ impl Client {
     /// Handles addresses that the name of an entry had in an earlier run. They are used only if it
     /// cannot be looked up now.
     pub fn remember(&mut self, entry_id: SourceEntryId, addresses: &[SocketAddr]) {
-        if let Some(entry) = self.entries.get_mut(entry_id.place()) {
+        if let Some(entry) = self.entries.get_mut(entry_id) {
             entry.remember(addresses);
         }
     }
@@ -119,20 +119,20 @@ impl Client {
     pub(super) fn handle_network_timeout(&mut self, now: MonoTime) {
         if self.network.change_due.take_if(|due| now >= *due).is_some() {
             self.network = self.network.after_change(now);
-            for entry in &mut self.entries {
+            for entry in self.entries.iter_mut() {
                 entry.handle_network_change(now);
             }
             for member in self.members.values_mut() {
                 member.association.handle_network_change(now);
             }
         }
-        for place in 0..self.entries.len() {
+        for id in self.entries.ids() {
             if self
                 .entries
-                .get(place)
+                .get(id)
                 .is_some_and(|entry| entry.is_resolver_slow(now))
             {
-                self.use_remembered(SourceEntryId::new(place));
+                self.use_remembered(id);
             }
         }
     }
@@ -140,7 +140,7 @@ impl Client {
     /// For want of an answer of the resolver, addresses from an earlier run are used.
     pub(super) fn use_remembered(&mut self, entry_id: SourceEntryId) {
         let alone = self.members_of(entry_id).next().is_none();
-        if let Some(entry) = self.entries.get_mut(entry_id.place()).filter(|_| alone) {
+        if let Some(entry) = self.entries.get_mut(entry_id).filter(|_| alone) {
             let addresses = entry.recall();
             if addresses > 0 {
                 self.events.push_back(Event::LastKnownAddresses {
@@ -166,9 +166,9 @@ impl Client {
     /// Sets candidates aside that cannot be reached while others can.
     pub(super) fn avoid_what_is_closed(&mut self, now: MonoTime) {
         let avoided = self.network.avoided(now);
-        for place in 0..self.entries.len() {
-            let has_members = self.members_of(SourceEntryId::new(place)).next().is_some();
-            if let Some(entry) = self.entries.get_mut(place) {
+        for id in self.entries.ids() {
+            let has_members = self.members_of(id).next().is_some();
+            if let Some(entry) = self.entries.get_mut(id) {
                 entry.set_aside(avoided, has_members);
             }
         }

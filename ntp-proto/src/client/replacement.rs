@@ -30,8 +30,8 @@ impl Client {
                 continue;
             };
             let open = |entry: &SourceEntry| self.has_open_candidate(entry, &in_use, now);
-            let elsewhere = self.entries.get(member.entry.place()).is_some_and(open);
-            let Some(entry) = self.entries.get_mut(member.entry.place()) else {
+            let elsewhere = self.entries.get(member.entry).is_some_and(open);
+            let Some(entry) = self.entries.get_mut(member.entry) else {
                 continue;
             };
             if reason == Removal::NoRoute {
@@ -74,7 +74,7 @@ impl Client {
                 }
                 Some(at) if now >= at => {
                     member.revive_at = None;
-                    if let Some(entry) = self.entries.get(member.entry.place()) {
+                    if let Some(entry) = self.entries.get(member.entry) {
                         member.association.revive(entry.config().association, now);
                     }
                 }

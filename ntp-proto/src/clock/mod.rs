@@ -35,7 +35,7 @@ pub use leap::LeapSecond;
 pub use leap_table::{LeapTable, TaiStep};
 pub use measurement::{Exchange, FREQUENCY_TOLERANCE, Measurement, RootFacts};
 pub use policy::{ClockConfig, DisciplineKind, DisturbanceLimits, StepLimits, StepPolicy};
-pub use process::ClockProcess;
+pub use process::{ClockProcess, NotSteered};
 pub use selection::{Candidate, Outcome, Requirements, Selection, Standing, decide};
 pub use steer::{LARGEST_RATE, MAXIMUM_SLEW};
 pub use system::SystemVariables;

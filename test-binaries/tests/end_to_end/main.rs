@@ -1,6 +1,7 @@
 //! Whole programs against one another and against independent implementations. One file shows one
 //! thing; all are one executable, so that they run at the same time.
 
+mod a_service_manager_is_informed;
 mod chrony;
 mod client_follows_chronyd;
 mod daemon_sleeps_while_nothing_is_due;
@@ -18,11 +19,14 @@ mod nts_when_the_clock_is_wrong;
 mod nts_with_others;
 mod odd_replies_do_no_harm;
 mod old_clients_are_answered;
+mod orders_are_carried_out;
 mod others_configurations_are_migrated;
 mod others_take_time_from_us;
 mod pool_sorts_out_its_members;
 mod replies_leave_from_the_address_asked;
 mod servers_are_asked_without_a_daemon;
+mod the_configuration_is_reloaded;
+mod the_daemon_gives_up_its_rights;
 mod the_first_line_names_the_cause;
 mod the_kernels_clock_is_steered;
 mod the_log_is_for_people;

@@ -69,7 +69,7 @@ fn a_signal_makes_a_renewed_certificate_be_shown_at_once() {
     assert_ne!(shown(&scene, addresses), first);
     daemon
         .process()
-        .wait_for_line("reading certificates and keys again", PROMPTLY);
+        .wait_for_line("certificates and keys again", PROMPTLY);
 }
 
 #[test]

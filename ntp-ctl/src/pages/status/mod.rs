@@ -3,7 +3,7 @@
 use crate::messages::headline;
 use crate::messages::source::{is_fine, rest_of_sentence, sentence};
 use crate::messages::source_name::label;
-use crate::pages::{clock, details, nts, table, verdict};
+use crate::pages::{clock, configuration, details, nts, sandbox, table, verdict};
 use crate::terminal::{sanitize_document, shorten, wrap};
 use crate::units::count;
 use ntp_observe::{Document, ServerFacts};
@@ -30,12 +30,14 @@ pub(crate) fn render(document: &Document, page: Page, width: usize) -> String {
     match page {
         Page::Status { verbose } => {
             text.push_str(&verdict::advice(document, width));
+            text.push_str(&configuration::alarms(document, width));
             text.push('\n');
             text.push_str(&clock::lines(document, verbose, width));
             text.push_str(&sources(document, verbose, width));
             if verbose {
                 text.push_str(&servers(&document.servers, width));
                 text.push_str(&nts::serving(document, width));
+                text.push_str(&sandbox::lines(document, width));
             } else {
                 text.push_str(&nts::alarms(document, width));
             }

@@ -26,20 +26,21 @@ const RIVALRY_LASTS: Duration = Duration::from_secs(86_400);
 /// No name is believed to have more addresses than this.
 const MAXIMUM_ADDRESSES: usize = 64;
 
-/// Names one configured entry: its place in the configuration.
+/// Names one configured entry as long as the client runs: at the start its place in the
+/// configuration, later the next number that was never used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SourceEntryId(usize);
 
 impl SourceEntryId {
-    /// The entry at this place, counted from zero.
+    /// The entry with this number, counted from zero.
     #[must_use]
-    pub const fn new(place: usize) -> Self {
-        Self(place)
+    pub const fn new(number: usize) -> Self {
+        Self(number)
     }
 
-    /// The place of the entry in the configuration.
+    /// The number of the entry.
     #[must_use]
-    pub const fn place(self) -> usize {
+    pub const fn number(self) -> usize {
         self.0
     }
 }

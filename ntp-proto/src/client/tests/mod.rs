@@ -1,6 +1,7 @@
 //! The client against small worlds: servers on a network with fixed delays, and a clock that obeys.
 
 mod authentication;
+mod configuration;
 mod disturbances;
 mod limits;
 mod network;

@@ -14,6 +14,14 @@ use crate::clock::steer::LARGEST_RATE;
 use crate::clock::system::SystemVariables;
 use crate::clock::timescale::FreeTime;
 use crate::time::{MonoTime, Now, NtpDuration, Seconds};
+use std::time::Duration;
+
+/// The time for which an order to step counts.
+const ORDER_LASTS: Duration = Duration::from_secs(60);
+
+/// The clock is not steered, so that it cannot be stepped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotSteered;
 
 impl ClockProcess {
     pub(super) fn update(&mut self, now: Now, free: FreeTime, peer: &Candidate) {
@@ -34,6 +42,11 @@ impl ClockProcess {
         }
         let decision = self.decide(free, offset, peer);
         self.held = false;
+        if self.takes_step_order(now.mono) {
+            self.discipline
+                .prepare_step(&self.clock_update(now, free, peer, combined));
+            return self.push_step(now.mono, offset, corrected);
+        }
         let policy = &self.config.steps;
         if let Some(limit) = self
             .panic_limit(offset)
@@ -50,14 +63,7 @@ impl ClockProcess {
             self.refused -= 1;
             return;
         }
-        let update = ClockUpdate {
-            now: free,
-            offset,
-            free_offset: NtpDuration::from(offset) + self.timescale.steered_by(now.local),
-            jitter: combined.jitter,
-            delay: peer.filtered.best.delay().max(self.precision.seconds()),
-            poll: peer.poll,
-        };
+        let update = self.clock_update(now, free, peer, combined);
         match decision {
             Decision::Hold => {
                 self.discipline.watch(&update);
@@ -69,6 +75,44 @@ impl ClockProcess {
             }
             Decision::Slew => self.steer(now.mono, &update, uncorrected),
         }
+    }
+
+    fn clock_update(
+        &self,
+        now: Now,
+        free: FreeTime,
+        peer: &Candidate,
+        combined: Combined,
+    ) -> ClockUpdate {
+        let Combined { offset, jitter } = combined;
+        ClockUpdate {
+            now: free,
+            offset,
+            free_offset: NtpDuration::from(offset) + self.timescale.steered_by(now.local),
+            jitter,
+            delay: peer.filtered.best.delay().max(self.precision.seconds()),
+            poll: peer.poll,
+        }
+    }
+
+    /// The administrator orders a step: within a minute, the next offset that a majority agrees on
+    /// is stepped, once, whatever its size. Returns the offset as far as it is known now.
+    ///
+    /// # Errors
+    /// If this clock is not steered.
+    pub fn handle_step_order(&mut self, now: Now) -> Result<Option<Seconds>, NotSteered> {
+        if !self.steers {
+            return Err(NotSteered);
+        }
+        self.step_ordered_until = Some(now.mono + ORDER_LASTS);
+        Ok(self.remaining_offset(now))
+    }
+
+    /// True if a step was ordered that can be made now; the order is then used up.
+    fn takes_step_order(&mut self, mono: MonoTime) -> bool {
+        let possible = !self.is_contradicted() && self.refused == 0;
+        let ordered = self.step_ordered_until.take_if(|_| possible);
+        ordered.is_some_and(|until| mono < until)
     }
 
     /// Server minus our clock: by the discipline where it knows better than the sources' last
@@ -204,6 +248,10 @@ impl ClockProcess {
                 limit,
             });
         }
+        self.push_step(mono, offset, after);
+    }
+
+    fn push_step(&mut self, mono: MonoTime, offset: Seconds, after: SystemVariables) {
         self.steering.stop_slew();
         self.steering.rebase(self.discipline.frequency());
         self.apply_rate(mono);

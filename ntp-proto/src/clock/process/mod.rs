@@ -9,6 +9,8 @@ mod status;
 mod stepping;
 mod view;
 
+pub use correction::NotSteered;
+
 use super::authentication::{Authentication, Awaited};
 use super::command::{ClockAction, ClockEvent, Disturbance, Halt, InitialClock};
 use super::discipline::{Discipline, discipline};
@@ -62,6 +64,8 @@ pub struct ClockProcess {
     unauthenticated: Option<Seconds>,
     halt: Option<Halt>,
     awaiting_step: Option<SystemVariables>,
+    /// The time until which an order to step counts, see [`Self::handle_step_order`].
+    step_ordered_until: Option<MonoTime>,
     was_synchronized: bool,
     accumulated: Option<Seconds>,
     steps: u64,
@@ -112,6 +116,7 @@ impl ClockProcess {
             unauthenticated: Some(Seconds::ZERO),
             halt: None,
             awaiting_step: None,
+            step_ordered_until: None,
             was_synchronized: false,
             accumulated: initial.accumulated,
             steps: 0,
@@ -125,6 +130,14 @@ impl ClockProcess {
         };
         clock.apply_rate(now.mono);
         clock
+    }
+
+    /// Continues with other settings; the discipline stays.
+    pub fn handle_config(&mut self, config: ClockConfig) {
+        self.config = ClockConfig {
+            discipline: self.config.discipline,
+            ..config
+        };
     }
 
     /// Takes in the opinions of all sources after `changed` gave a new one. Those that are

@@ -180,7 +180,7 @@ pub(super) fn host(last: u8) -> String {
 }
 
 /// A world of honest servers with NTS and an honest certificate each.
-fn world(count: u8) -> World {
+pub(super) fn world(count: u8) -> World {
     with_validity(count, ALWAYS, None)
 }
 
