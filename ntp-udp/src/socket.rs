@@ -40,6 +40,8 @@ pub struct Socket {
     local: SocketAddr,
     stamping: Stamping,
     report_unreachable: bool,
+    /// Another program may hold the same socket, which must stay as it is for that.
+    pub(crate) shared: bool,
     pub(crate) numbering: Numbering,
 }
 
@@ -91,6 +93,7 @@ impl Socket {
             local,
             stamping,
             report_unreachable: options.report_unreachable,
+            shared: false,
             numbering: Numbering::default(),
         }
     }
@@ -152,9 +155,12 @@ impl Socket {
     }
 
     /// Wakes all threads that wait in a receive, and ends every later receive at once, without a
-    /// datagram. Can be called from any thread.
+    /// datagram. Can be called from any thread. An [adopted](Self::adopt) socket would be of no use
+    /// to its owner afterwards: there, each receive ends soon by itself.
     pub fn stop_receiving(&self) {
-        sys::stop_receiving(self.as_fd());
+        if !self.shared {
+            sys::stop_receiving(self.as_fd());
+        }
     }
 
     /// Receives one datagram; the part that does not fit into `buffer` is lost, which

@@ -102,7 +102,7 @@ impl Acceptance {
 
     /// Waits for one connection for at most `span`, and admits it.
     fn accept_within(&mut self, span: Duration) {
-        let accepted = match wait_for(self.shutdown.listener(), span) {
+        let accepted = match wait_for(self.shutdown.listener(), self.shutdown.wait(span)) {
             Ok(true) => self.shutdown.listener().accept(),
             Ok(false) => return,
             Err(error) => Err(error),

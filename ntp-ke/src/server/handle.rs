@@ -83,7 +83,7 @@ impl KeListener {
         };
         let rng = ChaCha12Rng::try_from_rng(&mut SysRng)
             .map_err(|error| KeStartError::Random(error.to_string()))?;
-        let shutdown = Arc::new(ShutdownSignal::new(self.socket));
+        let shutdown = Arc::new(ShutdownSignal::new(self.socket, self.shared));
         let acceptance = Acceptance::new(
             Arc::clone(&shutdown),
             self.limits,

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::{fmt, io};
 
 /// The reason for which a server could not be started.
@@ -26,13 +27,19 @@ pub enum KeStartError {
 #[derive(Debug)]
 pub(super) struct ShutdownSignal {
     listener: TcpListener,
+    shared: bool,
     requested: AtomicBool,
 }
 
+/// The longest wait at a shared socket, which a shutdown leaves as it is.
+const SHARED_WAIT: Duration = Duration::from_millis(250);
+
 impl ShutdownSignal {
-    pub(super) const fn new(listener: TcpListener) -> Self {
+    /// For a socket that may be `shared` with others.
+    pub(super) const fn new(listener: TcpListener, shared: bool) -> Self {
         Self {
             listener,
+            shared,
             requested: AtomicBool::new(false),
         }
     }
@@ -41,12 +48,23 @@ impl ShutdownSignal {
         &self.listener
     }
 
-    /// Requests the shutdown and wakes a thread that waits at the socket. No connection is
+    /// The longest time for which a thread may wait at the socket, of the `span` that it wants to.
+    pub(super) fn wait(&self, span: Duration) -> Duration {
+        if self.shared {
+            span.min(SHARED_WAIT)
+        } else {
+            span
+        }
+    }
+
+    /// Requests the shutdown and wakes a thread that waits at a socket of our own. No connection is
     /// accepted from then on.
     pub(super) fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
-        // It fails only where it has been done already.
-        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+        if !self.shared {
+            // It fails only where it has been done already.
+            let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+        }
     }
 
     pub(super) fn is_requested(&self) -> bool {
@@ -118,6 +136,7 @@ impl Drop for ReportEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpStream;
     use std::sync::Mutex;
     use std::sync::mpsc::channel;
 
@@ -144,7 +163,7 @@ mod tests {
         let sender = Mutex::new(sender);
         let supervisor = Supervisor::new(move || sender.lock().unwrap().send(()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let shutdown = Arc::new(ShutdownSignal::new(listener));
+        let shutdown = Arc::new(ShutdownSignal::new(listener, false));
         let server = supervisor.until(Arc::clone(&shutdown));
         assert!(server.spawn("ends", || ()).unwrap().join().is_ok());
         assert_eq!(reports.try_iter().count(), 1);
@@ -160,5 +179,17 @@ mod tests {
         let supervisor = Supervisor::new(move || sender.lock().unwrap().send(()).unwrap());
         drop(supervisor.supervised(|| ()));
         assert_eq!(reports.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn a_shared_socket_still_listens_after_the_shutdown() {
+        for shared in [true, false] {
+            let owner = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = owner.local_addr().unwrap();
+            let signal = ShutdownSignal::new(owner.try_clone().unwrap(), shared);
+            signal.request();
+            drop(signal);
+            assert_eq!(TcpStream::connect(address).is_ok(), shared);
+        }
     }
 }

@@ -15,6 +15,8 @@ pub struct KeListener {
     pub(super) socket: TcpListener,
     pub(super) address: SocketAddr,
     pub(super) limits: ConnectionLimits,
+    /// Others hold the same socket, which must stay as it is for them.
+    pub(super) shared: bool,
 }
 
 impl KeListener {
@@ -30,9 +32,13 @@ impl KeListener {
         limits: ConnectionLimits,
     ) -> Result<Self, KeBindError> {
         let socket = Self::bind_socket(listen, dual_stack)?;
-        Self::from_socket(socket, limits).map_err(|error| KeBindError {
+        let own = Self::from_socket(socket, limits).map_err(|error| KeBindError {
             address: listen,
             error,
+        })?;
+        Ok(Self {
+            shared: false,
+            ..own
         })
     }
 
@@ -48,7 +54,8 @@ impl KeListener {
         })
     }
 
-    /// Takes over a socket that listens already, such as one from a service manager.
+    /// Takes over a socket that listens already, such as one from a service manager. It still
+    /// listens for its other owners when the server has stopped.
     ///
     /// # Errors
     /// If it is not bound.
@@ -58,6 +65,7 @@ impl KeListener {
             address: socket.local_addr()?,
             socket,
             limits,
+            shared: true,
         })
     }
 
