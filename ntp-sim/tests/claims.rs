@@ -383,11 +383,15 @@ fn a_server_that_claims_to_be_finer_than_it_is_is_found_out() {
 
 #[test]
 fn a_link_that_becomes_better_is_used_at_once() {
-    let (_, outcomes) = estimate("moving-improves");
+    // One seed in sixty takes what the path of before has shown for better than it was, which costs
+    // it 43 µs: three seeds are too few for a mean.
+    let improves = scenario("moving-improves");
+    let outcomes: Vec<Outcome> = (201..=212)
+        .map(|seed| World::run(&improves, DisciplineKind::Estimate, seed))
+        .collect();
+    assert!(outcomes.iter().all(|outcome| outcome.coverage >= 0.999));
     let rms = mean(&outcomes, |outcome| outcome.rms);
-    // One of these seeds takes the better link for a queue that has emptied, which costs it 43 µs;
-    // over sixty others the mean is 5 µs.
-    assert!(rms < 2e-5, "poll 6, after half an hour: {rms}");
+    assert!(rms < 1e-5, "poll 6, after half an hour: {rms}");
     let (_, outcomes) = estimate("change-improves-1ms-default");
     let rms = mean(&outcomes, |outcome| outcome.rms);
     assert!(rms < 5e-5, "default polling: {rms}");
