@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Step(StepArgs),
     /// The keys that seal the NTS cookies of our clients
     Keys {
-        /// What to do with them
+        /// The order
         #[command(subcommand)]
         order: KeysOrder,
     },

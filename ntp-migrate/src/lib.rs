@@ -72,7 +72,7 @@ pub struct Migration {
     pub files: Vec<PathBuf>,
     /// Every directive of the input.
     pub lines: Vec<Line>,
-    /// What the result has without any line of the input.
+    /// The parts of the result without any line of the input.
     pub added: Vec<String>,
 }
 

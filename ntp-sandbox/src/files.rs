@@ -30,7 +30,7 @@ const SYSTEM: [&str; 12] = [
 ];
 /// The variables that name other places for the certificates of authorities.
 const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-/// What standard streams may be opened from again.
+/// The files that standard streams may be opened from again.
 const NULL: &str = "/dev/null";
 
 /// Restricts this thread and those that it starts.

@@ -24,7 +24,7 @@ pub(crate) enum SourcesChange {
     Add {
         /// Its name or address, with a port if it is not the default
         address: String,
-        /// What it is
+        /// The kind of source
         #[arg(long, value_enum, default_value_t)]
         mode: Mode,
     },
@@ -38,7 +38,7 @@ pub(crate) enum SourcesChange {
         /// Their names or addresses
         #[arg(required = true)]
         addresses: Vec<String>,
-        /// What they are
+        /// The kind of these sources
         #[arg(long, value_enum, default_value_t)]
         mode: Mode,
     },

@@ -18,7 +18,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The interval between two lines about the progress that is the same, where no terminal shows it.
 const SAME_AGAIN: Duration = Duration::from_secs(30);
 
-/// What is known about the clock.
+/// The state of the clock.
 #[derive(Clone, PartialEq, Debug)]
 struct Progress {
     /// The wait is over.

@@ -3,7 +3,7 @@
 use crate::terminal::wrap;
 use ntp_observe::Document;
 
-/// What the administrator has to know about the last reload; empty if all of it is in force.
+/// The lines about the last reload that need the administrator; empty if all of it is in force.
 pub(crate) fn alarms(document: &Document, width: usize) -> String {
     let facts = &document.daemon.configuration;
     let refused = facts.failure.as_ref().map(|failure| {

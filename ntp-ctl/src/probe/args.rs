@@ -50,7 +50,7 @@ pub(super) struct How {
     /// Use IPv6 only
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// How long to wait for each reply; key establishment may take twice as long
+    /// The longest wait for each reply; key establishment may take twice as long
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = timeout)]
     timeout: Duration,
     /// Exchanges with the server, 1 to 8, two seconds apart

@@ -90,7 +90,7 @@ async fn serve(listener: Listener, orders: mpsc::Sender<Order>) {
 
 /// Reads one request, has it carried out, and answers.
 async fn converse(stream: UnixStream, orders: &mpsc::Sender<Order>) -> io::Result<()> {
-    // Without credentials nobody is obeyed.
+    // An order without credentials is refused.
     let peer = stream.peer_cred()?;
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();

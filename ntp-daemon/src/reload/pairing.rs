@@ -1,4 +1,4 @@
-//! Which parts of an old configuration stay in a new one.
+//! The parts of an old configuration that stay in a new one.
 
 /// For each of `new`, the place of the one among `old` that it continues, where `same` holds. Each
 /// old one is continued at most once.

@@ -5,7 +5,7 @@ use crate::server::{RunningGroup, is_dual_stack};
 use ntp_config::{Config, Observability, ServerEntry};
 use ntp_proto::clock::ClockConfig;
 
-/// What becomes of one listening address of the new configuration.
+/// The fate of one listening address of the new configuration.
 #[derive(Debug)]
 pub(super) enum ServerStep {
     /// The group at this place of the old list goes on, with other settings.

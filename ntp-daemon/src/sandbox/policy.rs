@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The TCP port of DNS, for answers that are too long for UDP.
 const DNS_PORT: u16 = 53;
 
-/// What the daemon may do with this configuration, which comes from `file`.
+/// The rights that the daemon needs for this configuration, which comes from `file`.
 pub(super) fn of(config: &Config, file: Option<&Path>, user: Option<User>) -> Policy {
     Policy {
         user,

@@ -1,4 +1,4 @@
-//! Which addresses are asked: filling entries, replacing useless members, reviving demobilized
+//! The addresses that are asked: filling entries, replacing useless members, reviving demobilized
 //! ones.
 
 use super::replacement::is_useless;

@@ -76,7 +76,7 @@ pub struct Server {
     deny_kisses: Budget,
     naks: Budget,
     stats: ServerStats,
-    /// What protects the reply to the last request, in places that are used again and again, so
+    /// The protection of the reply to the last request, in places that are used again and again, so
     /// that nothing large is moved for a packet.
     prepared: PreparedReply,
     nak_id: UniqueId,

@@ -14,7 +14,7 @@ use crate::packet::{FieldType, Packet};
 use rand::SeedableRng;
 use std::collections::HashSet;
 
-/// What the servers with NTS of a [`World`] know and do. They share their keys.
+/// The NTS servers of a [`World`]. They share their keys.
 pub(super) struct Servers {
     keys: KeySet,
     rng: ChaCha12Rng,
@@ -22,7 +22,7 @@ pub(super) struct Servers {
     /// valid.
     pub(super) hosts: HashMap<String, (SocketAddr, Validity)>,
     pub(super) mood: Mood,
-    /// Whether the keys in cookies are those that the client has as alternate ones.
+    /// True if the keys in cookies are those that the client has as alternate ones.
     strict: bool,
     pub(super) establishments: usize,
     cookies: HashSet<Vec<u8>>,
@@ -30,7 +30,7 @@ pub(super) struct Servers {
     plain_requests: usize,
 }
 
-/// How the servers answer protected requests.
+/// The answer of the servers to protected requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Honest,
@@ -114,7 +114,7 @@ impl Servers {
         })
     }
 
-    /// What comes back for a request; `None` if it is not for these servers.
+    /// The reply to a request; `None` if it is not for these servers.
     pub(super) fn replies(&mut self, octets: &[u8], reply: &Header) -> Option<Vec<Vec<u8>>> {
         let packet = Packet::decode(octets).unwrap();
         if packet.extensions.is_empty() {
