@@ -85,6 +85,16 @@ impl Ledger {
         self.note(id, Verdict::Approximated, note.as_ref());
     }
 
+    /// Notes that an option of the line is not known, and is left out.
+    pub(crate) fn unknown_option(&mut self, id: LineId, option: &str) {
+        self.approximate(id, format!("`{option}` is not an option that is known"));
+    }
+
+    /// Notes that an option of the line has no number, and is left out.
+    pub(crate) fn needs_number(&mut self, id: LineId, option: &str) {
+        self.approximate(id, format!("`{option}` needs a number"));
+    }
+
     /// Notes that something is lost.
     pub(crate) fn lose(&mut self, id: LineId, note: impl AsRef<str>) {
         self.note(id, Verdict::Dropped, note.as_ref());

@@ -39,6 +39,7 @@ mod ntpd_rs;
 mod ntsclient;
 mod openntpd;
 mod plan;
+mod reasons;
 mod render;
 mod text;
 mod timesyncd;

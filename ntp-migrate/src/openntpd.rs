@@ -100,8 +100,7 @@ fn source(directive: &Directive, id: LineId, plan: &mut Plan) {
                 plan.ledger.approximate(id, note);
             }
             _ => {
-                let note = format!("`{option}` is not an option that is known");
-                plan.ledger.approximate(id, note);
+                plan.ledger.unknown_option(id, option);
             }
         }
     }

@@ -2,23 +2,17 @@
 
 use crate::ledger::{LineId, Verdict};
 use crate::plan::Plan;
+use crate::reasons::{COMMANDS, LOG, LOG_FILES, SERVICE, STORAGE};
 use crate::text::Directive;
 use Verdict::{Approximated, Dropped, Kept};
 
-const STORAGE: &str = "what survives a restart is in the directory of [storage]";
 const ESTIMATOR: &str = "the estimator needs no such setting";
 const SELECTION: &str = "the selection of sources needs no such setting";
 const REFERENCE_CLOCK: &str = "there are no reference clocks; an NTP server that has it can be a \
                                source";
 const NO_SYNTHETIC: &str = "there is no smearing of leap seconds or of the served time";
-const COMMANDS: &str = "no commands are taken over the network: `ntp-ctl` reads the socket \
-                        `observation-path` of [observability]";
 const REMOTE: &str = "the state cannot be read over the network in this way; the metrics exporter \
                       (`metrics-exporter-listen`) serves it";
-const LOG_FILES: &str = "no statistics are written to files; the log at `log-level = \"debug\"` \
-                         names each exchange, and the metrics exporter serves the figures";
-const LOG: &str = "the log goes to standard error, which systemd keeps in its journal";
-const SERVICE: &str = "the service that starts the daemon sets it";
 const CLOCK_OF_MACHINE: &str = "the kernel copies the time to the hardware clock while it is \
                                 synchronized; the daemon does not measure that clock";
 const HARDWARE_TIMESTAMPS: &str = "there are no hardware timestamps; those of the kernel are used";

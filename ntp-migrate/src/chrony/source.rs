@@ -185,14 +185,12 @@ impl Chrony<'_> {
                 match rest.next().and_then(|value| whole(value)) {
                     Some(value) => self.number(option, value, line, id),
                     None => {
-                        let note = format!("`{option}` needs a number");
-                        self.plan.ledger.approximate(id, note);
+                        self.plan.ledger.needs_number(id, option);
                     }
                 }
             }
             _ => {
-                let note = format!("`{option}` is not an option that is known");
-                self.plan.ledger.approximate(id, note);
+                self.plan.ledger.unknown_option(id, option);
             }
         }
     }

@@ -2,16 +2,10 @@
 
 use crate::ledger::{LineId, Verdict};
 use crate::plan::Plan;
+use crate::reasons::{COMMANDS, LOG, LOG_FILES, SERVICE, STORAGE};
 use crate::text::Directive;
 use Verdict::{Approximated, Dropped, Kept};
 
-const STORAGE: &str = "what survives a restart is in the directory of [storage]";
-const LOG_FILES: &str = "no statistics are written to files; the log at `log-level = \"debug\"` \
-                         names each exchange, and the metrics exporter serves the figures";
-const LOG: &str = "the log goes to standard error, which systemd keeps in its journal";
-const SERVICE: &str = "the service that starts the daemon sets it";
-const COMMANDS: &str = "no commands are taken over the network: `ntp-ctl` reads the socket \
-                        `observation-path` of [observability]";
 const BROADCAST: &str = "there is no broadcast, multicast or manycast: clients must ask, and \
                          sources must be named";
 const AUTOKEY: &str = "there is no Autokey; authenticated time is NTS";

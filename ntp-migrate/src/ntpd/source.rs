@@ -188,13 +188,11 @@ impl Ntpd<'_> {
             "minpoll" | "maxpoll" | "version" => match rest.next().and_then(|value| whole(value)) {
                 Some(value) => self.number(option, value, &mut line.source, id),
                 None => {
-                    let note = format!("`{option}` needs a number");
-                    self.plan.ledger.approximate(id, note);
+                    self.plan.ledger.needs_number(id, option);
                 }
             },
             _ => {
-                let note = format!("`{option}` is not an option that is known");
-                self.plan.ledger.approximate(id, note);
+                self.plan.ledger.unknown_option(id, option);
             }
         }
     }
