@@ -92,10 +92,7 @@ mod tests {
     use super::*;
 
     fn config(text: &str) -> Config {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ntp.toml");
-        std::fs::write(&file, text).unwrap();
-        ntp_config::load(&file).unwrap().config
+        ntp_config::parse_str("test", text).unwrap().config
     }
 
     #[test]
